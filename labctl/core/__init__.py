@@ -1,0 +1,1 @@
+"""The pure heart: addresses, specs, diff, plan, events, errors. Standard library only."""

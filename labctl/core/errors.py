@@ -1,0 +1,90 @@
+"""What goes wrong, as values that are raised deep and shown once, by the command line.
+
+    LabctlError                      exit 1   an operation failed
+    ├── Rejected                     exit 2   the Labfile or the command line is wrong: carries every problem found
+    ├── LabHeld                      exit 5   another labctl holds this lab
+    ├── NotReady                     exit 4   made, but not ready
+    └── Interrupted                  exit 130
+
+Messages start in lower case, have no final period, and end with the hint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a file; `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the Labfile: `Labfile.yaml:6:16: vms.web.memory: …`, with a hint."""
+
+    summary: str
+    path: str = ""  # the field, as `vms.web.memory`
+    where: Position | None = None
+    hint: str = ""
+    severity: str = "error"  # or "warning"
+
+    def __str__(self) -> str:
+        head = "".join(f"{part}: " for part in (str(self.where) if self.where else "", self.path) if part)
+        return f"{head}{self.summary}" + (f" ({self.hint})" if self.hint else "")
+
+
+class LabctlError(Exception):
+    """An operation failed. `hint` says how to mend it, `where` names the object or place."""
+
+    exit_code = 1
+
+    def __init__(self, summary: str, *, hint: str = "", where: str = "") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.hint = hint
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.summary}" if self.where else self.summary
+
+
+class Rejected(LabctlError):
+    """The Labfile can't be used. `problems` holds all that was found, in the order of the file."""
+
+    exit_code = 2
+
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UsageError(LabctlError):
+    """The command line is wrong."""
+
+    exit_code = 2
+
+
+class LabHeld(LabctlError):
+    """Another labctl holds this lab or this host's lock."""
+
+    exit_code = 5
+
+
+class NotReady(LabctlError):
+    """A VM was made but did not become ready, or its cloud-init failed."""
+
+    exit_code = 4
+
+
+class Interrupted(LabctlError):
+    """The user stopped the run; the hint names what to run next."""
+
+    exit_code = 130
