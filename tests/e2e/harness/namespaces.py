@@ -1,0 +1,91 @@
+"""Namespaces, and the two processes that hold them: the launcher outside and PID 1 inside."""
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+# <linux/sched.h>; os.unshare comes with Python 3.12, labctl supports 3.11
+CLONE_NEWNS = 0x00020000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def run_isolated(prepare: Callable[[], None], command: Sequence[str]) -> int:
+    """Run `command` in new namespaces after `prepare`; its exit code, 128+N when signal N ended it."""
+    _die_with_parent()  # a killed `make` or `timeout` takes the launcher along, and that takes PID 1
+    _checked(libc.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET))
+    child = os.fork()
+    if child == 0:
+        _exit_with(lambda: _be_init(prepare, command))
+    # Ctrl-C is for the command, which gets it from the terminal too; the launcher has to stay to clean up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: os.kill(child, received))
+    return _exit_code(os.waitpid(child, 0)[1])
+
+
+def _be_init(prepare: Callable[[], None], command: Sequence[str]) -> int:
+    """PID 1: prepare, start the command, reap orphans. When it returns, the kernel kills all others."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    prepare()
+    child = os.fork()
+    if child == 0:
+        _exit_with(lambda: _become(command))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: os.kill(child, received))
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            return _exit_code(status)
+
+
+def _become(command: Sequence[str]) -> int:
+    """Replace this process by the command, in the terminal's foreground where there is a terminal."""
+    if os.isatty(0):
+        # The session's leader is outside of the PID namespace; with a group of its own a shell has job control.
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        os.tcsetpgrp(0, os.getpgrp())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        os.execvp(command[0], list(command))
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        return 127
+
+
+def _exit_with(body: Callable[[], int]) -> None:
+    """End a forked process with the body's code, never running the parent's clean-up."""
+    code = 125
+    try:
+        code = body()
+    except Exception:  # noqa: BLE001 - the process ends here whatever it was
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _die_with_parent() -> None:
+    _checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _exit_code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
