@@ -1,0 +1,266 @@
+#!/bin/sh
+# labctl's guest side: talks with labctl on the host over the virtio-serial port org.labctl.guest.0.
+#
+# POSIX sh with ip, base64, sed, grep, tr, cat, mktemp, sleep: nothing that a minimal image lacks. It needs no
+# network. Both directions are lines of ASCII. The host sends words, with payloads in base64:
+#
+#   hello                                   one state line now, further ones when it changes, until hang-up
+#   hosts BASE64                            replace labctl's block in /etc/hosts; an empty payload removes it
+#   nic MAC BASE64                          make this NIC so: lines `mtu N`, `address IP/PREFIX`,
+#                                           `route CIDR|default VIA`; kept over reboots; empty forgets it
+#   check ID TIMEOUT_S INTERVAL_S tcp PORT | exec BASE64 | http BASE64
+#                                           tried until it succeeds or the time is up
+#   clock EPOCH_S                           set the clock, after a resume
+#
+# and gets one JSON object per line:
+#
+#   {"event":"state","boot_id":"…","stage":"init|config|final|done","uptime_s":12,
+#    "addresses":[{"mac":"…","ip":"10.0.0.2/24"}],
+#    "status": cloud-init's status.json or null, "result": its result.json or null, verbatim,
+#    "log": the end of its output where there are errors, else null}
+#   {"event":"check","id":"…","ok":true,"detail":"…"}
+#   {"event":"ack","command":"nic","target":"52:54:00:…","ok":true,"detail":"…"}
+#
+# Only one process may open the port, so it is opened once, as fd 3, for all. A write to it blocks while no host
+# listens, and a read ends at once: hence the loop at the end, and a writer process that may be killed in a write.
+# After a reconnect the first line can be the rest of an older one: readers skip what is no JSON.
+
+port_name=org.labctl.guest.0
+run=/run/labctl-guest
+nics=/var/lib/labctl/nics
+cloud=/run/cloud-init
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+uptime_s() { read -r seconds _ </proc/uptime && echo "${seconds%.*}"; }
+
+# stdin to a JSON string: what is neither printable ASCII nor a newline becomes `?`
+json_string() {
+    printf '"%s"' "$(tr '\t' ' ' | tr -c '\n -~' '?' | sed 's/\\/\\\\/g; s/"/\\"/g; s/$/\\n/' | tr -d '\n' | sed 's/\(\\n\)*$//')"
+}
+
+# --- to the host ---------------------------------------------------------------------------------------------
+
+# Long lines are not written atomically, so each goes through a file, and one writer alone writes to the port.
+send() {
+    message=$(mktemp "$run/message.XXXXXX") && printf '%s\n' "$1" >"$message" && echo "$message" >&4
+}
+
+write_messages() {
+    while read -r message <&4; do
+        # printf is built in: killing this process ends the write too, which killing a child's parent would not
+        printf '%s\n' "$(cat "$message")" >&3
+        rm -f "$message"
+    done
+}
+
+ack() { # COMMAND TARGET OK DETAIL
+    send "{\"event\":\"ack\",\"command\":$(printf %s "$1" | json_string),\"target\":$(printf %s "$2" | json_string),\"ok\":$3,\"detail\":$(printf %s "$4" | json_string)}"
+}
+
+# --- state ---------------------------------------------------------------------------------------------------
+
+document() { # cloud-init's JSON, which is ASCII, on one line
+    [ -s "$1" ] && tr '\n' ' ' <"$1" | tr -c ' -~' '?' || printf null
+}
+
+stage() {
+    [ -e $cloud/result.json ] || [ -e $cloud/disabled ] && echo "done" && return
+    case $(sed -n 's/.*"stage": *"\([a-z-]*\)".*/\1/p' $cloud/status.json 2>/dev/null | head -n 1) in
+    modules-config) echo config ;;
+    modules-final) echo final ;;
+    *) echo init ;;
+    esac
+}
+
+addresses() {
+    separator=
+    ip -o addr show scope global | while read -r _ nic _ address _; do
+        read -r mac 2>/dev/null <"/sys/class/net/$nic/address" || continue
+        printf '%s{"mac":"%s","ip":"%s"}' "$separator" "$mac" "$address"
+        separator=,
+    done
+}
+
+failure_log() {
+    if grep -qs '"errors": *\[ *[^] ]' $cloud/status.json $cloud/result.json || tr -d ' \n' 2>/dev/null <$cloud/result.json | grep -q '"errors":\["'; then
+        tail -n 20 /var/log/cloud-init-output.log 2>/dev/null | json_string
+    else
+        printf null
+    fi
+}
+
+send_state() {
+    read -r boot_id </proc/sys/kernel/random/boot_id
+    send "{\"event\":\"state\",\"boot_id\":\"$boot_id\",\"stage\":\"$(stage)\",\"uptime_s\":$(uptime_s),\"addresses\":[$(addresses)],\"status\":$(document $cloud/status.json),\"result\":$(document $cloud/result.json),\"log\":$(failure_log)}"
+}
+
+watch_state() {
+    last=
+    pause=0.3
+    while :; do
+        current=$(cat $cloud/status.json $cloud/result.json 2>/dev/null; ip -o addr show scope global | sed 's/valid_lft.*//')
+        [ "$current" = "$last" ] || send_state
+        last=$current
+        [ -e $cloud/result.json ] && pause=1 # only addresses can change from here on
+        sleep $pause
+    done
+}
+
+# --- commands ------------------------------------------------------------------------------------------------
+
+set_hosts() { # BASE64
+    block=$(printf %s "$1" | base64 -d) || return 1
+    cp -p /etc/hosts /etc/hosts.labctl &&
+        sed '/^# labctl: begin$/,/^# labctl: end$/d' /etc/hosts >/etc/hosts.labctl &&
+        { [ -z "$block" ] || printf '# labctl: begin\n%s\n# labctl: end\n' "$block" >>/etc/hosts.labctl; } &&
+        mv /etc/hosts.labctl /etc/hosts || return 1
+    if command -v restorecon >/dev/null; then restorecon /etc/hosts; fi
+}
+
+nic_with_mac() {
+    for nic in /sys/class/net/*; do
+        # a bridge or VLAN on top has the same address, but no device
+        [ -e "$nic/device" ] && [ "$(cat "$nic/address")" = "$1" ] && echo "${nic##*/}" && return
+    done
+    return 1
+}
+
+wait_for_nic() {
+    tries=50
+    until nic_with_mac "$1"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.2
+    done
+}
+
+facts() { sed -n "s/^$1 //p" "$2"; } # KEY FILE
+
+apply_nic() { # MAC FILE OLD-FILE; says what failed
+    nic=$(wait_for_nic "$1") || { echo "no NIC has this MAC"; return 1; }
+    # NetworkManager would put DHCP on a NIC that it has never seen
+    if command -v nmcli >/dev/null; then nmcli device set "$nic" managed no >/dev/null 2>&1; fi
+    ip link set dev "$nic" up || return 1
+    for mtu in $(facts mtu "$2"); do ip link set dev "$nic" mtu "$mtu" || return 1; done
+    ip -o addr show dev "$nic" scope global | grep -v ' dynamic' | while read -r _ _ _ address _; do
+        facts address "$2" | grep -qxF "$address" || ip addr del "$address" dev "$nic"
+    done
+    for address in $(facts address "$2"); do
+        ip -o addr show dev "$nic" | grep -qF " $address " || ip addr add "$address" dev "$nic" || return 1
+    done
+    facts route "$3" 2>/dev/null | while read -r to via; do
+        grep -qxF "route $to $via" "$2" || ip "$(family "$via")" route del "$to" via "$via" dev "$nic"
+    done
+    facts route "$2" >"$run/routes.$nic"
+    while read -r to via; do
+        ip "$(family "$via")" route replace "$to" via "$via" dev "$nic" || return 1
+    done <"$run/routes.$nic"
+}
+
+family() { case $1 in *:*) echo -6 ;; *) echo -4 ;; esac; }
+
+set_nic() { # MAC BASE64
+    mac=$(printf %s "$1" | tr A-F a-f)
+    case $mac in *[!0-9a-f:]*) echo "not a MAC"; return 1 ;; esac
+    mkdir -p $nics
+    [ -n "$2" ] || { rm -f "$nics/$mac"; return 0; }
+    printf %s "$2" | base64 -d >"$nics/$mac.new" || return 1
+    [ -e "$nics/$mac" ] || : >"$nics/$mac"
+    apply_nic "$mac" "$nics/$mac.new" "$nics/$mac" && mv "$nics/$mac.new" "$nics/$mac"
+}
+
+reapply_nics() { # at boot, once the distribution has brought up what it knows
+    tries=120
+    while [ "$(stage)" = init ] && [ $tries -gt 0 ]; do
+        tries=$((tries - 1))
+        sleep 1
+    done
+    for file in "$nics"/*; do
+        case $file in *.new | *\*) continue ;; esac
+        apply_nic "${file##*/}" "$file" "$file" >/dev/null 2>&1
+    done
+}
+
+probe() { # KIND ARGUMENT SECONDS
+    case $1 in
+    tcp) grep -qE ":$(printf %04X "$2") [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null || { echo "nothing listens on port $2"; return 1; } ;;
+    exec) timeout "$3" sh -c "$(printf %s "$2" | base64 -d)" </dev/null 2>&1 3>&- 4>&- ;;
+    http)
+        url=$(printf %s "$2" | base64 -d)
+        if command -v curl >/dev/null; then curl -fsS -m 10 -o /dev/null -- "$url" 2>&1
+        elif command -v wget >/dev/null; then wget -q -T 10 -O /dev/null -- "$url" 2>&1
+        else python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=10)' "$url" 2>&1 | tail -n 1 | grep .  && return 1 || return 0; fi
+        ;;
+    *) echo "unknown kind of check" && return 1 ;;
+    esac
+}
+
+check() { # SESSION ID TIMEOUT_S INTERVAL_S KIND ARGUMENT
+    end=$(($(uptime_s) + ${3%.*}))
+    while [ -e "$run/session.$1" ]; do
+        left=$((end - $(uptime_s)))
+        [ $left -gt 0 ] || left=1
+        if detail=$(probe "$5" "$6" "$left"); then ok=true; else ok=false; fi
+        if [ $ok = true ] || [ "$(uptime_s)" -ge $end ]; then
+            send "{\"event\":\"check\",\"id\":$(printf %s "$2" | json_string),\"ok\":$ok,\"detail\":$(printf %s "$detail" | tail -n 5 | json_string)}"
+            return
+        fi
+        sleep "$4"
+    done
+}
+
+# --- a host's connection -------------------------------------------------------------------------------------
+
+session=0
+writer=
+watcher=
+
+end_session() {
+    # shellcheck disable=SC2086 # no process is no argument
+    [ -z "$writer" ] || kill $writer $watcher 2>/dev/null
+    writer='' watcher=''
+    rm -f $run/session.* $run/message.*
+}
+
+begin_session() {
+    session=$((session + 1))
+    : >"$run/session.$session"
+    # a new pipe: what was meant for the last host is not for this one
+    rm -f $run/pipe && mkfifo $run/pipe && exec 4<>$run/pipe
+    write_messages &
+    writer=$!
+}
+
+handle() { # COMMAND WORDS…
+    command=$1
+    case $command in
+    hello) [ -z "$watcher" ] || kill "$watcher"; watch_state & watcher=$! ;;
+    hosts) if detail=$(set_hosts "$2" 2>&1); then ack hosts "" true ""; else ack hosts "" false "$detail"; fi ;;
+    nic) (if detail=$(set_nic "$2" "$3" 2>&1); then ack nic "$2" true ""; else ack nic "$2" false "$detail"; fi) & ;;
+    check) check "$session" "$2" "$3" "$4" "$5" "$6" & ;;
+    clock) if detail=$(date -s "@${2%.*}" 2>&1); then ack clock "" true ""; else ack clock "" false "$detail"; fi ;;
+    *) ack "$command" "" false "unknown command" ;;
+    esac
+}
+
+find_port() {
+    [ -e /dev/virtio-ports/$port_name ] && echo /dev/virtio-ports/$port_name && return
+    for port in /sys/class/virtio-ports/*; do
+        [ "$(cat "$port/name" 2>/dev/null)" = $port_name ] && echo "/dev/${port##*/}" && return
+    done
+    return 1
+}
+
+rm -rf $run
+mkdir -p -m 700 $run
+reapply_nics &
+until port=$(find_port); do sleep 1; done
+exec 3<>"$port" || exit 1
+while :; do
+    while IFS=' ' read -r a b c d e f <&3; do
+        [ -n "$writer" ] || begin_session
+        handle "$a" "$b" "$c" "$d" "$e" "$f"
+    done
+    [ -z "$writer" ] || end_session
+    sleep 0.3
+done
