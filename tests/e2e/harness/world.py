@@ -20,6 +20,12 @@ DEVICES = {  # name: (major, minor); no kvm: a node that can't be used costs lib
     "tty": (5, 0),
     "net/tun": (10, 200),
 }
+PACKAGED = (  # libvirtd and virtlogd expect them
+    "/var/lib/libvirt/images",
+    "/var/lib/libvirt/boot",
+    "/var/log/libvirt/qemu",
+    "/run/lock",  # locks of consoles and channels
+)
 QEMU_CONF = """\
 user = "root"
 group = "root"
@@ -94,6 +100,8 @@ def write_configuration() -> None:
     etc = Path("/etc/libvirt")
     (etc / "qemu.conf").write_text(QEMU_CONF)
     (etc / "libvirtd.conf").write_text(LIBVIRTD_CONF)
+    for folder in map(Path, PACKAGED):
+        folder.mkdir(parents=True)
 
 
 def clean_environment() -> None:

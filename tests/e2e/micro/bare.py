@@ -1,0 +1,168 @@
+"""A micro guest without labctl: domain XML, a hand-made seed, the guest port. For self-tests and the bench's bare side."""
+
+import base64
+import io
+import json
+import queue
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import libvirt
+import pycdlib
+
+from tests.e2e.micro.build import MicroGuest
+
+PORT = "org.labctl.guest.0"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """OpenSSH files: a login key and a host key, each with its `.pub` beside it."""
+
+    login: Path
+    host: Path
+
+
+def make_keys(folder: Path) -> Keys:
+    for name in ("login", "host"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name], check=True)
+    return Keys(folder / "login", folder / "host")
+
+
+def user_data(keys: Keys, *runcmd: str) -> str:
+    private = "".join(f"    {line}\n" for line in keys.host.read_text().splitlines())
+    commands = "".join(f"- {command}\n" for command in runcmd)
+    return (
+        "#cloud-config\n"
+        f"ssh_authorized_keys:\n- {keys.login.with_suffix('.pub').read_text()}"
+        f"ssh_keys:\n  ed25519_private: |\n{private}"
+        f"  ed25519_public: {keys.host.with_suffix('.pub').read_text()}" + (f"runcmd:\n{commands}" if runcmd else "")
+    )
+
+
+def network_config(mac: str, address: str) -> str:
+    return (
+        "version: 2\nethernets:\n  front:\n    match:\n"
+        f'      macaddress: "{mac}"\n    addresses:\n    - {address}\n    dhcp4: false\n'
+    )
+
+
+def write_seed(path: Path, hostname: str, user: str, network: str = "") -> None:
+    """A NoCloud ISO: label cidata, Rock Ridge for the long names."""
+    files = {"meta-data": f"instance-id: {hostname}\nlocal-hostname: {hostname}\n", "user-data": user}
+    if network:
+        files["network-config"] = network
+    iso = pycdlib.PyCdlib()
+    iso.new(interchange_level=3, vol_ident="cidata", rock_ridge="1.09")
+    for index, (name, text) in enumerate(files.items()):
+        content = text.encode()
+        iso.add_fp(io.BytesIO(content), len(content), f"/F{index}.;1", rr_name=name)
+    iso.write(str(path))
+    iso.close()
+
+
+@dataclass(frozen=True)
+class Bare:
+    """What a bare domain is made of; `nics` are (libvirt network, MAC), `disks` files by target, in order."""
+
+    name: str
+    guest: MicroGuest
+    overlay: Path
+    seed: Path | None = None
+    nics: list[tuple[str, str]] = field(default_factory=list)
+    memory_mib: int = 160
+
+    def xml(self) -> str:
+        seed = f"""
+        <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{self.seed}'/>
+          <target dev='vdb' bus='virtio'/><readonly/></disk>""" if self.seed else ""
+        nics = "".join(nic_xml(network, mac) for network, mac in self.nics)
+        return f"""
+    <domain type='qemu'>
+      <name>{self.name}</name><memory unit='MiB'>{self.memory_mib}</memory><vcpu>1</vcpu>
+      <os><type arch='x86_64' machine='pc'>hvm</type>
+        <kernel>{self.guest.kernel}</kernel><initrd>{self.guest.initrd}</initrd>
+        <cmdline>{self.guest.cmdline}</cmdline></os>
+      <features><acpi/></features>
+      <devices>
+        <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{self.overlay}'/>
+          <target dev='vda' bus='virtio'/></disk>{seed}{nics}
+        <serial type='pty'><log file='/var/log/libvirt/qemu/{self.name}-console.log'/></serial>
+        <channel type='unix'><target type='virtio' name='{PORT}'/></channel>
+        <memballoon model='virtio'/>
+      </devices>
+    </domain>"""
+
+    def define(self, connection: libvirt.virConnect) -> libvirt.virDomain:
+        self.overlay.unlink(missing_ok=True)
+        image = self.guest.image
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.overlay], check=True)
+        return connection.defineXML(self.xml())
+
+
+def nic_xml(network: str, mac: str) -> str:
+    return f"""
+        <interface type='network'><mac address='{mac}'/><source network='{network}'/><model type='virtio'/></interface>"""
+
+
+class GuestPort:
+    """labctl-guest's other end: one connection, read by a thread into a queue of JSON objects."""
+
+    def __init__(self, domain: libvirt.virDomain) -> None:
+        self.stream = domain.connect().newStream(0)
+        domain.openChannel(PORT, self.stream, libvirt.VIR_DOMAIN_CHANNEL_FORCE)
+        self.events: queue.Queue[dict] = queue.Queue()
+        self.closed = False
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def __enter__(self) -> "GuestPort":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
+        self.stream.abort()
+
+    def send(self, *words: str) -> None:
+        data = " ".join(words).encode() + b"\n"
+        while data:
+            data = data[self.stream.send(data) :]
+
+    def send_payload(self, *words: str, payload: str) -> None:
+        self.send(*words, base64.b64encode(payload.encode()).decode())
+
+    def wait_for(self, condition, timeout_s: float = 60) -> dict:
+        """The first event that fulfils the condition; TimeoutError names the last one seen."""
+        deadline = time.monotonic() + timeout_s
+        seen: dict = {}
+        while time.monotonic() < deadline:
+            try:
+                seen = self.events.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if condition(seen):
+                return seen
+        raise TimeoutError(f"the guest did not say it; its last words: {seen}")
+
+    def _read(self) -> None:
+        pending = b""
+        while not self.closed:
+            try:
+                data = self.stream.recv(65536)
+            except libvirt.libvirtError:
+                return
+            if not data or data == -2:  # -2: would block
+                return
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                try:
+                    self.events.put(json.loads(line))
+                except ValueError:
+                    self.events.put({"event": "noise", "line": line.decode(errors="replace")})
+
+
+def is_state(stage: str):
+    return lambda event: event.get("event") == "state" and event["stage"] == stage
