@@ -58,18 +58,21 @@ ack() { # COMMAND TARGET OK DETAIL
 }
 
 # --- state ---------------------------------------------------------------------------------------------------
+# It is looked at several times a second while an emulated CPU boots, so these use builtins rather than forks.
 
-document() { # cloud-init's JSON, which is ASCII, on one line
-    [ -s "$1" ] && tr '\n' ' ' <"$1" | tr -c ' -~' '?' || printf null
+read_document() { # FILE; sets $document to cloud-init's JSON, which is ASCII, on one line
+    document=
+    if [ -r "$1" ]; then while read -r line; do document="$document$line "; done <"$1"; fi
+    document=${document:-null}
 }
 
-stage() {
-    [ -e $cloud/result.json ] || [ -e $cloud/disabled ] && echo "done" && return
-    case $(sed -n 's/.*"stage": *"\([a-z-]*\)".*/\1/p' $cloud/status.json 2>/dev/null | head -n 1) in
-    modules-config) echo config ;;
-    modules-final) echo final ;;
-    *) echo init ;;
+set_stage() {
+    case $status in
+    *'"stage": "modules-config"'*) stage=config ;;
+    *'"stage": "modules-final"'*) stage=final ;;
+    *) stage=init ;;
     esac
+    [ "$result" = null ] && [ ! -e $cloud/disabled ] || stage=done
 }
 
 addresses() {
@@ -81,28 +84,25 @@ addresses() {
     done
 }
 
-failure_log() {
-    if grep -qs '"errors": *\[ *[^] ]' $cloud/status.json $cloud/result.json || tr -d ' \n' 2>/dev/null <$cloud/result.json | grep -q '"errors":\["'; then
-        tail -n 20 /var/log/cloud-init-output.log 2>/dev/null | json_string
-    else
-        printf null
-    fi
-}
-
-send_state() {
-    read -r boot_id </proc/sys/kernel/random/boot_id
-    send "{\"event\":\"state\",\"boot_id\":\"$boot_id\",\"stage\":\"$(stage)\",\"uptime_s\":$(uptime_s),\"addresses\":[$(addresses)],\"status\":$(document $cloud/status.json),\"result\":$(document $cloud/result.json),\"log\":$(failure_log)}"
+observe() { # sets $status, $result, $stage and $state
+    read_document $cloud/status.json && status=$document
+    read_document $cloud/result.json && result=$document
+    set_stage
+    case $status$result in
+    *'"errors": ['[!]]*) log=$(tail -n 20 /var/log/cloud-init-output.log 2>/dev/null | json_string) ;;
+    *) log=null ;;
+    esac
+    state="\"stage\":\"$stage\",\"addresses\":[$(addresses)],\"status\":$status,\"result\":$result,\"log\":$log"
 }
 
 watch_state() {
+    read -r boot_id </proc/sys/kernel/random/boot_id
     last=
-    pause=0.3
     while :; do
-        current=$(cat $cloud/status.json $cloud/result.json 2>/dev/null; ip -o addr show scope global | sed 's/valid_lft.*//')
-        [ "$current" = "$last" ] || send_state
-        last=$current
-        [ -e $cloud/result.json ] && pause=1 # only addresses can change from here on
-        sleep $pause
+        observe
+        [ "$state" = "$last" ] || send "{\"event\":\"state\",\"boot_id\":\"$boot_id\",\"uptime_s\":$(uptime_s),$state}"
+        last=$state
+        [ "$stage" = "done" ] && sleep 1 || sleep 0.3 # when done, only addresses still change
     done
 }
 
@@ -170,8 +170,9 @@ set_nic() { # MAC BASE64
 }
 
 reapply_nics() { # at boot, once the distribution has brought up what it knows
+    [ -e $nics ] || return
     tries=120
-    while [ "$(stage)" = init ] && [ $tries -gt 0 ]; do
+    while observe && [ "$stage" = init ] && [ $tries -gt 0 ]; do
         tries=$((tries - 1))
         sleep 1
     done

@@ -16,7 +16,7 @@ GUEST_SCRIPT = Path(__file__).parents[3] / "templates" / "guest" / "labctl-guest
 CMDLINE = "console=ttyS0 quiet"
 
 BUSYBOX = Path("/bin/busybox")
-PROGRAMS = {Path("/usr/sbin/dropbear"): "usr/sbin/dropbear", Path("/usr/bin/dropbearconvert"): "usr/bin/dropbearconvert"}
+PROGRAMS = {Path("/usr/sbin/dropbear"): "usr/sbin/dropbear"}
 BOOT_MODULES = (  # loaded by init, in this order, each after what it needs; what is built in is left out
     "virtio_pci",
     "virtio_blk",
