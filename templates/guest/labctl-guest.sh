@@ -72,7 +72,7 @@ set_stage() {
     *'"stage": "modules-final"'*) stage=final ;;
     *) stage=init ;;
     esac
-    [ "$result" = null ] && [ ! -e $cloud/disabled ] || stage=done
+    [ "$result" = null ] && [ ! -e $cloud/disabled ] || stage="done"
 }
 
 addresses() {
@@ -102,7 +102,7 @@ watch_state() {
         observe
         [ "$state" = "$last" ] || send "{\"event\":\"state\",\"boot_id\":\"$boot_id\",\"uptime_s\":$(uptime_s),$state}"
         last=$state
-        [ "$stage" = "done" ] && sleep 1 || sleep 0.3 # when done, only addresses still change
+        if [ "$stage" = "done" ]; then sleep 1; else sleep 0.3; fi # when done, only addresses still change
     done
 }
 
@@ -188,9 +188,10 @@ probe() { # KIND ARGUMENT SECONDS
     exec) timeout "$3" sh -c "$(printf %s "$2" | base64 -d)" </dev/null 2>&1 3>&- 4>&- ;;
     http)
         url=$(printf %s "$2" | base64 -d)
-        if command -v curl >/dev/null; then curl -fsS -m 10 -o /dev/null -- "$url" 2>&1
-        elif command -v wget >/dev/null; then wget -q -T 10 -O /dev/null -- "$url" 2>&1
-        else python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=10)' "$url" 2>&1 | tail -n 1 | grep .  && return 1 || return 0; fi
+        # not wget's -T, which makes a busybox crash
+        if command -v curl >/dev/null; then timeout 10 curl -fsS -o /dev/null -- "$url" 2>&1
+        elif command -v wget >/dev/null; then timeout 10 wget -q -O /dev/null -- "$url" 2>&1
+        else timeout 10 python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "$url" 2>&1; fi
         ;;
     *) echo "unknown kind of check" && return 1 ;;
     esac
@@ -253,7 +254,7 @@ find_port() {
 }
 
 rm -rf $run
-mkdir -p -m 700 $run
+mkdir -m 700 $run
 reapply_nics &
 until port=$(find_port); do sleep 1; done
 exec 3<>"$port" || exit 1

@@ -23,6 +23,7 @@ DEVICES = {  # name: (major, minor); no kvm: a node that can't be used costs lib
 PACKAGED = (  # libvirtd and virtlogd expect them
     "/var/lib/libvirt/images",
     "/var/lib/libvirt/boot",
+    "/var/lib/libvirt/dnsmasq",
     "/var/log/libvirt/qemu",
     "/run/lock",  # locks of consoles and channels
 )

@@ -115,6 +115,7 @@ class GuestPort:
         self.stream = domain.connect().newStream(0)
         domain.openChannel(PORT, self.stream, libvirt.VIR_DOMAIN_CHANNEL_FORCE)
         self.events: queue.Queue[dict] = queue.Queue()
+        self.state: dict = {}  # the last one pushed
         self.closed = False
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
@@ -147,6 +148,15 @@ class GuestPort:
                 return seen
         raise TimeoutError(f"the guest did not say it; its last words: {seen}")
 
+    def wait_for_state(self, condition, timeout_s: float = 60) -> dict:
+        """The latest state, once it fulfils the condition; states are pushed only when they change."""
+        deadline = time.monotonic() + timeout_s
+        while not (self.state and condition(self.state)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the guest's last state: {self.state}")
+            time.sleep(0.05)
+        return self.state
+
     def _read(self) -> None:
         pending = b""
         while not self.closed:
@@ -159,10 +169,14 @@ class GuestPort:
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
                 try:
-                    self.events.put(json.loads(line))
+                    event = json.loads(line)
                 except ValueError:
-                    self.events.put({"event": "noise", "line": line.decode(errors="replace")})
+                    continue  # the rest of a line for an earlier reader
+                if event["event"] == "state":
+                    self.state = event
+                else:
+                    self.events.put(event)
 
 
-def is_state(stage: str):
-    return lambda event: event.get("event") == "state" and event["stage"] == stage
+def is_done(state: dict) -> bool:
+    return state["stage"] == "done"

@@ -123,7 +123,7 @@ def _install_modules(kernel: Path, tree: Path) -> None:
     folder = Path("lib/modules") / release
     for path in {*boot, *other}:
         _write(tree / folder / path, (kernel / folder / path).read_bytes())
-    subprocess.run(["depmod", "-b", tree, release], check=True)
+    subprocess.run(["depmod", "-b", tree, release], check=True, stderr=subprocess.DEVNULL)  # no list of built-in ones
     (tree / "lib/modules/boot").write_text("".join(f"/{folder / path}\n" for path in boot))
     (tree / "lib/modules/overlay").write_text(f"/{folder / needs['overlay'][-1]}\n")
 

@@ -1,0 +1,107 @@
+"""Fixtures of the tests that boot guests: they run inside the private libvirtd only."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import libvirt
+import pytest
+
+from tests.e2e.harness import oracle as leaks
+from tests.e2e.micro import MicroGuest, build
+
+LABCTL_TIMEOUT_S = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("LABCTL_E2E_PRIVATE") != "1":
+        skip = pytest.mark.skip(reason="needs the private libvirtd: python -m tests.e2e.harness -- pytest tests/e2e")
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(skip)
+
+
+@pytest.fixture
+def connection() -> Iterator[libvirt.virConnect]:
+    """A connection of the test's own, so that a test may restart libvirtd."""
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors are raised, printing them is noise
+    opened = libvirt.open("qemu:///system")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def micro() -> MicroGuest:
+    return build()
+
+
+@pytest.fixture
+def labdir(tmp_path: Path) -> Path:
+    """An empty folder for a Labfile, where root alone may look."""
+    tmp_path.chmod(0o700)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def oracle(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever the test did, afterwards the host is what it was. Own connections: the test may kill libvirtd."""
+    if "no_oracle" in request.keywords:
+        yield
+        return
+    before = look()
+    yield
+    left = leaks.diff(before, look())
+    assert not left, "left behind:\n" + "\n".join(left)
+
+
+def look() -> leaks.Snapshot:
+    connection = libvirt.open("qemu:///system")
+    try:
+        return leaks.snapshot(connection)
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a labctl command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Labctl:
+    """Runs labctl as a user would, in a folder; `start` leaves it running for tests that interrupt it."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str, timeout_s: float = LABCTL_TIMEOUT_S, **environment: str) -> Finished:
+        process = self.start(*arguments, **environment)
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            stdout, stderr = process.communicate()
+            pytest.fail(f"labctl {' '.join(arguments)} did not end in {timeout_s} s\n{stdout}\n{stderr}")
+        return Finished(process.returncode, stdout, stderr)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "labctl", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def labctl(labdir: Path) -> Callable[..., Finished]:
+    return Labctl(labdir)

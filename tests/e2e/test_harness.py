@@ -1,0 +1,211 @@
+"""The ground that the other tests stand on: private libvirtd, oracle, micro guest, guest script."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import libvirt
+import pytest
+
+from tests.e2e.harness import daemons
+from tests.e2e.harness import oracle as leaks
+from tests.e2e.micro import bare
+
+NETWORK = "<network><name>{0}</name><bridge name='lab-{0}'/><ip address='{1}' prefix='24'/></network>"
+FIRST_MAC, SECOND_MAC = "52:54:00:00:00:01", "52:54:00:00:00:02"
+
+
+def test_the_host_is_out_of_reach():
+    assert os.getpid() < 1000
+    assert not Path("/dev/kvm").exists()
+    links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
+    assert [line.split()[0] for line in links.splitlines()] == ["lo"]
+
+
+def test_libvirtd_restarts_and_is_back(connection):
+    assert connection.listAllDomains() == []
+    before = daemons.libvirtd_pid()
+    daemons.restart()
+    assert daemons.libvirtd_pid() != before
+    assert libvirt.open().getHostname()
+
+
+@pytest.mark.parametrize("forward", ["", "<forward mode='nat'/>", "<forward mode='route'/>", "<forward mode='open'/>"])
+def test_networks_start_with_dhcp(connection, forward):
+    network = connection.networkCreateXML(
+        f"<network><name>net</name>{forward}<bridge name='lab-net'/><ip address='10.90.9.1' prefix='24'>"
+        "<dhcp><range start='10.90.9.2' end='10.90.9.9'/></dhcp></ip></network>"
+    )
+    network.destroy()
+
+
+@pytest.mark.no_oracle  # it leaks on purpose, and is the oracle's own test
+def test_the_oracle_sees_each_kind_of_leak(connection):
+    folder = Path("/srv")
+    before = leaks.snapshot(connection, [folder])
+    assert leaks.diff(before, leaks.snapshot(connection, [folder])) == []
+
+    foreign = leaks.plant_foreign(connection)
+    (folder / "labctl-left").write_text("x")
+    sleeper = subprocess.Popen(["sleep", "1000"])
+    subprocess.run(["iptables", "-A", "INPUT", "-p", "tcp", "--dport", "9", "-j", "DROP"], check=True)
+    subprocess.run(["ip", "route", "add", "198.51.100.0/24", "dev", "lo"], check=True)
+    left = "\n".join(leaks.diff(before, leaks.snapshot(connection, [folder])))
+    for expected in (
+        r"^\+ domain/foreign:",
+        r"^\+ network/foreign:",
+        r"^\+ pool/foreign:",
+        r"^\+ volume/foreign/foreign.raw:",
+        r"^\+ link/virbr-foreign:",
+        r"^\+ address/virbr-foreign/10.254.254.1/24:",
+        r"^\+ process/.*dnsmasq",
+        r"^\+ process/sleep 1000:",
+        r"^\+ nft/rule ip filter INPUT",
+        r"^\+ route/198.51.100.0/24 dev lo",
+        r"^\+ file/var/lib/libvirt/foreign/foreign.raw:",
+        rf"^\+ file{folder}/labctl-left:",
+        r"^\+ file/etc/libvirt/qemu/networks/foreign.xml:",
+    ):
+        assert re.search(expected, left, re.MULTILINE), f"{expected} is not in\n{left}"
+
+    assert foreign.changes() == []
+    connection.lookupByName("foreign").setAutostart(1)
+    connection.lookupByName("foreign").setMetadata(libvirt.VIR_DOMAIN_METADATA_TITLE, "mine now", None, None)
+    assert [line[:16] for line in foreign.changes()] == ["~ domain/foreign"]
+
+    connection.lookupByName("foreign").setAutostart(0)
+    foreign.remove()
+    (folder / "labctl-left").unlink()
+    sleeper.kill()
+    sleeper.wait()
+    subprocess.run(["iptables", "-D", "INPUT", "-p", "tcp", "--dport", "9", "-j", "DROP"], check=True)
+    subprocess.run(["ip", "route", "del", "198.51.100.0/24", "dev", "lo"], check=True)
+    assert leaks.diff(before, leaks.snapshot(connection, [folder])) == []
+
+
+@pytest.fixture
+def keys(tmp_path) -> bare.Keys:
+    return bare.make_keys(tmp_path)
+
+
+@pytest.fixture
+def networks(connection) -> Iterator[None]:
+    made = [
+        connection.networkCreateXML(NETWORK.format("front", "10.90.0.1")),
+        connection.networkCreateXML(NETWORK.format("back", "10.90.1.1")),
+    ]
+    yield
+    for network in made:
+        network.destroy()
+
+
+@pytest.fixture
+def guest(connection, micro, keys, networks, tmp_path) -> Iterator[libvirt.virDomain]:
+    """A running micro guest with one NIC, a second network to plug into, and a failing runcmd."""
+    seed = tmp_path / "seed.iso"
+    data = bare.user_data(keys, "echo said by runcmd", "ls /nowhere")
+    bare.write_seed(seed, "web-1", data, bare.network_config(FIRST_MAC, "10.90.0.2/24"))
+    domain = bare.Bare("web-1", micro, tmp_path / "root.qcow2", seed, [("front", FIRST_MAC)]).define(connection)
+    domain.create()
+    yield domain
+    if domain.isActive():
+        domain.destroy()
+    domain.undefine()
+
+
+def test_a_guest_boots_reports_obeys_and_goes(guest, keys, tmp_path):
+    """One boot for all of the guest script's protocol; each step is a sentence of it."""
+    with bare.GuestPort(guest) as port:
+        port.send("hello")
+        done = port.wait_for_state(bare.is_done)
+        assert done["addresses"] == [{"mac": FIRST_MAC, "ip": "10.90.0.2/24"}]
+        assert "runcmd" in done["result"]["v1"]["errors"][0]
+        assert "said by runcmd\nls: /nowhere" in done["log"]
+
+        assert ssh(keys, tmp_path, "hostname") == "web-1"
+        hosts_file_is_kept(port, keys, tmp_path)
+        a_plugged_nic_is_configured(guest, port, keys, tmp_path)
+        checks_are_retried(port, keys, tmp_path)
+        port.send("clock", "2000000000.5")
+        assert port.wait_for(is_ack("clock"))["ok"]
+        assert int(ssh(keys, tmp_path, "date", "+%s")) >= 2000000000
+        port.send("nonsense", "x")
+        assert not port.wait_for(is_ack("nonsense"))["ok"]
+
+    time.sleep(1)  # the guest notices the hang-up
+    with bare.GuestPort(guest) as port:
+        port.send("hello")
+        again = port.wait_for_state(bare.is_done)
+        assert again["boot_id"] == done["boot_id"]
+        assert len(again["addresses"]) == 2
+
+    started = time.monotonic()
+    guest.shutdown()
+    daemons.wait_until(lambda: not guest.isActive(), "the power button does nothing")
+    print(f"shutdown took {time.monotonic() - started:.1f} s")
+
+    guest.create()
+    with bare.GuestPort(guest) as port:
+        port.send("hello")
+        port.wait_for_state(lambda state: len(state["addresses"]) == 2)
+
+
+def hosts_file_is_kept(port, keys, tmp_path):
+    for names in ("10.90.0.3 db db.lab\n10.90.0.4 cache", "10.90.0.5 db"):
+        port.send_payload("hosts", payload=names)
+        assert port.wait_for(is_ack("hosts"))["ok"]
+    assert ssh(keys, tmp_path, "grep -c . /etc/hosts; grep db /etc/hosts").splitlines() == ["6", "10.90.0.5 db"]
+    port.send("hosts", "")
+    assert port.wait_for(is_ack("hosts"))["ok"]
+    assert "labctl" not in ssh(keys, tmp_path, "cat /etc/hosts")
+
+
+def a_plugged_nic_is_configured(guest, port, keys, tmp_path):
+    wanted = "mtu 1400\naddress 10.90.1.2/24\naddress 10.90.1.3/24\nroute 10.91.0.0/16 10.90.1.1\n"
+    port.send_payload("nic", SECOND_MAC, payload=wanted)  # before it exists: the guest waits for it
+    guest.attachDeviceFlags(bare.nic_xml("back", SECOND_MAC), libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    answer = port.wait_for(is_ack("nic"))
+    assert (answer["ok"], answer["target"]) == (True, SECOND_MAC), answer
+    port.wait_for_state(lambda state: len(state["addresses"]) == 3)
+    assert "via 10.90.1.1" in ssh(keys, tmp_path, "ip route show 10.91.0.0/16")
+
+    for _ in range(2):  # the second time there is nothing to do
+        port.send_payload("nic", SECOND_MAC.upper(), payload="address 10.90.1.3/24")
+        assert port.wait_for(is_ack("nic"))["ok"]
+    assert "10.90.1.2/" not in ssh(keys, tmp_path, "ip addr")
+    assert ssh(keys, tmp_path, "ip route show 10.91.0.0/16") == ""
+
+
+def checks_are_retried(port, keys, tmp_path):
+    port.send("check", "a", "20", "0.5", "tcp", "8080")
+    port.send_payload("check", "b", "20", "0.5", "exec", payload="test -e /tmp/there")
+    port.send_payload("check", "c", "1", "1", "exec", payload='echo "no\\n\t\x07é"; false')
+    port.send_payload("check", "d", "20", "0.5", "http", payload="http://127.0.0.1:8080/page")
+    failed = port.wait_for(is_check("c"))
+    assert (failed["ok"], failed["detail"]) == (False, "no\\n ???")
+    ssh(keys, tmp_path, "touch /tmp/there; mkdir -p /srv/w; echo x >/srv/w/page; httpd -p 8080 -h /srv/w")
+    answers = {event["id"]: event for event in (port.wait_for(lambda e: e.get("event") == "check") for _ in range(3))}
+    assert {name: event["ok"] for name, event in answers.items()} == {"a": True, "b": True, "d": True}, answers
+
+
+def is_ack(command: str):
+    return lambda event: event.get("event") == "ack" and event["command"] == command
+
+
+def is_check(name: str):
+    return lambda event: event.get("event") == "check" and event["id"] == name
+
+
+def ssh(keys: bare.Keys, folder: Path, *command: str) -> str:
+    """With strict host keys from the start: the guest shows the key that the seed gave it."""
+    known = folder / "known_hosts"
+    known.write_text(f"10.90.0.2 {keys.host.with_suffix('.pub').read_text()}")
+    options = ["-F", "none", "-i", keys.login, "-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes"]
+    result = subprocess.run(
+        ["ssh", *options, "-o", "BatchMode=yes", "lab@10.90.0.2", "--", *command], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
