@@ -1,0 +1,96 @@
+"""Compare two specs of one kind, field by field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.spec import Effect, Item, Spec, is_items
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field's change. `before` is None where there was nothing, `after` is None where nothing stays."""
+
+    field: str
+    before: Value
+    after: Value
+    effect: Effect
+    unit: str = ""
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"+ {self.field}: {show(self.after, self.unit)}"
+        if self.after is None:
+            return f"- {self.field}: {show(self.before, self.unit)}"
+        return f"~ {self.field}: {show(self.before, self.unit)} → {show(self.after, self.unit)}"
+
+
+def diff(before: Spec | Item, after: Spec | Item, prefix: str = "") -> tuple[Change, ...]:
+    """Give the changes that lead from what is to what is wanted; empty when they agree on all that is owned."""
+    return tuple(_changes(before, after, prefix))
+
+
+def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[Change]:
+    for each in fields(after):  # type: ignore[arg-type]  # specs and items are dataclasses
+        if "effect" not in each.metadata:
+            continue
+        old, new = getattr(before, each.name), getattr(after, each.name)
+        if new is None or old == new:
+            continue
+        effect: Effect = each.metadata["effect"]
+        name = prefix + each.name
+        if is_items(old) or is_items(new):
+            yield from _item_changes(old or (), new or (), effect, name)
+        elif each.metadata["secret"]:
+            yield Change(name, "(secret)", "(changed)", effect)
+        else:
+            yield Change(name, plain(old), plain(new), effect, each.metadata["unit"])
+
+
+def _item_changes(old: tuple[Item, ...], new: tuple[Item, ...], effect: Effect, name: str) -> Iterator[Change]:
+    had, wanted = {item.key: item for item in old}, {item.key: item for item in new}
+    for key in sorted(had.keys() | wanted.keys()):
+        field = f"{name}.{key}"
+        if key not in wanted:
+            yield Change(field, str(had[key]), None, had[key].plug_effect(effect))
+        elif key not in had:
+            yield Change(field, None, str(wanted[key]), wanted[key].plug_effect(effect))
+        else:
+            yield from _changes(had[key], wanted[key], f"{field}.")
+
+
+def plain(value: Any) -> Value:  # noqa: ANN401
+    """Make a field's value fit for JSON: tuples become one readable string, nothing becomes the empty string."""
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, tuple):
+        return ", ".join(str(plain(part)) for part in value)
+    return str(value)
+
+
+def show(value: Value, unit: str = "") -> str:
+    """Write a value for people: `512MiB`, `yes`, `(none)`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if unit == "bytes" and isinstance(value, int):
+        return size(value)
+    return "(none)" if value in ("", None) else str(value)
+
+
+def size(count: int) -> str:
+    """Write bytes with the largest binary unit that keeps them exact, else with one decimal."""
+    power = max(0, (count.bit_length() - 1) // 10) if count else 0
+    power = min(power, 5)
+    while power and count % (1 << 10 * power) and count < 10 << 10 * power:
+        power -= 1
+    scaled = count / (1 << 10 * power)
+    number = f"{scaled:.0f}" if scaled == int(scaled) else f"{scaled:.1f}"
+    return number + ("B", "KiB", "MiB", "GiB", "TiB", "PiB")[power]

@@ -1,0 +1,110 @@
+"""Everything worth telling about a run, as frozen events; report/ turns them into text, bars or JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.plan import Plan
+
+if TYPE_CHECKING:
+    from labctl.core.plan import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The base; `to_json` gives `{"event": <class name>, …fields}`."""
+
+    def to_json(self) -> dict[str, Any]:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {"event": type(self).__name__} | {
+            name: value.to_json() if isinstance(value, Plan) else value for name, value in values.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReady(Event):
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    address: str
+    action: str
+    verb: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress(Event):
+    """`done` and `total` are bytes where `unit` says so, else 0; `text` says what is going on."""
+
+    address: str
+    text: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone(Event):
+    """`seconds` counts from the start of the step's first operation."""
+
+    address: str
+    action: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed(Event):
+    address: str
+    action: str
+    error: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSkipped(Event):
+    address: str
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VmStage(Event):
+    """A VM reached a stage: `started`, cloud-init's `init`, `config`, `final`, then `booted` and `ready`."""
+
+    vm: str
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic(Event):
+    """Something the user should know that is no failure of a step."""
+
+    severity: str  # "warning" or "note"
+    summary: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Event):
+    """The last event of a run; `next` is what to type now, empty when there is nothing to do."""
+
+    ok: bool
+    exit_code: int
+    done: int
+    failed: int
+    skipped: int
+    seconds: float
+    next: str = ""
+
+
+Sink = Callable[[Event], None]
+
+
+def describe(step: Step) -> str:
+    """Say what a step does in the words of a progress line: `creating`, `replacing`, …."""
+    return {"create": "creating", "update": "changing", "restart": "restarting", "replace": "replacing"}.get(
+        step.action, "removing"
+    )

@@ -1,0 +1,314 @@
+"""The plan: a pure function of what is wanted and what exists.
+
+People and JSON see one `Step` an address; the executor sees `Operation`s, which are smaller: a replaced VM is a step,
+but its old domain has to go before its old disk, and its new disk has to come before its new domain.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.address import Address
+from labctl.core.diff import Change, diff, show
+from labctl.core.spec import Effect, Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DELETE, RELEASE = "delete", "release"
+FORMAT = 1
+
+
+class Action(StrEnum):
+    """What a step does, in the words of the JSON."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    RESTART = "restart"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+    @property
+    def sign(self) -> str:
+        return {"create": "+", "update": "~", "restart": "~", "replace": "-/+", "delete": "-"}[self.value]
+
+
+_ACTION = {Effect.LIVE: Action.UPDATE, Effect.RESTART: Action.RESTART, Effect.REPLACE: Action.REPLACE}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens to one address, and why. `before` and `after` are its specs, None where there is none."""
+
+    address: Address
+    action: Action
+    cause: str
+    changes: tuple[Change, ...] = ()
+    before: Spec | None = None
+    after: Spec | None = None
+    needs: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return str(self.address)
+
+    @property
+    def destructive(self) -> bool:
+        """Whether data of the user can be lost by it."""
+        return self.action in (Action.DELETE, Action.REPLACE) and self.address.kind in ("vm", "disk")
+
+    @property
+    def spec(self) -> Spec:
+        spec = self.after or self.before
+        assert spec is not None  # noqa: S101  # a step without either can't be constructed by `plan`
+        return spec
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of `schemas/plan.schema.json`."""
+        return {
+            "id": self.id,
+            "address": str(self.address),
+            "action": str(self.action),
+            "cause": self.cause,
+            "needs": list(self.needs),
+            "destructive": self.destructive,
+            "changes": [
+                {"field": each.field, "before": each.before, "after": each.after, "effect": each.effect.label}
+                for each in self.changes
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The smallest thing that the executor does: one verb of one step, once the operations in `needs` are done."""
+
+    step: Step
+    verb: str
+    needs: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.verb} {self.step.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in the order of their addresses; `unchanged` counts the rest. `refusals` say what can't be done at all."""
+
+    lab: str
+    connection: str
+    steps: tuple[Step, ...] = ()
+    unchanged: int = 0
+    refusals: tuple[tuple[Address, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    @property
+    def destructive(self) -> bool:
+        return any(step.destructive for step in self.steps)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        counts = Counter(step.action for step in self.steps)
+        return {str(action): counts[action] for action in Action} | {"unchanged": self.unchanged}
+
+    def to_json(self) -> dict[str, Any]:
+        order = ("create", "update", "restart", "replace", "delete", "unchanged")
+        return {
+            "format": FORMAT,
+            "lab": self.lab,
+            "connection": self.connection,
+            "summary": {name: self.summary[name] for name in order},
+            "steps": [step.to_json() for step in self.steps],
+        }
+
+    def __str__(self) -> str:
+        """The canonical text: the same for the same input, for tests and reviews."""
+        lines = [line for step in self.steps for line in step_lines(step)]
+        return "\n".join([*lines, self.headline()])
+
+    def headline(self) -> str:
+        """The one-line summary, as in `plan: 2 to create, 1 to delete, 4 unchanged`."""
+        words = [f"{n} to {name}" for name, n in self.summary.items() if n and name != "unchanged"]
+        return "plan: " + ", ".join([*words, f"{self.unchanged} unchanged"])
+
+
+def step_lines(step: Step) -> list[str]:
+    """Write one step as `str(plan)` does: the sign and address, then a line a field."""
+    lines = [f"{step.action.sign} {step.address}  ({step.cause})"]
+    if step.action is Action.CREATE:
+        lines += [f"    {name}: {show(value, unit)}" for name, value, unit in step.spec.summary()]
+    for change in step.changes:
+        note = "" if change.effect is Effect.LIVE else f"  ({_COST[change.effect]})"
+        lines.append(f"    {change}{note}")
+    return lines
+
+
+_COST = {Effect.RESTART: "needs a restart", Effect.REPLACE: "needs a replacement"}
+
+
+def plan(
+    desired: Mapping[Address, Spec],
+    observed: Mapping[Address, Spec],
+    *,
+    applied: Mapping[Address, str] | None = None,
+    lab: str = "",
+    connection: str = "",
+) -> Plan:
+    """Work out the steps that turn what exists into what is wanted.
+
+    Args:
+        desired: every spec of the Labfile that is to exist.
+        observed: every object of the lab that exists.
+        applied: for each address the fingerprint of the spec that labctl last applied; where it still is the desired
+            one, a difference is drift and not an edit.
+        lab: the lab's name, for the plan's head.
+        connection: the libvirt URI, likewise.
+    """
+    steps: dict[Address, Step] = {}
+    refusals = []
+    for address in sorted(desired.keys() | observed.keys(), key=_build_order):
+        before, after = observed.get(address), desired.get(address)
+        step = _step(address, before, after, steps, (applied or {}).get(address))
+        if step:
+            steps[address] = step
+        if before and after and (why := after.refusal(before)):
+            refusals.append((address, why))
+    linked = [replace(step, needs=_step_needs(step, steps)) for step in steps.values()]
+    return Plan(
+        lab,
+        connection,
+        tuple(sorted(linked, key=lambda step: _build_order(step.address))),
+        len(desired.keys() & observed.keys() - steps.keys()),
+        tuple(refusals),
+    )
+
+
+# What is needed comes before what needs it, so that one pass suffices; steps are shown in this order too.
+_KINDS = ("pool", "image", "network", "disk", "seed", "vm")
+
+
+def _build_order(address: Address) -> tuple[int, list[str | int]]:
+    kind = _KINDS.index(address.kind) if address.kind in _KINDS else len(_KINDS)
+    return kind, natural(address.name)
+
+
+def natural(name: str) -> list[str | int]:
+    """A sort key that puts `web-2` before `web-10`; parts alternate so that they always compare."""
+    parts: list[str | int] = [""]
+    for char in name:
+        if char.isdecimal() != isinstance(parts[-1], int):
+            parts.append(0 if char.isdecimal() else "")
+        last = parts[-1]
+        parts[-1] = last * 10 + int(char) if isinstance(last, int) else last + char
+    return parts
+
+
+def _step(
+    address: Address, before: Spec | None, after: Spec | None, steps: Mapping[Address, Step], applied: str | None
+) -> Step | None:
+    if before is None:
+        return Step(address, Action.CREATE, "not there yet", after=after)
+    if after is None:
+        return Step(address, Action.DELETE, "no longer wanted", before=before)
+    changes = diff(before, after)
+    inherited = _inherited(after, steps)
+    if not changes and not inherited:
+        return None
+    effect = max(change.effect for change in (*changes, *inherited))
+    if changes:
+        cause = "changed outside labctl" if applied == after.fingerprint() else "changed"
+        if all(change.field in _CONDITION for change in changes):
+            cause = _CONDITION[changes[0].field]
+    else:
+        cause = f"{inherited[0].field} is replaced"
+    return Step(address, _ACTION[effect], cause, (*changes, *inherited), before, after)
+
+
+# Fields that tell a condition rather than a setting; a difference in them is neither an edit nor drift.
+_CONDITION = {"state": "its state is another", "ready": "not known to be ready"}
+
+
+def _inherited(after: Spec, steps: Mapping[Address, Step]) -> tuple[Change, ...]:
+    """The changes that something bears because what it needs is replaced."""
+    return tuple(
+        Change(str(need.address), "", "replaced", need.on_replace)
+        for need in after.needs()
+        if need.on_replace and need.address in steps and steps[need.address].action is Action.REPLACE
+    )
+
+
+def _step_needs(step: Step, steps: Mapping[Address, Step]) -> tuple[str, ...]:
+    if step.action is Action.DELETE:
+        users = (other for other in steps.values() if other.before and other.action is Action.DELETE)
+        return tuple(
+            str(other.address) for other in users if any(n.address == step.address for n in other.before.needs())  # type: ignore[union-attr]
+        )
+    wanted = {need.address for need in step.spec.needs() if need.verb != "stop"}
+    return tuple(str(address) for address in sorted(wanted) if address in steps)
+
+
+def operations(plan: Plan) -> tuple[Operation, ...]:
+    """Break a plan into operations and say which waits for which."""
+    verbs = {step.address: _verbs(step) for step in plan.steps}
+    needs: dict[str, set[str]] = defaultdict(set)
+
+    def link(later: tuple[Address, str], earlier: tuple[Address, str]) -> None:
+        if later[1] in verbs.get(later[0], ()) and earlier[1] in verbs.get(earlier[0], ()) and later != earlier:
+            needs[f"{later[1]} {later[0]}"].add(f"{earlier[1]} {earlier[0]}")
+
+    for step in plan.steps:
+        for first, second in zip(verbs[step.address], verbs[step.address][1:], strict=False):
+            link((step.address, second), (step.address, first))
+        _link_builds(step, link)
+        _link_removals(step, link)
+    _link_exclusive(plan.steps, link)
+    return tuple(
+        Operation(step, verb, tuple(sorted(needs[f"{verb} {step.address}"])))
+        for step in plan.steps
+        for verb in verbs[step.address]
+    )
+
+
+def _verbs(step: Step) -> tuple[str, ...]:
+    if step.after is None:
+        return (DELETE,)
+    effect = max((change.effect for change in step.changes), default=None)
+    return step.after.verbs(effect, step.before)
+
+
+def _link_builds(step: Step, link: Any) -> None:  # noqa: ANN401  # the closure of `operations`
+    """What builds waits for what it needs: a creation or update for the needed one's creation or update."""
+    if step.after is None:
+        return
+    for need in step.after.needs():
+        mine = ("create", "update") if need.verb == "create" else (need.verb,)
+        theirs = ("create", "update") if need.until == "create" else (need.until,)
+        for verb in mine:
+            for until in theirs:
+                link((step.address, verb), (need.address, until))
+
+
+def _link_removals(step: Step, link: Any) -> None:  # noqa: ANN401
+    """What is needed goes after those that need it have gone or let go."""
+    if step.before is None:
+        return
+    for need in step.before.needs():
+        if need.verb == "create":
+            for verb in (DELETE, RELEASE):
+                link((need.address, DELETE), (step.address, verb))
+
+
+def _link_exclusive(steps: Iterable[Step], link: Any) -> None:  # noqa: ANN401
+    steps = [step for step in steps if step.spec.exclusive]
+    gone = [step for step in steps if step.action in (Action.DELETE, Action.REPLACE)]
+    for step in steps:
+        for other in gone:
+            if other.address != step.address and other.address.kind == step.address.kind:
+                link((step.address, "create"), (other.address, DELETE))
+                link((step.address, "update"), (other.address, DELETE))

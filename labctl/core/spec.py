@@ -1,0 +1,114 @@
+"""What a kind must say of itself: typed fields, what a change of each costs, and what it needs.
+
+A spec is a frozen dataclass. `owned(effect)` declares a field that labctl compares; a plain field is carried along but
+never compared. A field whose desired value is None is not owned by this Labfile: what libvirt chose stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from labctl.core.address import Address
+
+
+class Effect(IntEnum):
+    """What a change costs, cheapest first."""
+
+    LIVE = 1
+    RESTART = 2
+    REPLACE = 3
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+def owned(effect: Effect = Effect.LIVE, *, unit: str = "", secret: bool = False, **options: Any) -> Any:  # noqa: ANN401
+    """Declare a field of a spec that is compared.
+
+    Args:
+        effect: what a change of it costs; for a tuple of items, what adding or removing one costs.
+        unit: "bytes" makes people see `512MiB`.
+        secret: only that it changed is shown, never a value.
+        options: `default`, `default_factory`, … of `dataclasses.field`.
+    """
+    return field(metadata={"effect": effect, "unit": unit, "secret": secret}, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing needs another: `verb` of the first waits until `until` of the other is done.
+
+    `on_replace` is what it costs the first when the other is replaced, None when nothing.
+    """
+
+    address: Address
+    verb: str = "create"
+    until: str = "create"
+    on_replace: Effect | None = None
+
+
+class Item:
+    """A member of a tuple field, known by `key` and not by its place, as a NIC or a DHCP host is."""
+
+    @property
+    def key(self) -> str:
+        raise NotImplementedError
+
+    def plug_effect(self, declared: Effect) -> Effect:
+        """What adding or removing this one costs, where it differs from what the field declares."""
+        return declared
+
+
+class Spec:
+    """The base of every kind's spec."""
+
+    kind: ClassVar[str]
+    # Kinds whose new objects can collide with those that are about to go (same subnet, same bridge) create last.
+    exclusive: ClassVar[bool] = False
+
+    @property
+    def address(self) -> Address:
+        raise NotImplementedError
+
+    def needs(self) -> tuple[Need, ...]:
+        """What has to be there before this is."""
+        return ()
+
+    def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[str, ...]:
+        """The operations, in order, that bring this about; `effect` is None for a creation.
+
+        `before` is what exists. Deletion is not asked here: its verb is always `delete`.
+        """
+        if effect is None:
+            return ("create",)
+        return ("delete", "create") if effect is Effect.REPLACE else ("update",)
+
+    def refusal(self, before: Spec) -> str:
+        """Why this can't be made out of `before` at all, or the empty string."""
+        del before
+        return ""
+
+    def summary(self) -> tuple[tuple[str, Any, str], ...]:
+        """The fields worth showing when it is created, as (name, value, unit)."""
+        rows = []
+        for each in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            value = getattr(self, each.name)
+            if "effect" in each.metadata and value not in (None, (), "", False) and value != each.default:
+                shown = ", ".join(item.key for item in value) if is_items(value) else value
+                rows.append((each.name, "(secret)" if each.metadata["secret"] else shown, each.metadata["unit"]))
+        return tuple(rows)
+
+    def fingerprint(self) -> str:
+        """A digest of the owned fields; stored with what was applied, it tells an edit from drift."""
+        own = [(each.name, getattr(self, each.name)) for each in fields(self) if "effect" in each.metadata]  # type: ignore[arg-type]
+        return hashlib.sha256(repr(own).encode()).hexdigest()[:16]
+
+
+def is_items(value: object) -> bool:
+    """Say whether a field's value is a tuple of items."""
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], Item)

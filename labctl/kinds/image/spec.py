@@ -1,0 +1,51 @@
+"""An image: a read-only base of disks, or a kernel or initrd, in the store that all labs of a libvirt share.
+
+The store is the directory pool `labctl-images`. An image's files there are named after its `key`: `KEY.img`, and for
+one that boots directly `KEY.vmlinuz` and `KEY.initrd`; `KEY.ok` is written last and says that they are complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from labctl.core.address import Address
+from labctl.core.spec import Effect, Spec, owned
+
+POOL = "labctl-images"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec(Spec):
+    """`key` is `sha256-HEX`, `sha512-HEX` (of the file's content) or `build-HEX` (of the recipe).
+
+    `origin` is an absolute path, an https URL, or the name of a recipe; `size` is the virtual size in bytes where it
+    is known before the image is there. A `blob` (a kernel, an initrd) is stored as it is.
+    """
+
+    kind: ClassVar[str] = "image"
+
+    label: str
+    key: str = owned(Effect.REPLACE)
+    source: Literal["path", "url", "build"] = "path"
+    origin: str = ""
+    size: int | None = None
+    direct: bool = False  # boots by its own kernel and initrd
+    cmdline: str = ""  # what such a kernel wants
+    blob: bool = False
+
+    @property
+    def address(self) -> Address:
+        return Address("image", self.label)
+
+    @property
+    def volume(self) -> str:
+        return f"{self.key}.img"
+
+    @property
+    def kernel(self) -> str:
+        return f"{self.key}.vmlinuz"
+
+    @property
+    def initrd(self) -> str:
+        return f"{self.key}.initrd"
