@@ -18,7 +18,9 @@ LABCTL_TIMEOUT_S = 600
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("LABCTL_E2E_PRIVATE") != "1":
-        skip = pytest.mark.skip(reason="needs the private libvirtd: python -m tests.e2e.harness -- pytest tests/e2e")
+        skip = pytest.mark.skip(
+            reason="needs the private libvirtd: python -m tests.e2e.harness -- pytest tests/e2e"
+        )
         for item in items:
             if Path(__file__).parent in item.path.parents:
                 item.add_marker(skip)
@@ -27,7 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def connection() -> Iterator[libvirt.virConnect]:
     """A connection of the test's own, so that a test may restart libvirtd."""
-    libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors are raised, printing them is noise
+    libvirt.registerErrorHandler(
+        lambda _context, _error: None, None
+    )  # errors are raised, printing them is noise
     opened = libvirt.open("qemu:///system")
     yield opened
     opened.close()

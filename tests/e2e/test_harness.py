@@ -33,7 +33,9 @@ def test_libvirtd_restarts_and_is_back(connection):
     assert libvirt.open().getHostname()
 
 
-@pytest.mark.parametrize("forward", ["", "<forward mode='nat'/>", "<forward mode='route'/>", "<forward mode='open'/>"])
+@pytest.mark.parametrize(
+    "forward", ["", "<forward mode='nat'/>", "<forward mode='route'/>", "<forward mode='open'/>"]
+)
 def test_networks_start_with_dhcp(connection, forward):
     network = connection.networkCreateXML(
         f"<network><name>net</name>{forward}<bridge name='lab-net'/><ip address='10.90.9.1' prefix='24'>"
@@ -108,7 +110,9 @@ def guest(connection, micro, keys, networks, tmp_path) -> Iterator[libvirt.virDo
     seed = tmp_path / "seed.iso"
     data = bare.user_data(keys, "echo said by runcmd", "ls /nowhere")
     bare.write_seed(seed, "web-1", data, bare.network_config(FIRST_MAC, "10.90.0.2/24"))
-    domain = bare.Bare("web-1", micro, tmp_path / "root.qcow2", seed, [("front", FIRST_MAC)]).define(connection)
+    domain = bare.Bare("web-1", micro, tmp_path / "root.qcow2", seed, [("front", FIRST_MAC)]).define(
+        connection
+    )
     domain.create()
     yield domain
     if domain.isActive():
@@ -157,7 +161,10 @@ def hosts_file_is_kept(port, keys, tmp_path):
     for names in ("10.90.0.3 db db.lab\n10.90.0.4 cache", "10.90.0.5 db"):
         port.send_payload("hosts", payload=names)
         assert port.wait_for(is_ack("hosts"))["ok"]
-    assert ssh(keys, tmp_path, "grep -c . /etc/hosts; grep db /etc/hosts").splitlines() == ["6", "10.90.0.5 db"]
+    assert ssh(keys, tmp_path, "grep -c . /etc/hosts; grep db /etc/hosts").splitlines() == [
+        "6",
+        "10.90.0.5 db",
+    ]
     port.send("hosts", "")
     assert port.wait_for(is_ack("hosts"))["ok"]
     assert "labctl" not in ssh(keys, tmp_path, "cat /etc/hosts")
@@ -166,7 +173,9 @@ def hosts_file_is_kept(port, keys, tmp_path):
 def a_plugged_nic_is_configured(guest, port, keys, tmp_path):
     wanted = "mtu 1400\naddress 10.90.1.2/24\naddress 10.90.1.3/24\nroute 10.91.0.0/16 10.90.1.1\n"
     port.send_payload("nic", SECOND_MAC, payload=wanted)  # before it exists: the guest waits for it
-    guest.attachDeviceFlags(bare.nic_xml("back", SECOND_MAC), libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    guest.attachDeviceFlags(
+        bare.nic_xml("back", SECOND_MAC), libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG
+    )
     answer = port.wait_for(is_ack("nic"))
     assert (answer["ok"], answer["target"]) == (True, SECOND_MAC), answer
     port.wait_for_state(lambda state: len(state["addresses"]) == 3)
@@ -187,8 +196,12 @@ def checks_are_retried(port, keys, tmp_path):
     failed = port.wait_for(is_check("c"))
     assert (failed["ok"], failed["detail"]) == (False, "no\\n ???")
     ssh(keys, tmp_path, "touch /tmp/there; mkdir -p /srv/w; echo x >/srv/w/page; httpd -p 8080 -h /srv/w")
-    answers = {event["id"]: event for event in (port.wait_for(lambda e: e.get("event") == "check") for _ in range(3))}
-    assert {name: event["ok"] for name, event in answers.items()} == {"a": True, "b": True, "d": True}, answers
+    answers = {
+        event["id"]: event for event in (port.wait_for(lambda e: e.get("event") == "check") for _ in range(3))
+    }
+    assert {name: event["ok"] for name, event in answers.items()} == {"a": True, "b": True, "d": True}, (
+        answers
+    )
 
 
 def is_ack(command: str):
@@ -203,9 +216,21 @@ def ssh(keys: bare.Keys, folder: Path, *command: str) -> str:
     """With strict host keys from the start: the guest shows the key that the seed gave it."""
     known = folder / "known_hosts"
     known.write_text(f"10.90.0.2 {keys.host.with_suffix('.pub').read_text()}")
-    options = ["-F", "none", "-i", keys.login, "-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes"]
+    options = [
+        "-F",
+        "none",
+        "-i",
+        keys.login,
+        "-o",
+        f"UserKnownHostsFile={known}",
+        "-o",
+        "StrictHostKeyChecking=yes",
+    ]
     result = subprocess.run(
-        ["ssh", *options, "-o", "BatchMode=yes", "lab@10.90.0.2", "--", *command], capture_output=True, text=True, check=False
+        ["ssh", *options, "-o", "BatchMode=yes", "lab@10.90.0.2", "--", *command],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()

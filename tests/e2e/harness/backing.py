@@ -17,7 +17,7 @@ def folder() -> Iterator[Path]:
 
     The lock on the folder lives as long as its launcher, so a second instance never takes away the first's.
     """
-    parent = Path(os.environ.get("LABCTL_E2E_DIR", "/var/tmp"))  # noqa: S108 - /var/tmp is on disk, /tmp may not be
+    parent = Path(os.environ.get("LABCTL_E2E_DIR", "/var/tmp"))  # on disk, which /tmp may not be
     remove_abandoned(parent)
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     descriptor = os.open(path, os.O_RDONLY)

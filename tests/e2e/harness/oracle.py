@@ -6,7 +6,6 @@ that a difference is one line and new kinds of facts need no new comparison.
 
 import hashlib
 import json
-import os
 import re
 import stat
 import subprocess
@@ -33,13 +32,14 @@ IGNORED = (
     r"file/run/libvirt/network/[^/]+(\.pid|/ports)?",  # libvirt forgets these two itself
     r"file/run/libvirt/[a-z]+/driver\.pid",  # a restarted libvirtd's own
     r"file/run/libvirt/(common|lockd|virtlogd.*|qemu/(passt|slirp|dbus|swtpm))",
-    r"file/var/lib/libvirt/(qemu/(domain-[0-9]+-[^/]*|channel/target|nvram|snapshot|checkpoint|save|dump|ram|autostart)"
-    r"|dnsmasq/[^/]*\.(leases|status|macs))",
+    r"file/var/lib/libvirt/qemu/(channel/target|nvram|snapshot|checkpoint|save|dump|ram|autostart)",
     r"file/tmp/pytest-of-[^/]*(/.*)?",
     # libvirt's own tables, chains and the jumps into them come with the first network and stay after the last.
     r"nft/(table|chain|libvirt-jump) .*",
 )
-PROCESSES_IGNORED = re.compile(r"^(ps|dmidecode|qemu-system-\S+ -S -no-user-config -nodefaults -nographic -machine none)")
+PROCESSES_IGNORED = re.compile(
+    r"^(ps|dmidecode|qemu-system-\S+ -S -no-user-config -nodefaults -nographic -machine none)"
+)
 
 
 def snapshot(connection: libvirt.virConnect, folders: Iterable[Path] = ()) -> Snapshot:
@@ -130,7 +130,7 @@ def _file_fact(path: Path) -> str:
     status = path.lstat()
     fact = stat.filemode(status.st_mode)
     if path.is_symlink():
-        return f"{fact} -> {os.readlink(path)}"
+        return f"{fact} -> {path.readlink()}"
     if stat.S_ISREG(status.st_mode):
         small = status.st_size < 1 << 20
         return f"{fact} {status.st_size} bytes {hashlib.sha256(path.read_bytes()).hexdigest()[:12] if small else ''}"
@@ -144,14 +144,16 @@ def links_addresses_routes() -> Snapshot:
     facts = {}
     for link in _json("ip", "-j", "addr"):
         name = link["ifname"]
-        facts[f"link/{name}"] = f"{link.get('link_type')} mtu {link.get('mtu')} master {link.get('master', '-')}"
+        facts[f"link/{name}"] = (
+            f"{link.get('link_type')} mtu {link.get('mtu')} master {link.get('master', '-')}"
+        )
         for address in link["addr_info"]:
             if address:
                 facts[f"address/{name}/{address['local']}/{address['prefixlen']}"] = address["scope"]
     for family in ("-4", "-6"):
         for route in _json("ip", "-j", family, "route", "show", "table", "all"):
-            facts[f"route/{route['dst']} dev {route.get('dev', '-')} table {route.get('table', 'main')}"] = str(
-                {key: route.get(key) for key in ("gateway", "prefsrc", "metric")}
+            facts[f"route/{route['dst']} dev {route.get('dev', '-')} table {route.get('table', 'main')}"] = (
+                str({key: route.get(key) for key in ("gateway", "prefsrc", "metric")})
             )
     return facts
 
@@ -177,7 +179,11 @@ def nft_rules() -> Snapshot:
 
 def _without_counters(value):
     if isinstance(value, dict):
-        return {key: _without_counters(each) for key, each in value.items() if key not in {"handle", "counter", "packets", "bytes"}}
+        return {
+            key: _without_counters(each)
+            for key, each in value.items()
+            if key not in {"handle", "counter", "packets", "bytes"}
+        }
     return [_without_counters(each) for each in value] if isinstance(value, list) else value
 
 
@@ -191,7 +197,9 @@ def _json(*command: str):
 
 def processes() -> Snapshot:
     """All but kernel threads, those that look on, and the PIDs, which change: how many run the same command."""
-    output = subprocess.run(["ps", "-ww", "-eo", "ppid=,args="], check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(
+        ["ps", "-ww", "-eo", "ppid=,args="], check=True, capture_output=True, text=True
+    ).stdout
     facts: dict[str, int] = {}
     for line in output.splitlines():
         parent, command = line.split(None, 1)
@@ -229,7 +237,9 @@ class Foreign:
         pool.undefine()
 
 
-def plant_foreign(connection: libvirt.virConnect, pool_folder: Path = Path("/var/lib/libvirt/foreign")) -> Foreign:
+def plant_foreign(
+    connection: libvirt.virConnect, pool_folder: Path = Path("/var/lib/libvirt/foreign")
+) -> Foreign:
     """Define someone else's domain (off), network (active) and pool with a volume, all named `foreign`."""
     network = connection.networkDefineXML(
         "<network><name>foreign</name><bridge name='virbr-foreign'/><ip address='10.254.254.1' prefix='24'/></network>"
@@ -251,4 +261,8 @@ def plant_foreign(connection: libvirt.virConnect, pool_folder: Path = Path("/var
 def _foreign_facts(connection: libvirt.virConnect, pool_folder: Path) -> Snapshot:
     ours = re.compile(r"(domain|snapshot|network|pool|volume)/foreign(/.*)?")
     facts = {name: fact for name, fact in libvirt_objects(connection).items() if ours.fullmatch(name)}
-    return {**facts, **files(pool_folder), **{k: v for k, v in links_addresses_routes().items() if "virbr-foreign" in k}}
+    return {
+        **facts,
+        **files(pool_folder),
+        **{k: v for k, v in links_addresses_routes().items() if "virbr-foreign" in k},
+    }

@@ -107,7 +107,13 @@ def write_configuration() -> None:
 
 def clean_environment() -> None:
     """Nothing of the caller's session leads a client to another libvirtd, or a tool to the session's bus."""
-    for name in ("LABCTL_CONNECT", "VIRSH_DEFAULT_CONNECT_URI", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TMPDIR"):
+    for name in (
+        "LABCTL_CONNECT",
+        "VIRSH_DEFAULT_CONNECT_URI",
+        "XDG_RUNTIME_DIR",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "TMPDIR",
+    ):
         os.environ.pop(name, None)
     os.environ["LIBVIRT_DEFAULT_URI"] = "qemu:///system"
     os.environ["LABCTL_E2E_PRIVATE"] = "1"  # what the tests ask before they touch anything

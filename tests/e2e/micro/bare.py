@@ -1,4 +1,7 @@
-"""A micro guest without labctl: domain XML, a hand-made seed, the guest port. For self-tests and the bench's bare side."""
+"""A micro guest without labctl: domain XML, a hand-made seed, the guest port.
+
+For the harness's own tests, and for the bare side of the bench.
+"""
 
 import base64
 import io
@@ -9,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import libvirt
 import pycdlib
@@ -28,7 +32,9 @@ class Keys:
 
 def make_keys(folder: Path) -> Keys:
     for name in ("login", "host"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name], check=True
+        )
     return Keys(folder / "login", folder / "host")
 
 
@@ -39,7 +45,8 @@ def user_data(keys: Keys, *runcmd: str) -> str:
         "#cloud-config\n"
         f"ssh_authorized_keys:\n- {keys.login.with_suffix('.pub').read_text()}"
         f"ssh_keys:\n  ed25519_private: |\n{private}"
-        f"  ed25519_public: {keys.host.with_suffix('.pub').read_text()}" + (f"runcmd:\n{commands}" if runcmd else "")
+        f"  ed25519_public: {keys.host.with_suffix('.pub').read_text()}"
+        + (f"runcmd:\n{commands}" if runcmd else "")
     )
 
 
@@ -76,9 +83,13 @@ class Bare:
     memory_mib: int = 160
 
     def xml(self) -> str:
-        seed = f"""
+        seed = (
+            f"""
         <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{self.seed}'/>
-          <target dev='vdb' bus='virtio'/><readonly/></disk>""" if self.seed else ""
+          <target dev='vdb' bus='virtio'/><readonly/></disk>"""
+            if self.seed
+            else ""
+        )
         nics = "".join(nic_xml(network, mac) for network, mac in self.nics)
         return f"""
     <domain type='qemu'>
@@ -99,13 +110,16 @@ class Bare:
     def define(self, connection: libvirt.virConnect) -> libvirt.virDomain:
         self.overlay.unlink(missing_ok=True)
         image = self.guest.image
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.overlay], check=True)
+        subprocess.run(
+            ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.overlay], check=True
+        )
         return connection.defineXML(self.xml())
 
 
 def nic_xml(network: str, mac: str) -> str:
     return f"""
-        <interface type='network'><mac address='{mac}'/><source network='{network}'/><model type='virtio'/></interface>"""
+        <interface type='network'><source network='{network}'/><mac address='{mac}'/>
+          <model type='virtio'/></interface>"""
 
 
 class GuestPort:
@@ -120,7 +134,7 @@ class GuestPort:
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
-    def __enter__(self) -> "GuestPort":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

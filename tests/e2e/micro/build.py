@@ -28,7 +28,20 @@ BOOT_MODULES = (  # loaded by init, in this order, each after what it needs; wha
     "evdev",
 )
 OTHER_MODULES = ("overlay", "virtio-rng", "virtio_scsi", "sd_mod", "virtiofs")  # loaded on demand
-FOLDERS = ("proc", "sys", "dev", "run", "tmp", "root", "home/lab", "srv", "mnt", "var/log", "etc/dropbear", "boot")
+FOLDERS = (
+    "proc",
+    "sys",
+    "dev",
+    "run",
+    "tmp",
+    "root",
+    "home/lab",
+    "srv",
+    "mnt",
+    "var/log",
+    "etc/dropbear",
+    "boot",
+)
 FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nlab:x:0:0:lab:/home/lab:/bin/sh\n",
     "etc/shadow": "root:*:1::::::\nlab:*:1::::::\n",
@@ -123,7 +136,9 @@ def _install_modules(kernel: Path, tree: Path) -> None:
     folder = Path("lib/modules") / release
     for path in {*boot, *other}:
         _write(tree / folder / path, (kernel / folder / path).read_bytes())
-    subprocess.run(["depmod", "-b", tree, release], check=True, stderr=subprocess.DEVNULL)  # no list of built-in ones
+    subprocess.run(
+        ["depmod", "-b", tree, release], check=True, stderr=subprocess.DEVNULL
+    )  # no list of built-in ones
     (tree / "lib/modules/boot").write_text("".join(f"/{folder / path}\n" for path in boot))
     (tree / "lib/modules/overlay").write_text(f"/{folder / needs['overlay'][-1]}\n")
 

@@ -29,5 +29,7 @@ def unpacked(name: str, cache: Path) -> Path:
 def _of_metapackage(name: str) -> str:
     """linux-image-cloud-amd64 has no content; it depends on the kernel of the day."""
     output = subprocess.run(["apt-cache", "depends", name], check=True, capture_output=True, text=True).stdout
-    depends = [line.split()[-1] for line in output.splitlines() if line.strip().startswith("Depends: linux-image")]
+    depends = [
+        line.split()[-1] for line in output.splitlines() if line.strip().startswith("Depends: linux-image")
+    ]
     return depends[0] if depends else name
