@@ -44,6 +44,8 @@ def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[C
         if new is None or old == new:
             continue
         effect: Effect = each.metadata["effect"]
+        if isinstance(after, Item):
+            effect = after.effect(effect)
         name = prefix + each.name
         if is_items(old) or is_items(new):
             yield from _item_changes(old or (), new or (), effect, name)
@@ -58,9 +60,9 @@ def _item_changes(old: tuple[Item, ...], new: tuple[Item, ...], effect: Effect, 
     for key in sorted(had.keys() | wanted.keys()):
         field = f"{name}.{key}"
         if key not in wanted:
-            yield Change(field, str(had[key]), None, had[key].plug_effect(effect))
+            yield Change(field, str(had[key]), None, had[key].effect(effect))
         elif key not in had:
-            yield Change(field, None, str(wanted[key]), wanted[key].plug_effect(effect))
+            yield Change(field, None, str(wanted[key]), wanted[key].effect(effect))
         else:
             yield from _changes(had[key], wanted[key], f"{field}.")
 

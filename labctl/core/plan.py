@@ -18,7 +18,7 @@ from labctl.core.spec import Effect, Spec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-DELETE, RELEASE = "delete", "release"
+DELETE, RELEASE, STOP = "delete", "release", "stop"
 FORMAT = 1
 
 
@@ -249,7 +249,7 @@ def _step_needs(step: Step, steps: Mapping[Address, Step]) -> tuple[str, ...]:
         return tuple(
             str(other.address) for other in users if any(n.address == step.address for n in other.before.needs())  # type: ignore[union-attr]
         )
-    wanted = {need.address for need in step.spec.needs() if need.verb != "stop"}
+    wanted = {need.address for need in step.spec.needs()}
     return tuple(str(address) for address in sorted(wanted) if address in steps)
 
 
@@ -287,6 +287,7 @@ def _link_builds(step: Step, link: Any) -> None:  # noqa: ANN401  # the closure 
     if step.after is None:
         return
     for need in step.after.needs():
+        link((need.address, STOP), (step.address, STOP))  # who waits for another to start stops before it
         mine = ("create", "update") if need.verb == "create" else (need.verb,)
         theirs = ("create", "update") if need.until == "create" else (need.until,)
         for verb in mine:
@@ -300,7 +301,7 @@ def _link_removals(step: Step, link: Any) -> None:  # noqa: ANN401
         return
     for need in step.before.needs():
         if need.verb == "create":
-            for verb in (DELETE, RELEASE):
+            for verb in (DELETE, RELEASE, STOP):
                 link((need.address, DELETE), (step.address, verb))
 
 

@@ -59,8 +59,8 @@ class Item:
     def key(self) -> str:
         raise NotImplementedError
 
-    def plug_effect(self, declared: Effect) -> Effect:
-        """What adding or removing this one costs, where it differs from what the field declares."""
+    def effect(self, declared: Effect) -> Effect:
+        """What adding, removing or changing this one costs, where it differs from what the field declares."""
         return declared
 
 

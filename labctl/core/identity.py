@@ -1,0 +1,37 @@
+"""Names and numbers that follow from the Labfile alone, so that a second try makes the same thing."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+XMLNS = "https://labctl.org/xmlns/1"  # of labctl's metadata in libvirt's XML; a name, nothing is fetched
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, XMLNS)
+
+
+def libvirt_name(lab: str, name: str) -> str:
+    """The name of a domain or network in libvirt; names hold no dot, so it reads back unambiguously."""
+    return f"{lab}.{name}"
+
+
+def pool_name(lab: str) -> str:
+    return f"labctl-{lab}"
+
+
+def object_uuid(lab: str, kind: str, name: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, f"{lab}/{kind}/{name}"))
+
+
+def mac_address(lab: str, vm: str, nic: str) -> str:
+    """A MAC in QEMU's own prefix 52:54:00, as libvirt's generated ones."""
+    digest = _digest(f"{lab}/{vm}/{nic}")
+    return f"52:54:00:{digest[0:2]}:{digest[2:4]}:{digest[4:6]}"
+
+
+def bridge_name(lab: str, network: str) -> str:
+    """`lab-` and 8 hex digits: within the 15 characters that Linux gives an interface's name."""
+    return f"lab-{_digest(f'{lab}/{network}')[:8]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,105 @@
+"""Well-formed XML templates, filled after parsing: a value can't break out of its place.
+
+A text or attribute of the template that is exactly `{name}` takes a value. One that is None drops the attribute; an
+element whose placeholders are all None goes as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from xml.etree import ElementTree as ET
+
+from labctl.core.identity import XMLNS
+
+Value = str | int | None
+Element = ET.Element
+_PLACEHOLDER = re.compile(r"^\{(\w+)\}$")
+
+ET.register_namespace("labctl", XMLNS)
+
+
+def fill(template: str, values: Mapping[str, Value]) -> Element:
+    """Parse a template and put the values into its placeholders.
+
+    Raises:
+        KeyError: the template has a placeholder without a value.
+    """
+    root = ET.fromstring(template)
+    _fill(root, values)
+    return root
+
+
+def _fill(element: Element, values: Mapping[str, Value]) -> bool:
+    """Fill an element and its children; False when it is to go."""
+    found = []
+    for name, text in list(element.attrib.items()):
+        if match := _PLACEHOLDER.match(text):
+            value = values[match[1]]
+            found.append(value)
+            if value is None:
+                del element.attrib[name]
+            else:
+                element.set(name, str(value))
+    if match := _PLACEHOLDER.match((element.text or "").strip()):
+        value = values[match[1]]
+        found.append(value)
+        element.text = None if value is None else str(value)
+    for child in list(element):
+        if not _fill(child, values):
+            element.remove(child)
+    return not found or any(value is not None for value in found)
+
+
+def to_text(element: Element) -> str:
+    """Serialise with indentation; the same tree always gives the same text."""
+    ET.indent(element)
+    return ET.tostring(element, encoding="unicode") + "\n"
+
+
+def metadata(tag: str, attributes: Mapping[str, Value], children: Sequence[Element] = ()) -> Element:
+    """Make labctl's own `<metadata>` element: who made this object, and what its XML can't show."""
+    own = ET.Element(f"{{{XMLNS}}}{tag}", {name: str(v) for name, v in attributes.items() if v not in (None, "")})
+    own.extend(children)
+    holder = ET.Element("metadata")
+    holder.append(own)
+    return holder
+
+
+def own_metadata(root: Element, tag: str) -> Element | None:
+    """Find what `metadata` wrote; None on an object that labctl did not make."""
+    return root.find(f"metadata/{{{XMLNS}}}{tag}")
+
+
+def edit(root: Element, edits: Sequence[tuple[str, str, str]]) -> None:
+    """Apply the escape hatch `xml:`: (at, action, value) with ElementTree's XPath subset, `…/@name` an attribute.
+
+    Raises:
+        ValueError: a path finds nothing, or a fragment is not well-formed.
+    """
+    for at, action, value in edits:
+        path, _, attribute = at.partition("/@") if not at.startswith("@") else (".", "", at[1:])
+        targets = [root] if path in (".", "") else root.findall(path)
+        if not targets:
+            raise ValueError(f"{at} finds nothing")
+        for target in targets:
+            _edit_one(root, target, attribute, action, value)
+
+
+def _edit_one(root: Element, target: Element, attribute: str, action: str, value: str) -> None:
+    if action == "add":
+        try:
+            target.append(ET.fromstring(value))
+        except ET.ParseError as error:
+            raise ValueError(f"the fragment is not well-formed: {error}") from error
+    elif action == "set" and attribute:
+        target.set(attribute, value)
+    elif action == "set":
+        target.text = value
+    elif attribute:
+        target.attrib.pop(attribute, None)
+    else:
+        parent = next((each for each in root.iter() if target in list(each)), None)
+        if parent is None:
+            raise ValueError("the root can't be removed")
+        parent.remove(target)

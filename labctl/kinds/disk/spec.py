@@ -1,0 +1,58 @@
+"""A disk: a volume of the lab's pool; with an image a qcow2 overlay on it, shared ones raw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from labctl.core.address import Address
+from labctl.core.diff import size as human
+from labctl.core.spec import Effect, Need, Spec, owned
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpec(Spec):
+    """`disk/web-1/root` of a VM, or `disk/shared` of the lab, as `name` says.
+
+    `size` in bytes, None where the image's own decides. `base` is the file name of the backing volume in the image
+    store, empty for a blank disk; `image` the address name of that image.
+    """
+
+    kind: ClassVar[str] = "disk"
+
+    lab: str
+    name: str  # "web-1/root" or "shared"
+    size: int | None = owned(Effect.LIVE, unit="bytes", default=None)
+    base: str = owned(Effect.REPLACE, default="")
+    format: str = owned(Effect.REPLACE, default="qcow2")
+    image: str = ""
+
+    @property
+    def address(self) -> Address:
+        return Address("disk", self.name)
+
+    @property
+    def volume(self) -> str:
+        return volume_name(self.name)
+
+    def needs(self) -> tuple[Need, ...]:
+        image = (Need(Address("image", self.image)),) if self.image else ()
+        return (Need(Address("pool", self.lab)), *image)
+
+    def refusal(self, before: Spec) -> str:
+        if isinstance(before, DiskSpec) and self.base == before.base and self.size and before.size and self.size < before.size:
+            return f"can't shrink from {human(before.size)} to {human(self.size)}: what lies at the end would be lost"
+        return ""
+
+
+def volume_name(name: str) -> str:
+    """`web-1/root` is stored as `web-1.root`, a lab's own volume `shared` as `volume.shared`."""
+    return name.replace("/", ".") if "/" in name else f"volume.{name}"
+
+
+def disk_name(volume: str) -> str | None:
+    """The reverse of `volume_name`; None for what is no disk (a seed, a console's log)."""
+    owner, dot, name = volume.partition(".")
+    if not dot or name in ("seed", "console") or "." in name:
+        return None
+    return name if owner == "volume" else f"{owner}/{name}"

@@ -1,0 +1,93 @@
+"""A libvirt network of the lab (https://libvirt.org/formatnetwork.html)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from labctl.core import identity
+from labctl.core.address import Address
+from labctl.core.spec import Effect, Item, Spec, owned
+
+LIVE, REPLACE = Effect.LIVE, Effect.REPLACE
+Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpHost(Item):
+    """A reservation. IPv6 knows hosts by name, not by MAC, so `mac` is empty there."""
+
+    nic: str  # the VM's name, for people
+    ip: str = owned(LIVE)
+    mac: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.mac or f"{self.nic} (IPv6)"
+
+    def __str__(self) -> str:
+        return f"{self.ip} for {self.nic}"
+
+
+@dataclass(frozen=True, slots=True)
+class DnsHost(Item):
+    """The names of one address."""
+
+    ip: str
+    names: tuple[str, ...] = owned(LIVE)
+
+    @property
+    def key(self) -> str:
+        return self.ip
+
+    def __str__(self) -> str:
+        return " ".join(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec(Spec):
+    """`host4` and `host6` are the host's own addresses with their prefix, empty where it has none.
+
+    `subnet4` and `subnet6` are kept in the metadata: a network without a host address shows them nowhere else.
+    Rates are KiB/s. `lab`, `file` and `applied` are labctl's mark of ownership.
+    """
+
+    kind: ClassVar[str] = "network"
+    exclusive: ClassVar[bool] = True  # an old and a new network may share a subnet
+
+    lab: str
+    name: str
+    mode: Mode = owned(REPLACE, default="nat")
+    bridge: str = owned(REPLACE, default="")
+    dev: str = owned(REPLACE, default="")
+    subnet4: str = owned(REPLACE, default="")
+    subnet6: str = owned(REPLACE, default="")
+    host4: str = owned(REPLACE, default="")
+    host6: str = owned(REPLACE, default="")
+    dhcp_range: str = owned(LIVE, default="")  # "A-B"
+    boot_server: str = owned(REPLACE, default="")
+    boot_file: str = owned(REPLACE, default="")
+    dhcp_hosts: tuple[DhcpHost, ...] = owned(LIVE, default=())
+    dns: bool = owned(REPLACE, default=True)
+    dns_hosts: tuple[DnsHost, ...] = owned(LIVE, default=())
+    domain: str = owned(REPLACE, default="")
+    forwarders: tuple[str, ...] = owned(REPLACE, default=())
+    routes: tuple[str, ...] = owned(REPLACE, default=())  # "10.2.0.0/16 via 10.0.0.9"
+    mtu: int = owned(REPLACE, default=0)
+    vlan: int = owned(REPLACE, default=0)
+    inbound: int = owned(REPLACE, default=0)
+    outbound: int = owned(REPLACE, default=0)
+    isolated: bool = owned(REPLACE, default=False)  # the field `isolate_guests`
+    autostart: bool = owned(LIVE, default=False)
+    active: bool = owned(LIVE, default=True)
+    xml: tuple[tuple[str, str, str], ...] = owned(REPLACE, default=())
+    file: str = ""  # the Labfile's path
+    applied: str = ""  # the fingerprint of the spec last applied
+
+    @property
+    def address(self) -> Address:
+        return Address("network", self.name)
+
+    @property
+    def libvirt_name(self) -> str:
+        return identity.libvirt_name(self.lab, self.name)

@@ -1,0 +1,29 @@
+"""The lab's own directory pool, `labctl-<lab>`: volumes carry no metadata, so their pool says whose they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from labctl.core import identity
+from labctl.core.address import Address
+from labctl.core.spec import Effect, Spec, owned
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec(Spec):
+    """`path` is the folder on the libvirt host; what exists keeps its own, so it is not compared."""
+
+    kind: ClassVar[str] = "pool"
+
+    lab: str
+    path: str
+    active: bool = owned(Effect.LIVE, default=True)
+
+    @property
+    def address(self) -> Address:
+        return Address("pool", self.lab)
+
+    @property
+    def libvirt_name(self) -> str:
+        return identity.pool_name(self.lab)

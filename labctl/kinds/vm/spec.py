@@ -1,0 +1,179 @@
+"""A VM: a libvirt domain (https://libvirt.org/formatdomain.html)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from labctl.core import identity
+from labctl.core.address import Address
+from labctl.core.spec import Effect, Item, Need, Spec, owned
+
+LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
+HOTPLUG_BUSES = ("virtio", "scsi")
+BOOT_VERBS = ("start", "booted", "ready")
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse(Item):
+    """A disk as the VM sees it. `target` (`vda`) is chosen once and kept; guests find it by its serial."""
+
+    name: str
+    source: str = owned(LIVE)  # the path of the volume on the libvirt host
+    disk: str = ""  # the address name of the disk, "web-1/data"; empty for a seed
+    format: str = owned(LIVE, default="qcow2")
+    bus: str = owned(LIVE, default="virtio")
+    cache: str = owned(LIVE, default="")
+    discard: str = owned(LIVE, default="")
+    serial: str = owned(LIVE, default="")
+    shareable: bool = owned(LIVE, default=False)
+    readonly: bool = False
+    boot: int = owned(RESTART, default=0)  # the place in the boot order, from 1; 0 is none
+    target: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    def effect(self, declared: Effect) -> Effect:
+        if self.name in ("root", "seed"):
+            return max(declared, RESTART)
+        return declared if self.bus in HOTPLUG_BUSES else max(declared, RESTART)
+
+    def __str__(self) -> str:
+        return f"{self.bus}, {self.source.rsplit('/', 1)[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class NicUse(Item):
+    """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`."""
+
+    name: str
+    mac: str = owned(LIVE)
+    network: str = owned(LIVE)  # the libvirt network's name
+    ours: str = ""  # the address name of the network, empty for an external one
+    model: str = owned(LIVE, default="virtio")
+    link: str = owned(LIVE, default="up")
+    mtu: int = owned(LIVE, default=0)
+    inbound: int = owned(LIVE, default=0)
+    outbound: int = owned(LIVE, default=0)
+    boot: int = owned(RESTART, default=0)
+    guest: tuple[str, ...] = owned(LIVE, default=())
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        address = next((f", {line.split()[1]}" for line in self.guest if line.startswith("address")), "")
+        return f"{self.network}, {self.mac}{address}"
+
+
+@dataclass(frozen=True, slots=True)
+class VmSpec(Spec):
+    """Memory is bytes. None in an owned field leaves the choice to libvirt.
+
+    `state` is `running`, `off` or `paused` (observed also `crashed`). `ready` is True once labctl saw this boot ready;
+    it lives in the running domain's metadata and goes with it. `hosts` is the digest of the names that the guest's
+    hosts file was given, `seed` that of its seed, both in the metadata.
+    """
+
+    kind: ClassVar[str] = "vm"
+
+    lab: str
+    name: str
+    cpus: int = owned(RESTART, default=1)
+    memory: int = owned(LIVE, unit="bytes", default=1 << 30)
+    max_memory: int = owned(RESTART, unit="bytes", default=1 << 30)
+    disks: tuple[DiskUse, ...] = owned(LIVE, default=())
+    nics: tuple[NicUse, ...] = owned(LIVE, default=())
+    arch: str | None = owned(REPLACE, default=None)
+    accel: str = owned(RESTART, default="kvm")  # libvirt's domain type: kvm, qemu, test
+    machine: str | None = owned(RESTART, default=None)
+    cpu_mode: str | None = owned(RESTART, default=None)
+    cpu_model: str | None = owned(RESTART, default=None)
+    cpu_topology: str | None = owned(RESTART, default=None)  # "sockets:cores:threads"
+    cpu_features: tuple[str, ...] | None = owned(RESTART, default=None)
+    firmware: str = owned(REPLACE, default="bios")
+    secure_boot: bool = owned(REPLACE, default=False)
+    tpm: bool = owned(RESTART, default=False)
+    kernel: str = owned(RESTART, default="")
+    initrd: str = owned(RESTART, default="")
+    cmdline: str = owned(RESTART, default="")
+    graphics: str = owned(RESTART, default="none")
+    autostart: bool = owned(LIVE, default=False)
+    protect: bool = owned(LIVE, default=False)
+    hosts: str | None = owned(LIVE, default=None)
+    xml: tuple[tuple[str, str, str], ...] = owned(RESTART, default=())
+    state: str = owned(LIVE, default="running")
+    ready: bool | None = owned(LIVE, default=None)
+    console_log: str = ""
+    seed: str = ""
+    images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
+    after: tuple[tuple[str, str], ...] = ()  # depends_on: (VM, stage)
+    file: str = ""  # the Labfile's path
+    base: str = ""  # the VM as written, for `status` and groups
+    user: str = ""  # whom `ssh` logs in as
+    applied: str = ""
+
+    @property
+    def address(self) -> Address:
+        return Address("vm", self.name)
+
+    @property
+    def libvirt_name(self) -> str:
+        return identity.libvirt_name(self.lab, self.name)
+
+    def needs(self) -> tuple[Need, ...]:
+        pool = Address("pool", self.lab)
+        disks = [
+            Need(Address("disk", use.disk), on_replace=REPLACE if use.name == "root" else LIVE)
+            for use in self.disks
+            if use.disk
+        ]
+        seed = [Need(Address("seed", self.name), on_replace=REPLACE) for use in self.disks if use.name == "seed"]
+        networks = {nic.ours: Need(Address("network", nic.ours), on_replace=LIVE) for nic in self.nics if nic.ours}
+        images = [Need(Address("image", name)) for name in self.images]
+        order = [Need(Address("vm", vm), "start", _UNTIL[stage]) for vm, stage in self.after]
+        return (Need(pool), *images, *disks, *seed, *networks.values(), *order)
+
+    def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[str, ...]:
+        """`release` lets go of devices that leave, so that their network or disk can go; `update` brings the rest."""
+        boot = BOOT_VERBS if self.state == "running" else ()
+        if effect is None:
+            return ("create", *boot)
+        if effect is REPLACE:
+            return ("delete", "create", *boot)
+        was = before.state if isinstance(before, VmSpec) else "off"
+        stops = was not in ("off", "crashed") and (self.state == "off" or effect is RESTART)
+        boots = stops or was != "running" or not (isinstance(before, VmSpec) and before.ready)
+        return ("stop" if stops else "release", "update", *(boot if boots else ()))
+
+    def keep(self, before: VmSpec) -> VmSpec:
+        """Take over what was chosen once and is not the Labfile's: the disks' targets."""
+        targets = {use.name: use.target for use in before.disks}
+        return self.with_targets(targets)
+
+    def with_targets(self, taken: dict[str, str]) -> VmSpec:
+        """Give each disk its target: the one it has, else the first free one of its bus."""
+        used = {taken[use.name] for use in self.disks if use.name in taken}
+        disks = []
+        for use in self.disks:
+            target = taken.get(use.name, "")
+            prefix = _PREFIX.get(use.bus, "vd")
+            if not target.startswith(prefix):
+                target = next(name for name in _targets(prefix) if name not in used)
+                used.add(target)
+            disks.append(replace(use, target=target))
+        return replace(self, disks=tuple(disks))
+
+
+_UNTIL = {"created": "create", "started": "start", "booted": "booted", "provisioned": "booted", "ready": "ready"}
+_PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "nvme": "nvme"}
+
+
+def _targets(prefix: str) -> list[str]:
+    if prefix == "nvme":
+        return [f"nvme{n}n1" for n in range(64)]
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return [prefix + a for a in letters] + [prefix + a + b for a in letters for b in letters]

@@ -1,0 +1,289 @@
+"""Between a VM's spec and libvirt's domain XML; `read(render(spec)) == spec` for what the XML can hold."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from labctl import __version__, resources
+from labctl.core import identity, xmltree
+from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+
+if TYPE_CHECKING:
+    from labctl.core.xmltree import Element
+
+PORT = "org.labctl.guest.0"
+_UNITS = {"b": 1, "bytes": 1, "KB": 10**3, "KiB": 1 << 10, "k": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "M": 1 << 20}
+_UNITS |= {"GB": 10**9, "GiB": 1 << 30, "G": 1 << 30, "TiB": 1 << 40, "T": 1 << 40}
+
+
+def render(spec: VmSpec) -> Element:
+    """Write the whole definition, with labctl's metadata and the user's own `xml:` edits.
+
+    The disks' targets must have been chosen (`VmSpec.with_targets`).
+    """
+    uefi = spec.firmware == "uefi"
+    root = xmltree.fill(
+        resources.text("templates/libvirt/domain.xml"),
+        {
+            "accel": spec.accel,
+            "name": spec.libvirt_name,
+            "uuid": identity.object_uuid(spec.lab, "vm", spec.name),
+            "max_memory": spec.max_memory >> 10,
+            "memory": spec.memory >> 10,
+            "cpus": spec.cpus,
+            "firmware": "efi" if uefi else None,
+            "arch": spec.arch,
+            "machine": spec.machine,
+            "secure_boot": ("yes" if spec.secure_boot else "no") if uefi else None,
+            "smm": "on" if spec.secure_boot else None,
+            "kernel": spec.kernel or None,
+            "initrd": spec.initrd or None,
+            "cmdline": spec.cmdline or None,
+            "console_log": spec.console_log or None,
+            "tpm_model": "tpm-crb" if spec.tpm else None,
+            "tpm_backend": "emulator" if spec.tpm else None,
+        },
+    )
+    root.insert(2, metadata(spec))
+    if cpu := _cpu(spec):
+        root.insert(list(root).index(root.find("devices")), cpu)  # type: ignore[arg-type]  # the template has it
+    devices = root.find("devices")
+    assert devices is not None  # noqa: S101  # likewise
+    devices.extend(map(disk, spec.disks))
+    devices.extend(map(nic, spec.nics))
+    devices.extend(_graphics(spec.graphics))
+    if not any(use.boot for use in (*spec.disks, *spec.nics)):
+        _boot_from(root, "hd" if spec.disks else "network")
+    xmltree.edit(root, spec.xml)
+    return root
+
+
+def _boot_from(root: Element, device: str) -> None:
+    os = root.find("os")
+    if os is not None:
+        ET.SubElement(os, "boot", dev=device)
+
+
+def metadata(spec: VmSpec) -> Element:
+    """What libvirt's XML can't show: the owner, digests, what the guest was told, and whether it was ready."""
+    attributes: dict[str, xmltree.Value] = {
+        "lab": spec.lab,
+        "address": str(spec.address),
+        "file": spec.file,
+        "version": __version__,
+        "base": spec.base,
+        "user": spec.user,
+        "applied": spec.applied,
+        "machine": spec.machine,
+        "seed": spec.seed,
+        "hosts": spec.hosts,
+        "protect": "yes" if spec.protect else None,
+        "ready": "yes" if spec.ready else None,
+        "xml": json.dumps(spec.xml) if spec.xml else None,
+        "after": " ".join(f"{vm}:{stage}" for vm, stage in spec.after),
+        "images": " ".join(spec.images),
+    }
+    nics = [
+        ET.Element(f"{{{identity.XMLNS}}}nic", {"name": each.name, "guest": "; ".join(each.guest)})
+        for each in spec.nics
+        if each.guest
+    ]
+    return xmltree.metadata("vm", attributes, nics)
+
+
+def _cpu(spec: VmSpec) -> Element | None:
+    if not (spec.cpu_mode or spec.cpu_topology or spec.cpu_features):
+        return None
+    cpu = ET.Element("cpu")
+    if spec.cpu_mode:
+        cpu.set("mode", spec.cpu_mode)
+    if spec.cpu_model:
+        ET.SubElement(cpu, "model", fallback="forbid").text = spec.cpu_model
+    if spec.cpu_topology:
+        sockets, cores, threads = spec.cpu_topology.split(":")
+        ET.SubElement(cpu, "topology", sockets=sockets, cores=cores, threads=threads)
+    for feature in spec.cpu_features or ():
+        ET.SubElement(cpu, "feature", policy="require", name=feature)
+    return cpu
+
+
+def disk(use: DiskUse) -> Element:
+    """One `<disk>`, also what a live attach takes."""
+    element = xmltree.fill(
+        resources.text("templates/libvirt/disk.xml"),
+        {
+            "format": use.format,
+            "cache": use.cache or None,
+            "discard": use.discard or None,
+            "source": use.source,
+            "target": use.target,
+            "bus": use.bus,
+            "serial": use.serial or None,
+            "boot": use.boot or None,
+            "alias": f"ua-disk-{use.name}",
+        },
+    )
+    for flag, tag in ((use.readonly, "readonly"), (use.shareable, "shareable")):
+        if flag:
+            ET.SubElement(element, tag)
+    return element
+
+
+def nic(use: NicUse) -> Element:
+    """One `<interface>`, also what a live attach takes."""
+    element = xmltree.fill(
+        resources.text("templates/libvirt/nic.xml"),
+        {
+            "mac": use.mac,
+            "network": use.network,
+            "model": use.model,
+            "link": use.link,
+            "mtu": use.mtu or None,
+            "inbound": use.inbound or None,
+            "outbound": use.outbound or None,
+            "boot": use.boot or None,
+            "alias": f"ua-nic-{use.name}",
+        },
+    )
+    bandwidth = element.find("bandwidth")
+    if bandwidth is not None and not len(bandwidth):
+        element.remove(bandwidth)
+    return element
+
+
+def _graphics(kind: str) -> list[Element]:
+    """A display that can only be reached from the host itself."""
+    if kind == "none":
+        return []
+    graphics = ET.Element("graphics", type=kind, autoport="yes", listen="127.0.0.1")
+    ET.SubElement(graphics, "listen", type="address", address="127.0.0.1")
+    video = ET.Element("video")
+    ET.SubElement(video, "model", type="virtio")
+    return [graphics, video]
+
+
+def read(root: Element) -> VmSpec | None:
+    """Read a definition of ours back; None when it carries no metadata of labctl.
+
+    `state` and `autostart` are not in the XML; the driver sets them.
+    """
+    own = xmltree.own_metadata(root, "vm")
+    if own is None:
+        return None
+    loader = root.find("os/loader")
+    max_memory = _memory(root.find("memory"))
+    return VmSpec(
+        lab=own.get("lab", ""),
+        name=own.get("address", "").partition("/")[2],
+        cpus=int(root.findtext("vcpu") or 1),
+        memory=_memory(root.find("currentMemory")) or max_memory,
+        max_memory=max_memory,
+        disks=tuple(_read_disks(root, own.get("lab", ""))),
+        nics=_read_nics(root, own),
+        arch=_attribute(root, "os/type", "arch") or None,
+        accel=root.get("type", ""),
+        machine=own.get("machine"),
+        **_read_cpu(root),
+        firmware="uefi" if loader is not None or _attribute(root, "os", "firmware") == "efi" else "bios",
+        secure_boot=loader is not None and loader.get("secure") == "yes",
+        tpm=root.find("devices/tpm") is not None,
+        kernel=root.findtext("os/kernel") or "",
+        initrd=root.findtext("os/initrd") or "",
+        cmdline=root.findtext("os/cmdline") or "",
+        graphics=_attribute(root, "devices/graphics", "type") or "none",
+        protect=own.get("protect") == "yes",
+        hosts=own.get("hosts", ""),
+        xml=tuple(tuple(each) for each in json.loads(own.get("xml", "[]"))),
+        ready=own.get("ready") == "yes",
+        console_log=_attribute(root, "devices/serial/log", "file"),
+        seed=own.get("seed", ""),
+        images=tuple(own.get("images", "").split()),
+        after=tuple((vm, stage) for vm, _, stage in (word.partition(":") for word in own.get("after", "").split())),
+        file=own.get("file", ""),
+        base=own.get("base", ""),
+        user=own.get("user", ""),
+        applied=own.get("applied", ""),
+    )
+
+
+def _read_cpu(root: Element) -> dict[str, object]:
+    cpu = root.find("cpu")
+    topology = root.find("cpu/topology")
+    return {
+        "cpu_mode": None if cpu is None else cpu.get("mode"),
+        "cpu_model": root.findtext("cpu/model"),
+        "cpu_topology": None
+        if topology is None
+        else ":".join(topology.get(part, "1") for part in ("sockets", "cores", "threads")),
+        "cpu_features": tuple(each.get("name", "") for each in root.findall("cpu/feature")) or None,
+    }
+
+
+def _memory(element: Element | None) -> int:
+    if element is None:
+        return 0
+    return int(element.text or 0) * _UNITS[element.get("unit", "KiB")]
+
+
+def _read_disks(root: Element, lab: str) -> list[DiskUse]:
+    pool = f"/{identity.pool_name(lab)}/"
+    found = []
+    for element in root.findall("devices/disk"):
+        source = _attribute(element, "source", "file")
+        name = _attribute(element, "alias", "name").removeprefix("ua-disk-")
+        seed = name == "seed"
+        found.append(
+            DiskUse(
+                name=name or source,
+                source=source,
+                disk="" if seed or pool not in source else _disk_address(source),
+                format=_attribute(element, "driver", "type"),
+                bus=_attribute(element, "target", "bus"),
+                cache=_attribute(element, "driver", "cache"),
+                discard=_attribute(element, "driver", "discard"),
+                serial=element.findtext("serial") or "",
+                shareable=element.find("shareable") is not None,
+                readonly=element.find("readonly") is not None,
+                boot=int(_attribute(element, "boot", "order") or 0),
+                target=_attribute(element, "target", "dev"),
+            )
+        )
+    return found
+
+
+def _disk_address(source: str) -> str:
+    owner, _, name = source.rsplit("/", 1)[-1].partition(".")
+    return name if owner == "volume" else f"{owner}/{name}"
+
+
+def _read_nics(root: Element, own: Element) -> tuple[NicUse, ...]:
+    lab = own.get("lab", "")
+    guest = {each.get("name", ""): each.get("guest", "") for each in own}
+    found = []
+    for element in root.findall("devices/interface"):
+        network = _attribute(element, "source", "network") or _attribute(element, "source", "bridge")
+        mac = _attribute(element, "mac", "address").lower()
+        name = _attribute(element, "alias", "name").removeprefix("ua-nic-") or mac
+        found.append(
+            NicUse(
+                name=name,
+                mac=mac,
+                network=network,
+                ours=network.removeprefix(f"{lab}.") if network.startswith(f"{lab}.") else "",
+                model=_attribute(element, "model", "type"),
+                link=_attribute(element, "link", "state") or "up",
+                mtu=int(_attribute(element, "mtu", "size") or 0),
+                inbound=int(_attribute(element, "bandwidth/inbound", "average") or 0),
+                outbound=int(_attribute(element, "bandwidth/outbound", "average") or 0),
+                boot=int(_attribute(element, "boot", "order") or 0),
+                guest=tuple(filter(None, guest.get(name, "").split("; "))),
+            )
+        )
+    return tuple(found)
+
+
+def _attribute(root: Element, path: str, name: str) -> str:
+    element = root.find(path)
+    return "" if element is None else element.get(name, "")
