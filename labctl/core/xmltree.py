@@ -1,7 +1,7 @@
 """Well-formed XML templates, filled after parsing: a value can't break out of its place.
 
 A text or attribute of the template that is exactly `{name}` takes a value. One that is None drops the attribute; an
-element whose placeholders are all None goes as a whole.
+element whose placeholders are all None, and which has no children left, goes as a whole.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def _fill(element: Element, values: Mapping[str, Value]) -> bool:
     for child in list(element):
         if not _fill(child, values):
             element.remove(child)
-    return not found or any(value is not None for value in found)
+            found.append(None)
+    return len(element) > 0 or not found or any(value is not None for value in found)
 
 
 def to_text(element: Element) -> str:

@@ -40,7 +40,6 @@ def render(spec: NetworkSpec) -> Element:
             "virtualport": "openvswitch" if spec.vlan else None,
         },
     )
-    _drop_empty(root, "bandwidth", "vlan")
     root.insert(2, _metadata(spec))
     if spec.dev:
         forward = root.find("forward")
@@ -52,13 +51,6 @@ def render(spec: NetworkSpec) -> Element:
     root.extend(_route(text) for text in spec.routes)
     xmltree.edit(root, spec.xml)
     return root
-
-
-def _drop_empty(root: Element, *tags: str) -> None:
-    for tag in tags:
-        element = root.find(tag)
-        if element is not None and not len(element):
-            root.remove(element)
 
 
 def _metadata(spec: NetworkSpec) -> Element:

@@ -133,7 +133,7 @@ def disk(use: DiskUse) -> Element:
 
 def nic(use: NicUse) -> Element:
     """One `<interface>`, also what a live attach takes."""
-    element = xmltree.fill(
+    return xmltree.fill(
         resources.text("templates/libvirt/nic.xml"),
         {
             "mac": use.mac,
@@ -147,10 +147,6 @@ def nic(use: NicUse) -> Element:
             "alias": f"ua-nic-{use.name}",
         },
     )
-    bandwidth = element.find("bandwidth")
-    if bandwidth is not None and not len(bandwidth):
-        element.remove(bandwidth)
-    return element
 
 
 def _graphics(kind: str) -> list[Element]:
@@ -185,7 +181,10 @@ def read(root: Element) -> VmSpec | None:
         arch=_attribute(root, "os/type", "arch") or None,
         accel=root.get("type", ""),
         machine=own.get("machine"),
-        **_read_cpu(root),
+        cpu_mode=_attribute(root, "cpu", "mode") or None,
+        cpu_model=root.findtext("cpu/model"),
+        cpu_topology=_topology(root),
+        cpu_features=tuple(each.get("name", "") for each in root.findall("cpu/feature")) or None,
         firmware="uefi" if loader is not None or _attribute(root, "os", "firmware") == "efi" else "bios",
         secure_boot=loader is not None and loader.get("secure") == "yes",
         tpm=root.find("devices/tpm") is not None,
@@ -208,17 +207,11 @@ def read(root: Element) -> VmSpec | None:
     )
 
 
-def _read_cpu(root: Element) -> dict[str, object]:
-    cpu = root.find("cpu")
+def _topology(root: Element) -> str | None:
     topology = root.find("cpu/topology")
-    return {
-        "cpu_mode": None if cpu is None else cpu.get("mode"),
-        "cpu_model": root.findtext("cpu/model"),
-        "cpu_topology": None
-        if topology is None
-        else ":".join(topology.get(part, "1") for part in ("sockets", "cores", "threads")),
-        "cpu_features": tuple(each.get("name", "") for each in root.findall("cpu/feature")) or None,
-    }
+    if topology is None:
+        return None
+    return ":".join(topology.get(part, "1") for part in ("sockets", "cores", "threads"))
 
 
 def _memory(element: Element | None) -> int:
