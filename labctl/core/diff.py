@@ -22,6 +22,7 @@ class Change:
     after: Value
     effect: Effect
     unit: str = ""
+    condition: str = ""
 
     def __str__(self) -> str:
         if self.before is None:
@@ -52,10 +53,14 @@ def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[C
         elif each.metadata["secret"]:
             yield Change(name, "(secret)", "(changed)", effect)
         else:
-            yield Change(name, plain(old), plain(new), effect, each.metadata["unit"])
+            yield Change(
+                name, plain(old), plain(new), effect, each.metadata["unit"], each.metadata["condition"]
+            )
 
 
-def _item_changes(old: tuple[Item, ...], new: tuple[Item, ...], effect: Effect, name: str) -> Iterator[Change]:
+def _item_changes(
+    old: tuple[Item, ...], new: tuple[Item, ...], effect: Effect, name: str
+) -> Iterator[Change]:
     had, wanted = {item.key: item for item in old}, {item.key: item for item in new}
     for key in sorted(had.keys() | wanted.keys()):
         field = f"{name}.{key}"

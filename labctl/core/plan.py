@@ -210,7 +210,11 @@ def natural(name: str) -> list[str | int]:
 
 
 def _step(
-    address: Address, before: Spec | None, after: Spec | None, steps: Mapping[Address, Step], applied: str | None
+    address: Address,
+    before: Spec | None,
+    after: Spec | None,
+    steps: Mapping[Address, Step],
+    applied: str | None,
 ) -> Step | None:
     if before is None:
         return Step(address, Action.CREATE, "not there yet", after=after)
@@ -221,17 +225,16 @@ def _step(
     if not changes and not inherited:
         return None
     effect = max(change.effect for change in (*changes, *inherited))
-    if changes:
-        cause = "changed outside labctl" if applied == after.fingerprint() else "changed"
-        if all(change.field in _CONDITION for change in changes):
-            cause = _CONDITION[changes[0].field]
-    else:
-        cause = f"{inherited[0].field} is replaced"
+    cause = _cause(changes, inherited, edited=applied != after.fingerprint())
     return Step(address, _ACTION[effect], cause, (*changes, *inherited), before, after)
 
 
-# Fields that tell a condition rather than a setting; a difference in them is neither an edit nor drift.
-_CONDITION = {"state": "its state is another", "ready": "not known to be ready"}
+def _cause(changes: tuple[Change, ...], inherited: tuple[Change, ...], *, edited: bool) -> str:
+    if not changes:
+        return f"{inherited[0].field} is replaced"
+    if all(change.condition for change in changes):
+        return changes[0].condition
+    return "changed in the Labfile" if edited else "changed outside labctl"
 
 
 def _inherited(after: Spec, steps: Mapping[Address, Step]) -> tuple[Change, ...]:
@@ -247,7 +250,9 @@ def _step_needs(step: Step, steps: Mapping[Address, Step]) -> tuple[str, ...]:
     if step.action is Action.DELETE:
         users = (other for other in steps.values() if other.before and other.action is Action.DELETE)
         return tuple(
-            str(other.address) for other in users if any(n.address == step.address for n in other.before.needs())  # type: ignore[union-attr]
+            str(other.address)
+            for other in users
+            if any(n.address == step.address for n in other.before.needs())  # type: ignore[union-attr]
         )
     wanted = {need.address for need in step.spec.needs()}
     return tuple(str(address) for address in sorted(wanted) if address in steps)
@@ -259,7 +264,11 @@ def operations(plan: Plan) -> tuple[Operation, ...]:
     needs: dict[str, set[str]] = defaultdict(set)
 
     def link(later: tuple[Address, str], earlier: tuple[Address, str]) -> None:
-        if later[1] in verbs.get(later[0], ()) and earlier[1] in verbs.get(earlier[0], ()) and later != earlier:
+        if (
+            later[1] in verbs.get(later[0], ())
+            and earlier[1] in verbs.get(earlier[0], ())
+            and later != earlier
+        ):
             needs[f"{later[1]} {later[0]}"].add(f"{earlier[1]} {earlier[0]}")
 
     for step in plan.steps:

@@ -27,16 +27,27 @@ class Effect(IntEnum):
         return self.name.lower()
 
 
-def owned(effect: Effect = Effect.LIVE, *, unit: str = "", secret: bool = False, **options: Any) -> Any:  # noqa: ANN401
+def owned(
+    effect: Effect = Effect.LIVE,
+    *,
+    unit: str = "",
+    secret: bool = False,
+    condition: str = "",
+    **options: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
     """Declare a field of a spec that is compared.
 
     Args:
         effect: what a change of it costs; for a tuple of items, what adding or removing one costs.
         unit: "bytes" makes people see `512MiB`.
         secret: only that it changed is shown, never a value.
+        condition: for a field that tells a condition (is it running?) rather than a setting: what a plan gives as the
+            cause when only that differs. Such a field is no part of the fingerprint.
         options: `default`, `default_factory`, … of `dataclasses.field`.
     """
-    return field(metadata={"effect": effect, "unit": unit, "secret": secret}, **options)
+    return field(
+        metadata={"effect": effect, "unit": unit, "secret": secret, "condition": condition}, **options
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +111,17 @@ class Spec:
             value = getattr(self, each.name)
             if "effect" in each.metadata and value not in (None, (), "", False) and value != each.default:
                 shown = ", ".join(item.key for item in value) if is_items(value) else value
-                rows.append((each.name, "(secret)" if each.metadata["secret"] else shown, each.metadata["unit"]))
+                shown = "(secret)" if each.metadata["secret"] else shown
+                rows.append((each.name, shown, each.metadata["unit"]))
         return tuple(rows)
 
     def fingerprint(self) -> str:
         """A digest of the owned fields; stored with what was applied, it tells an edit from drift."""
-        own = [(each.name, getattr(self, each.name)) for each in fields(self) if "effect" in each.metadata]  # type: ignore[arg-type]
+        own = [
+            (each.name, getattr(self, each.name))
+            for each in fields(self)  # type: ignore[arg-type]  # every subclass is a dataclass
+            if "effect" in each.metadata and not each.metadata["condition"]
+        ]
         return hashlib.sha256(repr(own).encode()).hexdigest()[:16]
 
 

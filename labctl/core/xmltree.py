@@ -60,7 +60,9 @@ def to_text(element: Element) -> str:
 
 def metadata(tag: str, attributes: Mapping[str, Value], children: Sequence[Element] = ()) -> Element:
     """Make labctl's own `<metadata>` element: who made this object, and what its XML can't show."""
-    own = ET.Element(f"{{{XMLNS}}}{tag}", {name: str(v) for name, v in attributes.items() if v not in (None, "")})
+    own = ET.Element(
+        f"{{{XMLNS}}}{tag}", {name: str(v) for name, v in attributes.items() if v not in (None, "")}
+    )
     own.extend(children)
     holder = ET.Element("metadata")
     holder.append(own)

@@ -40,7 +40,13 @@ class DiskSpec(Spec):
         return (Need(Address("pool", self.lab)), *image)
 
     def refusal(self, before: Spec) -> str:
-        if isinstance(before, DiskSpec) and self.base == before.base and self.size and before.size and self.size < before.size:
+        if (
+            isinstance(before, DiskSpec)
+            and self.base == before.base
+            and self.size
+            and before.size
+            and self.size < before.size
+        ):
             return f"can't shrink from {human(before.size)} to {human(self.size)}: what lies at the end would be lost"
         return ""
 

@@ -79,7 +79,7 @@ class NetworkSpec(Spec):
     outbound: int = owned(REPLACE, default=0)
     isolated: bool = owned(REPLACE, default=False)  # the field `isolate_guests`
     autostart: bool = owned(LIVE, default=False)
-    active: bool = owned(LIVE, default=True)
+    active: bool = owned(LIVE, default=True, condition="not started")
     xml: tuple[tuple[str, str, str], ...] = owned(REPLACE, default=())
     file: str = ""  # the Labfile's path
     applied: str = ""  # the fingerprint of the spec last applied

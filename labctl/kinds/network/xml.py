@@ -16,7 +16,14 @@ from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 if TYPE_CHECKING:
     from labctl.kinds.network.spec import Mode
 
-_FORWARD = {"nat": "nat", "routed": "route", "open": "open", "bridge": "bridge", "macvtap": "bridge", "isolated": None}
+_FORWARD = {
+    "nat": "nat",
+    "routed": "route",
+    "open": "open",
+    "bridge": "bridge",
+    "macvtap": "bridge",
+    "isolated": None,
+}
 
 
 def render(spec: NetworkSpec) -> Element:
@@ -104,7 +111,9 @@ def _ip_elements(spec: NetworkSpec) -> list[Element]:
     for text, family in ((spec.host4, "ipv4"), (spec.host6, "ipv6")):
         if text:
             host = ip_interface(text)
-            element = ET.Element("ip", family=family, address=str(host.ip), prefix=str(host.network.prefixlen))
+            element = ET.Element(
+                "ip", family=family, address=str(host.ip), prefix=str(host.network.prefixlen)
+            )
             hosts = [each for each in spec.dhcp_hosts if (":" in each.ip) == (family == "ipv6")]
             ranged = spec.dhcp_range and family == "ipv4"
             if hosts or ranged:

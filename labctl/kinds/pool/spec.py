@@ -18,7 +18,7 @@ class PoolSpec(Spec):
 
     lab: str
     path: str
-    active: bool = owned(Effect.LIVE, default=True)
+    active: bool = owned(Effect.LIVE, default=True, condition="not started")
 
     @property
     def address(self) -> Address:

@@ -105,8 +105,8 @@ class VmSpec(Spec):
     protect: bool = owned(LIVE, default=False)
     hosts: str | None = owned(LIVE, default=None)
     xml: tuple[tuple[str, str, str], ...] = owned(RESTART, default=())
-    state: str = owned(LIVE, default="running")
-    ready: bool | None = owned(LIVE, default=None)
+    state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
+    ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
     console_log: str = ""
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
@@ -131,8 +131,12 @@ class VmSpec(Spec):
             for use in self.disks
             if use.disk
         ]
-        seed = [Need(Address("seed", self.name), on_replace=REPLACE) for use in self.disks if use.name == "seed"]
-        networks = {nic.ours: Need(Address("network", nic.ours), on_replace=LIVE) for nic in self.nics if nic.ours}
+        seed = [
+            Need(Address("seed", self.name), on_replace=REPLACE) for use in self.disks if use.name == "seed"
+        ]
+        networks = {
+            nic.ours: Need(Address("network", nic.ours), on_replace=LIVE) for nic in self.nics if nic.ours
+        }
         images = [Need(Address("image", name)) for name in self.images]
         order = [Need(Address("vm", vm), "start", _UNTIL[stage]) for vm, stage in self.after]
         return (Need(pool), *images, *disks, *seed, *networks.values(), *order)
@@ -168,7 +172,13 @@ class VmSpec(Spec):
         return replace(self, disks=tuple(disks))
 
 
-_UNTIL = {"created": "create", "started": "start", "booted": "booted", "provisioned": "booted", "ready": "ready"}
+_UNTIL = {
+    "created": "create",
+    "started": "start",
+    "booted": "booted",
+    "provisioned": "booted",
+    "ready": "ready",
+}
 _PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "nvme": "nvme"}
 
 

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from labctl.core.xmltree import Element
 
 PORT = "org.labctl.guest.0"
-_UNITS = {"b": 1, "bytes": 1, "KB": 10**3, "KiB": 1 << 10, "k": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "M": 1 << 20}
+_UNITS = {
+    "b": 1,
+    "bytes": 1,
+    "KB": 10**3,
+    "KiB": 1 << 10,
+    "k": 1 << 10,
+    "MB": 10**6,
+    "MiB": 1 << 20,
+    "M": 1 << 20,
+}
 _UNITS |= {"GB": 10**9, "GiB": 1 << 30, "G": 1 << 30, "TiB": 1 << 40, "T": 1 << 40}
 
 
@@ -54,7 +63,7 @@ def render(spec: VmSpec) -> Element:
     devices.extend(map(disk, spec.disks))
     devices.extend(map(nic, spec.nics))
     devices.extend(_graphics(spec.graphics))
-    if not any(use.boot for use in (*spec.disks, *spec.nics)):
+    if not any(use.boot for use in spec.disks) and not any(use.boot for use in spec.nics):
         _boot_from(root, "hd" if spec.disks else "network")
     xmltree.edit(root, spec.xml)
     return root
@@ -199,7 +208,9 @@ def read(root: Element) -> VmSpec | None:
         console_log=_attribute(root, "devices/serial/log", "file"),
         seed=own.get("seed", ""),
         images=tuple(own.get("images", "").split()),
-        after=tuple((vm, stage) for vm, _, stage in (word.partition(":") for word in own.get("after", "").split())),
+        after=tuple(
+            (vm, stage) for vm, _, stage in (word.partition(":") for word in own.get("after", "").split())
+        ),
         file=own.get("file", ""),
         base=own.get("base", ""),
         user=own.get("user", ""),

@@ -1,0 +1,101 @@
+"""Collects what is wrong with a Labfile, so that all of it is told at once, in the order of the file."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import Position, Problem
+from labctl.labfile.tree import Map, Mark, Path, Seq, key_at, mark_of, text_of, value_at, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Problems", "nearest"]
+
+_SHORTEST_SECRET = 3  # redacting shorter ones would make messages unreadable and hide nothing
+
+
+class Problems:
+    """Errors and warnings, each told once for one place.
+
+    A problem is reported at an entry of a map or list. Its path is that of the entry as the user wrote it, which is
+    looked up from its place: a field that a VM has from `defaults` is reported as `defaults.…`.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.secrets: tuple[str, ...] = ()
+        self._found: dict[tuple[Position | None, str], Problem] = {}
+        self._trees: list[tuple[Map, Path]] = []
+        self._paths: dict[tuple[str, int, int], Path] | None = None
+
+    def __len__(self) -> int:
+        return sum(problem.severity == "error" for problem in self._found.values())
+
+    def know(self, tree: Map, prefix: Path = ()) -> None:
+        """Take paths from this tree; `prefix` is where a file's content stands in the Labfile."""
+        self._trees.append((tree, prefix))
+        self._paths = None
+
+    def at(
+        self, holder: Map | Seq, key: str | int, summary: str, hint: str = "", *, severity: str = "error"
+    ) -> None:
+        """Report a problem with a value."""
+        mark = mark_of(holder, key)
+        missing = key not in holder if isinstance(holder, Map) else False
+        path = self._path(mark)
+        self.add(Problem(summary, text_of((*path, key) if missing else path), value_at(mark), hint, severity))
+
+    def at_key(self, holder: Map, key: str, summary: str, hint: str = "", *, severity: str = "error") -> None:
+        """Report a problem with a key, or with all that it holds."""
+        mark = mark_of(holder, key)
+        self.add(Problem(summary, text_of(self._path(mark)), key_at(mark), hint, severity))
+
+    def add(self, problem: Problem) -> None:
+        """Report a problem; the second one of the same words at the same place is dropped."""
+        self._found.setdefault((problem.where, problem.summary), problem)
+
+    def errors(self) -> tuple[Problem, ...]:
+        """All errors in the order of the file; those of other files come after it."""
+        return self._sorted("error")
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """All warnings, likewise."""
+        return self._sorted("warning")
+
+    def _sorted(self, severity: str) -> tuple[Problem, ...]:
+        def order(problem: Problem) -> tuple[bool, bool, str, int, int]:
+            where = problem.where or Position("", 0, 0)
+            return problem.where is None, where.file != self.file, where.file, where.line, where.column
+
+        found = [self._redacted(problem) for problem in self._found.values() if problem.severity == severity]
+        return tuple(sorted(found, key=order))
+
+    def _redacted(self, problem: Problem) -> Problem:
+        summary, hint = problem.summary, problem.hint
+        for secret in self.secrets:
+            if len(secret) >= _SHORTEST_SECRET:
+                summary, hint = summary.replace(secret, "***"), hint.replace(secret, "***")
+        return Problem(summary, problem.path, problem.where, hint, problem.severity)
+
+    def _path(self, mark: Mark) -> Path:
+        if self._paths is None:
+            self._paths = {}
+            for tree, prefix in self._trees:
+                self._paths.setdefault(tree.mark[:3], prefix)
+                for path, place, _ in walk(tree, prefix):
+                    self._paths.setdefault(place[:3], path)
+        return self._paths.get(mark[:3], ())
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Word a hint for a misspelt name: the nearest one, else `otherwise`, else the known ones if they are few."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    if otherwise or not names:
+        return otherwise
+    few = 12
+    return f"known: {', '.join(names)}" if len(names) <= few else ""

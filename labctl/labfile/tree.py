@@ -1,0 +1,101 @@
+"""Plain data that knows where it stands: what the YAML reader gives and every later step keeps.
+
+Scalars are Python's own; maps and lists are `Map` and `Seq`, a dict and a list that remember the place of their
+entries. So the tree validates, merges and compares as ordinary data, and a problem found late still has its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from labctl.core.errors import Position
+
+# File, line and column of the value, line and column of the key (of a list's item: of the item). A bare tuple, since
+# a Labfile of a thousand VMs has tens of thousands of them; `Position` is made when somebody asks.
+Mark = tuple[str, int, int, int, int]
+Path = tuple[str | int, ...]
+
+
+class Map(dict[str, Any]):
+    """A YAML map; `marks` has one entry for each key."""
+
+    __slots__ = ("mark", "marks")
+
+    def __init__(
+        self, mark: Mark, entries: Mapping[str, Any] | None = None, marks: dict[str, Mark] | None = None
+    ) -> None:
+        super().__init__(entries or {})
+        self.mark = mark
+        self.marks: dict[str, Mark] = {} if marks is None else marks
+
+
+class Seq(list[Any]):
+    """A YAML list; `marks` is as long as the list."""
+
+    __slots__ = ("mark", "marks")
+
+    def __init__(self, mark: Mark, items: list[Any] | None = None, marks: list[Mark] | None = None) -> None:
+        super().__init__(items or [])
+        self.mark = mark
+        self.marks: list[Mark] = [] if marks is None else marks
+
+
+def mark_of(holder: Map | Seq, key: str | int) -> Mark:
+    """Give the mark of an entry; of a missing one, that of what should hold it."""
+    try:
+        return holder.marks[key]  # type: ignore[index]
+    except (KeyError, IndexError):
+        return holder.mark
+
+
+def value_at(mark: Mark) -> Position:
+    """Say where the value stands."""
+    return Position(mark[0], mark[1], mark[2])
+
+
+def key_at(mark: Mark) -> Position:
+    """Say where the key stands."""
+    return Position(mark[0], mark[3], mark[4])
+
+
+def entries(node: Map | Seq) -> Iterator[tuple[str | int, Any]]:
+    """Iterate over a map's keys or a list's indices, with the values."""
+    return iter(node.items()) if isinstance(node, Map) else iter(enumerate(node))
+
+
+def walk(node: Any, path: Path = ()) -> Iterator[tuple[Path, Mark, Any]]:  # noqa: ANN401 - any YAML value
+    """Visit everything below `node`, parents first: the path, the mark and the value of each entry."""
+    if isinstance(node, Map | Seq):
+        for key, value in entries(node):
+            below = (*path, key)
+            yield below, mark_of(node, key), value
+            yield from walk(value, below)
+
+
+def copy(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """Copy a tree; what aliases shared is apart afterwards."""
+    if isinstance(node, Map):
+        return Map(node.mark, {key: copy(value) for key, value in node.items()}, dict(node.marks))
+    if isinstance(node, Seq):
+        return Seq(node.mark, [copy(value) for value in node], list(node.marks))
+    return node
+
+
+def remove(node: Map | Seq, path: Path) -> None:
+    """Take the entry at `path` out; nothing happens where it is gone already."""
+    for key in path[:-1]:
+        try:
+            node = node[key]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            return
+    last = path[-1]
+    if isinstance(node, Map) and last in node:
+        del node[str(last)]
+    elif isinstance(node, Seq) and isinstance(last, int) and last < len(node):
+        del node[last], node.marks[last]
+
+
+def text_of(path: Path) -> str:
+    """Write a path as people do: `vms.web.networks[0].ip`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
