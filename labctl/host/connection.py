@@ -1,0 +1,177 @@
+"""One connection to libvirt: its event loop, keepalive, what its host can do, and errors in labctl's own terms."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl.core.errors import LabctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
+KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
+LOST = (
+    libvirt.VIR_ERR_SYSTEM_ERROR,
+    libvirt.VIR_ERR_RPC,
+    libvirt.VIR_ERR_INVALID_CONN,
+    libvirt.VIR_ERR_NO_CONNECT,
+    libvirt.VIR_ERR_INTERNAL_ERROR,
+)
+_loop_lock = threading.Lock()
+_loop_running = False
+
+
+def start_event_loop() -> None:
+    """Run libvirt's own event loop in a daemon thread, once a process; it has to be there before a connection is."""
+    global _loop_running  # noqa: PLW0603  # libvirt's loop is the process's
+    with _loop_lock:
+        if _loop_running:
+            return
+        libvirt.registerErrorHandler(lambda *_: None, None)  # errors are raised; libvirt would print them as well
+        libvirt.virEventRegisterDefaultImpl()
+        threading.Thread(target=_run_events, name="libvirt-events", daemon=True).start()
+        _loop_running = True
+
+
+def _run_events() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the libvirt host can do; memory in bytes."""
+
+    arch: str
+    kvm: bool
+    types: frozenset[str]  # libvirt's domain types: kvm, qemu, test
+    cpus: int
+    memory: int
+
+
+def choose_uri(asked: str | None) -> str:
+    """The connection to use: what was asked for, the environment's, else the first that answers.
+
+    An empty answer of the environment counts as none.
+    """
+    if uri := asked or os.environ.get("LABCTL_CONNECT") or os.environ.get("LIBVIRT_DEFAULT_URI"):
+        return uri
+    return "qemu:///system" if os.geteuid() == 0 or os.access("/run/libvirt/libvirt-sock", os.W_OK) else "qemu:///session"
+
+
+class Connection:
+    """A live connection; `virt` is the libvirt object, replaced by `reopen` when the daemon went away."""
+
+    def __init__(self, uri: str) -> None:
+        """Connect.
+
+        Raises:
+            LabctlError: nothing answers there.
+        """
+        start_event_loop()
+        self.uri = uri
+        self._lock = threading.Lock()
+        self.virt = self._open()
+
+    def _open(self) -> Any:  # noqa: ANN401  # libvirt-python ships no types
+        try:
+            virt = libvirt.open(self.uri)
+        except libvirt.libvirtError as error:
+            raise LabctlError(
+                f"can't connect to libvirt: {error.get_error_message()}",
+                where=self.uri,
+                hint="`labctl doctor` says what is missing and how to mend it",
+            ) from error
+        if not self.uri.startswith("test:"):
+            virt.setKeepAlive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT)
+        return virt
+
+    def reopen(self, lost: Any) -> None:  # noqa: ANN401
+        """Replace a connection that was lost; a second caller that lost the same one finds it done."""
+        with self._lock:
+            if self.virt is lost:
+                self.virt = self._open()
+
+    def alive(self) -> bool:
+        try:
+            return bool(self.virt.isAlive())
+        except libvirt.libvirtError:
+            return False
+
+    def close(self) -> None:
+        with self._lock:
+            try:
+                self.virt.close()
+            except libvirt.libvirtError:
+                return  # it was lost already
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        root = ET.fromstring(self.virt.getCapabilities())
+        arch = root.findtext("host/cpu/arch") or "x86_64"
+        types = {
+            each.get("type", "")
+            for guest in root.findall("guest")
+            for machine in guest.findall("arch")
+            if machine.get("name") == arch
+            for each in machine.findall("domain")
+        }
+        _model, memory_mib, cpus = self.virt.getInfo()[:3]
+        types = types or {each.get("type", "") for each in root.findall("guest/arch/domain")}
+        return Capabilities(arch, "kvm" in types and self._virtualises(root), frozenset(types), cpus, memory_mib << 20)
+
+    def _virtualises(self, capabilities: ET.Element) -> bool:
+        """The node /dev/kvm alone proves nothing: the CPU has to have vmx or svm as well."""
+        flags = {each.get("name") for each in capabilities.findall("host/cpu/feature")}
+        if flags & {"vmx", "svm"}:
+            return True
+        if "://" not in self.uri or not self.uri.split("://", 1)[1].startswith("/"):
+            return True  # another host: libvirt there probed it
+        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:  # noqa: PTH123
+            text = cpuinfo.read()
+        return " vmx" in text or " svm" in text or "x86" not in capabilities.findtext("host/cpu/arch", "")
+
+
+@contextmanager
+def translated(where: str = "") -> Iterator[None]:
+    """Turn libvirt's errors into labctl's, with a hint where one is known."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        message = error.get_error_message() or str(error)
+        raise LabctlError(message, where=where, hint=hint_for(message)) from error
+
+
+_HINTS = (
+    ("Permission denied", "QEMU's user must be able to enter every folder on the way there: `chmod o+x` the one that lacks it"),
+    ("No space left", "free some disk space; what was written in part is removed again"),
+    ("failed to create new dnsmasq", "dnsmasq may be missing or port 53 taken: see `labctl doctor`"),
+    ("Address already in use", "another service listens there, see `ss -lnp 'sport = 53'`"),
+    ("Cannot allocate memory", "the host has too little memory for this VM: lower `memory`, or halt another lab"),
+    ("is already in use by interface", "another network of this host has that subnet: choose another, or leave `subnet` out"),
+    ("could not find capabilities", "this libvirt has no emulator for that architecture: install its QEMU package"),
+)
+
+
+def hint_for(message: str) -> str:
+    return next((hint for part, hint in _HINTS if part in message), "")
+
+
+def missing(error: Exception) -> bool:
+    """Whether libvirt says that the object is not there."""
+    return isinstance(error, libvirt.libvirtError) and error.get_error_code() in (
+        libvirt.VIR_ERR_NO_DOMAIN,
+        libvirt.VIR_ERR_NO_NETWORK,
+        libvirt.VIR_ERR_NO_STORAGE_POOL,
+        libvirt.VIR_ERR_NO_STORAGE_VOL,
+        libvirt.VIR_ERR_NO_DOMAIN_METADATA,
+    )

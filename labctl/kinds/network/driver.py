@@ -1,0 +1,123 @@
+"""Networks in libvirt. Every verb first looks at what is there, so that it can be run again after a failure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl.core import xmltree
+from labctl.host.connection import missing, translated
+from labctl.kinds.network import xml
+from labctl.kinds.network.spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from labctl.core.plan import Step
+    from labctl.host.connection import Connection
+
+_ADD, _DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
+_DHCP_HOST, _DHCP_RANGE = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, libvirt.VIR_NETWORK_SECTION_IP_DHCP_RANGE
+_DNS_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST
+
+
+def observe(network: Any, root: ET.Element | None = None) -> NetworkSpec | None:  # noqa: ANN401  # a virNetwork
+    """Read one network as it is; None when labctl did not make it.
+
+    What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
+    """
+    root = root if root is not None else ET.fromstring(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+    spec = xml.read(root)
+    if spec is None:
+        return None
+    active = bool(network.isActive())
+    spec = replace(spec, active=active, autostart=bool(network.autostart()))
+    if active and (live := xml.read(ET.fromstring(network.XMLDesc(0)))):
+        spec = replace(spec, dhcp_hosts=live.dhcp_hosts, dns_hosts=live.dns_hosts, dhcp_range=live.dhcp_range)
+    return spec
+
+
+class NetworkDriver:
+    """Makes, changes and removes the lab's networks."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, step: Step, _tell: Callable[..., None]) -> None:
+        spec = cast("NetworkSpec", step.after)
+        with translated(str(spec.address)):
+            network = self._define(spec)
+            try:
+                self._activate(network, spec)
+            except libvirt.libvirtError:
+                network.undefine()  # a network that can't start is not left behind
+                raise
+
+    def update(self, step: Step, _tell: Callable[..., None]) -> None:
+        """Change DHCP and DNS while the network runs, then write the persistent definition."""
+        spec = cast("NetworkSpec", step.after)
+        with translated(str(spec.address)):
+            network = self._find(spec)
+            if network is not None and network.isActive():
+                now = observe(network)
+                if now is not None:
+                    self._update_live(network, now, spec)
+            self._activate(self._define(spec), spec)
+
+    def delete(self, step: Step, _tell: Callable[..., None]) -> None:
+        spec = cast("NetworkSpec", step.before)
+        with translated(str(spec.address)):
+            network = self._find(spec)
+            if network is None:
+                return
+            if network.isActive():
+                network.destroy()
+            network.undefine()
+
+    def _find(self, spec: NetworkSpec) -> Any:  # noqa: ANN401
+        try:
+            return self._connection.virt.networkLookupByName(spec.libvirt_name)
+        except libvirt.libvirtError as error:
+            if missing(error):
+                return None
+            raise
+
+    def _define(self, spec: NetworkSpec) -> Any:  # noqa: ANN401
+        applied = replace(spec, applied=spec.fingerprint())
+        return self._connection.virt.networkDefineXML(xmltree.to_text(xml.render(applied)))
+
+    def _activate(self, network: Any, spec: NetworkSpec) -> None:  # noqa: ANN401
+        if bool(network.autostart()) != spec.autostart:
+            network.setAutostart(int(spec.autostart))
+        if spec.active and not network.isActive():
+            network.create()
+
+    def _update_live(self, network: Any, now: NetworkSpec, spec: NetworkSpec) -> None:  # noqa: ANN401
+        if now.dhcp_range != spec.dhcp_range:
+            old = [xml.dhcp_range(now.dhcp_range)] if now.dhcp_range else []
+            new = [xml.dhcp_range(spec.dhcp_range)] if spec.dhcp_range else []
+            self._swap(network, _DHCP_RANGE, 0, old, new)
+        for parent, v6 in ((0, False), (1 if spec.host4 else 0, True)):
+            old = [xml.dhcp_host(h) for h in now.dhcp_hosts if (":" in h.ip) == v6 and h not in spec.dhcp_hosts]
+            new = [xml.dhcp_host(h) for h in spec.dhcp_hosts if (":" in h.ip) == v6 and h not in now.dhcp_hosts]
+            self._swap(network, _DHCP_HOST, parent, old, new)
+        old = [xml.dns_host(host) for host in now.dns_hosts if host not in spec.dns_hosts]
+        new = [xml.dns_host(host) for host in spec.dns_hosts if host not in now.dns_hosts]
+        self._swap(network, _DNS_HOST, -1, old, new)
+
+    def _swap(
+        self,
+        network: Any,  # noqa: ANN401
+        section: int,
+        parent: int,
+        old: Iterable[ET.Element],
+        new: Iterable[ET.Element],
+    ) -> None:
+        """Take out what goes before what comes: one address can't stand twice."""
+        for command, elements in ((_DELETE, old), (_ADD, new)):
+            for element in elements:
+                text = ET.tostring(element, encoding="unicode")
+                network.update(command, section, parent, text, libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE)

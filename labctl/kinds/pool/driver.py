@@ -1,0 +1,34 @@
+"""The lab's pool in libvirt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from labctl.host import storage
+from labctl.host.connection import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labctl.core.plan import Step
+    from labctl.host.connection import Connection
+    from labctl.kinds.pool.spec import PoolSpec
+
+
+class PoolDriver:
+    """Makes the pool with its folder, and removes both with whatever is left in them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, step: Step, _tell: Callable[..., None]) -> None:
+        spec = cast("PoolSpec", step.after)
+        with translated(str(spec.address)):
+            storage.define_pool(self._connection.virt, spec.libvirt_name, spec.path)
+
+    update = create  # starting it is all that can be wrong with it
+
+    def delete(self, step: Step, _tell: Callable[..., None]) -> None:
+        spec = cast("PoolSpec", step.before)
+        with translated(str(spec.address)):
+            storage.remove_pool(self._connection.virt, spec.libvirt_name)

@@ -1,0 +1,42 @@
+"""Seeds in libvirt: an ISO made by pycdlib and uploaded through the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from labctl.core import identity
+from labctl.host import storage
+from labctl.host.connection import translated
+from labctl.host.iso import cidata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labctl.core.plan import Step
+    from labctl.host.connection import Connection
+    from labctl.kinds.seed.spec import SeedSpec
+
+SECRET = 0o600
+
+
+class SeedDriver:
+    """Makes and removes a VM's seed volume."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, step: Step, _tell: Callable[..., None]) -> None:
+        """Write the ISO anew: what is there may be half an upload."""
+        spec = cast("SeedSpec", step.after)
+        iso = cidata(spec.files)
+        with translated(str(spec.address)):
+            pool = storage.require_pool(self._connection.virt, identity.pool_name(spec.lab))
+            storage.delete_volume(pool, spec.volume)
+            storage.upload(self._connection.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
+
+    def delete(self, step: Step, _tell: Callable[..., None]) -> None:
+        spec = cast("SeedSpec", step.before)
+        with translated(str(spec.address)):
+            pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))
+            if pool is not None:
+                storage.delete_volume(pool, spec.volume)
