@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.plan import Plan
 
 if TYPE_CHECKING:
-    from labctl.core.plan import Step
+    from labctl.core.address import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,18 @@ class Finished(Event):
 Sink = Callable[[Event], None]
 
 
-def describe(step: Step) -> str:
-    """Say what a step does in the words of a progress line: `creating`, `replacing`, …."""
-    return {"create": "creating", "update": "changing", "restart": "restarting", "replace": "replacing"}.get(
-        step.action, "removing"
-    )
+class Teller:
+    """What a driver's verb tells of its work: progress of its own step, a VM's stages, notes."""
+
+    def __init__(self, sink: Sink, address: Address, started: float) -> None:
+        """`started` is the run's start on the monotonic clock."""
+        self._sink, self._address, self._started = sink, address, started
+
+    def progress(self, text: str, done: int = 0, total: int = 0) -> None:
+        self._sink(StepProgress(str(self._address), text, done, total))
+
+    def stage(self, stage: str) -> None:
+        self._sink(VmStage(self._address.name, stage, round(time.monotonic() - self._started, 3)))
+
+    def warn(self, summary: str, hint: str = "") -> None:
+        self._sink(Diagnostic("warning", f"{self._address}: {summary}", hint))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree as ET
 
 import libvirt
@@ -15,7 +17,7 @@ import libvirt
 from labctl.core.errors import LabctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
@@ -26,6 +28,7 @@ LOST = (
     libvirt.VIR_ERR_NO_CONNECT,
     libvirt.VIR_ERR_INTERNAL_ERROR,
 )
+T = TypeVar("T")
 _loop_lock = threading.Lock()
 _loop_running = False
 
@@ -36,7 +39,9 @@ def start_event_loop() -> None:
     with _loop_lock:
         if _loop_running:
             return
-        libvirt.registerErrorHandler(lambda *_: None, None)  # errors are raised; libvirt would print them as well
+        libvirt.registerErrorHandler(
+            lambda *_: None, None
+        )  # errors are raised; libvirt would print them as well
         libvirt.virEventRegisterDefaultImpl()
         threading.Thread(target=_run_events, name="libvirt-events", daemon=True).start()
         _loop_running = True
@@ -65,7 +70,11 @@ def choose_uri(asked: str | None) -> str:
     """
     if uri := asked or os.environ.get("LABCTL_CONNECT") or os.environ.get("LIBVIRT_DEFAULT_URI"):
         return uri
-    return "qemu:///system" if os.geteuid() == 0 or os.access("/run/libvirt/libvirt-sock", os.W_OK) else "qemu:///session"
+    return (
+        "qemu:///system"
+        if os.geteuid() == 0 or os.access("/run/libvirt/libvirt-sock", os.W_OK)
+        else "qemu:///session"
+    )
 
 
 class Connection:
@@ -94,6 +103,14 @@ class Connection:
         if not self.uri.startswith("test:"):
             virt.setKeepAlive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT)
         return virt
+
+    async def call(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401
+        """Run a blocking libvirt call beside the event loop of asyncio, with at most CALLS_IN_FLIGHT at once."""
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
+
+    @cached_property
+    def _workers(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="libvirt")
 
     def reopen(self, lost: Any) -> None:  # noqa: ANN401
         """Replace a connection that was lost; a second caller that lost the same one finds it done."""
@@ -127,7 +144,9 @@ class Connection:
         }
         _model, memory_mib, cpus = self.virt.getInfo()[:3]
         types = types or {each.get("type", "") for each in root.findall("guest/arch/domain")}
-        return Capabilities(arch, "kvm" in types and self._virtualises(root), frozenset(types), cpus, memory_mib << 20)
+        return Capabilities(
+            arch, "kvm" in types and self._virtualises(root), frozenset(types), cpus, memory_mib << 20
+        )
 
     def _virtualises(self, capabilities: ET.Element) -> bool:
         """The node /dev/kvm alone proves nothing: the CPU has to have vmx or svm as well."""
@@ -152,13 +171,25 @@ def translated(where: str = "") -> Iterator[None]:
 
 
 _HINTS = (
-    ("Permission denied", "QEMU's user must be able to enter every folder on the way there: `chmod o+x` the one that lacks it"),
+    (
+        "Permission denied",
+        "QEMU's user must be able to enter every folder on the way there: `chmod o+x` the one that lacks it",
+    ),
     ("No space left", "free some disk space; what was written in part is removed again"),
     ("failed to create new dnsmasq", "dnsmasq may be missing or port 53 taken: see `labctl doctor`"),
     ("Address already in use", "another service listens there, see `ss -lnp 'sport = 53'`"),
-    ("Cannot allocate memory", "the host has too little memory for this VM: lower `memory`, or halt another lab"),
-    ("is already in use by interface", "another network of this host has that subnet: choose another, or leave `subnet` out"),
-    ("could not find capabilities", "this libvirt has no emulator for that architecture: install its QEMU package"),
+    (
+        "Cannot allocate memory",
+        "the host has too little memory for this VM: lower `memory`, or halt another lab",
+    ),
+    (
+        "is already in use by interface",
+        "another network of this host has that subnet: choose another, or leave `subnet` out",
+    ),
+    (
+        "could not find capabilities",
+        "this libvirt has no emulator for that architecture: install its QEMU package",
+    ),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from labctl.core.address import Address
 from labctl.core.diff import size as human
@@ -24,7 +24,7 @@ class DiskSpec(Spec):
     name: str  # "web-1/root" or "shared"
     size: int | None = owned(Effect.LIVE, unit="bytes", default=None)
     base: str = owned(Effect.REPLACE, default="")
-    format: str = owned(Effect.REPLACE, default="qcow2")
+    format: Literal["qcow2", "raw"] = owned(Effect.REPLACE, default="qcow2")
     image: str = ""
 
     @property

@@ -14,8 +14,9 @@ from labctl.kinds.network import xml
 from labctl.kinds.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
 
@@ -46,7 +47,7 @@ class NetworkDriver:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, step: Step, _tell: Callable[..., None]) -> None:
+    def create(self, step: Step, _tell: Teller) -> None:
         spec = cast("NetworkSpec", step.after)
         with translated(str(spec.address)):
             network = self._define(spec)
@@ -56,7 +57,7 @@ class NetworkDriver:
                 network.undefine()  # a network that can't start is not left behind
                 raise
 
-    def update(self, step: Step, _tell: Callable[..., None]) -> None:
+    def update(self, step: Step, _tell: Teller) -> None:
         """Change DHCP and DNS while the network runs, then write the persistent definition."""
         spec = cast("NetworkSpec", step.after)
         with translated(str(spec.address)):
@@ -67,7 +68,7 @@ class NetworkDriver:
                     self._update_live(network, now, spec)
             self._activate(self._define(spec), spec)
 
-    def delete(self, step: Step, _tell: Callable[..., None]) -> None:
+    def delete(self, step: Step, _tell: Teller) -> None:
         spec = cast("NetworkSpec", step.before)
         with translated(str(spec.address)):
             network = self._find(spec)
@@ -101,8 +102,12 @@ class NetworkDriver:
             new = [xml.dhcp_range(spec.dhcp_range)] if spec.dhcp_range else []
             self._swap(network, _DHCP_RANGE, 0, old, new)
         for parent, v6 in ((0, False), (1 if spec.host4 else 0, True)):
-            old = [xml.dhcp_host(h) for h in now.dhcp_hosts if (":" in h.ip) == v6 and h not in spec.dhcp_hosts]
-            new = [xml.dhcp_host(h) for h in spec.dhcp_hosts if (":" in h.ip) == v6 and h not in now.dhcp_hosts]
+            old = [
+                xml.dhcp_host(h) for h in now.dhcp_hosts if (":" in h.ip) == v6 and h not in spec.dhcp_hosts
+            ]
+            new = [
+                xml.dhcp_host(h) for h in spec.dhcp_hosts if (":" in h.ip) == v6 and h not in now.dhcp_hosts
+            ]
             self._swap(network, _DHCP_HOST, parent, old, new)
         old = [xml.dns_host(host) for host in now.dns_hosts if host not in spec.dns_hosts]
         new = [xml.dns_host(host) for host in spec.dns_hosts if host not in now.dns_hosts]

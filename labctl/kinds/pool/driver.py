@@ -8,8 +8,7 @@ from labctl.host import storage
 from labctl.host.connection import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
     from labctl.kinds.pool.spec import PoolSpec
@@ -21,14 +20,14 @@ class PoolDriver:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, step: Step, _tell: Callable[..., None]) -> None:
+    def create(self, step: Step, _tell: Teller) -> None:
         spec = cast("PoolSpec", step.after)
         with translated(str(spec.address)):
             storage.define_pool(self._connection.virt, spec.libvirt_name, spec.path)
 
     update = create  # starting it is all that can be wrong with it
 
-    def delete(self, step: Step, _tell: Callable[..., None]) -> None:
+    def delete(self, step: Step, _tell: Teller) -> None:
         spec = cast("PoolSpec", step.before)
         with translated(str(spec.address)):
             storage.remove_pool(self._connection.virt, spec.libvirt_name)

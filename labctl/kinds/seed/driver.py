@@ -10,8 +10,7 @@ from labctl.host.connection import translated
 from labctl.host.iso import cidata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
     from labctl.kinds.seed.spec import SeedSpec
@@ -25,7 +24,7 @@ class SeedDriver:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, step: Step, _tell: Callable[..., None]) -> None:
+    def create(self, step: Step, _tell: Teller) -> None:
         """Write the ISO anew: what is there may be half an upload."""
         spec = cast("SeedSpec", step.after)
         iso = cidata(spec.files)
@@ -34,7 +33,7 @@ class SeedDriver:
             storage.delete_volume(pool, spec.volume)
             storage.upload(self._connection.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
 
-    def delete(self, step: Step, _tell: Callable[..., None]) -> None:
+    def delete(self, step: Step, _tell: Teller) -> None:
         spec = cast("SeedSpec", step.before)
         with translated(str(spec.address)):
             pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))

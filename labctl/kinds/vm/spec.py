@@ -70,6 +70,24 @@ class NicUse(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One `ready` condition: `kind` is tcp, exec or http; `value` a port, a command or a URL.
+
+    `addresses` are those to try when the host checks, seconds elsewhere.
+    """
+
+    kind: str
+    value: str
+    timeout: float | None = None
+    interval: float = 1.0
+    from_host: bool = False
+    addresses: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
 class VmSpec(Spec):
     """Memory is bytes. None in an owned field leaves the choice to libvirt.
 
@@ -107,6 +125,9 @@ class VmSpec(Spec):
     xml: tuple[tuple[str, str, str], ...] = owned(RESTART, default=())
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
+    host_lines: tuple[str, ...] = ()  # what `hosts` is the digest of: "10.0.0.2 db db.shop.lab"
+    checks: tuple[Check, ...] = ()  # the `ready` conditions
+    timeout: float = 300.0  # seconds from its start until it has to be ready
     console_log: str = ""
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
@@ -123,6 +144,11 @@ class VmSpec(Spec):
     @property
     def libvirt_name(self) -> str:
         return identity.libvirt_name(self.lab, self.name)
+
+    @property
+    def scripted(self) -> bool:
+        """Whether labctl's script runs in the guest: it comes with the seed."""
+        return any(use.name == "seed" for use in self.disks)
 
     def needs(self) -> tuple[Need, ...]:
         pool = Address("pool", self.lab)
@@ -143,7 +169,7 @@ class VmSpec(Spec):
 
     def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[str, ...]:
         """`release` lets go of devices that leave, so that their network or disk can go; `update` brings the rest."""
-        boot = BOOT_VERBS if self.state == "running" else ()
+        boot: tuple[str, ...] = BOOT_VERBS if self.state == "running" else ()
         if effect is None:
             return ("create", *boot)
         if effect is REPLACE:
@@ -151,7 +177,9 @@ class VmSpec(Spec):
         was = before.state if isinstance(before, VmSpec) else "off"
         stops = was not in ("off", "crashed") and (self.state == "off" or effect is RESTART)
         boots = stops or was != "running" or not (isinstance(before, VmSpec) and before.ready)
-        return ("stop" if stops else "release", "update", *(boot if boots else ()))
+        if not (boots and boot):
+            boot = ("told",) if self.scripted and self.state == "running" else ()
+        return ("stop" if stops else "release", "update", *boot)
 
     def keep(self, before: VmSpec) -> VmSpec:
         """Take over what was chosen once and is not the Labfile's: the disks' targets."""

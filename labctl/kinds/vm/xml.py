@@ -102,6 +102,14 @@ def metadata(spec: VmSpec) -> Element:
     return xmltree.metadata("vm", attributes, nics)
 
 
+def plain_metadata(spec: VmSpec) -> str:
+    """The same as virDomainSetMetadata takes it: libvirt itself puts it into labctl's namespace."""
+    own = metadata(spec)[0]
+    for each in own.iter():
+        each.tag = each.tag.rpartition("}")[2]
+    return ET.tostring(own, encoding="unicode")
+
+
 def _cpu(spec: VmSpec) -> Element | None:
     if not (spec.cpu_mode or spec.cpu_topology or spec.cpu_features):
         return None

@@ -1,0 +1,121 @@
+"""What labctl and the guest's script say to each other (templates/guest/labctl-guest.sh tells the shapes)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PORT = "org.labctl.guest.0"
+HELLO = "hello\n"
+
+
+@dataclass(frozen=True, slots=True)
+class GuestState:
+    """One state line. `stage` is init, config, final or done; `errors` are cloud-init's own, most telling first."""
+
+    stage: str
+    errors: tuple[str, ...] = ()
+    recoverable: tuple[str, ...] = ()
+    addresses: tuple[tuple[str, str], ...] = ()  # (mac, ip/prefix)
+    log: str = ""
+    uptime: int = 0
+
+    @property
+    def over(self) -> bool:
+        return self.stage == "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of a command (`hosts`, `nic`, `clock`) or of a `check`, told by `name`."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+def command_hosts(lines: Sequence[str]) -> str:
+    return f"hosts {_base64(lines)}\n"
+
+
+def command_nic(mac: str, lines: Sequence[str]) -> str:
+    return f"nic {mac} {_base64(lines)}\n"
+
+
+def command_clock(epoch_s: int) -> str:
+    return f"clock {epoch_s}\n"
+
+
+def command_check(name: str, kind: str, value: str, *, timeout: float, interval: float) -> str:
+    """Ask for a `ready` condition: `kind` is tcp, exec or http."""
+    payload = value if kind == "tcp" else base64.b64encode(value.encode()).decode()
+    return f"check {name} {max(1, round(timeout))} {max(1, round(interval))} {kind} {payload}\n"
+
+
+def _base64(lines: Sequence[str]) -> str:
+    return base64.b64encode("".join(f"{line}\n" for line in lines).encode()).decode() if lines else ""
+
+
+@dataclass(slots=True)
+class LineReader:
+    """Cuts the byte stream into messages; what is no JSON (the rest of a line from before) is skipped."""
+
+    _rest: bytes = field(default=b"")
+
+    def feed(self, data: bytes) -> list[GuestState | Reply]:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[-1_000_000:]
+        return [message for line in lines if (message := parse(line)) is not None]
+
+
+def parse(line: bytes) -> GuestState | Reply | None:
+    """Read one line; None for what is not a message. Everything in it comes from a guest: nothing is trusted."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(message, dict):
+        return None
+    if message.get("event") == "state":
+        return _state(message)
+    if message.get("event") == "check":
+        return Reply(f"check {message.get('id')}", message.get("ok") is True, str(message.get("detail", "")))
+    if message.get("event") == "ack":
+        name = f"{message.get('command')} {message.get('target') or ''}".strip()
+        return Reply(name, message.get("ok") is True, str(message.get("detail", "")))
+    return None
+
+
+def _state(message: dict[str, Any]) -> GuestState:
+    status, result = (_v1(message.get(name)) for name in ("status", "result"))
+    errors = [str(each) for each in result.get("errors") or ()]
+    recoverable: list[str] = []
+    for source in (result, *(part for part in status.values() if isinstance(part, dict))):
+        errors += [str(each) for each in source.get("errors") or () if str(each) not in errors]
+        levels = source.get("recoverable_errors")
+        for level in levels.values() if isinstance(levels, dict) else ():
+            recoverable += [str(each) for each in level if str(each) not in recoverable]
+    addresses = tuple(
+        (str(each.get("mac", "")).lower(), str(each.get("ip", "")))
+        for each in message.get("addresses") or ()
+        if isinstance(each, dict)
+    )
+    uptime = message.get("uptime_s")
+    return GuestState(
+        stage=str(message.get("stage", "init")),
+        errors=tuple(errors),
+        recoverable=tuple(recoverable),
+        addresses=addresses,
+        log=str(message.get("log") or ""),
+        uptime=uptime if isinstance(uptime, int) else 0,
+    )
+
+
+def _v1(document: object) -> dict[str, Any]:
+    inner = document.get("v1") if isinstance(document, dict) else None
+    return inner if isinstance(inner, dict) else {}

@@ -1,0 +1,145 @@
+"""Devices of a running domain: what has to go, what has to come, and waiting until the guest let go."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl.core.errors import LabctlError
+from labctl.kinds.vm import xml
+from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Device = DiskUse | NicUse
+LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
+DETACH_S, RETRY_S = 60.0, 5.0
+FIXED = ("root", "seed")  # never leave a running VM
+
+
+def live(domain: Any) -> VmSpec:  # noqa: ANN401  # a running virDomain
+    """Read the domain as it runs."""
+    spec = xml.read(ET.fromstring(domain.XMLDesc(0)))
+    if spec is None:
+        raise LabctlError(
+            "it lost labctl's metadata", where=domain.name(), hint="`labctl plan` shows what it is now"
+        )
+    return spec
+
+
+def element(device: Device) -> ET.Element:
+    return xml.disk(device) if isinstance(device, DiskUse) else xml.nic(device)
+
+
+def leaving(now: VmSpec, wanted: VmSpec, replaced: Iterable[str]) -> list[Device]:
+    """The devices that have to be unplugged: gone from the Labfile, changed, or on something that is replaced.
+
+    `replaced` holds addresses, as `network/front`.
+    """
+    gone: list[Device] = []
+    replaced = set(replaced)
+    keep = {each.name: each for each in wanted.disks}
+    for use in now.disks:
+        if use.name not in FIXED and (not _alike(use, keep.get(use.name)) or f"disk/{use.disk}" in replaced):
+            gone.append(use)
+    nics = {each.name: each for each in wanted.nics}
+    for nic in now.nics:
+        if not _alike(nic, nics.get(nic.name)) or f"network/{nic.ours}" in replaced:
+            gone.append(nic)
+    return gone
+
+
+def _alike(now: Device, wanted: Device | None) -> bool:
+    """Whether a plugged device serves as the wanted one; a link's state and rates are set without a new plug."""
+    if wanted is None:
+        return False
+    if isinstance(now, NicUse) and isinstance(wanted, NicUse):
+        now = replace(
+            now, link=wanted.link, inbound=wanted.inbound, outbound=wanted.outbound, guest=wanted.guest
+        )
+        return replace(now, boot=wanted.boot) == wanted
+    if isinstance(now, DiskUse) and isinstance(wanted, DiskUse):
+        return replace(now, boot=wanted.boot, target=wanted.target) == wanted
+    return False
+
+
+def coming(now: VmSpec, wanted: VmSpec) -> list[Device]:
+    """The devices to plug in, once the leaving ones have left."""
+    disks, nics = {each.name for each in now.disks}, {each.name for each in now.nics}
+    return [
+        *(use for use in wanted.disks if use.name not in disks),
+        *(nic for nic in wanted.nics if nic.name not in nics),
+    ]
+
+
+def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:  # noqa: ANN401
+    """Set links and rates of NICs that stay."""
+    have = {nic.name: nic for nic in now.nics}
+    for nic in wanted.nics:
+        old = have.get(nic.name)
+        if old and (old.link, old.inbound, old.outbound) != (nic.link, nic.inbound, nic.outbound):
+            domain.updateDeviceFlags(ET.tostring(xml.nic(nic), encoding="unicode"), LIVE)
+
+
+def detach(domain: Any, device: Device) -> None:  # noqa: ANN401
+    """Unplug a device and wait until the guest let go of it; ask again meanwhile, a booting guest overhears it.
+
+    Raises:
+        LabctlError: the guest did not within a minute.
+    """
+    deadline = time.monotonic() + DETACH_S
+    asked = 0.0
+    while _plugged(domain, device):
+        if time.monotonic() > deadline:
+            raise LabctlError(
+                f"its guest does not let go of {device.name}",
+                where=domain.name(),
+                hint="a guest without ACPI hot-plug needs `labctl reload`",
+            )
+        if time.monotonic() - asked > RETRY_S:
+            asked = time.monotonic()
+            _ask(domain, device)
+        time.sleep(0.1)
+
+
+def _ask(domain: Any, device: Device) -> None:  # noqa: ANN401
+    try:
+        domain.detachDeviceFlags(ET.tostring(element(device), encoding="unicode"), LIVE)
+    except libvirt.libvirtError as error:
+        # an unplug that is still under way, or one that just ended
+        if error.get_error_code() not in (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_DEVICE_MISSING):
+            raise
+
+
+def _plugged(domain: Any, device: Device) -> bool:  # noqa: ANN401
+    now = live(domain)
+    devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
+    return any(each.name == device.name for each in devices)
+
+
+def attach(domain: Any, device: Device) -> None:  # noqa: ANN401
+    domain.attachDeviceFlags(ET.tostring(element(device), encoding="unicode"), LIVE)
+
+
+def preserve(old: ET.Element, new: ET.Element) -> None:
+    """Carry over what libvirt chose: the controllers and the places of devices on their buses."""
+    old_devices, new_devices = old.find("devices"), new.find("devices")
+    if old_devices is None or new_devices is None:
+        return
+    if new_devices.find("controller") is None:
+        new_devices.extend(old_devices.findall("controller"))
+    places = {_alias(each): each.find("address") for each in old_devices if _alias(each).startswith("ua-")}
+    for device in new_devices:
+        place = places.get(_alias(device))
+        if place is not None and device.find("address") is None:
+            device.append(place)
+
+
+def _alias(device: ET.Element) -> str:
+    alias = device.find("alias")
+    return "" if alias is None else alias.get("name", "")

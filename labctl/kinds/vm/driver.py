@@ -1,0 +1,233 @@
+"""Domains in libvirt. Every verb first looks at what is there, so that it can be run again after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl.core import identity, xmltree
+from labctl.core.errors import LabctlError
+from labctl.host import console, storage
+from labctl.host.connection import missing, translated
+from labctl.kinds.vm import devices, xml
+from labctl.kinds.vm.guest import Conversations
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from labctl.core.events import Teller
+    from labctl.core.plan import Step
+    from labctl.host.connection import Connection
+
+_INACTIVE, _CONFIG, _LIVE = (
+    libvirt.VIR_DOMAIN_XML_INACTIVE,
+    libvirt.VIR_DOMAIN_AFFECT_CONFIG,
+    libvirt.VIR_DOMAIN_AFFECT_LIVE,
+)
+_STATES = {
+    libvirt.VIR_DOMAIN_RUNNING: "running",
+    libvirt.VIR_DOMAIN_BLOCKED: "running",
+    libvirt.VIR_DOMAIN_SHUTDOWN: "running",
+    libvirt.VIR_DOMAIN_PAUSED: "paused",
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "paused",
+    libvirt.VIR_DOMAIN_CRASHED: "crashed",
+}
+SHUTDOWN_S = 60.0
+_UNDEFINE = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    | libvirt.VIR_DOMAIN_UNDEFINE_TPM
+)
+
+
+def state_name(state: int) -> str:
+    """libvirt's virDomainState in the words of a spec."""
+    return _STATES.get(state, "off")
+
+
+class VmDriver:
+    """Makes, starts, changes, stops and removes the lab's VMs, and follows them until they are ready."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._conversations = Conversations(connection)
+
+    def create(self, step: Step, _tell: Teller) -> None:
+        spec = cast("VmSpec", step.after)
+        with translated(str(spec.address)):
+            self._define(spec, None)
+
+    def start(self, step: Step, tell: Teller) -> None:
+        """Start it, or let it go on where it was paused."""
+        spec = cast("VmSpec", step.after)
+        with translated(str(spec.address)):
+            domain = self._require(spec)
+            state = state_name(domain.state()[0])
+            if state == "paused":
+                domain.resume()
+            elif state != "running":
+                domain.create()
+        tell.stage("started")
+
+    async def stop(self, step: Step, tell: Teller) -> None:
+        """Shut it down through ACPI; pull the plug when it does not react in time."""
+        spec = cast("VmSpec", step.before)
+        with translated(str(spec.address)):
+            domain = await self._connection.call(self._find, spec)
+            if domain is None or not await self._connection.call(domain.isActive):
+                return
+            tell.progress("shutting down")
+            await self._connection.call(_shutdown, domain)
+            if not await self._ended(domain, SHUTDOWN_S):
+                tell.warn("it did not shut down in time, so its power was cut")
+                await self._connection.call(_destroy, domain)
+
+    async def _ended(self, domain: Any, seconds: float) -> bool:  # noqa: ANN401
+        """Wait until the domain is off; libvirt's lifecycle event tells."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def happened(_virt: Any, _domain: Any, event: int, _detail: int, _opaque: None) -> None:  # noqa: ANN401
+            if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
+                loop.call_soon_threadsafe(ended.set)
+
+        virt = domain.connect()
+        key = virt.domainEventRegisterAny(domain, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened, None)
+        try:
+            if not await self._connection.call(domain.isActive):
+                return True  # it ended before the event could be asked for
+            await asyncio.wait_for(ended.wait(), seconds)
+        except TimeoutError:
+            return False
+        finally:
+            virt.domainEventDeregisterAny(key)
+        return True
+
+    def release(self, step: Step, tell: Teller) -> None:
+        """Unplug what leaves, so that its network or disk can go."""
+        before, after = cast("VmSpec", step.before), cast("VmSpec", step.after)
+        with translated(str(after.address)):
+            domain = self._require(before)
+            if not domain.isActive():
+                return
+            replaced = {change.field for change in step.changes if change.after == "replaced"}
+            for device in devices.leaving(devices.live(domain), after, replaced):
+                tell.progress(f"unplugging {device.name}")
+                devices.detach(domain, device)
+
+    def update(self, step: Step, _tell: Teller) -> None:
+        """Plug in what comes, set what can be set live, and write the persistent definition."""
+        spec = cast("VmSpec", step.after)
+        with translated(str(spec.address)):
+            domain = self._require(spec)
+            if domain.isActive():
+                self._update_live(domain, spec)
+            self._define(spec, domain)
+
+    def _update_live(self, domain: Any, spec: VmSpec) -> None:  # noqa: ANN401
+        now = devices.live(domain)
+        for device in devices.coming(now, spec.keep(now)):
+            devices.attach(domain, device)
+        devices.adjust_nics(domain, now, spec)
+        if now.memory != spec.memory:
+            domain.setMemoryFlags(spec.memory >> 10, _LIVE)
+        if spec.state == "paused" and state_name(domain.state()[0]) == "running":
+            domain.suspend()
+
+    def delete(self, step: Step, _tell: Teller) -> None:
+        """Cut its power and remove it with all that libvirt keeps of it; its console's log goes too."""
+        spec = cast("VmSpec", step.before)
+        with translated(str(spec.address)):
+            domain = self._find(spec)
+            if domain is not None:
+                _destroy(domain)
+                domain.undefineFlags(_UNDEFINE)
+            pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))
+            if pool is not None:
+                pool.refresh()
+                storage.delete_volume(pool, console.volume(spec.name))
+
+    async def booted(self, step: Step, tell: Teller) -> None:
+        """Follow the guest until its cloud-init ended; what has none is booted as soon as it runs."""
+        spec = cast("VmSpec", step.after)
+        if spec.scripted:
+            await self._conversations.booted(spec, tell)
+        tell.stage("booted")
+
+    async def ready(self, step: Step, tell: Teller) -> None:
+        """Wait for the `ready` conditions, then remember in the running domain that they were met."""
+        spec = cast("VmSpec", step.after)
+        await self._conversations.ready(spec, tell)
+        await self._connection.call(self._remember, spec)
+        tell.stage("ready")
+
+    async def told(self, step: Step, tell: Teller) -> None:
+        """Tell a running guest the names and NICs that changed."""
+        spec = cast("VmSpec", step.after)
+        await self._conversations.told(spec, tell)
+        await self._connection.call(self._remember, spec)
+
+    def _remember(self, spec: VmSpec) -> None:
+        with translated(str(spec.address)):
+            domain = self._require(spec)
+            for seen, flag in ((replace(spec, ready=None), _CONFIG), (replace(spec, ready=True), _LIVE)):
+                text = xml.plain_metadata(replace(seen, applied=spec.fingerprint()))
+                domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, "labctl", identity.XMLNS, flag)
+
+    def _define(self, spec: VmSpec, domain: Any) -> None:  # noqa: ANN401
+        """Write the persistent definition. What the guest has yet to be told is marked as not told."""
+        told = spec if spec.state != "running" or not spec.scripted else _untold(spec, domain)
+        root = xml.render(replace(told, ready=None, applied=spec.fingerprint()))
+        if domain is not None:
+            devices.preserve(ET.fromstring(domain.XMLDesc(0 if domain.isActive() else _INACTIVE)), root)
+        defined = self._connection.virt.defineXML(xmltree.to_text(root))
+        if bool(defined.autostart()) != spec.autostart:
+            defined.setAutostart(int(spec.autostart))
+
+    def _find(self, spec: VmSpec) -> Any:  # noqa: ANN401
+        try:
+            return self._connection.virt.lookupByName(spec.libvirt_name)
+        except libvirt.libvirtError as error:
+            if missing(error):
+                return None
+            raise
+
+    def _require(self, spec: VmSpec) -> Any:  # noqa: ANN401
+        domain = self._find(spec)
+        if domain is None:
+            raise LabctlError(
+                "someone removed it meanwhile", where=str(spec.address), hint="`labctl up` makes it again"
+            )
+        return domain
+
+
+def _untold(spec: VmSpec, domain: Any) -> VmSpec:  # noqa: ANN401
+    """The spec with what its guest was told so far, which for a new one is nothing."""
+    was = None if domain is None else xml.read(ET.fromstring(domain.XMLDesc(_INACTIVE)))
+    guest = {nic.name: nic.guest for nic in was.nics} if was else {}
+    return replace(
+        spec,
+        hosts=was.hosts if was else "",
+        nics=tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in spec.nics),
+    )
+
+
+def _shutdown(domain: Any) -> None:  # noqa: ANN401
+    if state_name(domain.state()[0]) == "paused":
+        domain.resume()  # a paused guest can't react
+    domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+
+
+def _destroy(domain: Any) -> None:  # noqa: ANN401
+    deadline = time.monotonic() + SHUTDOWN_S
+    while domain.isActive():
+        try:
+            domain.destroy()
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID and time.monotonic() > deadline:
+                raise

@@ -1,0 +1,225 @@
+"""Following guests over their ports: what they are told, how far they are, whether their conditions are met."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from labctl.core.errors import LabctlError, NotReady
+from labctl.guest import protocol
+from labctl.guest.protocol import GuestState, Reply
+from labctl.host import console, probe
+from labctl.host.channel import GuestPort
+from labctl.host.connection import translated
+
+if TYPE_CHECKING:
+    from labctl.core.events import Teller
+    from labctl.host.connection import Connection
+    from labctl.kinds.vm.spec import Check, VmSpec
+
+ANSWER_S = 60.0  # an emulated guest under load takes its time
+
+
+class Conversations:
+    """The conversations of one run, a VM's kept open from its boot until it is ready."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._open: dict[str, Conversation] = {}
+        self._deadlines: dict[str, float] = {}
+
+    async def booted(self, spec: VmSpec, tell: Teller) -> None:
+        deadline = self._deadline(spec)
+        talk = await self._talk(spec)
+        try:
+            await talk.tell(spec)
+            await talk.followed(spec, tell, deadline)
+        except BaseException:
+            await self._close(spec)
+            raise
+
+    async def ready(self, spec: VmSpec, tell: Teller) -> None:
+        deadline = self._deadline(spec)
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                await asyncio.gather(*(self._met(spec, n, check) for n, check in enumerate(spec.checks)))
+        except TimeoutError as error:
+            raise await self._late(spec, "its `ready` conditions are not met") from error
+        finally:
+            await self._close(spec)
+        del tell
+
+    async def told(self, spec: VmSpec, tell: Teller) -> None:
+        """Tell a guest and wait for its answers."""
+        tell.progress("telling the guest")
+        try:
+            talk = await self._talk(spec)
+            async with asyncio.timeout(ANSWER_S):
+                await talk.answered(await talk.tell(spec))
+        except TimeoutError as error:
+            raise await self._late(spec, "its guest does not answer on labctl's port") from error
+        finally:
+            await self._close(spec)
+
+    def _deadline(self, spec: VmSpec) -> float:
+        return self._deadlines.setdefault(spec.name, time.monotonic() + spec.timeout)
+
+    async def _talk(self, spec: VmSpec) -> Conversation:
+        if spec.name not in self._open:
+            talk = Conversation(self._connection)
+            with translated(str(spec.address)):
+                await talk.open(spec)
+            self._open[spec.name] = talk
+        return self._open[spec.name]
+
+    async def _close(self, spec: VmSpec) -> None:
+        talk = self._open.pop(spec.name, None)
+        if talk:
+            await self._connection.call(talk.close)
+
+    async def _met(self, spec: VmSpec, number: int, check: Check) -> None:
+        timeout = check.timeout or max(1.0, self._deadlines[spec.name] - time.monotonic())
+        if check.from_host or not spec.scripted:
+            reply = await probe.met(check.kind, check.value, check.addresses, timeout, check.interval)
+        else:
+            talk = await self._talk(spec)
+            name = f"{number}"
+            talk.send(
+                protocol.command_check(
+                    name, check.kind, check.value, timeout=timeout, interval=check.interval
+                )
+            )
+            reply = await talk.reply(f"check {name}")
+        if not reply.ok:
+            raise await self._late(
+                spec, f"not ready: {check} is not met ({reply.detail or 'no answer in time'})"
+            )
+
+    async def _late(self, spec: VmSpec, summary: str) -> NotReady:
+        tail = await self._connection.call(console.tail, self._connection.virt, spec.lab, spec.name)
+        return not_ready(spec, summary, tail)
+
+
+def not_ready(spec: VmSpec, summary: str, tail: str) -> NotReady:
+    said = f"\nthe last lines of its console:\n{_indented(tail)}" if tail else ""
+    return NotReady(
+        summary + said,
+        where=str(spec.address),
+        hint=f"the VM is kept: look with `labctl ssh {spec.name}`, raise its `timeout`, or run `labctl up` again to go on waiting",
+    )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  | {line}" for line in text.splitlines())
+
+
+class Conversation:
+    """One open port, with what arrived on it. All but the port's callbacks runs on asyncio's loop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._replies: dict[str, Reply] = {}
+        self._over = False
+        self.state: GuestState | None = None
+
+    async def open(self, spec: VmSpec) -> None:
+        self._port = await self._connection.call(self._open, spec)
+
+    def _open(self, spec: VmSpec) -> GuestPort:
+        domain = self._connection.virt.lookupByName(spec.libvirt_name)
+
+        def post(message: GuestState | Reply | None) -> None:  # on libvirt's event thread
+            self._loop.call_soon_threadsafe(self._received, message)
+
+        return GuestPort(domain, post, lambda: post(None))
+
+    def close(self) -> None:
+        self._port.close()
+
+    def send(self, line: str) -> None:
+        try:
+            self._port.send(line)
+        except libvirt.libvirtError:
+            self._over = True  # whoever waits learns it as a hang-up
+
+    def _received(self, message: GuestState | Reply | None) -> None:
+        if message is None:
+            self._over = True
+        elif isinstance(message, Reply):
+            self._replies[message.name] = message
+        else:
+            self.state = message
+        self._news.set()
+
+    async def _next(self) -> None:
+        if self._over:
+            raise LabctlError("it hung up: the VM stopped, or another program took its port")
+        await self._news.wait()
+        self._news.clear()
+
+    async def reply(self, name: str) -> Reply:
+        while name not in self._replies:
+            await self._next()
+            self._news.set() if name in self._replies else None
+        return self._replies.pop(name)
+
+    async def tell(self, spec: VmSpec) -> list[str]:
+        """Send names and NICs; gives the names of the replies to expect."""
+        expected = []
+        for nic in spec.nics:
+            if nic.guest and nic.link == "up":
+                self.send(protocol.command_nic(nic.mac, nic.guest))
+                expected.append(f"nic {nic.mac}")
+        self.send(protocol.command_hosts(spec.host_lines))
+        return [*expected, "hosts"]
+
+    async def answered(self, names: list[str]) -> None:
+        for name in names:
+            reply = await self.reply(name)
+            if not reply.ok:
+                raise LabctlError(f"its guest could not do `{name}`: {reply.detail}")
+
+    async def followed(self, spec: VmSpec, tell: Teller, deadline: float) -> None:
+        """Tell each stage as the guest reports it, until cloud-init is over.
+
+        Raises:
+            NotReady: cloud-init failed, the time is up, or the VM went away.
+        """
+        stage = "no word from its guest yet"
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                while not (self.state and self.state.over):
+                    await self._next()
+                    if self.state and self.state.stage != stage:
+                        stage = self.state.stage
+                        tell.stage(stage)
+        except TimeoutError as error:
+            tail = await self._tail(spec)
+            raise not_ready(
+                spec, f"not booted after {spec.timeout:.0f} s; it hung at: {stage}", tail
+            ) from error
+        except LabctlError as error:
+            raise not_ready(spec, error.summary, await self._tail(spec)) from error
+        self._judge(spec, tell)
+
+    async def _tail(self, spec: VmSpec) -> str:
+        return await self._connection.call(console.tail, self._connection.virt, spec.lab, spec.name)
+
+    def _judge(self, spec: VmSpec, tell: Teller) -> None:
+        state = self.state
+        if state is None:
+            return
+        for warning in state.recoverable:
+            tell.warn(f"cloud-init: {warning}")
+        if state.errors:
+            log = f"\nthe end of cloud-init's output:\n{_indented(state.log)}" if state.log else ""
+            raise NotReady(
+                "cloud-init failed: " + "; ".join(state.errors) + log,
+                where=str(spec.address),
+                hint=f"mend `cloud_init` and run `labctl up`, or look with `labctl ssh {spec.name}`",
+            )
