@@ -1,0 +1,320 @@
+"""libvirt's storage: directory pools and their volumes, through the API alone, so that a remote host works too.
+
+https://libvirt.org/formatstorage.html has the XML's terms.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import libvirt
+
+from labctl import resources
+from labctl.core.errors import LabctlError
+from labctl.host import streams
+from labctl.host.storage_errors import ignoring, translated
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+SYSTEM_ROOT = PurePosixPath("/var/lib/libvirt/images")
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeFacts:
+    """What libvirt says of a volume; sizes in bytes, `backing` the path of what lies under an overlay."""
+
+    name: str
+    path: str
+    capacity: int
+    format: str
+    backing: str | None
+
+
+def pool_root(conn: libvirt.virConnect) -> PurePosixPath:
+    """The folder on the libvirt host below which pools live.
+
+    Raises LabctlError for another host's session, whose user's home can't be asked for.
+    """
+    uri = urlsplit(conn.getURI())
+    if not uri.path.endswith("/session"):
+        return SYSTEM_ROOT
+    if uri.hostname:
+        raise LabctlError(
+            "the folder for the volumes of a remote session is not known",
+            hint="connect to qemu+ssh://HOST/system",
+            where=conn.getURI(),
+        )
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    return PurePosixPath(data) / "libvirt/images"
+
+
+# --- pools ---------------------------------------------------------------------------------------------------
+
+
+def define_pool(conn: libvirt.virConnect, name: str, path: str | PurePosixPath) -> libvirt.virStoragePool:
+    """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
+    pool = _lookup_pool(conn, name)
+    if pool is None:
+        root = _template("pool")
+        _set(root, "name", name)
+        _set(root, "target/path", str(path))
+        with translated(f"can't make the pool {name}"):
+            try:
+                pool = conn.storagePoolDefineXML(_text(root))
+            except libvirt.libvirtError:
+                pool = _lookup_pool(conn, name)  # another labctl was quicker
+                if pool is None:
+                    raise
+    present = pool_path(pool)
+    if present != str(path):
+        raise LabctlError(
+            f"the pool is in {present}, not in {path}", hint=f"virsh pool-undefine {name}", where=name
+        )
+    return _started(pool, build=True)
+
+
+def find_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
+    """The pool, started where it was not; None when it isn't defined."""
+    pool = _lookup_pool(conn, name)
+    return pool and _started(pool, build=False)
+
+
+def require_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
+    """The pool, started where it was not; LabctlError when it isn't defined."""
+    pool = find_pool(conn, name)
+    if pool is None:
+        raise LabctlError("libvirt has no such storage pool", where=name)
+    return pool
+
+
+def pool_path(pool: libvirt.virStoragePool) -> str:
+    """The pool's folder on the libvirt host."""
+    with translated("can't read the pool", where=pool.name()):
+        return ElementTree.fromstring(pool.XMLDesc()).findtext("target/path", "")
+
+
+def remove_pool(conn: libvirt.virConnect, name: str) -> None:
+    """Delete the volumes, the folder and the pool; whatever of these is not there is no error."""
+    pool = _lookup_pool(conn, name)
+    if pool is None:
+        return
+    with translated(f"can't remove the pool {name}"):
+        if not pool.isActive():
+            # Without its folder it can't be started, and then holds nothing that would have to be deleted.
+            with ignoring("No such file", libvirt.VIR_ERR_OPERATION_INVALID):
+                pool.create()
+        if pool.isActive():
+            pool.refresh()
+            for volume in pool.listVolumes():
+                delete_volume(pool, volume)
+            pool.destroy()
+        with ignoring("No such file"):
+            pool.delete()
+        pool.undefine()
+
+
+def _lookup_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
+    with translated(f"can't look up the pool {name}"), ignoring("", libvirt.VIR_ERR_NO_STORAGE_POOL):
+        return conn.storagePoolLookupByName(name)
+    return None
+
+
+def _started(pool: libvirt.virStoragePool, *, build: bool) -> libvirt.virStoragePool:
+    if not pool.isActive():
+        flag = libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD if build else 0
+        with translated(f"can't start the pool {pool.name()}"):
+            try:
+                pool.create(flag)
+            except libvirt.libvirtError:
+                if not pool.isActive():  # another labctl was quicker
+                    raise
+            pool.setAutostart(1)
+    return pool
+
+
+# --- volumes -------------------------------------------------------------------------------------------------
+
+
+def volume_names(pool: libvirt.virStoragePool) -> set[str]:
+    """All names in one call."""
+    with translated("can't list the volumes", where=pool.name()):
+        return set(pool.listVolumes())
+
+
+def volumes(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[VolumeFacts]:
+    """The facts of all volumes, or of those among `names` that exist, sorted by name; a call for each."""
+    with translated("can't list the volumes", where=pool.name()):
+        if names is None:
+            handles = pool.listAllVolumes()
+        else:
+            handles = [handle for name in names if (handle := find_volume(pool, name)) is not None]
+        found = [_facts(handle) for handle in handles]
+    return sorted((facts for facts in found if facts), key=lambda facts: facts.name)
+
+
+def volume_path(pool: libvirt.virStoragePool, name: str) -> str:
+    """The volume's path on the libvirt host. LabctlError when it isn't there."""
+    return str(require_volume(pool, name).path())
+
+
+def find_volume(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol | None:
+    """The volume's handle, None when it isn't there."""
+    with translated(f"can't look up {name}", where=pool.name()), ignoring("", libvirt.VIR_ERR_NO_STORAGE_VOL):
+        return pool.storageVolLookupByName(name)
+    return None
+
+
+def require_volume(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol:
+    """The volume's handle; LabctlError when it isn't there."""
+    volume = find_volume(pool, name)
+    if volume is None:
+        raise LabctlError(f"there is no volume {name}", where=pool.name())
+    return volume
+
+
+def create_volume(  # noqa: PLR0913 - what a volume is made of, by keyword
+    pool: libvirt.virStoragePool,
+    name: str,
+    *,
+    capacity: int,
+    format: str = "qcow2",  # noqa: A002 - libvirt's own term
+    backing: tuple[str, str] | None = None,
+    mode: int = 0o600,
+) -> str:
+    """Make an empty volume of `capacity` bytes, or an overlay on `backing` (path, format); give its path.
+
+    Sparse: blocks are allocated when written. LabctlError when the name is taken.
+    """
+    root = _template("volume")
+    _set(root, "name", name)
+    _set(root, "capacity", str(capacity))
+    _set(root, "target/permissions/mode", f"{mode:04o}")
+    _find(root, "target/format").set("type", format)
+    if format != "qcow2":
+        _find(root, "target").remove(_find(root, "target/compat"))
+    if backing:
+        _set(root, "backingStore/path", backing[0])
+        _find(root, "backingStore/format").set("type", backing[1])
+    else:
+        root.remove(_find(root, "backingStore"))
+    with translated(f"can't make the volume {name}", where=pool.name()):
+        return str(pool.createXML(_text(root)).path())
+
+
+def delete_volume(pool: libvirt.virStoragePool, name: str) -> None:
+    """Delete the volume; that it isn't there is no error."""
+    volume = find_volume(pool, name)
+    if volume is not None:
+        with translated(f"can't delete the volume {name}", where=pool.name()), ignoring("No such file"):
+            volume.delete()
+
+
+def _facts(volume: libvirt.virStorageVol) -> VolumeFacts | None:
+    """None when somebody deleted it since it was listed."""
+    with ignoring("", libvirt.VIR_ERR_NO_STORAGE_VOL):
+        root = ElementTree.fromstring(volume.XMLDesc())
+        kind = root.find("target/format")
+        return VolumeFacts(
+            name=root.findtext("name", ""),
+            path=root.findtext("target/path", ""),
+            capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
+            format=kind.get("type", "raw") if kind is not None else "raw",
+            backing=root.findtext("backingStore/path") or None,
+        )
+    return None
+
+
+# --- content -----------------------------------------------------------------------------------------------
+
+
+def upload(  # noqa: PLR0913 - by keyword
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    source: BinaryIO | bytes,
+    *,
+    length: int,
+    mode: int,
+    progress: streams.Progress | None = None,
+) -> str:
+    """Make the volume `name` with `length` bytes of `source`; give its path.
+
+    It is made as raw; libvirt sees the content's own format (qcow2) by itself after the upload. Holes of a file
+    stay holes. On any failure the volume is removed. LabctlError when the name is taken or the source too short.
+    """
+    path = create_volume(pool, name, capacity=length, format="raw", mode=mode)
+    try:
+        with translated(f"can't upload {name}", where=pool.name()):
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            streams.send(conn, require_volume(pool, name), file, length, progress)
+    except BaseException:  # an interruption too must not leave half a volume
+        delete_volume(pool, name)
+        raise
+    return path
+
+
+def download(
+    conn: libvirt.virConnect, pool: libvirt.virStoragePool, name: str, *, offset: int = 0, length: int = 0
+) -> bytes:
+    """The content of a small volume: `length` bytes (0: all) from `offset`, which from the end is negative."""
+    buffer = io.BytesIO()
+    if offset < 0:
+        offset = max(0, file_size(pool, name) + offset)
+    download_to(conn, pool, name, buffer, offset=offset, length=length)
+    return buffer.getvalue()
+
+
+def download_to(  # noqa: PLR0913 - by keyword
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    writer: streams.Writer,
+    *,
+    offset: int = 0,
+    length: int = 0,
+    progress: streams.Progress | None = None,
+) -> None:
+    """Write the content of a volume, `length` bytes (0: all) from `offset`; holes don't travel, zeros are written."""
+    total = length or file_size(pool, name) - offset
+    with translated(f"can't download {name}", where=pool.name()):
+        done = 0
+        for data in streams.receive(conn, require_volume(pool, name), offset, length):
+            writer.write(data)
+            done += len(data)
+            if progress:
+                progress(done, total)
+
+
+def file_size(pool: libvirt.virStoragePool, name: str) -> int:
+    """The length of the volume's file, which for a qcow2 is not its capacity."""
+    with translated(f"can't look at {name}", where=pool.name()):
+        volume = require_volume(pool, name)
+        return int(volume.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)[2])
+
+
+# --- templates -----------------------------------------------------------------------------------------------
+
+
+def _template(name: str) -> ElementTree.Element:
+    return ElementTree.fromstring(resources.text(f"templates/libvirt/{name}.xml"))
+
+
+def _text(root: ElementTree.Element) -> str:
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _find(root: ElementTree.Element, path: str) -> ElementTree.Element:
+    element = root.find(path)
+    assert element is not None, f"{root.tag}.xml has no {path}"  # noqa: S101 - our own file, not input
+    return element
+
+
+def _set(root: ElementTree.Element, path: str, text: str) -> None:
+    _find(root, path).text = text

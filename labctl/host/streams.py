@@ -1,0 +1,125 @@
+"""The content of volumes, through libvirt's streams: in, out, sparse, in constant memory.
+
+A stream has to be finished before anything else touches the pool: a refresh fails while one is open.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+import libvirt
+
+from labctl.core.errors import LabctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Progress = Callable[[int, int], None]  # bytes done, bytes in all
+
+CHUNK = 256 * 1024  # what libvirt's own tools send in one message
+ZEROS = bytes(CHUNK)
+
+
+class Writer(Protocol):
+    """What takes content: a file opened for writing, a digest behind a small class."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes."""
+
+
+def send(
+    conn: libvirt.virConnect,
+    volume: libvirt.virStorageVol,
+    source: BinaryIO,
+    length: int,
+    progress: Progress | None = None,
+) -> None:
+    """Fill the volume with `length` bytes from the source's position; a file's holes stay holes."""
+    with _stream(conn) as stream:
+        volume.upload(stream, 0, length, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+        done = 0
+        for is_data, size in _extents(source, length):
+            if is_data:
+                _send_data(stream, source, size)
+            else:
+                stream.sendHole(size)
+                source.seek(size, os.SEEK_CUR)
+            done += size
+            if progress:
+                progress(done, length)
+
+
+def receive(
+    conn: libvirt.virConnect, volume: libvirt.virStorageVol, offset: int, length: int
+) -> Iterator[bytes]:
+    """The volume's content from `offset`, `length` bytes or 0 for all, in pieces; holes come as zeros."""
+    with _stream(conn) as stream:
+        volume.download(stream, offset, length, libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM)
+        yield from _received(stream)
+
+
+@contextmanager
+def _stream(conn: libvirt.virConnect) -> Iterator[libvirt.virStream]:
+    """A stream that is finished at the end, which reports late errors, or aborted on a failure."""
+    stream = conn.newStream()
+    try:
+        yield stream
+    except BaseException:
+        with suppress(
+            libvirt.libvirtError
+        ):  # not open yet, or failed itself: the first error is the one to tell
+            stream.abort()
+        raise
+    stream.finish()
+
+
+def _send_data(stream: libvirt.virStream, source: BinaryIO, size: int) -> None:
+    data = memoryview(source.read(size))
+    if len(data) != size:
+        raise LabctlError("the file became shorter while it was read")
+    while data:
+        data = data[stream.send(bytes(data)) :]
+
+
+def _extents(source: BinaryIO, length: int) -> Iterator[tuple[bool, int]]:
+    """What the source holds from its position on: (is data, bytes), data in chunks."""
+    position = source.tell()
+    end = position + length
+    while position < end:
+        data, hole = _next_data(source, position, end)
+        if data > position:
+            yield False, data - position
+        for start in range(data, hole, CHUNK):
+            yield True, min(CHUNK, hole - start)
+        position = hole
+
+
+def _next_data(source: BinaryIO, position: int, end: int) -> tuple[int, int]:
+    """Where the next data begins and ends; without a real file all is data."""
+    try:
+        descriptor = source.fileno()
+    except (OSError, AttributeError):
+        return position, end
+    try:
+        data = os.lseek(descriptor, position, os.SEEK_DATA)
+    except OSError:  # ENXIO: nothing but a hole until the end
+        data = end
+    hole = os.lseek(descriptor, data, os.SEEK_HOLE) if data < end else end
+    source.seek(position)  # lseek moved what the buffered reader believes in
+    return min(data, end), min(hole, end)
+
+
+def _received(stream: libvirt.virStream) -> Iterator[bytes]:
+    while True:
+        data = stream.recvFlags(CHUNK, libvirt.VIR_STREAM_RECV_STOP_AT_HOLE)
+        if data == -3:  # noqa: PLR2004 - libvirt's own code for a hole
+            left = stream.recvHole()
+            while left > 0:
+                yield ZEROS[:left]
+                left -= min(left, CHUNK)
+        elif data:
+            yield data
+        else:
+            return
