@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl import resources
+from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.host import streams
 from labctl.host.storage_errors import ignoring, translated
@@ -62,12 +63,11 @@ def define_pool(conn: libvirt.virConnect, name: str, path: str | PurePosixPath) 
     """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
     pool = _lookup_pool(conn, name)
     if pool is None:
-        root = _template("pool")
-        _set(root, "name", name)
-        _set(root, "target/path", str(path))
+        values = {"name": name, "path": str(path)}
+        text = xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/pool.xml"), values))
         with translated(f"can't make the pool {name}"):
             try:
-                pool = conn.storagePoolDefineXML(_text(root))
+                pool = conn.storagePoolDefineXML(text)
             except libvirt.libvirtError:
                 pool = _lookup_pool(conn, name)  # another labctl was quicker
                 if pool is None:
@@ -77,13 +77,13 @@ def define_pool(conn: libvirt.virConnect, name: str, path: str | PurePosixPath) 
         raise LabctlError(
             f"the pool is in {present}, not in {path}", hint=f"virsh pool-undefine {name}", where=name
         )
-    return _started(pool, build=True)
+    return _started(pool)
 
 
 def find_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
     """The pool, started where it was not; None when it isn't defined."""
     pool = _lookup_pool(conn, name)
-    return pool and _started(pool, build=False)
+    return pool and _started(pool)
 
 
 def require_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
@@ -97,7 +97,7 @@ def require_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
 def pool_path(pool: libvirt.virStoragePool) -> str:
     """The pool's folder on the libvirt host."""
     with translated("can't read the pool", where=pool.name()):
-        return ElementTree.fromstring(pool.XMLDesc()).findtext("target/path", "")
+        return ET.fromstring(pool.XMLDesc()).findtext("target/path", "")
 
 
 def remove_pool(conn: libvirt.virConnect, name: str) -> None:
@@ -106,12 +106,10 @@ def remove_pool(conn: libvirt.virConnect, name: str) -> None:
     if pool is None:
         return
     with translated(f"can't remove the pool {name}"):
-        if not pool.isActive():
-            # Without its folder it can't be started, and then holds nothing that would have to be deleted.
-            with ignoring("No such file", libvirt.VIR_ERR_OPERATION_INVALID):
-                pool.create()
-        if pool.isActive():
+        _started(pool)
+        with ignoring("No such file"):  # the folder: then it holds nothing, and libvirt stops the pool
             pool.refresh()
+        if pool.isActive():
             for volume in pool.listVolumes():
                 delete_volume(pool, volume)
             pool.destroy()
@@ -126,12 +124,13 @@ def _lookup_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool 
     return None
 
 
-def _started(pool: libvirt.virStoragePool, *, build: bool) -> libvirt.virStoragePool:
+def _started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:
     if not pool.isActive():
-        flag = libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD if build else 0
         with translated(f"can't start the pool {pool.name()}"):
             try:
-                pool.create(flag)
+                pool.create(
+                    libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD
+                )  # makes its folder anew where that is gone
             except libvirt.libvirtError:
                 if not pool.isActive():  # another labctl was quicker
                     raise
@@ -192,20 +191,19 @@ def create_volume(  # noqa: PLR0913 - what a volume is made of, by keyword
 
     Sparse: blocks are allocated when written. LabctlError when the name is taken.
     """
-    root = _template("volume")
-    _set(root, "name", name)
-    _set(root, "capacity", str(capacity))
-    _set(root, "target/permissions/mode", f"{mode:04o}")
-    _find(root, "target/format").set("type", format)
-    if format != "qcow2":
-        _find(root, "target").remove(_find(root, "target/compat"))
-    if backing:
-        _set(root, "backingStore/path", backing[0])
-        _find(root, "backingStore/format").set("type", backing[1])
-    else:
-        root.remove(_find(root, "backingStore"))
+    under, under_format = backing or (None, None)
+    values: dict[str, str | int | None] = {
+        "name": name,
+        "capacity": capacity,
+        "format": format,
+        "mode": f"{mode:04o}",
+        "compat": "1.1" if format == "qcow2" else None,  # version 3
+        "backing": under,
+        "backing_format": under_format,
+    }
+    root = xmltree.fill(resources.text("templates/libvirt/volume.xml"), values)
     with translated(f"can't make the volume {name}", where=pool.name()):
-        return str(pool.createXML(_text(root)).path())
+        return str(pool.createXML(xmltree.to_text(root)).path())
 
 
 def delete_volume(pool: libvirt.virStoragePool, name: str) -> None:
@@ -219,7 +217,7 @@ def delete_volume(pool: libvirt.virStoragePool, name: str) -> None:
 def _facts(volume: libvirt.virStorageVol) -> VolumeFacts | None:
     """None when somebody deleted it since it was listed."""
     with ignoring("", libvirt.VIR_ERR_NO_STORAGE_VOL):
-        root = ElementTree.fromstring(volume.XMLDesc())
+        root = ET.fromstring(volume.XMLDesc())
         kind = root.find("target/format")
         return VolumeFacts(
             name=root.findtext("name", ""),
@@ -297,24 +295,3 @@ def file_size(pool: libvirt.virStoragePool, name: str) -> int:
     with translated(f"can't look at {name}", where=pool.name()):
         volume = require_volume(pool, name)
         return int(volume.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)[2])
-
-
-# --- templates -----------------------------------------------------------------------------------------------
-
-
-def _template(name: str) -> ElementTree.Element:
-    return ElementTree.fromstring(resources.text(f"templates/libvirt/{name}.xml"))
-
-
-def _text(root: ElementTree.Element) -> str:
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _find(root: ElementTree.Element, path: str) -> ElementTree.Element:
-    element = root.find(path)
-    assert element is not None, f"{root.tag}.xml has no {path}"  # noqa: S101 - our own file, not input
-    return element
-
-
-def _set(root: ElementTree.Element, path: str, text: str) -> None:
-    _find(root, path).text = text
