@@ -23,9 +23,7 @@ def cidata(files: Mapping[str, str]) -> bytes:
     iso.new(interchange_level=3, vol_ident=LABEL, joliet=3, rock_ridge="1.09")
     for number, (name, text) in enumerate(sorted(files.items())):
         data = text.encode()
-        iso.add_fp(
-            io.BytesIO(data), len(data), f"/FILE{number}.;1", rr_name=name, joliet_path=f"/{name}"
-        )
+        iso.add_fp(io.BytesIO(data), len(data), f"/FILE{number}.;1", rr_name=name, joliet_path=f"/{name}")
     out = io.BytesIO()
     iso.write_fp(out)
     iso.close()

@@ -47,7 +47,7 @@ class DiskDriver:
         if not spec.base:
             return None, spec.size or 0
         store = storage.require_pool(self._connection.virt, self._images)
-        base = storage.volume_facts(store, spec.base)
+        base = next(iter(storage.volumes(store, {spec.base})), None)
         if base is None:
             raise LabctlError(
                 "its image is not in the store", where=str(spec.address), hint="`labctl up` fetches it again"

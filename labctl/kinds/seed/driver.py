@@ -8,11 +8,13 @@ from labctl.core import identity
 from labctl.host import storage
 from labctl.host.connection import translated
 from labctl.host.iso import cidata
+from labctl.kinds.seed import render
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
+    from labctl.host.keys import Keys
     from labctl.kinds.seed.spec import SeedSpec
 
 SECRET = 0o600
@@ -21,13 +23,15 @@ SECRET = 0o600
 class SeedDriver:
     """Makes and removes a VM's seed volume."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
+        self._keys = keys
 
     def create(self, step: Step, _tell: Teller) -> None:
         """Write the ISO anew: what is there may be half an upload."""
         spec = cast("SeedSpec", step.after)
-        iso = cidata(spec.files)
+        private, public = self._keys.host(spec.vm)
+        iso = cidata(render.files(spec, self._keys.login_public(), render.HostKey(private, public)))
         with translated(str(spec.address)):
             pool = storage.require_pool(self._connection.virt, identity.pool_name(spec.lab))
             storage.delete_volume(pool, spec.volume)
@@ -35,6 +39,7 @@ class SeedDriver:
 
     def delete(self, step: Step, _tell: Teller) -> None:
         spec = cast("SeedSpec", step.before)
+        self._keys.forget(spec.vm)
         with translated(str(spec.address)):
             pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:

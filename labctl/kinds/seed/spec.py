@@ -7,7 +7,7 @@ differ from the ISO's later; then the guest's script is told, and other VMs' see
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core.address import Address
 from labctl.core.spec import Effect, Need, Spec, owned
@@ -17,18 +17,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class SeedSpec(Spec):
-    """`digest` is a keyed digest of the user-data, so that it tells nothing of the secrets in it.
+class SeedNic:
+    """A NIC's part of the network-config. `lines` are those of `NicUse.guest`; none means DHCP.
 
-    `files` maps the ISO's file names (`user-data`, `meta-data`, `network-config`) to their text.
+    `nameservers` and `search` stand on one NIC of a VM only: a resolver that has several asks just the first.
     """
+
+    name: str
+    mac: str
+    lines: tuple[str, ...] = ()
+    nameservers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSpec(Spec):
+    """`cloud_init` stands for the user's cloud-config, user and hostname: a keyed digest, which tells no secret."""
 
     kind: ClassVar[str] = "seed"
 
     lab: str
     vm: str
-    digest: str = owned(Effect.REPLACE)
-    files: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    cloud_init: str | None = owned(Effect.REPLACE, secret=True, default=None)
+    instance: str = ""  # cloud-init's instance-id
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    user: str = "lab"
+    hostname: str = ""
+    nics: tuple[SeedNic, ...] = ()
 
     @property
     def address(self) -> Address:

@@ -186,12 +186,12 @@ def read(root: Element) -> VmSpec | None:
     if own is None:
         return None
     loader = root.find("os/loader")
-    max_memory = _memory(root.find("memory"))
+    max_memory = memory_bytes(root.find("memory"))
     return VmSpec(
         lab=own.get("lab", ""),
         name=own.get("address", "").partition("/")[2],
         cpus=int(root.findtext("vcpu") or 1),
-        memory=_memory(root.find("currentMemory")) or max_memory,
+        memory=memory_bytes(root.find("currentMemory")) or max_memory,
         max_memory=max_memory,
         disks=tuple(_read_disks(root, own.get("lab", ""))),
         nics=_read_nics(root, own),
@@ -233,7 +233,7 @@ def _topology(root: Element) -> str | None:
     return ":".join(topology.get(part, "1") for part in ("sockets", "cores", "threads"))
 
 
-def _memory(element: Element | None) -> int:
+def memory_bytes(element: Element | None) -> int:
     if element is None:
         return 0
     return int(element.text or 0) * _UNITS[element.get("unit", "KiB")]

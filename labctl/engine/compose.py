@@ -1,0 +1,385 @@
+"""From the Labfile and the allocation to specs: what the lab is to be, in libvirt's terms. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any
+
+from labctl.core import identity
+from labctl.engine.allocate import allocates
+from labctl.kinds.disk.spec import DiskSpec, volume_name
+from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
+from labctl.kinds.pool.spec import PoolSpec
+from labctl.kinds.seed.spec import SeedNic, SeedSpec
+from labctl.kinds.vm.spec import Check, DiskUse, NicUse, VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from labctl.core.address import Address
+    from labctl.core.spec import Spec
+    from labctl.engine.allocate import Allocation, NetworkPlace
+    from labctl.labfile.model import Condition, Disk, Image, Lab, Network, Nic, Vm
+
+SLOW = 4  # how much longer everything may take without KVM
+_CPU_MODES = {"host": "host-passthrough", "maximum": "maximum", "custom": "custom"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the specs need to know of the libvirt host.
+
+    `pool` is the folder of the lab's volumes, `store` that of the images. `images` gives each image of the Labfile,
+    `blobs` each kernel or initrd by its path. `secret` is the key of digests.
+    """
+
+    arch: str
+    kvm: bool
+    types: frozenset[str]
+    pool: str
+    store: str
+    images: Mapping[Image, ImageSpec] = field(default_factory=dict)
+    blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
+    secret: bytes = b""
+
+    def domain_type(self, accel: str) -> str:
+        """libvirt's domain type; on a node without QEMU (`test:///`) its own."""
+        if accel == "kvm" or (accel == "auto" and self.kvm):
+            return "kvm"
+        return "qemu" if "qemu" in self.types or not self.types else sorted(self.types)[0]
+
+
+def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]:
+    """Give every spec of the lab; the references in the Labfile's strings are resolved by now."""
+    specs: list[Spec] = [PoolSpec(lab.name, site.pool), *site.images.values(), *site.blobs.values()]
+    specs += [_network(lab, network, allocation) for network in lab.networks if network.external is None]
+    specs += [DiskSpec(lab.name, each.name, each.size, format="raw") for each in lab.volumes]
+    names = _Names(lab, allocation)
+    for vm in lab.vms:
+        specs += [_disk(lab, vm, disk, site) for disk in vm.disks if disk.volume is None]
+        if vm.cloud_init is not False:
+            specs.append(_seed(lab, vm, allocation, site, names))
+        specs.append(_vm(lab, vm, allocation, site, names))
+    return {spec.address: spec for spec in specs}
+
+
+def _network(lab: Lab, network: Network, allocation: Allocation) -> NetworkSpec:
+    place = allocation.networks[network.name]
+    own = allocates(network)
+    members = [(vm, nic) for vm in lab.vms for nic in vm.nics if nic.network == network.name]
+    low, high = network.dhcp.range or (None, None)
+    rates = network.bandwidth
+    return NetworkSpec(
+        lab=lab.name,
+        name=network.name,
+        mode=network.mode,
+        bridge=network.bridge or (identity.bridge_name(lab.name, network.name) if own else ""),
+        dev=network.dev or "",
+        subnet4=str(place.subnet4 or ""),
+        subnet6=str(place.subnet6 or ""),
+        host4=_with_prefix(place.host4, place.subnet4),
+        host6=_with_prefix(place.host6, place.subnet6),
+        dhcp_range=f"{low}-{high}" if low and place.dhcp else "",
+        boot_server=network.dhcp.boot_server or "",
+        boot_file=network.dhcp.boot_file or "",
+        dhcp_hosts=_dhcp_hosts(allocation, place, members),
+        dns=place.dns or not own,
+        dns_hosts=_dns_hosts(network, allocation, members) if place.dns else (),
+        domain=(network.domain or f"{lab.name}.lab") if place.dns else "",
+        forwarders=network.dns_forwarders if place.dns else (),
+        routes=tuple(f"{route.to} via {route.via}" for route in network.routes),
+        mtu=network.mtu or 0,
+        vlan=network.vlan or 0,
+        inbound=(rates.inbound if rates else None) or 0,
+        outbound=(rates.outbound if rates else None) or 0,
+        isolated=network.isolate_guests,
+        autostart=any(vm.autostart for vm, _nic in members),
+        xml=tuple((edit.at, edit.action, edit.value) for edit in network.xml),
+        file=str(lab.path),
+    )
+
+
+def _with_prefix(host: object, subnet: Any) -> str:  # noqa: ANN401  # an address and its network, or two None
+    return f"{host}/{subnet.prefixlen}" if host and subnet else ""
+
+
+def _dhcp_hosts(
+    allocation: Allocation, place: NetworkPlace, members: list[tuple[Vm, Nic]]
+) -> tuple[DhcpHost, ...]:
+    hosts = []
+    named: set[str] = set()
+    for vm, nic in members if place.dhcp else ():
+        spot = allocation.nics[vm.name, nic.name]
+        if spot.ip and place.host4:
+            hosts.append(DhcpHost(vm.name, str(spot.ip), spot.mac))
+        if spot.ip6 and place.host6 and vm.name not in named:
+            hosts.append(DhcpHost(vm.name, str(spot.ip6)))  # DHCPv6 knows a host by one name
+            named.add(vm.name)
+    return tuple(sorted(hosts, key=lambda host: host.key))
+
+
+def _dns_hosts(
+    network: Network, allocation: Allocation, members: list[tuple[Vm, Nic]]
+) -> tuple[DnsHost, ...]:
+    names: dict[str, list[str]] = {}
+    for vm, nic in members:
+        spot = allocation.nics[vm.name, nic.name]
+        for address in (spot.ip, spot.ip6):
+            if address:
+                names.setdefault(str(address), []).append(vm.name)
+    for name, ip in network.dns_hosts:
+        names.setdefault(ip, []).append(name)
+    return tuple(DnsHost(ip, tuple(dict.fromkeys(each))) for ip, each in sorted(names.items()))
+
+
+def _disk(lab: Lab, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
+    image = site.images.get(disk.image) if disk.image else None
+    return DiskSpec(
+        lab.name,
+        f"{vm.name}/{disk.name}",
+        disk.size or (image.size if image else None),
+        base=image.volume if image else "",
+        image=image.label if image else "",
+    )
+
+
+def _seed(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -> SeedSpec:
+    config = vm.cloud_init or {}
+    hostname = vm.hostname or vm.name
+    nics: list[SeedNic] = []
+    for nic in vm.nics:
+        primary = names.primary(vm) == nic.network and not any(each.nameservers for each in nics)
+        place = allocation.networks[nic.network]
+        nics.append(
+            SeedNic(
+                nic.name,
+                allocation.nics[vm.name, nic.name].mac,
+                guest_lines(lab, vm, nic, allocation),
+                tuple(str(each) for each in (place.host4, place.host6) if each) if primary else (),
+                (names.domain(nic.network),) if primary else (),
+            )
+        )
+    return SeedSpec(
+        lab.name,
+        vm.name,
+        seed_digest(site.secret, config, vm.user, hostname),
+        instance=identity.object_uuid(lab.name, "vm", vm.name),
+        config=config,
+        user=vm.user,
+        hostname=hostname,
+        nics=tuple(nics),
+    )
+
+
+def seed_digest(secret: bytes, config: Mapping[str, Any], user: str, hostname: str) -> str:
+    """`KEY:DIGEST`: which key it was made with, and the digest; digests of another key can't be compared."""
+    document = json.dumps([config, user, hostname], sort_keys=True, default=str)
+    return f"{secret_name(secret)}:{hmac.new(secret, document.encode(), 'sha256').hexdigest()[:32]}"
+
+
+def secret_name(secret: bytes) -> str:
+    return hashlib.sha256(b"labctl" + secret).hexdigest()[:8]
+
+
+def guest_lines(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> tuple[str, ...]:
+    """How a NIC is to be inside the guest, in the words of the guest's script; empty where only DHCP knows."""
+    spot = allocation.nics[vm.name, nic.name]
+    place = allocation.networks[nic.network]
+    network = next(each for each in lab.networks if each.name == nic.network)
+    pairs = ((spot.ip, place.subnet4), (spot.ip6, place.subnet6))
+    lines = [f"address {_with_prefix(ip, subnet)}" for ip, subnet in pairs if ip and subnet]
+    if mtu := nic.mtu or network.mtu:
+        lines.insert(0, f"mtu {mtu}")
+    if _default_nic(vm, allocation) == nic.name:
+        own = {str(spot.ip), str(spot.ip6)}
+        lines += [f"route default {each}" for each in place.gateways if str(each) not in own]
+    lines += [f"route {route.to} {route.via}" for route in nic.routes]
+    return tuple(lines)
+
+
+def _default_nic(vm: Vm, allocation: Allocation) -> str | None:
+    """The NIC that gets the default route: the one that says so, else the first whose network has a gateway."""
+    asked = next((nic.name for nic in vm.nics if nic.default_route), None)
+    if asked:
+        return asked
+    able = (nic for nic in vm.nics if nic.default_route is None and allocation.networks[nic.network].gateways)
+    return next((nic.name for nic in able), None)
+
+
+class _Names:
+    """Which names a guest can't learn from the DNS server it asks: they go into its hosts file."""
+
+    def __init__(self, lab: Lab, allocation: Allocation) -> None:
+        self._lab, self._allocation = lab, allocation
+        self._networks = {network.name: network for network in lab.networks}
+        self._members: dict[str, list[tuple[str, str, str]]] = {}  # network → (VM, ip, ip6)
+        for vm in lab.vms:
+            for nic in vm.nics:
+                spot = allocation.nics[vm.name, nic.name]
+                row = (vm.name, str(spot.ip or ""), str(spot.ip6 or ""))
+                self._members.setdefault(nic.network, []).append(row)
+
+    def primary(self, vm: Vm) -> str | None:
+        """The network whose DNS server the VM asks: the first that has one."""
+        return next((nic.network for nic in vm.nics if self._allocation.networks[nic.network].dns), None)
+
+    def domain(self, network: str) -> str:
+        return self._networks[network].domain or f"{self._lab.name}.lab"
+
+    def lines(self, vm: Vm) -> tuple[str, ...]:
+        """`10.0.0.2 db db.shop.lab`, for each VM on a network of this one that its DNS server does not serve."""
+        primary = self.primary(vm)
+        asked = {name for name, *_ in self._members.get(primary or "", ())}
+        lines: dict[str, str] = {}
+        for network in dict.fromkeys(nic.network for nic in vm.nics):
+            if network == primary:
+                continue
+            full = self.domain(network)
+            for name, ip, ip6 in self._members.get(network, ()):
+                short = [name] if name not in asked else []
+                if short or primary is None or full != self.domain(primary):
+                    words = " ".join([*short, f"{name}.{full}"])
+                    lines |= {f"{each} {words}": "" for each in (ip, ip6) if each}
+        return tuple(lines)
+
+
+def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -> VmSpec:
+    accel = site.domain_type(vm.accel)
+    lines = names.lines(vm) if vm.cloud_init is not False else ()
+    boot = {name: place for place, name in enumerate(vm.boot.order, 1)}
+    return VmSpec(
+        lab=lab.name,
+        name=vm.name,
+        cpus=vm.cpus,
+        memory=vm.memory,
+        max_memory=vm.max_memory or vm.memory,
+        disks=tuple(_disk_uses(lab, vm, site, boot)),
+        nics=tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics),
+        arch=vm.arch or site.arch,
+        accel=accel,
+        machine=vm.machine or ("q35" if vm.secure_boot else None),
+        **_cpu(vm, accel),
+        firmware=vm.firmware,
+        secure_boot=vm.secure_boot,
+        tpm=vm.tpm,
+        **_boot_files(vm, site),
+        graphics=vm.graphics,
+        autostart=vm.autostart,
+        protect=vm.protect,
+        hosts=hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] if lines else "",
+        xml=tuple((edit.at, edit.action, edit.value) for edit in vm.xml),
+        state=vm.state,
+        ready=True if vm.state == "running" else None,
+        host_lines=lines,
+        checks=tuple(_check(condition, vm, allocation) for condition in vm.ready),
+        timeout=vm.timeout * (1 if accel == "kvm" else SLOW),
+        console_log=f"{site.pool}/{vm.name}.console",
+        seed=seed_digest(site.secret, vm.cloud_init or {}, vm.user, vm.hostname or vm.name)
+        if vm.cloud_init is not False
+        else "",
+        after=tuple((each.vm, str(each.stage)) for each in vm.depends_on),
+        file=str(lab.path),
+        base=vm.base,
+        user=vm.user,
+    )
+
+
+def _cpu(vm: Vm, accel: str) -> dict[str, Any]:
+    """With KVM the host's CPU; emulated, QEMU's own default, which is the quickest (docs/adr/0004)."""
+    mode = vm.cpu.mode or ("host" if accel == "kvm" else None)
+    if mode == "host" and accel != "kvm":
+        mode = "maximum"
+    topology = vm.cpu.topology
+    return {
+        "cpu_mode": _CPU_MODES[mode] if mode else None,
+        "cpu_model": vm.cpu.model,
+        "cpu_topology": ":".join(map(str, topology)) if topology else None,
+        "cpu_features": ("vmx",) if vm.cpu.nested and accel == "kvm" and mode == "custom" else None,
+    }
+
+
+def _boot_files(vm: Vm, site: Site) -> dict[str, Any]:
+    """The kernel to boot directly: the Labfile's own, else that of an image which has no boot loader."""
+    root = next((disk.image for disk in vm.disks if disk.name == "root" and disk.image), None)
+    image = site.images.get(root) if root else None
+    if vm.boot.kernel:
+        initrd = site.blobs[vm.boot.initrd] if vm.boot.initrd else None
+        blobs = [each for each in (site.blobs[vm.boot.kernel], initrd) if each]
+        return {
+            "kernel": f"{site.store}/{blobs[0].volume}",
+            "initrd": f"{site.store}/{initrd.volume}" if initrd else "",
+            "cmdline": vm.boot.cmdline or "",
+            "images": tuple(sorted(each.label for each in blobs)),
+        }
+    if image and image.direct:
+        return {
+            "kernel": f"{site.store}/{image.kernel}",
+            "initrd": f"{site.store}/{image.initrd}",
+            "cmdline": " ".join(filter(None, (image.cmdline, vm.boot.cmdline))),
+            "images": (image.label,),
+        }
+    return {"cmdline": ""}
+
+
+def _disk_uses(lab: Lab, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
+    uses = []
+    for disk in vm.disks:
+        name = disk.volume or f"{vm.name}/{disk.name}"
+        shared = disk.volume is not None
+        uses.append(
+            DiskUse(
+                name=disk.name,
+                source=f"{site.pool}/{volume_name(name)}",
+                disk=name,
+                format="raw" if shared else "qcow2",
+                bus=disk.bus,
+                cache=disk.cache or ("none" if shared else ""),
+                discard=disk.discard or "",
+                serial=disk.serial or disk.name,
+                shareable=shared,
+                boot=boot.get(disk.name, 0),
+            )
+        )
+    if vm.cloud_init is not False:
+        # a read-only virtio disk: cloud kernels have no driver for a SATA CD-ROM
+        source = f"{site.pool}/{vm.name}.seed"
+        uses.append(DiskUse(name="seed", source=source, format="raw", readonly=True))
+    return uses
+
+
+def _nic_use(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[str, int]) -> NicUse:
+    network = next(each for each in lab.networks if each.name == nic.network)
+    own = network.external is None
+    rates = nic.bandwidth
+    return NicUse(
+        name=nic.name,
+        mac=allocation.nics[vm.name, nic.name].mac,
+        network=network.external or identity.libvirt_name(lab.name, network.name),
+        ours=network.name if own else "",
+        model=nic.model,
+        link=nic.link,
+        mtu=nic.mtu or 0,
+        inbound=(rates.inbound if rates else None) or 0,
+        outbound=(rates.outbound if rates else None) or 0,
+        boot=boot.get(nic.name, 0),
+        guest=guest_lines(lab, vm, nic, allocation) if vm.cloud_init is not False else (),
+    )
+
+
+def _check(condition: Condition, vm: Vm, allocation: Allocation) -> Check:
+    kind = "tcp" if condition.tcp else "exec" if condition.exec else "http"
+    spots = [allocation.nics[vm.name, nic.name] for nic in vm.nics if allocation.networks[nic.network].host4]
+    return Check(
+        kind,
+        str(condition.tcp or condition.exec or condition.http),
+        condition.timeout,
+        condition.interval,
+        from_host=condition.origin == "host" or vm.cloud_init is False,
+        addresses=tuple(str(spot.ip) for spot in spots if isinstance(spot.ip, IPv4Address)),
+    )

@@ -1,0 +1,212 @@
+"""Run a plan: walk its operations, tell what happens, never start what needs something that failed.
+
+No decision is taken here: which operations there are and what waits for what is the plan's. asyncio holds the walk, so
+that waiting for a guest costs no thread; libvirt calls go to the connection's few workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import signal
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.errors import LabctlError, NotReady
+from labctl.core.events import StepDone, StepFailed, StepSkipped, StepStarted, Teller
+from labctl.core.plan import operations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from labctl.core.address import Address
+    from labctl.core.events import Sink
+    from labctl.core.plan import Operation, Plan, Step
+    from labctl.host.connection import Connection
+
+BOOT_START, BOOT_END = "start", "booted"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to. `errors` holds the failures by address; `unready` says that all of them are NotReady."""
+
+    done: set[Address] = field(default_factory=set)
+    errors: dict[Address, LabctlError] = field(default_factory=dict)
+    skipped: set[Address] = field(default_factory=set)
+    interrupted: bool = False
+
+    @property
+    def unready(self) -> bool:
+        return bool(self.errors) and all(isinstance(error, NotReady) for error in self.errors.values())
+
+    @property
+    def exit_code(self) -> int:
+        if self.interrupted:
+            return 130
+        if not self.errors:
+            return 0
+        return NotReady.exit_code if self.unready else 1
+
+
+def execute(
+    plan: Plan, drivers: Mapping[str, Any], connection: Connection, sink: Sink, *, boots: int
+) -> Outcome:
+    """Run every operation of the plan.
+
+    Args:
+        plan: what to do.
+        drivers: a driver for each kind; an operation is the method of its verb, blocking or a coroutine function.
+        connection: where blocking methods run, and what is opened anew when libvirtd went away.
+        sink: where events go.
+        boots: how many VMs may boot at the same time.
+    """
+    return asyncio.run(_Run(plan, drivers, connection, sink, boots).walk())
+
+
+class _Run:
+    def __init__(
+        self, plan: Plan, drivers: Mapping[str, Any], connection: Connection, sink: Sink, boots: int
+    ) -> None:
+        self._drivers, self._connection, self._sink = drivers, connection, sink
+        self._operations = {each.id: each for each in operations(plan)}
+        self._left: dict[Address, int] = defaultdict(int)
+        for each in self._operations.values():
+            self._left[each.step.address] += 1
+        self._started: dict[Address, float] = {}
+        self._booting = asyncio.Semaphore(boots)
+        self._holds: set[Address] = set()
+        self._failed: dict[str, str] = {}  # operation → the address to blame
+        self._begin = time.monotonic()
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.outcome = Outcome()
+
+    async def walk(self) -> Outcome:
+        graph = TopologicalSorter({each.id: each.needs for each in self._operations.values()})
+        graph.prepare()
+        with self._interruptible():
+            while graph.is_active():
+                for name in graph.get_ready():
+                    task = asyncio.create_task(self._operate(self._operations[name]), name=name)
+                    self._tasks.add(task)
+                if not self._tasks:
+                    break
+                finished, self._tasks = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in finished:
+                    task.result()  # a bug in a driver is not a failure of a step
+                    graph.done(task.get_name())
+        return self.outcome
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """The first Ctrl-C ends after the calls in flight, the second at once; SIGTERM counts as the first."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._interrupt)
+        try:
+            yield
+        finally:
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(name)
+
+    def _interrupt(self) -> None:
+        if self.outcome.interrupted:
+            raise SystemExit(130)
+        self.outcome.interrupted = True
+        self._stop.set()
+        for task in self._tasks:
+            operation = self._operations[task.get_name()]
+            if inspect.iscoroutinefunction(self._method(operation)) or task.get_name().startswith(BOOT_START):
+                task.cancel()  # it only waits for a guest; nothing is half done
+
+    def _method(self, operation: Operation) -> Any:  # noqa: ANN401
+        return getattr(self._drivers[operation.step.address.kind], operation.verb)
+
+    async def _operate(self, operation: Operation) -> None:
+        step = operation.step
+        blame = next((self._failed[need] for need in operation.needs if need in self._failed), None)
+        if blame is None and self._stop.is_set():
+            blame = "the interruption"
+        if blame is not None:
+            self._skip(operation, blame)
+            return
+        self._tell_start(operation)
+        try:
+            await self._perform(operation)
+        except LabctlError as error:
+            self._fail(operation, error)
+        except asyncio.CancelledError:
+            self._failed[operation.id] = "the interruption"
+        else:
+            self._finish(step)
+        finally:
+            if operation.verb == BOOT_END or operation.id in self._failed:
+                self._release_boot(step.address)
+
+    async def _perform(self, operation: Operation) -> None:
+        step = operation.step
+        if operation.verb == BOOT_START and step.address not in self._holds:
+            await self._booting.acquire()
+            self._holds.add(step.address)
+            if self._stop.is_set():
+                raise asyncio.CancelledError
+        tell = Teller(self._sink, step.address, self._begin)
+        await self._with_reconnect(operation, tell)
+
+    async def _with_reconnect(self, operation: Operation, tell: Teller) -> None:
+        """Run a verb; when libvirtd went away meanwhile, connect anew and run it once more: verbs look before they act."""
+        virt = self._connection.virt
+        try:
+            await self._call(operation, tell)
+        except LabctlError:
+            if self._connection.alive():
+                raise
+            tell.warn("the connection to libvirt was lost; connecting again")
+            await self._connection.call(self._connection.reopen, virt)
+            await self._call(operation, tell)
+
+    async def _call(self, operation: Operation, tell: Teller) -> None:
+        method = self._method(operation)
+        if inspect.iscoroutinefunction(method):
+            await method(operation.step, tell)
+        else:
+            await self._connection.call(method, operation.step, tell)
+
+    def _release_boot(self, address: Address) -> None:
+        if address in self._holds:
+            self._holds.discard(address)
+            self._booting.release()
+
+    def _tell_start(self, operation: Operation) -> None:
+        address = operation.step.address
+        if address not in self._started:
+            self._started[address] = time.monotonic()
+        self._sink(StepStarted(str(address), str(operation.step.action), operation.verb))
+
+    def _finish(self, step: Step) -> None:
+        self._left[step.address] -= 1
+        if self._left[step.address] == 0:
+            self.outcome.done.add(step.address)
+            seconds = time.monotonic() - self._started[step.address]
+            self._sink(StepDone(str(step.address), str(step.action), round(seconds, 3)))
+
+    def _fail(self, operation: Operation, error: LabctlError) -> None:
+        step = operation.step
+        self._failed[operation.id] = str(step.address)
+        if step.address not in self.outcome.errors:
+            self.outcome.errors[step.address] = error
+            self._sink(StepFailed(str(step.address), str(step.action), error.summary, error.hint))
+
+    def _skip(self, operation: Operation, blame: str) -> None:
+        step = operation.step
+        self._failed[operation.id] = blame
+        if step.address in self.outcome.errors or step.address in self.outcome.skipped:
+            return
+        self.outcome.skipped.add(step.address)
+        reason = f"after {blame}" if blame.startswith("the ") else f"{blame} failed"
+        self._sink(StepSkipped(str(step.address), str(step.action), reason))

@@ -1,0 +1,101 @@
+"""The lab's own keys, in `.labctl/<lab>/` beside the Labfile: 0700 the folder, 0600 the files, shared with nobody."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+from labctl.core.errors import LabctlError
+
+
+class Keys:
+    """Makes what is missing and keeps what is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+
+    @property
+    def login(self) -> Path:
+        """Where the private login key is (or will be)."""
+        return self.folder / "id_ed25519"
+
+    def login_public(self) -> str:
+        return self._public(self.login, "labctl")
+
+    def host(self, vm: str) -> tuple[str, str]:
+        """The host key of a VM: private and public, in OpenSSH's formats."""
+        path = self.folder / "host-keys" / vm
+        public = self._public(path, vm)
+        return path.read_text(), public
+
+    def known_host(self, vm: str) -> str | None:
+        """The public host key where it is known here; nothing is made."""
+        path = self.folder / "host-keys" / f"{vm}.pub"
+        return path.read_text().strip() if path.exists() else None
+
+    def forget(self, vm: str) -> None:
+        """Drop a removed VM's host key: a new VM of that name gets its own."""
+        for suffix in ("", ".pub"):
+            (self.folder / "host-keys" / f"{vm}{suffix}").unlink(missing_ok=True)
+
+    def secret(self) -> bytes | None:
+        """The key of digests, None where it is not there."""
+        path = self.folder / "digest.key"
+        return path.read_bytes() if path.exists() else None
+
+    def make_secret(self) -> bytes:
+        with self._lock:
+            if (found := self.secret()) is None:
+                found = secrets.token_bytes(32)
+                write_private(self.folder / "digest.key", found)
+            return found
+
+    def _public(self, path: Path, comment: str) -> str:
+        with self._lock:
+            public = path.with_name(f"{path.name}.pub")
+            if not (path.exists() and public.exists()):
+                _generate(path, comment)
+            return public.read_text().strip()
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that only its owner can enter, with its parents.
+
+    Raises:
+        LabctlError: it can't be made, or someone else owns it.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+    except OSError as error:
+        raise LabctlError(f"can't make it: {error.strerror}", where=str(path)) from error
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, 0600, never through a link that someone planted."""
+    private_folder(path.parent)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(temporary).replace(path)
+
+
+def _generate(path: Path, comment: str) -> None:
+    """Make an ed25519 key with OpenSSH's own tool, in a folder of its own, then move it to its place."""
+    private_folder(path.parent)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / "key"
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(made)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except FileNotFoundError as error:
+            raise LabctlError("ssh-keygen is missing", hint="apt-get install openssh-client") from error
+        except subprocess.CalledProcessError as error:
+            raise LabctlError(f"ssh-keygen failed: {error.stderr.strip()}", where=str(path)) from error
+        made.with_suffix(".pub").replace(path.with_name(f"{path.name}.pub"))
+        made.replace(path)
