@@ -11,7 +11,7 @@ import libvirt
 import pytest
 
 from tests.e2e.harness import oracle as leaks
-from tests.e2e.micro import MicroGuest, build
+from tests.e2e.micro import MicroGuest, bare, build
 
 LABCTL_TIMEOUT_S = 600
 
@@ -62,6 +62,7 @@ def oracle(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def look() -> leaks.Snapshot:
+    bare.run_event_loop()  # registered before the process's first connection
     connection = libvirt.open("qemu:///system")
     try:
         return leaks.snapshot(connection)

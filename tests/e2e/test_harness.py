@@ -177,7 +177,7 @@ def a_plugged_nic_is_configured(guest, port, keys, tmp_path):
         bare.nic_xml("back", SECOND_MAC), libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG
     )
     answer = port.wait_for(is_ack("nic"))
-    assert (answer["ok"], answer["target"]) == (True, SECOND_MAC), answer
+    assert (answer["ok"], answer["target"], answer["detail"]) == (True, SECOND_MAC, "")
     port.wait_for_state(lambda state: len(state["addresses"]) == 3)
     assert "via 10.90.1.1" in ssh(keys, tmp_path, "ip route show 10.91.0.0/16")
 

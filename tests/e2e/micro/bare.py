@@ -4,6 +4,8 @@ For the harness's own tests, and for the bare side of the bench.
 """
 
 import base64
+import contextlib
+import functools
 import io
 import json
 import queue
@@ -19,6 +21,7 @@ import pycdlib
 
 from tests.e2e.micro.build import MicroGuest
 
+WOULD_BLOCK = -2  # what a non-blocking stream returns
 PORT = "org.labctl.guest.0"
 
 
@@ -122,29 +125,54 @@ def nic_xml(network: str, mac: str) -> str:
           <model type='virtio'/></interface>"""
 
 
+@functools.cache
+def run_event_loop() -> None:
+    """Start libvirt's event loop in a thread, once; before the first connection is opened."""
+    libvirt.virEventRegisterDefaultImpl()
+
+    def loop() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=loop, daemon=True, name="libvirt events").start()
+
+
 class GuestPort:
-    """labctl-guest's other end: one connection, read by a thread into a queue of JSON objects."""
+    """labctl-guest's other end; its events come in through libvirt's event loop.
+
+    Not by a thread that blocks in recv(): before libvirt 10.0 a call of another thread on the same connection may
+    then miss its wake-up and hang until the guest happens to speak ("rpc: fix race in waking up client event loop").
+    """
 
     def __init__(self, domain: libvirt.virDomain) -> None:
-        self.stream = domain.connect().newStream(0)
-        domain.openChannel(PORT, self.stream, libvirt.VIR_DOMAIN_CHANNEL_FORCE)
         self.events: queue.Queue[dict] = queue.Queue()
         self.state: dict = {}  # the last one pushed
-        self.closed = False
-        self.thread = threading.Thread(target=self._read, daemon=True)
-        self.thread.start()
+        self.pending = b""
+        self.stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
+        domain.openChannel(PORT, self.stream, libvirt.VIR_DOMAIN_CHANNEL_FORCE)
+        interesting = (
+            libvirt.VIR_STREAM_EVENT_READABLE
+            | libvirt.VIR_STREAM_EVENT_ERROR
+            | libvirt.VIR_STREAM_EVENT_HANGUP
+        )
+        self.stream.eventAddCallback(interesting, self._on_event, None)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.closed = True
-        self.stream.abort()
+        with contextlib.suppress(libvirt.libvirtError):  # gone already when the guest is
+            self.stream.eventRemoveCallback()
+            self.stream.abort()
 
     def send(self, *words: str) -> None:
         data = " ".join(words).encode() + b"\n"
         while data:
-            data = data[self.stream.send(data) :]
+            sent = self.stream.send(data)
+            if sent == WOULD_BLOCK:
+                time.sleep(0.01)
+            else:
+                data = data[sent:]
 
     def send_payload(self, *words: str, payload: str) -> None:
         self.send(*words, base64.b64encode(payload.encode()).decode())
@@ -171,25 +199,29 @@ class GuestPort:
             time.sleep(0.05)
         return self.state
 
-    def _read(self) -> None:
-        pending = b""
-        while not self.closed:
-            try:
-                data = self.stream.recv(65536)
-            except libvirt.libvirtError:
-                return
-            if not data or data == -2:  # -2: would block
-                return
-            *lines, pending = (pending + data).split(b"\n")
-            for line in lines:
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    continue  # the rest of a line for an earlier reader
-                if event["event"] == "state":
-                    self.state = event
-                else:
-                    self.events.put(event)
+    def _on_event(self, stream: libvirt.virStream, _events: int, _opaque: object) -> None:
+        try:
+            data = stream.recv(65536)
+        except libvirt.libvirtError:
+            data = b""
+        if data == WOULD_BLOCK:
+            return
+        if not data:
+            stream.eventRemoveCallback()  # an ended stream stays readable
+            return
+        *lines, self.pending = (self.pending + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return  # the rest of a line for an earlier reader
+        if event["event"] == "state":
+            self.state = event
+        else:
+            self.events.put(event)
 
 
 def is_done(state: dict) -> bool:
