@@ -16,7 +16,7 @@ from labctl.core.diff import Change, diff, show
 from labctl.core.spec import Effect, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 DELETE, RELEASE, STOP = "delete", "release", "stop"
 FORMAT = 1
@@ -157,6 +157,7 @@ def plan(
     observed: Mapping[Address, Spec],
     *,
     applied: Mapping[Address, str] | None = None,
+    restart: Collection[Address] = (),
     lab: str = "",
     connection: str = "",
 ) -> Plan:
@@ -167,6 +168,7 @@ def plan(
         observed: every object of the lab that exists.
         applied: for each address the fingerprint of the spec that labctl last applied; where it still is the desired
             one, a difference is drift and not an edit.
+        restart: what is to be restarted in any case.
         lab: the lab's name, for the plan's head.
         connection: the libvirt URI, likewise.
     """
@@ -175,6 +177,8 @@ def plan(
     for address in sorted(desired.keys() | observed.keys(), key=_build_order):
         before, after = observed.get(address), desired.get(address)
         step = _step(address, before, after, steps, (applied or {}).get(address))
+        if address in restart and before and after:
+            step = _restarted(step, before, after)
         if step:
             steps[address] = step
         if before and after and (why := after.refusal(before)):
@@ -227,6 +231,16 @@ def _step(
     effect = max(change.effect for change in (*changes, *inherited))
     cause = _cause(changes, inherited, edited=applied != after.fingerprint())
     return Step(address, _ACTION[effect], cause, (*changes, *inherited), before, after)
+
+
+def _restarted(step: Step | None, before: Spec, after: Spec) -> Step:
+    """The step with a restart in it."""
+    asked = Change("restart", "", "asked for", Effect.RESTART)
+    if step is None:
+        return Step(after.address, Action.RESTART, "asked for", (asked,), before, after)
+    if step.action in (Action.REPLACE, Action.RESTART):
+        return step
+    return replace(step, action=Action.RESTART, changes=(*step.changes, asked))
 
 
 def _cause(changes: tuple[Change, ...], inherited: tuple[Change, ...], *, edited: bool) -> str:

@@ -46,6 +46,7 @@ class Site:
     store: str
     images: Mapping[Image, ImageSpec] = field(default_factory=dict)
     blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
+    present: Mapping[str, ImageSpec] = field(default_factory=dict)  # complete in the store, by key
     secret: bytes = b""
 
     def domain_type(self, accel: str) -> str:

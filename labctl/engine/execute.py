@@ -116,7 +116,7 @@ class _Run:
 
     def _interrupt(self) -> None:
         if self.outcome.interrupted:
-            raise SystemExit(130)
+            raise KeyboardInterrupt  # passes through asyncio, unlike other exceptions of a callback
         self.outcome.interrupted = True
         self._stop.set()
         for task in self._tasks:

@@ -131,6 +131,12 @@ class Connection:
             except libvirt.libvirtError:
                 return  # it was lost already
 
+    @property
+    def local(self) -> bool:
+        """Whether libvirt runs on this machine, so that its routes and files are ours to look at."""
+        rest = self.uri.partition("://")[2]
+        return rest.startswith("/")
+
     @cached_property
     def capabilities(self) -> Capabilities:
         root = ET.fromstring(self.virt.getCapabilities())
@@ -153,7 +159,7 @@ class Connection:
         flags = {each.get("name") for each in capabilities.findall("host/cpu/feature")}
         if flags & {"vmx", "svm"}:
             return True
-        if "://" not in self.uri or not self.uri.split("://", 1)[1].startswith("/"):
+        if not self.local:
             return True  # another host: libvirt there probed it
         with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:  # noqa: PTH123
             text = cpuinfo.read()

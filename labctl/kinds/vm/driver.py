@@ -156,7 +156,10 @@ class VmDriver:
         """Follow the guest until its cloud-init ended; what has none is booted as soon as it runs."""
         spec = cast("VmSpec", step.after)
         if spec.scripted:
-            await self._conversations.booted(spec, tell)
+            before = cast("VmSpec | None", step.before)
+            await self._conversations.booted(
+                spec, tell, slept=before is not None and before.state == "paused"
+            )
         tell.stage("booted")
 
     async def ready(self, step: Step, tell: Teller) -> None:

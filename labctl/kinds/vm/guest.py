@@ -31,10 +31,13 @@ class Conversations:
         self._open: dict[str, Conversation] = {}
         self._deadlines: dict[str, float] = {}
 
-    async def booted(self, spec: VmSpec, tell: Teller) -> None:
+    async def booted(self, spec: VmSpec, tell: Teller, *, slept: bool) -> None:
+        """Follow a guest to the end of its cloud-init; one that `slept` has its clock set."""
         deadline = self._deadline(spec)
         talk = await self._talk(spec)
         try:
+            if slept:
+                talk.send(protocol.command_clock(int(time.time())))
             await talk.tell(spec)
             await talk.followed(spec, tell, deadline)
         except BaseException:

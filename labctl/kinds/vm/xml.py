@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -67,6 +68,20 @@ def render(spec: VmSpec) -> Element:
         _boot_from(root, "hd" if spec.disks else "network")
     xmltree.edit(root, spec.xml)
     return root
+
+
+_NOT_IN_XML = ("state", "ready", "autostart", "protect", "hosts", "xml", "machine", "nics")
+
+
+def effective(spec: VmSpec) -> VmSpec:
+    """The spec as it is once the user's own `xml:` edits were applied, so that what they changed is no drift."""
+    if not spec.xml:
+        return spec
+    seen = read(render(spec))
+    if seen is None:
+        return spec
+    owned = (each.name for each in fields(spec) if "effect" in each.metadata and each.name not in _NOT_IN_XML)
+    return replace(spec, **{name: getattr(seen, name) for name in owned if getattr(spec, name) is not None})
 
 
 def _boot_from(root: Element, device: str) -> None:

@@ -1,0 +1,148 @@
+"""Every use case that changes a lab: lock, plan, ask, run, tell how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from labctl.app import goals
+from labctl.app.prepare import Prepared, prepare
+from labctl.core.address import Address
+from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
+from labctl.core.plan import Action
+from labctl.engine.execute import Outcome, execute
+from labctl.engine.registry import drivers
+from labctl.host.lock import held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.app.prepare import Goal
+    from labctl.app.session import Session
+    from labctl.core.events import Event, Sink
+    from labctl.core.plan import Plan
+
+Confirm = Callable[["Plan"], bool]
+HOST_LOCK_WAIT_S = 120.0
+
+
+def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+    """Make the lab what the Labfile says. Gives the exit code, as all of these do."""
+    return _change(session, goals.up(vms), sink, confirm)
+
+
+def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+    """Shut VMs down; everything stays defined."""
+    return _change(session, goals.halt(vms), sink, confirm)
+
+
+def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+    """Pause VMs where they are, in memory."""
+    return _change(session, goals.suspend(vms), sink, confirm)
+
+
+def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+    """Let paused VMs go on, with the right time of day."""
+    return _change(session, goals.resume(vms), sink, confirm)
+
+
+def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+    """Apply the Labfile and restart VMs in any case."""
+    names = set(vms)
+    chosen = {vm.name for vm in session.lab.vms if not names or names & {vm.name, vm.base}}
+    restart = frozenset(Address("vm", name) for name in chosen)
+    return _change(session, goals.up(names), sink, confirm, restart=restart)
+
+
+def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+    """Remove the lab, or some VMs with their disks."""
+    return _change(session, goals.destroy(vms), sink, confirm)
+
+
+def _change(
+    session: Session, goal: Goal, sink: Sink, confirm: Confirm, *, restart: frozenset[Address] = frozenset()
+) -> int:
+    began = time.monotonic()
+    with held(session.lock_name), ExitStack() as host:
+        prepared = prepare(session, goal, restart=restart)
+        _announce(prepared, sink)
+        if prepared.plan and not confirm(prepared.plan):
+            sink(Finished(False, 1, 0, 0, 0, 0.0, "nothing was changed"))
+            return 1
+        if waiting := _networks(prepared.plan):
+            # between a look at the host and the networks' start no other lab may choose the same subnet
+            host.enter_context(held(f"subnets of {session.connection.uri}", wait_s=HOST_LOCK_WAIT_S))
+            again = prepare(session, goal, restart=restart)
+            if str(again.plan) != str(prepared.plan):
+                prepared = again
+                sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
+                sink(PlanReady(prepared.plan))
+            sink = _releasing(sink, waiting, host)
+        if prepared.plan:
+            session.keys.make_secret()
+        outcome = execute(
+            prepared.plan,
+            drivers(session.connection, session.keys),
+            session.connection,
+            sink,
+            boots=max(4, 2 * session.connection.capabilities.cpus),
+        )
+        _tidy(session, outcome)
+    _finish(outcome, sink, began)
+    return outcome.exit_code
+
+
+def _announce(prepared: Prepared, sink: Sink) -> None:
+    for warning in prepared.warnings:
+        where = f"{warning.where}: " if warning.where else ""
+        summary = f"{where}{warning.path}: {warning.summary}" if warning.path else warning.summary
+        sink(Diagnostic(warning.severity, summary, warning.hint))
+    sink(PlanReady(prepared.plan))
+
+
+def _networks(plan: Plan) -> set[str]:
+    """The networks that a plan starts."""
+    starts = (Action.CREATE, Action.REPLACE)
+    return {str(s.address) for s in plan.steps if s.address.kind == "network" and s.action in starts}
+
+
+def _releasing(sink: Sink, waiting: set[str], host: ExitStack) -> Sink:
+    """A sink that gives the host's lock back as soon as the last network is settled."""
+
+    def told(event: Event) -> None:
+        sink(event)
+        if isinstance(event, StepDone | StepFailed | StepSkipped):
+            waiting.discard(event.address)
+            if not waiting:
+                host.close()
+
+    return told
+
+
+def _finish(outcome: Outcome, sink: Sink, began: float) -> None:
+    hint = ""
+    if outcome.interrupted:
+        hint = "`labctl up` goes on from here, `labctl destroy` removes what was made"
+    elif outcome.errors:
+        hint = "mend it and run the same command again; what is done stays done"
+    seconds = round(time.monotonic() - began, 3)
+    counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
+    sink(Finished(outcome.exit_code == 0, outcome.exit_code, *counts, seconds, hint))
+
+
+def _tidy(session: Session, outcome: Outcome) -> None:
+    """Remove local files that are of no use any more: all of them once the lab is gone."""
+    folder = session.folder
+    removed = {address for address in outcome.done if address.kind == "pool"}
+    if not (removed and folder.is_dir()):
+        return
+    from labctl.engine.observe import observe
+
+    if not observe(session.connection, session.lab.name).specs:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
+        if not any(folder.parent.iterdir()):
+            folder.parent.rmdir()

@@ -1,0 +1,127 @@
+"""From a Labfile and a look at libvirt to a plan that can be run: the reading half of every use case."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from labctl.app import preflight
+from labctl.core.address import Address
+from labctl.core.plan import Plan, plan
+from labctl.engine import compose as composing
+from labctl.engine.allocate import Allocation, Occupied, allocate
+from labctl.engine.compose import Site, compose
+from labctl.engine.observe import Observed, merge, observe
+from labctl.engine.sources import resolve_images
+from labctl.host import storage
+from labctl.kinds.image.spec import POOL as STORE
+from labctl.kinds.pool.spec import PoolSpec
+from labctl.kinds.seed.spec import SeedSpec
+from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from labctl.app.session import Session
+    from labctl.core.errors import Problem
+    from labctl.core.spec import Spec
+    from labctl.labfile.model import Lab
+
+Specs = Mapping[Address, "Spec"]
+Goal = Callable[[dict[Address, "Spec"], dict[Address, "Spec"]], dict[Address, "Spec"]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with what it was made from; `wanted` is the whole Labfile, before a goal narrowed it."""
+
+    plan: Plan
+    wanted: Specs
+    observed: Observed
+    allocation: Allocation
+    warnings: tuple[Problem, ...] = ()
+    restart: frozenset[Address] = field(default_factory=frozenset)
+
+
+def prepare(session: Session, goal: Goal, *, restart: frozenset[Address] = frozenset()) -> Prepared:
+    """Read the Labfile and libvirt and plan.
+
+    Args:
+        session: the global options.
+        goal: makes what is to be out of what the Labfile wants and what exists (see app.goals).
+        restart: VMs to restart in any case.
+
+    Raises:
+        Rejected: the Labfile does not fit this host, with every reason.
+        LabctlError: someone else has what the lab needs.
+    """
+    lab, connection = session.lab, session.connection
+    observed = observe(connection, lab.name)
+    allocation = allocate(lab, observed.specs, preflight.occupied(connection, observed))
+    site = _site(session, observed)
+    resolved = _resolved(session, allocation)
+    wanted = compose(resolved, allocation, site)
+    existing = merge(observed, wanted) | _stored(site)
+    wanted = {address: _keep(spec, existing.get(address), site) for address, spec in wanted.items()}
+    desired = goal(dict(wanted), dict(existing))
+    made = plan(
+        desired,
+        existing,
+        applied=observed.applied,
+        restart=restart,
+        lab=lab.name,
+        connection=connection.uri,
+    )
+    errors, warnings = preflight.check(session, made, observed, allocation)
+    preflight.refuse(errors)
+    return Prepared(made, wanted, observed, allocation, (*session.loaded.warnings, *warnings), restart)
+
+
+def _site(session: Session, observed: Observed) -> Site:
+    connection, lab = session.connection, session.lab
+    able = connection.capabilities
+    root = storage.pool_root(connection.virt)
+    pool = observed.specs.get(Address("pool", lab.name))
+    name = f"{root}/labctl-{lab.name}"
+    store = storage.find_pool(connection.virt, STORE)
+    images, blobs, present = resolve_images(connection, lab, able.arch)
+    return Site(
+        arch=able.arch,
+        kvm=able.kvm,
+        types=able.types,
+        pool=pool.path if isinstance(pool, PoolSpec) else name,
+        store=storage.pool_path(store) if store is not None else f"{root}/{STORE}",
+        images=images,
+        blobs=blobs,
+        present=present,
+        secret=session.keys.secret() or secrets.token_bytes(16),
+    )
+
+
+def _stored(site: Site) -> dict[Address, Spec]:
+    """The images that are complete in the store, under the names that this lab gives them."""
+    every = {spec.address: spec for spec in (*site.images.values(), *site.blobs.values())}
+    return {address: spec for address, spec in every.items() if spec.key in site.present}
+
+
+def _resolved(session: Session, allocation: Allocation) -> Lab:
+    from labctl.labfile.interpolate import resolve
+
+    return resolve(session.lab, allocation.values())
+
+
+def _keep(spec: Spec, before: Spec | None, site: Site) -> Spec:
+    """What was chosen once stays: disks' targets, the pool's folder, and digests made with a key that was lost."""
+    if isinstance(spec, VmSpec):
+        spec = spec.keep(before) if isinstance(before, VmSpec) else spec.with_targets({})
+        if isinstance(before, VmSpec) and _other_key(before.seed, site):
+            spec = replace(spec, seed=before.seed)
+        return vm_xml.effective(spec)
+    if isinstance(spec, SeedSpec) and isinstance(before, SeedSpec) and _other_key(before.cloud_init, site):
+        return replace(spec, cloud_init=before.cloud_init)
+    return spec
+
+
+def _other_key(digest: str | None, site: Site) -> bool:
+    return bool(digest) and str(digest).partition(":")[0] != composing.secret_name(site.secret)

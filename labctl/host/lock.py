@@ -1,0 +1,67 @@
+"""Locks that die with their process: one for each lab, one for each host's subnets."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import LabHeld
+from labctl.host.keys import private_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import TextIOWrapper
+
+_POLL_S = 0.1
+
+
+def _folder() -> Path:
+    import platformdirs
+
+    return Path("/run/labctl") if os.geteuid() == 0 else Path(platformdirs.user_runtime_dir("labctl"))
+
+
+@contextmanager
+def held(what: str, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock of a lab or host while the block runs.
+
+    Args:
+        what: names it, as `lab shop on qemu:///system`.
+        wait_s: how long to wait for it.
+
+    Raises:
+        LabHeld: another process has it; its PID and command are named.
+    """
+    folder = _folder()
+    private_folder(folder)
+    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(folder / f"{name}.lock", flags, 0o600), "r+", encoding="utf-8") as file:
+        _take(file, what, time.monotonic() + wait_s)
+        file.truncate(0)
+        file.write(f"{os.getpid()} {' '.join(['labctl', *sys.argv[1:]])}\n")
+        file.flush()
+        yield
+
+
+def _take(file: TextIOWrapper, what: str, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                file.seek(0)
+                pid, _, command = file.read().strip().partition(" ")
+                raise LabHeld(
+                    f"another labctl holds the {what}: PID {pid or 'unknown'}, `{command or 'labctl'}`",
+                    hint="wait until it is done, or stop it with Ctrl-C there",
+                ) from None
+            time.sleep(_POLL_S)
+        else:
+            return
