@@ -57,7 +57,7 @@ def render(spec: VmSpec) -> Element:
         },
     )
     root.insert(2, metadata(spec))
-    if cpu := _cpu(spec):
+    if (cpu := _cpu(spec)) is not None:
         root.insert(list(root).index(root.find("devices")), cpu)  # type: ignore[arg-type]  # the template has it
     devices = root.find("devices")
     assert devices is not None  # noqa: S101  # likewise

@@ -1,0 +1,14 @@
+"""Settings that all tests share."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# Machines are shared and noisy: no deadline, and slow generation is no failure. More examples on demand.
+settings.register_profile(
+    "labctl",
+    deadline=None,
+    max_examples=int(os.environ.get("LABCTL_EXAMPLES", "40")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("labctl")

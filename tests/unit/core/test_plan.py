@@ -1,0 +1,180 @@
+"""The laws of the plan."""
+
+from dataclasses import replace
+from graphlib import TopologicalSorter
+
+from hypothesis import given
+
+from labctl.core.address import Address
+from labctl.core.plan import Action, natural, operations, plan
+from labctl.core.spec import Effect
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+from tests.strategies import labs
+
+
+def lab(*specs):
+    return {spec.address: spec for spec in specs}
+
+
+NETWORK = NetworkSpec("shop", "front", bridge="lab-1", subnet4="10.0.0.0/24", host4="10.0.0.1/24")
+NIC = NicUse("front", "52:54:00:00:00:01", "shop.front", "front")
+ROOT = DiskUse("root", "/pool/web.root", "web/root", target="vda")
+DISK = DiskSpec("shop", "web/root", 1 << 30, base="sha256-a.img", image="a")
+VM = VmSpec("shop", "web", disks=(ROOT,), nics=(NIC,), ready=True)
+
+
+@given(labs)
+def test_what_is_as_wanted_needs_no_step(specs):
+    assert not plan(specs, specs)
+
+
+@given(labs)
+def test_from_nothing_everything_is_created(specs):
+    made = plan(specs, {})
+    assert {step.address for step in made.steps} == set(specs)
+    assert {step.action for step in made.steps} <= {Action.CREATE}
+
+
+@given(labs)
+def test_to_nothing_everything_is_deleted(specs):
+    assert {step.action for step in plan({}, specs).steps} <= {Action.DELETE}
+
+
+@given(labs, labs)
+def test_applying_a_plan_leaves_nothing_to_do(desired, observed):
+    made = plan(desired, observed)
+    after = dict(observed)
+    for step in made.steps:
+        if step.after is None:
+            del after[step.address]
+        else:
+            after[step.address] = step.after
+    assert not plan(desired, after)
+
+
+@given(labs, labs)
+def test_the_text_is_canonical(desired, observed):
+    again = plan(dict(reversed(desired.items())), dict(reversed(observed.items())))
+    assert str(plan(desired, observed)) == str(again)
+
+
+@given(labs, labs)
+def test_the_operations_can_always_be_ordered(desired, observed):
+    every = operations(plan(desired, observed))
+    order = list(TopologicalSorter({each.id: each.needs for each in every}).static_order())
+    assert set(order) == {each.id for each in every}
+
+
+def needs(made, name):
+    return next(each.needs for each in operations(made) if each.id == name)
+
+
+def test_a_vm_waits_for_its_disk_and_network():
+    made = plan(lab(NETWORK, DISK, VM), {})
+    assert needs(made, "create vm/web") == ("create disk/web/root", "create network/front")
+    assert needs(made, "start vm/web") == ("create vm/web",)
+
+
+def test_depends_on_holds_back_the_start_and_nothing_else():
+    db = replace(VM, name="db", nics=(), disks=())
+    web = replace(VM, after=(("db", "booted"),), nics=(), disks=())
+    made = plan(lab(db, web), {})
+    assert needs(made, "create vm/web") == ()
+    assert needs(made, "start vm/web") == ("booted vm/db", "create vm/web")
+
+
+def test_who_depends_on_another_stops_before_it():
+    db = replace(VM, name="db", nics=(), disks=())
+    web = replace(VM, after=(("db", "booted"),), nics=(), disks=())
+    off = lab(*(replace(each, state="off", ready=None) for each in (db, web)))
+    assert needs(plan(off, lab(db, web)), "stop vm/db") == ("stop vm/web",)
+
+
+def test_a_vm_goes_before_its_network_and_disk():
+    made = plan({}, lab(NETWORK, DISK, VM))
+    assert needs(made, "delete network/front") == ("delete vm/web",)
+    assert needs(made, "delete disk/web/root") == ("delete vm/web",)
+
+
+def test_a_new_base_replaces_disk_and_vm():
+    made = plan(lab(replace(DISK, base="sha256-b.img"), VM), lab(DISK, VM))
+    assert [(str(step.address), step.action) for step in made.steps] == [
+        ("disk/web/root", Action.REPLACE),
+        ("vm/web", Action.REPLACE),
+    ]
+    assert needs(made, "delete disk/web/root") == ("delete vm/web",)
+    assert "create disk/web/root" in needs(made, "create vm/web")
+    assert made.steps[1].cause == "disk/web/root is replaced"
+
+
+def test_a_replaced_network_reattaches_its_vms_live():
+    made = plan(lab(replace(NETWORK, domain="x.lab"), VM), lab(NETWORK, VM))
+    step = made.steps[-1]
+    assert (step.action, step.changes[0].effect) == (Action.UPDATE, Effect.LIVE)
+    assert needs(made, "delete network/front") == ("release vm/web",)
+
+
+def test_a_renamed_network_of_the_same_subnet_waits_until_the_old_one_went():
+    renamed = replace(NETWORK, name="edge")
+    moved = replace(VM, nics=(replace(NIC, name="edge", network="shop.edge", ours="edge"),))
+    made = plan(lab(renamed, moved), lab(NETWORK, VM))
+    assert needs(made, "create network/edge") == ("delete network/front",)
+    assert needs(made, "delete network/front") == ("release vm/web",)
+
+
+def test_drift_is_told_from_an_edit():
+    drifted = replace(VM, cpus=2)
+    cause = plan(lab(VM), lab(drifted), applied={VM.address: VM.fingerprint()}).steps[0].cause
+    assert cause == "changed outside labctl"
+    assert (
+        plan(lab(VM), lab(drifted), applied={VM.address: "other"}).steps[0].cause == "changed in the Labfile"
+    )
+
+
+def test_a_stopped_vm_is_no_drift_but_a_state():
+    made = plan(lab(VM), lab(replace(VM, state="off", ready=False)), applied={VM.address: VM.fingerprint()})
+    assert made.steps[0].cause == "not in the state that is wanted"
+    assert [each.verb for each in operations(made)] == ["release", "update", "start", "booted", "ready"]
+
+
+def test_shrinking_a_disk_is_refused():
+    made = plan(lab(replace(DISK, size=1 << 20)), lab(DISK))
+    assert made.refusals == (
+        (DISK.address, "can't shrink from 1GiB to 1MiB: what lies at the end would be lost"),
+    )
+
+
+def test_what_libvirt_chose_is_not_owned():
+    assert not plan(lab(VM), lab(replace(VM, machine="pc-i440fx-7.2", arch="x86_64")))
+
+
+def test_a_forced_restart_stops_and_starts():
+    made = plan(lab(VM), lab(VM), restart={VM.address})
+    assert made.steps[0].action is Action.RESTART
+    assert [each.verb for each in operations(made)] == ["stop", "update", "start", "booted", "ready"]
+
+
+def test_names_sort_as_people_count():
+    assert sorted(["web-10", "web-2", "db"], key=natural) == ["db", "web-2", "web-10"]
+
+
+def test_the_json_has_the_shape_of_the_contract():
+    made = plan(lab(NETWORK, VM), {}, lab="shop", connection="test:///default").to_json()
+    assert list(made) == ["format", "lab", "connection", "summary", "steps"]
+    assert made["summary"] == {
+        "create": 2,
+        "update": 0,
+        "restart": 0,
+        "replace": 0,
+        "delete": 0,
+        "unchanged": 0,
+    }
+    step = made["steps"][1]
+    assert list(step) == ["id", "address", "action", "cause", "needs", "destructive", "changes"]
+    assert (step["address"], step["needs"]) == ("vm/web", ["network/front"])
+
+
+def test_addresses_read_back():
+    assert Address.parse("disk/web-1/data") == Address("disk", "web-1/data")

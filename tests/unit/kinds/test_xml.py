@@ -1,0 +1,45 @@
+"""What is rendered reads back the same, and libvirt's own schemas accept it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from labctl.core import xmltree
+from labctl.kinds.network import xml as network_xml
+from labctl.kinds.vm import xml as vm_xml
+from tests.strategies import networks, vms
+
+SCHEMAS = Path("/usr/share/libvirt/schemas")
+
+
+@given(networks())
+def test_a_network_reads_back(spec):
+    assert network_xml.read(network_xml.render(spec)) == spec
+
+
+@given(vms())
+def test_a_vm_reads_back(spec):
+    assert vm_xml.read(vm_xml.render(spec)) == spec
+
+
+@given(vms())
+def test_edits_that_change_nothing_leave_the_spec(spec):
+    assert vm_xml.effective(spec) == spec
+
+
+@pytest.mark.skipif(
+    not SCHEMAS.is_dir() or not shutil.which("xmllint"), reason="needs libvirt's schemas and xmllint"
+)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(networks(), vms())
+def test_libvirts_schemas_accept_it(tmp_path, network, vm):
+    for name, root in (("network", network_xml.render(network)), ("domain", vm_xml.render(vm))):
+        file = tmp_path / f"{name}.xml"
+        file.write_text(xmltree.to_text(root))
+        run = subprocess.run(
+            ["xmllint", "--noout", "--relaxng", SCHEMAS / f"{name}.rng", file], capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr
