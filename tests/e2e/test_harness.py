@@ -1,5 +1,6 @@
 """The ground that the other tests stand on: private libvirtd, oracle, micro guest, guest script."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -202,6 +203,55 @@ def checks_are_retried(port, keys, tmp_path):
     assert {name: event["ok"] for name, event in answers.items()} == {"a": True, "b": True, "d": True}, (
         answers
     )
+
+
+PXE_CLIENT = """
+    <domain type='qemu'>
+      <name>client</name><memory unit='MiB'>192</memory><vcpu>1</vcpu>
+      <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='network'/></os>
+      <features><acpi/></features>
+      <devices>
+        <interface type='network'><source network='segment'/><mac address='52:54:00:00:00:0c'/>
+          <model type='virtio'/></interface>
+        <serial type='pty'><log file='/var/log/libvirt/qemu/client-console.log'/></serial>
+        <channel type='unix'><target type='virtio' name='org.labctl.guest.0'/></channel>
+      </devices>
+    </domain>"""
+
+
+def test_a_guest_without_disk_boots_from_another(connection, micro, keys, tmp_path):
+    """Over a network that has no host: the client says so on its console and port, the server reaches its TCP port."""
+    network = connection.networkCreateXML(
+        "<network><name>segment</name><bridge name='lab-segment'/></network>"
+    )
+    seed = tmp_path / "seed.iso"
+    bare.write_seed(
+        seed,
+        "server",
+        bare.user_data(keys, "pxe-server 10.0.5.1 52:54:00:00:00:0c=10.0.5.7"),
+        bare.network_config(FIRST_MAC, "10.0.5.1/24"),
+    )
+    with_boot_files = dataclasses.replace(micro, image=micro.pxe_image)
+    machine = bare.Bare("server", with_boot_files, tmp_path / "root.qcow2", seed, [("segment", FIRST_MAC)])
+    server = machine.define(connection)
+    server.create()
+    with bare.GuestPort(server) as port:
+        port.send("hello")
+        assert port.wait_for_state(bare.is_done)["result"]["v1"]["errors"] == []
+        client = connection.createXML(PXE_CLIENT)
+        port.send_payload(
+            "check", "client", "90", "1", "exec", payload="wget -qO- http://10.0.5.7/role | grep pxe"
+        )
+        assert port.wait_for(is_check("client"), 120)["ok"]
+        with bare.GuestPort(client) as client_port:
+            client_port.send("hello")
+            done = client_port.wait_for_state(bare.is_done)
+            assert done["addresses"] == [{"mac": "52:54:00:00:00:0c", "ip": "10.0.5.7/24"}]
+    assert "micro: booted by PXE" in Path("/var/log/libvirt/qemu/client-console.log").read_text()
+    client.destroy()
+    server.destroy()
+    server.undefine()
+    network.destroy()
 
 
 def is_ack(command: str):

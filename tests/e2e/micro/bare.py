@@ -76,7 +76,7 @@ def write_seed(path: Path, hostname: str, user: str, network: str = "") -> None:
 
 @dataclass(frozen=True)
 class Bare:
-    """What a bare domain is made of; `nics` are (libvirt network, MAC), `disks` files by target, in order."""
+    """What a bare domain is made of; `nics` are pairs of libvirt network and MAC."""
 
     name: str
     guest: MicroGuest
