@@ -79,6 +79,10 @@ class Problems:
                 summary, hint = summary.replace(secret, "***"), hint.replace(secret, "***")
         return Problem(summary, problem.path, problem.where, hint, problem.severity)
 
+    def path_of(self, holder: Map | Seq, key: str | int) -> Path:
+        """Say what an entry is called where the user wrote it."""
+        return self._path(mark_of(holder, key))
+
     def _path(self, mark: Mark) -> Path:
         if self._paths is None:
             self._paths = {}

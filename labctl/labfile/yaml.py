@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import yaml
+from yaml.cyaml import CParser
 
 from labctl.core.errors import Position, Problem, Rejected
 from labctl.labfile.tree import Map, Mark, Seq
@@ -140,7 +141,7 @@ class _Reader:
         self.total = 0
         self.start = (1, 1)
         self.problems: list[Problem] = []
-        self._parser = yaml.CParser(text)
+        self._parser = CParser(text)
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._top: Any = None

@@ -1,0 +1,169 @@
+"""Judges addresses: each in its subnet, none twice, no subnets that overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from labctl.labfile.model import Network, Nic, Vm
+from labctl.labfile.networks import ATTACHED
+from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.tree import Map, Seq
+
+__all__ = ["Book", "check_overlaps"]
+
+
+@dataclass(slots=True)
+class Book:
+    """The addresses of one network, and who has each."""
+
+    net: Network
+    tree: Map
+    problems: Problems
+    owners: dict[Any, str] = field(default_factory=dict)
+    _automatic: int = 0
+
+    def __post_init__(self) -> None:
+        """Enter what the network itself takes, and report what of it lies outside."""
+        net, tree = self.net, self.tree
+        host = tree.get("host")
+        for index, address in enumerate(net.host or ()):
+            place = (host, index) if isinstance(host, Seq) else (tree, "host")
+            if self._inside(address, *place):
+                self.owners[address] = "the host's"
+        if not net.host and net.host is not False and net.mode not in ATTACHED:
+            for subnet in self._subnets():
+                self.owners[subnet[1]] = "the host's"
+        if net.gateway and not isinstance(net.gateway, str) and self._inside(net.gateway, tree, "gateway"):
+            self.owners.setdefault(net.gateway, "the gateway's")
+        for index, address in enumerate(net.reserve):
+            if len(net.reserve) == len(tree["reserve"]) and self._inside(address, tree["reserve"], index):
+                self.owners.setdefault(address, "reserved")
+        self._range()
+
+    def _subnets(self) -> list[Any]:
+        return [each for each in (self.net.subnet, self.net.ipv6) if each and not isinstance(each, bool)]
+
+    def _range(self) -> None:
+        limits = self.net.dhcp.range
+        if not limits or isinstance(self.tree["dhcp"], bool):
+            return
+        dhcp, subnet = self.tree["dhcp"], self.net.subnet
+        if subnet is None and "subnet" not in self.tree:
+            hint = "write the network's subnet down too"
+            self.problems.at(dhcp, "range", "a range needs a subnet that is written down", hint)
+        elif subnet and not all(self._usable(each, subnet) for each in limits):
+            self.problems.at(dhcp, "range", f"the range {limits[0]} - {limits[1]} is not within {subnet}")
+        elif taken := [each for each, owner in self.owners.items() if owner == "the host's" and _within(each, limits)]:
+            self.problems.at(dhcp, "range", f"the range holds the host's address {taken[0]}")
+
+    def _usable(self, address: Any, subnet: Any) -> bool:  # noqa: ANN401
+        return address in subnet and address not in {subnet.network_address, subnet.broadcast_address}
+
+    def _inside(self, address: Any, holder: Map | Seq, key: Any) -> bool:  # noqa: ANN401
+        """Whether an address can be used on this network; reports it if not."""
+        field_ = "subnet" if address.version == 4 else "ipv6"  # noqa: PLR2004 - IP versions
+        subnet = self.net.subnet if field_ == "subnet" else self.net.ipv6
+        if subnet is False and field_ in self.tree and self.tree[field_] is not False:
+            return False  # the subnet itself is wrong, which has been reported
+        name = self.net.name
+        if subnet is False:
+            self.problems.at(holder, key, f"{name} has no IPv{address.version}", f"write {field_}")
+        elif subnet is None or subnet is True:
+            if field_ not in self.tree or subnet is True:
+                hint = f"write {field_} of {name}, so that it stays what it is"
+                self.problems.at(holder, key, f"{address} needs a subnet that is written down", hint)
+        elif address not in subnet:
+            self.problems.at(holder, key, f"{address} is outside {subnet}, the subnet of {name}")
+        elif address == subnet.network_address:
+            self.problems.at(holder, key, f"{address} is the network's own address")
+        elif address == subnet.broadcast_address and address.version == 4:  # noqa: PLR2004
+            self.problems.at(holder, key, f"{address} is the broadcast address of {subnet}")
+        else:
+            return True
+        return False
+
+    def enter(self, vm: Vm, nic: Nic, place: tuple[Map | Seq, Any]) -> None:
+        """Enter a NIC's addresses; `place` is its entry in `networks`."""
+        holder, key = place
+        entry = holder[key]
+        for name in ("ip", "ip6"):
+            address = getattr(nic, name)
+            if address is None and name == "ip" and not (isinstance(entry, Map) and "ip" in entry):
+                self._automatic += 1
+            if not address:
+                continue
+            if self.net.external:
+                hint = "labctl does not know its subnet; leave the address out"
+                self.problems.at(entry, name, f"{address} can't be given on an external network", hint)
+                continue
+            if not self._inside(address, entry, name):
+                continue
+            owner = self.owners.setdefault(address, f"that of {vm.name}")
+            if owner != f"that of {vm.name}" and not self._is_gateway(owner, vm):
+                self.problems.at(entry, name, f"{address} is {owner} already")
+            elif name == "ip" and vm.cloud_init is False and not self._leased():
+                summary = f"nothing brings {address} to the guest"
+                hint = "it has no seed and the network no DHCP"
+                self.problems.at(entry, name, summary, hint, severity="warning")
+
+    def _is_gateway(self, owner: str, vm: Vm) -> bool:
+        """Whether this VM may take the address: it is the gateway, and the first to claim it."""
+        if owner != "the gateway's":
+            return False
+        address = self.net.gateway
+        self.owners[address] = f"that of {vm.name}"
+        return True
+
+    def _leased(self) -> bool:
+        net = self.net
+        without = net.mode in ATTACHED or net.host is False or net.subnet is False
+        return not without and net.dhcp.enabled is not False
+
+    def check_room(self, networks: Map) -> None:
+        """Report a subnet with fewer addresses than NICs."""
+        subnet = self.net.subnet
+        if not subnet or self.net.mode in ATTACHED:
+            return
+        taken = sum(each.version == 4 for each in self.owners)  # noqa: PLR2004
+        room = subnet.num_addresses - 2 - taken
+        if self._automatic > room:
+            summary = f"{subnet} has {max(room, 0)} addresses left for {self._automatic} NICs"
+            self.problems.at(networks[self.net.name], "subnet", summary, "write a larger subnet")
+
+    def check_gateway(self, vms: Sequence[Vm], bases: Iterable[str]) -> None:
+        """Report a gateway VM that does not exist or is not on the network."""
+        name = self.net.gateway
+        if not isinstance(name, str):
+            return
+        vm = next((each for each in vms if each.name == name), None)
+        if vm is None:
+            counted = name in bases
+            hint = f"name one instance, as {name}-1" if counted else nearest(name, [each.name for each in vms])
+            summary = f"{name} is several VMs" if counted else f"there is no VM {name}"
+            self.problems.at(self.tree, "gateway", summary, hint)
+        elif all(nic.network != self.net.name for nic in vm.nics):
+            self.problems.at(self.tree, "gateway", f"the VM {name} is not on this network", "add it to its networks")
+
+
+def _within(address: Any, limits: tuple[Any, Any]) -> bool:  # noqa: ANN401
+    return bool(address.version == limits[0].version and limits[0] <= address <= limits[1])
+
+
+def check_overlaps(nets: Sequence[Network], tree: Map, problems: Problems) -> None:
+    """Report subnets that overlap, unless the host has no address on either network."""
+    for key in ("subnet", "ipv6"):
+        written = [(getattr(net, key), net) for net in nets if not isinstance(getattr(net, key), bool | None)]
+        written.sort(key=lambda pair: (pair[0].network_address, pair[0].prefixlen))
+        widest: list[tuple[Any, Network]] = []
+        for subnet, net in written:
+            widest = [each for each in widest if each[0].broadcast_address >= subnet.network_address]
+            for other, owner in widest:
+                if net.host is not False or owner.host is not False:
+                    later, earlier = sorted((net, owner), key=nets.index, reverse=True)
+                    summary = f"{getattr(later, key)} overlaps {getattr(earlier, key)}, the subnet of {earlier.name}"
+                    problems.at(tree[later.name], key, summary, "only networks with host: false may overlap")
+                    break
+                del other
+            widest.append((subnet, net))

@@ -1,0 +1,87 @@
+"""Expands `depends_on` to instances and finds cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from labctl.labfile.model import Dependency, Stage, Vm
+from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.tree import Map
+
+__all__ = ["Targets", "connect"]
+
+_ORDER = list(Stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a name in `depends_on` may stand for: VMs as written and groups, each with its instances."""
+
+    bases: Mapping[str, Sequence[str]]
+    groups: Mapping[str, Sequence[str]]
+
+    def of(self, name: str, vm: Vm, instances: Mapping[str, Vm]) -> Iterable[str] | None:
+        """List the instances that `name` stands for; None where there is no such name."""
+        if name in self.bases:
+            return self.bases[name]
+        if name in instances:
+            return (name,)
+        if name in self.groups:
+            return (each for each in self.groups[name] if each != vm.name)  # a member waits for the others
+        return None
+
+
+def connect(vms: Sequence[Vm], trees: Sequence[Map], targets: Targets, problems: Problems) -> tuple[Vm, ...]:
+    """Give the VMs with their dependencies; unknown names and cycles are reported."""
+    instances = {vm.name: vm for vm in vms}
+    connected, places = [], {}
+    for vm, tree in zip(vms, trees, strict=True):
+        written = tree.get("depends_on")
+        if not written:
+            connected.append(vm)
+            continue
+        places[vm.name] = tree
+        found: dict[str, Stage] = {}
+        for key, name in enumerate(written):
+            stage = Stage(written[name]) if isinstance(written, Map) else Stage.READY
+            expanded = targets.of(name, vm, instances)
+            if expanded is None:
+                hint = nearest(name, [*targets.bases, *instances, *targets.groups])
+                where, place = written, name if isinstance(written, Map) else key
+                report = problems.at_key if isinstance(written, Map) else problems.at
+                report(where, place, f"there is no VM or group {name}", hint)
+                continue
+            for each in expanded:
+                found[each] = max(found.get(each, stage), stage, key=_ORDER.index)
+        connected.append(replace(vm, depends_on=tuple(Dependency(each, stage) for each, stage in found.items())))
+    _report_cycles(connected, places, problems)
+    return tuple(connected)
+
+
+def _report_cycles(vms: Sequence[Vm], places: Mapping[str, Map], problems: Problems) -> None:
+    """Tell each cycle once, at the VM in it that stands first in the file."""
+    needs = {vm.name: [each.vm for each in vm.depends_on] for vm in vms}
+    bases = {vm.name: vm.base for vm in vms}
+    done: set[str] = set()
+    told: set[frozenset[str]] = set()
+    for start in needs:
+        trail: dict[str, None] = {}
+        stack = [(start, iter(needs[start]))]
+        while stack and start not in done:
+            name, ahead = stack[-1]
+            trail[name] = None
+            following = next((each for each in ahead if each not in done), None)
+            if following is None:
+                stack.pop()
+                trail.pop(name)
+                done.add(name)
+            elif following in trail:
+                path = list(trail)
+                cycle = path[path.index(following) :]
+                if (members := frozenset(bases[each] for each in cycle)) not in told:
+                    told.add(members)
+                    around = " → ".join([*cycle, cycle[0]])
+                    problems.at_key(places[cycle[0]], "depends_on", f"VMs can't wait for each other: {around}")
+            else:
+                stack.append((following, iter(needs[following])))

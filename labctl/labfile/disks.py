@@ -1,0 +1,152 @@
+"""Turns `image`, `disk` and `disks` into the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labctl.labfile.model import Disk, Image
+from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.tree import Map, Seq
+from labctl.labfile.values import size
+
+__all__ = ["CATALOGUE", "Site", "read_disks", "read_image"]
+
+CATALOGUE = ("debian-12",)
+_SECTOR = 512  # qcow2 and raw sizes are whole sectors; anything else would come back as a difference
+_SERIAL_SHOWN = 20  # bytes of virtio-blk's serial (https://docs.oasis-open.org/virtio/virtio/v1.2: VIRTIO_BLK_ID_BYTES)
+
+
+@dataclass(slots=True)
+class Site:
+    """Where a Labfile stands and what stands in it."""
+
+    folder: Path
+    problems: Problems
+    networks: Iterable[str] = ()
+    volumes: Iterable[str] = ()
+    _present: dict[Path, bool] = field(default_factory=dict)
+
+    def file(self, holder: Map, key: str) -> Path:
+        """Give the absolute path written at `key`; a missing file is reported."""
+        path = (self.folder / Path(holder[key]).expanduser()).absolute()
+        if path not in self._present:
+            self._present[path] = path.is_file()
+        if not self._present[path]:
+            what = "this is no file" if path.exists() else "there is no such file"
+            self.problems.at(holder, key, f"{holder[key]}: {what}", f"looked for in {path.parent}")
+        return path
+
+
+def read_image(site: Site, holder: Map) -> Image | None:
+    """Read the `image` of a VM or disk; None for `none` and for what is wrong, which is reported."""
+    written = holder["image"]
+    if isinstance(written, Map):
+        return _described(site, written)
+    if written == "none":
+        return None
+    if "/" in written:
+        return Image(path=site.file(holder, "image"))
+    if written not in CATALOGUE:
+        hint = nearest(written, [*CATALOGUE, "none"], f"there is {', '.join(CATALOGUE)}")
+        if (site.folder / written).is_file():
+            hint = f"a path has a slash: ./{written}"
+        site.problems.at(holder, "image", f"no image is called {written}", hint)
+    return Image(name=written)
+
+
+def _described(site: Site, tree: Map) -> Image | None:
+    digests = [key for key in ("sha256", "sha512") if key in tree]
+    if "path" in tree:
+        for key in digests:
+            site.problems.at_key(tree, key, f"{key} goes with url, not with path", "leave it out")
+        return Image(path=site.file(tree, "path"))
+    if len(digests) != 1:
+        found = "none is given" if not digests else "both are given"
+        site.problems.at(tree, "url", f"an image's URL needs one digest, {found}", "add sha256 or sha512")
+        return None
+    return Image(url=tree["url"], algorithm=digests[0], digest=tree[digests[0]].lower())  # type: ignore[arg-type]
+
+
+def read_disks(site: Site, tree: Map, image: Image | None) -> tuple[Disk, ...]:
+    """Read the root disk and `disks`; names and serials must differ."""
+    disks: list[Disk] = []
+    if image is not None or "disk" in tree:
+        disks.append(_root(site, tree, image))
+    holders: list[tuple[Seq | Map, Any]] = [(tree, "disk")] * len(disks)
+    listed = tree.get("disks") or Seq(tree.mark)
+    for index, entry in enumerate(listed):
+        for disk in _disk(site, entry):
+            disks.append(disk)
+            holders.append((listed, index))
+    _unique(site, disks, holders)
+    return tuple(disks)
+
+
+def _root(site: Site, tree: Map, image: Image | None) -> Disk:
+    written = tree.get("disk")
+    if isinstance(written, Map):
+        disk = Disk("root", _size(site, written, "size"), image, **_options(written))
+        if disk.size is None and tree.get("image") == "none":
+            site.problems.at(tree, "disk", "a disk without an image needs a size")
+        return disk
+    return Disk("root", _size(site, tree, "disk"), image)
+
+
+def _disk(site: Site, entry: Map) -> list[Disk]:
+    name, volume = entry["name"], entry.get("volume")
+    image = read_image(site, entry) if "image" in entry else None
+    if volume is not None:
+        _volume(site, entry)
+    elif "size" not in entry and image is None:
+        site.problems.at(entry, "name", "this disk needs a size", "or an image, or a volume")
+    made = Disk(name, _size(site, entry, "size"), None if volume else image, volume, **_options(entry))
+    if "count" not in entry:
+        return [made]
+    options = _options(entry)
+    serial = options.pop("serial", None)
+    return [
+        Disk(f"{name}-{number}", made.size, made.image, **options, serial=serial and f"{serial}-{number}")
+        for number in range(1, int(entry["count"]) + 1)
+    ]
+
+
+def _volume(site: Site, entry: Map) -> None:
+    if entry["volume"] not in site.volumes:
+        hint = nearest(entry["volume"], site.volumes, "write it under volumes")
+        site.problems.at(entry, "volume", f"there is no volume {entry['volume']}", hint)
+    for key in ("size", "image", "count"):
+        if key in entry:
+            site.problems.at_key(entry, key, f"{key} can't be set on a volume's disk", "a volume has its own size")
+
+
+def _options(tree: Map) -> dict[str, Any]:
+    return {key: tree[key] for key in ("bus", "cache", "discard", "serial") if key in tree}
+
+
+def _size(site: Site, holder: Map, key: str) -> int | None:
+    if key not in holder:
+        return None
+    found = -(-size(holder[key]) // _SECTOR) * _SECTOR
+    if not found:
+        site.problems.at(holder, key, "a disk can't be empty")
+    return found
+
+
+def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]]) -> None:
+    names: set[str] = set()
+    serials: dict[str, str] = {}
+    for disk, (holder, key) in zip(disks, holders, strict=True):
+        serial = disk.serial or disk.name
+        if disk.name in names:
+            hint = "root is the VM's first disk, see disk" if disk.name == "root" else "give it another name"
+            site.problems.at(holder, key, f"two disks are called {disk.name}", hint)
+        elif serial in serials:
+            site.problems.at(holder, key, f"the disks {serials[serial]} and {disk.name} have the same serial {serial}")
+        elif disk.bus == "virtio" and len(serial) > _SERIAL_SHOWN:
+            hint = "give it a short one by serial"
+            site.problems.at(holder, key, f"virtio shows {_SERIAL_SHOWN} characters of the serial {serial}", hint)
+        names.add(disk.name)
+        serials.setdefault(serial, disk.name)

@@ -1,0 +1,92 @@
+"""One document on its way from what was read to what is valid: the user's own keys, `${…}`, the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labctl.labfile import validate
+from labctl.labfile.interpolate import Reference, Scope, fill
+from labctl.labfile.problems import Problems
+from labctl.labfile.tree import Map, Path, Seq, copy, remove
+
+__all__ = ["interpolated", "sound", "without_own_keys"]
+
+_TRIES = 5  # taking a wrong field out may leave its parent wrong, but not for ever
+_WITH_INSTANCES = frozenset({"defaults", "groups", "vms"})
+_LITERAL = frozenset({"labfile", "name", "parameters"})
+
+
+def without_own_keys(node: Any, path: Path = ()) -> Any:  # noqa: ANN401 - any YAML value
+    """Leave the user's own `x-…` keys out; what lies deeper within `cloud_init` is cloud-init's."""
+    if isinstance(node, Map):
+        kept = {key: value for key, value in node.items() if not key.startswith("x-")}
+        if path[-1:] != ("cloud_init",):
+            kept = {key: without_own_keys(value, (*path, key)) for key, value in kept.items()}
+        return Map(node.mark, kept, node.marks)
+    if isinstance(node, Seq):
+        return Seq(node.mark, [without_own_keys(value, path) for value in node], node.marks)
+    return node
+
+
+def interpolated(top: Map, values: Mapping[str, Any], problems: Problems) -> tuple[Map, list[Reference]]:
+    """Fill in the parameters and the lab's name; give the references that wait for addresses."""
+    references: list[Reference] = []
+    tree = Map(top.mark, dict(top), top.marks)
+    if "name" in top:
+        named = Map(top.mark, {"name": top["name"]}, top.marks)
+        tree["name"] = fill(named, Scope(values, problems))["name"]
+    everything = {**values, "lab": tree.get("name")}
+    for key, value in top.items():
+        scope = Scope(everything, problems, references, instance_names=key in _WITH_INSTANCES)
+        if key in _LITERAL:
+            continue
+        if isinstance(value, str):
+            tree[key] = fill(Map(top.mark, {key: value}, top.marks), scope)[key]
+        elif key == "vms" and isinstance(value, Map):
+            filled = {name: _vm(fields, scope) for name, fields in value.items()}
+            tree[key] = Map(value.mark, filled, value.marks)
+        elif isinstance(value, Map | Seq):
+            tree[key] = fill(value, scope)
+    return tree, references
+
+
+def _vm(fields: Any, scope: Scope) -> Any:  # noqa: ANN401 - a map, unless the user erred
+    """Fill in a VM's fields, but `instances`, which is literal."""
+    if not isinstance(fields, Map):
+        return fields
+    if "instances" not in fields:
+        return fill(fields, scope)
+    literal = fields["instances"]
+    rest = Map(fields.mark, {key: value for key, value in fields.items() if key != "instances"}, fields.marks)
+    filled = fill(rest, scope)
+    return Map(fields.mark, {**filled, "instances": literal}, fields.marks)
+
+
+def sound(tree: Map, problems: Problems) -> Map | None:
+    """Report what does not fit the schema, and give the rest, so that it can be judged further.
+
+    None where taking out what is wrong leaves nothing valid.
+    """
+    if validate.is_valid(tree):
+        return tree
+    from labctl.labfile import explain
+
+    tree = copy(tree)
+    for attempt in range(_TRIES):
+        wrong = explain.violations(tree)
+        if not wrong:
+            return tree
+        if attempt == 0:
+            explain.report(wrong, tree, problems)
+        for each in sorted(wrong, key=lambda found: _order(found.path), reverse=True):
+            if each.path:
+                remove(tree, each.path)
+        for key, stand_in in (("labfile", 1), ("name", "lab")):
+            tree.setdefault(key, stand_in)
+    return None
+
+
+def _order(path: Path) -> tuple[tuple[int, str], ...]:
+    """Sort list indices as numbers, so that removing starts at the end."""
+    return tuple((part, "") if isinstance(part, int) else (-1, part) for part in path)

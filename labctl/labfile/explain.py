@@ -1,0 +1,204 @@
+"""Says why a tree is not valid, in the words of the format: jsonschema finds, this module tells.
+
+Messages come from the schema's titles: `expected a size such as 512MiB or 20GiB, got "lots"`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from labctl.core.errors import Problem
+from labctl.labfile import schema as schemas
+from labctl.labfile.markers import MARK, is_late, written
+from labctl.labfile.problems import Problems
+from labctl.labfile.tree import Map, Path, value_at
+from labctl.labfile.validate import python_pattern
+from labctl.labfile.yaml import resolve
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+__all__ = ["Violation", "report", "violations"]
+
+_LONGEST = 48  # characters of a wrong value that are worth repeating
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """`path` leads to the value; with `key`, the key itself is what is wrong."""
+
+    path: Path
+    summary: str
+    hint: str = ""
+    key: bool = False
+
+
+def violations(value: object, name: str | None = None) -> list[Violation]:
+    """Explain why `value` does not fit the definition `name` (by default the whole schema)."""
+    return [told for error in _validator(name).iter_errors(value) for told in _tell(error, ())]
+
+
+def report(found: list[Violation], tree: Map, problems: Problems) -> None:
+    """Hand violations to `problems`, each at its place in `tree`."""
+    for each in found:
+        holder: Any = tree
+        for key in each.path[:-1]:
+            holder = holder[key]
+        if not each.path:
+            problems.add(Problem(each.summary, "", value_at(tree.mark), each.hint))
+        elif each.key:
+            problems.at_key(holder, str(each.path[-1]), each.summary, each.hint)
+        else:
+            problems.at(holder, each.path[-1], each.summary, each.hint)
+
+
+@cache
+def _validator(name: str | None) -> Validator:
+    document = schemas.document()
+    schema = document if name is None else {"$ref": f"#/$defs/{name}", "$defs": document["$defs"]}
+    return extend(Draft202012Validator, {"pattern": _pattern})(schema)
+
+
+def _pattern(_validator: object, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and not python_pattern(pattern).search(instance):
+        yield ValidationError(f"{instance!r} does not match")
+
+
+def _tell(error: ValidationError, above: Path) -> Iterator[Violation]:
+    path = (*above, *error.relative_path)
+    value, schema = error.instance, error.schema if isinstance(error.schema, dict) else {}
+    if isinstance(value, str) and MARK in value:
+        if not is_late(value) and not (schema.get("references") and schema.get("type") == "string"):
+            yield Violation(path, f"{written(value)} can't stand here", "addresses are known only after the plan")
+    elif error.validator == "additionalProperties":
+        yield from _unknown_keys(value, schema, path)
+    elif error.validator == "required":
+        missing = [key for key in schema["required"] if key not in value]
+        if error.message.startswith(repr(missing[0])):  # jsonschema reports each key; one line is enough
+            names = " and ".join(missing)
+            yield Violation(path, f"{names} {'is' if len(missing) == 1 else 'are'} missing")
+    elif error.validator in {"anyOf", "oneOf"}:
+        yield from _branches(error, path)
+    elif "propertyNames" in error.absolute_schema_path:
+        yield Violation((*path, value), _expected(schema, value), _hint(schema, value), key=True)
+    elif error.validator == "const" and isinstance(error.validator_value, bool):
+        yield Violation(path, f"expected {str(error.validator_value).lower()}, got {_shown(value)}")
+    else:
+        yield Violation(path, _expected(schema, value), _hint(schema, value))
+
+
+def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: Path) -> Iterator[Violation]:
+    known = schema["properties"]
+    for key in value:
+        if key not in known and not key.startswith("x-"):
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+            hint = f"did you mean {close[0]}?" if close else ""
+            if not close and len(known) <= 12:  # noqa: PLR2004 - a line's worth of names
+                hint = f"known: {', '.join(known)}"
+            yield Violation((*path, key), f"unknown key {_bare(key)}", hint, key=True)
+
+
+def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
+    """Tell what is wrong with the alternative that the user meant, judged by the type of the value."""
+    alternatives = [schemas.deref(branch) for branch in error.validator_value]
+    if all(set(branch) == {"required"} for branch in alternatives):
+        names = ", ".join(branch["required"][0] for branch in alternatives)
+        yield Violation(path, f"exactly one of {names} is needed")
+        return
+    context = list(error.context or ())
+    wrong_type = {
+        child.relative_schema_path[0]
+        for child in context
+        if child.validator in {"type", "const"} and not child.relative_path
+    }
+    meant = [index for index in range(len(alternatives)) if index not in wrong_type]
+    if not meant:
+        options = " or ".join(_title(branch) for branch in alternatives)
+        yield Violation(path, f"expected {options}, got {_shown(error.instance)}", _hint({}, error.instance))
+        return
+    for child in context:
+        if child.relative_schema_path[0] == meant[0]:
+            yield from _tell(child, path[: len(path)])
+
+
+def _expected(schema: dict[str, Any], value: object) -> str:
+    return f"expected {_title(schema)}, got {_shown(value)}"
+
+
+def _title(schema: dict[str, Any]) -> str:
+    schema = schemas.deref(schema)
+    if "title" in schema:
+        return str(schema["title"])
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    if "const" in schema:
+        return str(schema["const"]).lower()
+    kinds = {
+        "string": "a text",
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a map",
+    }
+    limits = [f"{word} {schema[key]}" for key, word in (("minimum", "at least"), ("maximum", "at most")) if key in schema]
+    return " ".join([kinds.get(str(schema.get("type")), "another value"), *limits])
+
+
+def _hint(schema: dict[str, Any], value: object) -> str:
+    if isinstance(value, str):
+        if "enum" in schema:
+            close = difflib.get_close_matches(value, map(str, schema["enum"]), n=1)
+            return f"did you mean {close[0]}?" if close else ""
+        if schema.get("type") == "boolean" and value.lower() in {"yes", "no", "on", "off", "y", "n"}:
+            return "YAML 1.2 has true and false only"
+        if schema.get("type") in {"integer", "number"} and not isinstance(resolve(value or "-"), str):
+            return "leave the quotes out"
+        return _foreign_letter(value) or _lower_case(schema, value)
+    if schema.get("title", "").startswith("a size") and isinstance(value, int):
+        return f"write the unit: {value}MiB"
+    if schema.get("title", "").startswith("a duration") and isinstance(value, int):
+        return f"write the unit: {value}s"
+    if schema.get("type") == "string" and isinstance(value, int | float) and "enum" not in schema:
+        plain = str(value).lower() if isinstance(value, bool) else str(value)
+        if python_pattern(schema.get("pattern", "")).search(plain):
+            return "quote it to make it a text"
+    return ""
+
+
+def _foreign_letter(value: str) -> str:
+    for letter in value:
+        if ord(letter) > 0x7F:  # noqa: PLR2004 - the end of ASCII
+            return f"{letter} is U+{ord(letter):04X}, {unicodedata.name(letter, 'a nameless character').lower()}, not ASCII"
+    return ""
+
+
+def _lower_case(schema: dict[str, Any], value: str) -> str:
+    plain = value.lower().replace(" ", "-").replace("_", "-")
+    if plain != value and "pattern" in schema and python_pattern(schema["pattern"]).search(plain):
+        return f"write {plain}"
+    return ""
+
+
+def _bare(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return f'"{_bare(written(value))}"'.replace("\n", "\\n")
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,85 @@
+"""Which groups hold which VM, and in what order they count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.tree import Map, Seq
+
+__all__ = ["Membership"]
+
+
+class Membership:
+    """The groups of a Labfile, judged once.
+
+    `children` may name groups and VMs. A VM of the same name as a group is that group's own child when the group
+    names it; so `groups: {web: {children: [web]}}` is no cycle.
+    """
+
+    def __init__(self, groups: Map, vms: Mapping[str, object], problems: Problems) -> None:
+        self.groups = groups
+        self._problems = problems
+        self._parents: dict[str, list[str]] = {}  # group → groups that hold it
+        self._holders: dict[str, list[str]] = {}  # VM → groups whose children name it
+        for name, fields in groups.items():
+            children = fields.get("children") or Seq(fields.mark)
+            for index, child in enumerate(children):
+                if child in vms:
+                    self._holders.setdefault(child, []).append(name)
+                if child in groups and child != name:
+                    self._parents.setdefault(child, []).append(name)
+                elif child not in vms:
+                    hint = nearest(child, [*vms, *groups])
+                    problems.at(children, index, f"there is no VM or group {child}", hint)
+        self._order = {name: place for place, name in enumerate(self._outer_first(problems))}
+
+    def check(self, fields: Map) -> None:
+        """Report the groups that a VM names and that do not exist."""
+        named = fields.get("groups") or ()
+        for index, name in enumerate(named):
+            if name not in self.groups:
+                hint = nearest(name, self.groups, "write it under groups")
+                self._problems.at(named, index, f"there is no group {name}", hint)
+
+    def of(self, vm: str, named: list[str]) -> list[str]:
+        """List the groups that hold a VM, weakest first: through `children` outer first, then those it names."""
+        own = [name for name in dict.fromkeys(named) if name in self.groups]
+        seen: set[str] = set()
+        ahead = [*self._holders.get(vm, ()), *(parent for name in own for parent in self._parents.get(name, ()))]
+        while ahead:
+            name = ahead.pop()
+            if name not in seen:
+                seen.add(name)
+                ahead += self._parents.get(name, ())
+        return [*sorted(seen - set(own), key=self._order.__getitem__), *own]
+
+    def _outer_first(self, problems: Problems) -> list[str]:
+        """Order groups so that each stands after all that hold it, else as in the file; reports cycles."""
+        done: dict[str, None] = {}
+        for start in self.groups:
+            trail: list[str] = []
+            stack = [(start, iter(self._parents.get(start, ())))]
+            while stack and start not in done:
+                name, parents = stack[-1]
+                if name not in trail:
+                    trail.append(name)
+                parent = next((each for each in parents if each not in done), None)
+                if parent is None:
+                    stack.pop()
+                    trail.pop()
+                    done[name] = None
+                elif parent in trail:
+                    self._cycle([*trail[trail.index(parent) :]], problems)
+                else:
+                    stack.append((parent, iter(self._parents.get(parent, ()))))
+        return list(done)
+
+    def _cycle(self, inner_first: list[str], problems: Problems) -> None:
+        """Tell a cycle once, from the group that stands first in the file."""
+        places = list(self.groups)
+        around = inner_first[::-1]
+        first = min(range(len(around)), key=lambda index: places.index(around[index]))
+        cycle = [*around[first:], *around[:first], around[first]]
+        holder = self.groups[cycle[0]]
+        problems.at(holder, "children", f"groups can't hold each other: {' → '.join(cycle)}")

@@ -1,0 +1,149 @@
+"""Makes instances of the VMs as written: layers, `count`, names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from labctl.labfile import validate
+from labctl.labfile.disks import Site
+from labctl.labfile.groups import Membership
+from labctl.labfile.interpolate import fill_instance, has_late
+from labctl.labfile.layers import CloudConfigs, lay
+from labctl.labfile.markers import MARK
+from labctl.labfile.problems import Problems
+from labctl.labfile.tree import Map, remove
+from labctl.labfile.vms import Identity
+
+__all__ = ["Expansion", "Instance", "expand"]
+
+_VM_ONLY = frozenset({"count", "first", "names", "instances", "groups", "children"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One VM to be: who it is, and its layers as one map."""
+
+    who: Identity
+    tree: Map
+
+
+@dataclass(slots=True)
+class Expansion:
+    """Expands all VMs of a Labfile."""
+
+    defaults: Map
+    vms: Map
+    membership: Membership
+    configs: CloudConfigs
+    site: Site
+    _owners: dict[str, str] = field(default_factory=dict)  # instance → the VM it comes from
+    _cleaned: dict[int, Map] = field(default_factory=dict)  # by the layer's id; all layers live as long as this
+    _late: dict[int, bool] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> Problems:
+        return self.site.problems
+
+    def of(self, base: str) -> Iterator[Instance]:
+        """Give the instances of one VM as written."""
+        written: Map = self.vms[base]
+        named = written.get("groups", self.defaults.get("groups")) or []
+        groups = self.membership.of(base, list(named))
+        layers = [self.defaults, *(self.membership.groups[name] for name in groups), written]
+        own = [self._fields(layer) for layer in layers]
+        shared = None if any(map(self._is_late, own)) else self._laid(own)
+        for index, offset in _indices(written):
+            name = self._name(base, written, index)
+            if name is None or not self._claim(name, base):
+                continue
+            values = {"base": base, "name": name} | ({} if index is None else {"index": index})
+            tree = shared if shared is not None else self._late_tree(own, values)
+            special = (written.get("instances") or {}).get(str(index))
+            if special:
+                tree = lay([tree, self.configs.included(special)])
+                offset = 0 if "networks" in special else offset  # noqa: PLW2901 - literal values don't count
+            yield Instance(Identity(name, base, index, offset, tuple(groups)), tree)
+
+    def _fields(self, layer: Map) -> Map:
+        """Leave out what is not a field of an instance (kept by layer: `defaults` serves every VM)."""
+        if not layer.keys() & _VM_ONLY:
+            return layer
+        if id(layer) not in self._cleaned:
+            kept = {key: value for key, value in layer.items() if key not in _VM_ONLY}
+            self._cleaned[id(layer)] = Map(layer.mark, kept, layer.marks)
+        return self._cleaned[id(layer)]
+
+    def _is_late(self, layer: Map) -> bool:
+        if id(layer) not in self._late:
+            self._late[id(layer)] = has_late(layer)
+        return self._late[id(layer)]
+
+    def _laid(self, layers: list[Map]) -> Map:
+        return lay(self.configs.included(layer) for layer in layers if layer)
+
+    def _late_tree(self, layers: list[Map], values: dict[str, Any]) -> Map:
+        """Fill an instance's names into its layers; only now their types are final."""
+        filled = [fill_instance(layer, values, self.problems) for layer in layers]
+        for before, layer in zip(layers, filled, strict=True):
+            if layer is not before and not validate.is_valid(layer, "instance"):
+                self._explain(layer)
+        return self._laid(filled)
+
+    def _explain(self, layer: Map) -> None:
+        from labctl.labfile import explain
+
+        wrong = explain.violations(layer, "instance")
+        explain.report(wrong, layer, self.problems)
+        for each in reversed(wrong):
+            remove(layer, each.path)
+
+    def _name(self, base: str, written: Map, index: int | None) -> str | None:
+        if index is None:
+            return base
+        pattern = written.get("names")
+        if pattern is None:
+            name: Any = f"{base}-{index}"
+        else:
+            one = Map(written.mark, {"names": pattern}, written.marks)
+            name = fill_instance(one, {"base": base, "index": index}, self.problems)["names"]
+        if isinstance(name, str) and MARK in name:
+            return None  # reported
+        if not validate.is_valid(name, "name"):
+            key = "names" if pattern is not None else "count"
+            limits = "a-z, 0-9 and -, a letter first, at most 31 characters"
+            self.problems.at(written, key, f"{name} can't be the name of an instance", limits)
+            return None
+        return str(name)
+
+    def _claim(self, name: str, base: str) -> bool:
+        """Take a name, unless another instance has it."""
+        if name not in self._owners:
+            self._owners[name] = base
+            return True
+        other, written = self._owners[name], self.vms[base]
+        if other == base:
+            self.problems.at(written, "names", f"two instances are called {name}", "names needs ${index}")
+            return False
+        key = next((each for each in ("names", "count") if each in written), None)
+        summary = f"{name} is also the name of {f'an instance of {other}' if name != other else 'another VM'}"
+        if key:
+            self.problems.at(written, key, summary, "choose another name")
+        else:
+            self.problems.at_key(self.vms, base, summary, "choose another name")
+        return False
+
+
+def _indices(written: Map) -> Iterator[tuple[int | None, int]]:
+    if "count" not in written:
+        return iter([(None, 0)])
+    count, first = written["count"], written.get("first", 1)
+    if isinstance(count, str) or isinstance(first, str):
+        return iter(())  # a mark: reported where it was found
+    return ((int(first) + offset, offset) for offset in range(int(count)))
+
+
+def expand(expansion: Expansion) -> list[Instance]:
+    """Give all instances, in the order of the file."""
+    return [instance for base in expansion.vms for instance in expansion.of(base)]

@@ -1,0 +1,190 @@
+"""Fills in `${…}`, in three passes: parameters, then what an instance is called, then addresses.
+
+Between the passes a string carries marks (see `markers`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from labctl.labfile.markers import MARK, PATTERN, UNKNOWN, is_reference, marked
+from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.tree import Map, Seq, entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["INSTANCE_NAMES", "RESERVED", "Reference", "Scope", "fill", "fill_instance", "has_late", "plain", "resolve"]
+
+T = TypeVar("T")
+INSTANCE_NAMES = ("base", "name", "index")
+RESERVED = frozenset({"lab", *INSTANCE_NAMES, "vms", "networks"})
+_WRITTEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
+_NAME = re.compile(r"([a-z][a-z0-9_-]*)(?::(0[0-9]{1,2}))?")
+_REFERENCE = re.compile(r"vms\.[^.]+\.[^.]+\.(ip|ip6|mac)|networks\.[^.]+\.(subnet|host|gateway)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A `${vms.db.back.ip}` and where it stands."""
+
+    name: str
+    holder: Map | Seq
+    key: str | int
+
+
+@dataclass(slots=True)
+class Scope:
+    """What `${…}` may name. A value that is None is missing or wrong, which has been reported."""
+
+    values: Mapping[str, Any]
+    problems: Problems
+    references: list[Reference] = field(default_factory=list)
+    instance_names: bool = False  # whether `${name}` and the like mean something here
+
+
+def fill(node: T, scope: Scope) -> T:
+    """First pass: fill in parameters and `lab`, mark the rest. Gives a new tree; reports unknown names."""
+    return _mapped(node, "${", lambda text, holder, key: _first(text, holder, key, scope))
+
+
+def fill_instance(node: T, values: Mapping[str, Any], problems: Problems) -> T:
+    """Second pass: fill in `base`, `name` and `index`; without `count` there is no index."""
+
+    def second(text: str, holder: Map | Seq, key: str | int) -> Any:  # noqa: ANN401 - an index is a number
+        def value(mark: str) -> Any:  # noqa: ANN401
+            name, _, form = mark.partition(":")
+            if name not in INSTANCE_NAMES:
+                return marked(mark)
+            if name not in values:
+                problems.at(holder, key, f"{name} has no value here", "only a VM with count has an index")
+                return UNKNOWN
+            return format(values[name], form) if form else values[name]
+
+        return _replaced(PATTERN, text, value)
+
+    return _mapped(node, MARK, second)
+
+
+def resolve(value: T, values: Mapping[str, str]) -> T:
+    """Third pass: replace references in any nesting of the model's values, given `{"vms.db.back.ip": "10.0.0.2"}`.
+
+    What holds no reference is returned as it is. Raises `KeyError` for a reference without a value.
+    """
+    return _resolved(value, values)  # type: ignore[no-any-return]
+
+
+def _resolved(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401
+    if isinstance(value, str):
+        return PATTERN.sub(lambda found: values[found[1]], value) if MARK in value else value
+    if isinstance(value, Mapping):
+        return {key: _resolved(entry, values) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_resolved(entry, values) for entry in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        old = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+        new = {name: _resolved(entry, values) for name, entry in old.items()}
+        changed = {name: entry for name, entry in new.items() if entry != old[name]}
+        return dataclasses.replace(value, **changed) if changed else value
+    return value
+
+
+def has_late(node: object) -> bool:
+    """Whether the second pass has something to do below `node`."""
+    if isinstance(node, str):
+        return MARK in node and any(not is_reference(name) for name in PATTERN.findall(node))
+    if isinstance(node, Map | Seq):
+        return any(has_late(value) for _, value in entries(node))
+    return False
+
+
+def plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """Turn a tree into dicts and lists that know no places."""
+    if isinstance(node, dict):
+        return {key: plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value) for value in node]
+    return node
+
+
+def _mapped(node: Any, sign: str, change: Callable[[str, Map | Seq, str | int], Any]) -> Any:  # noqa: ANN401
+    """Copy a tree with its strings changed; subtrees without `sign` are shared."""
+    new: dict[Any, Any] = {}
+    for key, value in entries(node):
+        if type(value) is str:
+            if sign in value:
+                new[key] = change(value, node, key)
+        elif isinstance(value, Map | Seq):
+            below = _mapped(value, sign, change)
+            if below is not value:
+                new[key] = below
+    if not new:
+        return node
+    if isinstance(node, Map):
+        return Map(node.mark, {**node, **new}, node.marks)
+    return Seq(node.mark, [new.get(index, value) for index, value in enumerate(node)], node.marks)
+
+
+def _replaced(pattern: re.Pattern[str], text: str, value: Callable[[str], Any]) -> Any:  # noqa: ANN401
+    whole = pattern.fullmatch(text)
+    if whole and whole[1] is not None:
+        return value(whole[1])
+    return pattern.sub(lambda found: _text(value(found[1])), text)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _first(text: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:  # noqa: ANN401
+    def value(name: str) -> Any:  # noqa: ANN401
+        return _named(name, holder, key, scope)
+
+    whole = _WRITTEN.fullmatch(text)
+    if whole and whole[1] is not None:
+        return value(whole[1])
+
+    def replacement(found: re.Match[str]) -> str:
+        if found[0] == "$${":
+            return "${"
+        if found[1] is None:
+            scope.problems.at(holder, key, "a ${ has no } after it", "write $${ for a literal ${")
+            return UNKNOWN
+        return _text(value(found[1]))
+
+    return _WRITTEN.sub(replacement, text)
+
+
+def _named(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:  # noqa: ANN401
+    """Give the value of one `${name}`, or a mark."""
+    if is_reference(name):
+        if _REFERENCE.fullmatch(name):
+            scope.references.append(Reference(name, holder, key))
+            return marked(name)
+        hint = "there are vms.VM.NIC.ip, .ip6 and .mac, networks.NET.subnet, .host and .gateway"
+        scope.problems.at(holder, key, f"${{{name}}} names nothing", hint)
+        return UNKNOWN
+    parsed = _NAME.fullmatch(name)
+    bare, form = (parsed[1], parsed[2]) if parsed else (name, None)
+    if bare in scope.values:
+        value = scope.values[bare]
+        if value is None:
+            return UNKNOWN
+        if form and isinstance(value, int) and not isinstance(value, bool):
+            return format(value, form)
+        if not form:
+            return value
+    elif bare in INSTANCE_NAMES and (not form or bare == "index"):
+        if scope.instance_names:
+            return marked(name)
+        scope.problems.at(holder, key, f"${{{name}}} is known in VMs only")
+        return UNKNOWN
+    known = [*scope.values, *(INSTANCE_NAMES if scope.instance_names else ())]
+    literal = "write $${ for a literal ${"
+    hint = nearest(bare, known, literal)
+    scope.problems.at(holder, key, f"${{{name}}} names nothing", hint if hint == literal else f"{hint} {literal}")
+    return UNKNOWN

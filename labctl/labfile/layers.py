@@ -1,0 +1,98 @@
+"""Lays the layers of a VM over one another: built-in, `defaults`, groups, the VM, its instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from labctl.core.errors import Rejected
+from labctl.labfile import yaml
+from labctl.labfile.problems import Problems
+from labctl.labfile.tree import Map, Seq
+
+__all__ = ["CloudConfigs", "lay"]
+
+_APPENDING = frozenset({"ready"})
+_WHOLE = frozenset({"image"})  # `{path}` over `{url, sha256}` is another image, not a mixture
+
+
+def lay(layers: Iterable[Map]) -> Map:
+    """Merge layers, weakest first: maps merge, the rest replaces, `ready` and lists in `cloud_init` append."""
+    result: Map | None = None
+    for layer in layers:
+        result = layer if result is None else _over(result, layer)
+    return result if result is not None else Map(("", 1, 1, 1, 1))
+
+
+def _over(weak: Map, strong: Map) -> Map:
+    if not weak:
+        return strong
+    result = Map(strong.mark, {**weak, **strong}, {**weak.marks, **strong.marks})
+    for key in weak.keys() & strong.keys():
+        below, above = weak[key], strong[key]
+        if key == "cloud_init":
+            result[key] = _deep(below, above)
+        elif key in _APPENDING and isinstance(below, Seq) and isinstance(above, Seq):
+            result[key] = _joined(below, above)
+        elif key not in _WHOLE and isinstance(below, Map) and isinstance(above, Map):
+            result[key] = _over(below, above)
+    return result
+
+
+def _deep(weak: Any, strong: Any) -> Any:  # noqa: ANN401 - any YAML value
+    if isinstance(weak, Map) and isinstance(strong, Map):
+        result = Map(strong.mark, {**weak, **strong}, {**weak.marks, **strong.marks})
+        for key in weak.keys() & strong.keys():
+            result[key] = _deep(weak[key], strong[key])
+        return result
+    if isinstance(weak, Seq) and isinstance(strong, Seq):
+        return _joined(weak, strong)
+    return strong
+
+
+def _joined(weak: Seq, strong: Seq) -> Seq:
+    return Seq(strong.mark, [*weak, *strong], [*weak.marks, *strong.marks])
+
+
+class CloudConfigs:
+    """Reads `cloud_init: {file: PATH}`, each file once. A file is a map whatever its first line claims to be."""
+
+    def __init__(self, folder: Path, problems: Problems) -> None:
+        self._folder = folder
+        self._problems = problems
+        self._files: dict[Path, Map | None] = {}
+
+    def included(self, layer: Map) -> Map:
+        """Put the file's content into the layer."""
+        config = layer.get("cloud_init")
+        if not isinstance(config, Map) or set(config) != {"file"}:
+            return layer
+        content: Any = None
+        if isinstance(config["file"], str) and config["file"]:
+            content = self._read(config)
+        else:
+            self._problems.at(config, "file", "expected the path of a cloud-config file")
+        return Map(layer.mark, {**layer, "cloud_init": content or Map(config.mark)}, layer.marks)
+
+    def _read(self, config: Map) -> Map | None:
+        path = self._folder / Path(config["file"]).expanduser()
+        if path in self._files:
+            return self._files[path]
+        self._files[path] = None
+        try:
+            with path.open("rb") as file:
+                tree, found = yaml.read(file.read(yaml.MAX_BYTES + 1), config["file"], empty="the cloud-config is empty")
+        except OSError as error:
+            reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
+            self._problems.at(config, "file", f"{config['file']}: {reason}", f"looked for in {path.parent}")
+            return None
+        except Rejected as error:
+            for problem in error.problems:
+                self._problems.add(problem)
+            return None
+        for problem in found:
+            self._problems.add(problem)
+        self._problems.know(tree, self._problems.path_of(config, "file")[:-1])
+        self._files[path] = tree
+        return tree

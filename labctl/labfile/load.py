@@ -1,0 +1,131 @@
+"""From a file to a `Lab`: the one way in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl.core.errors import Problem, Rejected
+from labctl.labfile import dependencies, parameters, yaml
+from labctl.labfile.check import check_addresses, check_references
+from labctl.labfile.disks import Site
+from labctl.labfile.document import interpolated, sound, without_own_keys
+from labctl.labfile.groups import Membership
+from labctl.labfile.instances import Expansion, Instance, expand
+from labctl.labfile.layers import CloudConfigs
+from labctl.labfile.model import Lab
+from labctl.labfile.networks import read_network, read_volume
+from labctl.labfile.parameters import Sources
+from labctl.labfile.positions import Positions
+from labctl.labfile.problems import Problems
+from labctl.labfile.tree import Map
+from labctl.labfile.vms import read_vm
+
+__all__ = ["Loaded", "load"]
+
+_PARTS = ("networks", "volumes", "vms", "groups", "defaults")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A lab and what is doubtful about it."""
+
+    lab: Lab
+    warnings: tuple[Problem, ...] = ()
+
+
+def load(
+    source: str,
+    *,
+    sets: Mapping[str, str] | None = None,
+    params_files: Sequence[Path] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Load a Labfile from a path, or from standard input for `-`.
+
+    `sets` are `--set NAME=VALUE`, `params_files` are YAML maps, `environ` is searched for `LABCTL_SET_NAME`. Raises
+    `Rejected` with every problem of the file, in its order.
+    """
+    data, path, name = _read(source)
+    top, found = yaml.read(data, name, empty="the Labfile is empty")
+    problems = Problems(name)
+    for problem in found:
+        problems.add(problem)
+    if b"x-" in data:
+        top = without_own_keys(top)
+    problems.know(top)
+    lab = _lab(top, path, Sources(sets or {}, params_files, environ or {}), problems)
+    if lab is None or len(problems):
+        raise Rejected(problems.errors())
+    return Loaded(lab, problems.warnings())
+
+
+def _read(source: str) -> tuple[bytes, Path, str]:
+    """Give the content, the absolute path and the name for messages; no more than the cap is read."""
+    if source == "-":
+        return sys.stdin.buffer.read(yaml.MAX_BYTES + 1), Path.cwd() / "-", "<stdin>"
+    path = Path(source)
+    try:
+        with path.open("rb") as file:
+            return file.read(yaml.MAX_BYTES + 1), path.absolute(), source
+    except FileNotFoundError:
+        hint = "`labctl init` writes one to start from, -f names another"
+        raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Rejected([Problem(f"{source} can't be read: {reason.lower()}")]) from None
+
+
+def _lab(top: Map, path: Path, sources: Sources, problems: Problems) -> Lab | None:
+    """Judge the whole file; None where too little of it is sound to go on."""
+    values = parameters.evaluate(top.get("parameters"), sources, problems)
+    tree, references = interpolated(top, values, problems)
+    valid = sound(tree, problems)
+    if valid is None:
+        return None
+    # a name whose field is wrong still is a name: nobody who uses it did anything wrong
+    names = {part: list(tree.get(part) or ()) if isinstance(tree.get(part), Map) else [] for part in _PARTS}
+    part = {key: valid.get(key) or Map(valid.mark) for key in _PARTS}
+    site = Site(path.parent, problems, names["networks"], names["volumes"])
+    nets = [read_network(name, each, problems) for name, each in part["networks"].items()]
+    instances = _instances(part, names, site)
+    vms = [read_vm(site, each.tree, each.who, part["vms"]) for each in instances]
+    targets = _targets(instances, names)
+    connected = dependencies.connect(vms, [each.tree for each in instances], targets, problems)
+    check_addresses(nets, part["networks"], connected, instances, problems)
+    by_name = {net.name: net for net in nets}, {vm.name: vm for vm in connected}
+    check_references(references, *by_name, problems)
+    return Lab(
+        name=valid.get("name", ""),
+        path=path,
+        folder=path.parent,
+        description=valid.get("description", ""),
+        networks=tuple(nets),
+        volumes=tuple(read_volume(name, each) for name, each in part["volumes"].items()),
+        vms=connected,
+        groups={name: tuple(targets.groups[name]) for name in part["groups"]},
+        parameters=values,
+        secrets=problems.secrets,
+        positions=Positions(top, {each.who.base: each.tree for each in instances}),
+    )
+
+
+def _instances(part: Mapping[str, Map], names: Mapping[str, list[str]], site: Site) -> list[Instance]:
+    membership = Membership(part["groups"], names["vms"], site.problems)
+    for vm in part["vms"]:
+        membership.check(part["vms"][vm])
+    membership.check(part["defaults"])
+    configs = CloudConfigs(site.folder, site.problems)
+    return expand(Expansion(part["defaults"], part["vms"], membership, configs, site))
+
+
+def _targets(instances: Sequence[Instance], names: Mapping[str, list[str]]) -> dependencies.Targets:
+    bases: dict[str, list[str]] = {name: [] for name in names["vms"]}
+    groups: dict[str, list[str]] = {name: [] for name in names["groups"]}
+    for each in instances:
+        bases[each.who.base].append(each.who.name)
+        for group in each.who.groups:
+            groups[group].append(each.who.name)
+    return dependencies.Targets(bases, groups)

@@ -1,0 +1,35 @@
+"""How a string carries what is not filled in yet.
+
+`${vms.db.back.ip}` is known once addresses are given out, `${index}` once an instance is made. Until then they stand
+between two control characters, which no Labfile can contain; so a literal `${`, written as `$${`, is safe from the
+first pass on.
+"""
+
+from __future__ import annotations
+
+import re
+
+MARK = "\x01"
+_END = "\x02"
+PATTERN = re.compile(f"{MARK}([^{_END}]*){_END}")
+UNKNOWN = f"{MARK}?{_END}"  # stands for a value that is missing or wrong, which has been reported
+
+
+def marked(name: str) -> str:
+    """Wrap a name, as in `vms.db.back.ip` or `index:02`."""
+    return f"{MARK}{name}{_END}"
+
+
+def is_reference(name: str) -> bool:
+    """Whether a name is one of a VM's or network's values, known after allocation."""
+    return name.startswith(("vms.", "networks."))
+
+
+def is_late(text: str) -> bool:
+    """Whether some mark may turn out as anything, so that the string can't be judged yet."""
+    return any(not is_reference(name) for name in PATTERN.findall(text))
+
+
+def written(text: str) -> str:
+    """Give the string as the user wrote it, for messages."""
+    return PATTERN.sub(r"${\1}", text)

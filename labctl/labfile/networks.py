@@ -1,0 +1,159 @@
+"""Turns `networks` and `volumes` into the model, and judges what one network says by itself."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from labctl.labfile.model import Dhcp, Network, Volume
+from labctl.labfile.problems import Problems
+from labctl.labfile.tree import Map
+from labctl.labfile.values import address, addresses, bandwidth, network, routes, size
+from labctl.labfile.xml import edits
+
+__all__ = ["read_network", "read_volume"]
+
+ATTACHED = frozenset({"bridge", "macvtap"})  # modes in which libvirt only attaches to what the host has
+_OWN = ("host", "dhcp", "domain", "dns", "routes", "mtu", "isolate_guests")  # needs a bridge of libvirt's own
+_SMALLEST = {4: 30, 6: 126}  # prefixes of the smallest subnets with room for two
+
+
+def read_volume(name: str, tree: Map) -> Volume:
+    """Read one of `volumes`; its size in whole sectors."""
+    return Volume(name, -(-size(tree["size"]) // 512) * 512)
+
+
+def read_network(name: str, tree: Map, problems: Problems) -> Network:
+    """Read one of `networks`, and report what of it can't be together."""
+    if "external" in tree:
+        for key in tree:
+            if key != "external":
+                problems.at_key(tree, key, f"{key} can't be set on an external network", "leave it out")
+        return Network(name, external=tree["external"])
+    ipv6 = tree.get("ipv6", False)
+    dns = tree.get("dns") or Map(tree.mark)
+    hosts = dns.get("hosts") or Map(tree.mark)
+    names = [(each, address(hosts, each, problems)) for each in sorted(hosts)]
+    result = Network(
+        name,
+        mode=tree.get("mode", "nat"),
+        subnet=_subnet(tree, "subnet", problems) if "subnet" in tree else None,
+        ipv6=bool(ipv6) if isinstance(ipv6, bool) else _subnet(tree, "ipv6", problems) or False,
+        host=_host(tree, problems),
+        gateway=_gateway(tree),
+        dhcp=_dhcp(tree, problems),
+        domain=tree.get("domain"),
+        dns_forwarders=tuple(map(str, addresses(dns, "forwarders", problems))) if "forwarders" in dns else (),
+        dns_hosts=tuple((each, str(ip)) for each, ip in names if ip is not None),
+        reserve=addresses(tree, "reserve", problems),
+        routes=routes(tree, problems),
+        bridge=tree.get("bridge"),
+        dev=tree.get("dev"),
+        mtu=_whole(tree.get("mtu")),
+        vlan=_whole(tree.get("vlan")),
+        bandwidth=bandwidth(tree.get("bandwidth")),
+        isolate_guests=tree.get("isolate_guests", False),
+        xml=edits(tree, problems),
+    )
+    _combinations(result, tree, problems)
+    return result
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _subnet(tree: Map, key: str, problems: Problems) -> Any:  # noqa: ANN401 - a subnet of either family, False, None
+    if tree[key] is False:
+        return False
+    found = network(tree, key, problems)
+    if found is None:
+        return None
+    if found.is_multicast or found.is_loopback or found.is_unspecified:
+        problems.at(tree, key, f"{found} can't be a lab's network", "choose a private one such as 10.90.0.0/24")
+        return None
+    if found.prefixlen > _SMALLEST[found.version]:
+        problems.at(tree, key, f"{found} has no room for two addresses", f"write /{_SMALLEST[found.version]} at most")
+        return None
+    return found
+
+
+def _host(tree: Map, problems: Problems) -> Any:  # noqa: ANN401
+    written = tree.get("host")
+    if written is None or written is False:
+        return written
+    found = addresses(tree, "host", problems) if isinstance(written, list) else (address(tree, "host", problems),)
+    kept = tuple(each for each in found if each is not None)
+    if len({each.version for each in kept}) < len(kept):
+        problems.at(tree, "host", "one address of each IP version is enough", "write [v4, v6]")
+        return kept[:1]
+    return kept or None
+
+
+def _gateway(tree: Map) -> Any:  # noqa: ANN401
+    written = tree.get("gateway")
+    if written is None or written is False:
+        return written
+    for family in (IPv4Address, IPv6Address):
+        try:
+            return family(written)
+        except ValueError:
+            continue
+    return str(written)
+
+
+def _dhcp(tree: Map, problems: Problems) -> Dhcp:
+    written = tree.get("dhcp")
+    if not isinstance(written, Map):
+        return Dhcp(written)
+    limits = None
+    if "range" in written:
+        try:
+            first, last = (IPv4Address(part.strip()) for part in written["range"].split("-"))
+        except ValueError:
+            problems.at(written, "range", f"{written['range']} is no range of addresses")
+        else:
+            limits = (first, last)
+            if last < first:
+                problems.at(written, "range", f"the range ends before it begins: {first} is after {last}")
+                limits = None
+    boot = written.get("boot") or Map(written.mark)
+    server = address(boot, "server", problems) if "server" in boot else None
+    return Dhcp(True, limits, None if server is None else str(server), boot.get("file"))  # noqa: FBT003 - a field
+
+
+def _combinations(net: Network, tree: Map, problems: Problems) -> None:
+    """Report fields that contradict one another; one problem for one cause."""
+    if net.mode in ATTACHED:
+        _attached(net, tree, problems)
+    elif net.vlan is not None:
+        problems.at_key(tree, "vlan", f"libvirt can't tag VLANs in mode {net.mode}", "mode: bridge can")
+    if net.mode in {"isolated", "open"} and net.dev:
+        problems.at_key(tree, "dev", f"mode {net.mode} has no device to leave through", "leave it out, or use mode: nat")
+    no_ip = net.subnet is False and not net.ipv6
+    no_host = net.host is False or no_ip
+    why = "the network has no addresses" if no_ip else "the host has no address here"
+    if no_ip and net.host:
+        problems.at(tree, "host", f"the host can't have an address: {why}", "write a subnet")
+    if no_host and net.dhcp.enabled:
+        problems.at_key(tree, "dhcp", f"there can be no DHCP: {why}", "leave dhcp out")
+    if no_host and net.routes:
+        problems.at_key(tree, "routes", f"there can be no routes of the host: {why}", "put them on the NIC")
+    if no_ip and net.gateway and not isinstance(net.gateway, str):
+        problems.at(tree, "gateway", f"there can be no gateway: {why}")
+    if net.subnet is False and net.dhcp.range:
+        problems.at(tree["dhcp"], "range", "there is no IPv4 here to give out")
+
+
+def _attached(net: Network, tree: Map, problems: Problems) -> None:
+    needed, other = ("bridge", "dev") if net.mode == "bridge" else ("dev", "bridge")
+    if needed not in tree:
+        what = "the host's bridge" if needed == "bridge" else "the host's device"
+        problems.at_key(tree, "mode", f"mode {net.mode} needs {needed}", f"name {what}")
+    if other in tree:
+        problems.at_key(tree, other, f"{other} can't be set in mode {net.mode}", f"{needed} names what it attaches to")
+    if net.vlan is not None and net.mode == "macvtap":
+        problems.at_key(tree, "vlan", "libvirt can't tag VLANs in mode macvtap", "mode: bridge can")
+    for key in _OWN:
+        if key in tree and tree[key] not in (False, []):
+            problems.at_key(tree, key, f"{key} can't be set in mode {net.mode}", "the network is not labctl's own")

@@ -1,0 +1,173 @@
+"""The Labfile's parameters: what they may be, and what they are this time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labctl.core.errors import Problem, Rejected
+from labctl.labfile import validate, yaml
+from labctl.labfile.interpolate import RESERVED
+from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.tree import Map, mark_of, value_at
+
+__all__ = ["Sources", "evaluate"]
+
+ENVIRONMENT = "LABCTL_SET_"
+_KINDS = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where values come from, besides the defaults: weakest first files, environment, `--set`."""
+
+    sets: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[Path] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+class _WrongError(Exception):
+    """A value that its parameter does not take."""
+
+
+def evaluate(declared: object, sources: Sources, problems: Problems) -> dict[str, Any]:
+    """Give the value of each declared parameter; None where it is missing or wrong, which is reported.
+
+    Secrets are handed to `problems`, so that no message repeats them.
+    """
+    known = declared if isinstance(declared, Map) else Map(("", 1, 1, 1, 1))
+    sound = {name: entry for name, entry in known.items() if validate.is_valid(entry, "parameter")}
+    values: dict[str, Any] = dict.fromkeys(known)
+    secret = {name for name, entry in sound.items() if entry.get("secret")}
+    for name, entry in sound.items():
+        _declaration(known, name, entry, problems)
+        if "default" in entry and name not in secret:
+            values[name] = _default(entry, problems)
+    given = _given(known, sources, problems)
+    problems.secrets = tuple(str(given[name][1]) for name in secret if name in given)
+    for name, (where, raw, holder) in given.items():
+        if name in sound:
+            try:
+                values[name] = _checked(sound[name], _typed(sound[name], raw) if holder is None else raw)
+            except _WrongError as error:
+                shown = "" if name in secret else f", got {raw}"
+                place = value_at(mark_of(holder, name)) if holder is not None else None
+                problems.add(Problem(f"{error}{shown}", where, place))
+    for name, entry in sound.items():
+        if name not in given and "default" not in entry:
+            hint = f"give it by --set {name}=…" if name not in secret else f"give it by {_variable(name)} or --params"
+            problems.at_key(known, name, "this parameter needs a value", hint)
+    return values
+
+
+def _declaration(known: Map, name: str, entry: Map, problems: Problems) -> None:
+    if name in RESERVED:
+        problems.at_key(known, name, f"a parameter can't be called {name}", "${" + name + "} has a meaning already")
+    if entry.get("secret") and "default" in entry:
+        problems.at(entry, "default", "a secret can't have a default", "leave it out: the value is given at each run")
+    if "pattern" in entry:
+        try:
+            re.compile(entry["pattern"])
+        except re.error as error:
+            problems.at(entry, "pattern", f"not a regular expression: {error.msg}")
+
+
+def _default(entry: Map, problems: Problems) -> Any:  # noqa: ANN401 - a parameter's value
+    value = entry["default"]
+    if isinstance(value, str) and "${" in value.replace("$${", ""):
+        problems.at(entry, "default", "a default can't refer to other values")
+        return None
+    try:
+        return _checked(entry, value.replace("$${", "${") if isinstance(value, str) else value)
+    except _WrongError as error:
+        hint = "quote it to make it a text" if entry.get("type", "string") == "string" else ""
+        problems.at(entry, "default", f"{error}, got {value}", hint if not isinstance(value, str) else "")
+        return None
+
+
+def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[str, Any, Map | None]]:
+    """Collect given values, the strongest per name: what to call its place, the raw value, the file's map."""
+    given: dict[str, tuple[str, Any, Map | None]] = {}
+    for path in sources.files:
+        tree = _file(path, problems)
+        for name in tree:
+            if name in known:
+                given[name] = (name, tree[name], tree)
+            elif not name.startswith("x-"):
+                place = value_at(mark_of(tree, name))
+                problems.add(Problem(f"the Labfile has no parameter {name}", name, place, nearest(name, known)))
+    variables = {_variable(name): name for name in known}
+    for variable, text in sources.environ.items():
+        if variable in variables:
+            given[variables[variable]] = (variable, text, None)
+        elif variable.startswith(ENVIRONMENT):
+            hint = nearest(variable, variables)
+            problems.add(Problem("the Labfile has no such parameter", variable, None, hint, "warning"))
+    for name, text in sources.sets.items():
+        if name in known:
+            given[name] = (f"--set {name}", text, None)
+        else:
+            problems.add(Problem("the Labfile has no such parameter", f"--set {name}", None, nearest(name, known)))
+    return given
+
+
+def _file(path: Path, problems: Problems) -> Map:
+    try:
+        tree, found = yaml.read(path.read_bytes(), str(path))
+    except OSError as error:
+        problems.add(Problem(f"can't be read: {(error.strerror or str(error)).lower()}", f"--params {path}"))
+    except Rejected as error:
+        for problem in error.problems:
+            problems.add(problem)
+    else:
+        for problem in found:
+            problems.add(problem)
+        return tree
+    return Map((str(path), 1, 1, 1, 1))
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT + name.upper().replace("-", "_")
+
+
+def _typed(entry: Map, text: str) -> Any:  # noqa: ANN401
+    """Read a value from the command line or the environment."""
+    kind = entry.get("type", "string")
+    value = text if kind == "string" else yaml.resolve(text.strip())
+    return text if isinstance(value, type(None)) else value
+
+
+def _checked(entry: Map, value: Any) -> Any:  # noqa: ANN401
+    kind = entry.get("type", "string")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        "string": isinstance(value, str),
+        "integer": number and float(value).is_integer(),
+        "number": number,
+        "boolean": isinstance(value, bool),
+    }
+    if not fits[kind]:
+        raise _WrongError(f"expected {_KINDS[kind]}")
+    if kind == "string" and re.search("[\x00-\x08\x0b-\x1f\x7f]", value):
+        raise _WrongError("control characters are not allowed")
+    if kind == "integer":
+        value = int(value)
+    if kind in {"integer", "number"} and "minimum" in entry and value < entry["minimum"]:
+        raise _WrongError(f"expected at least {entry['minimum']}")
+    if kind in {"integer", "number"} and "maximum" in entry and value > entry["maximum"]:
+        raise _WrongError(f"expected at most {entry['maximum']}")
+    if "choices" in entry and value not in entry["choices"]:
+        raise _WrongError(f"expected one of {', '.join(map(str, entry['choices']))}")
+    if kind == "string" and "pattern" in entry and not _matches(entry["pattern"], value):
+        raise _WrongError(f"expected a text that matches {entry['pattern']}")
+    return value
+
+
+def _matches(pattern: str, value: str) -> bool:
+    try:
+        return re.search(pattern, value) is not None
+    except re.error:
+        return True  # reported at the pattern

@@ -1,0 +1,60 @@
+"""Finds where a field stands, without a table of all fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from labctl.core.errors import Position
+from labctl.labfile.tree import Map, Mark, Path, Seq, key_at, mark_of, value_at, walk
+
+__all__ = ["Positions"]
+
+
+class Positions(Mapping[Path, Position]):
+    """Maps the path of a field to its place: of a scalar the value's, of a map or list the key's.
+
+    A field that a VM has from `defaults`, a group or a file is found where it is written. In a list an entry may be
+    named by its index or by its name, as in `("vms", "web", "networks", "back", "ip")`.
+    """
+
+    def __init__(self, top: Map, vms: Mapping[str, Map]) -> None:
+        self._top = top
+        self._vms = vms
+
+    def __getitem__(self, path: Path) -> Position:
+        if not path:
+            return value_at(self._top.mark)
+        merged = self._vms.get(str(path[1])) if path[0] == "vms" and len(path) > 2 else None  # noqa: PLR2004
+        node: object = self._top
+        mark: Mark | None = None
+        if merged is not None:
+            node, path = merged, path[2:]
+        for part in path:
+            key = _key(node, part)
+            if key is None or not isinstance(node, Map | Seq):
+                raise KeyError(path)
+            mark, node = mark_of(node, key), node[key]  # type: ignore[index]
+        if mark is None:
+            raise KeyError(path)
+        return key_at(mark) if isinstance(node, Map | Seq) else value_at(mark)
+
+    def __iter__(self) -> Iterator[Path]:
+        yield ()
+        for path, _, _ in walk(self._top):
+            yield path
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _key(node: object, part: str | int) -> str | int | None:
+    if isinstance(node, Map):
+        return str(part) if str(part) in node else None
+    if isinstance(node, Seq):
+        if isinstance(part, int):
+            return part if part < len(node) else None
+        for index, entry in enumerate(node):
+            names = (entry.get("nic", entry.get("name")),) if isinstance(entry, Map) else (entry,)
+            if part in names:
+                return index
+    return None

@@ -1,0 +1,163 @@
+"""Says quickly whether a tree is valid, and leaves the reasons to `explain`.
+
+The schema is compiled into closures once. jsonschema, whose import alone costs more than a small lab's whole plan, is
+needed only to explain, or to judge a keyword that is not known here (docs/adr/schema-validation.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from labctl.labfile import schema as schemas
+from labctl.labfile.markers import MARK, is_late
+
+__all__ = ["UnknownKeywordError", "compiled", "is_valid", "python_pattern"]
+
+Check = Callable[[Any], bool]
+Schema = dict[str, Any]
+
+ANNOTATIONS = frozenset(
+    {"$schema", "$id", "$defs", "$comment", "title", "description", "default", "examples", "format", "references"}
+)
+_BESIDE = frozenset({"patternProperties", "additionalProperties"})  # judged together with `properties`
+
+
+class UnknownKeywordError(Exception):
+    """The schema uses a keyword that only jsonschema knows."""
+
+
+def is_valid(value: object, name: str | None = None) -> bool:
+    """Whether `value` fits the definition `name`, by default the whole schema."""
+    try:
+        return compiled(name)(value)
+    except UnknownKeywordError:
+        from labctl.labfile import explain
+
+        return not explain.violations(value, name)
+
+
+@cache
+def compiled(name: str | None = None) -> Check:
+    """Compile one definition, or the whole schema."""
+    return build(schemas.document() if name is None else schemas.definition(name))
+
+
+def build(schema: Schema | bool) -> Check:
+    """Compile a schema. A string with marks that are not filled in yet passes (see `markers`)."""
+    if isinstance(schema, bool):
+        return lambda _value: schema
+    if unknown := schema.keys() - ANNOTATIONS - _BESIDE - _RULES.keys():
+        raise UnknownKeywordError(", ".join(sorted(unknown)))
+    checks = [_RULES[keyword](argument) for keyword, argument in schema.items() if keyword in _RULES]
+    if schema.keys() & (_BESIDE | {"properties"}):
+        checks.append(_members(schema))
+    takes_references = bool(schema.get("references")) and schema.get("type") == "string"
+
+    def check(value: Any) -> bool:  # noqa: ANN401 - any YAML value
+        if type(value) is str and MARK in value:
+            return takes_references or is_late(value)
+        for rule in checks:  # noqa: SIM110 - a generator costs twice the time here
+            if not rule(value):
+                return False
+        return True
+
+    return checks[0] if len(checks) == 1 and "$ref" in schema else check
+
+
+def python_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern; its last `$` is the very end, where Python's would let a newline pass."""
+    return re.compile(re.sub(r"\$(?=$|\|)", r"\\Z", pattern))
+
+
+def _members(schema: Schema) -> Check:
+    known = {key: build(value) for key, value in schema.get("properties", {}).items()}
+    patterns = [(python_pattern(key), build(value)) for key, value in schema.get("patternProperties", {}).items()]
+    others = build(schema.get("additionalProperties", True))
+
+    def judges(key: str) -> list[Check]:
+        matching = [check for pattern, check in patterns if pattern.search(key)]
+        return [known[key], *matching] if key in known else matching or [others]
+
+    table = {key: judges(key) for key in known}
+
+    def check(value: Any) -> bool:  # noqa: ANN401
+        if isinstance(value, dict):
+            for key, entry in value.items():
+                for judge in table.get(key) or judges(key):
+                    if not judge(entry):
+                        return False
+        return True
+
+    return check
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_TYPES: dict[str, Check] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "number": _number,
+    "integer": lambda value: _number(value) and (isinstance(value, int) or value.is_integer()),
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
+}
+
+
+def _type(names: str | list[str]) -> Check:
+    if isinstance(names, str):
+        return _TYPES[names]
+    several = [_TYPES[name] for name in names]
+    return lambda value: any(check(value) for check in several)
+
+
+def _same(first: object, second: object) -> bool:
+    """JSON's equality: 1 is 1.0, but not true."""
+    return isinstance(first, bool) == isinstance(second, bool) and first == second
+
+
+def _any(schemas_: list[Schema | bool]) -> Check:
+    checks = [build(schema) for schema in schemas_]
+    return lambda value: any(check(value) for check in checks)
+
+
+def _one(schemas_: list[Schema | bool]) -> Check:
+    checks = [build(schema) for schema in schemas_]
+    return lambda value: sum(check(value) for check in checks) == 1
+
+
+def _each(schema: Schema | bool, kind: type) -> Check:
+    """`items`, and `propertyNames`, since a dict iterates over its keys."""
+    check = build(schema)
+    return lambda value: not isinstance(value, kind) or all(map(check, value))
+
+
+def _pattern(pattern: str) -> Check:
+    search = python_pattern(pattern).search
+    return lambda value: not isinstance(value, str) or search(value) is not None
+
+
+_RULES: dict[str, Callable[[Any], Check]] = {
+    "$ref": lambda ref: lambda value: compiled(ref.removeprefix("#/$defs/"))(value),
+    "type": _type,
+    "const": lambda wanted: lambda value: _same(value, wanted),
+    "enum": lambda allowed: lambda value: any(_same(value, one) for one in allowed),
+    "anyOf": _any,
+    "oneOf": _one,
+    "properties": lambda _: lambda _value: True,  # see _members
+    "required": lambda keys: lambda value: not isinstance(value, dict) or all(key in value for key in keys),
+    "propertyNames": lambda schema: _each(schema, dict),
+    "items": lambda schema: _each(schema, list),
+    "minItems": lambda least: lambda value: not isinstance(value, list) or len(value) >= least,
+    "maxItems": lambda most: lambda value: not isinstance(value, list) or len(value) <= most,
+    "minLength": lambda least: lambda value: not isinstance(value, str) or len(value) >= least,
+    "maxLength": lambda most: lambda value: not isinstance(value, str) or len(value) <= most,
+    "pattern": _pattern,
+    "minimum": lambda least: lambda value: not _number(value) or value >= least,
+    "maximum": lambda most: lambda value: not _number(value) or value <= most,
+}

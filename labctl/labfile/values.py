@@ -1,0 +1,119 @@
+"""Reads the format's own notations: sizes, durations, rates, addresses."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from labctl.labfile.markers import MARK
+from labctl.labfile.model import Bandwidth, Route
+from labctl.labfile.problems import Problems
+from labctl.labfile.tree import Map, Seq, entries
+
+__all__ = ["address", "addresses", "bandwidth", "duration", "mac", "network", "rate", "routes", "size"]
+
+_DECIMAL = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS = {
+    **_DECIMAL,
+    **{f"{letter}B": _DECIMAL[letter] for letter in "KMGT"},
+    **{f"{letter}iB": 1 << 10 * power for power, letter in enumerate("KMGT", 1)},
+}
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MULTICAST_BIT = 1
+_DIGITS = 15  # a longer number is more than any disk
+
+
+def size(text: str) -> int:
+    """Give `512MiB` in bytes."""
+    number, unit = _split(text)
+    return int(number * _UNITS[unit]) if "." in text else int(text.removesuffix(unit)) * _UNITS[unit]
+
+
+def duration(text: str) -> float:
+    """Give `5m` in seconds."""
+    number, unit = _split(text)
+    return number * _SECONDS[unit]
+
+
+def rate(text: str) -> int:
+    """Give `10MiB/s` in KiB/s, libvirt's unit, at least 1."""
+    return max(1, size(text.removesuffix("/s")) >> 10)
+
+
+def _split(text: str) -> tuple[float, str]:
+    number = re.match(r"[0-9.]+", text)
+    digits = number[0] if number else "0"
+    return float(digits), text[len(digits) :]
+
+
+def bandwidth(tree: Map | None) -> Bandwidth | None:
+    """Read `{inbound, outbound}`."""
+    if not tree:
+        return None
+    rates = {key: rate(tree[key]) for key in ("inbound", "outbound") if key in tree}
+    return Bandwidth(rates.get("inbound"), rates.get("outbound"))
+
+
+def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:  # noqa: ANN401 - an address of either family
+    """Read the IP address at `key`; None, reported, where it is none."""
+    try:
+        found = ip_address(holder[key])
+    except ValueError:
+        problems.at(holder, key, f"{holder[key]} is no IP address")
+        return None
+    if isinstance(found, IPv6Address) and found.scope_id:
+        problems.at(holder, key, "an address of the lab can't have a zone", f"write {str(found).partition('%')[0]}")
+        return None
+    return found
+
+
+def addresses(holder: Map, key: str, problems: Problems) -> tuple[Any, ...]:
+    """Read a list of addresses."""
+    found = (address(holder[key], index, problems) for index in range(len(holder.get(key, ()))))
+    return tuple(each for each in found if each is not None)
+
+
+def network(holder: Map | Seq, key: Any, problems: Problems) -> Any:  # noqa: ANN401 - a subnet of either family
+    """Read the subnet at `key`; None, reported, where it is none or an address within one."""
+    text = holder[key]
+    try:
+        found: IPv4Network | IPv6Network = ip_network(text, strict=False)
+    except ValueError:
+        problems.at(holder, key, f"{text} is no subnet")
+        return None
+    written: IPv4Address | IPv6Address = ip_address(text.partition("/")[0])
+    if written != found.network_address:
+        problems.at(holder, key, f"{text} is an address within the subnet {found}", f"write {found}")
+        return None
+    return found
+
+
+def routes(tree: Map, problems: Problems) -> tuple[Route, ...]:
+    """Read `routes: [{to, via}]`."""
+    found = []
+    for _, entry in entries(tree.get("routes") or Seq(tree.mark)):
+        to, via = network(entry, "to", problems), address(entry, "via", problems)
+        if to is None or via is None:
+            continue
+        if to.version != via.version:
+            problems.at(entry, "via", f"{via} can't lead to {to}", "both must be of one IP version")
+            continue
+        found.append(Route(to, via))
+    return tuple(found)
+
+
+def mac(holder: Map, key: str, offset: int, problems: Problems) -> str | None:
+    """Read a MAC address, `offset` further on, in lower case."""
+    text: str = holder[key]
+    if MARK in text:
+        return None
+    number = int(text.replace(":", ""), 16) + offset
+    if number >> 40 & _MULTICAST_BIT or number >> 48:
+        problems.at(holder, key, f"{text} is a multicast address", "the first byte must be even, as in 52:54:00:…")
+        return None
+    if not number:
+        problems.at(holder, key, "no card has this address")
+        return None
+    digits = f"{number:012x}"
+    return ":".join(digits[place : place + 2] for place in range(0, 12, 2))

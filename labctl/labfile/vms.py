@@ -1,0 +1,212 @@
+"""Turns one VM's merged layers into the model, and judges what it says by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.labfile.disks import Site, read_disks, read_image
+from labctl.labfile.interpolate import plain
+from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
+from labctl.labfile.problems import nearest
+from labctl.labfile.tree import Map, Seq
+from labctl.labfile.values import address, bandwidth, duration, mac, routes, size
+from labctl.labfile.xml import edits
+
+__all__ = ["Identity", "read_vm"]
+
+_MIB = 1 << 20  # QEMU's memory comes in whole MiB
+_AS_WRITTEN = (
+    "hostname", "user", "arch", "accel", "machine", "firmware", "secure_boot", "tpm", "graphics", "autostart",
+    "state", "protect",
+)  # fmt: skip
+_PASSWORDS = frozenset({"password", "chpasswd"})
+_USER_PASSWORDS = frozenset({"passwd", "hashed_passwd", "plain_text_passwd"})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which instance of which VM; `offset` is what counted addresses are raised by."""
+
+    name: str
+    base: str
+    index: int | None
+    offset: int
+    groups: tuple[str, ...]
+
+
+def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
+    """Read a VM. `holder` is the Labfile's `vms`, where problems of the whole VM are reported."""
+    image = None
+    if "image" in tree:
+        image = read_image(site, tree)
+    else:
+        site.problems.at_key(holder, who.base, "an image is missing", "image: debian-12, or image: none for a VM without")
+    memory, max_memory = _memory(site, tree)
+    cloud_init = _cloud_init(site, tree)
+    nics = _nics(site, tree, who.offset)
+    disks = read_disks(site, tree, image)
+    vm = Vm(
+        name=who.name,
+        base=who.base,
+        index=who.index,
+        groups=who.groups,
+        image=image,
+        cpus=int(tree.get("cpus", 1)),
+        memory=memory,
+        max_memory=max_memory,
+        disks=disks,
+        nics=nics,
+        ready=_ready(site, tree, seeded=cloud_init is not False),
+        cloud_init=cloud_init,
+        cpu=_cpu(site, tree),
+        boot=_boot(site, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),
+        timeout=duration(tree["timeout"]) if "timeout" in tree else 300.0,
+        xml=edits(tree, site.problems) if "xml" in tree else (),
+        **{key: tree[key] for key in _AS_WRITTEN if key in tree},
+    )
+    if vm.secure_boot and vm.firmware != "uefi":
+        site.problems.at_key(tree, "secure_boot", "secure boot needs UEFI", "firmware: uefi")
+    return vm
+
+
+def _memory(site: Site, tree: Map) -> tuple[int, int | None]:
+    found: dict[str, int] = {"memory": 1 << 30}
+    for key in ("memory", "max_memory"):
+        if key in tree:
+            found[key] = -(-size(tree[key]) // _MIB) * _MIB
+            if not found[key]:
+                site.problems.at(tree, key, "a VM needs memory")
+    most = found.get("max_memory")
+    if most is not None and most < found["memory"]:
+        written = tree.get("memory", "1GiB")
+        site.problems.at(tree, "max_memory", f"max_memory {tree['max_memory']} is less than memory {written}")
+    return found["memory"], most
+
+
+def _cloud_init(site: Site, tree: Map) -> Any:  # noqa: ANN401 - a map or False
+    config = tree.get("cloud_init")
+    if config is False or tree.get("image") == "none":
+        return False
+    if not isinstance(config, Map):
+        return {}
+    for key in ("ssh_pwauth", *_PASSWORDS):
+        if key in config and config[key] not in (False, None):
+            site.problems.at_key(config, key, "this turns password login on", severity="warning")
+            break
+    for user in config.get("users") or ():
+        key = next((each for each in _USER_PASSWORDS if isinstance(user, Map) and each in user), None)
+        if key and user.get("lock_passwd") is False:
+            site.problems.at_key(user, key, "this turns password login on", severity="warning")
+    return plain(config)
+
+
+def _ready(site: Site, tree: Map, *, seeded: bool) -> tuple[Condition, ...]:
+    found = []
+    for entry in tree.get("ready") or ():
+        if not seeded and "exec" in entry and entry.get("from") != "host":
+            hint = "use tcp or http, which are checked from the host, or from: host"
+            site.problems.at_key(entry, "exec", "nothing in a VM without cloud-init can run this", hint)
+        interval = duration(entry.get("interval", "1s"))
+        if not interval:
+            site.problems.at(entry, "interval", "an interval can't be 0")
+        found.append(
+            Condition(
+                tcp=int(entry["tcp"]) if "tcp" in entry else None,
+                exec=entry.get("exec"),
+                http=entry.get("http"),
+                timeout=duration(entry["timeout"]) if "timeout" in entry else None,
+                interval=interval,
+                origin=entry.get("from", "guest") if seeded else "host",
+            )
+        )
+    return tuple(found)
+
+
+def _cpu(site: Site, tree: Map) -> Cpu:
+    written = tree.get("cpu")
+    if not written:
+        return Cpu()
+    mode, model = written.get("mode"), written.get("model")
+    if model and mode in {"host", "maximum"}:
+        site.problems.at_key(written, "model", f"a model can't be set in mode {mode}", "mode: custom")
+    elif mode == "custom" and not model:
+        site.problems.at(written, "mode", "mode custom needs a model")
+    shape = None
+    if "topology" in written:
+        sizes = [int(written["topology"].get(key, 1)) for key in ("sockets", "cores", "threads")]
+        shape = (sizes[0], sizes[1], sizes[2])
+        product, cpus = shape[0] * shape[1] * shape[2], int(tree.get("cpus", 1))
+        if product != cpus:
+            site.problems.at_key(written, "topology", f"the topology has {product} CPUs, the VM {cpus}", f"cpus: {product}")
+    return Cpu(mode or ("custom" if model else None), model, written.get("nested"), shape)
+
+
+def _boot(site: Site, tree: Map, devices: list[str]) -> Boot:
+    written = tree.get("boot")
+    if not written:
+        return Boot()
+    for key in ("initrd", "cmdline"):
+        if key in written and "kernel" not in written:
+            site.problems.at_key(written, key, f"{key} needs a kernel")
+            break
+    order = written.get("order") or Seq(written.mark)
+    for index, name in enumerate(order):
+        if name not in devices:
+            site.problems.at(order, index, f"the VM has no disk or NIC {name}", nearest(name, devices))
+        elif name in order[:index]:
+            site.problems.at(order, index, f"{name} stands here twice")
+    kernel, initrd = (site.file(written, key) if key in written else None for key in ("kernel", "initrd"))
+    return Boot(kernel, initrd, written.get("cmdline"), tuple(order))
+
+
+def _nics(site: Site, tree: Map, offset: int) -> tuple[Nic, ...]:
+    listed = tree.get("networks")
+    if not listed:
+        return ()
+    nics: list[Nic] = []
+    taken: dict[str, str] = {}
+    for index, entry in enumerate(listed):
+        detailed = isinstance(entry, Map)
+        network = entry["name"] if detailed else entry
+        if network not in site.networks:
+            holder, key = (entry, "name") if detailed else (listed, index)
+            hint = nearest(network, site.networks, "write it under networks")
+            site.problems.at(holder, key, f"there is no network {network}", hint)
+        nic = _nic(site, entry, offset) if detailed else Nic(network, network)
+        if nic.name in taken:
+            same = taken[nic.name] == network
+            summary = f"the network {network} stands here twice" if same else f"two NICs are called {nic.name}"
+            site.problems.at(listed, index, summary, "give each NIC a name of its own by nic")
+            continue
+        taken[nic.name] = network
+        nics.append(nic)
+    return tuple(nics)
+
+
+def _nic(site: Site, entry: Map, offset: int) -> Nic:
+    return Nic(
+        name=entry.get("nic", entry["name"]),
+        network=entry["name"],
+        ip=_address(site, entry, "ip", offset),
+        ip6=_address(site, entry, "ip6", offset),
+        mac=mac(entry, "mac", offset, site.problems) if "mac" in entry else None,
+        model=entry.get("model", "virtio"),
+        mtu=int(entry["mtu"]) if "mtu" in entry else None,
+        link=entry.get("link", "up"),
+        routes=routes(entry, site.problems),
+        default_route=entry.get("default_route"),
+        bandwidth=bandwidth(entry.get("bandwidth")),
+    )
+
+
+def _address(site: Site, entry: Map, key: str, offset: int) -> Any:  # noqa: ANN401 - an address, False or None
+    written = entry.get(key)
+    if written is None or written is False:
+        return written
+    found = address(entry, key, site.problems)
+    try:
+        return None if found is None else found + offset
+    except ValueError:
+        site.problems.at(entry, key, f"{written} can't count up to {offset + 1} instances")
+        return None
