@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from labctl.labfile.model import Network, Nic, Vm
 from labctl.labfile.networks import ATTACHED
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from labctl.labfile.model import Network, Nic, Vm
 
 __all__ = ["Book", "check_overlaps"]
 
@@ -55,7 +58,9 @@ class Book:
             self.problems.at(dhcp, "range", "a range needs a subnet that is written down", hint)
         elif subnet and not all(self._usable(each, subnet) for each in limits):
             self.problems.at(dhcp, "range", f"the range {limits[0]} - {limits[1]} is not within {subnet}")
-        elif taken := [each for each, owner in self.owners.items() if owner == "the host's" and _within(each, limits)]:
+        elif taken := [
+            each for each, owner in self.owners.items() if owner == "the host's" and _within(each, limits)
+        ]:
             self.problems.at(dhcp, "range", f"the range holds the host's address {taken[0]}")
 
     def _usable(self, address: Any, subnet: Any) -> bool:  # noqa: ANN401
@@ -140,11 +145,15 @@ class Book:
         vm = next((each for each in vms if each.name == name), None)
         if vm is None:
             counted = name in bases
-            hint = f"name one instance, as {name}-1" if counted else nearest(name, [each.name for each in vms])
+            hint = (
+                f"name one instance, as {name}-1" if counted else nearest(name, [each.name for each in vms])
+            )
             summary = f"{name} is several VMs" if counted else f"there is no VM {name}"
             self.problems.at(self.tree, "gateway", summary, hint)
         elif all(nic.network != self.net.name for nic in vm.nics):
-            self.problems.at(self.tree, "gateway", f"the VM {name} is not on this network", "add it to its networks")
+            self.problems.at(
+                self.tree, "gateway", f"the VM {name} is not on this network", "add it to its networks"
+            )
 
 
 def _within(address: Any, limits: tuple[Any, Any]) -> bool:  # noqa: ANN401

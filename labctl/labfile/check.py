@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from labctl.labfile.addresses import Book, check_overlaps
-from labctl.labfile.instances import Instance
-from labctl.labfile.interpolate import Reference
-from labctl.labfile.model import Network, Vm
 from labctl.labfile.networks import ATTACHED
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from labctl.labfile.instances import Instance
+    from labctl.labfile.interpolate import Reference
+    from labctl.labfile.model import Network, Vm
+
 __all__ = ["check_addresses", "check_references"]
 
 
-def check_addresses(nets: Sequence[Network], tree: Map, vms: Sequence[Vm], instances: Sequence[Instance], problems: Problems) -> None:
+def check_addresses(
+    nets: Sequence[Network], tree: Map, vms: Sequence[Vm], instances: Sequence[Instance], problems: Problems
+) -> None:
     """Report addresses, MACs and subnets that can't be together. `tree` is the Labfile's `networks`."""
     books = {net.name: Book(net, tree[net.name], problems) for net in nets}
     macs: dict[str, str] = {}
@@ -23,6 +29,7 @@ def check_addresses(nets: Sequence[Network], tree: Map, vms: Sequence[Vm], insta
         listed = instance.tree.get("networks")
         if not listed:
             continue
+        problems.echo = instance.who.repeated
         names = [entry.get("nic", entry["name"]) if isinstance(entry, Map) else entry for entry in listed]
         for nic in vm.nics:
             index = names.index(nic.name)
@@ -31,6 +38,7 @@ def check_addresses(nets: Sequence[Network], tree: Map, vms: Sequence[Vm], insta
             if nic.mac and macs.setdefault(nic.mac, vm.name) != vm.name:
                 problems.at(listed[index], "mac", f"{nic.mac} is the MAC address of {macs[nic.mac]} already")
         _own_macs(vm, instance, names, problems)
+    problems.echo = False
     for book in books.values():
         book.check_gateway(vms, {vm.base for vm in vms})
         book.check_room(tree)
@@ -53,7 +61,9 @@ def _bridges(nets: Iterable[Network], tree: Map, problems: Problems) -> None:
     owners: dict[str, str] = {}
     for net in nets:
         if net.bridge and net.mode not in ATTACHED and owners.setdefault(net.bridge, net.name) != net.name:
-            problems.at(tree[net.name], "bridge", f"{net.bridge} is the bridge of {owners[net.bridge]} already")
+            problems.at(
+                tree[net.name], "bridge", f"{net.bridge} is the bridge of {owners[net.bridge]} already"
+            )
 
 
 def check_references(
@@ -80,13 +90,18 @@ def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str,
     if net is None:
         return f"there is no network {name}", nearest(name, nets)
     if net.external or net.mode in ATTACHED:
-        return "its addresses are not labctl's to know", f"{name} is {'external' if net.external else net.mode}"
+        return (
+            "its addresses are not labctl's to know",
+            f"{name} is {'external' if net.external else net.mode}",
+        )
     if net.subnet is False and not net.ipv6:
         return f"{name} has no addresses", ""
     if what == "host" and net.host is False:
         return f"the host has no address on {name}", ""
     isolated = net.gateway is None and net.mode not in {"nat", "routed"}
-    if what == "gateway" and (net.gateway is False or isolated or (net.gateway is None and net.host is False)):
+    if what == "gateway" and (
+        net.gateway is False or isolated or (net.gateway is None and net.host is False)
+    ):
         return f"{name} has no gateway", ""
     return "", ""
 

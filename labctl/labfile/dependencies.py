@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from labctl.labfile.model import Dependency, Stage, Vm
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["Targets", "connect"]
 
@@ -48,13 +51,17 @@ def connect(vms: Sequence[Vm], trees: Sequence[Map], targets: Targets, problems:
             expanded = targets.of(name, vm, instances)
             if expanded is None:
                 hint = nearest(name, [*targets.bases, *instances, *targets.groups])
-                where, place = written, name if isinstance(written, Map) else key
-                report = problems.at_key if isinstance(written, Map) else problems.at
-                report(where, place, f"there is no VM or group {name}", hint)
+                summary = f"there is no VM or group {name}"
+                if isinstance(written, Map):
+                    problems.at_key(written, name, summary, hint)
+                else:
+                    problems.at(written, key, summary, hint)
                 continue
             for each in expanded:
                 found[each] = max(found.get(each, stage), stage, key=_ORDER.index)
-        connected.append(replace(vm, depends_on=tuple(Dependency(each, stage) for each, stage in found.items())))
+        connected.append(
+            replace(vm, depends_on=tuple(Dependency(each, stage) for each, stage in found.items()))
+        )
     _report_cycles(connected, places, problems)
     return tuple(connected)
 
@@ -65,7 +72,7 @@ def _report_cycles(vms: Sequence[Vm], places: Mapping[str, Map], problems: Probl
     bases = {vm.name: vm.base for vm in vms}
     done: set[str] = set()
     told: set[frozenset[str]] = set()
-    for start in needs:
+    for start in list(needs):
         trail: dict[str, None] = {}
         stack = [(start, iter(needs[start]))]
         while stack and start not in done:
@@ -82,6 +89,8 @@ def _report_cycles(vms: Sequence[Vm], places: Mapping[str, Map], problems: Probl
                 if (members := frozenset(bases[each] for each in cycle)) not in told:
                     told.add(members)
                     around = " → ".join([*cycle, cycle[0]])
-                    problems.at_key(places[cycle[0]], "depends_on", f"VMs can't wait for each other: {around}")
+                    problems.at_key(
+                        places[cycle[0]], "depends_on", f"VMs can't wait for each other: {around}"
+                    )
             else:
                 stack.append((following, iter(needs[following])))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
 from labctl.labfile.values import size
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["CATALOGUE", "Site", "read_disks", "read_image"]
 
 CATALOGUE = ("debian-12",)
 _SECTOR = 512  # qcow2 and raw sizes are whole sectors; anything else would come back as a difference
-_SERIAL_SHOWN = 20  # bytes of virtio-blk's serial (https://docs.oasis-open.org/virtio/virtio/v1.2: VIRTIO_BLK_ID_BYTES)
+_SERIAL_SHOWN = (
+    20  # bytes of virtio-blk's serial (https://docs.oasis-open.org/virtio/virtio/v1.2: VIRTIO_BLK_ID_BYTES)
+)
 
 
 @dataclass(slots=True)
@@ -119,7 +123,9 @@ def _volume(site: Site, entry: Map) -> None:
         site.problems.at(entry, "volume", f"there is no volume {entry['volume']}", hint)
     for key in ("size", "image", "count"):
         if key in entry:
-            site.problems.at_key(entry, key, f"{key} can't be set on a volume's disk", "a volume has its own size")
+            site.problems.at_key(
+                entry, key, f"{key} can't be set on a volume's disk", "a volume has its own size"
+            )
 
 
 def _options(tree: Map) -> dict[str, Any]:
@@ -144,9 +150,13 @@ def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]])
             hint = "root is the VM's first disk, see disk" if disk.name == "root" else "give it another name"
             site.problems.at(holder, key, f"two disks are called {disk.name}", hint)
         elif serial in serials:
-            site.problems.at(holder, key, f"the disks {serials[serial]} and {disk.name} have the same serial {serial}")
+            site.problems.at(
+                holder, key, f"the disks {serials[serial]} and {disk.name} have the same serial {serial}"
+            )
         elif disk.bus == "virtio" and len(serial) > _SERIAL_SHOWN:
             hint = "give it a short one by serial"
-            site.problems.at(holder, key, f"virtio shows {_SERIAL_SHOWN} characters of the serial {serial}", hint)
+            site.problems.at(
+                holder, key, f"virtio shows {_SERIAL_SHOWN} characters of the serial {serial}", hint
+            )
         names.add(disk.name)
         serials.setdefault(serial, disk.name)

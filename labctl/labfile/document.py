@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.labfile import validate
 from labctl.labfile.interpolate import Reference, Scope, fill
-from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map, Path, Seq, copy, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labctl.labfile.problems import Problems
 
 __all__ = ["interpolated", "sound", "without_own_keys"]
 

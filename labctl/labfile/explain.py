@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
@@ -18,13 +17,14 @@ from jsonschema.validators import extend
 from labctl.core.errors import Problem
 from labctl.labfile import schema as schemas
 from labctl.labfile.markers import MARK, is_late, written
-from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map, Path, value_at
 from labctl.labfile.validate import python_pattern
 from labctl.labfile.yaml import resolve
 
 if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
+    from collections.abc import Iterator
+
+    from labctl.labfile.problems import Problems
 
 __all__ = ["Violation", "report", "violations"]
 
@@ -41,7 +41,7 @@ class Violation:
     key: bool = False
 
 
-def violations(value: object, name: str | None = None) -> list[Violation]:
+def violations(value: Any, name: str | None = None) -> list[Violation]:  # noqa: ANN401 - any YAML value
     """Explain why `value` does not fit the definition `name` (by default the whole schema)."""
     return [told for error in _validator(name).iter_errors(value) for told in _tell(error, ())]
 
@@ -61,23 +61,29 @@ def report(found: list[Violation], tree: Map, problems: Problems) -> None:
 
 
 @cache
-def _validator(name: str | None) -> Validator:
+def _validator(name: str | None) -> Draft202012Validator:
     document = schemas.document()
     schema = document if name is None else {"$ref": f"#/$defs/{name}", "$defs": document["$defs"]}
-    return extend(Draft202012Validator, {"pattern": _pattern})(schema)
+    extended = cast("type[Draft202012Validator]", extend(Draft202012Validator, {"pattern": _pattern}))  # type: ignore[no-untyped-call]
+    return extended(schema)
 
 
-def _pattern(_validator: object, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
+def _pattern(
+    _validator: object, pattern: str, instance: object, _schema: object
+) -> Iterator[ValidationError]:
     if isinstance(instance, str) and not python_pattern(pattern).search(instance):
         yield ValidationError(f"{instance!r} does not match")
 
 
 def _tell(error: ValidationError, above: Path) -> Iterator[Violation]:
     path = (*above, *error.relative_path)
-    value, schema = error.instance, error.schema if isinstance(error.schema, dict) else {}
+    value: Any = error.instance
+    schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
     if isinstance(value, str) and MARK in value:
         if not is_late(value) and not (schema.get("references") and schema.get("type") == "string"):
-            yield Violation(path, f"{written(value)} can't stand here", "addresses are known only after the plan")
+            yield Violation(
+                path, f"{written(value)} can't stand here", "addresses are known only after the plan"
+            )
     elif error.validator == "additionalProperties":
         yield from _unknown_keys(value, schema, path)
     elif error.validator == "required":
@@ -108,7 +114,8 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: Path) -> 
 
 def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
     """Tell what is wrong with the alternative that the user meant, judged by the type of the value."""
-    alternatives = [schemas.deref(branch) for branch in error.validator_value]
+    written: Any = error.validator_value
+    alternatives = [schemas.deref(branch) for branch in written]
     if all(set(branch) == {"required"} for branch in alternatives):
         names = ", ".join(branch["required"][0] for branch in alternatives)
         yield Violation(path, f"exactly one of {names} is needed")
@@ -149,35 +156,45 @@ def _title(schema: dict[str, Any]) -> str:
         "array": "a list",
         "object": "a map",
     }
-    limits = [f"{word} {schema[key]}" for key, word in (("minimum", "at least"), ("maximum", "at most")) if key in schema]
+    limits = [
+        f"{word} {schema[key]}"
+        for key, word in (("minimum", "at least"), ("maximum", "at most"))
+        if key in schema
+    ]
     return " ".join([kinds.get(str(schema.get("type")), "another value"), *limits])
 
 
 def _hint(schema: dict[str, Any], value: object) -> str:
     if isinstance(value, str):
-        if "enum" in schema:
-            close = difflib.get_close_matches(value, map(str, schema["enum"]), n=1)
-            return f"did you mean {close[0]}?" if close else ""
-        if schema.get("type") == "boolean" and value.lower() in {"yes", "no", "on", "off", "y", "n"}:
-            return "YAML 1.2 has true and false only"
-        if schema.get("type") in {"integer", "number"} and not isinstance(resolve(value or "-"), str):
-            return "leave the quotes out"
-        return _foreign_letter(value) or _lower_case(schema, value)
-    if schema.get("title", "").startswith("a size") and isinstance(value, int):
-        return f"write the unit: {value}MiB"
-    if schema.get("title", "").startswith("a duration") and isinstance(value, int):
-        return f"write the unit: {value}s"
-    if schema.get("type") == "string" and isinstance(value, int | float) and "enum" not in schema:
+        return _text_hint(schema, value)
+    title = str(schema.get("title", ""))
+    unit = "MiB" if title.startswith("a size") else "s" if title.startswith("a duration") else ""
+    if unit and isinstance(value, int):
+        return f"write the unit: {value}{unit}"
+    if schema.get("type") == "string" and isinstance(value, int | float):
         plain = str(value).lower() if isinstance(value, bool) else str(value)
         if python_pattern(schema.get("pattern", "")).search(plain):
             return "quote it to make it a text"
     return ""
 
 
+def _text_hint(schema: dict[str, Any], value: str) -> str:
+    if "enum" in schema:
+        close = difflib.get_close_matches(value, map(str, schema["enum"]), n=1)
+        return f"did you mean {close[0]}?" if close else ""
+    kind = schema.get("type", "boolean")  # without one it is an alternative: true and false may be among them
+    if kind == "boolean" and value.lower() in {"yes", "no", "on", "off", "y", "n"}:
+        return "YAML 1.2 has true and false only"
+    if kind in {"integer", "number"} and not isinstance(resolve(value or "-"), str):
+        return "leave the quotes out"
+    return _foreign_letter(value) or _lower_case(schema, value)
+
+
 def _foreign_letter(value: str) -> str:
     for letter in value:
         if ord(letter) > 0x7F:  # noqa: PLR2004 - the end of ASCII
-            return f"{letter} is U+{ord(letter):04X}, {unicodedata.name(letter, 'a nameless character').lower()}, not ASCII"
+            name = unicodedata.name(letter, "nameless").lower()
+            return f"{letter} is U+{ord(letter):04X}, {name}, not ASCII"
     return ""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["Membership"]
 
@@ -17,7 +20,7 @@ class Membership:
     names it; so `groups: {web: {children: [web]}}` is no cycle.
     """
 
-    def __init__(self, groups: Map, vms: Mapping[str, object], problems: Problems) -> None:
+    def __init__(self, groups: Map, vms: Collection[str], problems: Problems) -> None:
         self.groups = groups
         self._problems = problems
         self._parents: dict[str, list[str]] = {}  # group → groups that hold it
@@ -36,7 +39,7 @@ class Membership:
 
     def check(self, fields: Map) -> None:
         """Report the groups that a VM names and that do not exist."""
-        named = fields.get("groups") or ()
+        named = fields.get("groups") or Seq(fields.mark)
         for index, name in enumerate(named):
             if name not in self.groups:
                 hint = nearest(name, self.groups, "write it under groups")
@@ -46,7 +49,10 @@ class Membership:
         """List the groups that hold a VM, weakest first: through `children` outer first, then those it names."""
         own = [name for name in dict.fromkeys(named) if name in self.groups]
         seen: set[str] = set()
-        ahead = [*self._holders.get(vm, ()), *(parent for name in own for parent in self._parents.get(name, ()))]
+        ahead = [
+            *self._holders.get(vm, ()),
+            *(parent for name in own for parent in self._parents.get(name, ())),
+        ]
         while ahead:
             name = ahead.pop()
             if name not in seen:

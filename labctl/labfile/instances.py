@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.labfile import validate
-from labctl.labfile.disks import Site
-from labctl.labfile.groups import Membership
 from labctl.labfile.interpolate import fill_instance, has_late
 from labctl.labfile.layers import CloudConfigs, lay
 from labctl.labfile.markers import MARK
-from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map, remove
 from labctl.labfile.vms import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.labfile.disks import Site
+    from labctl.labfile.groups import Membership
+    from labctl.labfile.problems import Problems
 
 __all__ = ["Expansion", "Instance", "expand"]
 
@@ -39,11 +42,14 @@ class Expansion:
     configs: CloudConfigs
     site: Site
     _owners: dict[str, str] = field(default_factory=dict)  # instance → the VM it comes from
-    _cleaned: dict[int, Map] = field(default_factory=dict)  # by the layer's id; all layers live as long as this
+    _cleaned: dict[int, Map] = field(
+        default_factory=dict
+    )  # by the layer's id; all layers live as long as this
     _late: dict[int, bool] = field(default_factory=dict)
 
     @property
     def problems(self) -> Problems:
+        """What is found goes where the site's own problems go."""
         return self.site.problems
 
     def of(self, base: str) -> Iterator[Instance]:
@@ -55,6 +61,7 @@ class Expansion:
         own = [self._fields(layer) for layer in layers]
         shared = None if any(map(self._is_late, own)) else self._laid(own)
         for index, offset in _indices(written):
+            self.problems.echo = repeated = offset > 0
             name = self._name(base, written, index)
             if name is None or not self._claim(name, base):
                 continue
@@ -64,7 +71,8 @@ class Expansion:
             if special:
                 tree = lay([tree, self.configs.included(special)])
                 offset = 0 if "networks" in special else offset  # noqa: PLW2901 - literal values don't count
-            yield Instance(Identity(name, base, index, offset, tuple(groups)), tree)
+            yield Instance(Identity(name, base, index, offset, tuple(groups), repeated), tree)
+        self.problems.echo = False
 
     def _fields(self, layer: Map) -> Map:
         """Leave out what is not a field of an instance (kept by layer: `defaults` serves every VM)."""

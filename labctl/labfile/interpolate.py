@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from labctl.labfile.markers import MARK, PATTERN, UNKNOWN, is_reference, marked
 from labctl.labfile.problems import Problems, nearest
@@ -18,7 +18,17 @@ from labctl.labfile.tree import Map, Seq, entries
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["INSTANCE_NAMES", "RESERVED", "Reference", "Scope", "fill", "fill_instance", "has_late", "plain", "resolve"]
+__all__ = [
+    "INSTANCE_NAMES",
+    "RESERVED",
+    "Reference",
+    "Scope",
+    "fill",
+    "fill_instance",
+    "has_late",
+    "plain",
+    "resolve",
+]
 
 T = TypeVar("T")
 INSTANCE_NAMES = ("base", "name", "index")
@@ -49,7 +59,7 @@ class Scope:
 
 def fill(node: T, scope: Scope) -> T:
     """First pass: fill in parameters and `lab`, mark the rest. Gives a new tree; reports unknown names."""
-    return _mapped(node, "${", lambda text, holder, key: _first(text, holder, key, scope))
+    return cast("T", _mapped(node, "${", lambda text, holder, key: _first(text, holder, key, scope)))
 
 
 def fill_instance(node: T, values: Mapping[str, Any], problems: Problems) -> T:
@@ -67,7 +77,7 @@ def fill_instance(node: T, values: Mapping[str, Any], problems: Problems) -> T:
 
         return _replaced(PATTERN, text, value)
 
-    return _mapped(node, MARK, second)
+    return cast("T", _mapped(node, MARK, second))
 
 
 def resolve(value: T, values: Mapping[str, str]) -> T:
@@ -75,7 +85,7 @@ def resolve(value: T, values: Mapping[str, str]) -> T:
 
     What holds no reference is returned as it is. Raises `KeyError` for a reference without a value.
     """
-    return _resolved(value, values)  # type: ignore[no-any-return]
+    return cast("T", _resolved(value, values))
 
 
 def _resolved(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401
@@ -162,29 +172,35 @@ def _first(text: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:  
 def _named(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:  # noqa: ANN401
     """Give the value of one `${name}`, or a mark."""
     if is_reference(name):
-        if _REFERENCE.fullmatch(name):
-            scope.references.append(Reference(name, holder, key))
-            return marked(name)
-        hint = "there are vms.VM.NIC.ip, .ip6 and .mac, networks.NET.subnet, .host and .gateway"
-        scope.problems.at(holder, key, f"${{{name}}} names nothing", hint)
-        return UNKNOWN
+        return _referenced(name, holder, key, scope)
     parsed = _NAME.fullmatch(name)
     bare, form = (parsed[1], parsed[2]) if parsed else (name, None)
+    if bare in INSTANCE_NAMES and scope.instance_names and (not form or bare == "index"):
+        return marked(name)
     if bare in scope.values:
         value = scope.values[bare]
         if value is None:
             return UNKNOWN
-        if form and isinstance(value, int) and not isinstance(value, bool):
-            return format(value, form)
-        if not form:
-            return value
-    elif bare in INSTANCE_NAMES and (not form or bare == "index"):
-        if scope.instance_names:
-            return marked(name)
+        number = isinstance(value, int) and not isinstance(value, bool)
+        if not form or number:
+            return format(value, form) if form else value
+        scope.problems.at(holder, key, f"${{{name}}} pads what is no whole number")
+    elif bare in INSTANCE_NAMES:
         scope.problems.at(holder, key, f"${{{name}}} is known in VMs only")
-        return UNKNOWN
-    known = [*scope.values, *(INSTANCE_NAMES if scope.instance_names else ())]
-    literal = "write $${ for a literal ${"
-    hint = nearest(bare, known, literal)
-    scope.problems.at(holder, key, f"${{{name}}} names nothing", hint if hint == literal else f"{hint} {literal}")
+    else:
+        known = [*scope.values, *(INSTANCE_NAMES if scope.instance_names else ())]
+        literal = "write $${ for a literal ${"
+        hint = nearest(bare, known, literal)
+        scope.problems.at(
+            holder, key, f"${{{name}}} names nothing", hint if hint == literal else f"{hint} {literal}"
+        )
+    return UNKNOWN
+
+
+def _referenced(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> str:
+    if _REFERENCE.fullmatch(name):
+        scope.references.append(Reference(name, holder, key))
+        return marked(name)
+    hint = "there are vms.VM.NIC.ip, .ip6 and .mac, networks.NET.subnet, .host and .gateway"
+    scope.problems.at(holder, key, f"${{{name}}} names nothing", hint)
     return UNKNOWN

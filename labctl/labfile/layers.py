@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Rejected
 from labctl.labfile import yaml
-from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map, Seq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.labfile.problems import Problems
 
 __all__ = ["CloudConfigs", "lay"]
 
@@ -82,9 +85,15 @@ class CloudConfigs:
         self._files[path] = None
         try:
             with path.open("rb") as file:
-                tree, found = yaml.read(file.read(yaml.MAX_BYTES + 1), config["file"], empty="the cloud-config is empty")
+                tree, found = yaml.read(
+                    file.read(yaml.MAX_BYTES + 1), config["file"], empty="the cloud-config is empty"
+                )
         except OSError as error:
-            reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
+            reason = (
+                "there is no such file"
+                if isinstance(error, FileNotFoundError)
+                else str(error.strerror).lower()
+            )
             self._problems.at(config, "file", f"{config['file']}: {reason}", f"looked for in {path.parent}")
             return None
         except Rejected as error:

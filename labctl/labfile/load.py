@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl.core.errors import Problem, Rejected
 from labctl.labfile import dependencies, parameters, yaml
@@ -22,6 +22,9 @@ from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map
 from labctl.labfile.vms import read_vm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Loaded", "load"]
 
@@ -91,7 +94,11 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems) -> Lab | No
     site = Site(path.parent, problems, names["networks"], names["volumes"])
     nets = [read_network(name, each, problems) for name, each in part["networks"].items()]
     instances = _instances(part, names, site)
-    vms = [read_vm(site, each.tree, each.who, part["vms"]) for each in instances]
+    vms = []
+    for each in instances:
+        problems.echo = each.who.repeated
+        vms.append(read_vm(site, each.tree, each.who, part["vms"]))
+    problems.echo = False
     targets = _targets(instances, names)
     connected = dependencies.connect(vms, [each.tree for each in instances], targets, problems)
     check_addresses(nets, part["networks"], connected, instances, problems)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.labfile.model import Dhcp, Network, Volume
-from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map
 from labctl.labfile.values import address, addresses, bandwidth, network, routes, size
 from labctl.labfile.xml import edits
+
+if TYPE_CHECKING:
+    from labctl.labfile.problems import Problems
 
 __all__ = ["read_network", "read_volume"]
 
@@ -70,10 +72,14 @@ def _subnet(tree: Map, key: str, problems: Problems) -> Any:  # noqa: ANN401 - a
     if found is None:
         return None
     if found.is_multicast or found.is_loopback or found.is_unspecified:
-        problems.at(tree, key, f"{found} can't be a lab's network", "choose a private one such as 10.90.0.0/24")
+        problems.at(
+            tree, key, f"{found} can't be a lab's network", "choose a private one such as 10.90.0.0/24"
+        )
         return None
     if found.prefixlen > _SMALLEST[found.version]:
-        problems.at(tree, key, f"{found} has no room for two addresses", f"write /{_SMALLEST[found.version]} at most")
+        problems.at(
+            tree, key, f"{found} has no room for two addresses", f"write /{_SMALLEST[found.version]} at most"
+        )
         return None
     return found
 
@@ -82,7 +88,9 @@ def _host(tree: Map, problems: Problems) -> Any:  # noqa: ANN401
     written = tree.get("host")
     if written is None or written is False:
         return written
-    found = addresses(tree, "host", problems) if isinstance(written, list) else (address(tree, "host", problems),)
+    found = (
+        addresses(tree, "host", problems) if isinstance(written, list) else (address(tree, "host", problems),)
+    )
     kept = tuple(each for each in found if each is not None)
     if len({each.version for each in kept}) < len(kept):
         problems.at(tree, "host", "one address of each IP version is enough", "write [v4, v6]")
@@ -129,7 +137,9 @@ def _combinations(net: Network, tree: Map, problems: Problems) -> None:
     elif net.vlan is not None:
         problems.at_key(tree, "vlan", f"libvirt can't tag VLANs in mode {net.mode}", "mode: bridge can")
     if net.mode in {"isolated", "open"} and net.dev:
-        problems.at_key(tree, "dev", f"mode {net.mode} has no device to leave through", "leave it out, or use mode: nat")
+        problems.at_key(
+            tree, "dev", f"mode {net.mode} has no device to leave through", "leave it out, or use mode: nat"
+        )
     no_ip = net.subnet is False and not net.ipv6
     no_host = net.host is False or no_ip
     why = "the network has no addresses" if no_ip else "the host has no address here"
@@ -151,9 +161,13 @@ def _attached(net: Network, tree: Map, problems: Problems) -> None:
         what = "the host's bridge" if needed == "bridge" else "the host's device"
         problems.at_key(tree, "mode", f"mode {net.mode} needs {needed}", f"name {what}")
     if other in tree:
-        problems.at_key(tree, other, f"{other} can't be set in mode {net.mode}", f"{needed} names what it attaches to")
+        problems.at_key(
+            tree, other, f"{other} can't be set in mode {net.mode}", f"{needed} names what it attaches to"
+        )
     if net.vlan is not None and net.mode == "macvtap":
         problems.at_key(tree, "vlan", "libvirt can't tag VLANs in mode macvtap", "mode: bridge can")
     for key in _OWN:
         if key in tree and tree[key] not in (False, []):
-            problems.at_key(tree, key, f"{key} can't be set in mode {net.mode}", "the network is not labctl's own")
+            problems.at_key(
+                tree, key, f"{key} can't be set in mode {net.mode}", "the network is not labctl's own"
+            )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.labfile import validate, yaml
 from labctl.labfile.interpolate import RESERVED
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, mark_of, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 __all__ = ["Sources", "evaluate"]
 
@@ -58,16 +60,24 @@ def evaluate(declared: object, sources: Sources, problems: Problems) -> dict[str
                 problems.add(Problem(f"{error}{shown}", where, place))
     for name, entry in sound.items():
         if name not in given and "default" not in entry:
-            hint = f"give it by --set {name}=…" if name not in secret else f"give it by {_variable(name)} or --params"
+            hint = (
+                f"give it by --set {name}=…"
+                if name not in secret
+                else f"give it by {_variable(name)} or --params"
+            )
             problems.at_key(known, name, "this parameter needs a value", hint)
     return values
 
 
 def _declaration(known: Map, name: str, entry: Map, problems: Problems) -> None:
     if name in RESERVED:
-        problems.at_key(known, name, f"a parameter can't be called {name}", "${" + name + "} has a meaning already")
+        problems.at_key(
+            known, name, f"a parameter can't be called {name}", "${" + name + "} has a meaning already"
+        )
     if entry.get("secret") and "default" in entry:
-        problems.at(entry, "default", "a secret can't have a default", "leave it out: the value is given at each run")
+        problems.at(
+            entry, "default", "a secret can't have a default", "leave it out: the value is given at each run"
+        )
     if "pattern" in entry:
         try:
             re.compile(entry["pattern"])
@@ -98,7 +108,9 @@ def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[
                 given[name] = (name, tree[name], tree)
             elif not name.startswith("x-"):
                 place = value_at(mark_of(tree, name))
-                problems.add(Problem(f"the Labfile has no parameter {name}", name, place, nearest(name, known)))
+                problems.add(
+                    Problem(f"the Labfile has no parameter {name}", name, place, nearest(name, known))
+                )
     variables = {_variable(name): name for name in known}
     for variable, text in sources.environ.items():
         if variable in variables:
@@ -110,7 +122,9 @@ def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[
         if name in known:
             given[name] = (f"--set {name}", text, None)
         else:
-            problems.add(Problem("the Labfile has no such parameter", f"--set {name}", None, nearest(name, known)))
+            problems.add(
+                Problem("the Labfile has no such parameter", f"--set {name}", None, nearest(name, known))
+            )
     return given
 
 
@@ -137,7 +151,7 @@ def _typed(entry: Map, text: str) -> Any:  # noqa: ANN401
     """Read a value from the command line or the environment."""
     kind = entry.get("type", "string")
     value = text if kind == "string" else yaml.resolve(text.strip())
-    return text if isinstance(value, type(None)) else value
+    return text if (value is None) else value
 
 
 def _checked(entry: Map, value: Any) -> Any:  # noqa: ANN401

@@ -26,7 +26,11 @@ class Problems:
     def __init__(self, file: str) -> None:
         self.file = file
         self.secrets: tuple[str, ...] = ()
+        self.echo = (
+            False  # set while a VM's second and later instances are judged: they repeat what the first said
+        )
         self._found: dict[tuple[Position | None, str], Problem] = {}
+        self._places: set[Position | None] = set()
         self._trees: list[tuple[Map, Path]] = []
         self._paths: dict[tuple[str, int, int], Path] | None = None
 
@@ -54,6 +58,9 @@ class Problems:
 
     def add(self, problem: Problem) -> None:
         """Report a problem; the second one of the same words at the same place is dropped."""
+        if self.echo and problem.where in self._places:
+            return
+        self._places.add(problem.where)
         self._found.setdefault((problem.where, problem.summary), problem)
 
     def errors(self) -> tuple[Problem, ...]:

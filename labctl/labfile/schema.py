@@ -63,9 +63,11 @@ def _or_interpolated(schema: Schema) -> Schema:
     for branch in schema.get("anyOf", ()):
         _open_up(branch)
     final = deref(schema)
-    if final.get("type") in {"object"} or (final.get("type") == "string" and not final.keys() & {"pattern", "enum"}):
+    if final.get("type") == "object" or (
+        final.get("type") == "string" and not final.keys() & {"pattern", "enum"}
+    ):
         return schema
-    kept = {key: schema[key] for key in ("description", "default", "title") if key in schema}
+    kept: Schema = {key: schema[key] for key in ("description", "default", "title") if key in schema}
     rest = {key: value for key, value in schema.items() if key not in kept}
     branches = rest["anyOf"] if set(rest) == {"anyOf"} else [rest]
     return {**kept, "anyOf": [*branches, _INTERPOLATED]}

@@ -6,10 +6,12 @@ entries. So the tree validates, merges and compares as ordinary data, and a prob
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 # File, line and column of the value, line and column of the key (of a list's item: of the item). A bare tuple, since
 # a Labfile of a thousand VMs has tens of thousands of them; `Position` is made when somebody asks.

@@ -20,7 +20,18 @@ Check = Callable[[Any], bool]
 Schema = dict[str, Any]
 
 ANNOTATIONS = frozenset(
-    {"$schema", "$id", "$defs", "$comment", "title", "description", "default", "examples", "format", "references"}
+    {
+        "$schema",
+        "$id",
+        "$defs",
+        "$comment",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "format",
+        "references",
+    }
 )
 _BESIDE = frozenset({"patternProperties", "additionalProperties"})  # judged together with `properties`
 
@@ -45,7 +56,7 @@ def compiled(name: str | None = None) -> Check:
     return build(schemas.document() if name is None else schemas.definition(name))
 
 
-def build(schema: Schema | bool) -> Check:
+def build(schema: Schema | bool) -> Check:  # noqa: FBT001 - true and false are schemas
     """Compile a schema. A string with marks that are not filled in yet passes (see `markers`)."""
     if isinstance(schema, bool):
         return lambda _value: schema
@@ -74,7 +85,9 @@ def python_pattern(pattern: str) -> re.Pattern[str]:
 
 def _members(schema: Schema) -> Check:
     known = {key: build(value) for key, value in schema.get("properties", {}).items()}
-    patterns = [(python_pattern(key), build(value)) for key, value in schema.get("patternProperties", {}).items()]
+    patterns = [
+        (python_pattern(key), build(value)) for key, value in schema.get("patternProperties", {}).items()
+    ]
     others = build(schema.get("additionalProperties", True))
 
     def judges(key: str) -> list[Check]:
@@ -131,10 +144,10 @@ def _one(schemas_: list[Schema | bool]) -> Check:
     return lambda value: sum(check(value) for check in checks) == 1
 
 
-def _each(schema: Schema | bool, kind: type) -> Check:
+def _each(schema: Schema | bool, kind: type[dict[str, Any] | list[Any]]) -> Check:  # noqa: FBT001 - as above
     """`items`, and `propertyNames`, since a dict iterates over its keys."""
     check = build(schema)
-    return lambda value: not isinstance(value, kind) or all(map(check, value))
+    return lambda value: not isinstance(value, kind) or all(check(each) for each in value)
 
 
 def _pattern(pattern: str) -> Check:
@@ -142,8 +155,17 @@ def _pattern(pattern: str) -> Check:
     return lambda value: not isinstance(value, str) or search(value) is not None
 
 
+def _reference(ref: str) -> Check:
+    name = ref.removeprefix("#/$defs/")
+
+    def check(value: object) -> bool:  # looked up when used, since definitions may lead back to themselves
+        return compiled(name)(value)
+
+    return check
+
+
 _RULES: dict[str, Callable[[Any], Check]] = {
-    "$ref": lambda ref: lambda value: compiled(ref.removeprefix("#/$defs/"))(value),
+    "$ref": _reference,
     "type": _type,
     "const": lambda wanted: lambda value: _same(value, wanted),
     "enum": lambda allowed: lambda value: any(_same(value, one) for one in allowed),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.labfile.markers import MARK
 from labctl.labfile.model import Bandwidth, Route
-from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map, Seq, entries
+
+if TYPE_CHECKING:
+    from labctl.labfile.problems import Problems
 
 __all__ = ["address", "addresses", "bandwidth", "duration", "mac", "network", "rate", "routes", "size"]
 
@@ -63,7 +65,9 @@ def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:  # noqa: AN
         problems.at(holder, key, f"{holder[key]} is no IP address")
         return None
     if isinstance(found, IPv6Address) and found.scope_id:
-        problems.at(holder, key, "an address of the lab can't have a zone", f"write {str(found).partition('%')[0]}")
+        problems.at(
+            holder, key, "an address of the lab can't have a zone", f"write {str(found).partition('%')[0]}"
+        )
         return None
     return found
 
@@ -110,7 +114,9 @@ def mac(holder: Map, key: str, offset: int, problems: Problems) -> str | None:
         return None
     number = int(text.replace(":", ""), 16) + offset
     if number >> 40 & _MULTICAST_BIT or number >> 48:
-        problems.at(holder, key, f"{text} is a multicast address", "the first byte must be even, as in 52:54:00:…")
+        problems.at(
+            holder, key, f"{text} is a multicast address", "the first byte must be even, as in 52:54:00:…"
+        )
         return None
     if not number:
         problems.at(holder, key, "no card has this address")

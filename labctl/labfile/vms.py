@@ -26,13 +26,14 @@ _USER_PASSWORDS = frozenset({"passwd", "hashed_passwd", "plain_text_passwd"})
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which instance of which VM; `offset` is what counted addresses are raised by."""
+    """Which instance of which VM; `offset` is what counted addresses are raised by. The first one is not `repeated`."""
 
     name: str
     base: str
     index: int | None
     offset: int
     groups: tuple[str, ...]
+    repeated: bool = False
 
 
 def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
@@ -41,7 +42,7 @@ def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
     if "image" in tree:
         image = read_image(site, tree)
     else:
-        site.problems.at_key(holder, who.base, "an image is missing", "image: debian-12, or image: none for a VM without")
+        site.problems.at_key(holder, who.base, "an image is missing", "image: debian-12, or image: none")
     memory, max_memory = _memory(site, tree)
     cloud_init = _cloud_init(site, tree)
     nics = _nics(site, tree, who.offset)
@@ -79,7 +80,7 @@ def _memory(site: Site, tree: Map) -> tuple[int, int | None]:
                 site.problems.at(tree, key, "a VM needs memory")
     most = found.get("max_memory")
     if most is not None and most < found["memory"]:
-        written = tree.get("memory", "1GiB")
+        written: str = tree.get("memory", "1GiB")
         site.problems.at(tree, "max_memory", f"max_memory {tree['max_memory']} is less than memory {written}")
     return found["memory"], most
 
@@ -94,10 +95,10 @@ def _cloud_init(site: Site, tree: Map) -> Any:  # noqa: ANN401 - a map or False
         if key in config and config[key] not in (False, None):
             site.problems.at_key(config, key, "this turns password login on", severity="warning")
             break
-    for user in config.get("users") or ():
-        key = next((each for each in _USER_PASSWORDS if isinstance(user, Map) and each in user), None)
-        if key and user.get("lock_passwd") is False:
-            site.problems.at_key(user, key, "this turns password login on", severity="warning")
+    users = config.get("users")
+    for user in users if isinstance(users, Seq) else ():
+        if isinstance(user, Map) and user.get("lock_passwd") is False and user.keys() & _USER_PASSWORDS:
+            site.problems.at_key(user, "lock_passwd", "this turns password login on", severity="warning")
     return plain(config)
 
 
@@ -138,7 +139,8 @@ def _cpu(site: Site, tree: Map) -> Cpu:
         shape = (sizes[0], sizes[1], sizes[2])
         product, cpus = shape[0] * shape[1] * shape[2], int(tree.get("cpus", 1))
         if product != cpus:
-            site.problems.at_key(written, "topology", f"the topology has {product} CPUs, the VM {cpus}", f"cpus: {product}")
+            summary = f"the topology has {product} CPUs, the VM {cpus}"
+            site.problems.at_key(written, "topology", summary, f"cpus: {product}")
     return Cpu(mode or ("custom" if model else None), model, written.get("nested"), shape)
 
 
@@ -176,7 +178,9 @@ def _nics(site: Site, tree: Map, offset: int) -> tuple[Nic, ...]:
         nic = _nic(site, entry, offset) if detailed else Nic(network, network)
         if nic.name in taken:
             same = taken[nic.name] == network
-            summary = f"the network {network} stands here twice" if same else f"two NICs are called {nic.name}"
+            summary = (
+                f"the network {network} stands here twice" if same else f"two NICs are called {nic.name}"
+            )
             site.problems.at(listed, index, summary, "give each NIC a name of its own by nic")
             continue
         taken[nic.name] = network

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree as ET
 
 from labctl.labfile.markers import PATTERN
 from labctl.labfile.model import XmlEdit
-from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map, Seq
+
+if TYPE_CHECKING:
+    from labctl.labfile.problems import Problems
 
 __all__ = ["edits"]
 
@@ -24,7 +26,9 @@ def _edit(entry: Map, problems: Problems) -> XmlEdit:
     try:
         ET.Element("domain").findall(element or ".")
     except (SyntaxError, KeyError, TypeError, IndexError):
-        problems.at(entry, "at", f"{at} is not a path that ElementTree knows", "as in ./devices/disk[2]/@type")
+        problems.at(
+            entry, "at", f"{at} is not a path that ElementTree knows", "as in ./devices/disk[2]/@type"
+        )
     if "remove" in entry:
         return XmlEdit(at, "remove")
     if "set" in entry:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import yaml
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from labctl.core.errors import Position, Problem, Rejected
 from labctl.labfile.tree import Map, Mark, Seq
@@ -43,15 +43,16 @@ def resolve(text: str) -> Any:  # noqa: ANN401 - any scalar
         return _WORDS[text]
     if text[0] not in _NUMERIC or len(text) > _LONGEST_NUMBER:
         return text
+    number: Any = text
     if _INTEGER.fullmatch(text):
-        return int(text)
-    if _BASED.fullmatch(text):
-        return int(text, 0)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _INFINITE.fullmatch(text):
-        return float(text.replace(".", ""))
-    return text
+        number = int(text)
+    elif _BASED.fullmatch(text):
+        number = int(text, 0)
+    elif _FLOAT.fullmatch(text):
+        number = float(text)
+    elif _INFINITE.fullmatch(text):
+        number = float(text.replace(".", ""))
+    return number
 
 
 def read(data: bytes, file: str, *, empty: str = "the file is empty") -> tuple[Map, list[Problem]]:
