@@ -109,7 +109,8 @@ class Spec:
         rows = []
         for each in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
             value = getattr(self, each.name)
-            if "effect" in each.metadata and value not in (None, (), "", False) and value != each.default:
+            shows = "effect" in each.metadata and not each.metadata["condition"]
+            if shows and value not in (None, (), "", False) and value != each.default:
                 shown = ", ".join(item.key for item in value) if is_items(value) else value
                 shown = "(secret)" if each.metadata["secret"] else shown
                 rows.append((each.name, shown, each.metadata["unit"]))

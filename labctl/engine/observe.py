@@ -188,6 +188,8 @@ def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, 
         if not isinstance(defined, VmSpec):
             continue
         seen = replace(defined, ready=live.ready)
+        if isinstance(wanted, VmSpec) and live.memory in (live.max_memory, wanted.memory):
+            live = replace(live, memory=defined.memory)  # a balloon follows when the guest gets to it, or never
         for name in ("disks", "nics", "memory", "max_memory", "cpus"):
             if not isinstance(wanted, VmSpec) or _same(getattr(defined, name), getattr(wanted, name)):
                 seen = replace(seen, **{name: _without_notes(name, live, defined)})

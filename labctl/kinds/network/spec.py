@@ -17,16 +17,16 @@ Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
 class DhcpHost(Item):
     """A reservation. IPv6 knows hosts by name, not by MAC, so `mac` is empty there."""
 
-    nic: str  # the VM's name, for people
-    ip: str = owned(LIVE)
-    mac: str = ""
+    vm: str = owned(LIVE)
+    ip: str
+    mac: str = owned(LIVE, default="")
 
     @property
     def key(self) -> str:
-        return self.mac or f"{self.nic} (IPv6)"
+        return self.ip
 
     def __str__(self) -> str:
-        return f"{self.ip} for {self.nic}"
+        return f"{self.vm} {self.mac}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def dns_host(host: DnsHost) -> Element:
 def dhcp_host(host: DhcpHost) -> Element:
     """One `<host …>` of `<dhcp>`, also what virNetworkUpdate takes."""
     named = {"mac": host.mac} if host.mac else {}
-    return ET.Element("host", named | {"name": host.nic, "ip": host.ip})
+    return ET.Element("host", named | {"name": host.vm, "ip": host.ip})
 
 
 def dhcp_range(text: str) -> Element:
