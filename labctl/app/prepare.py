@@ -108,7 +108,8 @@ def _stored(site: Site) -> dict[Address, Spec]:
 def _resolved(session: Session, allocation: Allocation) -> Lab:
     from labctl.labfile.interpolate import resolve
 
-    return resolve(session.lab, allocation.values())
+    lab, values = session.lab, allocation.values()
+    return replace(lab, vms=resolve(lab.vms, values), networks=resolve(lab.networks, values))
 
 
 def _keep(spec: Spec, before: Spec | None, site: Site) -> Spec:

@@ -21,7 +21,7 @@ def read(virt: Any, lab: str, vm: str) -> str:  # noqa: ANN401  # a virConnect
     pool = storage.find_pool(virt, identity.pool_name(lab))
     if pool is None:
         return ""
-    pool.refresh()
+    storage.refresh(pool)
     if volume(vm) not in storage.volume_names(pool):
         return ""
     data = storage.download(virt, pool, volume(vm))

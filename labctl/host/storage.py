@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 SYSTEM_ROOT = PurePosixPath("/var/lib/libvirt/images")
+
+
+_REFRESH_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def remove_pool(conn: libvirt.virConnect, name: str) -> None:
     with translated(f"can't remove the pool {name}"):
         _started(pool)
         with ignoring("No such file"):  # the folder: then it holds nothing, and libvirt stops the pool
-            pool.refresh()
+            refresh(pool)
         if pool.isActive():
             for volume in pool.listVolumes():
                 delete_volume(pool, volume)
@@ -116,6 +120,20 @@ def remove_pool(conn: libvirt.virConnect, name: str) -> None:
         with ignoring("No such file"):
             pool.delete()
         pool.undefine()
+
+
+def refresh(pool: libvirt.virStoragePool) -> None:
+    """Let libvirt see files that it did not make itself; an upload of ours that is under way is waited for."""
+    deadline = time.monotonic() + _REFRESH_S
+    while True:
+        try:
+            pool.refresh()
+        except libvirt.libvirtError as error:
+            if "asynchronous jobs" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _lookup_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:

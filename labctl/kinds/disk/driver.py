@@ -72,7 +72,7 @@ class DiskDriver:
             domain, target = self._user(spec, volume.path())
             if domain is not None:
                 domain.blockResize(target, spec.size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
-                pool.refresh()
+                storage.refresh(pool)
             elif volume.info()[1] < spec.size:
                 volume.resize(spec.size)
 

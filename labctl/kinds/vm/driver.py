@@ -149,7 +149,7 @@ class VmDriver:
                 domain.undefineFlags(_UNDEFINE)
             pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
-                pool.refresh()
+                storage.refresh(pool)
                 storage.delete_volume(pool, console.volume(spec.name))
 
     async def booted(self, step: Step, tell: Teller) -> None:
