@@ -26,7 +26,7 @@ def networks(draw: st.DrawFn) -> NetworkSpec:
     hosted = own and draw(st.booleans())
     numbers = draw(st.lists(st.integers(2, 200), unique=True, max_size=4)) if hosted else []
     ips = [str(IPv4Address(int(subnet.network_address) + number)) for number in numbers]
-    hosts = [DhcpHost(draw(names), ip, mac) for ip, mac in zip(ips, draw(_macs(len(ips))), strict=True)]
+    hosts = [DhcpHost(ip, draw(names), mac) for ip, mac in zip(ips, draw(_macs(len(ips))), strict=True)]
     dns = [DnsHost(ip, tuple(draw(st.lists(names, min_size=1, max_size=2, unique=True)))) for ip in ips]
     ranged = hosted and draw(st.booleans())
     return NetworkSpec(

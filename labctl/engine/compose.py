@@ -118,9 +118,9 @@ def _dhcp_hosts(
     for vm, nic in members if place.dhcp else ():
         spot = allocation.nics[vm.name, nic.name]
         if spot.ip and place.host4:
-            hosts.append(DhcpHost(vm.name, str(spot.ip), spot.mac))
+            hosts.append(DhcpHost(str(spot.ip), vm.name, spot.mac))
         if spot.ip6 and place.host6 and vm.name not in named:
-            hosts.append(DhcpHost(vm.name, str(spot.ip6)))  # DHCPv6 knows a host by one name
+            hosts.append(DhcpHost(str(spot.ip6), vm.name))  # DHCPv6 knows a host by one name
             named.add(vm.name)
     return tuple(sorted(hosts, key=lambda host: host.key))
 

@@ -17,8 +17,8 @@ Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
 class DhcpHost(Item):
     """A reservation. IPv6 knows hosts by name, not by MAC, so `mac` is empty there."""
 
-    vm: str = owned(LIVE)
     ip: str
+    vm: str = owned(LIVE)
     mac: str = owned(LIVE, default="")
 
     @property

@@ -195,7 +195,7 @@ def _read_ips(spec: NetworkSpec, root: Element) -> NetworkSpec:
         address = f"{element.get('address')}/{_prefix(element)}"
         spec = replace(spec, host6=address) if v6 else replace(spec, host4=address)
         hosts += [
-            DhcpHost(each.get("name", ""), each.get("ip", ""), each.get("mac", "").lower())
+            DhcpHost(each.get("ip", ""), each.get("name", ""), each.get("mac", "").lower())
             for each in element.findall("dhcp/host")
         ]
         if (ranged := element.find("dhcp/range")) is not None and not v6:
