@@ -62,7 +62,7 @@ ack() { # COMMAND TARGET OK DETAIL
 
 read_document() { # FILE; sets $document to cloud-init's JSON, which is ASCII, on one line
     document=
-    if [ -r "$1" ]; then while read -r line; do document="$document$line "; done <"$1"; fi
+    if [ -r "$1" ]; then while read -r line || [ -n "$line" ]; do document="$document$line "; done <"$1"; fi
     document=${document:-null}
 }
 
