@@ -134,7 +134,7 @@ def _foreign_domain(root: ET.Element, spec: VmSpec | None, *, running: bool) -> 
 
 def _networks(virt: Any, lab: str) -> Iterator[NetworkSpec | Foreign]:  # noqa: ANN401
     for network in virt.listAllNetworks():
-        root = ET.fromstring(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+        root = network_driver.definition(network)
         spec = network_driver.observe(network, root)
         if spec is not None and spec.lab == lab:
             yield spec

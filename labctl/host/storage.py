@@ -143,12 +143,12 @@ def _lookup_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool 
 
 
 def _started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:
+    """Start it, with its folder made anew where that is gone."""
     if not pool.isActive():
         with translated(f"can't start the pool {pool.name()}"):
             try:
-                pool.create(
-                    libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD
-                )  # makes its folder anew where that is gone
+                pool.build()
+                pool.create()
             except libvirt.libvirtError:
                 if not pool.isActive():  # another labctl was quicker
                     raise

@@ -25,12 +25,22 @@ _DHCP_HOST, _DHCP_RANGE = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, libvirt.VIR_
 _DNS_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST
 
 
+def definition(network: Any) -> ET.Element:  # noqa: ANN401  # a virNetwork
+    """The persistent definition; a driver that keeps none beside the running one has only that to show."""
+    try:
+        return ET.fromstring(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
+            raise
+        return ET.fromstring(network.XMLDesc(0))
+
+
 def observe(network: Any, root: ET.Element | None = None) -> NetworkSpec | None:  # noqa: ANN401  # a virNetwork
     """Read one network as it is; None when labctl did not make it.
 
     What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
     """
-    root = root if root is not None else ET.fromstring(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+    root = root if root is not None else definition(network)
     spec = xml.read(root)
     if spec is None:
         return None

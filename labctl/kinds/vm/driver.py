@@ -146,7 +146,7 @@ class VmDriver:
             domain = self._find(spec)
             if domain is not None:
                 _destroy(domain)
-                domain.undefineFlags(_UNDEFINE)
+                _undefine(domain)
             pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
                 storage.refresh(pool)
@@ -223,7 +223,17 @@ def _untold(spec: VmSpec, domain: Any) -> VmSpec:  # noqa: ANN401
 def _shutdown(domain: Any) -> None:  # noqa: ANN401
     if state_name(domain.state()[0]) == "paused":
         domain.resume()  # a paused guest can't react
-    domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+    domain.shutdown()
+
+
+def _undefine(domain: Any) -> None:  # noqa: ANN401
+    """Remove a definition with all that belongs to it; a driver without such things refuses to be asked for them."""
+    try:
+        domain.undefineFlags(_UNDEFINE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
+            raise
+        domain.undefine()
 
 
 def _destroy(domain: Any) -> None:  # noqa: ANN401

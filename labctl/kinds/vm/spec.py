@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, ClassVar
 
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.spec import Effect, Item, Need, Spec, owned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
 HOTPLUG_BUSES = ("virtio", "scsi")
@@ -210,8 +214,10 @@ _UNTIL = {
 _PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "nvme": "nvme"}
 
 
-def _targets(prefix: str) -> list[str]:
+def _targets(prefix: str) -> Iterator[str]:
+    """`vda`, `vdb`, … `vdz`, `vdaa`, …"""
     if prefix == "nvme":
-        return [f"nvme{n}n1" for n in range(64)]
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return [prefix + a for a in letters] + [prefix + a + b for a in letters for b in letters]
+        yield from (f"nvme{n}n1" for n in range(64))
+    for first in ("", *ascii_lowercase):
+        for last in ascii_lowercase:
+            yield prefix + first + last
