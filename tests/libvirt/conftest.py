@@ -1,0 +1,80 @@
+"""A lab on libvirt's test driver: the real API and the real XML parser, without guests."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from labctl.app import change
+from labctl.app.prepare import prepare
+from labctl.app.session import Session
+from labctl.app import goals
+from labctl.core.events import Event, StepFailed
+from labctl.core.plan import Plan
+from labctl.host.connection import Connection
+
+NODE = f"test://{Path(__file__).with_name('node.xml')}"
+LABFILE = """\
+labfile: 1
+name: shop
+defaults: {image: none, memory: 64MiB, disk: 1MiB, cloud_init: false}
+networks:
+  front: {subnet: 10.90.0.0/24}
+  back: {mode: isolated}
+vms:
+  web: {count: 2, networks: [front, back], depends_on: [db]}
+  db: {networks: [back], disks: [{name: data, size: 2MiB}]}
+"""
+
+
+@dataclass
+class World:
+    """One node, and a Labfile that can be edited; every call is a run of labctl."""
+
+    folder: Path
+    connection: Connection
+    text: str = LABFILE
+    events: list[Event] = field(default_factory=list)
+
+    def session(self) -> Session:
+        path = self.folder / "Labfile.yaml"
+        path.write_text(self.text)
+        session = Session(source=str(path), uri=NODE)
+        session.connection = self.connection  # a node of this driver lives as long as its connection
+        return session
+
+    def edit(self, old: str, new: str) -> None:
+        assert old in self.text
+        self.text = self.text.replace(old, new)
+
+    def run(self, verb=change.up, *vms: str) -> int:
+        self.events = []
+        return verb(self.session(), vms, self.events.append, lambda _plan: True)
+
+    def plan(self) -> Plan:
+        return prepare(self.session(), goals.up()).plan
+
+    def failures(self) -> list[StepFailed]:
+        return [event for event in self.events if isinstance(event, StepFailed)]
+
+    def domain(self, name: str):
+        return self.connection.virt.lookupByName(f"shop.{name}")
+
+    def redefine(self, name: str, edit) -> None:
+        """What someone does with `virsh edit`."""
+        root = ET.fromstring(self.domain(name).XMLDesc(2))
+        edit(root)
+        self.connection.virt.defineXML(ET.tostring(root, encoding="unicode"))
+
+    def everything(self) -> set[str]:
+        virt = self.connection.virt
+        lists = (virt.listAllDomains(), virt.listAllNetworks(), virt.listAllStoragePools())
+        return {each.name() for kind in lists for each in kind}
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path, Connection(NODE))
+    yield made
+    made.connection.close()

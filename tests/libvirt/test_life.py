@@ -1,0 +1,235 @@
+"""A lab's whole life on the real API."""
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from labctl.app import change, goals
+from labctl.app.prepare import prepare
+from labctl.core.address import Address
+from labctl.core.errors import LabHeld, Rejected, UsageError
+from labctl.core.plan import Action
+from labctl.host.lock import held
+
+
+def actions(plan):
+    return {str(step.address): str(step.action) for step in plan.steps}
+
+
+def test_up_makes_all_of_it_and_then_nothing_is_to_do(world):
+    assert world.run() == 0, world.failures()
+    assert world.everything() == {
+        "shop.db", "shop.web-1", "shop.web-2", "shop.front", "shop.back", "labctl-shop",
+    }  # fmt: skip
+    assert not world.plan(), str(world.plan())
+
+
+def test_destroy_leaves_nothing(world):
+    world.run()
+    assert world.run(change.destroy) == 0
+    assert world.everything() == set()
+    assert not (world.folder / ".labctl").exists()
+
+
+def test_what_labctl_did_not_make_is_never_touched(world):
+    world.connection.virt.defineXML(
+        "<domain type='test'><name>other</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+    )
+    before = world.connection.virt.lookupByName("other").XMLDesc()
+    world.run()
+    world.run(change.destroy)
+    assert world.connection.virt.lookupByName("other").XMLDesc() == before
+
+
+def test_a_foreign_object_under_our_name_is_refused_before_any_change(world):
+    world.connection.virt.defineXML(
+        "<domain type='test'><name>shop.db</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+    )
+    with pytest.raises(
+        Rejected, match=r"Labfile.yaml:9:3: vms.db: a domain of that name, shop.db, exists"
+    ) as error:
+        world.run()
+    assert error.value.exit_code == 1
+    assert world.everything() == {"shop.db"}
+
+
+def test_the_same_name_from_another_labfile_is_refused(world, tmp_path):
+    world.run()
+    here, world.folder = world.folder, tmp_path / "elsewhere"
+    world.folder.mkdir()
+    with pytest.raises(Rejected, match=f"a lab called shop exists, made from {here}/Labfile.yaml"):
+        world.run()
+    adopting = world.session()
+    adopting.adopt = True
+    assert change.up(adopting, (), lambda _event: None, lambda _plan: True) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("count: 2", "count: 3", {"disk/web-3/root": "create", "vm/web-3": "create", "network/front": "update", "network/back": "update"}),
+        ("count: 2", "count: 1", {"disk/web-2/root": "delete", "vm/web-2": "delete", "network/front": "update", "network/back": "update"}),
+        ("db: {networks", "db: {cpus: 2, networks", {"vm/db": "restart"}),
+        ("db: {networks", "db: {max_memory: 128MiB, networks", {"vm/db": "restart"}),
+        ("db: {networks", "db: {firmware: uefi, networks", {"vm/db": "replace"}),
+        ("db: {networks", "db: {autostart: true, networks", {"vm/db": "update", "network/back": "update"}),
+        ("subnet: 10.90.0.0/24", "subnet: 10.91.0.0/24", {"network/front": "replace", "vm/web-1": "update", "vm/web-2": "update"}),
+        ("size: 2MiB", "size: 3MiB", {"disk/db/data": "update"}),
+        ("front: {subnet", "front: {dns: {hosts: {printer: 10.90.0.200}}, subnet", {"network/front": "update"}),
+    ],
+)  # fmt: skip
+def test_an_edit_changes_just_what_it_says(world, old, new, expected):
+    world.run()
+    world.edit(old, new)
+    assert actions(world.plan()) == expected
+
+
+def test_a_growing_lab_moves_nothing(world):
+    world.run()
+    before = prepare(world.session(), goals.up()).allocation
+    world.edit("count: 2", "count: 4")
+    world.edit("  db: {networks", "  cache: {networks: [back]}\n  db: {networks")
+    after = prepare(world.session(), goals.up()).allocation
+    assert before.networks == after.networks
+    assert before.nics.items() <= after.nics.items()
+
+
+def test_nothing_of_a_running_vm_changes_its_identity(world):
+    world.run()
+    ids = {name: world.domain(name).ID() for name in ("db", "web-1")}
+    world.edit("count: 2", "count: 3")
+    assert world.run() == 0, world.failures()
+    assert ids == {name: world.domain(name).ID() for name in ids}
+
+
+@pytest.mark.parametrize(
+    ("path", "attribute", "value", "field"),
+    [
+        ("vcpu", None, "3", "cpus"),
+        ("devices/interface/mac", "address", "52:54:00:99:99:99", "nics.back.mac"),
+        ("devices/interface/source", "network", "shop.front", "nics.back.network"),
+        ("devices/interface/model", "type", "e1000", "nics.back.model"),
+        ("devices/disk/driver", "cache", "none", "disks.root.cache"),
+    ],
+)
+def test_drift_shows_as_what_it_is_and_is_healed(world, path, attribute, value, field):
+    world.run()
+    world.run(change.halt)
+
+    def drift(root):
+        element = root.find(path)
+        if attribute:
+            element.set(attribute, value)
+        else:
+            element.text = value
+
+    world.redefine("db", drift)
+    step = next(step for step in world.plan().steps if step.address == Address("vm", "db"))
+    assert step.cause == "changed outside labctl"
+    assert field in [change.field for change in step.changes]
+    assert world.run() == 0, world.failures()
+    assert not world.plan()
+
+
+def test_a_lost_network_is_made_again(world):
+    world.run()
+    network = world.connection.virt.networkLookupByName("shop.back")
+    network.destroy()
+    network.undefine()
+    assert actions(world.plan())["network/back"] == "create"
+
+
+def test_up_of_one_vm_brings_what_it_needs_and_no_more(world):
+    assert world.run(change.up, "web-1") == 0
+    assert world.everything() == {"shop.web-1", "shop.db", "shop.front", "shop.back", "labctl-shop"}
+
+
+def test_destroy_of_one_vm_keeps_the_rest(world):
+    world.run()
+    assert world.run(change.destroy, "web") == 0
+    assert world.everything() == {"shop.db", "shop.front", "shop.back", "labctl-shop"}
+
+
+def test_an_unknown_vm_is_named_with_the_nearest(world):
+    world.run()
+    with pytest.raises(UsageError) as error:
+        world.run(change.halt, "wep-1")
+    assert "web-1" in error.value.hint
+
+
+def test_halt_suspend_resume(world):
+    world.run()
+    assert world.run(change.suspend, "db") == 0
+    assert world.domain("db").state()[0] == 3
+    assert world.run(change.resume) == 0
+    assert world.domain("db").state()[0] == 1
+    assert world.run(change.halt) == 0
+    assert not any(world.domain(name).isActive() for name in ("db", "web-1", "web-2"))
+    assert {step.cause for step in world.plan().steps} == {"not in the state that is wanted"}
+
+
+def test_reload_restarts_what_is_as_wanted(world):
+    world.run()
+    plan = prepare(world.session(), goals.up(), restart=frozenset({Address("vm", "db")})).plan
+    assert {step.address: step.action for step in plan.steps} == {Address("vm", "db"): Action.RESTART}
+    assert world.run(change.reload, "db") == 0, world.failures()
+    assert not world.plan()
+
+
+def test_protect_refuses_deletion(world):
+    world.edit("db: {networks", "db: {protect: true, networks")
+    world.run()
+    with pytest.raises(Rejected, match="it is protected, and this would delete it"):
+        world.run(change.destroy)
+
+
+def test_shrinking_is_refused_with_the_place(world):
+    world.run()
+    world.edit("size: 2MiB", "size: 1MiB")
+    with pytest.raises(Rejected, match=r"can't shrink from 2MiB to 1MiB"):
+        world.run()
+
+
+def test_the_lock_names_its_holder(world):
+    with held(world.session().lock_name), pytest.raises(LabHeld, match=r"PID \d+"):
+        world.run()
+
+
+def test_a_colliding_subnet_names_its_owner(world):
+    world.connection.virt.networkCreateXML(
+        "<network><name>office</name><bridge name='of0'/><ip address='10.90.0.9' netmask='255.255.0.0'/></network>"
+    )
+    with pytest.raises(
+        Rejected,
+        match=r"Labfile.yaml:5:19: networks.front.subnet: 10.90.0.0/24 overlaps 10.90.0.0/16, the libvirt network office",
+    ):
+        world.run()
+
+
+def test_the_escape_hatch_is_applied_and_is_no_drift(world):
+    world.edit(
+        "db: {networks",
+        "db: {xml: [{at: vcpu, set: '2'}, {at: devices, add: '<watchdog model=\"i6300esb\"/>'}], networks",
+    )
+    assert world.run() == 0, world.failures()
+    root = ET.fromstring(world.domain("db").XMLDesc())
+    assert (root.findtext("vcpu"), root.find("devices/watchdog") is not None) == ("2", True)
+    assert not world.plan(), str(world.plan())
+
+
+def test_an_interrupted_run_is_finished_by_the_next(world):
+    """A lab cut off after each step: the next `up` converges."""
+    whole = len(prepare(world.session(), goals.up()).plan.steps)
+    for stop in range(whole):
+        made = prepare(world.session(), goals.up())
+        part = replace(made.plan, steps=made.plan.steps[:stop])
+        from labctl.engine.execute import execute
+        from labctl.engine.registry import drivers
+
+        session = world.session()
+        execute(part, drivers(world.connection, session.keys), world.connection, lambda _e: None, boots=4)
+        assert world.run() == 0, world.failures()
+        assert not world.plan()
+        assert world.run(change.destroy) == 0
+        assert world.everything() == set()
