@@ -1,0 +1,111 @@
+"""The entry point, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from labctl.core.errors import LabctlError
+
+BROKEN_PIPE = 128 + 13  # what the shell reports of any program that wrote to a closed pipe
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code.
+
+    `--version` is answered before anything is imported: scripts ask it often.
+    """
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        from labctl import __version__
+
+        print(f"labctl {__version__}")
+        sys.exit(0)
+    sys.exit(guarded(sys.argv[1:]))
+
+
+def guarded(argv: list[str]) -> int:
+    """Run and give the exit code; an interruption ends the process here, since workers may still hang in libvirt."""
+    from labctl.core.errors import LabctlError
+
+    try:
+        from labctl.cli import run
+
+        code = run(argv)
+        sys.stdout.flush()
+    except LabctlError as error:
+        return _failed(error, argv)
+    except KeyboardInterrupt:
+        _tell(f"interrupted: {_next(argv)}")
+        _leave(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it exits
+        return BROKEN_PIPE
+    except Exception as error:  # the boundary
+        return _broken(error, argv)
+    return code
+
+
+def _failed(error: LabctlError, argv: list[str]) -> int:
+    from labctl.core.errors import Rejected
+
+    if _debug(argv):
+        _traceback()
+    if isinstance(error, Rejected):
+        for problem in error.problems:
+            _tell(str(problem))
+        count = len(error.problems)
+        _tell(f"error: {count} problem{'s' if count != 1 else ''}, nothing was changed")
+    else:
+        _tell(f"error: {error}")
+        if error.hint:
+            _tell(f"  hint: {error.hint}")
+    return error.exit_code
+
+
+def _broken(error: Exception, argv: list[str]) -> int:
+    if _debug(argv):
+        _traceback()
+    _tell(f"error: internal error, {type(error).__name__}: {error}")
+    if not _debug(argv):
+        _tell("  hint: this is a bug in labctl; run again with --debug to see where")
+    return 1
+
+
+def _next(argv: list[str]) -> str:
+    """What to type after an interruption."""
+    from labctl.cli.verbs import CHANGING
+
+    verb = next((word for word in argv if word in CHANGING), None)
+    if verb is None:
+        return "nothing was changed"
+    return f"`labctl {verb}` goes on from here, `labctl destroy` removes what was made"
+
+
+def _debug(argv: list[str]) -> bool:
+    return "--debug" in argv[: argv.index("--") if "--" in argv else None]
+
+
+def _traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit at once: neither worker threads nor exit handlers are waited for."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            continue  # whoever read it has gone
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

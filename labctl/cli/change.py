@@ -1,0 +1,97 @@
+"""What the verbs that change a lab have in common: show the plan, ask, run, give the exit code."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from labctl.cli import context
+from labctl.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+    from collections.abc import Callable, Iterable
+
+    from labctl.app.change import Confirm
+    from labctl.app.session import Session
+    from labctl.core.events import Sink
+    from labctl.core.plan import Plan
+
+    Arguments = Callable[[ArgumentParser, _ArgumentGroup], None]
+    Run = Callable[[Namespace], int]
+    Use = Callable[[Session, Iterable[str], Sink, Confirm], int]
+
+
+def verb(name: str) -> tuple[Arguments, Run]:
+    """The two functions that the file of a verb consists of."""
+
+    def arguments(parser: ArgumentParser, own: _ArgumentGroup) -> None:
+        context.vm_arguments(parser)
+        own.add_argument("-y", "--yes", action="store_true", help="do not ask")
+        context.adopt_argument(own)
+
+    return arguments, partial(_run, name)
+
+
+def _run(verb: str, options: Namespace) -> int:
+    """Run the use case of that name.
+
+    Raises:
+        UsageError: it would destroy something, and there is nobody to ask.
+    """
+    from labctl.app import change
+    from labctl.report.choose import sink
+
+    session = context.session(options)
+    session.lab  # a wrong Labfile is told before anything else is looked at
+    use: Use = getattr(change, verb)
+    told = sink(
+        json=options.json,
+        quiet=options.quiet,
+        verbose=options.verbose,
+        colour=not options.no_color,
+        secrets=session.lab.secrets,
+    )
+    return use(session, options.vms, told, lambda plan: confirmed(plan, options, verb))
+
+
+def confirmed(plan: Plan, options: Namespace, verb: str) -> bool:
+    """Ask whether to apply the plan, which the sink has shown.
+
+    Raises:
+        UsageError: it is destructive, and nobody is there to ask.
+    """
+    if options.yes:
+        return True
+    destructive = plan.destructive or verb == "destroy"
+    if not context.interactive():
+        if destructive:
+            raise UsageError(
+                f"this would {_loss(plan)}, and there is no terminal to ask on; nothing was changed",
+                hint=f"`labctl plan` shows what `up` would do; `labctl {verb} --yes` does it",
+            )
+        return True
+    if destructive:
+        return _ask(f"this will {_loss(plan)}; type yes to go on: ") == "yes"
+    return _ask("apply? [y/N] ").lower() in ("y", "yes")
+
+
+def _loss(plan: Plan) -> str:
+    """Say what would be lost, as in `delete 2 VMs and 1 disk`."""
+    parts = []
+    for kind, word in (("vm", "VM"), ("disk", "disk")):
+        for action, past in (("delete", "delete"), ("replace", "replace")):
+            count = sum(step.address.kind == kind and step.action == action for step in plan.steps)
+            if count:
+                parts.append(f"{past} {count} {word}{'s' if count > 1 else ''}")
+    return " and ".join(parts) or f"delete the lab {plan.lab}"
+
+
+def _ask(question: str) -> str:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
+    return answer.strip()

@@ -1,0 +1,105 @@
+"""What the verbs share: options become a session, a sink and an answer to "apply?"."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+    from collections.abc import Iterator
+
+    from labctl.app.session import Session
+
+LABFILE = "Labfile.yaml"
+
+
+def vm_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("vms", metavar="VM", nargs="*", help="only these VMs, and what they need")
+
+
+def adopt_argument(own: _ArgumentGroup) -> None:
+    own.add_argument("--adopt", action="store_true", help="take over a lab that another Labfile made")
+
+
+def session(options: Namespace) -> Session:
+    """The session that the global options ask for.
+
+    Raises:
+        UsageError: there is no Labfile, or `--set` is not NAME=VALUE.
+    """
+    from labctl.app.session import Session
+
+    return Session(
+        source=labfile(options.file),
+        uri=options.connect,
+        sets=dict(_sets(options.sets or ())),
+        params=[Path(name) for name in options.params or ()],
+        adopt=getattr(options, "adopt", False),
+    )
+
+
+def labfile(asked: str | None) -> str:
+    """The path of the Labfile: what was asked for, else the nearest one in this folder or above, as git looks.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if asked == "-":
+        return asked
+    if asked is not None:
+        path = Path(asked) / LABFILE if Path(asked).is_dir() else Path(asked)
+        if not path.exists():
+            raise UsageError(f"no such file: {path}", hint="`labctl init` writes a Labfile to start from")
+        return str(path)
+    here = Path.cwd()
+    found = next((folder / LABFILE for folder in (here, *here.parents) if (folder / LABFILE).exists()), None)
+    if found is None:
+        raise UsageError(
+            f"no {LABFILE} here or in a folder above",
+            hint="`labctl init` writes one to start from; -f names another",
+        )
+    if found.parent == here:
+        return LABFILE
+    name = os.path.relpath(found)
+    say(f"using {name}")
+    return name
+
+
+def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--set {word}: not NAME=VALUE", hint="write it as --set web_count=3")
+        yield name, value
+
+
+def say(line: str) -> None:
+    """Tell the user; data goes to standard output instead."""
+    print(line, file=sys.stderr)
+
+
+def write(text: str) -> None:
+    """Write data to standard output, with a line's end."""
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def write_json(value: object) -> None:
+    import json
+
+    write(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def interactive() -> bool:
+    """Whether someone is there to answer."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def secrets(used: Session) -> tuple[str, ...]:
+    """The secrets to hide, without loading the Labfile for it."""
+    loaded = used.__dict__.get("loaded")
+    return loaded.lab.secrets if loaded else ()

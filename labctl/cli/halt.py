@@ -1,0 +1,3 @@
+from labctl.cli.change import verb
+
+arguments, run = verb("halt")

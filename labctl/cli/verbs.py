@@ -1,0 +1,37 @@
+"""What verbs there are: the one table that parsing, help and completion read."""
+
+from __future__ import annotations
+
+GROUPS: dict[str, dict[str, str]] = {
+    "write a lab": {
+        "init": "write a Labfile to start from",
+        "validate": "check the Labfile, tell every problem at once",
+        "schema": "print the Labfile's JSON Schema, for editors",
+    },
+    "run it": {
+        "plan": "show what `up` would change, field by field",
+        "up": "make the lab what the Labfile says",
+        "halt": "shut VMs down, keep everything",
+        "reload": "apply the Labfile and restart VMs",
+        "suspend": "pause VMs where they are",
+        "resume": "let paused VMs go on",
+        "destroy": "remove the lab, or some VMs with their disks",
+    },
+    "look at it": {
+        "status": "tell the state and addresses of the lab's VMs",
+        "list": "list all labs of this host",
+        "logs": "show the console log of a VM",
+        "doctor": "check this host and say how to mend it",
+    },
+    "enter it": {
+        "ssh": "log in to a VM, or run a command there",
+        "ssh-config": "print the OpenSSH configuration of the lab",
+        "console": "attach to a VM's serial console",
+    },
+}
+VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
+CHANGING = ("up", "halt", "reload", "suspend", "resume", "destroy")
+
+
+def module(verb: str) -> str:
+    return f"labctl.cli.{verb.replace('-', '_')}"

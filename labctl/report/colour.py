@@ -1,0 +1,42 @@
+"""The few colours that texts use; without them every text reads the same."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Wraps words in ANSI colours where `enabled`."""
+
+    enabled: bool = False
+
+    @classmethod
+    def on_stdout(cls, *, allowed: bool = True) -> Paint:
+        return cls.on(sys.stdout, allowed=allowed)
+
+    @classmethod
+    def on(cls, stream: TextIO, *, allowed: bool = True) -> Paint:
+        """Colours where the stream is a terminal that knows them."""
+        return cls(allowed and stream.isatty() and os.environ.get("TERM") != "dumb")
+
+    def red(self, text: str) -> str:
+        return self._wrap("31", text)
+
+    def green(self, text: str) -> str:
+        return self._wrap("32", text)
+
+    def yellow(self, text: str) -> str:
+        return self._wrap("33", text)
+
+    def bold(self, text: str) -> str:
+        return self._wrap("1", text)
+
+    def dim(self, text: str) -> str:
+        return self._wrap("2", text)
+
+    def _wrap(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.enabled else text

@@ -1,0 +1,110 @@
+"""Plain lines for logs, pipes and CI: stable, one fact a line."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TextIO
+
+from labctl.core.diff import size
+from labctl.core.events import (
+    Diagnostic,
+    Event,
+    Finished,
+    PlanReady,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+    VmStage,
+)
+from labctl.report import plantext
+from labctl.report.colour import Paint
+from labctl.report.words import DOING, DONE, done_words, plural, seconds
+
+if TYPE_CHECKING:
+    from labctl.core.errors import Problem
+
+
+class Plain:
+    """The sink; calls from several threads come out as whole lines."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._stream, self._quiet, self._verbose = stream, quiet, verbose
+        self._lock = threading.Lock()
+        self._done: dict[str, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, PlanReady):
+                self._done |= done_words(event.plan)
+            text = self._text(event)
+            if text:
+                self._stream.write(f"{text}\n")
+                self._stream.flush()
+
+    def _text(self, event: Event) -> str:
+        match event:
+            case StepFailed():
+                return failure(event)
+            case StepSkipped():
+                return f"{event.address}: skipped, {event.reason}"
+            case Diagnostic():
+                return "" if self._quiet and event.severity == "note" else diagnostic(event)
+            case Finished():
+                return "" if self._quiet and event.ok else finished(event)
+        return "" if self._quiet else self._chatter(event)
+
+    def _chatter(self, event: Event) -> str:
+        match event:
+            case PlanReady(plan):
+                return plantext.render(plan, Paint())
+            case StepDone():
+                word = self._done.get(event.address, DONE.get(event.action, event.action))
+                return f"{event.address}: {word} ({seconds(event.seconds)})"
+            case VmStage():
+                return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
+            case StepStarted() if self._verbose:
+                return f"{event.address}: {DOING.get(event.verb, event.verb)}"
+            case StepProgress() if self._verbose:
+                return f"{event.address}: {progress(event)}"
+        return ""
+
+
+def failure(event: StepFailed) -> str:
+    hint = f"\n  hint: {event.hint}" if event.hint else ""
+    return f"{event.address}: failed: {event.error}{hint}"
+
+
+def progress(event: StepProgress) -> str:
+    """As in `downloading 12MiB of 340MiB`."""
+    if not event.total:
+        return event.text
+    return f"{event.text} {size(event.done)} of {size(event.total)}"
+
+
+def diagnostic(event: Diagnostic) -> str:
+    return f"{event.severity}: {event.summary}" + (f" ({event.hint})" if event.hint else "")
+
+
+def problem_line(problem: Problem) -> str:
+    """A warning of the Labfile or of the host, with its place."""
+    return f"{problem.severity}: {problem}"
+
+
+def finished(event: Finished) -> str:
+    """How a run ended, and what to type next; the empty string when there was nothing to do."""
+    if not (event.done or event.failed or event.skipped or event.next):
+        return ""
+    counts = [f"{event.done} done"]
+    counts += [f"{event.failed} failed"] * bool(event.failed) + [f"{event.skipped} skipped"] * bool(
+        event.skipped
+    )
+    if event.ok:
+        head = f"done: {plural(event.done, 'step')} in {seconds(event.seconds)}"
+    elif event.done or event.failed or event.skipped:
+        word = "interrupted" if event.exit_code == 130 else "failed"  # as the shell has it
+        head = f"{word}: {', '.join(counts)} after {seconds(event.seconds)}"
+    else:
+        return event.next
+    return head + (f"\n  next: {event.next}" if event.next else "")

@@ -1,0 +1,55 @@
+"""Hides the values of secret parameters in whatever is shown: events, plans, messages."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from labctl.core.address import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from labctl.core.events import Event, Sink
+
+MASK = "***"
+SHORTEST = 3  # hiding shorter ones would make everything unreadable and protect nothing
+T = TypeVar("T")
+
+
+def hidden(value: T, secrets: Collection[str]) -> T:
+    """The same value with every secret in its strings masked; longer secrets first, since one may hold another."""
+    telling = sorted((each for each in secrets if len(each) >= SHORTEST), key=len, reverse=True)
+    return _hidden(value, telling) if telling else value
+
+
+def _hidden(value: Any, secrets: Collection[str]) -> Any:
+    if isinstance(value, Enum | Address):
+        return value
+    if isinstance(value, str):
+        for secret in secrets:
+            value = str.replace(value, secret, MASK) if secret in value else value
+        return value
+    if isinstance(value, tuple):
+        return tuple(_hidden(each, secrets) for each in value)
+    if isinstance(value, list):
+        return [_hidden(each, secrets) for each in value]
+    if isinstance(value, dict):
+        return {key: _hidden(each, secrets) for key, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(
+            value, **{each.name: _hidden(getattr(value, each.name), secrets) for each in fields(value)}
+        )
+    return value
+
+
+def redacting(sink: Sink, secrets: Collection[str]) -> Sink:
+    """A sink that passes events on without their secrets."""
+    if not secrets:
+        return sink
+
+    def told(event: Event) -> None:
+        sink(hidden(event, secrets))
+
+    return told

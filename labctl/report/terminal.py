@@ -1,0 +1,174 @@
+"""Live progress on a terminal: what runs stands below with its time, what is done scrolls up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from labctl.core.events import (
+    Diagnostic,
+    Event,
+    Finished,
+    PlanReady,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+    VmStage,
+)
+from labctl.core.plan import natural
+from labctl.report import plain, plantext
+from labctl.report.colour import Paint
+from labctl.report.words import DOING, DONE, done_words, seconds
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+REFRESH_HZ = 8
+BAR_WIDTH = 24
+
+
+@dataclass(slots=True)
+class _Line:
+    """One step that is under way."""
+
+    text: str
+    began: float = field(default_factory=time.monotonic)
+    done: int = 0
+    total: int = 0
+
+
+class Terminal:
+    """The sink. The live part is there between a run's first step and its end."""
+
+    def __init__(self, stream: TextIO, *, verbose: bool = False, colour: bool = True) -> None:
+        self._console = Console(file=stream, no_color=not colour, highlight=False, emoji=False, markup=False)
+        self._paint = Paint.on(stream, allowed=colour)
+        self._stream, self._verbose = stream, verbose
+        self._lock = threading.RLock()
+        self._lines: dict[str, _Line] = {}
+        self._done: dict[str, str] = {}
+        self._hints: list[tuple[str, str]] = []
+        self._began = time.monotonic()
+        self._total = self._count = 0
+        self._live: Live | None = None
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case PlanReady(plan):
+                self._done |= done_words(plan)
+                self._total = len(plan.steps)
+                self._stream.write(plantext.render(plan, self._paint) + "\n")
+                self._stream.flush()
+            case StepStarted():
+                self._start(event)
+            case StepProgress():
+                line = self._lines.setdefault(event.address, _Line(""))
+                line.text, line.done, line.total = event.text, event.done, event.total
+            case VmStage():
+                self._stage(event)
+            case StepDone():
+                word = self._done.get(event.address, DONE.get(event.action, event.action))
+                self._over(event.address, "✓", "green", f"{word}  {seconds(event.seconds)}")
+            case StepFailed():
+                self._hints.append((event.address, event.hint))
+                self._over(event.address, "✗", "red", f"failed: {event.error}")
+            case StepSkipped():
+                self._over(event.address, "-", "yellow", f"skipped, {event.reason}")
+            case Diagnostic():
+                self._say(
+                    Text(plain.diagnostic(event), style="yellow" if event.severity == "warning" else "dim")
+                )
+            case Finished():
+                self._finish(event)
+
+    def _start(self, event: StepStarted) -> None:
+        if self._live is None:
+            self._began = time.monotonic()
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._render,
+                refresh_per_second=REFRESH_HZ,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        line = self._lines.setdefault(event.address, _Line(""))
+        line.text, line.done, line.total = DOING.get(event.verb, event.verb), 0, 0
+        if self._verbose:
+            self._say(Text(f"  {event.address} {line.text}", style="dim"))
+
+    def _stage(self, event: VmStage) -> None:
+        if line := self._lines.get(f"vm/{event.vm}"):
+            line.text = _STAGES.get(event.stage, event.stage)
+        if self._verbose or event.stage in ("booted", "ready"):
+            self._say(Text(f"  vm/{event.vm} {event.stage}  {seconds(event.seconds)}", style="dim"))
+
+    def _over(self, address: str, sign: str, style: str, text: str) -> None:
+        self._lines.pop(address, None)
+        self._count += 1
+        self._say(Text.assemble((f"{sign} ", style), address, " ", (text, "red" if style == "red" else "")))
+
+    def _say(self, text: Text) -> None:
+        """Print above the live part."""
+        self._console.print(text, soft_wrap=True)
+
+    def _finish(self, event: Finished) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        if text := plain.finished(event):
+            self._say(Text(text, style="" if event.ok else "red"))
+        for address, hint in self._hints:
+            if hint:
+                self._say(Text(f"  hint: {address}: {hint}"))
+
+    def _render(self) -> RenderableType:
+        """What is under way; rich asks for it from its own thread."""
+        with self._lock:
+            now = time.monotonic()
+            table = Table.grid(padding=(0, 1))
+            table.add_column(no_wrap=True)
+            table.add_column(no_wrap=True, justify="right")
+            table.add_column(no_wrap=True)
+            for address, line in sorted(self._lines.items(), key=lambda each: natural(each[0])):
+                table.add_row(f"  {address}", seconds(now - line.began), _what(line))
+            head = f"{self._count} of {self._total} steps, {seconds(now - self._began)}"
+            return Group(table, Text(head, style="dim"))
+
+
+# What a VM does after it told a stage.
+_STAGES = {
+    "started": "booting",
+    "init": "booting: cloud-init started",
+    "config": "booting: cloud-init configures",
+    "final": "booting: cloud-init's last part",
+    "booted": "booted",
+    "ready": "ready",
+}
+
+
+def _what(line: _Line) -> RenderableType:
+    if not line.total:
+        return Text(line.text)
+    row = Table.grid(padding=(0, 1))
+    row.add_row(
+        Text(line.text),
+        ProgressBar(total=line.total, completed=line.done, width=BAR_WIDTH),
+        f"{100 * line.done // line.total}%",
+    )
+    return row

@@ -1,0 +1,61 @@
+"""How the steps of a plan are told in words: `creating`, `created`, `halted`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labctl.core.plan import Plan, Step
+
+DOING = {
+    "create": "creating",
+    "update": "updating",
+    "delete": "deleting",
+    "release": "detaching",
+    "stop": "shutting down",
+    "start": "starting",
+    "booted": "booting",
+    "ready": "waiting until ready",
+    "told": "telling the guest",
+}
+DONE = {
+    "create": "created",
+    "update": "updated",
+    "restart": "restarted",
+    "replace": "replaced",
+    "delete": "deleted",
+}
+# A VM whose state alone changes: (before, after) → what was done to it
+_STATES = {
+    ("running", "off"): "halted",
+    ("paused", "off"): "halted",
+    ("running", "paused"): "suspended",
+    ("paused", "running"): "resumed",
+    ("off", "running"): "started",
+    ("crashed", "running"): "started",
+}
+_CONDITIONS = {"state", "ready"}
+
+
+def done_words(plan: Plan) -> dict[str, str]:
+    """For each address of the plan what to say once its step is done."""
+    return {str(step.address): done_word(step) for step in plan.steps}
+
+
+def done_word(step: Step) -> str:
+    if step.address.kind == "vm" and step.changes and {each.field for each in step.changes} <= _CONDITIONS:
+        states = next(((each.before, each.after) for each in step.changes if each.field == "state"), None)
+        return _STATES.get(states, "updated") if states else "found ready"  # type: ignore[arg-type]  # two strings
+    return DONE[step.action]
+
+
+def seconds(value: float) -> str:
+    """`0.3 s`, `42.1 s`, `3 min 05 s`."""
+    if value < 100:  # beyond it nobody wants the tenths
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02} s"
+
+
+def plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
