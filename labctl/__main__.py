@@ -20,7 +20,7 @@ def main() -> NoReturn:
     if sys.argv[1:] in (["--version"], ["-V"]):
         from labctl import __version__
 
-        print(f"labctl {__version__}")
+        sys.stdout.write(f"labctl {__version__}\n")
         sys.exit(0)
     sys.exit(guarded(sys.argv[1:]))
 
@@ -94,7 +94,7 @@ def _traceback() -> None:
 
 
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr)
+    sys.stderr.write(f"{line}\n")
 
 
 def _leave(code: int) -> NoReturn:

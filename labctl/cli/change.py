@@ -44,14 +44,14 @@ def _run(verb: str, options: Namespace) -> int:
     from labctl.report.choose import sink
 
     session = context.session(options)
-    session.lab  # a wrong Labfile is told before anything else is looked at
+    secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
     use: Use = getattr(change, verb)
     told = sink(
         json=options.json,
         quiet=options.quiet,
         verbose=options.verbose,
         colour=not options.no_color,
-        secrets=session.lab.secrets,
+        secrets=secrets,
     )
     return use(session, options.vms, told, lambda plan: confirmed(plan, options, verb))
 

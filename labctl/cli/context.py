@@ -37,7 +37,7 @@ def session(options: Namespace) -> Session:
     return Session(
         source=labfile(options.file),
         uri=options.connect,
-        sets=dict(_sets(options.sets or ())),
+        sets=dict(_sets(options.sets or [])),
         params=[Path(name) for name in options.params or ()],
         adopt=getattr(options, "adopt", False),
     )
@@ -80,7 +80,7 @@ def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
 
 def say(line: str) -> None:
     """Tell the user; data goes to standard output instead."""
-    print(line, file=sys.stderr)
+    sys.stderr.write(f"{line}\n")
 
 
 def write(text: str) -> None:

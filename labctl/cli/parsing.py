@@ -65,7 +65,7 @@ def parse(argv: list[str]) -> tuple[str | None, argparse.Namespace]:
 
 def _verb_at(words: list[str], parser: argparse.ArgumentParser) -> int:
     """The place of the first word that is neither an option nor an option's value; the length when there is none."""
-    valued = {name for action in parser._actions if action.nargs is None for name in action.option_strings}
+    valued = {name for action in parser._actions if action.nargs is None for name in action.option_strings}  # noqa: SLF001
     value = False
     for at, word in enumerate(words):
         if not value and (not word.startswith("-") or word == "-"):

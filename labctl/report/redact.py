@@ -24,7 +24,7 @@ def hidden(value: T, secrets: Collection[str]) -> T:
     return _hidden(value, telling) if telling else value
 
 
-def _hidden(value: Any, secrets: Collection[str]) -> Any:
+def _hidden(value: Any, secrets: Collection[str]) -> Any:  # noqa: PLR0911  # one line a shape
     if isinstance(value, Enum | Address):
         return value
     if isinstance(value, str):
