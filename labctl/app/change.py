@@ -69,7 +69,17 @@ def _change(
         prepared = prepare(session, goal, restart=restart)
         _announce(prepared, sink)
         if prepared.plan and not confirm(prepared.plan):
-            sink(Finished(False, 1, 0, 0, 0, 0.0, "nothing was changed"))
+            sink(
+                Finished(
+                    ok=False,
+                    exit_code=1,
+                    done=0,
+                    failed=0,
+                    skipped=0,
+                    seconds=0.0,
+                    next="nothing was changed",
+                )
+            )
             return 1
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.problems import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labctl.app.prepare import Goal
     from labctl.core.spec import Spec
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labctl.engine.observe import Observed
     from labctl.host.connection import Connection
 
+_UNDEFINE = {"domain": "undefine", "network": "net-undefine"}
 FOREIGN = "foreign"  # the severity of what is no mistake of the Labfile: exit 1 and not 2
 
 
@@ -88,7 +89,7 @@ def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
                 f"a {each.kind} of that name, {each.name}, exists and was not made by labctl",
                 f"{address.kind}s.{address.name}",
                 lab.where(f"{address.kind}s", address.name),
-                f"rename one of them, or remove it with `virsh {'undefine' if each.kind == 'domain' else 'net-undefine'} {each.name}`",
+                f"rename one of them, or remove it with `virsh {_UNDEFINE[each.kind]} {each.name}`",
                 FOREIGN,
             )
     others = sorted(observed.files - {str(lab.path)})
@@ -164,7 +165,7 @@ def _available(connection: Connection) -> int | None:
         stats = connection.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
     except libvirt.libvirtError:
         return None
-    return sum(stats.get(name, 0) for name in ("free", "buffers", "cached")) << 10
+    return sum(int(stats.get(name, 0)) for name in ("free", "buffers", "cached")) << 10
 
 
 def _acceleration(session: Session, plan: Plan) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from labctl.app import preflight
 from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
 from labctl.engine import compose as composing
-from labctl.engine.allocate import Allocation, Occupied, allocate
+from labctl.engine.allocate import Allocation, allocate
 from labctl.engine.compose import Site, compose
 from labctl.engine.observe import Observed, merge, observe
 from labctl.engine.sources import resolve_images

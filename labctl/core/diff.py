@@ -72,7 +72,7 @@ def _item_changes(
             yield from _changes(had[key], wanted[key], f"{field}.")
 
 
-def plain(value: Any) -> Value:  # noqa: ANN401
+def plain(value: Any) -> Value:
     """Make a field's value fit for JSON: tuples become one readable string, nothing becomes the empty string."""
     if value is None:
         return ""

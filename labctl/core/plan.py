@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.address import Address
 from labctl.core.diff import Change, diff, show
 from labctl.core.spec import Effect, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    from labctl.core.address import Address
 
 DELETE, RELEASE, STOP = "delete", "release", "stop"
 FORMAT = 1
@@ -63,7 +64,7 @@ class Step:
     @property
     def spec(self) -> Spec:
         spec = self.after or self.before
-        assert spec is not None  # noqa: S101  # a step without either can't be constructed by `plan`
+        assert spec is not None  # a step without either can't be constructed by `plan`
         return spec
 
     def to_json(self) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def step_lines(step: Step) -> list[str]:
 _COST = {Effect.RESTART: "needs a restart", Effect.REPLACE: "needs a replacement"}
 
 
-def plan(
+def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
     desired: Mapping[Address, Spec],
     observed: Mapping[Address, Spec],
     *,
@@ -305,7 +306,7 @@ def _verbs(step: Step) -> tuple[str, ...]:
     return step.after.verbs(effect, step.before)
 
 
-def _link_builds(step: Step, link: Any) -> None:  # noqa: ANN401  # the closure of `operations`
+def _link_builds(step: Step, link: Any) -> None:  # the closure of `operations`
     """What builds waits for what it needs: a creation or update for the needed one's creation or update."""
     if step.after is None:
         return
@@ -318,7 +319,7 @@ def _link_builds(step: Step, link: Any) -> None:  # noqa: ANN401  # the closure 
                 link((step.address, verb), (need.address, until))
 
 
-def _link_removals(step: Step, link: Any) -> None:  # noqa: ANN401
+def _link_removals(step: Step, link: Any) -> None:
     """What is needed goes after those that need it have gone or let go."""
     if step.before is None:
         return
@@ -328,7 +329,7 @@ def _link_removals(step: Step, link: Any) -> None:  # noqa: ANN401
                 link((need.address, DELETE), (step.address, verb))
 
 
-def _link_exclusive(steps: Iterable[Step], link: Any) -> None:  # noqa: ANN401
+def _link_exclusive(steps: Iterable[Step], link: Any) -> None:
     steps = [step for step in steps if step.spec.exclusive]
     gone = [step for step in steps if step.action in (Action.DELETE, Action.REPLACE)]
     for step in steps:

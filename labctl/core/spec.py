@@ -33,8 +33,8 @@ def owned(
     unit: str = "",
     secret: bool = False,
     condition: str = "",
-    **options: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
+    **options: Any,
+) -> Any:
     """Declare a field of a spec that is compared.
 
     Args:
@@ -95,6 +95,7 @@ class Spec:
 
         `before` is what exists. Deletion is not asked here: its verb is always `delete`.
         """
+        del before
         if effect is None:
             return ("create",)
         return ("delete", "create") if effect is Effect.REPLACE else ("update",)

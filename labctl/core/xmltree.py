@@ -7,10 +7,13 @@ element whose placeholders are all None, and which has no children left, goes as
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from labctl.core.identity import XMLNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Value = str | int | None
 Element = ET.Element

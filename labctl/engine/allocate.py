@@ -137,7 +137,7 @@ def _subnet4(
     clear = network.host is False
     if network.subnet is not None:
         clash = None if clear else _clash(network.subnet, taken)
-        if clash and not clash.owner.startswith("network ") or clash and "libvirt" in clash.owner:
+        if (clash and not clash.owner.startswith("network ")) or (clash and "libvirt" in clash.owner):
             result.problems.append(
                 Problem(
                     f"{network.subnet} overlaps {clash.subnet}, the {clash.owner}",
@@ -198,7 +198,9 @@ def _place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) 
         place = result.networks[network.name]
         for version, subnet in ((4, place.subnet4), (6, place.subnet6)):
             if subnet is not None:
-                _number(lab, network, members, version, known, result)
+                homeless = _number(network, members, version, known, result)
+                if homeless:
+                    result.problems.append(_full(lab, network, subnet, homeless))
 
 
 def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[str, int], IpAddress]]:
@@ -217,22 +219,21 @@ def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[s
 
 
 def _number(
-    lab: Lab,
     network: Network,
     members: list[tuple[Vm, Nic, str]],
     version: int,
     known: Mapping[tuple[str, int], IpAddress],
     result: Allocation,
-) -> None:
-    """Give one family's addresses on one network."""
+) -> Vm | None:
+    """Give one family's addresses on one network; the first VM that gets none is returned."""
     place = result.networks[network.name]
-    subnet: IpNetwork | None = place.subnet4 if version == 4 else place.subnet6  # noqa: PLR2004
-    assert subnet is not None  # noqa: S101  # the caller's condition
+    subnet: IpNetwork | None = place.subnet4 if version == 4 else place.subnet6
+    assert subnet is not None  # the caller's condition
     used = _unavailable(network, place)
     chosen: dict[tuple[str, str], IpAddress] = {}
     open_: list[tuple[Vm, Nic, str]] = []
     for vm, nic, mac in members:
-        stated = nic.ip if version == 4 else nic.ip6  # noqa: PLR2004
+        stated = nic.ip if version == 4 else nic.ip6
         if stated is False or (stated is None and not allocates(network)):
             continue
         if stated is not None:
@@ -252,14 +253,14 @@ def _number(
     for vm, nic in waiting:
         address = next(free, None)
         if address is None:
-            result.problems.append(_full(lab, network, subnet, vm))
-            return
+            return vm
         chosen[vm.name, nic.name] = address
     for key, address in chosen.items():
         spot = result.nics[key]
         v4 = address if isinstance(address, IPv4Address) else spot.ip
         v6 = address if isinstance(address, IPv6Address) else spot.ip6
         result.nics[key] = NicPlace(spot.mac, v4, v6)
+    return None
 
 
 def _full(lab: Lab, network: Network, subnet: IpNetwork, vm: Vm) -> Problem:
@@ -282,14 +283,14 @@ def _unavailable(network: Network, place: NetworkPlace) -> set[IpAddress]:
 def _free_addresses(subnet: IpNetwork, used: set[IpAddress], network: Network) -> Iterator[IpAddress]:
     """Addresses from the bottom up; the range for strangers is theirs."""
     low, high = network.dhcp.range or (None, None)
-    last = int(subnet.broadcast_address) - (1 if subnet.version == 4 else 0)  # noqa: PLR2004
+    last = int(subnet.broadcast_address) - (1 if subnet.version == 4 else 0)
     for number in count(int(subnet.network_address) + 1):
         if number > last:
             return
-        address = ip_address(number) if subnet.version == 4 else IPv6Address(number)  # noqa: PLR2004
+        address = ip_address(number) if subnet.version == 4 else IPv6Address(number)
         ranged = (
             low is not None and high is not None and int(low) <= number <= int(high) and subnet.version == 4
-        )  # noqa: PLR2004
+        )
         if address not in used and not ranged:
             yield address
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from labctl.core import identity
 from labctl.engine.allocate import allocates
 from labctl.kinds.disk.spec import DiskSpec, volume_name
-from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedNic, SeedSpec
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.spec import Spec
     from labctl.engine.allocate import Allocation, NetworkPlace
+    from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.model import Condition, Disk, Image, Lab, Network, Nic, Vm
 
 SLOW = 4  # how much longer everything may take without KVM
@@ -50,10 +50,10 @@ class Site:
     secret: bytes = b""
 
     def domain_type(self, accel: str) -> str:
-        """libvirt's domain type; on a node without QEMU (`test:///`) its own."""
+        """Libvirt's domain type; on a node without QEMU (`test:///`) its own."""
         if accel == "kvm" or (accel == "auto" and self.kvm):
             return "kvm"
-        return "qemu" if "qemu" in self.types or not self.types else sorted(self.types)[0]
+        return "qemu" if "qemu" in self.types or not self.types else min(self.types)
 
 
 def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]:
@@ -106,7 +106,7 @@ def _network(lab: Lab, network: Network, allocation: Allocation) -> NetworkSpec:
     )
 
 
-def _with_prefix(host: object, subnet: Any) -> str:  # noqa: ANN401  # an address and its network, or two None
+def _with_prefix(host: object, subnet: Any) -> str:  # an address and its network, or two None
     return f"{host}/{subnet.prefixlen}" if host and subnet else ""
 
 
@@ -260,7 +260,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -> 
         cpus=vm.cpus,
         memory=vm.memory,
         max_memory=vm.max_memory or vm.memory,
-        disks=tuple(_disk_uses(lab, vm, site, boot)),
+        disks=tuple(_disk_uses(vm, site, boot)),
         nics=tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics),
         arch=vm.arch or site.arch,
         accel=accel,
@@ -328,7 +328,7 @@ def _boot_files(vm: Vm, site: Site) -> dict[str, Any]:
     return {"cmdline": ""}
 
 
-def _disk_uses(lab: Lab, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
+def _disk_uses(vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
     uses = []
     for disk in vm.disks:
         name = disk.volume or f"{vm.name}/{disk.name}"

@@ -124,7 +124,7 @@ class _Run:
             if inspect.iscoroutinefunction(self._method(operation)) or task.get_name().startswith(BOOT_START):
                 task.cancel()  # it only waits for a guest; nothing is half done
 
-    def _method(self, operation: Operation) -> Any:  # noqa: ANN401
+    def _method(self, operation: Operation) -> Any:
         return getattr(self._drivers[operation.step.address.kind], operation.verb)
 
     async def _operate(self, operation: Operation) -> None:
@@ -159,7 +159,7 @@ class _Run:
         await self._with_reconnect(operation, tell)
 
     async def _with_reconnect(self, operation: Operation, tell: Teller) -> None:
-        """Run a verb; when libvirtd went away meanwhile, connect anew and run it once more: verbs look before they act."""
+        """Run a verb; when libvirtd went away meanwhile, connect anew and run it again: verbs look before they act."""
         virt = self._connection.virt
         try:
             await self._call(operation, tell)

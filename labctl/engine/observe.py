@@ -5,7 +5,6 @@ It costs one listing a kind and one XML dump an object; running domains are dump
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -27,7 +26,7 @@ from labctl.kinds.vm.driver import state_name
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from labctl.core.spec import Spec
     from labctl.host.connection import Connection
@@ -89,7 +88,7 @@ def observe(connection: Connection, lab: str) -> Observed:
     return Observed(specs, live, foreign, files)
 
 
-def _domains(virt: Any, lab: str) -> Iterator[tuple[VmSpec, VmSpec | None] | Foreign]:  # noqa: ANN401
+def _domains(virt: Any, lab: str) -> Iterator[tuple[VmSpec, VmSpec | None] | Foreign]:
     states = {
         domain.UUIDString(): stats.get("state.state", 0)
         for domain, stats in virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
@@ -113,7 +112,7 @@ def _domains(virt: Any, lab: str) -> Iterator[tuple[VmSpec, VmSpec | None] | For
                 raise
 
 
-def _live(domain: Any, defined: VmSpec) -> VmSpec | None:  # noqa: ANN401
+def _live(domain: Any, defined: VmSpec) -> VmSpec | None:
     live = vm_xml.read(ET.fromstring(domain.XMLDesc(0)))
     return live and replace(live, state=defined.state, autostart=defined.autostart)
 
@@ -132,7 +131,7 @@ def _foreign_domain(root: ET.Element, spec: VmSpec | None, *, running: bool) -> 
     )
 
 
-def _networks(virt: Any, lab: str) -> Iterator[NetworkSpec | Foreign]:  # noqa: ANN401
+def _networks(virt: Any, lab: str) -> Iterator[NetworkSpec | Foreign]:
     for network in virt.listAllNetworks():
         root = network_driver.definition(network)
         spec = network_driver.observe(network, root)
@@ -159,7 +158,7 @@ def foreign_network(root: ET.Element, spec: NetworkSpec | None) -> Foreign:
     )
 
 
-def _volumes(virt: Any, lab: str, specs: Mapping[Address, Spec]) -> Iterator[Spec]:  # noqa: ANN401
+def _volumes(virt: Any, lab: str, specs: Mapping[Address, Spec]) -> Iterator[Spec]:
     pool = next((p for p in virt.listAllStoragePools() if p.name() == identity.pool_name(lab)), None)
     if pool is None:
         return
@@ -188,11 +187,9 @@ def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, 
         if not isinstance(defined, VmSpec):
             continue
         seen = replace(defined, ready=live.ready)
-        if isinstance(wanted, VmSpec) and live.memory in (live.max_memory, wanted.memory):
-            live = replace(live, memory=defined.memory)  # a balloon follows when the guest gets to it, or never
         for name in ("disks", "nics", "memory", "max_memory", "cpus"):
             if not isinstance(wanted, VmSpec) or _same(getattr(defined, name), getattr(wanted, name)):
-                seen = replace(seen, **{name: _without_notes(name, live, defined)})
+                seen = replace(seen, **{name: _as_it_runs(name, live, defined)})
         merged[address] = seen
     for address, spec in merged.items():
         wanted = desired.get(address)
@@ -207,13 +204,15 @@ def _same(one: object, other: object) -> bool:
     return one == other
 
 
-def _bare(item: Any) -> Any:  # noqa: ANN401  # a DiskUse or NicUse
+def _bare(item: Any) -> Any:  # a DiskUse or NicUse
     return replace(item, target="") if hasattr(item, "target") else replace(item, guest=())
 
 
-def _without_notes(name: str, live: VmSpec, defined: VmSpec) -> Any:  # noqa: ANN401
-    """A live field; what a guest was told is noted in the definition."""
-    if name != "nics":
-        return getattr(live, name)
-    told = {nic.name: nic.guest for nic in defined.nics}
-    return tuple(replace(nic, guest=told.get(nic.name, ())) for nic in live.nics)
+def _as_it_runs(name: str, live: VmSpec, defined: VmSpec) -> Any:
+    """A field of the running domain, without what is no change of anybody's."""
+    if name == "memory" and live.memory == live.max_memory:
+        return defined.memory  # a balloon follows when the guest gets to it, or never
+    if name == "nics":  # what a guest was told is noted in the definition
+        told = {nic.name: nic.guest for nic in defined.nics}
+        return tuple(replace(nic, guest=told.get(nic.name, ())) for nic in live.nics)
+    return getattr(live, name)

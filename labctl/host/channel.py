@@ -26,7 +26,7 @@ class GuestPort:
 
     def __init__(
         self,
-        domain: Any,  # noqa: ANN401  # a running virDomain
+        domain: Any,  # a running virDomain
         received: Callable[[GuestState | Reply], None],
         closed: Callable[[], None],
     ) -> None:
@@ -55,7 +55,7 @@ class GuestPort:
         if self._open:
             self._stream.eventUpdateCallback(_READABLE | _BROKEN | (_WRITABLE if self._unsent else 0))
 
-    def _happened(self, stream: Any, events: int, _opaque: None) -> None:  # noqa: ANN401
+    def _happened(self, stream: Any, events: int, _opaque: None) -> None:
         try:
             if events & _READABLE:
                 self._read(stream)
@@ -67,7 +67,7 @@ class GuestPort:
         except libvirt.libvirtError:
             self.close()
 
-    def _read(self, stream: Any) -> None:  # noqa: ANN401
+    def _read(self, stream: Any) -> None:
         while self._open:
             data = stream.recv(_CHUNK)
             if data == _WOULD_BLOCK:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree as ET
 
@@ -91,7 +92,7 @@ class Connection:
         self._lock = threading.Lock()
         self.virt = self._open()
 
-    def _open(self) -> Any:  # noqa: ANN401  # libvirt-python ships no types
+    def _open(self) -> Any:  # libvirt-python ships no types
         try:
             virt = libvirt.open(self.uri)
         except libvirt.libvirtError as error:
@@ -104,7 +105,7 @@ class Connection:
             virt.setKeepAlive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT)
         return virt
 
-    async def call(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401
+    async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking libvirt call beside the event loop of asyncio, with at most CALLS_IN_FLIGHT at once."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
@@ -112,7 +113,7 @@ class Connection:
     def _workers(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="libvirt")
 
-    def reopen(self, lost: Any) -> None:  # noqa: ANN401
+    def reopen(self, lost: Any) -> None:
         """Replace a connection that was lost; a second caller that lost the same one finds it done."""
         with self._lock:
             if self.virt is lost:
@@ -161,8 +162,7 @@ class Connection:
             return True
         if not self.local:
             return True  # another host: libvirt there probed it
-        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:  # noqa: PTH123
-            text = cpuinfo.read()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
         return " vmx" in text or " svm" in text or "x86" not in capabilities.findtext("host/cpu/arch", "")
 
 

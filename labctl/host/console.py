@@ -16,7 +16,7 @@ def volume(vm: str) -> str:
     return f"{vm}.console"
 
 
-def read(virt: Any, lab: str, vm: str) -> str:  # noqa: ANN401  # a virConnect
+def read(virt: Any, lab: str, vm: str) -> str:  # a virConnect
     """The whole log without terminal controls; empty where there is none yet."""
     pool = storage.find_pool(virt, identity.pool_name(lab))
     if pool is None:
@@ -28,7 +28,7 @@ def read(virt: Any, lab: str, vm: str) -> str:  # noqa: ANN401  # a virConnect
     return _CONTROL.sub("", data.decode("utf-8", "replace").replace("\r\n", "\n"))
 
 
-def tail(virt: Any, lab: str, vm: str, lines: int = 30) -> str:  # noqa: ANN401
+def tail(virt: Any, lab: str, vm: str, lines: int = 30) -> str:
     """The last lines; a console that can't be read is told as such, since this explains other failures."""
     try:
         return "\n".join(read(virt, lab, vm).rstrip().splitlines()[-lines:])

@@ -6,10 +6,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labctl.app import change
+from labctl.app import change, goals
 from labctl.app.prepare import prepare
 from labctl.app.session import Session
-from labctl.app import goals
 from labctl.core.events import Event, StepFailed
 from labctl.core.plan import Plan
 from labctl.host.connection import Connection

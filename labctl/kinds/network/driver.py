@@ -11,7 +11,6 @@ import libvirt
 from labctl.core import xmltree
 from labctl.host.connection import missing, translated
 from labctl.kinds.network import xml
-from labctl.kinds.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,13 +18,14 @@ if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
+    from labctl.kinds.network.spec import NetworkSpec
 
 _ADD, _DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
 _DHCP_HOST, _DHCP_RANGE = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, libvirt.VIR_NETWORK_SECTION_IP_DHCP_RANGE
 _DNS_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST
 
 
-def definition(network: Any) -> ET.Element:  # noqa: ANN401  # a virNetwork
+def definition(network: Any) -> ET.Element:  # a virNetwork
     """The persistent definition; a driver that keeps none beside the running one has only that to show."""
     try:
         return ET.fromstring(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
@@ -35,7 +35,7 @@ def definition(network: Any) -> ET.Element:  # noqa: ANN401  # a virNetwork
         return ET.fromstring(network.XMLDesc(0))
 
 
-def observe(network: Any, root: ET.Element | None = None) -> NetworkSpec | None:  # noqa: ANN401  # a virNetwork
+def observe(network: Any, root: ET.Element | None = None) -> NetworkSpec | None:  # a virNetwork
     """Read one network as it is; None when labctl did not make it.
 
     What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
@@ -88,7 +88,7 @@ class NetworkDriver:
                 network.destroy()
             network.undefine()
 
-    def _find(self, spec: NetworkSpec) -> Any:  # noqa: ANN401
+    def _find(self, spec: NetworkSpec) -> Any:
         try:
             return self._connection.virt.networkLookupByName(spec.libvirt_name)
         except libvirt.libvirtError as error:
@@ -96,17 +96,17 @@ class NetworkDriver:
                 return None
             raise
 
-    def _define(self, spec: NetworkSpec) -> Any:  # noqa: ANN401
+    def _define(self, spec: NetworkSpec) -> Any:
         applied = replace(spec, applied=spec.fingerprint())
         return self._connection.virt.networkDefineXML(xmltree.to_text(xml.render(applied)))
 
-    def _activate(self, network: Any, spec: NetworkSpec) -> None:  # noqa: ANN401
+    def _activate(self, network: Any, spec: NetworkSpec) -> None:
         if bool(network.autostart()) != spec.autostart:
             network.setAutostart(int(spec.autostart))
         if spec.active and not network.isActive():
             network.create()
 
-    def _update_live(self, network: Any, now: NetworkSpec, spec: NetworkSpec) -> None:  # noqa: ANN401
+    def _update_live(self, network: Any, now: NetworkSpec, spec: NetworkSpec) -> None:
         if now.dhcp_range != spec.dhcp_range:
             old = [xml.dhcp_range(now.dhcp_range)] if now.dhcp_range else []
             new = [xml.dhcp_range(spec.dhcp_range)] if spec.dhcp_range else []
@@ -125,7 +125,7 @@ class NetworkDriver:
 
     def _swap(
         self,
-        network: Any,  # noqa: ANN401
+        network: Any,
         section: int,
         parent: int,
         old: Iterable[ET.Element],

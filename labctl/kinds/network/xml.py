@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
-from labctl.core.xmltree import Element
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 
 if TYPE_CHECKING:
+    from labctl.core.xmltree import Element
     from labctl.kinds.network.spec import Mode
 
 _FORWARD = {

@@ -80,13 +80,12 @@ def _start_script() -> list[str]:
     """
     script = base64.b64encode(resources.text("templates/guest/labctl-guest.sh").encode()).decode()
     run = "/run/labctl/guest.sh"
-    return [
-        "sh",
-        "-c",
+    start = (
         f"mkdir -p -m 700 /run/labctl && printf %s {script} | base64 -d >{run}\n"
         "systemd-run --quiet --no-block --collect --unit=labctl-guest -p DefaultDependencies=no"
-        f" /bin/sh {run} 2>/dev/null || setsid /bin/sh {run} </dev/null >/dev/null 2>&1 &",
-    ]
+        f" /bin/sh {run} 2>/dev/null || setsid /bin/sh {run} </dev/null >/dev/null 2>&1 &"
+    )
+    return ["sh", "-c", start]
 
 
 def network_config(nics: tuple[SeedNic, ...]) -> dict[str, Any]:

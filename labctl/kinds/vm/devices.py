@@ -22,7 +22,7 @@ DETACH_S, RETRY_S = 60.0, 5.0
 FIXED = ("root", "seed")  # never leave a running VM
 
 
-def live(domain: Any) -> VmSpec:  # noqa: ANN401  # a running virDomain
+def live(domain: Any) -> VmSpec:  # a running virDomain
     """Read the domain as it runs."""
     spec = xml.read(ET.fromstring(domain.XMLDesc(0)))
     if spec is None:
@@ -41,17 +41,22 @@ def leaving(now: VmSpec, wanted: VmSpec, replaced: Iterable[str]) -> list[Device
 
     `replaced` holds addresses, as `network/front`.
     """
-    gone: list[Device] = []
     replaced = set(replaced)
-    keep = {each.name: each for each in wanted.disks}
-    for use in now.disks:
-        if use.name not in FIXED and (not _alike(use, keep.get(use.name)) or f"disk/{use.disk}" in replaced):
-            gone.append(use)
+    disks = {each.name: each for each in wanted.disks}
     nics = {each.name: each for each in wanted.nics}
-    for nic in now.nics:
-        if not _alike(nic, nics.get(nic.name)) or f"network/{nic.ours}" in replaced:
-            gone.append(nic)
-    return gone
+    return [
+        *(
+            use
+            for use in now.disks
+            if use.name not in FIXED
+            and (not _alike(use, disks.get(use.name)) or f"disk/{use.disk}" in replaced)
+        ),
+        *(
+            nic
+            for nic in now.nics
+            if not _alike(nic, nics.get(nic.name)) or f"network/{nic.ours}" in replaced
+        ),
+    ]
 
 
 def _alike(now: Device, wanted: Device | None) -> bool:
@@ -77,7 +82,7 @@ def coming(now: VmSpec, wanted: VmSpec) -> list[Device]:
     ]
 
 
-def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:  # noqa: ANN401
+def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:
     """Set links and rates of NICs that stay."""
     have = {nic.name: nic for nic in now.nics}
     for nic in wanted.nics:
@@ -86,7 +91,7 @@ def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:  # noqa: ANN4
             domain.updateDeviceFlags(ET.tostring(xml.nic(nic), encoding="unicode"), LIVE)
 
 
-def detach(domain: Any, device: Device) -> None:  # noqa: ANN401
+def detach(domain: Any, device: Device) -> None:
     """Unplug a device and wait until the guest let go of it; ask again meanwhile, a booting guest overhears it.
 
     Raises:
@@ -107,7 +112,7 @@ def detach(domain: Any, device: Device) -> None:  # noqa: ANN401
         time.sleep(0.1)
 
 
-def _ask(domain: Any, device: Device) -> None:  # noqa: ANN401
+def _ask(domain: Any, device: Device) -> None:
     try:
         domain.detachDeviceFlags(ET.tostring(element(device), encoding="unicode"), LIVE)
     except libvirt.libvirtError as error:
@@ -116,13 +121,13 @@ def _ask(domain: Any, device: Device) -> None:  # noqa: ANN401
             raise
 
 
-def _plugged(domain: Any, device: Device) -> bool:  # noqa: ANN401
+def _plugged(domain: Any, device: Device) -> bool:
     now = live(domain)
     devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
     return any(each.name == device.name for each in devices)
 
 
-def attach(domain: Any, device: Device) -> None:  # noqa: ANN401
+def attach(domain: Any, device: Device) -> None:
     domain.attachDeviceFlags(ET.tostring(element(device), encoding="unicode"), LIVE)
 
 

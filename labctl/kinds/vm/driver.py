@@ -16,12 +16,12 @@ from labctl.host import console, storage
 from labctl.host.connection import missing, translated
 from labctl.kinds.vm import devices, xml
 from labctl.kinds.vm.guest import Conversations
-from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
+    from labctl.kinds.vm.spec import VmSpec
 
 _INACTIVE, _CONFIG, _LIVE = (
     libvirt.VIR_DOMAIN_XML_INACTIVE,
@@ -47,7 +47,7 @@ _UNDEFINE = (
 
 
 def state_name(state: int) -> str:
-    """libvirt's virDomainState in the words of a spec."""
+    """Libvirt's virDomainState in the words of a spec."""
     return _STATES.get(state, "off")
 
 
@@ -88,11 +88,11 @@ class VmDriver:
                 tell.warn("it did not shut down in time, so its power was cut")
                 await self._connection.call(_destroy, domain)
 
-    async def _ended(self, domain: Any, seconds: float) -> bool:  # noqa: ANN401
+    async def _ended(self, domain: Any, seconds: float) -> bool:
         """Wait until the domain is off; libvirt's lifecycle event tells."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
-        def happened(_virt: Any, _domain: Any, event: int, _detail: int, _opaque: None) -> None:  # noqa: ANN401
+        def happened(_virt: Any, _domain: Any, event: int, _detail: int, _opaque: None) -> None:
             if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
                 loop.call_soon_threadsafe(ended.set)
 
@@ -129,7 +129,7 @@ class VmDriver:
                 self._update_live(domain, spec)
             self._define(spec, domain)
 
-    def _update_live(self, domain: Any, spec: VmSpec) -> None:  # noqa: ANN401
+    def _update_live(self, domain: Any, spec: VmSpec) -> None:
         now = devices.live(domain)
         for device in devices.coming(now, spec.keep(now)):
             devices.attach(domain, device)
@@ -182,7 +182,7 @@ class VmDriver:
                 text = xml.plain_metadata(replace(seen, applied=spec.fingerprint()))
                 domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, "labctl", identity.XMLNS, flag)
 
-    def _define(self, spec: VmSpec, domain: Any) -> None:  # noqa: ANN401
+    def _define(self, spec: VmSpec, domain: Any) -> None:
         """Write the persistent definition. What the guest has yet to be told is marked as not told."""
         told = spec if spec.state != "running" or not spec.scripted else _untold(spec, domain)
         root = xml.render(replace(told, ready=None, applied=spec.fingerprint()))
@@ -192,7 +192,7 @@ class VmDriver:
         if bool(defined.autostart()) != spec.autostart:
             defined.setAutostart(int(spec.autostart))
 
-    def _find(self, spec: VmSpec) -> Any:  # noqa: ANN401
+    def _find(self, spec: VmSpec) -> Any:
         try:
             return self._connection.virt.lookupByName(spec.libvirt_name)
         except libvirt.libvirtError as error:
@@ -200,7 +200,7 @@ class VmDriver:
                 return None
             raise
 
-    def _require(self, spec: VmSpec) -> Any:  # noqa: ANN401
+    def _require(self, spec: VmSpec) -> Any:
         domain = self._find(spec)
         if domain is None:
             raise LabctlError(
@@ -209,7 +209,7 @@ class VmDriver:
         return domain
 
 
-def _untold(spec: VmSpec, domain: Any) -> VmSpec:  # noqa: ANN401
+def _untold(spec: VmSpec, domain: Any) -> VmSpec:
     """The spec with what its guest was told so far, which for a new one is nothing."""
     was = None if domain is None else xml.read(ET.fromstring(domain.XMLDesc(_INACTIVE)))
     guest = {nic.name: nic.guest for nic in was.nics} if was else {}
@@ -220,13 +220,13 @@ def _untold(spec: VmSpec, domain: Any) -> VmSpec:  # noqa: ANN401
     )
 
 
-def _shutdown(domain: Any) -> None:  # noqa: ANN401
+def _shutdown(domain: Any) -> None:
     if state_name(domain.state()[0]) == "paused":
         domain.resume()  # a paused guest can't react
     domain.shutdown()
 
 
-def _undefine(domain: Any) -> None:  # noqa: ANN401
+def _undefine(domain: Any) -> None:
     """Remove a definition with all that belongs to it; a driver without such things refuses to be asked for them."""
     try:
         domain.undefineFlags(_UNDEFINE)
@@ -236,7 +236,7 @@ def _undefine(domain: Any) -> None:  # noqa: ANN401
         domain.undefine()
 
 
-def _destroy(domain: Any) -> None:  # noqa: ANN401
+def _destroy(domain: Any) -> None:
     deadline = time.monotonic() + SHUTDOWN_S
     while domain.isActive():
         try:

@@ -111,7 +111,8 @@ def not_ready(spec: VmSpec, summary: str, tail: str) -> NotReady:
     return NotReady(
         summary + said,
         where=str(spec.address),
-        hint=f"the VM is kept: look with `labctl ssh {spec.name}`, raise its `timeout`, or run `labctl up` again to go on waiting",
+        hint=f"the VM is kept: look with `labctl ssh {spec.name}`, raise its `timeout`,"
+        " or run `labctl up` again to go on waiting",
     )
 
 

@@ -60,7 +60,7 @@ def render(spec: VmSpec) -> Element:
     if (cpu := _cpu(spec)) is not None:
         root.insert(list(root).index(root.find("devices")), cpu)  # type: ignore[arg-type]  # the template has it
     devices = root.find("devices")
-    assert devices is not None  # noqa: S101  # likewise
+    assert devices is not None  # likewise
     devices.extend(map(disk, spec.disks))
     devices.extend(map(nic, spec.nics))
     devices.extend(_graphics(spec.graphics))

@@ -40,6 +40,9 @@ def test_libvirts_schemas_accept_it(tmp_path, network, vm):
         file = tmp_path / f"{name}.xml"
         file.write_text(xmltree.to_text(root))
         run = subprocess.run(
-            ["xmllint", "--noout", "--relaxng", SCHEMAS / f"{name}.rng", file], capture_output=True, text=True
+            ["xmllint", "--noout", "--relaxng", SCHEMAS / f"{name}.rng", file],
+            check=False,
+            capture_output=True,
+            text=True,
         )
         assert run.returncode == 0, run.stderr
