@@ -63,12 +63,12 @@ class Book:
         ]:
             self.problems.at(dhcp, "range", f"the range holds the host's address {taken[0]}")
 
-    def _usable(self, address: Any, subnet: Any) -> bool:  # noqa: ANN401
+    def _usable(self, address: Any, subnet: Any) -> bool:
         return address in subnet and address not in {subnet.network_address, subnet.broadcast_address}
 
-    def _inside(self, address: Any, holder: Map | Seq, key: Any) -> bool:  # noqa: ANN401
+    def _inside(self, address: Any, holder: Map | Seq, key: Any) -> bool:
         """Whether an address can be used on this network; reports it if not."""
-        field_ = "subnet" if address.version == 4 else "ipv6"  # noqa: PLR2004 - IP versions
+        field_ = "subnet" if address.version == 4 else "ipv6"
         subnet = self.net.subnet if field_ == "subnet" else self.net.ipv6
         if subnet is False and field_ in self.tree and self.tree[field_] is not False:
             return False  # the subnet itself is wrong, which has been reported
@@ -83,7 +83,7 @@ class Book:
             self.problems.at(holder, key, f"{address} is outside {subnet}, the subnet of {name}")
         elif address == subnet.network_address:
             self.problems.at(holder, key, f"{address} is the network's own address")
-        elif address == subnet.broadcast_address and address.version == 4:  # noqa: PLR2004
+        elif address == subnet.broadcast_address and address.version == 4:
             self.problems.at(holder, key, f"{address} is the broadcast address of {subnet}")
         else:
             return True
@@ -131,7 +131,7 @@ class Book:
         subnet = self.net.subnet
         if not subnet or self.net.mode in ATTACHED:
             return
-        taken = sum(each.version == 4 for each in self.owners)  # noqa: PLR2004
+        taken = sum(each.version == 4 for each in self.owners)
         room = subnet.num_addresses - 2 - taken
         if self._automatic > room:
             summary = f"{subnet} has {max(room, 0)} addresses left for {self._automatic} NICs"
@@ -156,7 +156,7 @@ class Book:
             )
 
 
-def _within(address: Any, limits: tuple[Any, Any]) -> bool:  # noqa: ANN401
+def _within(address: Any, limits: tuple[Any, Any]) -> bool:
     return bool(address.version == limits[0].version and limits[0] <= address <= limits[1])
 
 

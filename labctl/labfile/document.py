@@ -20,7 +20,7 @@ _WITH_INSTANCES = frozenset({"defaults", "groups", "vms"})
 _LITERAL = frozenset({"labfile", "name", "parameters"})
 
 
-def without_own_keys(node: Any, path: Path = ()) -> Any:  # noqa: ANN401 - any YAML value
+def without_own_keys(node: Any, path: Path = ()) -> Any:
     """Leave the user's own `x-…` keys out; what lies deeper within `cloud_init` is cloud-init's."""
     if isinstance(node, Map):
         kept = {key: value for key, value in node.items() if not key.startswith("x-")}
@@ -54,7 +54,7 @@ def interpolated(top: Map, values: Mapping[str, Any], problems: Problems) -> tup
     return tree, references
 
 
-def _vm(fields: Any, scope: Scope) -> Any:  # noqa: ANN401 - a map, unless the user erred
+def _vm(fields: Any, scope: Scope) -> Any:
     """Fill in a VM's fields, but `instances`, which is literal."""
     if not isinstance(fields, Map):
         return fields

@@ -41,7 +41,7 @@ class Violation:
     key: bool = False
 
 
-def violations(value: Any, name: str | None = None) -> list[Violation]:  # noqa: ANN401 - any YAML value
+def violations(value: Any, name: str | None = None) -> list[Violation]:
     """Explain why `value` does not fit the definition `name` (by default the whole schema)."""
     return [told for error in _validator(name).iter_errors(value) for told in _tell(error, ())]
 
@@ -107,7 +107,7 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: Path) -> 
         if key not in known and not key.startswith("x-"):
             close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
             hint = f"did you mean {close[0]}?" if close else ""
-            if not close and len(known) <= 12:  # noqa: PLR2004 - a line's worth of names
+            if not close and len(known) <= 12:
                 hint = f"known: {', '.join(known)}"
             yield Violation((*path, key), f"unknown key {_bare(key)}", hint, key=True)
 
@@ -192,7 +192,7 @@ def _text_hint(schema: dict[str, Any], value: str) -> str:
 
 def _foreign_letter(value: str) -> str:
     for letter in value:
-        if ord(letter) > 0x7F:  # noqa: PLR2004 - the end of ASCII
+        if ord(letter) > 0x7F:
             name = unicodedata.name(letter, "nameless").lower()
             return f"{letter} is U+{ord(letter):04X}, {name}, not ASCII"
     return ""

@@ -65,8 +65,8 @@ def fill(node: T, scope: Scope) -> T:
 def fill_instance(node: T, values: Mapping[str, Any], problems: Problems) -> T:
     """Second pass: fill in `base`, `name` and `index`; without `count` there is no index."""
 
-    def second(text: str, holder: Map | Seq, key: str | int) -> Any:  # noqa: ANN401 - an index is a number
-        def value(mark: str) -> Any:  # noqa: ANN401
+    def second(text: str, holder: Map | Seq, key: str | int) -> Any:
+        def value(mark: str) -> Any:
             name, _, form = mark.partition(":")
             if name not in INSTANCE_NAMES:
                 return marked(mark)
@@ -88,7 +88,7 @@ def resolve(value: T, values: Mapping[str, str]) -> T:
     return cast("T", _resolved(value, values))
 
 
-def _resolved(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401
+def _resolved(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return PATTERN.sub(lambda found: values[found[1]], value) if MARK in value else value
     if isinstance(value, Mapping):
@@ -112,7 +112,7 @@ def has_late(node: object) -> bool:
     return False
 
 
-def plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+def plain(node: Any) -> Any:
     """Turn a tree into dicts and lists that know no places."""
     if isinstance(node, dict):
         return {key: plain(value) for key, value in node.items()}
@@ -121,7 +121,7 @@ def plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
     return node
 
 
-def _mapped(node: Any, sign: str, change: Callable[[str, Map | Seq, str | int], Any]) -> Any:  # noqa: ANN401
+def _mapped(node: Any, sign: str, change: Callable[[str, Map | Seq, str | int], Any]) -> Any:
     """Copy a tree with its strings changed; subtrees without `sign` are shared."""
     new: dict[Any, Any] = {}
     for key, value in entries(node):
@@ -139,7 +139,7 @@ def _mapped(node: Any, sign: str, change: Callable[[str, Map | Seq, str | int], 
     return Seq(node.mark, [new.get(index, value) for index, value in enumerate(node)], node.marks)
 
 
-def _replaced(pattern: re.Pattern[str], text: str, value: Callable[[str], Any]) -> Any:  # noqa: ANN401
+def _replaced(pattern: re.Pattern[str], text: str, value: Callable[[str], Any]) -> Any:
     whole = pattern.fullmatch(text)
     if whole and whole[1] is not None:
         return value(whole[1])
@@ -150,8 +150,8 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _first(text: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:  # noqa: ANN401
-    def value(name: str) -> Any:  # noqa: ANN401
+def _first(text: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:
+    def value(name: str) -> Any:
         return _named(name, holder, key, scope)
 
     whole = _WRITTEN.fullmatch(text)
@@ -169,7 +169,7 @@ def _first(text: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:  
     return _WRITTEN.sub(replacement, text)
 
 
-def _named(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:  # noqa: ANN401
+def _named(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:
     """Give the value of one `${name}`, or a mark."""
     if is_reference(name):
         return _referenced(name, holder, key, scope)

@@ -43,7 +43,7 @@ def _over(weak: Map, strong: Map) -> Map:
     return result
 
 
-def _deep(weak: Any, strong: Any) -> Any:  # noqa: ANN401 - any YAML value
+def _deep(weak: Any, strong: Any) -> Any:
     if isinstance(weak, Map) and isinstance(strong, Map):
         result = Map(strong.mark, {**weak, **strong}, {**weak.marks, **strong.marks})
         for key in weak.keys() & strong.keys():

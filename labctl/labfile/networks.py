@@ -65,7 +65,7 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _subnet(tree: Map, key: str, problems: Problems) -> Any:  # noqa: ANN401 - a subnet of either family, False, None
+def _subnet(tree: Map, key: str, problems: Problems) -> Any:
     if tree[key] is False:
         return False
     found = network(tree, key, problems)
@@ -84,7 +84,7 @@ def _subnet(tree: Map, key: str, problems: Problems) -> Any:  # noqa: ANN401 - a
     return found
 
 
-def _host(tree: Map, problems: Problems) -> Any:  # noqa: ANN401
+def _host(tree: Map, problems: Problems) -> Any:
     written = tree.get("host")
     if written is None or written is False:
         return written
@@ -98,7 +98,7 @@ def _host(tree: Map, problems: Problems) -> Any:  # noqa: ANN401
     return kept or None
 
 
-def _gateway(tree: Map) -> Any:  # noqa: ANN401
+def _gateway(tree: Map) -> Any:
     written = tree.get("gateway")
     if written is None or written is False:
         return written

@@ -85,7 +85,7 @@ def _declaration(known: Map, name: str, entry: Map, problems: Problems) -> None:
             problems.at(entry, "pattern", f"not a regular expression: {error.msg}")
 
 
-def _default(entry: Map, problems: Problems) -> Any:  # noqa: ANN401 - a parameter's value
+def _default(entry: Map, problems: Problems) -> Any:
     value = entry["default"]
     if isinstance(value, str) and "${" in value.replace("$${", ""):
         problems.at(entry, "default", "a default can't refer to other values")
@@ -147,14 +147,14 @@ def _variable(name: str) -> str:
     return ENVIRONMENT + name.upper().replace("-", "_")
 
 
-def _typed(entry: Map, text: str) -> Any:  # noqa: ANN401
+def _typed(entry: Map, text: str) -> Any:
     """Read a value from the command line or the environment."""
     kind = entry.get("type", "string")
     value = text if kind == "string" else yaml.resolve(text.strip())
     return text if (value is None) else value
 
 
-def _checked(entry: Map, value: Any) -> Any:  # noqa: ANN401
+def _checked(entry: Map, value: Any) -> Any:
     kind = entry.get("type", "string")
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = {

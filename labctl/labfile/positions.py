@@ -24,7 +24,7 @@ class Positions(Mapping[Path, Position]):
     def __getitem__(self, path: Path) -> Position:
         if not path:
             return value_at(self._top.mark)
-        merged = self._vms.get(str(path[1])) if path[0] == "vms" and len(path) > 2 else None  # noqa: PLR2004
+        merged = self._vms.get(str(path[1])) if path[0] == "vms" and len(path) > 2 else None
         node: object = self._top
         mark: Mark | None = None
         if merged is not None:

@@ -66,7 +66,7 @@ def entries(node: Map | Seq) -> Iterator[tuple[str | int, Any]]:
     return iter(node.items()) if isinstance(node, Map) else iter(enumerate(node))
 
 
-def walk(node: Any, path: Path = ()) -> Iterator[tuple[Path, Mark, Any]]:  # noqa: ANN401 - any YAML value
+def walk(node: Any, path: Path = ()) -> Iterator[tuple[Path, Mark, Any]]:
     """Visit everything below `node`, parents first: the path, the mark and the value of each entry."""
     if isinstance(node, Map | Seq):
         for key, value in entries(node):
@@ -75,7 +75,7 @@ def walk(node: Any, path: Path = ()) -> Iterator[tuple[Path, Mark, Any]]:  # noq
             yield from walk(value, below)
 
 
-def copy(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+def copy(node: Any) -> Any:
     """Copy a tree; what aliases shared is apart afterwards."""
     if isinstance(node, Map):
         return Map(node.mark, {key: copy(value) for key, value in node.items()}, dict(node.marks))

@@ -57,7 +57,7 @@ def bandwidth(tree: Map | None) -> Bandwidth | None:
     return Bandwidth(rates.get("inbound"), rates.get("outbound"))
 
 
-def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:  # noqa: ANN401 - an address of either family
+def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:
     """Read the IP address at `key`; None, reported, where it is none."""
     try:
         found = ip_address(holder[key])
@@ -78,7 +78,7 @@ def addresses(holder: Map, key: str, problems: Problems) -> tuple[Any, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def network(holder: Map | Seq, key: Any, problems: Problems) -> Any:  # noqa: ANN401 - a subnet of either family
+def network(holder: Map | Seq, key: Any, problems: Problems) -> Any:
     """Read the subnet at `key`; None, reported, where it is none or an address within one."""
     text = holder[key]
     try:

@@ -85,7 +85,7 @@ def _memory(site: Site, tree: Map) -> tuple[int, int | None]:
     return found["memory"], most
 
 
-def _cloud_init(site: Site, tree: Map) -> Any:  # noqa: ANN401 - a map or False
+def _cloud_init(site: Site, tree: Map) -> Any:
     config = tree.get("cloud_init")
     if config is False or tree.get("image") == "none":
         return False
@@ -204,7 +204,7 @@ def _nic(site: Site, entry: Map, offset: int) -> Nic:
     )
 
 
-def _address(site: Site, entry: Map, key: str, offset: int) -> Any:  # noqa: ANN401 - an address, False or None
+def _address(site: Site, entry: Map, key: str, offset: int) -> Any:
     written = entry.get(key)
     if written is None or written is False:
         return written

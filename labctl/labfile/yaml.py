@@ -37,7 +37,7 @@ _LONGEST_NUMBER = 40  # beyond this, digits are text: no field takes such a numb
 _CORE = "tag:yaml.org,2002:"
 
 
-def resolve(text: str) -> Any:  # noqa: ANN401 - any scalar
+def resolve(text: str) -> Any:
     """Give a plain scalar's value by the 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema)."""
     if text in _WORDS:
         return _WORDS[text]
@@ -148,7 +148,7 @@ class _Reader:
         self._top: Any = None
         self._documents = 0
 
-    def document(self) -> Any:  # noqa: ANN401 - any YAML value
+    def document(self) -> Any:
         get, scalar = self._parser.get_event, yaml.ScalarEvent
         while True:
             event = get()
@@ -168,18 +168,18 @@ class _Reader:
             elif kind is yaml.StreamEndEvent:
                 return self._top
 
-    def _fail(self, event: Any, summary: str, hint: str = "") -> None:  # noqa: ANN401 - PyYAML has no types here
+    def _fail(self, event: Any, summary: str, hint: str = "") -> None:
         mark = event.start_mark
         raise Rejected(
             [Problem(summary, where=Position(self.file, mark.line + 1, mark.column + 1), hint=hint)]
         )
 
-    def _count(self, event: Any, nodes: int) -> None:  # noqa: ANN401
+    def _count(self, event: Any, nodes: int) -> None:
         self.total += nodes
         if self.total > MAX_NODES:
             self._fail(event, f"the document grows beyond {MAX_NODES:,} values, aliases written out")
 
-    def _scalar(self, event: Any) -> None:  # noqa: ANN401
+    def _scalar(self, event: Any) -> None:
         text = event.value
         mark = event.start_mark
         place = (mark.line + 1, mark.column + 1)
@@ -198,7 +198,7 @@ class _Reader:
             self._anchors[event.anchor] = (value, 1)
         self._put(value, place)
 
-    def _tagged(self, event: Any) -> bool:  # noqa: ANN401
+    def _tagged(self, event: Any) -> bool:
         """Whether an explicitly tagged scalar is resolved as if it were plain."""
         if event.tag in {"!", f"{_CORE}str"}:
             return False
@@ -206,7 +206,7 @@ class _Reader:
             self._fail(event, f"the tag {event.tag} has no meaning here", "leave it out")
         return True
 
-    def _key(self, top: _Open, text: str, place: tuple[int, int], event: Any) -> None:  # noqa: ANN401
+    def _key(self, top: _Open, text: str, place: tuple[int, int], event: Any) -> None:
         node = cast("Map", top.node)
         top.key, top.key_place = text, place
         top.merge = text == "<<" and event.style is None
@@ -220,7 +220,7 @@ class _Reader:
             )
             self.problems.append(Problem(summary, path, Position(self.file, *place), "keep one of them"))
 
-    def _open(self, event: Any) -> None:  # noqa: ANN401
+    def _open(self, event: Any) -> None:
         mark = event.start_mark
         self._count(event, 1)
         if not self._stack:
@@ -238,7 +238,7 @@ class _Reader:
         if event.anchor:
             self._anchors[event.anchor] = (None, -1)  # not known before its end
 
-    def _close(self, event: Any) -> None:  # noqa: ANN401
+    def _close(self, event: Any) -> None:
         done = self._stack.pop()
         if done.merges:
             self._merge(cast("Map", done.node), done.merges, event)
@@ -246,7 +246,7 @@ class _Reader:
             self._anchors[done.anchor] = (done.node, self.total - done.before)
         self._put(done.node, done.node.mark[1:3])
 
-    def _alias(self, event: Any) -> None:  # noqa: ANN401
+    def _alias(self, event: Any) -> None:
         if event.anchor not in self._anchors:
             self._fail(event, f"the alias *{event.anchor} has no anchor before it")
         value, size = self._anchors[event.anchor]
@@ -262,7 +262,7 @@ class _Reader:
             return
         self._put(value, (mark.line + 1, mark.column + 1))
 
-    def _put(self, value: Any, place: tuple[int, int]) -> None:  # noqa: ANN401
+    def _put(self, value: Any, place: tuple[int, int]) -> None:
         """Hand a finished value to what holds it."""
         if not self._stack:
             self._top = value
@@ -282,7 +282,7 @@ class _Reader:
             node[key] = value  # type: ignore[call-overload]
             cast("Map", node).marks[key] = (self.file, *place, *top.key_place)
 
-    def _merge(self, node: Map, merges: list[tuple[Any, tuple[int, int]]], event: Any) -> None:  # noqa: ANN401
+    def _merge(self, node: Map, merges: list[tuple[Any, tuple[int, int]]], event: Any) -> None:
         """Bring in what `<<` names; the map's own keys win, then the earlier sources."""
         for value, place in merges:
             for source in value if isinstance(value, Seq) else [value]:

@@ -1,0 +1,104 @@
+"""Writes the reference of the format from the schema: `python -m labctl.labfile.docs > docs/labfile.md`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from labctl.labfile import schema as schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["reference"]
+
+_SECTIONS = (
+    ("parameter", "parameters.NAME"),
+    ("group", "groups.NAME"),
+    ("network", "networks.NAME"),
+    ("dhcp", "networks.NAME.dhcp"),
+    ("volume", "volumes.NAME"),
+    ("vm", "vms.NAME"),
+    ("image", "image"),
+    ("root_disk", "disk"),
+    ("disk", "disks[]"),
+    ("nic", "networks[] of a VM"),
+    ("condition", "ready[]"),
+    ("route", "routes[]"),
+    ("bandwidth", "bandwidth"),
+    ("xml_edit", "xml[]"),
+)
+_HEAD = """\
+# The Labfile
+
+<!-- Generated from schemas/labfile.schema.json by `python -m labctl.labfile.docs`. -->
+
+"""
+_VALUES = """\
+## Values
+
+- YAML 1.2: `no` and `22:22` are texts, `1.10` is a number unless it is quoted. A key may stand in a map only once.
+- Keys that start with `x-` are your own and ignored, so they can hold anchors. Within `cloud_init`, only at its top.
+- `${NAME}` in a text is filled in: a parameter, `lab`, in VMs `base` (the VM as written), `name` (the instance)
+  and, with `count`, `index` (`${index:02}` pads with zeros). A text that is nothing but `${NAME}` takes the
+  parameter's type: `count: "${n}"` is a number. `$${` is a literal `${`.
+- `${vms.VM.NIC.ip}`, `.ip6`, `.mac` and `${networks.NET.subnet}`, `.host`, `.gateway` are filled in once addresses are
+  given out. They can stand in the fields marked † and anywhere in `cloud_init`.
+- Layers, weakest first: `defaults`, groups that hold the VM through `children` (outer first), groups that the VM names,
+  the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready` appends, and so do
+  lists in `cloud_init`. An `image` replaces as a whole.
+"""
+
+
+def reference() -> str:
+    """Give the whole page as Markdown."""
+    document = schemas.document()
+    parts = [_HEAD, f"{document['description']}\n\n", "".join(_table(document)), "\n", _VALUES]
+    for name, title in _SECTIONS:
+        parts += [f"\n## {title}\n\n", "".join(_table(schemas.definition(name)))]
+        if name == "group":
+            fields = "All fields of a VM but `count`, `first`, `names`, `instances` and `groups`, and:\n\n"
+            only = {"properties": {"children": schemas.definition("group")["properties"]["children"]}}
+            parts[-1] = fields + "".join(_table(only))
+    return "".join(parts)
+
+
+def _table(schema: dict[str, Any]) -> Iterator[str]:
+    yield "| field | value | default | meaning |\n|---|---|---|---|\n"
+    required = schema.get("required", ())
+    for key, written in schema["properties"].items():
+        field = schemas.deref(written)
+        default = field.get("default")
+        default = "" if default in (None, {}, [], "") else f"`{json.dumps(default, ensure_ascii=False)}`"
+        if key in required:
+            default = "required"
+        mark = " †" if field.get("references") and field.get("type") == "string" else ""
+        cells = (f"`{key}`{mark}", _value(field), default, str(field.get("description", "")))
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+        if field.get("type") == "object" and "properties" in field and key != "defaults":
+            yield from _below(key, field)
+
+
+def _below(key: str, schema: dict[str, Any]) -> Iterator[str]:
+    """Show the fields of a small map beside its own."""
+    for row in list(_table(schema))[1:]:
+        yield row.replace("| `", f"| `{key}.", 1)
+
+
+def _value(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return " · ".join(f"`{value}`" for value in field["enum"])
+    if "anyOf" in field:
+        return " · ".join(_value(schemas.deref(branch)) for branch in field["anyOf"])
+    kinds = {
+        "string": "a text",
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "`true` · `false`",
+    }
+    return str(field.get("title") or kinds.get(str(field.get("type")), f"`{json.dumps(field.get('const'))}`"))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
