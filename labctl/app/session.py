@@ -30,7 +30,7 @@ class Session:
     def loaded(self) -> Loaded:
         from labctl.labfile.load import load
 
-        return load(self.source, sets=self.sets, params_files=self.params)
+        return load(self.source, sets=self.sets, params_files=self.params, environ=os.environ)
 
     @property
     def lab(self) -> Lab:

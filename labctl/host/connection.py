@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +17,7 @@ from labctl.core.errors import LabctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
 CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
@@ -107,10 +106,14 @@ class Connection:
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking libvirt call beside the event loop of asyncio, with at most CALLS_IN_FLIGHT at once."""
+        import asyncio  # here, since those who only look need neither it nor workers
+
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
     @cached_property
     def _workers(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
         return ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="libvirt")
 
     def reopen(self, lost: Any) -> None:
