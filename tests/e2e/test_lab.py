@@ -1,0 +1,259 @@
+"""A lab of micro guests through its whole life, with the labctl command and with virsh behind its back."""
+
+import hashlib
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.e2e.harness import daemons
+from tests.e2e.harness import oracle as leaks
+from tests.e2e.labfiles import Lab, micro_lab, virsh
+
+POOL = Path("/var/lib/libvirt/images/labctl-shop")
+BACK = {"mode": "isolated", "subnet": "10.90.1.0/24"}
+
+
+@pytest.fixture
+def foreign(connection):
+    planted = leaks.plant_foreign(connection)
+    yield planted
+    planted.remove()
+
+
+def test_a_running_lab_changes_without_a_restart(labctl, micro, foreign):
+    """One boot of four guests for every kind of edit; each step is a sentence of it."""
+    lab = Lab(
+        labctl,
+        micro_lab(
+            "shop",
+            micro,
+            networks={"front": {}, "back": dict(BACK)},
+            vms={
+                "web": {"count": 2, "networks": ["front", "back"], "max_memory": "192MiB"},
+                "db": {"networks": ["back"]},
+                "cache": {"networks": ["front"]},
+            },
+        ),
+    )
+    lab.up()
+    assert "nothing to do" in lab.ok("up").stderr
+    all_names_resolve(lab)
+    ids, seeds = domain_ids(), digests(".seed")
+
+    a_vm_comes(lab, seeds)
+    a_vm_goes(lab)
+    a_nic_and_a_disk_come(lab)
+    memory_follows(lab)
+    dns_and_dhcp_follow(lab)
+    a_network_is_renamed(lab)
+
+    assert domain_ids() == ids
+    assert digests(".seed") == seeds
+    all_names_resolve(lab)
+    assert foreign.changes() == []
+    lab.destroy()
+    assert foreign.changes() == []
+    assert not (labctl.folder / ".labctl").exists()
+
+
+def a_vm_comes(lab, seeds):
+    lab.content["vms"]["late"] = {"networks": ["back"]}
+    plan = lab.plan()
+    assert {name for name, (action, *_) in plan.items() if action == "create"} == {
+        "disk/late/root",
+        "seed/late",
+        "vm/late",
+    }
+    assert plan["network/back"][0] == "update"
+    assert {action for action, *_ in plan.values()} == {"create", "update"}
+    lab.up()
+    all_names_resolve(lab)
+    assert seeds.items() <= digests(".seed").items()
+
+
+def a_vm_goes(lab):
+    del lab.content["vms"]["late"]
+    refused = lab.run("up")
+    assert refused.code == 2
+    assert "delete 1 VM" in refused.stderr
+    lab.up()
+    assert "shop.late" not in domain_ids()
+    assert not list(POOL.glob("late.*"))
+
+
+def a_nic_and_a_disk_come(lab):
+    db = lab.content["vms"]["db"]
+    db["networks"] = ["back", "front"]
+    db["disks"] = [{"name": "data", "size": "16MiB"}]
+    assert lab.plan()["vm/db"][0] == "update"
+    lab.up()
+    front = address("db", "front")
+    assert f"inet {front}/24" in lab.ssh("db", "ip addr")
+    assert lab.ssh("db", "blockdev --getsize64 /dev/disk/by-id/virtio-data") == f"{16 << 20}\n"
+    assert front in lab.ssh("cache", "ping -c 1 -W 5 db")
+
+
+def memory_follows(lab):
+    lab.content["vms"]["web"]["memory"] = "176MiB"
+    assert lab.plan() == {f"vm/web-{n}": ["update", "memory"] for n in (1, 2)}
+    lab.up()
+    for state in ("", "--inactive"):
+        assert f">{176 << 10}</currentMemory>" in virsh("dumpxml", "shop.web-1", *state.split())
+
+
+def dns_and_dhcp_follow(lab):
+    lab.content["networks"]["front"]["dns"] = {"hosts": {"printer": "192.0.2.9"}}
+    lab.content["networks"]["back"]["dhcp"] = {"range": "10.90.1.100-10.90.1.110"}
+    assert lab.plan() == {
+        "network/front": ["update", "dns_hosts.192.0.2.9"],
+        "network/back": ["update", "dhcp_range"],
+    }
+    lab.up()
+    assert "192.0.2.9" in lab.ssh("cache", "nslookup printer.shop.lab")
+
+
+def a_network_is_renamed(lab):
+    """Onto the same subnet: the old one lets go of its VMs and its bridge before the new one takes them."""
+    networks, vms = lab.content["networks"], lab.content["vms"]
+    networks["inner"] = networks.pop("back")
+    for vm in vms.values():
+        vm["networks"] = ["inner" if name == "back" else name for name in vm["networks"]]
+    plan = lab.plan()
+    assert (plan["network/back"], plan["network/inner"]) == (["delete"], ["create"])
+    assert {plan[f"vm/{name}"][0] for name in ("web-1", "web-2", "db")} == {"update"}
+    lab.up()
+    assert f"inet {address('db', 'inner')}/24" in lab.ssh("db", "ip addr")
+
+
+def test_drift_is_shown_as_what_it_is_and_healed(labctl, micro):
+    """Each change by virsh shows as just that in the plan, and `up` takes it back."""
+    lab = Lab(
+        labctl,
+        micro_lab(
+            "shop",
+            micro,
+            networks={"back": dict(BACK)},
+            vms={"web": {"networks": ["back"]}, "db": {"networks": ["back"], "cpus": 2}},
+        ),
+    )
+    lab.up()
+    mac, ids = mac_of("web", "back"), domain_ids()
+    host = f"<host mac='{mac}' name='web' ip='{address('web', 'back')}'/>"
+
+    virsh("autostart", "shop.web")
+    assert lab.plan() == {"vm/web": ["update", "autostart"]}
+    lab.up()
+
+    virsh("net-update", "shop.back", "delete", "ip-dhcp-host", host, "--live", "--config")
+    assert lab.plan() == {"network/back": ["update", f"dhcp_hosts.{address('web', 'back')}"]}
+    lab.up()
+    assert mac in virsh("net-dumpxml", "shop.back")
+
+    virsh("detach-interface", "shop.web", "network", "--mac", mac, "--live")
+    daemons.wait_until(lambda: mac not in virsh("domiflist", "shop.web"), "the guest keeps its NIC")
+    assert lab.plan() == {"vm/web": ["update", "nics.back"]}
+    lab.up()
+    assert domain_ids() == ids
+    assert mac in lab.ssh("web", "ip addr")
+
+    virsh("setvcpus", "shop.db", "1", "--config")
+    assert lab.plan() == {"vm/db": ["restart", "cpus"]}
+    lab.up()
+    assert lab.ssh("db", "nproc") == "2\n"
+
+    virsh("destroy", "shop.web")
+    assert lab.plan() == {"vm/web": ["update", "state", "ready"]}
+    lab.up()
+    all_names_resolve(lab)
+
+    virsh("destroy", "shop.web")
+    virsh("undefine", "shop.web")
+    assert lab.plan() == {"vm/web": ["create"]}
+    lab.up()
+    all_names_resolve(lab)
+    lab.destroy()
+
+
+def test_vms_rest_and_wake(labctl, micro):
+    """Halted, suspended, resumed, reloaded: all of the lab, or the VMs that are named."""
+    lab = Lab(
+        labctl,
+        micro_lab(
+            "shop",
+            micro,
+            networks={"back": dict(BACK)},
+            vms={"web": {"networks": ["back"]}, "db": {"networks": ["back"]}},
+        ),
+    )
+    lab.up()
+    ids = domain_ids()
+
+    lab.ok("suspend", "web")
+    assert states() == {"shop.web": "paused", "shop.db": "running"}
+    lab.ok("resume")
+    assert states() == {"shop.web": "running", "shop.db": "running"}
+    assert lab.plan() == {}
+    assert abs(int(lab.ssh("web", "date +%s")) - time.time()) < 60
+    assert domain_ids() == ids
+
+    lab.ok("suspend")
+    lab.up()
+    assert domain_ids() == ids
+
+    lab.ssh("web", "echo kept >/srv/file; sync")
+    lab.ok("halt", "web")
+    assert states() == {"shop.web": "shut off", "shop.db": "running"}
+    lab.ok("halt")
+    assert lab.plan() == {f"vm/{name}": ["update", "state", "ready"] for name in ("db", "web")}
+    lab.up()
+    assert lab.ssh("web", "cat /srv/file") == "kept\n"
+
+    before = {vm: lab.ssh(vm, "cat /proc/sys/kernel/random/boot_id") for vm in ("web", "db")}
+    lab.ok("reload", "web", "--yes")
+    assert lab.plan() == {}
+    after = {vm: lab.ssh(vm, "cat /proc/sys/kernel/random/boot_id") for vm in ("web", "db")}
+    assert before["web"] != after["web"]
+    assert before["db"] == after["db"]
+
+    lab.ok("destroy", "web", "--yes")
+    assert states() == {"shop.db": "running"}
+    lab.destroy()
+
+
+def all_names_resolve(lab):
+    """From each VM, the name of each VM that it shares a network with answers."""
+    networks = {name.partition(".")[2]: connected(name) for name in states()}
+    for vm, mine in networks.items():
+        others = [name for name, theirs in networks.items() if mine & theirs and name != vm]
+        lab.ssh(vm, " && ".join(f"ping -q -c 1 -W 10 {name}" for name in others))
+
+
+def connected(domain: str) -> set[str]:
+    return {line.split()[2] for line in virsh("domiflist", domain).splitlines() if line}
+
+
+def address(vm: str, network: str) -> str:
+    """What libvirt's DHCP gives the VM there."""
+    hosts = ElementTree.fromstring(virsh("net-dumpxml", f"shop.{network}")).findall("ip/dhcp/host")
+    return next(host.get("ip", "") for host in hosts if host.get("name") == vm)
+
+
+def mac_of(vm: str, network: str) -> str:
+    rows = [line.split() for line in virsh("domiflist", f"shop.{vm}").splitlines() if line]
+    return next(row[4] for row in rows if row[2] == f"shop.{network}")
+
+
+def states() -> dict[str, str]:
+    names = virsh("list", "--all", "--name").split()
+    return {name: virsh("domstate", name).strip() for name in names if name != "foreign"}
+
+
+def domain_ids() -> dict[str, str]:
+    return {name: virsh("domid", name).strip() for name in states()}
+
+
+def digests(suffix: str) -> dict[str, str]:
+    """Of the lab's volumes whose names end so."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in POOL.glob(f"*{suffix}")}
