@@ -42,7 +42,7 @@ def guarded(argv: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it exits
         return BROKEN_PIPE
-    except Exception as error:  # the boundary
+    except Exception as error:  # noqa: BLE001  # the boundary
         return _broken(error, argv)
     return code
 

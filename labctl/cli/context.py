@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 LABFILE = "Labfile.yaml"
 
 
-def vm_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("vms", metavar="VM", nargs="*", help="only these VMs, and what they need")
+def vm_arguments(parser: ArgumentParser, text: str = "only these VMs, and what they need") -> None:
+    parser.add_argument("vms", metavar="VM", nargs="*", help=text)
 
 
 def adopt_argument(own: _ArgumentGroup) -> None:

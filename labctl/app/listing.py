@@ -1,0 +1,64 @@
+"""All labs of a libvirt host, found by what labctl wrote into domains and networks, and by its pools' names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.plan import natural
+from labctl.host import glance
+from labctl.host.connection import translated
+
+if TYPE_CHECKING:
+    from labctl.host.connection import Connection
+
+FORMAT = 1
+POOLS = "labctl-"
+STORE = "labctl-images"  # every lab's, none of its own
+
+
+@dataclass(slots=True)
+class Listed:
+    """A lab; `files` are the Labfiles that its parts name, more than one where something went wrong."""
+
+    name: str
+    vms: int = 0
+    running: int = 0
+    networks: list[str] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "vms": self.vms,
+            "running": self.running,
+            "networks": self.networks,
+            "files": sorted(self.files),
+        }
+
+
+def labs(connection: Connection) -> list[Listed]:
+    """Find them.
+
+    Raises:
+        LabctlError: libvirt does not answer.
+    """
+    seen = glance.look(connection)
+    found: dict[str, Listed] = {}
+    for vm in seen.vms:
+        lab = found.setdefault(vm.lab, Listed(vm.lab))
+        lab.vms += 1
+        lab.running += vm.state == "running"
+        lab.files.add(vm.file)
+    for network in sorted(seen.networks, key=lambda each: natural(each.name)):
+        lab = found.setdefault(network.lab, Listed(network.lab))
+        lab.networks.append(network.name)
+        lab.files.add(network.file)
+    with translated(connection.uri):
+        pools = [pool.name() for pool in connection.virt.listAllStoragePools()]
+    for name in pools:
+        if name.startswith(POOLS) and name != STORE:
+            found.setdefault(name.removeprefix(POOLS), Listed(name.removeprefix(POOLS)))
+    for lab in found.values():
+        lab.files.discard("")
+    return sorted(found.values(), key=lambda lab: natural(lab.name))

@@ -1,0 +1,158 @@
+"""How the lab is: what the Labfile names and what labctl made, in one look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.errors import LabctlError, UsageError
+from labctl.core.plan import natural
+from labctl.host import glance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from labctl.app.session import Session
+    from labctl.host.glance import SeenNetwork, SeenVm
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A VM of the lab; `seen` is None where it does not exist, `expected` says whether the Labfile names it.
+
+    `drift` lists the fields in which it differs from the Labfile, None where that was not looked at.
+    """
+
+    name: str
+    seen: SeenVm | None
+    expected: bool
+    drift: tuple[str, ...] | None = None
+
+    @property
+    def state(self) -> str:
+        return self.seen.state if self.seen else "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`notes` are what the user should know besides."""
+
+    lab: str
+    uri: str
+    rows: tuple[Row, ...]
+    networks: tuple[SeenNetwork, ...]
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of `schemas/status.schema.json`."""
+        return {
+            "format": FORMAT,
+            "lab": self.lab,
+            "vms": [_vm_json(row, self.uri) for row in self.rows],
+            "networks": [
+                {
+                    "name": each.name,
+                    "active": each.active,
+                    "mode": each.mode,
+                    "subnets": list(each.subnets),
+                    "host": list(each.host),
+                }
+                for each in self.networks
+            ],
+        }
+
+
+def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) -> Status:
+    """Look at the lab.
+
+    Args:
+        session: the global options.
+        vms: only these; a name as written in the Labfile stands for all its instances.
+        drift: also work out what differs from the Labfile, which costs a plan.
+
+    Raises:
+        UsageError: there is no such VM.
+    """
+    lab = session.lab
+    seen = glance.look(session.connection, lab.name)
+    bases = {vm.name: vm.base for vm in lab.vms} | {vm.name: vm.base for vm in seen.vms}
+    chosen = choose(vms, bases)
+    existing = {vm.name: vm for vm in seen.vms}
+    expected = {vm.name for vm in lab.vms}
+    differing, notes = _drift(session) if drift else (None, [])
+    rows = tuple(
+        Row(name, existing.get(name), name in expected, _of(name, differing))
+        for name in sorted(chosen, key=natural)
+    )
+    notes += [f"{row.name}: {row.seen.problem}" for row in rows if row.seen and row.seen.problem]
+    notes += [
+        f"{row.name}: no longer in the Labfile; `labctl up` removes it" for row in rows if not row.expected
+    ]
+    notes += [
+        f"network {each.name} is down; `labctl up` starts it" for each in seen.networks if not each.active
+    ]
+    networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
+    return Status(lab.name, session.connection.uri, rows, networks, tuple(notes))
+
+
+def choose(names: Iterable[str], bases: Mapping[str, str]) -> list[str]:
+    """The VMs of these names, all where none is given. `bases` maps each VM to its name as written.
+
+    Raises:
+        UsageError: there is no such VM; the nearest is named.
+    """
+    chosen: list[str] = []
+    for name in names:
+        matches = [vm for vm, base in bases.items() if name in (vm, base)]
+        if not matches:
+            from labctl.labfile.problems import nearest
+
+            raise UsageError(f"no VM is called {name}", hint=nearest(name, {*bases, *bases.values()}))
+        chosen += matches
+    return list(dict.fromkeys(chosen)) if chosen else list(bases)
+
+
+def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
+    """For each VM the fields that differ; None where no plan can be made, with a note."""
+    from labctl.app import goals
+    from labctl.app.prepare import prepare
+    from labctl.core.plan import Action
+
+    try:
+        plan = prepare(session, goals.up()).plan
+    except LabctlError as error:
+        return None, [f"what differs from the Labfile is not known: {error}"]
+    fields: dict[str, list[str]] = {}
+    for step in plan.steps:
+        owner, _, part = step.address.name.partition("/")
+        if step.action is Action.CREATE or step.address.kind not in ("vm", "disk", "seed"):
+            continue
+        prefix = f"disks.{part}." if part else ""
+        changed = [prefix + change.field for change in step.changes if change.field != "ready"]
+        fields.setdefault(owner, []).extend(changed or [prefix + "removed"] * (step.after is None))
+    return fields, []
+
+
+def _of(name: str, differing: Mapping[str, list[str]] | None) -> tuple[str, ...] | None:
+    return None if differing is None else tuple(differing.get(name, ()))
+
+
+def _vm_json(row: Row, uri: str) -> dict[str, Any]:
+    seen = row.seen
+    running = seen is not None and seen.state in ("running", "paused")
+    return {
+        "name": row.name,
+        "state": row.state,
+        "ready": bool(seen and seen.ready),
+        "addresses": [
+            {"network": nic.network, "ip": nic.ip or None, "mac": nic.mac}
+            for nic in (seen.nics if seen else ())
+        ],
+        "cpus": seen.cpus if seen else None,
+        "memory_bytes": seen.memory if seen else None,
+        "disks": list(seen.disks) if seen else [],
+        "uptime_s": glance.uptime(seen.libvirt_name, uri) if seen and running else None,
+        "drift": None if row.drift is None else list(row.drift),
+    }

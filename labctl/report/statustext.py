@@ -1,0 +1,27 @@
+"""The texts of `labctl status` and `labctl list`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from labctl.report.table import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labctl.report.colour import Paint
+
+STATES = {"running": "green", "paused": "yellow", "crashed": "red", "absent": "dim", "off": "dim"}
+_STATE = re.compile(r"(?<=  )(running|paused|crashed|absent|off)(?=  )")
+
+
+def coloured(head: Sequence[str], rows: Sequence[Sequence[str]], paint: Paint) -> str:
+    """A table whose states have their colours, once it is aligned."""
+    text = table(head, rows, paint)
+    if not paint.enabled:
+        return text
+    first, *rest = text.split("\n")
+    return "\n".join(
+        [first, *(_STATE.sub(lambda m: getattr(paint, STATES[m[1]])(m[1]), line, count=1) for line in rest)]
+    )
