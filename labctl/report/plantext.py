@@ -24,7 +24,9 @@ def render(plan: Plan, paint: Paint) -> str:
         return nothing(plan)
     lines = [f"lab {paint.bold(plan.lab)} on {plan.connection}", ""]
     for step in plan.steps:
-        lines += [*_step(step, paint), ""]
+        told = list(_step(step, paint))
+        lines += [*told, ""] if len(told) > 1 else told
+    lines += [""] * bool(lines[-1])
     return "\n".join([*lines, summary(plan, paint)])
 
 

@@ -57,6 +57,7 @@ class Terminal:
         self._lock = threading.RLock()
         self._lines: dict[str, _Line] = {}
         self._done: dict[str, str] = {}
+        self._ready: set[str] = set()
         self._hints: list[tuple[str, str]] = []
         self._began = time.monotonic()
         self._total = self._count = 0
@@ -82,6 +83,7 @@ class Terminal:
                 self._stage(event)
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
+                word += " and ready" * (event.address in self._ready)
                 self._over(event.address, "✓", "green", f"{word}  {seconds(event.seconds)}")
             case StepFailed():
                 self._hints.append((event.address, event.hint))
@@ -115,7 +117,9 @@ class Terminal:
     def _stage(self, event: VmStage) -> None:
         if line := self._lines.get(f"vm/{event.vm}"):
             line.text = _STAGES.get(event.stage, event.stage)
-        if self._verbose or event.stage in ("booted", "ready"):
+        if event.stage == "ready":
+            self._ready.add(f"vm/{event.vm}")
+        if self._verbose:
             self._say(Text(f"  vm/{event.vm} {event.stage}  {seconds(event.seconds)}", style="dim"))
 
     def _over(self, address: str, sign: str, style: str, text: str) -> None:

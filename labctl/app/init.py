@@ -1,0 +1,33 @@
+"""Write a Labfile to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labctl.core.errors import LabctlError, UsageError
+from labctl.labfile.problems import nearest
+from labctl.labfile.starters import names, read
+
+LABFILE = "Labfile.yaml"
+
+
+def init(start: str, target: str, *, force: bool = False) -> Path:
+    """Write the starting lab of that name to a file or into a folder, and give its path.
+
+    Raises:
+        UsageError: there is no such starting lab, or a file is there already.
+        LabctlError: it can't be written.
+    """
+    if start not in names():
+        raise UsageError(f"no starting lab is called {start}", hint=nearest(start, names()))
+    path = Path(target) / LABFILE if Path(target).is_dir() else Path(target)
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(read(start))
+    except FileExistsError:
+        raise UsageError(
+            f"{path} is there already", hint="--force replaces it, -f writes elsewhere"
+        ) from None
+    except OSError as error:
+        raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error
+    return path

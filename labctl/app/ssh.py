@@ -1,0 +1,147 @@
+"""How to log in to the lab's VMs: which address the host reaches, through whom else, with which keys."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from labctl.app.status import choose
+from labctl.core.errors import LabctlError, UsageError
+from labctl.core.plan import natural
+from labctl.host import glance
+from labctl.host import ssh as openssh
+from labctl.host.ssh import Login
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from labctl.app.session import Session
+    from labctl.host.glance import Seen, SeenVm
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The VMs that can be reached, and for each of the others why not."""
+
+    logins: dict[str, Login]
+    reasons: dict[str, str]
+
+
+def command(session: Session, vm: str | None, words: Sequence[str]) -> list[str]:
+    """The argv of OpenSSH that logs in to a VM and runs `words` there; it has written what that reads.
+
+    Raises:
+        UsageError: there is no such VM, or several and none was named.
+        LabctlError: it can't be reached, or its keys are not here.
+    """
+    if shutil.which("ssh") is None:
+        raise LabctlError(
+            "there is no ssh on this machine", hint="install OpenSSH's client; see `labctl doctor`"
+        )
+    seen = glance.look(session.connection, session.lab.name)
+    name = one(session, vm, seen)
+    found = reach(seen, session.connection.uri)
+    if name not in found.logins:
+        raise _unreachable(name, found)
+    _check_keys(session, name)
+    path = openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
+    return ["ssh", "-F", str(path), name, *(["--", *words] if words else [])]
+
+
+def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, str]]:
+    """The text of the lab's ssh_config, and why VMs are missing in it.
+
+    Raises:
+        UsageError: there is no such VM.
+        LabctlError: the lab's keys are not here.
+    """
+    seen = glance.look(session.connection, session.lab.name)
+    found = reach(seen, session.connection.uri)
+    chosen = set(choose(vms, _bases(session, seen)))
+    _check_keys(session)
+    openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
+    logins = [login for name, login in found.logins.items() if name in chosen]
+    reasons = {name: why for name, why in found.reasons.items() if name in chosen}
+    return openssh.config(session.folder, session.lab.name, logins, session.keys), reasons
+
+
+def reach(seen: Seen, uri: str) -> Reach:
+    """Find for each VM the first address on a network that the host is on, else a VM to go through."""
+    networks = {net.name for net in seen.networks if net.active and net.host}
+    outer = _outer(uri)
+    running = [vm for vm in sorted(seen.vms, key=lambda vm: natural(vm.name)) if vm.state == "running"]
+    logins = {}
+    for vm in running:
+        if address := next((nic.ip for nic in vm.nics if nic.ip and nic.network in networks), ""):
+            logins[vm.name] = Login(vm.name, vm.user, address, outer)
+    reasons = {vm.name: f"it is {vm.state}" for vm in seen.vms if vm.state != "running"}
+    direct = [vm for vm in running if vm.name in logins]
+    for vm in running:
+        if vm.name not in logins:
+            if login := _through(vm, direct):
+                logins[vm.name] = login
+            else:
+                reasons[vm.name] = _why(vm)
+    return Reach(logins, reasons)
+
+
+def _through(vm: SeenVm, direct: Sequence[SeenVm]) -> Login | None:
+    """A login by way of a VM that the host reaches and that shares a network with this one."""
+    for nic in vm.nics:
+        for other in direct:
+            if nic.ip and any(each.network == nic.network and each.ip for each in other.nics):
+                return Login(vm.name, vm.user, nic.ip, other.name)
+    return None
+
+
+def _outer(uri: str) -> str:
+    """The host to go through where libvirt is reached by ssh, as in `qemu+ssh://root@kvm1/system`."""
+    parts = urlsplit(uri)
+    return parts.netloc if parts.scheme.endswith("+ssh") else ""
+
+
+def _why(vm: SeenVm) -> str:
+    if not vm.nics:
+        return "it has no NIC"
+    if not any(nic.ip for nic in vm.nics):
+        return "no address of it is known"
+    names = ", ".join(nic.network for nic in vm.nics)
+    return f"the host has no address on its networks ({names}), and no other VM of the lab leads there"
+
+
+def one(session: Session, vm: str | None, seen: Seen) -> str:
+    """The VM that is meant: the one named, or the only one there is."""
+    bases = _bases(session, seen)
+    chosen = choose([vm] if vm else [], bases)
+    if len(chosen) == 1:
+        return chosen[0]
+    if not bases:
+        raise UsageError(f"lab {session.lab.name} has no VMs")
+    names = sorted(chosen, key=natural)
+    what = f"{vm} stands for {len(names)} VMs" if vm else "which VM?"
+    raise UsageError(what, hint=f"name one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}")
+
+
+def _bases(session: Session, seen: Seen) -> dict[str, str]:
+    return {vm.name: vm.base for vm in session.lab.vms} | {vm.name: vm.base for vm in seen.vms}
+
+
+def _unreachable(name: str, found: Reach) -> LabctlError:
+    why = found.reasons.get(name, "it does not exist yet")
+    hint = ""
+    if why.startswith("the host"):
+        hint = f"`labctl console {name}` needs no network; or put a VM on one of them and on a network of the host"
+    elif not why.startswith("it has no"):
+        hint = f"`labctl up {name}` mends that"
+    return LabctlError(f"can't log in: {why}", where=f"vm/{name}", hint=hint)
+
+
+def _check_keys(session: Session, vm: str | None = None) -> None:
+    keys = session.keys
+    lost = "" if keys.login.exists() else f"the lab's login key is not at {keys.login}"
+    if vm and not lost and keys.known_host(vm) is None:
+        lost = f"the host key of {vm} is not known here"
+    if lost:
+        raise LabctlError(lost, hint="`labctl up` puts new keys into the lab where they were lost")

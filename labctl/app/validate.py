@@ -1,0 +1,69 @@
+"""Judge a Labfile without a look at libvirt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.errors import Problem, Rejected
+
+if TYPE_CHECKING:
+    from labctl.app.session import Session
+    from labctl.labfile.model import Lab
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`lab` is None where the Labfile can't be used."""
+
+    lab: Lab | None
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.lab is not None
+
+    def headline(self) -> str:
+        """As in `lab shop: 3 VMs, 2 networks`."""
+        if self.lab is None:
+            return ""
+        counts = [
+            (len(self.lab.vms), "VM"),
+            (len(self.lab.networks), "network"),
+            (len(self.lab.volumes), "volume"),
+        ]
+        parts = [f"{n} {word}{'s' * (n != 1)}" for n, word in counts if n or word != "volume"]
+        return f"lab {self.lab.name}: {', '.join(parts)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"format", "ok", "problems": [{"severity", "summary", "path", "file", "line", "column", "hint"}]}`."""
+        return {
+            "format": FORMAT,
+            "ok": self.ok,
+            "problems": [_json(each) for each in (*self.errors, *self.warnings)],
+        }
+
+
+def validate(session: Session) -> Verdict:
+    """Load the Labfile and give what is wrong with it."""
+    try:
+        loaded = session.loaded
+    except Rejected as error:
+        return Verdict(None, error.problems)
+    return Verdict(loaded.lab, (), loaded.warnings)
+
+
+def _json(problem: Problem) -> dict[str, Any]:
+    where = problem.where
+    return {
+        "severity": problem.severity,
+        "summary": problem.summary,
+        "path": problem.path,
+        "file": where.file if where else None,
+        "line": where.line if where else None,
+        "column": where.column if where else None,
+        "hint": problem.hint,
+    }

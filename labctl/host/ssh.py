@@ -1,0 +1,81 @@
+"""OpenSSH's own files for a lab: a configuration and the host keys, so that every connection is verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labctl.host.keys import write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from labctl.host.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to reach one VM: `address` is an IP literal, `jump` the VM or host to go through, empty for none."""
+
+    vm: str
+    user: str
+    address: str
+    jump: str = ""
+
+
+def alias(lab: str, vm: str) -> str:
+    """The name under which a VM's host key is known."""
+    return f"{lab}.{vm}"
+
+
+def write(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> Path:
+    """Write `ssh_config` and `known_hosts` into the lab's folder and give the former's path."""
+    logins = list(logins)
+    known = [f"{alias(lab, each.vm)} {key}\n" for each in logins if (key := _public(keys, each.vm))]
+    write_private(folder / "known_hosts", "".join(known).encode())
+    path = folder / "ssh_config"
+    write_private(path, config(folder, lab, logins, keys).encode())
+    return path
+
+
+def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
+    """The configuration: a block a VM, then what they share. https://man.openbsd.org/ssh_config"""
+    blocks = []
+    for each in logins:
+        lines = [
+            f"Host {each.vm}",
+            f"  HostName {each.address}",
+            f"  HostKeyAlias {alias(lab, each.vm)}",
+            f"  User {each.user}",
+        ]
+        lines += [f"  ProxyJump {each.jump}"] * bool(each.jump)
+        blocks.append(lines)
+    shared = [
+        f"Host {' '.join(each.vm for each in logins)}",
+        f"  IdentityFile {quoted(keys.login)}",
+        "  IdentitiesOnly yes",
+        "  PasswordAuthentication no",
+        "  KbdInteractiveAuthentication no",
+        "  StrictHostKeyChecking yes",
+        f"  UserKnownHostsFile {quoted(folder / 'known_hosts')}",
+        "  GlobalKnownHostsFile /dev/null",
+        "  UpdateHostKeys no",
+        "  ControlMaster no",
+        "  ControlPath none",
+        "  ForwardAgent no",
+        "  LogLevel ERROR",
+    ]
+    if blocks:
+        blocks.append(shared)
+    return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
+
+
+def quoted(path: Path) -> str:
+    """A path as OpenSSH reads it: % introduces its tokens, blanks need quotes."""
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+def _public(keys: Keys, vm: str) -> str:
+    """Type and key without the comment; empty where it is not known here."""
+    return " ".join((keys.known_host(vm) or "").split()[:2])
