@@ -11,6 +11,7 @@ import libvirt
 import pytest
 
 from tests.e2e.harness import oracle as leaks
+from tests.e2e.labfiles import Content, Lab
 from tests.e2e.micro import MicroGuest, bare, build
 
 LABCTL_TIMEOUT_S = 600
@@ -110,3 +111,18 @@ class Labctl:
 @pytest.fixture
 def labctl(labdir: Path) -> Callable[..., Finished]:
     return Labctl(labdir)
+
+
+@pytest.fixture
+def make_lab(labctl: Labctl) -> Iterator[Callable[..., Lab]]:
+    """Labs that are destroyed at the end, also when the test failed: the next one finds the host clean."""
+    made: list[Lab] = []
+
+    def make(content: Content, folder: Path = labctl.folder) -> Lab:
+        folder.mkdir(exist_ok=True)
+        made.append(Lab(Labctl(folder), content))
+        return made[-1]
+
+    yield make
+    for lab in made:
+        lab.destroy()

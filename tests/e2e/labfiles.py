@@ -1,15 +1,19 @@
 """Labs of the tests: Labfiles as data that a test edits, and labctl's commands on them."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.e2e.conftest import Finished, Labctl
-from tests.e2e.micro import MicroGuest
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.conftest import Finished, Labctl
+    from tests.e2e.micro import MicroGuest
 
 Content = dict[str, Any]
 CHANGES = 3  # the exit code of `plan --exit-code`

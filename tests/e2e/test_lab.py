@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.harness import daemons
 from tests.e2e.harness import oracle as leaks
-from tests.e2e.labfiles import Lab, micro_lab, virsh
+from tests.e2e.labfiles import micro_lab, virsh
 
 POOL = Path("/var/lib/libvirt/images/labctl-shop")
 BACK = {"mode": "isolated", "subnet": "10.90.1.0/24"}
@@ -22,10 +22,9 @@ def foreign(connection):
     planted.remove()
 
 
-def test_a_running_lab_changes_without_a_restart(labctl, micro, foreign):
+def test_a_running_lab_changes_without_a_restart(make_lab, micro, foreign):
     """One boot of four guests for every kind of edit; each step is a sentence of it."""
-    lab = Lab(
-        labctl,
+    lab = make_lab(
         micro_lab(
             "shop",
             micro,
@@ -35,7 +34,7 @@ def test_a_running_lab_changes_without_a_restart(labctl, micro, foreign):
                 "db": {"networks": ["back"]},
                 "cache": {"networks": ["front"]},
             },
-        ),
+        )
     )
     lab.up()
     assert "nothing to do" in lab.ok("up").stderr
@@ -55,7 +54,7 @@ def test_a_running_lab_changes_without_a_restart(labctl, micro, foreign):
     assert foreign.changes() == []
     lab.destroy()
     assert foreign.changes() == []
-    assert not (labctl.folder / ".labctl").exists()
+    assert not (lab.path.parent / ".labctl").exists()
 
 
 def a_vm_comes(lab, seeds):
@@ -127,27 +126,26 @@ def a_network_is_renamed(lab):
     assert f"inet {address('db', 'inner')}/24" in lab.ssh("db", "ip addr")
 
 
-def test_drift_is_shown_as_what_it_is_and_healed(labctl, micro):
+def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):
     """Each change by virsh shows as just that in the plan, and `up` takes it back."""
-    lab = Lab(
-        labctl,
+    lab = make_lab(
         micro_lab(
             "shop",
             micro,
             networks={"back": dict(BACK)},
             vms={"web": {"networks": ["back"]}, "db": {"networks": ["back"], "cpus": 2}},
-        ),
+        )
     )
     lab.up()
-    mac, ids = mac_of("web", "back"), domain_ids()
-    host = f"<host mac='{mac}' name='web' ip='{address('web', 'back')}'/>"
+    mac, ip, ids = mac_of("web", "back"), address("web", "back"), domain_ids()
 
     virsh("autostart", "shop.web")
     assert lab.plan() == {"vm/web": ["update", "autostart"]}
     lab.up()
 
-    virsh("net-update", "shop.back", "delete", "ip-dhcp-host", host, "--live", "--config")
-    assert lab.plan() == {"network/back": ["update", f"dhcp_hosts.{address('web', 'back')}"]}
+    reservation = f"<host mac='{mac}' name='web' ip='{ip}'/>"
+    virsh("net-update", "shop.back", "delete", "ip-dhcp-host", reservation, "--live", "--config")
+    assert lab.plan() == {"network/back": ["update", f"dhcp_hosts.{ip}"]}
     lab.up()
     assert mac in virsh("net-dumpxml", "shop.back")
 
@@ -176,16 +174,15 @@ def test_drift_is_shown_as_what_it_is_and_healed(labctl, micro):
     lab.destroy()
 
 
-def test_vms_rest_and_wake(labctl, micro):
+def test_vms_rest_and_wake(make_lab, micro):
     """Halted, suspended, resumed, reloaded: all of the lab, or the VMs that are named."""
-    lab = Lab(
-        labctl,
+    lab = make_lab(
         micro_lab(
             "shop",
             micro,
             networks={"back": dict(BACK)},
             vms={"web": {"networks": ["back"]}, "db": {"networks": ["back"]}},
-        ),
+        )
     )
     lab.up()
     ids = domain_ids()

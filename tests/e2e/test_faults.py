@@ -1,0 +1,189 @@
+"""What labctl makes of faults: killed, interrupted, libvirtd restarted, guests that fail or say nothing."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from tests.e2e.harness import daemons
+from tests.e2e.labfiles import Lab, blank_lab, micro_lab, virsh
+
+SEED = os.environ.get("LABCTL_SEED", "1")
+MOMENTS = 40  # as many events as the blank lab's `up` has, and a few more
+
+
+def blank(make_lab) -> Lab:
+    vms = {
+        "web": {"count": 2, "networks": ["front", "back"]},
+        "db": {"networks": ["back"], "disks": [{"name": "data", "size": "2MiB"}]},
+    }
+    return make_lab(blank_lab("faulty", networks={"front": {}, "back": {"mode": "isolated"}}, vms=vms))
+
+
+def one_micro(make_lab, micro, **fields) -> Lab:
+    vms = {"web": {"networks": ["front"], **fields}}
+    return make_lab(micro_lab("faulty", micro, networks={"front": {}}, vms=vms))
+
+
+def killed_after(lab: Lab, events: int, *command: str) -> None:
+    """Kill -9 once it told that many events; one that ends before is not killed."""
+    process = lab.start(*command, "--yes", "--json")
+    for _ in range(events):
+        process.stdout.readline()
+    process.kill()
+    process.communicate()
+
+
+def moments(number: int) -> list[int]:
+    """Chosen by LABCTL_SEED; all of them where it says `all`."""
+    if SEED == "all":
+        return list(range(MOMENTS))
+    return sorted(random.Random(SEED).sample(range(MOMENTS), number))
+
+
+@pytest.mark.parametrize("moment", moments(4))
+def test_a_killed_up_is_finished_by_the_next(make_lab, moment):
+    """Also when that one is killed too."""
+    lab = blank(make_lab)
+    killed_after(lab, moment, "up")
+    killed_after(lab, moment // 2, "up")
+    lab.up()
+    lab.destroy()
+
+
+@pytest.mark.parametrize("moment", moments(4))
+def test_what_a_killed_run_left_is_destroyed(make_lab, moment):
+    """Without the local files, and although `destroy` itself is killed once."""
+    lab = blank(make_lab)
+    killed_after(lab, moment, "up")
+    shutil.rmtree(make_lab.folder / ".labctl", ignore_errors=True)
+    killed_after(lab, moment // 2, "destroy")
+    lab.destroy()
+
+
+def test_a_guest_survives_that_its_labctl_is_killed(make_lab, micro):
+    """Killed while the guest boots, with the local files gone: the next run waits for the same boot."""
+    lab = one_micro(make_lab, micro)
+    process = lab.start("up", "--yes")
+    read_until(process, "vm/web: started")
+    process.kill()
+    process.communicate()
+    guest = virsh("domid", "faulty.web")
+    shutil.rmtree(make_lab.folder / ".labctl")
+    lab.up()
+    assert virsh("domid", "faulty.web") == guest
+    lab.destroy()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_up_says_what_to_run_next(make_lab, micro, number):
+    """It ends with 130, the guest goes on, and the next `up` waits for it."""
+    lab = one_micro(make_lab, micro)
+    process = lab.start("up", "--yes")
+    read_until(process, "vm/web: started")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "`labctl up` goes on from here" in errors
+    guest = virsh("domid", "faulty.web")
+    lab.up()
+    assert virsh("domid", "faulty.web") == guest
+    lab.destroy()
+
+
+def test_two_interruptions_end_it_at_once(make_lab, micro):
+    """As a user who presses Ctrl-C again expects."""
+    lab = one_micro(make_lab, micro)
+    process = lab.start("up", "--yes")
+    read_until(process, "vm/web: started")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    lab.destroy()
+
+
+def test_a_restarted_libvirtd_does_not_stop_an_up(make_lab, micro):
+    """The connection is opened anew, and the guest is the one that ran before."""
+    lab = one_micro(make_lab, micro)
+    process = lab.start("up", "--yes")
+    read_until(process, "vm/web: started")
+    guests = emulators()
+    daemons.restart()
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "connecting again" in errors
+    assert emulators() == guests
+    assert lab.plan() == {}
+    lab.destroy()
+
+
+@pytest.mark.parametrize("moment", moments(2))
+def test_a_restarted_libvirtd_loses_no_step(make_lab, moment):
+    """Whatever was under way is looked at again and finished."""
+    lab = blank(make_lab)
+    process = lab.start("up", "--yes", "--json")
+    for _ in range(moment):
+        process.stdout.readline()
+    daemons.restart()
+    output, errors = process.communicate()
+    assert process.returncode == 0, output + errors
+    assert lab.plan() == {}
+    lab.destroy()
+
+
+def test_a_failing_command_is_told_in_the_guests_words(make_lab, micro):
+    """Exit 4 with cloud-init's error and the end of its output; the VM is kept to look at."""
+    lab = one_micro(make_lab, micro, cloud_init={"runcmd": ["ls /nowhere"]})
+    failed = lab.run("up", "--yes")
+    assert failed.code == 4, failed
+    assert "runcmd" in failed.stderr
+    assert "ls: /nowhere: No such file" in failed.stderr
+    assert virsh("domstate", "faulty.web").strip() == "running"
+    assert lab.ssh("web", "hostname") == "web\n"
+    assert lab.run("up", "--yes").code == 4
+    lab.destroy()
+
+
+def test_a_guest_that_says_nothing_is_given_up_in_time(make_lab, micro):
+    """Exit 4 with the stage that it hung at and the last lines of its console; the VM is kept."""
+    lab = one_micro(make_lab, micro, timeout="5s")
+    lab.content["defaults"]["boot"]["cmdline"] += " rdinit=/nowhere"
+    failed = lab.run("up", "--yes")
+    assert failed.code == 4, failed
+    assert "it hung at: no word from its guest yet" in failed.stderr
+    assert "Kernel panic" in failed.stderr
+    assert "labctl ssh web" in failed.stderr
+    assert virsh("domstate", "faulty.web").strip() == "running"
+    lab.destroy()
+
+
+def test_a_condition_that_is_never_met_is_named(make_lab, micro):
+    """Exit 4 with the condition and what the guest said about it."""
+    lab = one_micro(make_lab, micro, ready=[{"exec": "echo not today; false", "timeout": "2s"}])
+    failed = lab.run("up", "--yes")
+    assert failed.code == 4, failed
+    assert "exec echo not today; false is not met (not today)" in failed.stderr
+    lab.content["vms"]["web"]["ready"] = [{"tcp": 22}]
+    lab.up()
+    lab.destroy()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> None:
+    """Read its messages until this one comes."""
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if text in line:
+            return
+    pytest.fail(f"it ended without saying {text!r}:\n{''.join(seen)}")
+
+
+def emulators() -> list[str]:
+    """The PIDs of the guests' QEMUs."""
+    return subprocess.run(
+        ["pgrep", "-f", "guest=faulty"], check=True, capture_output=True, text=True
+    ).stdout.split()
