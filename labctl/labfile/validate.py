@@ -1,7 +1,7 @@
 """Says quickly whether a tree is valid, and leaves the reasons to `explain`.
 
 The schema is compiled into closures once. jsonschema, whose import alone costs more than a small lab's whole plan, is
-needed only to explain, or to judge a keyword that is not known here (docs/adr/schema-validation.md).
+needed only to explain, or to judge a keyword that is not known here (docs/adr/0006-schema-validation.md).
 """
 
 from __future__ import annotations
