@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.labfile import validate
 from labctl.labfile.interpolate import Reference, Scope, fill
-from labctl.labfile.tree import Map, Path, Seq, copy, remove
+from labctl.labfile.markers import UNKNOWN
+from labctl.labfile.tree import Map, Path, Seq, at, copy, remove, walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from labctl.labfile.problems import Problems
 
-__all__ = ["interpolated", "sound", "without_own_keys"]
+__all__ = ["interpolated", "sound", "without_own_keys", "without_unknown"]
 
 _TRIES = 5  # taking a wrong field out may leave its parent wrong, but not for ever
 _WITH_INSTANCES = frozenset({"defaults", "groups", "vms"})
+# What takes the place of a wrong value, where its absence would be a second problem.
+_STAND_INS = {"labfile": 1, "name": "lab", "image": "debian-12", "count": 1}
 _LITERAL = frozenset({"labfile", "name", "parameters"})
 
 
@@ -71,6 +74,8 @@ def sound(tree: Map, problems: Problems) -> Map | None:
 
     None where taking out what is wrong leaves nothing valid.
     """
+    if len(problems):
+        tree = without_unknown(tree)
     if validate.is_valid(tree):
         return tree
     from labctl.labfile import explain
@@ -84,10 +89,30 @@ def sound(tree: Map, problems: Problems) -> Map | None:
             explain.report(wrong, tree, problems)
         for each in sorted(wrong, key=lambda found: _order(found.path), reverse=True):
             if each.path:
-                remove(tree, each.path)
-        for key, stand_in in (("labfile", 1), ("name", "lab")):
-            tree.setdefault(key, stand_in)
+                _drop(tree, each.path, stand_in=attempt == 0)
+        for key in ("labfile", "name"):
+            tree.setdefault(key, _STAND_INS[key])
     return None
+
+
+def without_unknown(tree: Map) -> Map:
+    """Leave out the values that hang on something unknown, which has been reported."""
+    unknown = [path for path, _, value in walk(tree) if isinstance(value, str) and UNKNOWN in value]
+    if not unknown:
+        return tree
+    tree = copy(tree)
+    for path in sorted(unknown, key=_order, reverse=True):
+        _drop(tree, path, stand_in=True)
+    return tree
+
+
+def _drop(tree: Map, path: Path, *, stand_in: bool) -> None:
+    """Take a value out, or put a harmless one in its place."""
+    holder = at(tree, path[:-1])
+    if stand_in and path[-1] in _STAND_INS and isinstance(holder, Map):
+        holder[str(path[-1])] = _STAND_INS[str(path[-1])]
+    else:
+        remove(tree, path)
 
 
 def _order(path: Path) -> tuple[tuple[int, str], ...]:

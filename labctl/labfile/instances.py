@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from labctl.labfile import validate
+from labctl.labfile.document import without_unknown
 from labctl.labfile.interpolate import fill_instance, has_late
 from labctl.labfile.layers import CloudConfigs, lay
 from labctl.labfile.markers import MARK
-from labctl.labfile.tree import Map, remove
+from labctl.labfile.tree import Map, copy, remove
 from labctl.labfile.vms import Identity
 
 if TYPE_CHECKING:
@@ -94,18 +95,21 @@ class Expansion:
     def _late_tree(self, layers: list[Map], values: dict[str, Any]) -> Map:
         """Fill an instance's names into its layers; only now their types are final."""
         filled = [fill_instance(layer, values, self.problems) for layer in layers]
-        for before, layer in zip(layers, filled, strict=True):
-            if layer is not before and not validate.is_valid(layer, "instance"):
-                self._explain(layer)
-        return self._laid(filled)
+        for place, layer in enumerate(filled):
+            if layer is not layers[place] and not validate.is_valid(layer, "instance"):
+                filled[place] = self._explained(layer)
+        return self._laid([without_unknown(layer) for layer in filled] if len(self.problems) else filled)
 
-    def _explain(self, layer: Map) -> None:
+    def _explained(self, layer: Map) -> Map:
+        """Report what does not fit the schema, and give the rest."""
         from labctl.labfile import explain
 
         wrong = explain.violations(layer, "instance")
         explain.report(wrong, layer, self.problems)
+        rest = copy(layer)
         for each in reversed(wrong):
-            remove(layer, each.path)
+            remove(rest, each.path)
+        return cast("Map", rest)
 
     def _name(self, base: str, written: Map, index: int | None) -> str | None:
         if index is None:

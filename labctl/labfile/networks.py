@@ -94,7 +94,7 @@ def _host(tree: Map, problems: Problems) -> Any:
     kept = tuple(each for each in found if each is not None)
     if len({each.version for each in kept}) < len(kept):
         problems.at(tree, "host", "one address of each IP version is enough", "write [v4, v6]")
-        return kept[:1]
+        return None
     return kept or None
 
 
@@ -143,15 +143,11 @@ def _combinations(net: Network, tree: Map, problems: Problems) -> None:
     no_ip = net.subnet is False and not net.ipv6
     no_host = net.host is False or no_ip
     why = "the network has no addresses" if no_ip else "the host has no address here"
-    if no_ip and net.host:
-        problems.at(tree, "host", f"the host can't have an address: {why}", "write a subnet")
     if no_host and net.dhcp.enabled:
         problems.at_key(tree, "dhcp", f"there can be no DHCP: {why}", "leave dhcp out")
     if no_host and net.routes:
         problems.at_key(tree, "routes", f"there can be no routes of the host: {why}", "put them on the NIC")
-    if no_ip and net.gateway and not isinstance(net.gateway, str):
-        problems.at(tree, "gateway", f"there can be no gateway: {why}")
-    if net.subnet is False and net.dhcp.range:
+    if net.subnet is False and net.dhcp.range and not no_host:
         problems.at(tree["dhcp"], "range", "there is no IPv4 here to give out")
 
 

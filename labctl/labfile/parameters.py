@@ -10,7 +10,7 @@ from labctl.core.errors import Problem, Rejected
 from labctl.labfile import validate, yaml
 from labctl.labfile.interpolate import RESERVED
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.tree import Map, mark_of, value_at
+from labctl.labfile.tree import Map, key_at, mark_of, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +107,7 @@ def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[
             if name in known:
                 given[name] = (name, tree[name], tree)
             elif not name.startswith("x-"):
-                place = value_at(mark_of(tree, name))
+                place = key_at(mark_of(tree, name))
                 problems.add(
                     Problem(f"the Labfile has no parameter {name}", name, place, nearest(name, known))
                 )

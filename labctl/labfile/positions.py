@@ -25,18 +25,9 @@ class Positions(Mapping[Path, Position]):
         if not path:
             return value_at(self._top.mark)
         merged = self._vms.get(str(path[1])) if path[0] == "vms" and len(path) > 2 else None
-        node: object = self._top
-        mark: Mark | None = None
-        if merged is not None:
-            node, path = merged, path[2:]
-        for part in path:
-            key = _key(node, part)
-            if key is None or not isinstance(node, Map | Seq):
-                raise KeyError(path)
-            mark, node = mark_of(node, key), node[key]  # type: ignore[index]
-        if mark is None:
-            raise KeyError(path)
-        return key_at(mark) if isinstance(node, Map | Seq) else value_at(mark)
+        if merged is not None and path[2] in merged:
+            return _found(merged, path[2:])
+        return _found(self._top, path)
 
     def __iter__(self) -> Iterator[Path]:
         yield ()
@@ -45,6 +36,18 @@ class Positions(Mapping[Path, Position]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _found(node: object, path: Path) -> Position:
+    mark: Mark | None = None
+    for part in path:
+        key = _key(node, part)
+        if key is None or not isinstance(node, Map | Seq):
+            raise KeyError(path)
+        mark, node = mark_of(node, key), node[key]  # type: ignore[index]
+    if mark is None:
+        raise KeyError(path)
+    return key_at(mark) if isinstance(node, Map | Seq) else value_at(mark)
 
 
 def _key(node: object, part: str | int) -> str | int | None:

@@ -103,7 +103,7 @@ class Problems:
 def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Word a hint for a misspelt name: the nearest one, else `otherwise`, else the known ones if they are few."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
     if close:
         return f"did you mean {close[0]}?"
     if otherwise or not names:

@@ -84,18 +84,23 @@ def copy(node: Any) -> Any:
     return node
 
 
+def at(node: Any, path: Path) -> Any:
+    """Give the value at `path`; None where there is none."""
+    for key in path:
+        try:
+            node = node[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return node
+
+
 def remove(node: Map | Seq, path: Path) -> None:
     """Take the entry at `path` out; nothing happens where it is gone already."""
-    for key in path[:-1]:
-        try:
-            node = node[key]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError):
-            return
-    last = path[-1]
-    if isinstance(node, Map) and last in node:
-        del node[str(last)]
-    elif isinstance(node, Seq) and isinstance(last, int) and last < len(node):
-        del node[last], node.marks[last]
+    holder, last = at(node, path[:-1]), path[-1]
+    if isinstance(holder, Map) and last in holder:
+        del holder[str(last)]
+    elif isinstance(holder, Seq) and isinstance(last, int) and last < len(holder):
+        del holder[last], holder.marks[last]
 
 
 def text_of(path: Path) -> str:

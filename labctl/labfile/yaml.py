@@ -209,7 +209,7 @@ class _Reader:
     def _key(self, top: _Open, text: str, place: tuple[int, int], event: Any) -> None:
         node = cast("Map", top.node)
         top.key, top.key_place = text, place
-        top.merge = text == "<<" and event.style is None
+        top.merge = text == "<<" and event.implicit[0]
         if event.anchor:
             self._anchors[event.anchor] = (text, 1)
         if text in node.marks:

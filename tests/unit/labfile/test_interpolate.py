@@ -1,0 +1,88 @@
+import pytest
+
+from labctl.labfile.interpolate import resolve
+from labctl.labfile.model import Condition
+from tests.unit.labfile.labfiles import loaded, problems, vms
+
+PARAMETERS = (
+    "parameters: {n: {type: integer, default: 3}, on: {type: boolean, default: true}, s: {default: '${x'}}\n"
+)
+
+
+def test_a_whole_scalar_keeps_the_parameters_type(tmp_path):
+    got = vms(
+        tmp_path,
+        'parameters: {n: {type: integer, default: 2}}\nvms: {a: {image: none, count: "${n}", memory: "${n}GiB"}}\n',
+    )
+    assert list(got) == ["a-1", "a-2"]
+    assert got["a-1"].memory == 2 << 30
+
+
+def test_a_value_of_the_wrong_type_is_told_at_its_place(tmp_path):
+    """Types are judged after parameters were filled in."""
+    text = 'parameters: {n: {default: two}}\nvms: {a: {image: none, count: "${n}"}}\n'
+    assert problems(tmp_path, text) == [
+        'Labfile.yaml:4:31: vms.a.count: expected a number between 0 and 10000, got "two"'
+    ]
+
+
+def test_instances_know_their_names(tmp_path):
+    got = vms(
+        tmp_path,
+        'vms: {a: {image: debian-12, count: 2, cloud_init: {x: ["${lab} ${base} ${name} ${index:03}", "${index}"]}}}\n',
+    )
+    assert got["a-2"].cloud_init == {"x": ["lab a a-2 002", 2]}
+
+
+def test_literals_survive_all_passes(tmp_path):
+    """`$${` is a plain `${`, also where it looks like a reference, and a value is never read again."""
+    text = (
+        PARAMETERS.replace("${x", "x")
+        + """
+vms:
+  a: {image: debian-12, networks: [n], cloud_init: {x: "$${vms.a.n.ip} ${vms.a.n.ip} $${s} $$ $ {} ${on} ${name}"}}
+networks: {n: {}}
+"""
+    )
+    config = vms(tmp_path, text)["a"].cloud_init
+    assert resolve(config, {"vms.a.n.ip": "10.0.0.2"}) == {"x": "${vms.a.n.ip} 10.0.0.2 ${s} $$ $ {} true a"}
+
+
+def test_a_parameters_value_is_not_interpolated_again(tmp_path):
+    got = vms(
+        tmp_path,
+        'parameters: {s: {}}\nvms: {a: {image: debian-12, cloud_init: {x: "${s} ${name}"}}}\n',
+        sets={"s": "${name} ${vms.a.n.ip}"},
+    )
+    assert resolve(got["a"].cloud_init, {}) == {"x": "${name} ${vms.a.n.ip} a"}
+
+
+def test_resolve_reaches_into_the_model_and_shares_what_has_no_references(tmp_path):
+    lab = loaded(
+        tmp_path,
+        """
+        networks: {n: {}}
+        vms:
+          a: {image: debian-12, networks: [n]}
+          b: {image: debian-12, networks: [n], ready: [{exec: "ping ${vms.a.n.ip}"}],
+              boot: {kernel: Labfile.yaml, cmdline: "gw=${networks.n.gateway}"}}
+        """,
+    ).lab
+    done = resolve(lab.vms, {"vms.a.n.ip": "10.0.0.2", "networks.n.gateway": "10.0.0.1"})
+    assert done[0] is lab.vms[0]
+    assert done[1].ready == (Condition(exec="ping 10.0.0.2"),)
+    assert done[1].boot.cmdline == "gw=10.0.0.1"
+    with pytest.raises(KeyError):
+        resolve(lab.vms, {})
+
+
+def test_keys_are_never_interpolated(tmp_path):
+    got = vms(tmp_path, 'vms: {a: {image: debian-12, cloud_init: {"${name}": 1}}}\n')
+    assert got["a"].cloud_init == {"${name}": 1}
+
+
+def test_own_keys_are_ignored_but_serve_anchors(tmp_path):
+    got = vms(
+        tmp_path, "x-web: &web {image: none, cpus: 2}\nvms: {a: {<<: *web, x-note: [1], cpus: 3}, b: *web}\n"
+    )
+    assert (got["a"].cpus, got["b"].cpus) == (3, 2)

@@ -1,0 +1,134 @@
+from tests.unit.labfile.labfiles import loaded, problems, vms
+
+
+def test_later_layers_win_and_maps_merge(tmp_path):
+    """Weakest first: defaults < outer group < inner group < named group < VM < instance."""
+    web = vms(
+        tmp_path,
+        """
+        defaults: {image: none, memory: 1MiB, cpu: {mode: host, nested: true}, cpus: 1, user: default}
+        groups:
+          named: {user: named}
+          inner: {children: [web], memory: 3MiB, user: inner, timeout: 3s}
+          outer: {children: [inner], memory: 2MiB, cpus: 2, user: outer, timeout: 2s}
+        vms:
+          web: {groups: [named], count: 2, cpu: {mode: maximum}, instances: {2: {cpus: 8}, 7: {cpus: 9}}}
+        """,
+    )
+    assert web["web-1"].groups == ("outer", "inner", "named")
+    assert (web["web-1"].memory, web["web-1"].cpus, web["web-1"].timeout) == (3 << 20, 2, 3.0)
+    assert web["web-1"].user == "named"
+    assert (web["web-1"].cpu.mode, web["web-1"].cpu.nested) == ("maximum", True)
+    assert web["web-2"].cpus == 8
+
+
+def test_lists_replace_but_ready_and_cloud_init_append(tmp_path):
+    web = vms(
+        tmp_path,
+        """
+        networks: {a: {}, b: {}}
+        defaults: {image: debian-12, networks: [a, b], ready: [{tcp: 1}],
+                   cloud_init: {runcmd: [x], bootcmd: [z], fqdn: a.b}}
+        vms: {web: {networks: [b], ready: [{tcp: 2}], cloud_init: {runcmd: [y], fqdn: c.d}}}
+        """,
+    )["web"]
+    assert [nic.name for nic in web.nics] == ["b"]
+    assert [condition.tcp for condition in web.ready] == [1, 2]
+    assert web.cloud_init == {"runcmd": ["x", "y"], "bootcmd": ["z"], "fqdn": "c.d"}
+
+
+def test_an_image_replaces_as_a_whole(tmp_path):
+    """A path over a URL is the path, not a mixture of both."""
+    (tmp_path / "disk.raw").write_bytes(b"")
+    digest = "a" * 64
+    web = vms(
+        tmp_path,
+        f"""
+        defaults: {{image: {{url: "https://example.org/a", sha256: {digest}}}}}
+        vms: {{web: {{image: {{path: disk.raw}}}}}}
+        """,
+    )["web"]
+    assert web.image.path == tmp_path / "disk.raw"
+
+
+def test_a_group_may_be_called_like_its_vm(tmp_path):
+    lab = loaded(tmp_path, "groups: {web: {children: [web], cpus: 2}}\nvms: {web: {image: none}}\n").lab
+    assert lab.vms[0].cpus == 2
+    assert lab.groups == {"web": ("web",)}
+
+
+def test_counted_vms_are_always_suffixed_and_may_be_none(tmp_path):
+    """`count: 1` gives web-1, `count: 0` nothing that others could not depend on."""
+    text = """
+        defaults: {image: none}
+        vms:
+          one: {count: 1}
+          none-at-all: {count: 0}
+          more: {count: 2, first: 0, names: "${base}x${index:02}", depends_on: [none-at-all, one]}
+        """
+    got = vms(tmp_path, text)
+    assert list(got) == ["one-1", "morex00", "morex01"]
+    assert [each.vm for each in got["morex00"].depends_on] == ["one-1"]
+
+
+def test_counted_addresses_count_upward_but_not_those_of_an_instance(tmp_path):
+    got = vms(
+        tmp_path,
+        """
+        networks: {a: {subnet: 10.1.0.0/24, ipv6: "fd00::/64"}}
+        vms:
+          web:
+            image: none
+            count: 3
+            first: 5
+            networks: [{name: a, ip: 10.1.0.10, ip6: "fd00::10", mac: "52:54:00:00:00:ff"}]
+            instances: {7: {networks: [{name: a, ip: 10.1.0.99}]}}
+        """,
+    )
+    nics = {name: vm.nics[0] for name, vm in got.items()}
+    assert [str(nic.ip) for nic in nics.values()] == ["10.1.0.10", "10.1.0.11", "10.1.0.99"]
+    assert str(nics["web-6"].ip6) == "fd00::11"
+    assert nics["web-6"].mac == "52:54:00:00:01:00"
+
+
+def test_instances_are_literal(tmp_path):
+    got = vms(
+        tmp_path, 'vms: {a: {image: debian-12, count: 1, instances: {1: {cloud_init: {x: "${HOME}"}}}}}\n'
+    )
+    assert got["a-1"].cloud_init == {"x": "${HOME}"}
+
+
+def test_dependencies_expand_to_instances(tmp_path):
+    """A counted name and a group stand for all their instances, a member of the group waits for the others."""
+    got = vms(
+        tmp_path,
+        """
+        defaults: {image: none}
+        groups: {all: {children: [db, web]}}
+        vms:
+          db: {}
+          web: {count: 2, depends_on: {db: started}}
+          top: {depends_on: {web: provisioned, web-1: ready}}
+          mate: {groups: [all], depends_on: [all]}
+        """,
+    )
+    assert [(each.vm, each.stage) for each in got["top"].depends_on] == [
+        ("web-1", "ready"),
+        ("web-2", "provisioned"),
+    ]
+    assert [each.vm for each in got["mate"].depends_on] == ["db", "web-1", "web-2"]
+
+
+def test_cloud_init_files_merge_like_maps_and_are_not_interpolated(tmp_path):
+    (tmp_path / "base.yaml").write_text("#!/bin/sh\n## template: jinja\nruncmd: ['echo ${HOME}']\n")
+    text = (
+        "defaults: {image: debian-12, cloud_init: {file: base.yaml}}\nvms: {a: {cloud_init: {runcmd: [b]}}}\n"
+    )
+    assert vms(tmp_path, text)["a"].cloud_init == {"runcmd": ["echo ${HOME}", "b"]}
+
+
+def test_problems_of_a_cloud_init_file_are_at_their_place_there(tmp_path):
+    (tmp_path / "base.yaml").write_text("a: 1\na: 2\n")
+    assert problems(tmp_path, "vms: {a: {image: debian-12, cloud_init: {file: base.yaml}}}\n") == [
+        "base.yaml:2:1: a: the key a stands here twice, first in line 1, column 1 (keep one of them)"
+    ]

@@ -1,0 +1,69 @@
+import pytest
+
+from labctl.core.errors import Rejected
+from tests.unit.labfile.labfiles import loaded, problems
+
+DECLARED = """
+parameters:
+  n: {type: integer, default: 1, minimum: 1, maximum: 20}
+  web-name: {default: a, pattern: "^[a-z]$", choices: [a, b, c]}
+"""
+
+
+def parameters(tmp_path, **given):
+    return loaded(tmp_path, DECLARED, **given).lab.parameters
+
+
+def test_the_strongest_source_wins(tmp_path):
+    """Weakest first: default < files, the last one < environment < --set."""
+    one, two = tmp_path / "1.yaml", tmp_path / "2.yaml"
+    one.write_text("n: 2\nweb-name: b\n")
+    two.write_text("n: 3\n")
+    assert parameters(tmp_path) == {"n": 1, "web-name": "a"}
+    assert parameters(tmp_path, params_files=[one, two]) == {"n": 3, "web-name": "b"}
+    environ = {"LABCTL_SET_N": "4", "LABCTL_SET_WEB_NAME": "c"}
+    assert parameters(tmp_path, params_files=[one, two], environ=environ) == {"n": 4, "web-name": "c"}
+    assert parameters(tmp_path, environ=environ, sets={"n": "5"}) == {"n": 5, "web-name": "c"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        ({"n": "x"}, "--set n: expected a whole number, got x"),
+        ({"n": "0"}, "--set n: expected at least 1, got 0"),
+        ({"n": "21"}, "--set n: expected at most 20, got 21"),
+        ({"web-name": "d"}, "--set web-name: expected one of a, b, c, got d"),
+        ({"nn": "1"}, "--set nn: the Labfile has no such parameter (did you mean n?)"),
+    ],
+)
+def test_a_given_value_that_does_not_fit_is_told(tmp_path, sets, message):
+    assert problems(tmp_path, DECLARED, sets=sets) == [message]
+
+
+def test_a_params_file_is_held_to_the_same_rules_with_its_own_places(tmp_path):
+    given = tmp_path / "given.yaml"
+    given.write_text("n: many\nweb-nam: a\n")
+    assert problems(tmp_path, DECLARED, params_files=[given]) == [
+        "given.yaml:1:4: n: expected a whole number, got many",
+        "given.yaml:2:1: web-nam: the Labfile has no parameter web-nam (did you mean web-name?)",
+    ]
+    assert problems(tmp_path, DECLARED, params_files=[tmp_path / "none"]) == [
+        "--params none: can't be read: no such file or directory"
+    ]
+
+
+def test_an_unknown_variable_is_a_warning(tmp_path):
+    """It may be meant for another lab."""
+    found = loaded(tmp_path, DECLARED, environ={"LABCTL_SET_M": "1", "OTHER": "x"}).warnings
+    assert [str(each) for each in found] == [
+        "LABCTL_SET_M: the Labfile has no such parameter (did you mean LABCTL_SET_N?)"
+    ]
+
+
+def test_no_message_repeats_a_secret(tmp_path):
+    text = 'parameters: {pw: {secret: true, pattern: "^[a-z]+$"}}\nvms: {a: {image: none, memory: "${pw}"}}\n'
+    assert loaded(tmp_path, text.partition("\n")[0], sets={"pw": "hunter"}).lab.secrets == ("hunter",)
+    for value in ("hunter_two", "hunter two"):
+        with pytest.raises(Rejected) as caught:
+            loaded(tmp_path, text, sets={"pw": value})
+        assert value not in str(caught.value)
