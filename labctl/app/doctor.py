@@ -1,0 +1,52 @@
+"""What this host lacks for a lab, and the command that mends it. Starts and changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.host.connection import choose_uri
+from labctl.host.doctor import kvm, libvirtd, network, resources, tools
+from labctl.host.doctor.check import FAIL, Check, distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMAT = 1
+
+
+def examine(uri: str | None) -> Iterator[Check]:
+    """Every check, each as soon as it is done.
+
+    Args:
+        uri: the connection that was asked for; None for the one that labctl would choose.
+    """
+    here = distribution()
+    chosen = choose_uri(uri)
+    local = chosen.partition("://")[2].startswith("/")
+    if local:
+        yield from kvm.checks(here)
+    seen = libvirtd.connect(chosen)
+    yield from libvirtd.checks(seen, here)
+    if not local:
+        return  # the rest can only be seen on that host itself
+    if chosen == libvirtd.SYSTEM:
+        yield from tools.groups(here)
+    yield from tools.programs(here)
+    yield resources.memory()
+    yield from resources.pool(_pool_root(seen), here, system=chosen == libvirtd.SYSTEM)
+    version = seen.virt.getLibVersion() if seen.virt else 0
+    yield from network.firewalls(here, own_rules=0 < version < network.NFTABLES)
+    yield network.dns_port()
+
+
+def failed(checks: list[Check]) -> bool:
+    """Whether something has to be mended before labs can run."""
+    return any(check.verdict == FAIL for check in checks)
+
+
+def _pool_root(seen: libvirtd.Libvirt) -> str:
+    from labctl.host import storage
+
+    if seen.virt is None:
+        return "/var/lib/libvirt/images"
+    return str(storage.pool_root(seen.virt))

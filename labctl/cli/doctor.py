@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.cli import context
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+
+    from labctl.host.doctor.check import Check
+    from labctl.report.colour import Paint
+
+SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
+
+
+def arguments(_parser: ArgumentParser, _own: _ArgumentGroup) -> None:
+    """Only the global options."""
+
+
+def run(options: Namespace) -> int:
+    from labctl.app import doctor
+    from labctl.report.colour import Paint
+
+    paint = Paint.on_stdout(allowed=not options.no_color)
+    checks = []
+    for check in doctor.examine(options.connect):
+        checks.append(check)
+        if not options.json and (check.verdict != "ok" or not options.quiet):
+            context.write(line(check, paint))
+    if options.json:
+        context.write_json({"format": doctor.FORMAT, "checks": [check.to_json() for check in checks]})
+    elif not options.quiet:
+        counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in SIGNS}
+        text = f"{counts['ok']} fine, {counts['warn']} to look at, {counts['fail']} to mend"
+        context.write(f"\n{text}: " + ("labs can't run yet" if counts["fail"] else "labs can run here"))
+    return 1 if doctor.failed(checks) else 0
+
+
+def line(check: Check, paint: Paint) -> str:
+    """As in `✗ dnsmasq          fail  not found …`, with the command that mends it below."""
+    colour = {"ok": paint.green, "warn": paint.yellow, "fail": paint.red}[check.verdict]
+    text = f"{colour(SIGNS[check.verdict])} {check.name:<16} {colour(f'{check.verdict:<4}')}  {check.found}"
+    return text + (f"\n{'':25}mend it: {check.fix}" if check.fix and check.verdict != "ok" else "")

@@ -1,0 +1,1 @@
+"""What `labctl doctor` looks at. Nothing here starts or changes anything."""
