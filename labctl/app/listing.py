@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.plan import natural
+from labctl.core.address import natural
 from labctl.host import glance
 from labctl.host.connection import translated
 

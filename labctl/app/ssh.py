@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from labctl.app.status import choose
 from labctl.core.errors import LabctlError, UsageError
-from labctl.core.plan import natural
+from labctl.core.address import natural
 from labctl.host import glance
 from labctl.host import ssh as openssh
 from labctl.host.ssh import Login
@@ -45,6 +45,12 @@ def command(session: Session, vm: str | None, words: Sequence[str]) -> list[str]
     found = reach(seen, session.connection.uri)
     if name not in found.logins:
         raise _unreachable(name, found)
+    if not next(vm.seeded for vm in seen.vms if vm.name == name):
+        raise LabctlError(
+            "it was made without cloud-init, so labctl has no login there",
+            where=f"vm/{name}",
+            hint=f"if it has one of its own: ssh {found.logins[name].address}",
+        )
     _check_keys(session, name)
     path = openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
     return ["ssh", "-F", str(path), name, *(["--", *words] if words else [])]
@@ -60,6 +66,8 @@ def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, st
     seen = glance.look(session.connection, session.lab.name)
     found = reach(seen, session.connection.uri)
     chosen = set(choose(vms, _bases(session, seen)))
+    if not seen.vms:
+        raise LabctlError("no VM of the lab exists yet", hint="`labctl up` makes them")
     _check_keys(session)
     openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
     logins = [login for name, login in found.logins.items() if name in chosen]

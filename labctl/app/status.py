@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, UsageError
-from labctl.core.plan import natural
+from labctl.core.address import natural
 from labctl.host import glance
 
 if TYPE_CHECKING:

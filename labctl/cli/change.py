@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from labctl.cli import context
 from labctl.core.errors import UsageError
+from labctl.core.plan import Action
+from labctl.report.words import plural
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _ArgumentGroup
@@ -69,7 +71,7 @@ def confirmed(plan: Plan, options: Namespace, verb: str) -> bool:
         if destructive:
             raise UsageError(
                 f"this would {_loss(plan)}, and there is no terminal to ask on; nothing was changed",
-                hint=f"`labctl plan` shows what `up` would do; `labctl {verb} --yes` does it",
+                hint=f"`labctl {verb} --yes` does it without asking",
             )
         return True
     if destructive:
@@ -78,14 +80,15 @@ def confirmed(plan: Plan, options: Namespace, verb: str) -> bool:
 
 
 def _loss(plan: Plan) -> str:
-    """Say what would be lost, as in `delete 2 VMs and 1 disk`."""
+    """Say what would be lost, as in `delete 2 VMs and 1 disk, replace 1 VM`."""
     parts = []
-    for kind, word in (("vm", "VM"), ("disk", "disk")):
-        for action, past in (("delete", "delete"), ("replace", "replace")):
-            count = sum(step.address.kind == kind and step.action == action for step in plan.steps)
-            if count:
-                parts.append(f"{past} {count} {word}{'s' if count > 1 else ''}")
-    return " and ".join(parts) or f"delete the lab {plan.lab}"
+    for action in (Action.DELETE, Action.REPLACE):
+        lost = [step.address.kind for step in plan.steps if step.action is action]
+        counts = [
+            plural(lost.count(kind), word) for kind, word in (("vm", "VM"), ("disk", "disk")) if kind in lost
+        ]
+        parts += [f"{action} {' and '.join(counts)}"] * bool(counts)
+    return ", ".join(parts) or f"delete the lab {plan.lab}"
 
 
 def _ask(question: str) -> str:

@@ -26,3 +26,14 @@ class Address:
         if not (kind and slash and name):
             raise ValueError(f"not an address: {text!r}")
         return cls(kind, name)
+
+
+def natural(name: str) -> list[str | int]:
+    """A sort key that puts `web-2` before `web-10`; parts alternate so that they always compare."""
+    parts: list[str | int] = [""]
+    for char in name:
+        if char.isdecimal() != isinstance(parts[-1], int):
+            parts.append(0 if char.isdecimal() else "")
+        last = parts[-1]
+        parts[-1] = last * 10 + int(char) if isinstance(last, int) else last + char
+    return parts

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-
 XMLNS = "https://labctl.org/xmlns/1"  # of labctl's metadata in libvirt's XML; a name, nothing is fetched
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, XMLNS)
 
 
 def libvirt_name(lab: str, name: str) -> str:
@@ -19,7 +15,9 @@ def pool_name(lab: str) -> str:
 
 
 def object_uuid(lab: str, kind: str, name: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, f"{lab}/{kind}/{name}"))
+    import uuid  # imported where they are used: `labctl status` needs neither
+
+    return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, XMLNS), f"{lab}/{kind}/{name}"))
 
 
 def mac_address(lab: str, vm: str, nic: str) -> str:
@@ -34,4 +32,6 @@ def bridge_name(lab: str, network: str) -> str:
 
 
 def _digest(text: str) -> str:
+    import hashlib
+
     return hashlib.sha256(text.encode()).hexdigest()

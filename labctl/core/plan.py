@@ -17,7 +17,7 @@ from labctl.core.spec import Effect, Spec
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from labctl.core.address import Address
+    from labctl.core.address import Address, natural
 
 DELETE, RELEASE, STOP = "delete", "release", "stop"
 FORMAT = 1
@@ -201,17 +201,6 @@ _KINDS = ("pool", "image", "network", "disk", "seed", "vm")
 def _build_order(address: Address) -> tuple[int, list[str | int]]:
     kind = _KINDS.index(address.kind) if address.kind in _KINDS else len(_KINDS)
     return kind, natural(address.name)
-
-
-def natural(name: str) -> list[str | int]:
-    """A sort key that puts `web-2` before `web-10`; parts alternate so that they always compare."""
-    parts: list[str | int] = [""]
-    for char in name:
-        if char.isdecimal() != isinstance(parts[-1], int):
-            parts.append(0 if char.isdecimal() else "")
-        last = parts[-1]
-        parts[-1] = last * 10 + int(char) if isinstance(last, int) else last + char
-    return parts
 
 
 def _step(

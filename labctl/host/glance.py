@@ -55,6 +55,7 @@ class SeenVm:
     disks: tuple[str, ...]
     nics: tuple[SeenNic, ...]
     libvirt_name: str
+    seeded: bool  # whether cloud-init brought labctl's login into it
     problem: str = ""
 
 
@@ -127,6 +128,7 @@ def _vm(root: ET.Element, stats: dict[str, Any]) -> SeenVm | None:
         disks=tuple(_names(root, "disk")),
         nics=tuple(_nics(root, own, lab)),
         libvirt_name=root.findtext("name") or "",
+        seeded=any(each.get("name") == "ua-disk-seed" for each in root.iterfind("devices/disk/alias")),
         problem=_problem(state, stats.get("state.reason", 0)),
     )
 

@@ -25,7 +25,7 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
-from labctl.core.plan import natural
+from labctl.core.address import natural
 from labctl.report import plain, plantext
 from labctl.report.colour import Paint
 from labctl.report.words import DOING, DONE, done_words, seconds
