@@ -155,4 +155,5 @@ def _vm_json(row: Row, uri: str) -> dict[str, Any]:
         "disks": list(seen.disks) if seen else [],
         "uptime_s": glance.uptime(seen.libvirt_name, uri) if seen and running else None,
         "drift": None if row.drift is None else list(row.drift),
+        "problem": (seen.problem or None) if seen else None,
     }
