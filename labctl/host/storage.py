@@ -298,7 +298,7 @@ def download_to(  # noqa: PLR0913 - by keyword
     progress: streams.Progress | None = None,
 ) -> None:
     """Write the content of a volume, `length` bytes (0: all) from `offset`; holes don't travel, zeros are written."""
-    total = length or file_size(pool, name) - offset
+    total = (length or file_size(pool, name) - offset) if progress else 0
     with translated(f"can't download {name}", where=pool.name()):
         done = 0
         for data in streams.receive(conn, require_volume(pool, name), offset, length):

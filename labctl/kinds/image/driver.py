@@ -1,226 +1,274 @@
-"""Images in libvirt: the store that all labs of a host share, filled from files, downloads and builds.
+"""The image store in libvirt: a directory pool that all labs share, filled through the API.
 
-Presence is not completeness: `KEY.ok` is written last, once what the store holds was read back and compared.
+An image is complete when its marker `KEY.ok` is there, which is written last, after what the store holds was read back
+and had the right digest. Whatever lies there without a marker is of a run that was killed, and is made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from labctl.core.errors import LabctlError
-from labctl.host import build, download, qcow2, storage
+from labctl.host import storage
 from labctl.host.connection import translated
-from labctl.host.keys import private_folder, write_private
-from labctl.host.lock import held
+from labctl.kinds.image.resolve import resolve_name, resolve_path, resolve_url
 from labctl.kinds.image.spec import POOL, ImageSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
+
+    import libvirt
 
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
 
-READABLE = 0o644  # QEMU's user opens base images; nothing in them is secret
-LOCK_WAIT_S = 3600.0  # another labctl that makes the same image is waited for
+    Progress = Callable[[str, int, int], None]  # what is done, bytes done, bytes in all (0: no bytes)
 
+__all__ = ["ImageDriver", "ImageFacts", "resolve_name", "resolve_path", "resolve_url"]
 
-def cache_folder() -> Path:
-    """Where what is dear to make again is kept: downloads, builds, digests of files. Losing it costs time only."""
-    import platformdirs
-
-    return Path(os.environ.get("LABCTL_CACHE_DIR") or platformdirs.user_cache_dir("labctl"))
-
-
-# --- what an image of the Labfile is -------------------------------------------------------------------------
-
-
-def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
-    """A local file; its header is checked before any tool of QEMU's sees it. A `blob` is a kernel or initrd.
-
-    Raises:
-        LabctlError: it can't be read, or is refused.
-    """
-    size = None if blob else qcow2.inspect(path).virtual_size
-    return ImageSpec(path.name, f"sha256-{_digest(path)}", "path", str(path), size, blob=blob)
-
-
-def resolve_url(url: str, algorithm: str, digest: str) -> ImageSpec:
-    label = url.rstrip("/").rsplit("/", 1)[-1]
-    return ImageSpec(label, f"{algorithm}-{digest.lower()}", "url", url)
-
-
-def resolve_name(name: str, arch: str) -> ImageSpec:
-    """An image of the catalogue, which labctl builds."""
-    recipe = build.recipe(name, arch)
-    return ImageSpec(name, recipe.key, "build", arch, recipe.size, direct=True, cmdline=recipe.cmdline)
-
-
-def _digest(path: Path) -> str:
-    """The sha256 of a file, remembered for as long as the file is the same one."""
-    try:
-        facts = path.stat()
-        identity = f"{facts.st_dev}-{facts.st_ino}-{facts.st_size}-{facts.st_mtime_ns}"
-        note = cache_folder() / "digests" / hashlib.sha256(f"{path} {identity}".encode()).hexdigest()
-        if note.is_file():
-            return note.read_text()
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise LabctlError(
-            f"can't read {path}: {error.strerror}", hint="check the path and its permissions"
-        ) from error
-    write_private(note, digest.encode())
-    return digest
-
-
-# --- the store -----------------------------------------------------------------------------------------------
+READABLE = 0o644
+WAIT_S = 7200.0  # for another labctl that stores the same
+REFRESH_S = 30.0
+TELL_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Files:
-    """What goes into the store, by the suffix of its name there."""
+class ImageFacts:
+    """Where a stored image is on the libvirt host; the format is None for a blob, sizes are in bytes."""
 
-    files: dict[str, Path]
-    size: int | None = None
+    path: str
+    format: str | None
+    virtual_size: int
+    kernel_path: str | None
+    initrd_path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A file that goes into the store, and the digest that has to come out of it."""
+
+    volume: str
+    file: Path
+    algorithm: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What an image consists of; `format` and `virtual_size` are None and the file's for a blob."""
+
+    parts: tuple[_Part, ...]
+    format: str | None
+    virtual_size: int
 
 
 class ImageDriver:
-    """Fills the store; nothing in it is ever written again."""
+    """Fills the store, and says what is in it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
-        """Those of the images that are complete in the store, by key."""
-        with translated("image store"):
-            pool = storage.find_pool(self._connection.virt, POOL)
-            names = storage.volume_names(pool) if pool is not None else set()
-            return {
-                key: _read_note(key, storage.download(self._connection.virt, pool, f"{key}.ok"))
-                for key in sorted(keys)
-                if pool is not None and {f"{key}.ok", f"{key}.img"} <= names
-            }
+        """Those of the keys whose images are complete; a listing, and the small marker of each."""
+        pool = storage.find_pool(self._connection.virt, POOL)
+        names = storage.volume_names(pool) if pool is not None else set()
+        complete = sorted(key for key in keys if {f"{key}.ok", f"{key}.img"} <= names)
+        markers = {key: self._marker(pool, key) for key in complete}
+        return {key: _spec(marker) for key, marker in markers.items() if marker}
 
     def create(self, step: Step, tell: Teller) -> None:
-        """Fetch or build an image and put it into the store; one labctl does it, the others wait for it."""
+        """Have it in the store."""
         spec = cast("ImageSpec", step.after)
-        with translated(str(spec.address)), held(f"image {spec.key}", wait_s=LOCK_WAIT_S):
-            if spec.key not in self.observe([spec.key]):
-                with self._gathered(spec, tell) as files:
-                    self._store(spec, files, tell)
+        with translated(str(spec.address)):
+            self.store(spec, tell.progress)
 
-    update = create
+    def store(self, spec: ImageSpec, progress: Progress) -> None:
+        """Have the image in the store: nothing to do where it is complete, else fetched or built, and uploaded.
 
-    @contextmanager
-    def _gathered(self, spec: ImageSpec, tell: Teller) -> Iterator[_Files]:
-        """The image's files on this machine."""
-        if spec.source == "path":
-            size = None if spec.blob else qcow2.inspect(Path(spec.origin)).virtual_size
-            yield _Files({"img": Path(spec.origin)}, size)
-        elif spec.source == "url":
-            yield self._downloaded(spec, tell)
-        else:
-            yield self._built(spec, tell)
+        One at a time for a key, also with other labctl processes. LabctlError when it can't be had or is refused.
+        """
+        from labctl.host import lock
 
-    def _downloaded(self, spec: ImageSpec, tell: Teller) -> _Files:
-        folder = cache_folder() / "downloads"
-        private_folder(folder)
-        target = folder / f"{spec.key}.img"
-        if not target.exists():
-            algorithm, _, digest = spec.key.partition("-")
-            download.fetch(
-                spec.origin,
-                target,
-                algorithm,
-                digest,
-                progress=lambda done, total: tell.progress("downloading", done, total),
-            )
-        try:
-            return _Files({"img": target}, qcow2.inspect(target).virtual_size)
-        except LabctlError:
-            target.unlink()
-            raise
+        with lock.held(f"image {spec.key} on {self._connection.uri}", wait_s=WAIT_S):
+            pool = storage.define_pool(self._connection.virt, POOL, self._folder())
+            if spec.key in self.observe({spec.key}):
+                return
+            with _content(spec, progress) as content:
+                for part in content.parts:
+                    self._put(pool, part, progress)
+            self._await_format(pool, spec, content)
+            marker = {**asdict(spec), "format": content.format, "virtual_size": content.virtual_size}
+            data = json.dumps(marker).encode()
+            storage.delete_volume(pool, f"{spec.key}.ok")
+            conn = self._connection.virt
+            storage.upload(conn, pool, f"{spec.key}.ok", data, length=len(data), mode=READABLE)
 
-    def _built(self, spec: ImageSpec, tell: Teller) -> _Files:
-        """Build it, or take an earlier build: it is kept, for it takes a minute and the store may be another host's."""
-        kept = cache_folder() / "builds" / spec.key
-        names = {"img": "disk.qcow2", "vmlinuz": "vmlinuz", "initrd": "initrd"}
-        if not kept.is_dir():
-            private_folder(kept.parent)
-            with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".build-") as scratch:
-                made = build.build(build.recipe(spec.label, spec.origin), Path(scratch), tell.progress)
-                done = Path(scratch) / "done"
-                done.mkdir(mode=0o700)
-                for file in (made.disk, made.kernel, made.initrd):
-                    file.rename(done / file.name)
-                done.rename(kept)
-        return _Files({suffix: kept / name for suffix, name in names.items()}, spec.size)
+    def facts(self, key: str) -> ImageFacts:
+        """Where the parts of a complete image are. LabctlError when it isn't in the store."""
+        pool = storage.find_pool(self._connection.virt, POOL)
+        marker = self._marker(pool, key) if pool is not None else None
+        if pool is None or marker is None:
+            raise LabctlError("the image is not in the store", where=key, hint="`labctl up` fetches it again")
+        folder, direct = storage.pool_path(pool), marker["direct"]
+        return ImageFacts(
+            path=f"{folder}/{key}.img",
+            format=marker["format"],
+            virtual_size=marker["virtual_size"],
+            kernel_path=f"{folder}/{key}.vmlinuz" if direct else None,
+            initrd_path=f"{folder}/{key}.initrd" if direct else None,
+        )
 
-    def _store(self, spec: ImageSpec, files: _Files, tell: Teller) -> None:
+    def delete(self, key: str) -> None:
+        """Remove an image, its marker first. LabctlError, naming one, while overlays of any pool stand on it."""
         virt = self._connection.virt
-        root = storage.pool_root(virt)
-        pool = storage.define_pool(virt, POOL, root / POOL)
-        digests = {}
-        for suffix, path in files.files.items():
-            name = f"{spec.key}.{suffix}"
-            storage.delete_volume(pool, name)  # an upload that was cut off
-            with path.open("rb") as file:
-                length = path.stat().st_size
-                storage.upload(
-                    virt,
-                    pool,
-                    name,
-                    file,
-                    length=length,
-                    mode=READABLE,
-                    progress=lambda done, total: tell.progress("storing", done, total),
-                )
-            digests[suffix] = self._verified(pool, name, path)
-        note = replace(spec, size=files.size)
-        content = json.dumps({name: getattr(note, name) for name in _NOTED} | {"sha256": digests}).encode()
-        storage.refresh(pool)  # libvirt looks for a format only then
-        storage.delete_volume(pool, f"{spec.key}.ok")
-        storage.upload(virt, pool, f"{spec.key}.ok", content, length=len(content), mode=READABLE)
+        pool = storage.find_pool(virt, POOL)
+        if pool is None:
+            return
+        user = self._user(f"{storage.pool_path(pool)}/{key}.img")
+        if user:
+            raise LabctlError(f"the image is in use by {user}", where=key, hint="destroy that lab first")
+        for suffix in ("ok", "img", "vmlinuz", "initrd"):
+            storage.delete_volume(pool, f"{key}.{suffix}")
 
-    def _verified(self, pool: Any, name: str, path: Path) -> str:
-        """Compare what the store holds with the file, through the API; gives the sha256."""
-        stored = hashlib.sha256()
-        storage.download_to(self._connection.virt, pool, name, _Hashing(stored))
-        with path.open("rb") as file:
-            wanted = hashlib.file_digest(file, "sha256").hexdigest()
-        if stored.hexdigest() != wanted:
-            storage.delete_volume(pool, name)
-            raise LabctlError("what arrived in the store is not what was sent", hint="run it again")
-        return wanted
+    def _user(self, path: str) -> str:
+        with translated():
+            pools = self._connection.virt.listAllStoragePools()
+        active = [pool for pool in pools if pool.isActive()]
+        return next(
+            (
+                f"{pool.name()}/{each.name}"
+                for pool in active
+                for each in storage.volumes(pool)
+                if each.backing == path
+            ),
+            "",
+        )
+
+    def _folder(self) -> str:
+        """Where the store is, or is to be made."""
+        pool = storage.find_pool(self._connection.virt, POOL)
+        return storage.pool_path(pool) if pool else str(storage.pool_root(self._connection.virt) / POOL)
+
+    def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
+        """None when it can't be read: then the image counts as not complete."""
+        try:
+            marker = json.loads(storage.download(self._connection.virt, pool, f"{key}.ok"))
+        except (LabctlError, ValueError):
+            return None
+        return marker if isinstance(marker, dict) and marker.get("key") == key else None
+
+    def _put(self, pool: libvirt.virStoragePool, part: _Part, progress: Progress) -> None:
+        """Upload a file and read it back: presence is not completeness."""
+        conn, size = self._connection.virt, part.file.stat().st_size
+        storage.delete_volume(pool, part.volume)
+        with part.file.open("rb") as source:
+            storage.upload(
+                conn,
+                pool,
+                part.volume,
+                source,
+                length=size,
+                mode=READABLE,
+                progress=_seldom(lambda done, total: progress("uploading", done, total)),
+            )
+        digest = _Digest(part.algorithm)
+        verifying = _seldom(lambda done, total: progress("verifying", done, total))
+        storage.download_to(conn, pool, part.volume, digest, progress=verifying)
+        if digest.hex != part.digest:
+            storage.delete_volume(pool, part.volume)
+            raise LabctlError(
+                f"wrong {part.algorithm} in the store: {digest.hex}, not {part.digest}",
+                where=str(part.file),
+                hint="was the file changed meanwhile? Then plan again",
+            )
+
+    def _await_format(self, pool: libvirt.virStoragePool, spec: ImageSpec, content: _Content) -> None:
+        """Wait until libvirt has seen what it is: it looks in a thread of its own after an upload."""
+        deadline = time.monotonic() + REFRESH_S
+        while content.format == "qcow2" and time.monotonic() < deadline:
+            if any(each.format == "qcow2" for each in storage.volumes(pool, {spec.volume})):
+                return
+            storage.refresh(pool)
 
 
-class _Hashing:
-    """A file to write to that keeps only the digest."""
+class _Digest:
+    """A writer that only counts its digest."""
 
-    def __init__(self, digest: hashlib._Hash) -> None:
-        self._digest = digest
+    def __init__(self, algorithm: str) -> None:
+        self._hash = hashlib.new(algorithm)
+        self.write = self._hash.update
 
-    def write(self, data: bytes, /) -> object:
-        self._digest.update(data)
-        return len(data)
-
-
-_NOTED = ("label", "source", "origin", "size", "direct", "cmdline", "blob")
+    @property
+    def hex(self) -> str:
+        return self._hash.hexdigest()
 
 
-def _read_note(key: str, content: bytes) -> ImageSpec:
-    try:
-        noted = json.loads(content)
-        return ImageSpec(key=key, **{name: noted[name] for name in _NOTED})
-    except (ValueError, KeyError, TypeError) as error:
-        raise LabctlError(
-            f"the image store's note {key}.ok can't be read", hint=f"virsh vol-delete --pool {POOL} {key}.ok"
-        ) from error
+@contextmanager
+def _content(spec: ImageSpec, progress: Progress) -> Iterator[_Content]:
+    """The image's files on this machine, checked; a download is dropped once the store has it."""
+    if spec.source == "build":
+        yield _built(spec, progress)
+    elif spec.source == "url":
+        file = _downloaded(spec, progress)
+        yield _single(spec, file)
+        file.unlink(missing_ok=True)
+    else:
+        yield _single(spec, Path(spec.origin))
+
+
+def _single(spec: ImageSpec, file: Path) -> _Content:
+    from labctl.host import qcow2
+
+    header = None if spec.blob else qcow2.inspect(file)
+    algorithm, _, digest = spec.key.partition("-")
+    parts = (_Part(spec.volume, file, algorithm, digest),)
+    return (
+        _Content(parts, header.format, header.virtual_size)
+        if header
+        else _Content(parts, None, file.stat().st_size)
+    )
+
+
+def _downloaded(spec: ImageSpec, progress: Progress) -> Path:
+    from labctl.host.download import Source, fetch
+
+    algorithm, _, digest = spec.key.partition("-")
+    downloading = _seldom(lambda done, total: progress("downloading", done, total))
+    return fetch(Source(spec.origin, algorithm, digest), downloading)
+
+
+def _built(spec: ImageSpec, progress: Progress) -> _Content:
+    from labctl.host import build, qcow2
+
+    built = build.build(build.recipe_of(spec.origin, spec.key), lambda text: progress(text, 0, 0))
+    header = qcow2.inspect(built.folder / build.IMAGE)
+    names = ((spec.volume, build.IMAGE), (spec.kernel, build.KERNEL), (spec.initrd, build.INITRD))
+    parts = tuple(_Part(volume, built.folder / name, "sha256", built.digests[name]) for volume, name in names)
+    return _Content(parts, header.format, header.virtual_size)
+
+
+def _spec(marker: dict[str, Any]) -> ImageSpec:
+    known = {each.name for each in fields(ImageSpec)}
+    spec = {name: value for name, value in marker.items() if name in known}
+    return ImageSpec(**{**spec, "size": None if marker.get("blob") else marker.get("virtual_size")})
+
+
+def _seldom(tell: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Pass progress on a few times a second, and the end: people read it, and events cost."""
+    last = 0.0
+
+    def told(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done == total or now - last >= TELL_EVERY_S:
+            last = now
+            tell(done, total)
+
+    return told

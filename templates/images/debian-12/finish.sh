@@ -1,10 +1,9 @@
-#!/bin/sh
-# Run by mmdebstrap once all packages are in; $1 is the new root.
+# Run by mmdebstrap's shell once all packages are in; $1 is the new root.
 set -eu
 root=$1
 in_root() { chroot "$root" "$@"; }
 
-in_root systemctl enable -q systemd-networkd.service systemd-resolved.service serial-getty@ttyS0.service
+in_root systemctl enable -q systemd-networkd.service systemd-resolved.service
 # Timers that wake a lab for nothing, and units that cost each boot time: LVM snapshots, crash dumps, a console that
 # no one sees, kernel file systems for debugging.
 in_root systemctl mask -q apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
@@ -19,4 +18,6 @@ rm -f "$root"/etc/ssh/ssh_host_*_key*
 : >"$root/etc/machine-id"
 rm -f "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed"
 
-rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/log/apt "$root"/var/log/*.log
+# The kernel that boots it directly, under names without a version
+cp "$root"/boot/vmlinuz-* "$root/boot/vmlinuz"
+cp "$root"/boot/initrd.img-* "$root/boot/initrd"

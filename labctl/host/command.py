@@ -1,0 +1,78 @@
+"""Other programs that run for a while: told line by line, never outliving us, with their last words in the error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import LabctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+TAIL_LINES = 15
+END_S = 10  # for its own cleaning up
+SBIN = (
+    "/usr/local/sbin:/usr/sbin:/sbin"  # ordinary users of Debian lack these in PATH, and mkfs.ext4 is there
+)
+
+
+def path(tool: str) -> str | None:
+    """Where the program is, None when it is nowhere."""
+    return shutil.which(tool, path=_search())
+
+
+def run(
+    argv: Sequence[str],
+    tell: Callable[[str], None],
+    *,
+    pass_fds: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run it to its end, telling its output's lines.
+
+    LabctlError when it fails. Interrupted by any exception it and all its children are ended; killed, setpriv ends it.
+    """
+    process = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "TERM", "--", *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=pass_fds,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "PATH": _search(), **(environment or {})},
+        start_new_session=True,  # a group of its own: Ctrl-C is ours to handle, and all of it can be ended at once
+        text=True,
+        errors="replace",
+    )
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            tail.append(line.rstrip())
+            tell(line.rstrip())
+        code = process.wait()
+    except BaseException:
+        _end(process)
+        raise
+    if code != 0:
+        raise LabctlError(f"{argv[0]} failed ({code}):\n" + "\n".join(tail))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask the whole group to end, then make it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(END_S)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _search() -> str:
+    return f"{os.environ.get('PATH', os.defpath)}:{SBIN}"

@@ -1,0 +1,97 @@
+"""Which image a Labfile's `image:` is: its key, and its size where that is known before the image is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from labctl.core.errors import LabctlError
+from labctl.kinds.image.spec import ImageSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
+SETTLED_S = 2.0  # a file changed within a clock's tick of being read looks unchanged; its digest is not kept
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What changes when a file's content does."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> _State:
+        facts = path.stat()
+        return cls(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.inode} {self.size} {self.mtime_ns}"
+
+
+def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
+    """The image in a file, known by its content, whose digest is remembered while the file is unchanged.
+
+    LabctlError when it can't be read, or is refused; a `blob` (kernel, initrd) isn't looked into.
+    """
+    from labctl.host import qcow2
+
+    size = None if blob else qcow2.inspect(path).virtual_size
+    try:
+        digest = _digest(path.absolute())
+    except OSError as error:
+        raise LabctlError(f"can't read it: {error.strerror}", where=str(path)) from error
+    return ImageSpec(path.name, f"sha256-{digest}", "path", str(path.absolute()), size, blob=blob)
+
+
+def resolve_url(url: str, algorithm: str, digest: str) -> ImageSpec:
+    """The image that the URL gives, known by the digest that it must have. LabctlError for what can't be right."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise LabctlError(f"{url} is no https address", hint="images are downloaded over https only")
+    digest = digest.lower()
+    if len(digest) != DIGEST_LENGTHS.get(algorithm) or set(digest) - set("0123456789abcdef"):
+        raise LabctlError(
+            f"{digest or 'nothing'} is no {algorithm}", hint="copy it from the checksum file beside the image"
+        )
+    label = PurePosixPath(unquote(parts.path)).name or parts.hostname
+    return ImageSpec(label, f"{algorithm}-{digest}", "url", url)
+
+
+def resolve_name(name: str, arch: str) -> ImageSpec:
+    """The image that labctl builds under that name. LabctlError for a name it doesn't know."""
+    from labctl.host import build
+
+    recipe = build.recipe(name, arch)
+    return ImageSpec(name, recipe.key, "build", name, recipe.size, direct=True, cmdline=recipe.cmdline)
+
+
+def _digest(path: Path) -> str:
+    from labctl.host import cache
+    from labctl.host.keys import write_private
+
+    state = _State.of(path)
+    note = cache.folder("digests") / hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+        if known["state"] == str(state):
+            return str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no note yet, or no longer a good one
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if _State.of(path) != state:
+        raise LabctlError("it was written to while it was read", where=str(path), hint="is a VM using it?")
+    if abs(time.time() - state.mtime_ns / 1e9) > SETTLED_S:
+        write_private(note, json.dumps({"state": str(state), "sha256": digest}).encode())
+    return digest
