@@ -118,6 +118,7 @@ def vms(draw: st.DrawFn) -> VmSpec:
         cpu_mode=draw(st.sampled_from([None, "maximum", "host-passthrough"])),
         cpu_topology=draw(st.sampled_from([None, "1:2:1"])),
         firmware="uefi" if uefi else "bios",
+        secure_boot=uefi and draw(st.booleans()),
         tpm=draw(st.booleans()),
         kernel="" if uefi else draw(st.sampled_from(["", "/images/vmlinuz"])),
         cmdline=draw(st.one_of(st.just(""), words)),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from labctl.app import goals
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.address import Address
+from labctl.core.errors import LabctlError
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
 from labctl.engine.execute import Outcome, execute
@@ -66,7 +67,7 @@ def _change(
 ) -> int:
     began = time.monotonic()
     with held(session.lock_name), ExitStack() as host:
-        prepared = prepare(session, goal, restart=restart)
+        prepared = _look(session, goal, restart)
         _announce(prepared, sink)
         if prepared.plan and not confirm(prepared.plan):
             sink(
@@ -84,7 +85,7 @@ def _change(
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
             host.enter_context(held(f"subnets of {session.connection.uri}", wait_s=HOST_LOCK_WAIT_S))
-            again = prepare(session, goal, restart=restart)
+            again = _look(session, goal, restart)
             if str(again.plan) != str(prepared.plan):
                 prepared = again
                 sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
@@ -99,9 +100,21 @@ def _change(
             sink,
             boots=max(4, 2 * session.connection.capabilities.cpus),
         )
-        _tidy(session, outcome)
+        _tidy(session, prepared.plan, outcome)
     _finish(outcome, sink, began)
     return outcome.exit_code
+
+
+def _look(session: Session, goal: Goal, restart: frozenset[Address]) -> Prepared:
+    """Plan; once more when libvirtd went away meanwhile."""
+    virt = session.connection.virt
+    try:
+        return prepare(session, goal, restart=restart)
+    except LabctlError:
+        if session.connection.alive(virt):
+            raise
+        session.connection.reopen(virt)
+        return prepare(session, goal, restart=restart)
 
 
 def _announce(prepared: Prepared, sink: Sink) -> None:
@@ -142,11 +155,13 @@ def _finish(outcome: Outcome, sink: Sink, began: float) -> None:
     sink(Finished(outcome.exit_code == 0, outcome.exit_code, *counts, seconds, hint))
 
 
-def _tidy(session: Session, outcome: Outcome) -> None:
+def _tidy(session: Session, plan: Plan, outcome: Outcome) -> None:
     """Remove local files that are of no use any more: all of them once the lab is gone."""
     folder = session.folder
-    removed = {address for address in outcome.done if address.kind == "pool"}
-    if not (removed and folder.is_dir()):
+    removed = {
+        step.address for step in plan.steps if step.action is Action.DELETE and step.address.kind == "pool"
+    }
+    if not (removed & outcome.done and folder.is_dir()):
         return
     from labctl.engine.observe import observe
 

@@ -164,7 +164,7 @@ class _Run:
         try:
             await self._call(operation, tell)
         except LabctlError:
-            if self._connection.alive():
+            if self._connection.alive(virt):
                 raise
             tell.warn("the connection to libvirt was lost; connecting again")
             await self._connection.call(self._connection.reopen, virt)

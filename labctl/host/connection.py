@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
+REOPEN_S, REOPEN_POLL_S = 30.0, 0.1  # a daemon that restarts is away for a moment
 LOST = (
     libvirt.VIR_ERR_SYSTEM_ERROR,
     libvirt.VIR_ERR_RPC,
@@ -89,6 +91,7 @@ class Connection:
         start_event_loop()
         self.uri = uri
         self._lock = threading.Lock()
+        self._listeners: set[Callable[[], None]] = set()
         self.virt = self._open()
 
     def _open(self) -> Any:  # libvirt-python ships no types
@@ -102,7 +105,21 @@ class Connection:
             ) from error
         if not self.uri.startswith("test:"):
             virt.setKeepAlive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT)
+            virt.registerCloseCallback(self._lost, None)
         return virt
+
+    def _lost(self, _virt: Any, _reason: int, _opaque: None) -> None:  # on libvirt's event thread
+        for listener in tuple(self._listeners):
+            listener()
+
+    @contextmanager
+    def on_loss(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Have the listener called when the connection is lost meanwhile: open streams don't notice by themselves."""
+        self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking libvirt call beside the event loop of asyncio, with at most CALLS_IN_FLIGHT at once."""
@@ -117,14 +134,26 @@ class Connection:
         return ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="libvirt")
 
     def reopen(self, lost: Any) -> None:
-        """Replace a connection that was lost; a second caller that lost the same one finds it done."""
-        with self._lock:
-            if self.virt is lost:
-                self.virt = self._open()
+        """Replace a connection that was lost; a second caller that lost the same one finds it done.
 
-    def alive(self) -> bool:
+        Raises:
+            LabctlError: the daemon did not come back within half a minute.
+        """
+        deadline = time.monotonic() + REOPEN_S
+        with self._lock:
+            while self.virt is lost:
+                try:
+                    self.virt = self._open()
+                except LabctlError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(REOPEN_POLL_S)
+
+    @staticmethod
+    def alive(virt: Any) -> bool:
+        """Whether a connection, which `reopen` may have replaced, still is one."""
         try:
-            return bool(self.virt.isAlive())
+            return bool(virt.isAlive())
         except libvirt.libvirtError:
             return False
 

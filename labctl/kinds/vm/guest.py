@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import libvirt
@@ -129,20 +130,24 @@ class Conversation:
         self._news = asyncio.Event()
         self._replies: dict[str, Reply] = {}
         self._over = False
+        self._listening = ExitStack()
         self.state: GuestState | None = None
 
     async def open(self, spec: VmSpec) -> None:
-        self._port = await self._connection.call(self._open, spec)
+        with ExitStack() as listening:
+            listening.enter_context(self._connection.on_loss(lambda: self._post(None)))
+            self._port = await self._connection.call(self._open, spec)
+            self._listening = listening.pop_all()
 
     def _open(self, spec: VmSpec) -> GuestPort:
         domain = self._connection.virt.lookupByName(spec.libvirt_name)
+        return GuestPort(domain, self._post, lambda: self._post(None))
 
-        def post(message: GuestState | Reply | None) -> None:  # on libvirt's event thread
-            self._loop.call_soon_threadsafe(self._received, message)
-
-        return GuestPort(domain, post, lambda: post(None))
+    def _post(self, message: GuestState | Reply | None) -> None:  # on libvirt's event thread
+        self._loop.call_soon_threadsafe(self._received, message)
 
     def close(self) -> None:
+        self._listening.close()
         self._port.close()
 
     def send(self, line: str) -> None:
