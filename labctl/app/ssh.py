@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from labctl.app.status import choose
-from labctl.core.errors import LabctlError, UsageError
 from labctl.core.address import natural
+from labctl.core.errors import LabctlError, UsageError
 from labctl.host import glance
 from labctl.host import ssh as openssh
 from labctl.host.ssh import Login

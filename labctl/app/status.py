@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.errors import LabctlError, UsageError
 from labctl.core.address import natural
+from labctl.core.errors import LabctlError, UsageError
 from labctl.host import glance
 
 if TYPE_CHECKING:

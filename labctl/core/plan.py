@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.address import natural
 from labctl.core.diff import Change, diff, show
 from labctl.core.spec import Effect, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from labctl.core.address import Address, natural
+    from labctl.core.address import Address
 
 DELETE, RELEASE, STOP = "delete", "release", "stop"
 FORMAT = 1

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from labctl.core.address import natural
 from labctl.core.events import (
     Diagnostic,
     Event,
@@ -25,7 +26,6 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
-from labctl.core.address import natural
 from labctl.report import plain, plantext
 from labctl.report.colour import Paint
 from labctl.report.words import DOING, DONE, done_words, seconds
