@@ -34,6 +34,7 @@ quick: $(SET_UP)
 # What the private libvirtd's network can't reach: packages for the guests.
 prepare: $(SET_UP)
 	$(BIN)/python -m tests.e2e.micro
+	$(BIN)/python -m tests.e2e.debian
 
 test: quick prepare
 	$(BIN)/pytest -q tests/libvirt

@@ -1,0 +1,215 @@
+"""The image store on the private libvirtd: volumes in and out, completeness, sharing, runs that were killed."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import libvirt
+import pytest
+
+from labctl.core.errors import LabctlError
+from labctl.host import storage
+from labctl.host.connection import Connection
+from labctl.kinds.image.driver import ImageDriver, resolve_name, resolve_path
+from labctl.kinds.image.spec import POOL
+from tests.e2e import debian
+
+SECTOR = 512
+URI = "qemu:///system"
+
+
+def silent(_text: str, _done: int = 0, _total: int = 0) -> None:
+    pass
+
+
+@pytest.fixture
+def pool(connection: libvirt.virConnect):
+    made = storage.define_pool(connection, "labctl-t", storage.pool_root(connection) / "labctl-t")
+    yield made
+    storage.remove_pool(connection, "labctl-t")
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A driver with an empty store, which is gone afterwards, and a cache of its own."""
+    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
+    opened = Connection(URI)
+    storage.remove_pool(opened.virt, POOL)
+    yield ImageDriver(opened)
+    storage.remove_pool(opened.virt, POOL)
+    opened.close()
+
+
+def image(path: Path, size: str = "64M") -> Path:
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, size], check=True)
+    return path
+
+
+def content(connection: libvirt.virConnect, pool: libvirt.virStoragePool, name: str) -> bytes:
+    return storage.download(connection, pool, name)
+
+
+def test_bytes_make_the_round_trip(connection, pool) -> None:
+    data = os.urandom(3_000_001)
+    storage.upload(connection, pool, "blob", data, length=len(data), mode=0o600)
+    assert content(connection, pool, "blob") == data
+    assert storage.download(connection, pool, "blob", offset=-5) == data[-5:]
+    assert storage.download(connection, pool, "blob", offset=7, length=9) == data[7:16]
+    assert Path(storage.volume_path(pool, "blob")).stat().st_mode & 0o777 == 0o600
+
+
+def test_holes_stay_holes(connection, pool, tmp_path) -> None:
+    sparse = tmp_path / "sparse"
+    with sparse.open("wb") as file:
+        file.seek(5_000_000)
+        file.write(b"middle" * 100_000)
+        file.truncate(1 << 28)
+    with sparse.open("rb") as file:
+        storage.upload(connection, pool, "sparse", file, length=1 << 28, mode=0o600)
+    stored = Path(storage.volume_path(pool, "sparse"))
+    assert stored.stat().st_size == 1 << 28
+    assert stored.stat().st_blocks * SECTOR < 10 << 20
+
+    class Digest(io.RawIOBase):
+        sha256 = hashlib.sha256()
+
+        def write(self, data: bytes) -> int:
+            self.sha256.update(data)
+            return len(data)
+
+    received = Digest()
+    storage.download_to(connection, pool, "sparse", received)
+    with sparse.open("rb") as file:
+        assert hashlib.file_digest(file, "sha256").digest() == received.sha256.digest()
+
+
+def test_a_failed_upload_leaves_no_volume(connection, pool) -> None:
+    with pytest.raises(LabctlError, match="shorter"):
+        storage.upload(connection, pool, "short", b"abc", length=1000, mode=0o600)
+    assert storage.volume_names(pool) == set()
+
+
+def test_an_overlay_knows_its_base(connection, pool) -> None:
+    base = storage.create_volume(pool, "base", capacity=1 << 20)
+    storage.create_volume(pool, "overlay", capacity=2 << 20, backing=(base, "qcow2"))
+    (facts,) = storage.volumes(pool, {"overlay"})
+    assert (facts.capacity, facts.format, facts.backing) == (2 << 20, "qcow2", base)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_pool_is_removed_without_its_folder(connection, running) -> None:
+    folder = storage.pool_root(connection) / "labctl-lost"
+    pool = storage.define_pool(connection, "labctl-lost", folder)
+    if not running:
+        pool.destroy()
+    Path(folder).rmdir()
+    storage.remove_pool(connection, "labctl-lost")
+    assert storage.find_pool(connection, "labctl-lost") is None
+
+
+def test_a_path_is_stored_once_whatever_its_name(driver, connection, tmp_path) -> None:
+    first, second = image(tmp_path / "first.qcow2"), tmp_path / "second.img"
+    second.write_bytes(first.read_bytes())
+    one, two = resolve_path(first), resolve_path(second)
+    assert one.key == two.key
+    assert one.size == 64 << 20
+    driver.store(one, silent)
+    pool = storage.require_pool(connection, POOL)
+    before = Path(storage.volume_path(pool, one.volume)).stat()
+    driver.store(two, silent)
+    assert Path(storage.volume_path(pool, one.volume)).stat().st_mtime_ns == before.st_mtime_ns
+    assert storage.volume_names(pool) == {one.volume, f"{one.key}.ok"}
+    facts = driver.facts(one.key)
+    assert (facts.format, facts.virtual_size, facts.kernel_path) == ("qcow2", 64 << 20, None)
+    assert driver.observe({one.key, "sha256-0"})[one.key].size == 64 << 20
+
+
+def test_libvirt_knows_the_format_at_once(driver, connection, tmp_path) -> None:
+    spec = resolve_path(image(tmp_path / "disk.qcow2", "3G"))
+    driver.store(spec, silent)
+    (facts,) = storage.volumes(storage.require_pool(connection, POOL), {spec.volume})
+    assert (facts.format, facts.capacity) == ("qcow2", 3 << 30)
+
+
+def test_a_file_that_changed_after_the_plan_is_not_stored(driver, connection, tmp_path) -> None:
+    path = image(tmp_path / "disk.qcow2")
+    spec = resolve_path(path)
+    with path.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(LabctlError, match="wrong sha256"):
+        driver.store(spec, silent)
+    assert driver.observe({spec.key}) == {}
+    assert storage.volume_names(storage.require_pool(connection, POOL)) == set()
+
+
+def test_half_an_upload_is_made_whole(driver, connection, tmp_path) -> None:
+    """Kill -9 in the middle: a part of the volume is there, no marker; the next run completes it."""
+    disk = tmp_path / "big.img"
+    with disk.open("wb") as file:
+        for _ in range(100):
+            file.write(os.urandom(1 << 20))
+    spec = resolve_path(disk)
+    victim = start_store(disk)
+    wait_for_volume(connection, spec.volume)
+    victim.kill()
+    victim.wait()
+    assert driver.observe({spec.key}) == {}
+    driver.store(spec, silent)
+    assert spec.key in driver.observe({spec.key})
+
+
+def test_many_at_once_upload_once(driver, connection, tmp_path) -> None:
+    disk = image(tmp_path / "disk.qcow2")
+    runs = [start_store(disk) for _ in range(4)]
+    assert [run.wait(60) for run in runs] == [0] * len(runs)
+    assert resolve_path(disk).key in driver.observe({resolve_path(disk).key})
+
+
+def test_an_image_in_use_is_not_deleted(driver, connection, pool, tmp_path) -> None:
+    spec = resolve_path(image(tmp_path / "disk.qcow2"))
+    driver.store(spec, silent)
+    facts = driver.facts(spec.key)
+    storage.create_volume(pool, "web.root", capacity=64 << 20, backing=(facts.path, "qcow2"))
+    with pytest.raises(LabctlError, match=r"labctl-t/web\.root"):
+        driver.delete(spec.key)
+    storage.delete_volume(pool, "web.root")
+    driver.delete(spec.key)
+    assert driver.observe({spec.key}) == {}
+
+
+@pytest.mark.slow
+def test_debian_is_stored_with_its_kernel(connection) -> None:
+    """From the cache of builds: `make prepare` fills it, since this network reaches no package archive."""
+    debian.built()
+    opened = Connection(URI)
+    driver, spec = ImageDriver(opened), resolve_name("debian-12", "x86_64")
+    driver.store(spec, silent)
+    facts = driver.facts(spec.key)
+    assert facts.virtual_size == spec.size
+    assert {spec.volume, spec.kernel, spec.initrd} <= storage.volume_names(
+        storage.require_pool(connection, POOL)
+    )
+    opened.close()
+
+
+def start_store(path: Path) -> subprocess.Popen[bytes]:
+    """What a labctl of its own process does."""
+    code = "import sys; from tests.e2e import test_images; test_images.store(sys.argv[1])"
+    return subprocess.Popen([sys.executable, "-c", code, path], cwd=Path(__file__).parents[2])
+
+
+def store(path: str) -> None:
+    ImageDriver(Connection(URI)).store(resolve_path(Path(path)), silent)
+
+
+def wait_for_volume(connection: libvirt.virConnect, name: str) -> None:
+    for _ in range(600):
+        pool = storage.find_pool(connection, POOL)
+        if pool is not None and name in storage.volume_names(pool):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{name} did not appear")
