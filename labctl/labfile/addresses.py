@@ -53,7 +53,7 @@ class Book:
         if not limits or isinstance(self.tree["dhcp"], bool):
             return
         dhcp, subnet = self.tree["dhcp"], self.net.subnet
-        if subnet is None and "subnet" not in self.tree:
+        if subnet is None and "subnet" not in self.tree.marks:
             hint = "write the network's subnet down too"
             self.problems.at(dhcp, "range", "a range needs a subnet that is written down", hint)
         elif subnet and not all(self._usable(each, subnet) for each in limits):
@@ -70,13 +70,13 @@ class Book:
         """Whether an address can be used on this network; reports it if not."""
         field_ = "subnet" if address.version == 4 else "ipv6"
         subnet = self.net.subnet if field_ == "subnet" else self.net.ipv6
-        if subnet is False and field_ in self.tree and self.tree[field_] is not False:
+        if subnet is False and field_ in self.tree.marks and self.tree.get(field_) is not False:
             return False  # the subnet itself is wrong, which has been reported
         name = self.net.name
         if subnet is False:
             self.problems.at(holder, key, f"{name} has no IPv{address.version}", f"write {field_}")
         elif subnet is None or subnet is True:
-            if field_ not in self.tree or subnet is True:
+            if field_ not in self.tree.marks or subnet is True:
                 hint = f"write {field_} of {name}, so that it stays what it is"
                 self.problems.at(holder, key, f"{address} needs a subnet that is written down", hint)
         elif address not in subnet:

@@ -72,6 +72,8 @@ def check_references(
     """Report references to what does not exist, or whose value labctl can't know."""
     bases = {vm.base for vm in vms.values()}
     for reference in references:
+        if problems.has(reference.holder, reference.key, f"${{{reference.name}}}"):
+            continue
         first, *rest = reference.name.split(".")
         if first == "networks":
             summary, hint = _of_network(rest[0], rest[1], nets)

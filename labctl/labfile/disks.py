@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
-from labctl.labfile.values import size
+from labctl.labfile.values import whole_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,17 +31,26 @@ class Site:
     problems: Problems
     networks: Iterable[str] = ()
     volumes: Iterable[str] = ()
-    _present: dict[Path, bool] = field(default_factory=dict)
+    _wrong: dict[Path, str] = field(default_factory=dict)
 
     def file(self, holder: Map, key: str) -> Path:
         """Give the absolute path written at `key`; a missing file is reported."""
         path = (self.folder / Path(holder[key]).expanduser()).absolute()
-        if path not in self._present:
-            self._present[path] = path.is_file()
-        if not self._present[path]:
-            what = "this is no file" if path.exists() else "there is no such file"
-            self.problems.at(holder, key, f"{holder[key]}: {what}", f"looked for in {path.parent}")
+        if path not in self._wrong:
+            self._wrong[path] = _wrong(path)
+        if self._wrong[path]:
+            self.problems.at(
+                holder, key, f"{holder[key]}: {self._wrong[path]}", f"looked for in {path.parent}"
+            )
         return path
+
+
+def _wrong(path: Path) -> str:
+    """Say why a path can't be read as a file, nothing if it can."""
+    try:
+        return "" if path.is_file() else "this is no file" if path.exists() else "there is no such file"
+    except OSError as error:
+        return str(error.strerror).lower()
 
 
 def read_image(site: Site, holder: Map) -> Image | None:
@@ -135,10 +144,7 @@ def _options(tree: Map) -> dict[str, Any]:
 def _size(site: Site, holder: Map, key: str) -> int | None:
     if key not in holder:
         return None
-    found = -(-size(holder[key]) // _SECTOR) * _SECTOR
-    if not found:
-        site.problems.at(holder, key, "a disk can't be empty")
-    return found
+    return whole_size(holder, key, _SECTOR, site.problems)
 
 
 def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]]) -> None:

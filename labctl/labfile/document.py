@@ -10,11 +10,11 @@ from labctl.labfile.markers import UNKNOWN
 from labctl.labfile.tree import Map, Path, Seq, at, copy, remove, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from labctl.labfile.problems import Problems
 
-__all__ = ["interpolated", "sound", "without_own_keys", "without_unknown"]
+__all__ = ["interpolated", "sound", "without_own_keys"]
 
 _TRIES = 5  # taking a wrong field out may leave its parent wrong, but not for ever
 _WITH_INSTANCES = frozenset({"defaults", "groups", "vms"})
@@ -69,47 +69,55 @@ def _vm(fields: Any, scope: Scope) -> Any:
     return Map(fields.mark, {**filled, "instances": literal}, fields.marks)
 
 
-def sound(tree: Map, problems: Problems) -> Map | None:
-    """Report what does not fit the schema, and give the rest, so that it can be judged further.
+def sound(tree: Map, problems: Problems, name: str | None = None) -> Map | None:
+    """Report what does not fit the schema (or its definition `name`), and give the rest, to be judged further.
 
-    None where taking out what is wrong leaves nothing valid.
+    Values that hang on something unknown, which has been reported, are left out as well. None where nothing valid is
+    left.
     """
-    if len(problems):
-        tree = without_unknown(tree)
-    if validate.is_valid(tree):
-        return tree
-    from labctl.labfile import explain
+    if not validate.is_valid(tree, name):
+        from labctl.labfile import explain
 
-    tree = copy(tree)
-    for attempt in range(_TRIES):
-        wrong = explain.violations(tree)
-        if not wrong:
+        wrong = explain.violations(tree, name)
+        explain.report(wrong, tree, problems)
+        tree = _without(tree, [each.path for each in wrong])
+    if not len(problems):
+        return tree
+    tree = _without(
+        tree, [path for path, _, value in walk(tree) if isinstance(value, str) and UNKNOWN in value]
+    )
+    return _pruned(tree, name)
+
+
+def _pruned(tree: Map, name: str | None) -> Map | None:
+    """Take out, without a word, what is wrong only because something in it was taken out."""
+    for _ in range(_TRIES):
+        if name is None:
+            tree.setdefault("labfile", _STAND_INS["labfile"])
+            tree.setdefault("name", _STAND_INS["name"])
+        if validate.is_valid(tree, name):
             return tree
-        if attempt == 0:
-            explain.report(wrong, tree, problems)
-        for each in sorted(wrong, key=lambda found: _order(found.path), reverse=True):
-            if each.path:
-                _drop(tree, each.path, stand_in=attempt == 0)
-        for key in ("labfile", "name"):
-            tree.setdefault(key, _STAND_INS[key])
+        from labctl.labfile import explain
+
+        tree = copy(tree)
+        paths = [each.path for each in explain.violations(tree, name)]
+        for path in sorted(filter(None, paths), key=_order, reverse=True):
+            remove(tree, path)
     return None
 
 
-def without_unknown(tree: Map) -> Map:
-    """Leave out the values that hang on something unknown, which has been reported."""
-    unknown = [path for path, _, value in walk(tree) if isinstance(value, str) and UNKNOWN in value]
-    if not unknown:
-        return tree
+def _without(tree: Map, paths: Iterable[Path]) -> Map:
+    """Copy a tree without the values at `paths`; where their absence would be a second problem, with stand-ins."""
     tree = copy(tree)
-    for path in sorted(unknown, key=_order, reverse=True):
-        _drop(tree, path, stand_in=True)
+    for path in sorted(filter(None, paths), key=_order, reverse=True):
+        _drop(tree, path)
     return tree
 
 
-def _drop(tree: Map, path: Path, *, stand_in: bool) -> None:
+def _drop(tree: Map, path: Path) -> None:
     """Take a value out, or put a harmless one in its place."""
     holder = at(tree, path[:-1])
-    if stand_in and path[-1] in _STAND_INS and isinstance(holder, Map):
+    if path[-1] in _STAND_INS and isinstance(holder, Map):
         holder[str(path[-1])] = _STAND_INS[str(path[-1])]
     else:
         remove(tree, path)

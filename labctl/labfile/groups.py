@@ -14,14 +14,15 @@ __all__ = ["Membership"]
 
 
 class Membership:
-    """The groups of a Labfile, judged once.
+    """The groups of a Labfile, judged once; `known` are their names, also of those whose fields are wrong.
 
     `children` may name groups and VMs. A VM of the same name as a group is that group's own child when the group
     names it; so `groups: {web: {children: [web]}}` is no cycle.
     """
 
-    def __init__(self, groups: Map, vms: Collection[str], problems: Problems) -> None:
+    def __init__(self, groups: Map, known: Collection[str], vms: Collection[str], problems: Problems) -> None:
         self.groups = groups
+        self._known = known
         self._problems = problems
         self._parents: dict[str, list[str]] = {}  # group → groups that hold it
         self._holders: dict[str, list[str]] = {}  # VM → groups whose children name it
@@ -32,8 +33,8 @@ class Membership:
                     self._holders.setdefault(child, []).append(name)
                 if child in groups and child != name:
                     self._parents.setdefault(child, []).append(name)
-                elif child not in vms:
-                    hint = nearest(child, [*vms, *groups])
+                elif child not in vms and child not in known:
+                    hint = nearest(child, [*vms, *known])
                     problems.at(children, index, f"there is no VM or group {child}", hint)
         self._order = {name: place for place, name in enumerate(self._outer_first(problems))}
 
@@ -41,8 +42,8 @@ class Membership:
         """Report the groups that a VM names and that do not exist."""
         named = fields.get("groups") or Seq(fields.mark)
         for index, name in enumerate(named):
-            if name not in self.groups:
-                hint = nearest(name, self.groups, "write it under groups")
+            if name not in self._known:
+                hint = nearest(name, self._known, "write it under groups")
                 self._problems.at(named, index, f"there is no group {name}", hint)
 
     def of(self, vm: str, named: list[str]) -> list[str]:

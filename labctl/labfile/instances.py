@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from labctl.labfile import validate
-from labctl.labfile.document import without_unknown
+from labctl.labfile.document import sound
 from labctl.labfile.interpolate import fill_instance, has_late
 from labctl.labfile.layers import CloudConfigs, lay
 from labctl.labfile.markers import MARK
-from labctl.labfile.tree import Map, copy, remove
+from labctl.labfile.tree import Map
 from labctl.labfile.vms import Identity
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Expansion:
         layers = [self.defaults, *(self.membership.groups[name] for name in groups), written]
         own = [self._fields(layer) for layer in layers]
         shared = None if any(map(self._is_late, own)) else self._laid(own)
-        for index, offset in _indices(written):
+        for index, offset in self._indices(written):
             self.problems.echo = repeated = offset > 0
             name = self._name(base, written, index)
             if name is None or not self._claim(name, base):
@@ -74,6 +74,17 @@ class Expansion:
                 offset = 0 if "networks" in special else offset  # noqa: PLW2901 - literal values don't count
             yield Instance(Identity(name, base, index, offset, tuple(groups), repeated), tree)
         self.problems.echo = False
+
+    def _indices(self, written: Map) -> Iterator[tuple[int | None, int]]:
+        """Give each instance's index, and how far it is from the first."""
+        if "count" not in written:
+            return iter([(None, 0)])
+        for key in ("count", "first"):
+            if isinstance(written.get(key), str):
+                self.problems.at(written, key, f"{key} can't depend on an instance's name")
+                return iter(())
+        first = int(written.get("first", 1))
+        return ((first + offset, offset) for offset in range(int(written["count"])))
 
     def _fields(self, layer: Map) -> Map:
         """Leave out what is not a field of an instance (kept by layer: `defaults` serves every VM)."""
@@ -95,21 +106,8 @@ class Expansion:
     def _late_tree(self, layers: list[Map], values: dict[str, Any]) -> Map:
         """Fill an instance's names into its layers; only now their types are final."""
         filled = [fill_instance(layer, values, self.problems) for layer in layers]
-        for place, layer in enumerate(filled):
-            if layer is not layers[place] and not validate.is_valid(layer, "instance"):
-                filled[place] = self._explained(layer)
-        return self._laid([without_unknown(layer) for layer in filled] if len(self.problems) else filled)
-
-    def _explained(self, layer: Map) -> Map:
-        """Report what does not fit the schema, and give the rest."""
-        from labctl.labfile import explain
-
-        wrong = explain.violations(layer, "instance")
-        explain.report(wrong, layer, self.problems)
-        rest = copy(layer)
-        for each in reversed(wrong):
-            remove(rest, each.path)
-        return cast("Map", rest)
+        sound_ones = (sound(layer, self.problems, "instance") for layer in filled)
+        return self._laid([layer for layer in sound_ones if layer is not None])
 
     def _name(self, base: str, written: Map, index: int | None) -> str | None:
         if index is None:
@@ -119,9 +117,10 @@ class Expansion:
             name: Any = f"{base}-{index}"
         else:
             one = Map(written.mark, {"names": pattern}, written.marks)
-            name = fill_instance(one, {"base": base, "index": index}, self.problems)["names"]
+            name = fill_instance(one, {"base": base, "index": index})["names"]
         if isinstance(name, str) and MARK in name:
-            return None  # reported
+            self.problems.at(written, "names", "names is made of base and index only")
+            return None
         if not validate.is_valid(name, "name"):
             key = "names" if pattern is not None else "count"
             limits = "a-z, 0-9 and -, a letter first, at most 31 characters"
@@ -145,15 +144,6 @@ class Expansion:
         else:
             self.problems.at_key(self.vms, base, summary, "choose another name")
         return False
-
-
-def _indices(written: Map) -> Iterator[tuple[int | None, int]]:
-    if "count" not in written:
-        return iter([(None, 0)])
-    count, first = written["count"], written.get("first", 1)
-    if isinstance(count, str) or isinstance(first, str):
-        return iter(())  # a mark: reported where it was found
-    return ((int(first) + offset, offset) for offset in range(int(count)))
 
 
 def expand(expansion: Expansion) -> list[Instance]:

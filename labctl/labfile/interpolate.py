@@ -62,15 +62,18 @@ def fill(node: T, scope: Scope) -> T:
     return cast("T", _mapped(node, "${", lambda text, holder, key: _first(text, holder, key, scope)))
 
 
-def fill_instance(node: T, values: Mapping[str, Any], problems: Problems) -> T:
-    """Second pass: fill in `base`, `name` and `index`; without `count` there is no index."""
+def fill_instance(node: T, values: Mapping[str, Any], problems: Problems | None = None) -> T:
+    """Second pass: fill in `base`, `name` and `index`; without `count` there is no index.
+
+    A name without a value is reported to `problems`, or left as it is.
+    """
 
     def second(text: str, holder: Map | Seq, key: str | int) -> Any:
         def value(mark: str) -> Any:
             name, _, form = mark.partition(":")
-            if name not in INSTANCE_NAMES:
+            if name not in INSTANCE_NAMES or (name not in values and problems is None):
                 return marked(mark)
-            if name not in values:
+            if name not in values and problems is not None:
                 problems.at(holder, key, f"{name} has no value here", "only a VM with count has an index")
                 return UNKNOWN
             return format(values[name], form) if form else values[name]

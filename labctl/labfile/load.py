@@ -110,7 +110,7 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems) -> Lab | No
         folder=path.parent,
         description=valid.get("description", ""),
         networks=tuple(nets),
-        volumes=tuple(read_volume(name, each) for name, each in part["volumes"].items()),
+        volumes=tuple(read_volume(name, each, problems) for name, each in part["volumes"].items()),
         vms=connected,
         groups={name: tuple(targets.groups[name]) for name in part["groups"]},
         parameters=values,
@@ -120,7 +120,7 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems) -> Lab | No
 
 
 def _instances(part: Mapping[str, Map], names: Mapping[str, list[str]], site: Site) -> list[Instance]:
-    membership = Membership(part["groups"], names["vms"], site.problems)
+    membership = Membership(part["groups"], names["groups"], names["vms"], site.problems)
     for vm in part["vms"]:
         membership.check(part["vms"][vm])
     membership.check(part["defaults"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.labfile.model import Dhcp, Network, Volume
 from labctl.labfile.tree import Map
-from labctl.labfile.values import address, addresses, bandwidth, network, routes, size
+from labctl.labfile.values import address, addresses, bandwidth, network, routes, whole_size
 from labctl.labfile.xml import edits
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ _OWN = ("host", "dhcp", "domain", "dns", "routes", "mtu", "isolate_guests")  # n
 _SMALLEST = {4: 30, 6: 126}  # prefixes of the smallest subnets with room for two
 
 
-def read_volume(name: str, tree: Map) -> Volume:
+def read_volume(name: str, tree: Map, problems: Problems) -> Volume:
     """Read one of `volumes`; its size in whole sectors."""
-    return Volume(name, -(-size(tree["size"]) // 512) * 512)
+    return Volume(name, whole_size(tree, "size", 512, problems))
 
 
 def read_network(name: str, tree: Map, problems: Problems) -> Network:

@@ -58,6 +58,10 @@ class Problems:
 
     def add(self, problem: Problem) -> None:
         """Report a problem; the second one of the same words at the same place is dropped."""
+        if "\n" in f"{problem.summary}{problem.path}{problem.hint}":  # a message is one line
+            told = (text.replace("\n", "\\n") for text in (problem.summary, problem.path, problem.hint))
+            summary, path, hint = told
+            problem = Problem(summary, path, problem.where, hint, problem.severity)
         if self.echo and problem.where in self._places:
             return
         self._places.add(problem.where)
@@ -85,6 +89,11 @@ class Problems:
             if len(secret) >= _SHORTEST_SECRET:
                 summary, hint = summary.replace(secret, "***"), hint.replace(secret, "***")
         return Problem(summary, problem.path, problem.where, hint, problem.severity)
+
+    def has(self, holder: Map | Seq, key: str | int, text: str) -> bool:
+        """Whether something that mentions `text` was reported at a value's place."""
+        where = value_at(mark_of(holder, key))
+        return where in self._places and any(place == where and text in told for place, told in self._found)
 
     def path_of(self, holder: Map | Seq, key: str | int) -> Path:
         """Say what an entry is called where the user wrote it."""

@@ -13,7 +13,18 @@ from labctl.labfile.tree import Map, Seq, entries
 if TYPE_CHECKING:
     from labctl.labfile.problems import Problems
 
-__all__ = ["address", "addresses", "bandwidth", "duration", "mac", "network", "rate", "routes", "size"]
+__all__ = [
+    "address",
+    "addresses",
+    "bandwidth",
+    "duration",
+    "mac",
+    "network",
+    "rate",
+    "routes",
+    "size",
+    "whole_size",
+]
 
 _DECIMAL = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _UNITS = {
@@ -23,13 +34,23 @@ _UNITS = {
 }
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MULTICAST_BIT = 1
-_DIGITS = 15  # a longer number is more than any disk
+_MOST = (1 << 63) - 1
 
 
 def size(text: str) -> int:
     """Give `512MiB` in bytes."""
     number, unit = _split(text)
     return int(number * _UNITS[unit]) if "." in text else int(text.removesuffix(unit)) * _UNITS[unit]
+
+
+def whole_size(holder: Map, key: str, step: int, problems: Problems) -> int:
+    """Read the size at `key` in bytes, rounded up to whole steps; nothing, or more than libvirt counts, is reported."""
+    found = -(-size(holder[key]) // step) * step
+    if not found or found > _MOST:
+        problems.at(
+            holder, key, "this can't be 0" if not found else f"{holder[key]} is more than libvirt can count"
+        )
+    return found
 
 
 def duration(text: str) -> float:

@@ -10,7 +10,7 @@ from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import nearest
 from labctl.labfile.tree import Map, Seq
-from labctl.labfile.values import address, bandwidth, duration, mac, routes, size
+from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
 from labctl.labfile.xml import edits
 
 __all__ = ["Identity", "read_vm"]
@@ -75,9 +75,7 @@ def _memory(site: Site, tree: Map) -> tuple[int, int | None]:
     found: dict[str, int] = {"memory": 1 << 30}
     for key in ("memory", "max_memory"):
         if key in tree:
-            found[key] = -(-size(tree[key]) // _MIB) * _MIB
-            if not found[key]:
-                site.problems.at(tree, key, "a VM needs memory")
+            found[key] = whole_size(tree, key, _MIB, site.problems)
     most = found.get("max_memory")
     if most is not None and most < found["memory"]:
         written: str = tree.get("memory", "1GiB")
