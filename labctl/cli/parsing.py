@@ -88,7 +88,7 @@ def verb_parser(verb: str) -> Parser:
         raise UsageError(f"no such command: {verb}", hint=hint)
     parser = Parser(
         f"labctl {verb}",
-        description=f"{VERBS[verb].capitalize()}.",
+        description=f"{VERBS[verb][0].upper()}{VERBS[verb][1:]}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     own = parser.add_argument_group("options")

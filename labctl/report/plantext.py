@@ -25,7 +25,8 @@ def render(plan: Plan, paint: Paint) -> str:
     lines = [f"lab {paint.bold(plan.lab)} on {plan.connection}", ""]
     for step in plan.steps:
         told = list(_step(step, paint))
-        lines += [*told, ""] if len(told) > 1 else told
+        block = len(told) > 1  # stands apart; single lines stay together
+        lines += [""] * (block and bool(lines[-1])) + told + [""] * block
     lines += [""] * bool(lines[-1])
     return "\n".join([*lines, summary(plan, paint)])
 

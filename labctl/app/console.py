@@ -1,0 +1,36 @@
+"""The way to a VM's serial console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.app.ssh import one
+from labctl.core.errors import LabctlError
+from labctl.host import glance
+from labctl.host.connection import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labctl.app.session import Session
+
+
+def console(session: Session, name: str | None, *, force: bool, told: Callable[[str], None]) -> None:
+    """Attach this terminal to a VM's console until Ctrl-] is typed; `told` is called with its name before.
+
+    Raises:
+        UsageError: there is no such VM, or several and none was named.
+        LabctlError: it does not run, or someone else has its console.
+    """
+    from labctl.host.attach import attach
+
+    seen = glance.look(session.connection, session.lab.name)
+    vm = one(session, name, seen)
+    found = next((each for each in seen.vms if each.name == vm), None)
+    if found is None or found.state not in ("running", "paused"):
+        state = found.state if found else "not there yet"
+        raise LabctlError(f"it is {state}", where=f"vm/{vm}", hint=f"`labctl up {vm}` starts it")
+    with translated(f"vm/{vm}"):
+        domain = session.connection.virt.lookupByName(found.libvirt_name)
+        told(vm)
+        attach(domain, 0, 1, force=force)

@@ -1,0 +1,127 @@
+"""What users see of errors, and what the quick answers must not import."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import labctl.cli
+from labctl.__main__ import guarded
+from labctl.core.errors import LabctlError, LabHeld, NotReady, Position, Problem, Rejected, UsageError
+
+
+def told(monkeypatch, capsys, error, *argv: str) -> tuple[int, str]:
+    def fail(_argv):
+        raise error
+
+    monkeypatch.setattr(labctl.cli, "run", fail)
+    code = guarded(list(argv))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return code, captured.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(LabctlError, 1), (UsageError, 2), (NotReady, 4), (LabHeld, 5)],
+    ids=str,
+)
+def test_each_error_has_its_code_and_the_hint_comes_last(monkeypatch, capsys, error, code):
+    found = told(monkeypatch, capsys, error("it broke", hint="mend it", where="vm/db"))
+    assert found == (code, "error: vm/db: it broke\n  hint: mend it\n")
+
+
+def test_problems_come_one_a_line_with_a_count(monkeypatch, capsys):
+    problems = [
+        Problem("expected a size", "vms.web.memory", Position("Labfile.yaml", 6, 16), "as in 512MiB"),
+        Problem("no such network"),
+    ]
+    code, text = told(monkeypatch, capsys, Rejected(problems))
+    assert code == 2
+    assert text.splitlines() == [
+        "Labfile.yaml:6:16: vms.web.memory: expected a size (as in 512MiB)",
+        "no such network",
+        "error: 2 problems, nothing was changed",
+    ]
+
+
+def test_a_bug_is_one_line_without_debug(monkeypatch, capsys):
+    code, text = told(monkeypatch, capsys, ZeroDivisionError("oops"), "up")
+    assert code == 1
+    assert text.splitlines()[0] == "error: internal error, ZeroDivisionError: oops"
+    assert "--debug" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), LabctlError("oops")])
+def test_debug_shows_the_traceback(monkeypatch, capsys, error):
+    assert "Traceback" in told(monkeypatch, capsys, error, "up", "--debug")[1]
+
+
+def test_debug_of_a_command_in_a_vm_is_not_ours(monkeypatch, capsys):
+    assert "Traceback" not in told(monkeypatch, capsys, LabctlError("x"), "ssh", "--", "--debug")[1]
+
+
+def python(*words: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, **options)
+
+
+HEAVY = ("libvirt", "jsonschema", "rich", "typer", "yaml", "argparse", "labctl.cli")
+
+
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [
+        (["--version"], HEAVY),
+        (["--help"], ("libvirt", "jsonschema", "rich", "yaml", "asyncio")),
+        (["up", "--help"], ("libvirt", "jsonschema", "rich", "yaml", "asyncio")),
+        (["validate", "-f", "-"], ("libvirt", "jsonschema", "rich", "asyncio")),
+        (
+            ["status", "-f", "-", "-c", "test:///default"],
+            ("jsonschema", "rich", "asyncio", "httpx", "pycdlib"),
+        ),
+    ],
+    ids=lambda each: "-".join(each) if isinstance(each, list) else "",
+)
+def test_quick_answers_import_little(words, heavy):
+    done = python("-X", "importtime", "-m", "labctl", *words, input="{labfile: 1, name: shop}")
+    assert done.returncode == 0, done.stderr[-500:]
+    imported = {
+        line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line
+    }
+    assert imported.isdisjoint(heavy)
+
+
+def test_an_interruption_ends_at_once_although_a_thread_hangs():
+    script = """
+import os, signal, sys, threading, time
+import labctl.cli
+from labctl.__main__ import guarded
+def run(argv):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+labctl.cli.run = run
+sys.exit(guarded(["up"]))
+"""
+    done = python("-c", script, timeout=20)
+    assert done.returncode == 130
+    assert (
+        done.stderr == "interrupted: `labctl up` goes on from here, `labctl destroy` removes what was made\n"
+    )
+
+
+def test_a_closed_pipe_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "labctl", "schema"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")

@@ -1,0 +1,170 @@
+"""The verbs themselves, on files and on libvirt's test driver."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+import labctl.cli
+from labctl.cli import change, context
+from labctl.core.errors import Rejected, UsageError
+from labctl.labfile import starters
+from tests.unit.report.samples import halted, sample
+
+NODE = "test://" + str(Path(__file__).parents[2] / "libvirt/node.xml")
+LABFILE = """\
+labfile: 1
+name: shop
+parameters: {n: {type: integer, default: 2}, token: {type: string, secret: true}}
+defaults: {image: none, memory: 64MiB, disk: 1MiB, cloud_init: false}
+networks: {front: {subnet: 10.90.0.0/24}}
+vms:
+  web: {count: "${n}", networks: [front]}
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LABCTL_CONNECT", NODE)
+    monkeypatch.setenv("LABCTL_SET_TOKEN", "hunter2")
+    (tmp_path / "Labfile.yaml").write_text(LABFILE)
+    return tmp_path
+
+
+def run(*words: str) -> int:
+    return labctl.cli.run(list(words))
+
+
+def test_plan(here, capsys):
+    assert run("plan") == 0
+    text = capsys.readouterr().out
+    assert "+ vm/web-1" in text
+    assert "plan: 6 to create" in text
+
+
+def test_plan_as_json_with_its_exit_code(here, capsys):
+    assert run("plan", "--json", "--exit-code", "--set", "n=1") == 3
+    found = json.loads(capsys.readouterr().out)
+    assert [step["address"] for step in found["steps"] if step["address"].startswith("vm/")] == ["vm/web-1"]
+
+
+def test_up_tells_on_stderr_and_json_on_stdout(here, capsys):
+    assert run("up") == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "vm/web-2: created" in captured.err
+    assert run("up", "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (lines[0]["event"], lines[-1]["event"], lines[-1]["ok"]) == ("Format", "Finished", True)
+
+
+def test_status_of_what_is_not_there(here, capsys):
+    assert run("status", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(vm["name"], vm["state"]) for vm in found["vms"]] == [("web-1", "absent"), ("web-2", "absent")]
+    assert run("status", "web-2") == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["web-2", "absent", *"-----"]
+
+
+def test_list_of_nothing(here, capsys):
+    assert run("list", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"format": 1, "labs": []}
+
+
+def test_the_labfile_is_looked_for_in_the_folders_above(here, monkeypatch, capsys):
+    (here / "a/b").mkdir(parents=True)
+    monkeypatch.chdir(here / "a/b")
+    assert run("validate") == 0
+    captured = capsys.readouterr()
+    assert captured.out == "ok: lab shop: 2 VMs, 1 network\n"
+    assert captured.err == "using ../../Labfile.yaml\n"
+
+
+def test_a_folder_stands_for_its_labfile(here):
+    assert context.labfile(str(here)) == str(here / "Labfile.yaml")
+
+
+def test_no_labfile(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"no Labfile\.yaml here"):
+        run("plan")
+
+
+def test_validate_tells_every_problem(here, capsys):
+    (here / "Labfile.yaml").write_text("labfile: 1\nname: shop\ndefaults: {image: none}\nvms: {a: {memroy: 1}, b: {cpus: x}}\n")
+    with pytest.raises(Rejected) as caught:
+        run("validate")
+    assert len(caught.value.problems) == 2
+    assert run("validate", "--json") == 2
+    found = json.loads(capsys.readouterr().out)
+    assert not found["ok"]
+    assert [(each["line"], each["path"]) for each in found["problems"]] == [
+        (3, "vms.a.memroy"),
+        (3, "vms.b.cpus"),
+    ]
+
+
+@pytest.mark.parametrize("name", starters.names())
+def test_init_writes_a_valid_labfile_once(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    assert run("init", name) == 0
+    assert run("validate") == 0
+    with pytest.raises(UsageError, match="is there already"):
+        run("init", name)
+    assert run("init", name, "--force") == 0
+
+
+def test_init_knows_its_labs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        run("init", "pear")
+    assert caught.value.hint == "did you mean pair?"
+
+
+@pytest.mark.parametrize("name", ["labfile", "plan", "status", "events"])
+def test_schema(capsys, name):
+    assert run("schema", name) == 0
+    assert json.loads(capsys.readouterr().out)["$schema"]
+
+
+@pytest.mark.parametrize("word", ["x", "=1", ""])
+def test_a_wrong_set(here, word):
+    with pytest.raises(UsageError, match="NAME=VALUE"):
+        run("plan", "--set", word)
+
+
+CHOICES = {"terminal": True, "yes": False, "answer": ""}
+
+
+class TestConfirmation:
+    def ask(self, monkeypatch, plan, verb="up", **choice) -> bool:
+        terminal, yes, answer = (choice.get(name, default) for name, default in CHOICES.items())
+        monkeypatch.setattr(context, "interactive", lambda: terminal)
+        monkeypatch.setattr(change, "_ask", lambda _question: answer)
+        return change.confirmed(plan, Namespace(yes=yes), verb)
+
+    def test_yes_answers(self, monkeypatch):
+        assert self.ask(monkeypatch, sample(), yes=True, terminal=False)
+
+    @pytest.mark.parametrize(("answer", "goes"), [("y", True), ("YES", True), ("", False), ("n", False)])
+    def test_a_harmless_plan_is_asked_for(self, monkeypatch, answer, goes):
+        assert self.ask(monkeypatch, halted(), answer=answer) is goes
+
+    @pytest.mark.parametrize(("answer", "goes"), [("y", False), ("yes", True)])
+    def test_a_destructive_plan_needs_the_whole_word(self, monkeypatch, answer, goes):
+        assert self.ask(monkeypatch, sample(), answer=answer) is goes
+
+    def test_without_a_terminal_the_harmless_one_goes_on(self, monkeypatch):
+        assert self.ask(monkeypatch, halted(), terminal=False)
+
+    def test_without_a_terminal_a_destructive_one_is_refused(self, monkeypatch):
+        with pytest.raises(UsageError) as caught:
+            self.ask(monkeypatch, sample(), terminal=False)
+        assert "delete 1 VM and 1 disk, replace 1 VM and 1 disk" in str(caught.value)
+        assert caught.value.hint == "`labctl up --yes` does it without asking"
+
+    def test_destroy_always_counts_as_destructive(self, monkeypatch):
+        with pytest.raises(UsageError):
+            self.ask(monkeypatch, halted(), "destroy", terminal=False)

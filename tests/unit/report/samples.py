@@ -1,0 +1,112 @@
+"""A plan with one step of each action, and the events of a run in which one VM fails."""
+
+from labctl.core.address import Address
+from labctl.core.events import (
+    Diagnostic,
+    Event,
+    Finished,
+    PlanReady,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+    VmStage,
+)
+from labctl.core.plan import Plan, plan
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+
+MIB = 1 << 20
+
+
+def network(name: str, subnet: str) -> NetworkSpec:
+    return NetworkSpec("shop", name, bridge=f"lab-{name}", subnet4=subnet)
+
+
+def vm(name: str, memory: int = 512, cpus: int = 1, *, nics: tuple[str, ...] = ("front",), **more) -> VmSpec:
+    return VmSpec(
+        lab="shop",
+        name=name,
+        cpus=cpus,
+        memory=memory * MIB,
+        max_memory=1024 * MIB,
+        disks=(DiskUse("root", f"/pool/{name}.root", f"{name}/root"),),
+        nics=tuple(NicUse(nic, f"52:54:00:00:00:{len(name):02x}", f"shop.{nic}", nic) for nic in nics),
+        ready=True,
+        **more,
+    )
+
+
+def disk(name: str, base: str = "") -> DiskSpec:
+    return DiskSpec("shop", name, size=1024 * MIB, base=base)
+
+
+def specs(*each):
+    return {spec.address: spec for spec in each}
+
+
+def sample() -> Plan:
+    """New VM `new`, live `grow`, restart `more`, replaced `db`, removed `old`."""
+    before = specs(
+        network("front", "10.0.0.0/24"),
+        *(disk(f"{name}/root", "a.qcow2") for name in ("grow", "more", "db", "old")),
+        vm("grow"),
+        vm("more"),
+        vm("db"),
+        vm("old"),
+    )
+    after = specs(
+        network("front", "10.0.0.0/24"),
+        network("back", "10.0.1.0/24"),
+        *(disk(f"{name}/root", "a.qcow2") for name in ("grow", "more", "new")),
+        disk("db/root", "b.qcow2"),
+        vm("grow", memory=768, nics=("front", "back")),
+        vm("more", cpus=2),
+        vm("db"),
+        vm("new"),
+    )
+    applied = {Address("vm", "grow"): after[Address("vm", "grow")].fingerprint()}
+    return plan(before and after, before, applied=applied, lab="shop", connection="qemu:///system")
+
+
+def halted() -> Plan:
+    before = specs(vm("db", state="running"))
+    after = specs(vm("db", state="off"))
+    return plan(after, before, lab="shop", connection="qemu:///system")
+
+
+EVENTS: tuple[Event, ...] = (
+    Diagnostic("warning", "Labfile.yaml:6:3: vms.db: turning passwords on is risky"),
+    Diagnostic("note", "no usable KVM here", "`labctl doctor` tells why"),
+    PlanReady(sample()),
+    StepStarted("network/back", "create", "create"),
+    StepDone("network/back", "create", 0.312),
+    StepStarted("disk/new/root", "create", "create"),
+    StepProgress("disk/new/root", "uploading", 40 * MIB, 340 * MIB),
+    StepDone("disk/new/root", "create", 125.4),
+    StepStarted("vm/new", "create", "create"),
+    StepStarted("vm/new", "create", "start"),
+    VmStage("new", "started", 2.0),
+    VmStage("new", "booted", 61.25),
+    VmStage("new", "ready", 62.5),
+    StepDone("vm/new", "create", 60.1),
+    StepStarted("vm/db", "replace", "delete"),
+    StepFailed(
+        "vm/db",
+        "replace",
+        "not ready in 5 minutes; it hung in cloud-init's init\nlast line",
+        "look at `labctl logs db`",
+    ),
+    StepSkipped("vm/more", "restart", "vm/db failed"),
+    Finished(
+        ok=False,
+        exit_code=4,
+        done=3,
+        failed=1,
+        skipped=1,
+        seconds=301.2,
+        next="mend it and run the same command again",
+    ),
+)
