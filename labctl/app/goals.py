@@ -75,7 +75,7 @@ def _with_state(state: str, vms: Iterable[str], only: set[str]) -> Goal:
         result = dict(existing)
         for address, spec in existing.items():
             if isinstance(spec, VmSpec) and spec.state in only and (chosen is None or spec.name in chosen):
-                result[address] = replace(spec, state=state, ready=None)
+                result[address] = replace(spec, state=state, ready=None, keyed=None)
         return result
 
     return goal

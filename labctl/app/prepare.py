@@ -62,7 +62,7 @@ def prepare(session: Session, goal: Goal, *, restart: frozenset[Address] = froze
     site = _site(session, observed)
     resolved = _resolved(session, allocation)
     wanted = compose(resolved, allocation, site)
-    existing = merge(observed, wanted) | _stored(site)
+    existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
     wanted = {address: _keep(spec, existing.get(address), site) for address, spec in wanted.items()}
     desired = goal(dict(wanted), dict(existing))
     made = plan(
@@ -97,6 +97,14 @@ def _site(session: Session, observed: Observed) -> Site:
         present=present,
         secret=session.keys.secret() or secrets.token_bytes(16),
     )
+
+
+def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Spec]:
+    """Say of each VM whether this machine has the keys to log in to it."""
+    return {
+        address: replace(spec, keyed=session.keys.knows(spec.name)) if isinstance(spec, VmSpec) else spec
+        for address, spec in specs.items()
+    }
 
 
 def _stored(site: Site) -> dict[Address, Spec]:

@@ -277,6 +277,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -> 
         xml=tuple((edit.at, edit.action, edit.value) for edit in vm.xml),
         state=vm.state,
         ready=True if vm.state == "running" else None,
+        keyed=True if vm.state == "running" and vm.cloud_init is not False else None,
         host_lines=lines,
         checks=tuple(_check(condition, vm, allocation) for condition in vm.ready),
         timeout=vm.timeout * (1 if accel == "kvm" else SLOW),

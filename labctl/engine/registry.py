@@ -25,5 +25,5 @@ def drivers(connection: Connection, keys: Keys) -> dict[str, Any]:
         "network": NetworkDriver(connection),
         "disk": DiskDriver(connection, POOL),
         "seed": SeedDriver(connection, keys),
-        "vm": VmDriver(connection),
+        "vm": VmDriver(connection, keys),
     }

@@ -38,6 +38,10 @@ class Keys:
         path = self.folder / "host-keys" / f"{vm}.pub"
         return path.read_text().strip() if path.exists() else None
 
+    def knows(self, vm: str) -> bool:
+        """Whether all that a login to this VM takes is here."""
+        return self.login.exists() and self.known_host(vm) is not None
+
     def forget(self, vm: str) -> None:
         """Drop a removed VM's host key: a new VM of that name gets its own."""
         for suffix in ("", ".pub"):

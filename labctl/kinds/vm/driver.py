@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
+    from labctl.host.keys import Keys
     from labctl.kinds.vm.spec import VmSpec
 
 _INACTIVE, _CONFIG, _LIVE = (
@@ -54,9 +55,9 @@ def state_name(state: int) -> str:
 class VmDriver:
     """Makes, starts, changes, stops and removes the lab's VMs, and follows them until they are ready."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
-        self._conversations = Conversations(connection)
+        self._conversations = Conversations(connection, keys)
 
     def create(self, step: Step, _tell: Teller) -> None:
         spec = cast("VmSpec", step.after)

@@ -19,16 +19,30 @@ from labctl.host.connection import translated
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.host.connection import Connection
+    from labctl.host.keys import Keys
     from labctl.kinds.vm.spec import Check, VmSpec
 
+# Run by root in the guest; the keys hold no quote.
+_REKEY = """set -e
+home=$(getent passwd '{user}' | cut -d: -f6)
+mkdir -p "$home/.ssh"
+echo '{login}' >>"$home/.ssh/authorized_keys"
+chown -R '{user}' "$home/.ssh"
+umask 077
+printf %s '{private}' >/etc/ssh/ssh_host_ed25519_key
+echo '{public}' >/etc/ssh/ssh_host_ed25519_key.pub
+systemctl restart ssh || systemctl restart sshd
+"""
+_STAGES = ("init", "config", "final", "done")  # in their order; between two of them cloud-init tells none
 ANSWER_S = 60.0  # an emulated guest under load takes its time
 
 
 class Conversations:
     """The conversations of one run, a VM's kept open from its boot until it is ready."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
+        self._keys = keys
         self._open: dict[str, Conversation] = {}
         self._deadlines: dict[str, float] = {}
 
@@ -41,6 +55,7 @@ class Conversations:
                 talk.send(protocol.command_clock(int(time.time())))
             await talk.tell(spec)
             await talk.followed(spec, tell, deadline)
+            await self._rekey(spec, talk)
         except BaseException:
             await self._close(spec)
             raise
@@ -63,10 +78,24 @@ class Conversations:
             talk = await self._talk(spec)
             async with asyncio.timeout(ANSWER_S):
                 await talk.answered(await talk.tell(spec))
+                await self._rekey(spec, talk)
         except TimeoutError as error:
             raise await self._late(spec, "its guest does not answer on labctl's port") from error
         finally:
             await self._close(spec)
+
+    async def _rekey(self, spec: VmSpec, talk: Conversation) -> None:
+        """Give a guest new keys where this machine lost the old ones: the port needs none to get in."""
+        if self._keys.knows(spec.name):
+            return
+        login = self._keys.login_public()
+        private, public = self._keys.host(spec.name)
+        script = _REKEY.format(user=spec.user, login=login, private=private, public=public)
+        talk.send(protocol.command_check("rekey", "exec", script, timeout=ANSWER_S, interval=1))
+        reply = await talk.reply("check rekey")
+        if not reply.ok:
+            self._keys.forget(spec.name)
+            raise LabctlError(f"its guest did not take new keys: {reply.detail}", where=str(spec.address))
 
     def _deadline(self, spec: VmSpec) -> float:
         return self._deadlines.setdefault(spec.name, time.monotonic() + spec.timeout)
@@ -105,6 +134,11 @@ class Conversations:
     async def _late(self, spec: VmSpec, summary: str) -> NotReady:
         tail = await self._connection.call(console.tail, self._connection.virt, spec.lab, spec.name)
         return not_ready(spec, summary, tail)
+
+
+def _later(stage: str, than: str) -> bool:
+    order = {name: place for place, name in enumerate(_STAGES)}
+    return order.get(stage, -1) > order.get(than, -1)
 
 
 def not_ready(spec: VmSpec, summary: str, tail: str) -> NotReady:
@@ -204,7 +238,7 @@ class Conversation:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 while not (self.state and self.state.over):
                     await self._next()
-                    if self.state and self.state.stage != stage:
+                    if self.state and _later(self.state.stage, stage):
                         stage = self.state.stage
                         tell.stage(stage)
         except TimeoutError as error:

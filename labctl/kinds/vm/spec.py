@@ -97,7 +97,8 @@ class VmSpec(Spec):
 
     `state` is `running`, `off` or `paused` (observed also `crashed`). `ready` is True once labctl saw this boot ready;
     it lives in the running domain's metadata and goes with it. `hosts` is the digest of the names that the guest's
-    hosts file was given, `seed` that of its seed, both in the metadata.
+    hosts file was given, `seed` that of its seed, both in the metadata. `keyed` is False while the lab's local folder
+    lacks the keys to log in with.
     """
 
     kind: ClassVar[str] = "vm"
@@ -132,6 +133,7 @@ class VmSpec(Spec):
     host_lines: tuple[str, ...] = ()  # what `hosts` is the digest of: "10.0.0.2 db db.shop.lab"
     checks: tuple[Check, ...] = ()  # the `ready` conditions
     timeout: float = 300.0  # seconds from its start until it has to be ready
+    keyed: bool | None = owned(LIVE, default=None, condition="its keys in .labctl/ were lost")
     console_log: str = ""
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots

@@ -206,7 +206,7 @@ def read(root: Element) -> VmSpec | None:
     return VmSpec(
         lab=own.get("lab", ""),
         name=own.get("address", "").partition("/")[2],
-        cpus=int(root.findtext("vcpu") or 1),
+        cpus=int(_attribute(root, "vcpu", "current") or root.findtext("vcpu") or 1),
         memory=memory_bytes(root.find("currentMemory")) or max_memory,
         max_memory=max_memory,
         disks=tuple(_read_disks(root, own.get("lab", ""))),
