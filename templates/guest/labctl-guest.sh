@@ -110,6 +110,7 @@ watch_state() {
 
 set_hosts() { # BASE64
     block=$(printf %s "$1" | base64 -d) || return 1
+    [ -e /etc/hosts ] || : >/etc/hosts
     cp -p /etc/hosts /etc/hosts.labctl &&
         sed '/^# labctl: begin$/,/^# labctl: end$/d' /etc/hosts >/etc/hosts.labctl &&
         { [ -z "$block" ] || printf '# labctl: begin\n%s\n# labctl: end\n' "$block" >>/etc/hosts.labctl; } &&

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import libvirt
@@ -17,6 +17,8 @@ from labctl.host.channel import GuestPort
 from labctl.host.connection import translated
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from labctl.core.events import Teller
     from labctl.host.connection import Connection
     from labctl.host.keys import Keys
@@ -53,9 +55,12 @@ class Conversations:
         try:
             if slept:
                 talk.send(protocol.command_clock(int(time.time())))
-            await talk.tell(spec)
+            told = await talk.tell(spec)
             await talk.followed(spec, tell, deadline)
-            await self._rekey(spec, talk)
+            async with self._bounded(spec):
+                if spec.host_lines or not talk.did(told):  # cloud-init was at the same files meanwhile
+                    await talk.answered(await talk.tell(spec))
+                await self._rekey(spec, talk)
         except BaseException:
             await self._close(spec)
             raise
@@ -76,13 +81,20 @@ class Conversations:
         tell.progress("telling the guest")
         try:
             talk = await self._talk(spec)
-            async with asyncio.timeout(ANSWER_S):
+            async with self._bounded(spec):
                 await talk.answered(await talk.tell(spec))
                 await self._rekey(spec, talk)
-        except TimeoutError as error:
-            raise await self._late(spec, "its guest does not answer on labctl's port") from error
         finally:
             await self._close(spec)
+
+    @asynccontextmanager
+    async def _bounded(self, spec: VmSpec) -> AsyncIterator[None]:
+        """Give up on a guest that does not answer."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                yield
+        except TimeoutError as error:
+            raise await self._late(spec, "its guest does not answer on labctl's port") from error
 
     async def _rekey(self, spec: VmSpec, talk: Conversation) -> None:
         """Give a guest new keys where this machine lost the old ones: the port needs none to get in."""
@@ -220,6 +232,11 @@ class Conversation:
                 expected.append(f"nic {nic.mac}")
         self.send(protocol.command_hosts(spec.host_lines))
         return [*expected, "hosts"]
+
+    def did(self, names: list[str]) -> bool:
+        """Whether the guest has done what it was told, as far as it answered by now."""
+        replies = [self._replies.pop(name, None) for name in names]
+        return all(reply and reply.ok for reply in replies)
 
     async def answered(self, names: list[str]) -> None:
         for name in names:
