@@ -14,7 +14,7 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from labctl.core.errors import Position, Problem, Rejected
-from labctl.labfile.tree import Map, Mark, Seq
+from labctl.labfile.tree import Map, Seq
 
 __all__ = ["MAX_BYTES", "read", "resolve"]
 
@@ -295,8 +295,3 @@ class _Reader:
                     if key not in node:
                         node[key] = entry
                         node.marks[key] = source.marks[key]
-
-
-def mark(file: str) -> Mark:
-    """Give the place of a whole file."""
-    return file, 1, 1, 1, 1
