@@ -84,11 +84,13 @@ def plain(value: Any) -> Value:
 
 
 def show(value: Value, unit: str = "") -> str:
-    """Write a value for people: `512MiB`, `yes`, `(none)`."""
+    """Write a value for people: `512MiB`, `yes`, `(none)`; a digest says nothing to them."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if unit == "bytes" and isinstance(value, int):
         return size(value)
+    if unit == "digest" and value:
+        return "(changed)"
     return "(none)" if value in ("", None) else str(value)
 
 

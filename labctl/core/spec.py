@@ -39,7 +39,7 @@ def owned(
 
     Args:
         effect: what a change of it costs; for a tuple of items, what adding or removing one costs.
-        unit: "bytes" makes people see `512MiB`.
+        unit: "bytes" makes people see `512MiB`, "digest" only that it changed.
         secret: only that it changed is shown, never a value.
         condition: for a field that tells a condition (is it running?) rather than a setting: what a plan gives as the
             cause when only that differs. Such a field is no part of the fingerprint.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from labctl.core.diff import show
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
     from labctl.report.colour import Paint
 
+DIGITS = 12  # of a digest are enough for people
+_DIGEST = re.compile(r"[0-9a-f]{40,}")
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
 
 
@@ -50,17 +53,17 @@ def _step(step: Step, paint: Paint) -> Iterator[str]:
     colour = _colour(step, paint)
     yield f"{colour(f'{step.action.sign:>3}')} {paint.bold(str(step.address))}  {paint.dim(f'({step.cause})')}"
     if step.action is Action.CREATE:
-        rows = step.spec.summary()
+        rows = [row for row in step.spec.summary() if row[2] != "digest"]
         width = max((len(name) for name, _, _ in rows), default=0)
         for name, value, unit in rows:
-            yield f"      {name:<{width}}  {show(_text(value), unit)}"
+            yield f"      {name:<{width}}  {_DIGEST.sub(_short, show(_text(value), unit))}"
     width = max((len(each.field) for each in step.changes), default=0)
     for change in step.changes:
         yield _change(change, width, paint)
 
 
 def _change(change: Change, width: int, paint: Paint) -> str:
-    before, after = show(change.before, change.unit), show(change.after, change.unit)
+    before, after = (_DIGEST.sub(_short, show(value, change.unit)) for value in (change.before, change.after))
     if change.before is None:
         sign, values = paint.green("+"), after
     elif change.after is None:
@@ -69,6 +72,10 @@ def _change(change: Change, width: int, paint: Paint) -> str:
         sign, values = paint.yellow("~"), f"{before} → {after}" if change.before != "" else after
     note = NOTES.get(change.effect)
     return f"    {sign} {change.field:<{width}}  {values}" + (paint.red(f"  ({note})") if note else "")
+
+
+def _short(digest: re.Match[str]) -> str:
+    return f"{digest[0][:DIGITS]}…"
 
 
 def _text(value: object) -> str | int | float | bool:

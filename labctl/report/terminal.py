@@ -142,17 +142,16 @@ class Terminal:
                 self._say(Text(f"  hint: {address}: {hint}"))
 
     def _render(self) -> RenderableType:
-        """What is under way; rich asks for it from its own thread."""
-        with self._lock:
-            now = time.monotonic()
-            table = Table.grid(padding=(0, 1))
-            table.add_column(no_wrap=True)
-            table.add_column(no_wrap=True, justify="right")
-            table.add_column(no_wrap=True)
-            for address, line in sorted(self._lines.items(), key=lambda each: natural(each[0])):
-                table.add_row(f"  {address}", seconds(now - line.began), _what(line))
-            head = f"{self._count} of {self._total} steps, {seconds(now - self._began)}"
-            return Group(table, Text(head, style="dim"))
+        """What is under way. Rich calls this with its own lock held, so taking ours here would be a deadlock."""
+        now, lines = time.monotonic(), dict(self._lines)
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, justify="right")
+        table.add_column(no_wrap=True)
+        for address, line in sorted(lines.items(), key=lambda each: natural(each[0])):
+            table.add_row(f"  {address}", seconds(now - line.began), _what(line))
+        head = f"{self._count} of {self._total} steps, {seconds(now - self._began)}"
+        return Group(table, Text(head, style="dim"))
 
 
 # What a VM does after it told a stage.

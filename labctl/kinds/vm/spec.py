@@ -126,7 +126,7 @@ class VmSpec(Spec):
     graphics: str = owned(RESTART, default="none")
     autostart: bool = owned(LIVE, default=False)
     protect: bool = owned(LIVE, default=False)
-    hosts: str | None = owned(LIVE, default=None)
+    hosts: str | None = owned(LIVE, unit="digest", default=None)
     xml: tuple[tuple[str, str, str], ...] = owned(RESTART, default=())
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")

@@ -93,7 +93,9 @@ def test_no_labfile(tmp_path, monkeypatch):
 
 
 def test_validate_tells_every_problem(here, capsys):
-    (here / "Labfile.yaml").write_text("labfile: 1\nname: shop\ndefaults: {image: none}\nvms: {a: {memroy: 1}, b: {cpus: x}}\n")
+    (here / "Labfile.yaml").write_text(
+        "labfile: 1\nname: shop\ndefaults: {image: none}\nvms: {a: {memroy: 1}, b: {cpus: x}}\n"
+    )
     with pytest.raises(Rejected) as caught:
         run("validate")
     assert len(caught.value.problems) == 2
@@ -101,8 +103,8 @@ def test_validate_tells_every_problem(here, capsys):
     found = json.loads(capsys.readouterr().out)
     assert not found["ok"]
     assert [(each["line"], each["path"]) for each in found["problems"]] == [
-        (3, "vms.a.memroy"),
-        (3, "vms.b.cpus"),
+        (4, "vms.a.memroy"),
+        (4, "vms.b.cpus"),
     ]
 
 

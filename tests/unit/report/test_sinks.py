@@ -115,6 +115,22 @@ def test_terminal_draws_what_is_under_way(monkeypatch):
     assert "of 9 steps" in text
 
 
+def test_the_terminal_does_not_wait_for_itself(monkeypatch):
+    """Rich draws from its own thread while events come from others."""
+    monkeypatch.setattr("labctl.report.terminal.REFRESH_HZ", 2000)
+    sink = Terminal(io.StringIO(), verbose=True)
+    begin, end = EVENTS[:4], EVENTS[4:]
+    fed(sink, begin)
+    note = Diagnostic("note", "x")
+    threads = [threading.Thread(target=lambda: fed(sink, [note] * 300), daemon=True) for _ in range(3)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(timeout=20)
+    assert not any(each.is_alive() for each in threads)
+    fed(sink, end)
+
+
 def validator(name: str):
     schemas = {
         each: json.loads(resources.text(f"schemas/{each}.schema.json"))
