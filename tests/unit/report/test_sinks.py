@@ -21,6 +21,11 @@ from tests.unit.report.samples import EVENTS, halted, sample
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 
+class Tty(io.StringIO):
+    def isatty(self):
+        return True
+
+
 def fed(sink, events=EVENTS):
     for event in events:
         sink(event)
@@ -101,10 +106,6 @@ def test_terminal_without_a_terminal_tells_the_same():
 def test_terminal_draws_what_is_under_way(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
 
-    class Tty(io.StringIO):
-        def isatty(self):
-            return True
-
     stream = Tty()
     sink = Terminal(stream)
     fed(sink, EVENTS[:7])
@@ -118,7 +119,8 @@ def test_terminal_draws_what_is_under_way(monkeypatch):
 def test_the_terminal_does_not_wait_for_itself(monkeypatch):
     """Rich draws from its own thread while events come from others."""
     monkeypatch.setattr("labctl.report.terminal.REFRESH_HZ", 2000)
-    sink = Terminal(io.StringIO(), verbose=True)
+    monkeypatch.setenv("TERM", "xterm")
+    sink = Terminal(Tty(), verbose=True)
     begin, end = EVENTS[:4], EVENTS[4:]
     fed(sink, begin)
     note = Diagnostic("note", "x")
@@ -126,7 +128,7 @@ def test_the_terminal_does_not_wait_for_itself(monkeypatch):
     for each in threads:
         each.start()
     for each in threads:
-        each.join(timeout=20)
+        each.join(timeout=10)
     assert not any(each.is_alive() for each in threads)
     fed(sink, end)
 
