@@ -1,0 +1,169 @@
+"""Doctor's checks on made-up hosts."""
+
+import libvirt
+import pytest
+
+from labctl.app import doctor
+from labctl.host.doctor import kvm, libvirtd, network, resources, tools
+from labctl.host.doctor.check import Check, Distribution, distribution
+
+DEBIAN = Distribution(0, "sudo ")
+
+
+@pytest.mark.parametrize(
+    ("release", "command"),
+    [
+        ("ID=debian\n", "apt-get install dnsmasq-base"),
+        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', "apt-get install dnsmasq-base"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "dnf install dnsmasq"),
+        ("ID=arch\n", "pacman -S dnsmasq"),
+        ("", "apt-get install dnsmasq-base"),
+    ],
+)
+def test_commands_fit_the_distribution(tmp_path, release, command):
+    (tmp_path / "os-release").write_text(release)
+    assert distribution(tmp_path / "os-release").install("dnsmasq").endswith(command)
+
+
+def test_one_package_is_named_once():
+    assert DEBIAN.install("ssh", "ssh-keygen") == "sudo apt-get install openssh-client"
+
+
+class TestKvm:
+    @pytest.fixture
+    def host(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(kvm.platform, "machine", lambda: "x86_64")
+
+        def make(flags: str, *, node: bool):
+            (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags}\n")
+            if node:
+                (tmp_path / "kvm").touch()
+            return list(kvm.checks(DEBIAN, tmp_path / "kvm", tmp_path / "cpuinfo"))
+
+        return make
+
+    def test_no_flag_and_a_node_prove_nothing(self, host, monkeypatch):
+        monkeypatch.setattr(
+            kvm.subprocess, "run", lambda *_, **__: pytest.fail("the node must not be touched")
+        )
+        assert [check.verdict for check in host("", node=True)] == ["warn", "warn"]
+
+    def test_no_node(self, host):
+        cpu, node = host("vmx", node=False)
+        assert (cpu.verdict, cpu.found) == ("ok", "vmx")
+        assert node.fix == "sudo modprobe -a kvm_intel kvm_amd"
+
+    def test_a_node_that_makes_no_vm(self, host, monkeypatch):
+        failed = kvm.subprocess.CompletedProcess(
+            [], 1, "", "Traceback\nOSError: [Errno 16] Device or resource busy\n"
+        )
+        monkeypatch.setattr(kvm.subprocess, "run", lambda *_, **__: failed)
+        _, node = host("svm", node=True)
+        assert node.verdict == "warn"
+        assert node.found.endswith("can't make a VM: OSError: [Errno 16] Device or resource busy")
+
+    def test_a_node_that_hangs(self, host, monkeypatch):
+        def hang(*_, **__):
+            raise kvm.subprocess.TimeoutExpired("python", 5)
+
+        monkeypatch.setattr(kvm.subprocess, "run", hang)
+        assert host("svm", node=True)[1].verdict == "fail"
+
+
+def test_missing_programs(monkeypatch):
+    monkeypatch.setattr(tools.shutil, "which", lambda name, **_: "/x" if name == "ssh" else None)
+    found = {check.name: check for check in tools.programs(DEBIAN)}
+    assert found["ssh"].verdict == "ok"
+    assert found["dnsmasq"] == Check(
+        "dnsmasq",
+        "fail",
+        "not found: libvirt needs it for the DHCP and DNS of networks",
+        "sudo apt-get install dnsmasq-base",
+    )
+    assert found["mmdebstrap"].verdict == "warn"
+
+
+class TestNetwork:
+    def test_ufw(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(network, "_rules", str)
+        (tmp_path / "etc/ufw").mkdir(parents=True)
+        (tmp_path / "etc/default").mkdir()
+        (tmp_path / "etc/ufw/ufw.conf").write_text("ENABLED=yes\n")
+        (tmp_path / "etc/default/ufw").write_text('DEFAULT_FORWARD_POLICY="DROP"\n')
+        (check,) = network.firewalls(DEBIAN, tmp_path)
+        assert check.verdict == "warn"
+        assert check.fix.endswith("sudo ufw reload")
+
+    @pytest.mark.parametrize(
+        ("rules", "own", "verdict"),
+        [
+            ("-P FORWARD ACCEPT", False, "ok"),
+            ("-P FORWARD DROP", False, "warn"),
+            ("-P FORWARD DROP", True, "ok"),
+            ("-P FORWARD DROP\n-A FORWARD -i lab-+ -j ACCEPT", False, "ok"),
+        ],
+    )
+    def test_forward_policy(self, tmp_path, monkeypatch, rules, own, verdict):
+        monkeypatch.setattr(network, "_rules", lambda: rules)
+        (check,) = network.firewalls(DEBIAN, tmp_path, own_rules=own)
+        assert check.verdict == verdict
+
+    @pytest.mark.parametrize(
+        ("line", "verdict"),
+        [
+            ("0: 00000000:0035 00000000:0000 07", "warn"),
+            ("0: 3500007F:0035 00000000:0000 07", "ok"),
+            ("0: 00000000:0045 00000000:0000 07", "ok"),
+        ],
+    )
+    def test_port_53(self, tmp_path, line, verdict):
+        (tmp_path / "proc/net").mkdir(parents=True)
+        (tmp_path / "proc/net/udp").write_text(f"head\n {line} x\n")
+        assert network.dns_port(tmp_path).verdict == verdict
+
+
+class TestResources:
+    @pytest.mark.parametrize(("free", "verdict"), [(500_000, "warn"), (8_000_000, "ok")])
+    def test_memory(self, tmp_path, free, verdict):
+        (tmp_path / "meminfo").write_text(f"MemTotal: 16000000 kB\nMemAvailable: {free} kB\n")
+        assert resources.memory(tmp_path / "meminfo").verdict == verdict
+
+    def test_a_folder_that_others_cannot_pass(self, tmp_path):
+        (tmp_path / "home/pool").mkdir(parents=True)
+        (tmp_path / "home").chmod(0o700)
+        tmp_path.chmod(0o755)
+        found = resources._closed(tmp_path / "home/pool")
+        assert found is not None
+        assert not found.stat().st_mode & 0o001
+
+    @pytest.mark.parametrize(("free", "verdict"), [(0, "fail"), (2 << 30, "warn"), (50 << 30, "ok")])
+    def test_disk(self, tmp_path, monkeypatch, free, verdict):
+        monkeypatch.setattr(resources.shutil, "disk_usage", lambda _path: type("U", (), {"free": free}))
+        assert list(resources.pool(str(tmp_path), DEBIAN, system=False))[-1].verdict == verdict
+
+
+class TestLibvirt:
+    def test_nothing_answers(self):
+        (check, *_) = libvirtd.checks(libvirtd.Libvirt("qemu:///system", error="no such socket"), DEBIAN)
+        assert check.verdict == "fail"
+        assert "no such socket" in check.found
+        assert check.fix
+
+    def test_a_session_is_not_started_by_looking(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+        monkeypatch.setattr(libvirt, "open", lambda _uri: pytest.fail("this would start a daemon"))
+        (check,) = libvirtd.checks(libvirtd.connect("qemu:///session"), DEBIAN)
+        assert check.verdict == "warn"
+
+    def test_the_test_driver_answers(self):
+        found = list(libvirtd.checks(libvirtd.connect("test:///default"), DEBIAN))
+        assert [check.verdict for check in found] == ["ok", "ok", "ok"] or found[-1].name == "security driver"
+
+
+def test_all_of_it(monkeypatch):
+    found = list(doctor.examine("test:///default"))
+    assert {"cpu", "kvm", "libvirt", "qemu", "dnsmasq", "memory", "disk", "port 53"} <= {
+        check.name for check in found
+    }
+    assert all(check.found for check in found)
+    assert doctor.failed([Check("x", "ok", ""), Check("y", "fail", "")])

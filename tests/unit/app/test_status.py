@@ -1,0 +1,288 @@
+"""What `status`, `list` and `ssh` make of a look at libvirt."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+
+from labctl import resources
+from labctl.app import listing, ssh, status
+from labctl.app.session import Session
+from labctl.core.errors import LabctlError, UsageError
+from labctl.host import glance
+from labctl.host.glance import Seen, SeenNetwork, SeenNic, SeenVm
+from labctl.kinds.network import xml as network_xml
+from labctl.kinds.network.spec import DhcpHost, NetworkSpec
+from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+
+LABFILE = """\
+labfile: 1
+name: shop
+defaults: {image: none, cloud_init: false}
+networks: {front: {subnet: 10.0.0.0/24}}
+vms: {web: {count: 2, networks: [front]}, db: {networks: [front]}}
+"""
+GIB = 1 << 30
+
+
+def vm(name="web-1", state="running", nics=(("front", "10.0.0.2"),), **more) -> SeenVm:
+    fields = {
+        "lab": "shop",
+        "base": name.partition("-")[0],
+        "file": "/x/Labfile.yaml",
+        "user": "lab",
+        "ready": state == "running",
+        "cpus": 1,
+        "memory": GIB,
+        "disks": ("root",),
+        "libvirt_name": f"shop.{name}",
+        "seeded": True,
+    }
+    made = tuple(SeenNic(network, "52:54:00:00:00:01", ip) for network, ip in nics)
+    return SeenVm(name=name, state=state, nics=made, **(fields | more))
+
+
+def network(name="front", host=("10.0.0.1",), *, active=True) -> SeenNetwork:
+    return SeenNetwork(name, "shop", "/x/Labfile.yaml", active, "nat", ("10.0.0.0/24",), host)
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    path = tmp_path / "Labfile.yaml"
+    path.write_text(LABFILE)
+
+    class Nowhere:
+        uri = "qemu:///system"
+
+    made = Session(source=str(path))
+    made.connection = Nowhere()
+    return made
+
+
+def seen(monkeypatch, *vms, networks=None):
+    found = Seen(list(vms), [network()] if networks is None else list(networks))
+    monkeypatch.setattr(glance, "look", lambda *_: found)
+
+
+def test_the_labfile_and_what_exists(monkeypatch, session):
+    seen(monkeypatch, vm("web-1"), vm("old", "off"), networks=(network(active=False),))
+    found = status.status(session)
+    assert [(row.name, row.state, row.expected) for row in found.rows] == [
+        ("db", "absent", True),
+        ("old", "off", False),
+        ("web-1", "running", True),
+        ("web-2", "absent", True),
+    ]
+    assert found.notes == (
+        "old: no longer in the Labfile; `labctl up` removes it",
+        "network front is down; `labctl up` starts it",
+    )
+    schema = json.loads(resources.text("schemas/status.schema.json"))
+    jsonschema.validate(found.to_json(), schema)
+
+
+def test_only_some(monkeypatch, session):
+    seen(monkeypatch, vm("web-1"))
+    assert [row.name for row in status.status(session, ["web"]).rows] == ["web-1", "web-2"]
+    with pytest.raises(UsageError) as caught:
+        status.status(session, ["dbb"])
+    assert caught.value.hint == "did you mean db?"
+
+
+def test_a_full_disk_is_explained(monkeypatch, session):
+    problem = glance._problem("paused", 5)
+    assert "I/O error" in problem
+    assert "labctl resume" in problem
+    seen(monkeypatch, vm("db", "paused", problem=problem))
+    found = status.status(session)
+    assert found.notes == (f"db: {problem}",)
+    assert found.to_json()["vms"][0]["problem"] == problem
+
+
+def test_a_plan_that_fails_leaves_the_rest(monkeypatch, session):
+    def fail(*_):
+        raise LabctlError("someone has the name")
+
+    monkeypatch.setattr("labctl.app.prepare.prepare", fail)
+    seen(monkeypatch, vm("db"))
+    found = status.status(session, drift=True)
+    assert found.rows[0].drift is None
+    assert found.notes == ("what differs from the Labfile is not known: someone has the name",)
+
+
+def test_all_labs_of_a_host(monkeypatch):
+    class Pool:
+        def __init__(self, name):
+            self.name = lambda: name
+
+    class Virt:
+        uri = ""
+
+        def listAllStoragePools(self):  # noqa: N802  # libvirt's name
+            return [Pool("labctl-images"), Pool("labctl-shop"), Pool("labctl-lost"), Pool("default")]
+
+    class Host:
+        uri = "x"
+        virt = Virt()
+
+    seen(monkeypatch, vm("a-10"), vm("a-9", "off"), vm("b", lab="other", file="/y"))
+    assert [lab.to_json() for lab in listing.labs(Host())] == [
+        {"name": "lost", "vms": 0, "running": 0, "networks": [], "files": []},
+        {"name": "other", "vms": 1, "running": 1, "networks": [], "files": ["/y"]},
+        {"name": "shop", "vms": 2, "running": 1, "networks": ["front"], "files": ["/x/Labfile.yaml"]},
+    ]
+
+
+def test_a_glance_at_xml():
+    spec = VmSpec(
+        lab="shop",
+        name="web-1",
+        cpus=2,
+        memory=GIB // 2,
+        max_memory=GIB,
+        disks=(
+            DiskUse("root", "/p/labctl-shop/web-1.root", "web-1/root", target="vda"),
+            DiskUse("seed", "/p/labctl-shop/web-1.seed", target="vdb", readonly=True),
+        ),
+        nics=(
+            NicUse("front", "52:54:00:00:00:01", "shop.front", "front"),
+            NicUse(
+                "back", "52:54:00:00:00:02", "shop.back", "back", guest=("address 10.1.0.2/24", "mtu 1400")
+            ),
+            NicUse("lan", "52:54:00:00:00:03", "default"),
+        ),
+        ready=True,
+        base="web",
+        user="me",
+        file="/x/Labfile.yaml",
+    )
+    root = ET.fromstring(ET.tostring(vm_xml.render(spec)))
+    found = glance._vm(root, {"state.state": 1})
+    assert (found.name, found.base, found.user, found.file) == ("web-1", "web", "me", "/x/Labfile.yaml")
+    assert (found.state, found.ready, found.cpus, found.memory) == ("running", True, 2, GIB // 2)
+    assert (found.disks, found.seeded) == (("root",), True)
+    assert [(nic.network, nic.ip) for nic in found.nics] == [
+        ("front", ""),
+        ("back", "10.1.0.2"),
+        ("default", ""),
+    ]
+    assert not glance._vm(root, {"state.state": 5}).ready, "a VM that is off is not ready, whatever it was"
+
+
+def test_a_glance_at_a_network():
+    spec = NetworkSpec(
+        "shop",
+        "front",
+        subnet4="10.0.0.0/24",
+        host4="10.0.0.1/24",
+        bridge="lab-0",
+        dhcp_hosts=(DhcpHost("10.0.0.2", "web", "52:54:00:00:00:01"),),
+    )
+    found = glance._network(ET.fromstring(ET.tostring(network_xml.render(spec))), active=True)
+    assert (found.name, found.lab, found.mode, found.host) == ("front", "shop", "nat", ("10.0.0.1",))
+    assert found.leases == {"52:54:00:00:00:01": "10.0.0.2"}
+
+
+class TestReach:
+    def reach(self, *vms, networks=None, uri="qemu:///system"):
+        nets = [network(), network("back", ())] if networks is None else networks
+        return ssh.reach(Seen(list(vms), nets), uri)
+
+    def test_the_first_address_on_a_network_of_the_host(self):
+        found = self.reach(vm(nics=(("back", "10.1.0.2"), ("front", "10.0.0.2"))))
+        assert found.logins["web-1"].address == "10.0.0.2"
+        assert found.logins["web-1"].jump == ""
+
+    def test_through_another_vm(self):
+        found = self.reach(
+            vm("gate", nics=(("front", "10.0.0.2"), ("back", "10.1.0.2"))),
+            vm("db", nics=(("back", "10.1.0.3"),)),
+        )
+        assert (found.logins["db"].address, found.logins["db"].jump) == ("10.1.0.3", "gate")
+
+    def test_through_the_libvirt_host(self):
+        assert (
+            self.reach(vm(), uri="qemu+ssh://root@kvm1:2222/system").logins["web-1"].jump == "root@kvm1:2222"
+        )
+
+    @pytest.mark.parametrize(
+        ("seen_vm", "why"),
+        [
+            (vm(nics=(("back", "10.1.0.3"),)), "the host has no address on its networks (back)"),
+            (vm(nics=(("lan", ""),)), "no address of it is known"),
+            (vm(nics=()), "it has no NIC"),
+            (vm(state="off"), "it is off"),
+        ],
+        ids=["host: false", "bridge", "no NIC", "off"],
+    )
+    def test_why_not(self, seen_vm, why):
+        found = self.reach(seen_vm)
+        assert found.logins == {}
+        assert found.reasons["web-1"].startswith(why)
+
+    def test_a_network_that_is_down_leads_nowhere(self):
+        assert not self.reach(vm(), networks=[network(active=False)]).logins
+
+
+class TestSsh:
+    @pytest.fixture(autouse=True)
+    def keys(self, session, monkeypatch):
+        monkeypatch.setattr(ssh.shutil, "which", lambda _name: "/usr/bin/ssh")
+        (session.folder / "host-keys").mkdir(parents=True)
+        (session.folder / "id_ed25519").write_text("secret")
+        (session.folder / "host-keys/db.pub").write_text("ssh-ed25519 AAAA db\n")
+
+    def test_the_command_and_its_files(self, monkeypatch, session):
+        seen(monkeypatch, vm("db", user="me"))
+        argv = ssh.command(session, "db", ["ls", "-l"])
+        folder = session.folder
+        assert argv == ["ssh", "-F", str(folder / "ssh_config"), "db", "--", "ls", "-l"]
+        config = (folder / "ssh_config").read_text()
+        for line in (
+            "HostName 10.0.0.2",
+            "HostKeyAlias shop.db",
+            "User me",
+            "StrictHostKeyChecking yes",
+            "IdentitiesOnly yes",
+            "PasswordAuthentication no",
+            "GlobalKnownHostsFile /dev/null",
+        ):
+            assert f"  {line}\n" in config
+        assert (folder / "known_hosts").read_text() == "shop.db ssh-ed25519 AAAA\n"
+        assert {path.stat().st_mode & 0o777 for path in (folder / "ssh_config", folder / "known_hosts")} == {
+            0o600
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "message", "hint"),
+        [
+            (None, "which VM?", "name one of db, web-1, web-2"),
+            ("web", "web stands for 2 VMs", "name one of web-1, web-2"),
+            ("dbb", "no VM is called dbb", "did you mean db?"),
+            ("web-1", "vm/web-1: can't log in: it does not exist yet", "`labctl up web-1` mends that"),
+        ],
+    )
+    def test_whom(self, monkeypatch, session, name, message, hint):
+        seen(monkeypatch, vm("db"))
+        with pytest.raises(LabctlError) as caught:
+            ssh.command(session, name, [])
+        assert (str(caught.value), caught.value.hint) == (message, hint)
+
+    def test_lost_keys(self, monkeypatch, session):
+        seen(monkeypatch, vm("web-1"))
+        with pytest.raises(LabctlError, match="the host key of web-1 is not known here"):
+            ssh.command(session, "web-1", [])
+
+    def test_a_vm_without_a_seed_has_no_login(self, monkeypatch, session):
+        seen(monkeypatch, vm("db", seeded=False))
+        with pytest.raises(LabctlError, match="without cloud-init"):
+            ssh.command(session, "db", [])
+
+
+def test_openssh_reads_paths_as_they_are():
+    from labctl.host.ssh import quoted
+
+    assert quoted(Path("/a b/100%/x")) == '"/a b/100%%/x"'
