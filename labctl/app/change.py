@@ -13,8 +13,6 @@ from labctl.core.address import Address
 from labctl.core.errors import LabctlError
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
-from labctl.engine.execute import Outcome, execute
-from labctl.engine.registry import drivers
 from labctl.host.lock import held
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.events import Event, Sink
     from labctl.core.plan import Plan
+    from labctl.engine.execute import Outcome
 
 Confirm = Callable[["Plan"], bool]
 HOST_LOCK_WAIT_S = 120.0
@@ -70,17 +69,7 @@ def _change(
         prepared = _look(session, goal, restart)
         _announce(prepared, sink)
         if prepared.plan and not confirm(prepared.plan):
-            sink(
-                Finished(
-                    ok=False,
-                    exit_code=1,
-                    done=0,
-                    failed=0,
-                    skipped=0,
-                    seconds=0.0,
-                    next="nothing was changed",
-                )
-            )
+            sink(_finished(began, 1, "nothing was changed"))
             return 1
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
@@ -91,18 +80,31 @@ def _change(
                 sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
                 sink(PlanReady(prepared.plan))
             sink = _releasing(sink, waiting, host)
-        if prepared.plan:
-            session.keys.make_secret()
-        outcome = execute(
-            prepared.plan,
-            drivers(session.connection, session.keys),
-            session.connection,
-            sink,
-            boots=max(4, 2 * session.connection.capabilities.cpus),
-        )
+        if not prepared.plan:
+            sink(_finished(began))
+            return 0
+        outcome = _execute(session, prepared.plan, sink)
         _tidy(session, prepared.plan, outcome)
     _finish(outcome, sink, began)
     return outcome.exit_code
+
+
+def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
+    """Run the plan; what that takes is imported only now, most runs have nothing to do."""
+    from labctl.engine.execute import execute
+    from labctl.engine.registry import drivers
+
+    connection = session.connection
+    session.keys.make_secret()
+    boots = max(4, 2 * connection.capabilities.cpus)
+    return execute(plan, drivers(connection, session.keys), connection, sink, boots=boots)
+
+
+def _finished(
+    began: float, code: int = 0, hint: str = "", counts: tuple[int, int, int] = (0, 0, 0)
+) -> Finished:
+    """The last event; `counts` are done, failed, skipped."""
+    return Finished(code == 0, code, *counts, round(time.monotonic() - began, 3), hint)
 
 
 def _look(session: Session, goal: Goal, restart: frozenset[Address]) -> Prepared:
@@ -150,9 +152,8 @@ def _finish(outcome: Outcome, sink: Sink, began: float) -> None:
         hint = "`labctl up` goes on from here, `labctl destroy` removes what was made"
     elif outcome.errors:
         hint = "mend it and run the same command again; what is done stays done"
-    seconds = round(time.monotonic() - began, 3)
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
-    sink(Finished(outcome.exit_code == 0, outcome.exit_code, *counts, seconds, hint))
+    sink(_finished(began, outcome.exit_code, hint, counts))
 
 
 def _tidy(session: Session, plan: Plan, outcome: Outcome) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from labctl.core.address import Address
 from labctl.core.errors import UsageError
 from labctl.kinds.vm.spec import VmSpec
-from labctl.labfile.problems import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,6 +103,8 @@ def _known(names: tuple[str, ...], specs: Specs) -> list[str]:
     for name in names:
         matches = [vm.name for vm in vms if name in (vm.name, vm.base)]
         if not matches:
+            from labctl.labfile.problems import nearest
+
             known = sorted({vm.name for vm in vms})
             raise UsageError(
                 f"no VM is called {name}", hint=nearest(name, known) or "there are: " + ", ".join(known)

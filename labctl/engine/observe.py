@@ -5,6 +5,7 @@ It costs one listing a kind and one XML dump an object; running domains are dump
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -13,6 +14,7 @@ import libvirt
 
 from labctl.core import identity
 from labctl.core.address import Address
+from labctl.core.errors import LabctlError
 from labctl.host import storage
 from labctl.host.connection import missing, translated
 from labctl.kinds.disk import driver as disk_driver
@@ -22,8 +24,8 @@ from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.vm import xml as vm_xml
-from labctl.kinds.vm.driver import state_name
 from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.state import state_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,6 +72,7 @@ class Observed:
 def observe(connection: Connection, lab: str) -> Observed:
     """Read everything of the lab, and the rest of the host as far as it matters."""
     with translated(connection.uri):
+        volumes = _Volumes(connection.virt, lab)  # are read while the domains are
         domains = list(_domains(connection.virt, lab))
         networks = list(_networks(connection.virt, lab))
         specs: dict[Address, Spec] = {}
@@ -82,7 +85,7 @@ def observe(connection: Connection, lab: str) -> Observed:
                     live[defined.address] = running
             elif isinstance(each, NetworkSpec):
                 specs[each.address] = each
-        specs |= {spec.address: spec for spec in _volumes(connection.virt, lab, specs)}
+        specs |= {spec.address: spec for spec in volumes.specs(specs)}
     foreign = tuple(each for each in (*domains, *networks) if isinstance(each, Foreign))
     files = frozenset(s.file for s in specs.values() if isinstance(s, VmSpec | NetworkSpec) and s.file)
     return Observed(specs, live, foreign, files)
@@ -158,22 +161,45 @@ def foreign_network(root: ET.Element, spec: NetworkSpec | None) -> Foreign:
     )
 
 
-def _volumes(virt: Any, lab: str, specs: Mapping[Address, Spec]) -> Iterator[Spec]:
-    pool = next((p for p in virt.listAllStoragePools() if p.name() == identity.pool_name(lab)), None)
-    if pool is None:
-        return
-    active = bool(pool.isActive())
-    yield PoolSpec(lab, storage.pool_path(pool), active)
-    if not active:
-        pool.create()  # its volumes can't be seen otherwise
-    for facts in storage.volumes(pool):
-        owner, _, what = facts.name.partition(".")
-        name = disk_name(facts.name)
-        if what == "seed":
-            vm = specs.get(Address("vm", owner))
-            yield SeedSpec(lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
-        elif name is not None:
-            yield disk_driver.observe(facts, lab, name, "")
+class _Volumes:
+    """The lab's pool and what is in it, read by a thread of its own: half of a look's time is libvirt's."""
+
+    def __init__(self, virt: Any, lab: str) -> None:
+        self._lab = lab
+        self._pool: PoolSpec | None = None
+        self._facts: list[storage.VolumeFacts] = []
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._read, args=(virt,), name="volumes", daemon=True)
+        self._thread.start()
+
+    def _read(self, virt: Any) -> None:
+        try:
+            pool = next(
+                (p for p in virt.listAllStoragePools() if p.name() == identity.pool_name(self._lab)), None
+            )
+            if pool is not None:
+                self._pool = PoolSpec(self._lab, storage.pool_path(pool), bool(pool.isActive()))
+                if not self._pool.active:
+                    pool.create()  # its volumes can't be seen otherwise
+                self._facts = storage.volumes(pool)
+        except (libvirt.libvirtError, LabctlError) as error:
+            self._error = error
+
+    def specs(self, others: Mapping[Address, Spec]) -> Iterator[Spec]:
+        """Wait for them; a seed's digest is in the metadata of its VM, which is among the others."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        if self._pool is not None:
+            yield self._pool
+        for facts in self._facts:
+            owner, _, what = facts.name.partition(".")
+            name = disk_name(facts.name)
+            if what == "seed":
+                vm = others.get(Address("vm", owner))
+                yield SeedSpec(self._lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
+            elif name is not None:
+                yield disk_driver.observe(facts, self._lab, name, "")
 
 
 def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:

@@ -23,20 +23,13 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
     from labctl.host.keys import Keys
     from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.state import state_name
 
 _INACTIVE, _CONFIG, _LIVE = (
     libvirt.VIR_DOMAIN_XML_INACTIVE,
     libvirt.VIR_DOMAIN_AFFECT_CONFIG,
     libvirt.VIR_DOMAIN_AFFECT_LIVE,
 )
-_STATES = {
-    libvirt.VIR_DOMAIN_RUNNING: "running",
-    libvirt.VIR_DOMAIN_BLOCKED: "running",
-    libvirt.VIR_DOMAIN_SHUTDOWN: "running",
-    libvirt.VIR_DOMAIN_PAUSED: "paused",
-    libvirt.VIR_DOMAIN_PMSUSPENDED: "paused",
-    libvirt.VIR_DOMAIN_CRASHED: "crashed",
-}
 SHUTDOWN_S = 60.0
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -45,11 +38,6 @@ _UNDEFINE = (
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
     | libvirt.VIR_DOMAIN_UNDEFINE_TPM
 )
-
-
-def state_name(state: int) -> str:
-    """Libvirt's virDomainState in the words of a spec."""
-    return _STATES.get(state, "off")
 
 
 class VmDriver:

@@ -1,0 +1,19 @@
+"""libvirt's states of a domain, in the words of a spec."""
+
+from __future__ import annotations
+
+import libvirt
+
+_STATES = {
+    libvirt.VIR_DOMAIN_RUNNING: "running",
+    libvirt.VIR_DOMAIN_BLOCKED: "running",
+    libvirt.VIR_DOMAIN_SHUTDOWN: "running",
+    libvirt.VIR_DOMAIN_PAUSED: "paused",
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "paused",
+    libvirt.VIR_DOMAIN_CRASHED: "crashed",
+}
+
+
+def state_name(state: int) -> str:
+    """Libvirt's virDomainState in the words of a spec."""
+    return _STATES.get(state, "off")

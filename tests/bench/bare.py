@@ -1,0 +1,69 @@
+"""The bare side: what a short script does by hand, as a process of its own."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import libvirt
+
+from tests.e2e.micro import bare, build
+
+# One pass over all domains and networks as labctl has to make it, without anything else
+ONE_LOOK = """\
+import libvirt
+connection = libvirt.open("qemu:///system")
+for domain in connection.listAllDomains():
+    domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+"""
+NETWORK = """\
+<network><name>bare</name><forward mode='nat'/><bridge name='bare0'/>
+<ip address='10.78.0.1' netmask='255.255.255.0'/></network>"""
+READY_S = 300
+
+
+def boot(count: int, folder: Path) -> float:
+    """Seconds from nothing until all guests reported the end of their boot; what was made is removed again."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.bench.bare", str(count), str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(run.stdout.split()[-1])
+
+
+def main(count: int, folder: Path) -> None:
+    keys = folder / "bare-keys"
+    keys.mkdir(exist_ok=True)
+    made = bare.Keys(keys / "login", keys / "host") if (keys / "host").exists() else bare.make_keys(keys)
+    guest = build()
+    began = time.perf_counter()
+    bare.run_event_loop()
+    connection = libvirt.open("qemu:///system")
+    network = connection.networkDefineXML(NETWORK)
+    network.create()
+    domains = []
+    for number in range(count):
+        seed, mac = folder / f"bare-{number}.iso", f"52:54:00:aa:00:{number:02x}"
+        config = bare.network_config(mac, f"10.78.0.{number + 2}/24")
+        bare.write_seed(seed, f"bare-{number}", bare.user_data(made), config)
+        one = bare.Bare(f"bare-{number}", guest, folder / f"bare-{number}.qcow2", seed, [("bare", mac)])
+        domains.append(one.define(connection))
+    for domain in domains:
+        domain.create()
+    ports = [bare.GuestPort(domain) for domain in domains]
+    for port in ports:
+        port.send("hello")
+    for port in ports:
+        port.wait_for_state(bare.is_done, READY_S)
+    print(time.perf_counter() - began)
+    for domain in domains:
+        domain.destroy()
+        domain.undefine()
+    network.destroy()
+    network.undefine()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,43 @@
+"""The labs of the bench."""
+
+from tests.e2e.micro import build
+
+
+def micro(count: int) -> str:
+    guest = build()
+    return f"""\
+labfile: 1
+name: bench
+networks: {{front: {{subnet: 10.77.0.0/24}}}}
+vms:
+  guest:
+    count: {count}
+    image: {guest.image}
+    memory: 160MiB
+    boot: {{kernel: {guest.kernel}, initrd: {guest.initrd}, cmdline: {guest.cmdline}}}
+    networks: [front]
+"""
+
+
+def defined(count: int) -> str:
+    return f"""\
+labfile: 1
+name: many
+networks: {{front: {{subnet: 10.77.0.0/16}}}}
+vms:
+  vm: {{count: {count}, image: none, cloud_init: false, disk: 1MiB, memory: 64MiB, state: off, networks: [front]}}
+"""
+
+
+def large(count: int) -> str:
+    vms = "".join(
+        f"  vm-{number}:\n    memory: 1MiB\n    disk: 1MiB\n    networks: [front, back]\n"
+        for number in range(count)
+    )
+    return f"""\
+labfile: 1
+name: large
+defaults: {{image: none, cloud_init: false}}
+networks: {{front: {{subnet: 10.70.0.0/16}}, back: {{mode: isolated, subnet: 10.71.0.0/16}}}}
+vms:
+{vms}"""

@@ -1,0 +1,138 @@
+"""`make bench`: labctl against bare tools, as ratios taken in one run, since machines are noisy.
+
+Each pair runs in turns, A B A B …; the median of the ratios is printed. Run inside the private libvirtd.
+"""
+
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import bare, labs
+
+PYTHON = sys.executable
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
+ROUNDS = int(os.environ.get("LABCTL_BENCH_ROUNDS", "3"))
+
+
+def timed(command: list[str], **environ: str) -> float:
+    """Seconds of a whole process, which has to succeed."""
+    began = time.perf_counter()
+    run = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - began
+    if run.returncode:
+        raise SystemExit(f"{' '.join(command)} failed with {run.returncode}:\n{run.stdout}{run.stderr}")
+    return seconds
+
+
+def peak_mib(command: list[str]) -> float:
+    """The peak memory of a process in MiB."""
+    code = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL,"
+        " stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    run = subprocess.run([PYTHON, "-c", code, *command], capture_output=True, text=True, check=True)
+    return int(run.stdout) / 1024
+
+
+def compare(
+    name: str, ours: Callable[[], float], theirs: Callable[[], float], goal: str, rounds: int = ROUNDS
+) -> None:
+    ours(), theirs()  # warm both up
+    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    ratio = statistics.median(a / b for a, b in pairs)
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    row(name, f"{ratio:.2f} times ({mine:.2f} s to {other:.2f} s)", goal)
+
+
+def row(name: str, found: str, goal: str) -> None:
+    print(f"| {name} | {found} | {goal} |", flush=True)
+
+
+def labctl(folder: Path, *words: str) -> list[str]:
+    return [PYTHON, "-m", "labctl", "-f", str(folder / "Labfile.yaml"), *words]
+
+
+def boots(folder: Path) -> None:
+    """`up` until all guests are ready, against the same guests made by hand."""
+    for count in (1, 2, 4):
+        (folder / "Labfile.yaml").write_text(labs.micro(count))
+
+        def ours() -> float:
+            seconds = timed(labctl(folder, "up", "--yes"))
+            timed(labctl(folder, "destroy", "--yes"))
+            return seconds
+
+        compare(
+            f"`up` of {count} micro guests until ready",
+            ours,
+            lambda n=count: bare.boot(n, folder),
+            "at most 1.10",
+        )
+
+
+def nothing_to_do(folder: Path) -> None:
+    """`up` and `status` of VMs that are as they should be."""
+    (folder / "Labfile.yaml").write_text(labs.defined(100))
+    timed(labctl(folder, "up", "--yes"))
+    up, pass_ = labctl(folder, "up", "--yes"), [PYTHON, "-c", bare.ONE_LOOK]
+    compare(
+        "`up` with nothing to do, 100 VMs, to a bare pass",
+        lambda: timed(up),
+        lambda: timed(pass_),
+        "at most 2",
+        7,
+    )
+    more = peak_mib(up) - peak_mib([PYTHON, "-c", "import libvirt"])
+    row("its memory over python with libvirt", f"{more:.0f} MiB", "at most 60 MB")
+    timed(labctl(folder, "destroy", "--yes"))
+    (folder / "Labfile.yaml").write_text(labs.defined(50))
+    timed(labctl(folder, "up", "--yes"))
+    status, virsh = labctl(folder, "status"), ["virsh", "-q", "list", "--all"]
+    compare(
+        "`status` of 50 VMs, to `virsh list`", lambda: timed(status), lambda: timed(virsh), "at most 2.5", 7
+    )
+    timed(labctl(folder, "destroy", "--yes"))
+
+
+def plans(folder: Path) -> None:
+    """`plan` of a large Labfile on libvirt's test driver."""
+    node = f"test://{Path(__file__).parents[1] / 'libvirt' / 'node.xml'}"
+    seconds = {}
+    for count in (100, 1000):
+        (folder / "Labfile.yaml").write_text(labs.large(count))
+        command = [*labctl(folder, "plan"), "-c", node]
+        timed(command)
+        seconds[count] = statistics.median(timed(command) for _ in range(ROUNDS))
+    row("`plan` of 1,000 VMs on an empty node", f"{seconds[1000]:.2f} s", "2 s")
+    row("… to 100 VMs", f"{seconds[1000] / seconds[100]:.1f} times", "at most 10: linear")
+
+
+def start() -> None:
+    version, empty = [PYTHON, "-m", "labctl", "--version"], [PYTHON, "-c", ""]
+    more = [(timed(version) - timed(empty)) * 1000 for _ in range(15)]
+    row("`labctl --version` over `python -c ''`", f"{statistics.median(more):.0f} ms", "at most 80 ms")
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="labctl-bench-"))
+    print("| what | measured | goal |\n|---|---|---|")
+    try:
+        start()
+        plans(folder)
+        nothing_to_do(folder)
+        boots(folder)
+    finally:
+        shutil.rmtree(folder)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"\n{used.ru_utime + used.ru_stime:.0f} s of CPU in all, {ROUNDS} rounds of each boot")
+
+
+if __name__ == "__main__":
+    main()
