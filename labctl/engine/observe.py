@@ -180,7 +180,9 @@ class _Volumes:
             if pool is not None:
                 self._pool = PoolSpec(self._lab, storage.pool_path(pool), bool(pool.isActive()))
                 if not self._pool.active:
-                    pool.create()  # its volumes can't be seen otherwise
+                    storage.find_pool(
+                        virt, pool.name()
+                    )  # starts it, with a new folder where that is gone: to see what is in it
                 self._facts = storage.volumes(pool)
         except (libvirt.libvirtError, LabctlError) as error:
             self._error = error
