@@ -36,6 +36,9 @@ TOOLS = {
     "qemu-img": "qemu-utils",
     "setpriv": "util-linux",
 }
+STAGES = tuple(
+    f"I: {stage}" for stage in ("running apt-get", "downloading", "extracting", "installing", "cleaning")
+)
 IMAGE, KERNEL, INITRD, DIGESTS = "image.qcow2", "vmlinuz", "initrd", "digests.json"
 
 
@@ -192,8 +195,8 @@ def _bootstrap(wanted: Recipe, work: Path, disk: int, tell: Tell) -> None:
     ]
 
     def follow(line: str) -> None:
-        if line.startswith("I: "):
-            tell(line.removeprefix("I: ").split(" in shell:")[0].split(" /")[0].rstrip("."))
+        if line.startswith(STAGES):
+            tell(line.removeprefix("I: ").rstrip("."))
 
     # the temporary root must be reachable for the user namespace's root and apt's own user, unlike our folder
     environment = {**apt.environment(), "LABCTL_DISK": f"/proc/self/fd/{disk}", "TMPDIR": "/var/tmp"}  # noqa: S108
@@ -212,7 +215,7 @@ def _overlay(folder: Path, archive: Path) -> None:
             if path.is_file():
                 member = tarfile.TarInfo(str(path.relative_to(folder)))
                 content = path.read_bytes()
-                member.size, member.mode = len(content), 0o644
+                member.size, member.mode = len(content), 0o755 if content.startswith(b"#!") else 0o644
                 tar.addfile(member, BytesIO(content))
 
 

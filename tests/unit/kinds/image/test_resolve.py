@@ -1,0 +1,125 @@
+"""What an image of the Labfile is, before anything is fetched."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from labctl import resources
+from labctl.core.errors import LabctlError
+from labctl.host import build
+from labctl.kinds.image.driver import resolve_name, resolve_path, resolve_url
+
+SHA256 = "ab" * 32
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def raw(path: Path, content: bytes = bytes(1024), age_s: float = 60) -> Path:
+    path.write_bytes(content)
+    changed = path.stat().st_mtime - age_s
+    os.utime(path, (changed, changed))
+    return path
+
+
+def test_a_path_is_known_by_its_content(tmp_path: Path) -> None:
+    spec = resolve_path(raw(tmp_path / "disk.img"))
+    assert spec.key == f"sha256-{hashlib.sha256(bytes(1024)).hexdigest()}"
+    assert (spec.label, spec.source, spec.size) == ("disk.img", "path", 1024)
+
+
+def test_a_digest_is_counted_once(tmp_path: Path) -> None:
+    path = raw(tmp_path / "disk.img")
+    resolve_path(path)
+    (note,) = (tmp_path / "cache/digests").iterdir()
+    note.write_text(note.read_text().replace(hashlib.sha256(bytes(1024)).hexdigest(), "0" * 64))
+    assert resolve_path(path).key == "sha256-" + "0" * 64
+
+
+def test_a_changed_file_is_counted_again(tmp_path: Path) -> None:
+    resolve_path(raw(tmp_path / "disk.img"))
+    assert resolve_path(raw(tmp_path / "disk.img", b"x" * 1024, age_s=30)).key.endswith(
+        hashlib.sha256(b"x" * 1024).hexdigest()
+    )
+
+
+def test_a_file_still_warm_is_not_remembered(tmp_path: Path) -> None:
+    """It could change within the same tick of the clock."""
+    resolve_path(raw(tmp_path / "disk.img", age_s=0))
+    assert list((tmp_path / "cache/digests").iterdir()) == []
+
+
+def test_a_kernel_is_not_looked_into(tmp_path: Path) -> None:
+    spec = resolve_path(raw(tmp_path / "vmlinuz", b"no image"), blob=True)
+    assert (spec.blob, spec.size) == (True, None)
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    for blob in (True, False):
+        with pytest.raises(LabctlError, match="No such file"):
+            resolve_path(tmp_path / "missing", blob=blob)
+
+
+def test_a_url_is_known_by_the_digest_it_must_have() -> None:
+    spec = resolve_url("https://example.org/a%20b/disk.qcow2?x=1", "sha256", SHA256.upper())
+    assert (spec.key, spec.label, spec.size) == (f"sha256-{SHA256}", "disk.qcow2", None)
+
+
+@pytest.mark.parametrize(
+    ("url", "algorithm", "digest"),
+    [
+        ("http://example.org/disk.qcow2", "sha256", SHA256),
+        ("file:///etc/passwd", "sha256", SHA256),
+        ("https:///disk.qcow2", "sha256", SHA256),
+        ("https://example.org/disk.qcow2", "sha256", "abc"),
+        ("https://example.org/disk.qcow2", "sha512", SHA256),
+        ("https://example.org/disk.qcow2", "md5", SHA256[:32]),
+        ("https://example.org/disk.qcow2", "sha256", "../" + SHA256[3:]),
+    ],
+)
+def test_bad_urls_and_digests_are_refused(url: str, algorithm: str, digest: str) -> None:
+    with pytest.raises(LabctlError):
+        resolve_url(url, algorithm, digest)
+
+
+def test_a_name_is_a_recipe() -> None:
+    spec = resolve_name("debian-12", "x86_64")
+    assert spec.key.startswith("build-")
+    assert (spec.origin, spec.size, spec.direct) == ("debian-12", 4 << 30, True)
+    assert "console=ttyS0" in spec.cmdline
+    assert build.recipe_of("debian-12", spec.key).debian_arch == "amd64"
+
+
+def test_each_architecture_has_its_own_key() -> None:
+    assert resolve_name("debian-12", "x86_64").key != resolve_name("debian-12", "aarch64").key
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("debian-21", "debian-12"), ("windows", "labctl builds debian-12")]
+)
+def test_an_unknown_name_is_told_the_known_ones(name: str, hint: str) -> None:
+    with pytest.raises(LabctlError) as raised:
+        resolve_name(name, "x86_64")
+    assert hint in raised.value.hint
+
+
+def test_every_file_of_a_recipe_is_in_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    shutil.copytree(resources.folder("templates") / "images", tmp_path / "templates/images")
+    monkeypatch.setattr(resources, "folder", lambda name: tmp_path / name)
+    keys = {build.recipe("debian-12", "x86_64").key}
+    folder = tmp_path / "templates/images/debian-12"
+    for path in (
+        folder / "recipe.json",
+        folder / "finish.sh",
+        folder / "pack.sh",
+        folder / "files/etc/fstab",
+    ):
+        path.write_bytes(path.read_bytes() + b"\n")
+        keys.add(build.recipe("debian-12", "x86_64").key)
+    assert len(keys) == 5
