@@ -17,7 +17,7 @@ demo: $(SET_UP)
 	$(LABCTL) up --yes
 	$(LABCTL) status
 	@echo
-	@echo "log in:   $(LABCTL) ssh web-1"
+	@echo "log in:   $(LABCTL) ssh web"
 	@echo "take it all away again:   make demo-clean"
 
 demo-clean: $(SET_UP)
