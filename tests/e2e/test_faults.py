@@ -64,6 +64,15 @@ def test_what_a_killed_run_left_is_destroyed(make_lab, moment):
     lab.destroy()
 
 
+@pytest.mark.parametrize("finish", ["up", "destroy"])
+def test_a_pool_without_its_folder_is_no_obstacle(make_lab, finish):
+    """What is left when labctl is killed between a pool's definition and the making of its folder."""
+    lab = blank(make_lab)
+    virsh("pool-define-as", "labctl-faulty", "dir", "--target", "/var/lib/libvirt/images/labctl-faulty")
+    lab.ok(finish, "--yes")
+    lab.destroy()
+
+
 def test_a_guest_survives_that_its_labctl_is_killed(make_lab, micro):
     """Killed while the guest boots, with the local files gone: the next run waits for the same boot."""
     lab = one_micro(make_lab, micro)
