@@ -17,7 +17,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, NotReady
-from labctl.core.events import StepDone, StepFailed, StepSkipped, StepStarted, Teller
+from labctl.core.events import Diagnostic, StepDone, StepFailed, StepSkipped, StepStarted, Teller
 from labctl.core.plan import operations
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ class _Run:
         if self.outcome.interrupted:
             raise KeyboardInterrupt  # passes through asyncio, unlike other exceptions of a callback
         self.outcome.interrupted = True
+        self._sink(Diagnostic("note", "stopping after the calls in flight; Ctrl-C again stops at once"))
         self._stop.set()
         for task in self._tasks:
             operation = self._operations[task.get_name()]
