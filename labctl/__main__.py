@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,7 +23,11 @@ def main() -> NoReturn:
 
         sys.stdout.write(f"labctl {__version__}\n")
         sys.exit(0)
-    sys.exit(guarded(sys.argv[1:]))
+    code = guarded(sys.argv[1:])
+    signal.signal(
+        signal.SIGINT, lambda *_: _leave(130)
+    )  # Python waits for workers at its end; who is asked need not
+    sys.exit(code)
 
 
 def guarded(argv: list[str]) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.address import natural
-from labctl.core.errors import LabctlError, UsageError
+from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host import glance
 
 if TYPE_CHECKING:
@@ -74,8 +75,12 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
 
     Raises:
         UsageError: there is no such VM.
+        Rejected: the Labfile is wrong, and nothing was made from it.
     """
-    lab = session.lab
+    try:
+        lab = session.lab
+    except Rejected as error:
+        return _without_labfile(session, vms, error)
     seen = glance.look(session.connection, lab.name)
     bases = {vm.name: vm.base for vm in lab.vms} | {vm.name: vm.base for vm in seen.vms}
     chosen = choose(vms, bases)
@@ -95,6 +100,27 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     ]
     networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
     return Status(lab.name, session.connection.uri, rows, networks, tuple(notes))
+
+
+def _without_labfile(session: Session, vms: Iterable[str], rejected: Rejected) -> Status:
+    """What was made from a Labfile that can't be read any more; libvirt knows its path."""
+    seen = glance.look(session.connection)
+    path = str(Path(session.source).absolute())
+    mine = [vm for vm in seen.vms if vm.file == path]
+    labs = {vm.lab for vm in mine}
+    if len(labs) != 1:
+        raise rejected
+    chosen = set(choose(vms, {vm.name: vm.base for vm in mine}))
+    rows = tuple(Row(vm.name, vm, expected=True) for vm in sorted(mine, key=lambda vm: natural(vm.name)))
+    networks = tuple(net for net in seen.networks if net.lab in labs)
+    notes = ("the Labfile has problems, so this is only what exists: see `labctl validate`",)
+    return Status(
+        labs.pop(),
+        session.connection.uri,
+        tuple(row for row in rows if row.name in chosen),
+        networks,
+        (*notes, *(f"{row.name}: {row.seen.problem}" for row in rows if row.seen and row.seen.problem)),
+    )
 
 
 def choose(names: Iterable[str], bases: Mapping[str, str]) -> list[str]:

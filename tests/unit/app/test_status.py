@@ -10,7 +10,7 @@ import pytest
 from labctl import resources
 from labctl.app import listing, ssh, status
 from labctl.app.session import Session
-from labctl.core.errors import LabctlError, UsageError
+from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host import glance
 from labctl.host.glance import Seen, SeenNetwork, SeenNic, SeenVm
 from labctl.kinds.network import xml as network_xml
@@ -82,6 +82,18 @@ def test_the_labfile_and_what_exists(monkeypatch, session):
     )
     schema = json.loads(resources.text("schemas/status.schema.json"))
     jsonschema.validate(found.to_json(), schema)
+
+
+def test_a_broken_labfile_leaves_what_exists(monkeypatch, session):
+    path = Path(session.source)
+    path.write_text("labfile: 1\nnmae: shop\n")
+    seen(monkeypatch, vm("web-1", file=str(path)), vm("other", file="/y", lab="other"))
+    found = status.status(session)
+    assert (found.lab, [row.name for row in found.rows]) == ("shop", ["web-1"])
+    assert "labctl validate" in found.notes[0]
+    seen(monkeypatch, vm("other", file="/y", lab="other"))
+    with pytest.raises(Rejected):
+        status.status(session)
 
 
 def test_only_some(monkeypatch, session):

@@ -113,6 +113,23 @@ sys.exit(guarded(["up"]))
     )
 
 
+def test_a_second_interruption_does_not_wait_for_calls_in_flight():
+    script = """
+import os, signal, sys, threading, time
+import labctl.cli
+from labctl.__main__ import main
+def run(argv):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    return 130
+labctl.cli.run = run
+sys.argv = ["labctl", "up"]
+main()
+"""
+    done = python("-c", script, timeout=20)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_a_closed_pipe_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)
