@@ -71,6 +71,7 @@ def _change(
         if prepared.plan and not confirm(prepared.plan):
             sink(_finished(began, 1, "nothing was changed"))
             return 1
+        began = time.monotonic()  # the time that someone took to answer is not the run's
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
             host.enter_context(held(f"subnets of {session.connection.uri}", wait_s=HOST_LOCK_WAIT_S))
