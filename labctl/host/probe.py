@@ -57,4 +57,4 @@ async def _http(url: str) -> str:
     status = (await reader.readline()).decode("latin-1").split(" ")
     writer.close()
     code = status[1] if len(status) > 1 else ""
-    return "" if code.isdigit() and int(code) < 400 else f"status {code or 'unreadable'}"  # noqa: PLR2004
+    return "" if code.isdigit() and int(code) < 400 else f"status {code or 'unreadable'}"

@@ -16,10 +16,10 @@ def routes() -> list[tuple[IPv4Network | IPv6Network, str]]:
 def _ipv4() -> list[tuple[IPv4Network | IPv6Network, str]]:
     found: list[tuple[IPv4Network | IPv6Network, str]] = []
     for words in _rows(Path("/proc/net/route")):
-        if len(words) > 7 and words[0] != "Iface" and int(words[3], 16) & _UP:  # noqa: PLR2004
+        if len(words) > 7 and words[0] != "Iface" and int(words[3], 16) & _UP:
             address, mask = (int.from_bytes(bytes.fromhex(words[n])[::-1]) for n in (1, 7))
             prefix = mask.bit_count()
-            if 0 < prefix < 32:  # noqa: PLR2004
+            if 0 < prefix < 32:
                 found.append((IPv4Network((address & mask, prefix)), words[0]))
     return found
 
@@ -29,7 +29,7 @@ def _ipv6() -> list[tuple[IPv4Network | IPv6Network, str]]:
     for words in _rows(Path("/proc/net/ipv6_route")):
         prefix = int(words[1], 16)
         network = IPv6Network((int(words[0], 16), prefix), strict=False)
-        if 0 < prefix < 128 and not network.is_link_local and not network.is_multicast:  # noqa: PLR2004
+        if 0 < prefix < 128 and not network.is_link_local and not network.is_multicast:
             found.append((network, words[9]))
     return found
 

@@ -114,7 +114,7 @@ def _next_data(source: BinaryIO, position: int, end: int) -> tuple[int, int]:
 def _received(stream: libvirt.virStream) -> Iterator[bytes]:
     while True:
         data = stream.recvFlags(CHUNK, libvirt.VIR_STREAM_RECV_STOP_AT_HOLE)
-        if data == -3:  # noqa: PLR2004 - libvirt's own code for a hole
+        if data == -3:
             left = stream.recvHole()
             while left > 0:
                 yield ZEROS[:left]
