@@ -57,11 +57,7 @@ class VmDriver:
         spec = cast("VmSpec", step.after)
         with translated(str(spec.address)):
             domain = self._require(spec)
-            state = state_name(domain.state()[0])
-            if state == "paused":
-                domain.resume()
-            elif state != "running":
-                domain.create()
+            _run(domain)
         tell.stage("started")
 
     async def stop(self, step: Step, tell: Teller) -> None:
@@ -207,6 +203,19 @@ def _untold(spec: VmSpec, domain: Any) -> VmSpec:
         hosts=was.hosts if was else "",
         nics=tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in spec.nics),
     )
+
+
+def _run(domain: Any) -> None:
+    """Start it, or let it go on; libvirtd may just be at that, for a labctl that was killed."""
+    state = state_name(domain.state()[0])
+    try:
+        if state == "paused":
+            domain.resume()
+        elif state != "running":
+            domain.create()
+    except libvirt.libvirtError:
+        if state_name(domain.state()[0]) != "running":
+            raise
 
 
 def _shutdown(domain: Any) -> None:
