@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from labctl.core.errors import LabctlError
 
+INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13  # what the shell reports of any program that wrote to a closed pipe
 
 
@@ -23,10 +25,11 @@ def main() -> NoReturn:
 
         sys.stdout.write(f"labctl {__version__}\n")
         sys.exit(0)
+    gc.set_threshold(100_000)  # imports and plans make many objects and little garbage
     code = guarded(sys.argv[1:])
-    signal.signal(
-        signal.SIGINT, lambda *_: _leave(130)
-    )  # Python waits for workers at its end; who is asked need not
+    if code != INTERRUPTED:
+        _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt
+    signal.signal(signal.SIGINT, lambda *_: _leave(code))  # that end waits for calls in flight, unless asked again
     sys.exit(code)
 
 
@@ -43,7 +46,7 @@ def guarded(argv: list[str]) -> int:
         return _failed(error, argv)
     except KeyboardInterrupt:
         _tell(f"interrupted: {_next(argv)}")
-        _leave(130)
+        _leave(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it exits
         return BROKEN_PIPE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labctl.app.names import names
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host import glance
@@ -78,17 +79,16 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         Rejected: the Labfile is wrong, and nothing was made from it.
     """
     try:
-        lab = session.lab
+        known = names(session)
     except Rejected as error:
         return _without_labfile(session, vms, error)
-    seen = glance.look(session.connection, lab.name)
-    bases = {vm.name: vm.base for vm in lab.vms} | {vm.name: vm.base for vm in seen.vms}
+    seen = glance.look(session.connection, known.lab)
+    bases = known.vms | {vm.name: vm.base for vm in seen.vms}
     chosen = choose(vms, bases)
     existing = {vm.name: vm for vm in seen.vms}
-    expected = {vm.name for vm in lab.vms}
     differing, notes = _drift(session) if drift else (None, [])
     rows = tuple(
-        Row(name, existing.get(name), name in expected, _of(name, differing))
+        Row(name, existing.get(name), name in known.vms, _of(name, differing))
         for name in sorted(chosen, key=natural)
     )
     notes += [f"{row.name}: {row.seen.problem}" for row in rows if row.seen and row.seen.problem]
@@ -99,7 +99,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         f"network {each.name} is down; `labctl up` starts it" for each in seen.networks if not each.active
     ]
     networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
-    return Status(lab.name, session.connection.uri, rows, networks, tuple(notes))
+    return Status(known.lab, session.connection.uri, rows, networks, tuple(notes))
 
 
 def _without_labfile(session: Session, vms: Iterable[str], rejected: Rejected) -> Status:
@@ -123,14 +123,14 @@ def _without_labfile(session: Session, vms: Iterable[str], rejected: Rejected) -
     )
 
 
-def choose(names: Iterable[str], bases: Mapping[str, str]) -> list[str]:
+def choose(wanted: Iterable[str], bases: Mapping[str, str]) -> list[str]:
     """The VMs of these names, all where none is given. `bases` maps each VM to its name as written.
 
     Raises:
         UsageError: there is no such VM; the nearest is named.
     """
     chosen: list[str] = []
-    for name in names:
+    for name in wanted:
         matches = [vm for vm, base in bases.items() if name in (vm, base)]
         if not matches:
             from labctl.labfile.problems import nearest

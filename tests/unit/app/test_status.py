@@ -51,6 +51,7 @@ def network(name="front", host=("10.0.0.1",), *, active=True) -> SeenNetwork:
 
 @pytest.fixture
 def session(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = tmp_path / "Labfile.yaml"
     path.write_text(LABFILE)
 
