@@ -42,8 +42,7 @@ def parse(argv: list[str]) -> tuple[str | None, argparse.Namespace]:
         UsageError: the command line is wrong.
     """
     words, command = _split(argv)
-    parser = Parser("labctl")
-    add_globals(parser)
+    parser = global_parser()
     at = _verb_at(words, parser)
     options = parser.parse_args(words[:at])
     verb, rest = (words[at], words[at + 1 :]) if at < len(words) else ("", [])
@@ -54,13 +53,26 @@ def parse(argv: list[str]) -> tuple[str | None, argparse.Namespace]:
         return None, options
     options.command = command
     parser = verb_parser(verb)
-    parser.parse_intermixed_args(rest, options)
-    if options.help:
+    if options.help or {"-h", "--help"} & set(rest):  # even where a required word is missing
         _print(parser.format_help())
         return None, options
+    parser.parse_intermixed_args(rest, options)
     if command and not getattr(options, "takes_command", False):
         raise UsageError(f"`labctl {verb}` takes nothing after --")
     return verb, options
+
+
+def global_parser() -> Parser:
+    """The parser of what stands before the verb."""
+    parser = Parser("labctl")
+    add_globals(parser)
+    return parser
+
+
+def find_verb(words: list[str]) -> str | None:
+    """The verb among these words, None where there is none yet."""
+    at = _verb_at(words, global_parser())
+    return words[at] if at < len(words) else None
 
 
 def _verb_at(words: list[str], parser: argparse.ArgumentParser) -> int:

@@ -28,6 +28,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "ssh-config": "print the OpenSSH configuration of the lab",
         "console": "attach to a VM's serial console",
     },
+    "besides": {
+        "completion": "print what completes commands and VM names in your shell",
+    },
 }
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
 CHANGING = ("up", "halt", "reload", "suspend", "resume", "destroy")
