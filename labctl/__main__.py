@@ -29,7 +29,8 @@ def main() -> NoReturn:
     code = guarded(sys.argv[1:])
     if code != INTERRUPTED:
         _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt
-    signal.signal(signal.SIGINT, lambda *_: _leave(code))  # that end waits for calls in flight, unless asked again
+    # that end waits for calls in flight, unless asked again
+    signal.signal(signal.SIGINT, lambda *_: _leave(code))
     sys.exit(code)
 
 

@@ -27,9 +27,8 @@ SCRIPTS = {
 
 
 def arguments(parser: ArgumentParser, _own: _ArgumentGroup) -> None:
-    parser.add_argument(
-        "shell", metavar="SHELL", help=f'{", ".join(SCRIPTS)}; as in: eval "$(labctl completion bash)"'
-    )
+    usage = 'eval "$(labctl completion bash)"'
+    parser.add_argument("shell", metavar="SHELL", help=f"{', '.join(SCRIPTS)}; as in: {usage}")
     parser.set_defaults(takes_command=True)
 
 
