@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Confirm = Callable[["Plan"], bool]
 HOST_LOCK_WAIT_S = 120.0
+STANDING = ("halt", "suspend", "resume", "destroy")  # the verbs that look at what exists only
 
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
@@ -35,17 +36,17 @@ def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> in
 
 def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Shut VMs down; everything stays defined."""
-    return _change(session, goals.halt(vms), sink, confirm)
+    return _change(session, goals.halt(vms), sink, confirm, whole=False)
 
 
 def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Pause VMs where they are, in memory."""
-    return _change(session, goals.suspend(vms), sink, confirm)
+    return _change(session, goals.suspend(vms), sink, confirm, whole=False)
 
 
 def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Let paused VMs go on, with the right time of day."""
-    return _change(session, goals.resume(vms), sink, confirm)
+    return _change(session, goals.resume(vms), sink, confirm, whole=False)
 
 
 def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
@@ -58,15 +59,22 @@ def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
 
 def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Remove the lab, or some VMs with their disks."""
-    return _change(session, goals.destroy(vms), sink, confirm)
+    return _change(session, goals.destroy(vms), sink, confirm, whole=False)
 
 
-def _change(
-    session: Session, goal: Goal, sink: Sink, confirm: Confirm, *, restart: frozenset[Address] = frozenset()
+def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
+    session: Session,
+    goal: Goal,
+    sink: Sink,
+    confirm: Confirm,
+    *,
+    whole: bool = True,
+    restart: frozenset[Address] = frozenset(),
 ) -> int:
+    """Do what all verbs do; `whole` says that the goal needs the Labfile and not just what exists."""
     began = time.monotonic()
     with held(session.lock_name), ExitStack() as host:
-        prepared = _look(session, goal, restart)
+        prepared = _look(session, goal, restart, whole=whole)
         _announce(prepared, sink)
         if prepared.plan and not confirm(prepared.plan):
             sink(_finished(began, 1, "nothing was changed"))
@@ -75,7 +83,7 @@ def _change(
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
             host.enter_context(held(f"subnets of {session.connection.uri}", wait_s=HOST_LOCK_WAIT_S))
-            again = _look(session, goal, restart)
+            again = _look(session, goal, restart, whole=whole)
             if str(again.plan) != str(prepared.plan):
                 prepared = again
                 sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
@@ -108,16 +116,16 @@ def _finished(
     return Finished(code == 0, code, *counts, round(time.monotonic() - began, 3), hint)
 
 
-def _look(session: Session, goal: Goal, restart: frozenset[Address]) -> Prepared:
+def _look(session: Session, goal: Goal, restart: frozenset[Address], *, whole: bool) -> Prepared:
     """Plan; once more when libvirtd went away meanwhile."""
     virt = session.connection.virt
     try:
-        return prepare(session, goal, restart=restart)
+        return prepare(session, goal, whole=whole, restart=restart)
     except LabctlError:
         if session.connection.alive(virt):
             raise
         session.connection.reopen(virt)
-        return prepare(session, goal, restart=restart)
+        return prepare(session, goal, whole=whole, restart=restart)
 
 
 def _announce(prepared: Prepared, sink: Sink) -> None:

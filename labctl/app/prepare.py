@@ -44,12 +44,15 @@ class Prepared:
     restart: frozenset[Address] = field(default_factory=frozenset)
 
 
-def prepare(session: Session, goal: Goal, *, restart: frozenset[Address] = frozenset()) -> Prepared:
+def prepare(
+    session: Session, goal: Goal, *, whole: bool = True, restart: frozenset[Address] = frozenset()
+) -> Prepared:
     """Read the Labfile and libvirt and plan.
 
     Args:
         session: the global options.
         goal: makes what is to be out of what the Labfile wants and what exists (see app.goals).
+        whole: False for a goal that looks at what exists only; then no image and no subnet is looked for.
         restart: VMs to restart in any case.
 
     Raises:
@@ -58,15 +61,15 @@ def prepare(session: Session, goal: Goal, *, restart: frozenset[Address] = froze
     """
     lab, connection = session.lab, session.connection
     observed = observe(connection, lab.name)
-    allocation = allocate(lab, observed.specs, preflight.occupied(connection, observed))
-    site = _site(session, observed)
-    resolved = _resolved(session, allocation)
-    wanted = compose(resolved, allocation, site)
-    existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
-    wanted = {address: _keep(spec, existing.get(address), site) for address, spec in wanted.items()}
-    desired = goal(dict(wanted), dict(existing))
+    allocation, wanted, existing = Allocation(), {}, merge(observed, {})
+    if whole:
+        allocation = allocate(lab, observed.specs, preflight.occupied(connection, observed))
+        site = _site(session, observed)
+        wanted = compose(_resolved(session, allocation), allocation, site)
+        existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
+        wanted = {address: _keep(spec, existing.get(address), site) for address, spec in wanted.items()}
     made = plan(
-        desired,
+        goal(dict(wanted), dict(existing)),
         existing,
         applied=observed.applied,
         restart=restart,

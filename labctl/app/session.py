@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from labctl.core.errors import Problem, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from labctl.host.connection import Connection
     from labctl.host.keys import Keys
@@ -26,12 +28,38 @@ class Session:
     sets: Mapping[str, str] = field(default_factory=dict)
     params: Sequence[Path] = ()
     adopt: bool = False
+    standing: bool = False  # what exists is enough: a Labfile that became wrong must not hold up `destroy`
 
     @cached_property
     def loaded(self) -> Loaded:
         from labctl.labfile.load import load
 
-        return load(self.source, sets=self.sets, params_files=self.params, environ=os.environ)
+        try:
+            return load(self.source, sets=self.sets, params_files=self.params, environ=os.environ)
+        except Rejected:
+            standing = self._from_libvirt() if self.standing else None
+            if standing is None:
+                raise
+            return standing
+
+    def _from_libvirt(self) -> Loaded | None:
+        """The lab that was made from this Labfile, as far as libvirt knows it: its name."""
+        from labctl.host import glance
+        from labctl.labfile.load import Loaded
+        from labctl.labfile.model import Lab
+
+        path = Path(self.source).absolute()
+        seen = glance.look(self.connection)
+        labs = {vm.lab for vm in seen.vms if vm.file == str(path)}
+        labs |= {network.lab for network in seen.networks if network.file == str(path)}
+        if len(labs) != 1:
+            return None
+        problem = Problem(
+            "the Labfile has problems; what exists is known from libvirt",
+            hint="see `labctl validate`",
+            severity="warning",
+        )
+        return Loaded(Lab(labs.pop(), path, path.parent), (problem,))
 
     @property
     def lab(self) -> Lab:

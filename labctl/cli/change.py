@@ -46,6 +46,7 @@ def _run(verb: str, options: Namespace) -> int:
     from labctl.report.choose import sink
 
     session = context.session(options)
+    session.standing = verb in change.STANDING
     secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
     use: Use = getattr(change, verb)
     told = sink(

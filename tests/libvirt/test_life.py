@@ -236,3 +236,14 @@ def test_an_interrupted_run_is_finished_by_the_next(world):
         assert not world.plan()
         assert world.run(change.destroy) == 0
         assert world.everything() == set()
+
+
+def test_a_labfile_that_became_wrong_does_not_hold_up_destroy(world):
+    world.run()
+    world.text = "labfile: 1\nname: shop\nvms: {web: {image: ./gone.qcow2}}\n"
+    with pytest.raises(Rejected):
+        world.run()
+    broken = world.session()
+    broken.standing = True
+    assert change.destroy(broken, (), lambda _event: None, lambda _plan: True) == 0
+    assert world.everything() == set()
