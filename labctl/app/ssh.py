@@ -70,7 +70,8 @@ def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, st
         raise LabctlError("no VM of the lab exists yet", hint="`labctl up` makes them")
     _check_keys(session)
     openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
-    logins = [login for name, login in found.logins.items() if name in chosen]
+    through = {found.logins[name].jump for name in chosen & found.logins.keys()}
+    logins = [login for name, login in found.logins.items() if name in chosen | through]
     reasons = {name: why for name, why in found.reasons.items() if name in chosen}
     return openssh.config(session.folder, session.lab.name, logins, session.keys), reasons
 

@@ -269,6 +269,17 @@ class TestSsh:
             0o600
         }
 
+    def test_the_way_is_part_of_the_configuration(self, monkeypatch, session):
+        back = (("back", "10.1.0.2"),)
+        gate = vm("web-1", nics=(("front", "10.0.0.2"), *back))
+        seen(monkeypatch, vm("db", nics=back), gate, vm("web-2", "off"))
+        text, reasons = ssh.config(session, ["db"])
+        assert "ProxyJump web-1" in text
+        assert text.startswith("Host db\n")
+        assert "\nHost web-1\n" in text
+        assert reasons == {}
+        assert ssh.config(session)[1] == {"web-2": "it is off"}
+
     @pytest.mark.parametrize(
         ("name", "message", "hint"),
         [
