@@ -19,10 +19,11 @@ _labctl() {
 }
 complete -o default -F _labctl labctl
 """
+_FISH = "(labctl completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)"
 SCRIPTS = {
     "bash": _BASH,
     "zsh": f"autoload -U +X bashcompinit && bashcompinit\n{_BASH}",
-    "fish": "complete -c labctl -a '(labctl completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'\n",
+    "fish": f"complete -c labctl -a '{_FISH}'\n",
 }
 
 

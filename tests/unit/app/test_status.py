@@ -275,8 +275,8 @@ class TestSsh:
         seen(monkeypatch, vm("db", nics=back), gate, vm("web-2", "off"))
         text, reasons = ssh.config(session, ["db"])
         assert "ProxyJump web-1" in text
-        assert text.startswith("Host db\n")
-        assert "\nHost web-1\n" in text
+        assert text.startswith("Host web-1\n")
+        assert "\nHost db\n" in text
         assert reasons == {}
         assert ssh.config(session)[1] == {"web-2": "it is off"}
 
