@@ -74,7 +74,9 @@ def test_a_pool_without_its_folder_is_no_obstacle(make_lab, finish):
 
 
 def test_a_guest_survives_that_its_labctl_is_killed(make_lab, micro):
-    """Killed while the guest boots, with the local files gone: the next run waits for the same boot."""
+    """Killed while the guest boots, with the local files gone: the next run waits for the same boot
+    and gives it new keys.
+    """
     lab = one_micro(make_lab, micro)
     process = lab.start("up", "--yes")
     read_until(process, "vm/web: started")
@@ -84,6 +86,7 @@ def test_a_guest_survives_that_its_labctl_is_killed(make_lab, micro):
     shutil.rmtree(lab.path.parent / ".labctl")
     lab.up()
     assert virsh("domid", "faulty.web") == guest
+    assert lab.ssh("web", "hostname") == "web\n"  # by new keys, which came over its port
     lab.destroy()
 
 

@@ -33,7 +33,7 @@ chown -R '{user}' "$home/.ssh"
 umask 077
 printf %s '{private}' >/etc/ssh/ssh_host_ed25519_key
 echo '{public}' >/etc/ssh/ssh_host_ed25519_key.pub
-systemctl restart ssh || systemctl restart sshd
+systemctl restart ssh || systemctl restart sshd || service ssh restart || service sshd restart
 """
 _STAGES = ("init", "config", "final", "done")  # in their order; between two of them cloud-init tells none
 ANSWER_S = 60.0  # an emulated guest under load takes its time
@@ -103,7 +103,7 @@ class Conversations:
         login = self._keys.login_public()
         private, public = self._keys.host(spec.name)
         script = _REKEY.format(user=spec.user, login=login, private=private, public=public)
-        talk.send(protocol.command_check("rekey", "exec", script, timeout=ANSWER_S, interval=1))
+        talk.send(protocol.command_check("rekey", "exec", script, timeout=ANSWER_S / 2, interval=1))
         reply = await talk.reply("check rekey")
         if not reply.ok:
             self._keys.forget(spec.name)

@@ -40,6 +40,7 @@ FOLDERS = (
     "mnt",
     "var/log",
     "etc/dropbear",
+    "etc/ssh",
     "boot",
 )
 FILES = {
@@ -47,6 +48,7 @@ FILES = {
     "etc/shadow": "root:*:1::::::\nlab:*:1::::::\n",
     "etc/group": "root:x:0:\n",
     "etc/shells": "/bin/sh\n",
+    "usr/bin/getent": '#!/bin/sh\nexec grep "^$2:" "/etc/$1"\n',
     "etc/os-release": 'ID=micro\nNAME="labctl micro guest"\n',
     # everyone is root here, so sudo drops its own options and runs the rest
     "usr/bin/sudo": '#!/bin/sh\nwhile :; do case $1 in -u) shift 2 ;; -*) shift ;; *) exec "$@" ;; esac; done\n',
