@@ -1,8 +1,11 @@
-"""The command line: parse, call a use case, give its exit code. One file per verb, imported when it is called."""
+"""The command line: parse with typer, call a use case, give its exit code.
+
+`verbs` is the table of the verbs, `app` the typer application made from it, `options` what every verb takes,
+`context` and `change` what verbs share. Each verb is one file whose `run` is a typer command: its parameters are
+the verb's own arguments and options, its result the exit code. Only the called verb's file is imported.
+"""
 
 from __future__ import annotations
-
-from importlib import import_module
 
 
 def run(argv: list[str]) -> int:
@@ -11,10 +14,6 @@ def run(argv: list[str]) -> int:
     Raises:
         LabctlError: what went wrong, for the boundary in `__main__`.
     """
-    from labctl.cli.parsing import parse
-    from labctl.cli.verbs import module
+    from labctl.cli.app import invoke
 
-    verb, options = parse(argv)
-    if verb is None:
-        return 0
-    return int(import_module(module(verb)).run(options))
+    return invoke(argv)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 from labctl.cli import context
+from labctl.cli.options import Adopt, Options, Vms, Yes
 from labctl.core.errors import UsageError
 from labctl.core.plan import Action
 from labctl.report.words import plural
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
     from collections.abc import Callable, Iterable
 
     from labctl.app.change import Confirm
@@ -20,52 +19,40 @@ if TYPE_CHECKING:
     from labctl.core.events import Sink
     from labctl.core.plan import Plan
 
-    Arguments = Callable[[ArgumentParser, _ArgumentGroup], None]
-    Run = Callable[[Namespace], int]
+    Run = Callable[..., int]
     Use = Callable[[Session, Iterable[str], Sink, Confirm], int]
 
 
-def verb(name: str) -> tuple[Arguments, Run]:
-    """The two functions that the file of a verb consists of."""
+def verb(name: str) -> Run:
+    """The function that the file of a verb consists of."""
 
-    def arguments(parser: ArgumentParser, own: _ArgumentGroup) -> None:
-        context.vm_arguments(parser)
-        own.add_argument("-y", "--yes", action="store_true", help="do not ask")
-        context.adopt_argument(own)
+    def run(options: Options, vms: Vms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
+        from labctl.app import change
+        from labctl.report.choose import sink
 
-    return arguments, partial(_run, name)
+        session = context.session(options, adopt=adopt)
+        session.standing = name in change.STANDING
+        secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
+        use: Use = getattr(change, name)
+        told = sink(
+            json=options.json,
+            quiet=options.quiet,
+            verbose=options.verbose,
+            colour=options.colour,
+            secrets=secrets,
+        )
+        return use(session, vms or (), told, lambda plan: confirmed(plan, name, yes=yes))
 
-
-def _run(verb: str, options: Namespace) -> int:
-    """Run the use case of that name.
-
-    Raises:
-        UsageError: it would destroy something, and there is nobody to ask.
-    """
-    from labctl.app import change
-    from labctl.report.choose import sink
-
-    session = context.session(options)
-    session.standing = verb in change.STANDING
-    secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
-    use: Use = getattr(change, verb)
-    told = sink(
-        json=options.json,
-        quiet=options.quiet,
-        verbose=options.verbose,
-        colour=not options.no_color,
-        secrets=secrets,
-    )
-    return use(session, options.vms, told, lambda plan: confirmed(plan, options, verb))
+    return run
 
 
-def confirmed(plan: Plan, options: Namespace, verb: str) -> bool:
+def confirmed(plan: Plan, verb: str, *, yes: bool) -> bool:
     """Ask whether to apply the plan, which the sink has shown.
 
     Raises:
         UsageError: it is destructive, and nobody is there to ask.
     """
-    if options.yes:
+    if yes:
         return True
     destructive = plan.destructive or verb == "destroy"
     if not context.interactive():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from labctl.cli import context, parsing
+from labctl.cli import context
+from labctl.cli.options import Options, argument
 from labctl.cli.verbs import VERBS
 from labctl.core.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+    from collections.abc import Sequence
 
 _BASH = """\
 _labctl() {
@@ -27,51 +28,47 @@ SCRIPTS = {
 }
 
 
-def arguments(parser: ArgumentParser, _own: _ArgumentGroup) -> None:
-    usage = 'eval "$(labctl completion bash)"'
-    parser.add_argument("shell", metavar="SHELL", help=f"{', '.join(SCRIPTS)}; as in: {usage}")
-    parser.set_defaults(takes_command=True)
+USAGE = 'eval "$(labctl completion bash)"'
 
 
-def run(options: Namespace) -> int:
-    if options.shell == "words":
+def run(
+    options: Options,
+    shell: Annotated[str, argument("SHELL", help=f"{', '.join(SCRIPTS)}; as in: {USAGE}")],
+) -> int:
+    if shell == "words":
         context.write("\n".join(candidates(options.command)))
         return 0
-    if options.shell not in SCRIPTS:
-        raise UsageError(f"no completion for {options.shell}", hint=f"known: {', '.join(SCRIPTS)}")
-    context.write(SCRIPTS[options.shell])
+    if shell not in SCRIPTS:
+        raise UsageError(f"no completion for {shell}", hint=f"known: {', '.join(SCRIPTS)}")
+    context.write(SCRIPTS[shell])
     return 0
 
 
-def candidates(words: list[str]) -> list[str]:
+def candidates(words: Sequence[str]) -> list[str]:
     """What could stand in the place of the last word, which may be begun or empty."""
+    from labctl.cli.app import reached
+
     *before, last = words or [""]
     if "--" in before:
         return []
-    verb = parsing.find_verb(before)
-    if verb is None:
-        return _options(parsing.global_parser()) if last.startswith("-") else list(VERBS)
-    if verb not in VERBS:
-        return []
-    parser = parsing.verb_parser(verb)
-    if last.startswith("-"):
-        return _options(parser)
-    if any(action.dest in ("vm", "vms") for action in parser._actions):  # noqa: SLF001
-        return _vms(before)
-    return []
-
-
-def _options(parser: ArgumentParser) -> list[str]:
-    return sorted(name for action in parser._actions for name in action.option_strings)  # noqa: SLF001
-
-
-def _vms(words: list[str]) -> list[str]:
-    """The VMs of the Labfile that these words name, as written and each instance; none where it can't be read."""
-    from labctl.app.names import names
-
     try:
-        _, options = parsing.parse(words)
-        found = names(context.session(options)).vms
+        verb, parameters, options = reached(before)
+        if last.startswith("-"):
+            return sorted(name for each in parameters for name in each.opts if name.startswith("-"))
+        if verb is None:
+            return list(VERBS)
+        return _vms(options) if any(each.name in ("vm", "vms") for each in parameters) else []
     except LabctlError:
         return []
+
+
+def _vms(options: Options) -> list[str]:
+    """The VMs of the Labfile, as written and each instance.
+
+    Raises:
+        LabctlError: it can't be read.
+    """
+    from labctl.app.names import names
+
+    found = names(context.session(options)).vms
     return sorted({*found, *found.values()})

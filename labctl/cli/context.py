@@ -10,23 +10,15 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
     from collections.abc import Iterator
 
     from labctl.app.session import Session
+    from labctl.cli.options import Options
 
 LABFILE = "Labfile.yaml"
 
 
-def vm_arguments(parser: ArgumentParser, text: str = "only these VMs, and what they need") -> None:
-    parser.add_argument("vms", metavar="VM", nargs="*", help=text)
-
-
-def adopt_argument(own: _ArgumentGroup) -> None:
-    own.add_argument("--adopt", action="store_true", help="take over a lab that another Labfile made")
-
-
-def session(options: Namespace) -> Session:
+def session(options: Options, *, adopt: bool = False) -> Session:
     """The session that the global options ask for.
 
     Raises:
@@ -39,7 +31,7 @@ def session(options: Namespace) -> Session:
         uri=options.connect,
         sets=dict(_sets(options.sets or [])),
         params=[Path(name) for name in options.params or ()],
-        adopt=getattr(options, "adopt", False),
+        adopt=adopt,
     )
 
 

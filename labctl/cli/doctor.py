@@ -3,25 +3,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.cli import context
+from labctl.cli.options import Options
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
-
     from labctl.host.doctor.check import Check
     from labctl.report.colour import Paint
 
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
-def arguments(_parser: ArgumentParser, _own: _ArgumentGroup) -> None:
-    """Only the global options."""
-
-
-def run(options: Namespace) -> int:
+def run(options: Options) -> int:
     from labctl.app import doctor
     from labctl.report.colour import Paint
 
-    paint = Paint.on_stdout(allowed=not options.no_color)
+    paint = Paint.on_stdout(allowed=options.colour)
     checks = []
     for check in doctor.examine(options.connect):
         checks.append(check)

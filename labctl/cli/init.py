@@ -1,30 +1,25 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
+
+import typer
 
 from labctl.cli import context
+from labctl.cli.options import Options, option
+from labctl.labfile.starters import names
 
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
-
-
-def arguments(parser: ArgumentParser, own: _ArgumentGroup) -> None:
-    from labctl.labfile.starters import names
-
-    parser.add_argument(
-        "start",
-        metavar="LAB",
-        nargs="?",
-        default=names()[0],
-        help=f"{', '.join(names())} (default: {names()[0]})",
-    )
-    own.add_argument("--force", action="store_true", help="replace a Labfile that is there")
+STARTS = names()
 
 
-def run(options: Namespace) -> int:
+def run(
+    options: Options,
+    start: Annotated[str, typer.Argument(metavar="LAB", help=", ".join(STARTS))] = STARTS[0],
+    *,
+    force: Annotated[bool, option("--force", help="replace a Labfile that is there")] = False,
+) -> int:
     from labctl.app.init import init
 
-    path = init(options.start, options.file or ".", force=options.force)
+    path = init(start, options.file or ".", force=force)
     context.say(f"wrote {path}")
     place = "" if str(path) == context.LABFILE else f" -f {path}"
     context.say(

@@ -1,20 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from labctl.cli import context
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+from labctl.cli.options import Options
 
 HEAD = ("lab", "VMs", "running", "networks", "Labfile")
 
 
-def arguments(_parser: ArgumentParser, _own: _ArgumentGroup) -> None:
-    """Only the global options."""
-
-
-def run(options: Namespace) -> int:
+def run(options: Options) -> int:
     from labctl.app.listing import FORMAT, labs
     from labctl.host.connection import Connection, choose_uri
     from labctl.report.colour import Paint
@@ -29,7 +21,7 @@ def run(options: Namespace) -> int:
             [lab.name, str(lab.vms), str(lab.running), ", ".join(lab.networks) or "-", _files(lab.files)]
             for lab in found
         ]
-        context.write(table(HEAD, rows, Paint.on_stdout(allowed=not options.no_color)))
+        context.write(table(HEAD, rows, Paint.on_stdout(allowed=options.colour)))
     else:
         context.say(f"no lab on {connection.uri}")
     return 0

@@ -1,22 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from labctl.cli import context
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+from labctl.cli.options import Adopt, Options, Vms, option
 
 CHANGES = 3
 
 
-def arguments(parser: ArgumentParser, own: _ArgumentGroup) -> None:
-    context.vm_arguments(parser)
-    context.adopt_argument(own)
-    own.add_argument("--exit-code", action="store_true", help="exit with 3 when there are changes")
-
-
-def run(options: Namespace) -> int:
+def run(
+    options: Options,
+    vms: Vms = None,
+    *,
+    adopt: Adopt = False,
+    exit_code: Annotated[bool, option("--exit-code", help="exit with 3 when there are changes")] = False,
+) -> int:
     from labctl.app import goals
     from labctl.app.prepare import prepare
     from labctl.report.colour import Paint
@@ -24,8 +22,8 @@ def run(options: Namespace) -> int:
     from labctl.report.plantext import render
     from labctl.report.redact import hidden
 
-    session = context.session(options)
-    prepared = prepare(session, goals.up(options.vms))
+    session = context.session(options, adopt=adopt)
+    prepared = prepare(session, goals.up(vms or ()))
     plan = hidden(prepared.plan, session.lab.secrets)
     if not options.quiet:
         for warning in prepared.warnings:
@@ -33,5 +31,5 @@ def run(options: Namespace) -> int:
     if options.json:
         context.write_json(plan.to_json())
     else:
-        context.write(render(plan, Paint.on_stdout(allowed=not options.no_color)))
-    return CHANGES if plan and options.exit_code else 0
+        context.write(render(plan, Paint.on_stdout(allowed=options.colour)))
+    return CHANGES if plan and exit_code else 0

@@ -1,3 +1,3 @@
 from labctl.cli.change import verb
 
-arguments, run = verb("reload")
+run = verb("reload")

@@ -2,23 +2,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from labctl.cli import context
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+from labctl.cli.options import OneVm, Options
 
 
-def arguments(parser: ArgumentParser, _own: _ArgumentGroup) -> None:
-    parser.add_argument("vm", metavar="VM", nargs="?", help="may be left out where there is only one")
-    parser.usage = "labctl ssh [OPTIONS] [VM] [-- COMMAND...]"
-    parser.set_defaults(takes_command=True)
-
-
-def run(options: Namespace) -> int:
+def run(options: Options, vm: OneVm = None) -> int:
+    """What follows -- is run there: `labctl ssh web -- ls -l`."""
     from labctl.app.ssh import command
 
-    argv = command(context.session(options), options.vm, options.command)
+    argv = command(context.session(options), vm, options.command)
     sys.stdout.flush()
     os.execvp(argv[0], argv)  # noqa: S606  # an argv list; ssh takes this process's place, terminal and signals

@@ -1,51 +1,48 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
+from labctl.cli.options import OnlyVms, Options, option
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
-
     from labctl.app.status import Row, Status
 
 HEAD = ("VM", "state", "ready", "addresses", "CPUs", "memory", "disks")
 
 
-def arguments(parser: ArgumentParser, own: _ArgumentGroup) -> None:
-    context.vm_arguments(parser, "only these VMs")
-    own.add_argument(
-        "--drift", action="store_true", help="also tell what differs from the Labfile (as --json does)"
-    )
-
-
-def run(options: Namespace) -> int:
+def run(
+    options: Options,
+    vms: OnlyVms = None,
+    *,
+    drift: Annotated[
+        bool, option("--drift", help="also tell what differs from the Labfile (as --json does)")
+    ] = False,
+) -> int:
     from labctl.app.status import status
 
     session = context.session(options)
-    seen = status(session, options.vms, drift=options.json or options.drift)
+    seen = status(session, vms or (), drift=options.json or drift)
     if options.json:
         context.write_json(seen.to_json())
     else:
-        _show(seen, options)
+        _show(seen, options, drift=drift)
     if not options.quiet:
         for note in seen.notes:
             context.say(f"note: {note}")
     return 0
 
 
-def _show(seen: Status, options: Namespace) -> None:
+def _show(seen: Status, options: Options, *, drift: bool) -> None:
     from labctl.report.colour import Paint
     from labctl.report.statustext import coloured
 
     if not seen.rows:
         context.say(f"lab {seen.lab} has no VMs")
         return
-    rows = [
-        [*_cells(row), *([", ".join(row.drift or ()) or "-"] if options.drift else [])] for row in seen.rows
-    ]
-    head = [*HEAD, *(["drift"] if options.drift else [])]
-    context.write(coloured(head, rows, Paint.on_stdout(allowed=not options.no_color)))
+    rows = [[*_cells(row), *([", ".join(row.drift or ()) or "-"] if drift else [])] for row in seen.rows]
+    head = [*HEAD, *(["drift"] if drift else [])]
+    context.write(coloured(head, rows, Paint.on_stdout(allowed=options.colour)))
 
 
 def _cells(row: Row) -> list[str]:

@@ -1,19 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from labctl.cli import context
+from labctl.cli.options import Options
 from labctl.core.errors import Rejected
 
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
 
-
-def arguments(_parser: ArgumentParser, _own: _ArgumentGroup) -> None:
-    """Only the global options."""
-
-
-def run(options: Namespace) -> int:
+def run(options: Options) -> int:
     from labctl.app.validate import validate
 
     found = validate(context.session(options))

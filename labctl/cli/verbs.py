@@ -1,4 +1,4 @@
-"""What verbs there are: the one table that parsing, help and completion read."""
+"""What verbs there are: the one table that parsing and help read."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ GROUPS: dict[str, dict[str, str]] = {
 }
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
 CHANGING = ("up", "halt", "reload", "suspend", "resume", "destroy")
+TAKES_COMMAND = ("ssh", "completion")  # after `--`
 
 
 def module(verb: str) -> str:

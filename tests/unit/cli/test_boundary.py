@@ -64,23 +64,33 @@ def test_debug_of_a_command_in_a_vm_is_not_ours(monkeypatch, capsys):
     assert "Traceback" not in told(monkeypatch, capsys, LabctlError("x"), "ssh", "--", "--debug")[1]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, BrokenPipeError, EOFError, LabctlError("x")])
+def test_typer_leaves_errors_to_the_boundary(monkeypatch, error):
+    def run(_options):
+        raise error
+
+    monkeypatch.setattr("labctl.cli.list.run", run)
+    with pytest.raises(error if isinstance(error, type) else type(error)):
+        labctl.cli.run(["list"])
+
+
 def python(*words: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, **options)
 
 
-HEAVY = ("libvirt", "jsonschema", "rich", "typer", "yaml", "argparse", "labctl.cli")
+HEAVY = ("libvirt", "jsonschema", "rich", "typer", "pydantic", "yaml", "argparse", "labctl.cli")
 
 
 @pytest.mark.parametrize(
     ("words", "heavy"),
     [
         (["--version"], HEAVY),
-        (["--help"], ("libvirt", "jsonschema", "rich", "yaml", "asyncio")),
-        (["up", "--help"], ("libvirt", "jsonschema", "rich", "yaml", "asyncio")),
-        (["validate", "-f", "-"], ("libvirt", "jsonschema", "rich", "asyncio")),
+        (["--help"], ("libvirt", "jsonschema", "yaml", "asyncio", "labctl.cli.up")),  # rich lays out help
+        (["up", "--help"], ("libvirt", "jsonschema", "yaml", "asyncio", "labctl.cli.plan")),
+        (["validate", "-f", "-"], ("libvirt", "jsonschema", "rich", "asyncio", "pydantic")),
         (
             ["status", "-f", "-", "-c", "test:///default"],
-            ("jsonschema", "rich", "asyncio", "httpx", "pycdlib"),
+            ("jsonschema", "rich", "asyncio", "httpx", "pycdlib", "pydantic", "labctl.cli.plan"),
         ),
     ],
     ids=lambda each: "-".join(each) if isinstance(each, list) else "",

@@ -1,76 +1,136 @@
 """Words to options."""
 
+import functools
+import importlib
+from types import SimpleNamespace
+
 import pytest
 
-from labctl.cli import parsing
-from labctl.cli.verbs import VERBS
+import labctl.cli
+from labctl.cli.options import Options
+from labctl.cli.verbs import GROUPS, VERBS, module
 from labctl.core.errors import UsageError
 
 
-def options(*words: str):
-    return parsing.parse(list(words))[1]
+@pytest.fixture
+def parse(monkeypatch):
+    """Run a command line up to the verb, and give the verb and what it was called with."""
+    called = []
+
+    def recorded(verb, run):
+        @functools.wraps(run)
+        def record(options, *words, **own):
+            called.append((verb, SimpleNamespace(**vars(options), **own)))
+            return 0
+
+        return record
+
+    for verb in VERBS:
+        file = importlib.import_module(module(verb))
+        monkeypatch.setattr(file, "run", recorded(verb, file.run))
+
+    def parse(*words: str):
+        called.clear()
+        assert labctl.cli.run(list(words)) == 0
+        return called[0] if called else (None, None)
+
+    return parse
+
+
+@pytest.fixture
+def options(parse):
+    return lambda *words: parse(*words)[1]
 
 
 @pytest.mark.parametrize("words", [("-f", "x", "up"), ("up", "-f", "x"), ("up", "--file=x"), ("-fx", "up")])
-def test_global_options_stand_before_or_after(words):
-    verb, found = parsing.parse(list(words))
-    assert (verb, found.file, found.vms, found.yes) == ("up", "x", [], False)
+def test_global_options_stand_before_or_after(parse, words):
+    verb, found = parse(*words)
+    assert (verb, found.file, found.vms, found.yes) == ("up", "x", None, False)
 
 
-def test_the_later_one_wins_and_lists_grow():
+def test_the_later_one_wins_and_lists_grow(options):
     found = options("-f", "a", "--set", "x=1", "plan", "--set", "y=2", "-f", "b", "--json")
     assert (found.file, found.sets, found.json) == ("b", ["x=1", "y=2"], True)
 
 
-def test_vms_and_options_mix():
+def test_vms_and_options_mix(options):
     found = options("up", "web", "-y", "db", "--adopt", "--", *())
     assert (found.vms, found.yes, found.adopt) == (["web", "db"], True, True)
 
 
-def test_a_value_that_looks_like_a_verb():
-    verb, found = parsing.parse(["-f", "plan", "up"])
+def test_a_value_that_looks_like_a_verb(parse):
+    verb, found = parse("-f", "plan", "up")
     assert (verb, found.file) == ("up", "plan")
 
 
-def test_standard_input_is_a_file():
+def test_standard_input_is_a_file(options):
     assert options("-f", "-", "plan").file == "-"
 
 
-def test_what_follows_the_dashes_is_the_command():
+def test_what_follows_the_dashes_is_the_command(options):
     found = options("ssh", "web", "--", "ls", "-l", "--", "x")
-    assert (found.vm, found.command) == ("web", ["ls", "-l", "--", "x"])
+    assert (found.vm, found.command) == ("web", ("ls", "-l", "--", "x"))
 
 
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
         (["upp"], "no such command: upp", "did you mean `labctl up`?"),
-        (["up", "--yse"], "unrecognized arguments: --yse", "did you mean --yes?"),
+        (["up", "--yse"], "no such option: --yse", "did you mean --yes?"),
         (["up", "--", "x"], "`labctl up` takes nothing after --", ""),
+        (["--jsn", "up"], "no such option: --jsn", "did you mean --json?"),
+        (["list", "x"], "unexpected extra argument", "see `labctl list --help`"),
+        (["logs", "-n", "x"], "invalid value for '--lines' / '-n'", "see `labctl logs --help`"),
+        (["completion"], "missing argument", "see `labctl completion --help`"),
+        (["help", "upp"], "no such command: upp", "did you mean `labctl up`?"),
         (["--json"], "no command given", "`labctl --help` lists them"),
-        (["up", "-c"], "expected one argument", "see `labctl up --help`"),
-        (["--connect"], "expected one argument", "see `labctl --help`"),
+        (["up", "-c"], "option '-c' requires an argument", "see `labctl up --help`"),
+        (["--connect"], "option '--connect' requires an argument", "see `labctl --help`"),
     ],
 )
-def test_a_wrong_command_line(words, message, hint):
+def test_a_wrong_command_line(parse, words, message, hint):
     with pytest.raises(UsageError) as caught:
-        parsing.parse(words)
+        parse(*words)
     assert message in str(caught.value)
     assert hint in caught.value.hint
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
-def test_the_overview_lists_every_verb(words, capsys):
-    assert parsing.parse(words)[0] is None
-    text = capsys.readouterr().out
-    assert all(f"\n  {verb} " in text for verb in VERBS)
+def test_no_color_is_also_a_variable(monkeypatch, options):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert [Options(no_color=each).colour for each in (False, True)] == [True, False]
+    assert options("--no-color", "list").no_color
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not Options().colour
+
+
+def panel_lines(text: str) -> list[str]:
+    return [line.strip("│╭╮─ ") for line in text.splitlines() if line.startswith(("│", "╭"))]
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"], ["--json", "help"]])
+def test_the_overview_lists_every_verb_in_its_group(parse, words, capsys):
+    assert parse(*words)[0] is None
+    lines = panel_lines(capsys.readouterr().out)
+    listed = [line.partition(" ")[0] if line not in GROUPS else line for line in lines]
+    expected = [word for group, verbs in GROUPS.items() for word in (group, *verbs)]
+    assert listed[-len(expected) :] == expected
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("words", ["{} --help", "help {}", "--json {} -h"])
-def test_each_verb_has_help_and_a_module(verb, words, capsys):
-    assert parsing.parse(words.format(verb).split())[0] is None
+@pytest.mark.parametrize("words", ["{} --help", "help {}", "--json {} -h", "-h {}", "{} --nosuch x y -h"])
+def test_each_verb_has_help_and_a_module(parse, verb, words, capsys):
+    assert parse(*words.format(verb).split())[0] is None
     text = capsys.readouterr().out
-    assert text.startswith(f"usage: labctl {verb}")
+    assert f"Usage: labctl {verb} " in text
     assert VERBS[verb][1:] in text
+    assert "--connect" in text
+
+
+def test_help_without_colour(parse, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "")
+    parse("up", "--help")
+    assert "\x1b[1;36m" in capsys.readouterr().out
+    parse("up", "--help", "--no-color")
+    assert "\x1b[1;36m" not in capsys.readouterr().out

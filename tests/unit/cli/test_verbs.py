@@ -1,7 +1,6 @@
 """The verbs themselves, on files and on libvirt's test driver."""
 
 import json
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -145,7 +144,7 @@ class TestConfirmation:
         terminal, yes, answer = (choice.get(name, default) for name, default in CHOICES.items())
         monkeypatch.setattr(context, "interactive", lambda: terminal)
         monkeypatch.setattr(change, "_ask", lambda _question: answer)
-        return change.confirmed(plan, Namespace(yes=yes), verb)
+        return change.confirmed(plan, verb, yes=yes)
 
     def test_yes_answers(self, monkeypatch):
         assert self.ask(monkeypatch, sample(), yes=True, terminal=False)

@@ -1,0 +1,201 @@
+"""The typer application: its verbs are imported when called, its complaints are labctl's errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from labctl.cli.options import Options, with_globals
+from labctl.cli.verbs import GROUPS, TAKES_COMMAND, VERBS, module
+from labctl.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+# What typer raises of a wrong command line. It exports the subclass alone, and newer ones bring their own click.
+Complaint: Any = typer.BadParameter.__mro__[1]
+
+
+def invoke(argv: list[str]) -> int:
+    """Run one command and give its exit code.
+
+    Typer's own `main` is passed by: it makes exit codes of Ctrl-C and of closed pipes, which the boundary tells.
+
+    Raises:
+        LabctlError: what went wrong.
+    """
+    cut = argv.index("--") if "--" in argv else len(argv)
+    words, command = argv[:cut], tuple(argv[cut + 1 :])
+    app: Any = get_command(_app())
+    with app.make_context("labctl", words or ["--help"], obj=Options(command=command)) as ctx:
+        return int(app.invoke(ctx))
+
+
+def reached(words: list[str]) -> tuple[str | None, list[Any], Options]:
+    """For completion: the verb among these words, the parameters it takes, what the global options say so far.
+
+    Raises:
+        UsageError: there is no such verb.
+    """
+    app: Any = get_command(_app())
+    ctx = app.make_context("labctl", [], resilient_parsing=True)
+    values, rest, _ = app.make_parser(ctx).parse_args(list(words))
+    options = Options().then(Options.of(values))
+    if not rest:
+        return None, app.params, options
+    verb, command, rest = app.resolve_command(ctx, rest)
+    ctx = command.make_context(verb, [], parent=ctx, resilient_parsing=True)
+    values, _, _ = command.make_parser(ctx).parse_args(rest)
+    return verb, command.params, options.then(Options.of(values))
+
+
+class Verb(TyperCommand):
+    """One verb."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing and (ctx.obj.help or {"-h", "--help"} & set(args)):
+            ctx.obj = ctx.obj.then(Options(help=True, no_color="--no-color" in args))
+            ctx.resilient_parsing = True  # even where a required word is missing
+            args = []
+        with _parsing(self, ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        return _show(ctx) if ctx.obj.help else super().invoke(ctx)
+
+
+class Verbs(TyperGroup):
+    """The table of verbs: listing them takes no imports, calling one imports its file."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # its signature
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ARG002  # its signature
+        """What a listing needs of the verb."""
+        panel = next((group for group, verbs in GROUPS.items() if cmd_name in verbs), None)
+        return TyperCommand(cmd_name, help=VERBS[cmd_name], rich_help_panel=panel) if panel else None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _parsing(self, ctx):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The verb itself; `help VERB` is `VERB --help`.
+
+        Raises:
+            UsageError: there is no such verb; the nearest is named.
+        """
+        verb, *rest = args
+        if verb == "help":
+            if not rest:
+                return verb, TyperCommand(verb, callback=lambda: _show(ctx)), []
+            verb, rest = rest[0], ["--help"]
+        if verb not in VERBS:
+            near = _close(verb, VERBS)
+            hint = f"did you mean `labctl {near}`?" if near else "`labctl --help` lists the commands"
+            raise UsageError(f"no such command: {verb}", hint=hint)
+        return verb, _command(verb), rest
+
+
+def _app() -> typer.Typer:
+    app = _typer(cls=Verbs, invoke_without_command=True, subcommand_metavar="COMMAND [VM]...")
+    app.callback(
+        epilog="`labctl COMMAND --help` tells more.", help="Virtual labs on libvirt from one Labfile."
+    )(with_globals(_before))
+    return app
+
+
+def _before(ctx: typer.Context, options: Options) -> int:
+    """What the global options before the verb mean for it.
+
+    Raises:
+        UsageError: there is no verb.
+    """
+    ctx.obj = options
+    if ctx.invoked_subcommand is None:
+        if not options.help:
+            raise UsageError("no command given", hint="`labctl --help` lists them")
+        return _show(ctx)
+    return 0
+
+
+def _command(verb: str) -> Any:
+    run: Callable[..., int] = import_module(module(verb)).run
+
+    def called(_ctx: typer.Context, options: Options, **own: Any) -> int:
+        if options.command and verb not in TAKES_COMMAND:
+            raise UsageError(f"`labctl {verb}` takes nothing after --")
+        return run(options, **own)
+
+    app = _typer()
+    summary = f"{VERBS[verb][0].upper()}{VERBS[verb][1:]}."
+    _, *own = signature(run, eval_str=True).parameters.values()
+    app.command(verb, cls=Verb, help="\n\n".join(filter(None, [summary, run.__doc__])))(
+        with_globals(called, own)
+    )
+    return get_command(app)
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    """An application that leaves help and errors to us."""
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        add_help_option=False,
+        **settings,
+    )
+
+
+def _show(ctx: typer.Context) -> int:
+    """Print the help, which typer lays out with rich."""
+    if not ctx.obj.colour:
+        os.environ["NO_COLOR"] = "1"
+    sys.stdout.write(ctx.get_help())  # nothing more where rich has printed it
+    return 0
+
+
+@contextmanager
+def _parsing(command: Any, ctx: Any) -> Iterator[None]:
+    """Around typer's own parsing: take words as they are, and say complaints as labctl says them.
+
+    Raises:
+        UsageError: the command line is wrong; a hint names the nearest option.
+    """
+    for each in command.params:
+        _take_words(each)
+    try:
+        yield
+    except Complaint as error:
+        unknown = error.option_name if hasattr(error, "possibilities") else ""
+        message = error.message if unknown else error.format_message()
+        near = _close(unknown, [name for each in command.params for name in each.opts])
+        hint = f"see `{ctx.command_path} --help`"
+        raise UsageError(
+            f"{message[0].lower()}{message[1:]}".rstrip("."),
+            hint=f"did you mean {near}? Else {hint}" if near else hint,
+        ) from error
+
+
+def _take_words(parameter: Any) -> None:
+    """Spare pydantic: newer typers import it to confirm that a word is a string."""
+    kind = getattr(parameter, "type_descriptor", None)
+    if kind and kind.annotation in (str, list[str]):
+        checked = parameter.process_value
+        missing = None if parameter.required else object()
+        parameter.process_value = lambda ctx, value: checked(ctx, value) if value is missing else value
+
+
+def _close(word: str, known: Iterable[str]) -> str:
+    """The nearest known word, or the empty string."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), n=1)), "")
