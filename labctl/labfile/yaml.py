@@ -97,6 +97,10 @@ def _place(before: str, file: str) -> Position:
     return Position(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_LIBYAML_TOO_DEEP = (
+    "exceeded maximum nesting depth"  # newer ones have a cap too, and read ahead of what they tell
+)
 _CAUSES = {
     "found character that cannot start any token": "this character can't start a value",
     "mapping values are not allowed in this context": "a `:` is not expected here",
@@ -108,6 +112,8 @@ def _syntax(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
     """Word libyaml's error, with the causes that people meet most."""
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
+    if error.problem == _LIBYAML_TOO_DEEP:
+        return Problem(_TOO_DEEP, where=Position(file, line + 1, column + 1))
     lines = text.split("\n")
     written = lines[line] if line < len(lines) else ""
     summary, hint = _CAUSES.get(error.problem or "", error.problem or "this is not YAML"), ""
@@ -228,7 +234,7 @@ class _Reader:
         elif self._stack[-1].key is None and type(self._stack[-1].node) is Map:
             self._fail(event, "a key must be plain text", "quote it if it starts with a bracket")
         if len(self._stack) >= MAX_DEPTH:
-            self._fail(event, f"nested deeper than {MAX_DEPTH} levels")
+            self._fail(event, _TOO_DEEP)
         if event.tag is not None and event.tag not in {"!", f"{_CORE}map", f"{_CORE}seq"}:
             self._fail(event, f"the tag {event.tag} has no meaning here", "leave it out")
         line, column = mark.line + 1, mark.column + 1
