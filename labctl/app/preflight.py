@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import libvirt
 
 from labctl.core import identity
-from labctl.core.diff import size
 from labctl.core.errors import LabctlError, Problem, Rejected
 from labctl.core.plan import Action
+from labctl.core.size import size
 from labctl.engine.allocate import Occupied
 from labctl.host import routes
 from labctl.kinds.network.spec import NetworkSpec

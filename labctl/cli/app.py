@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from contextlib import contextmanager
 from importlib import import_module
-from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from labctl.cli.options import Options, with_globals
+from labctl.cli.options import Argument, Option, Options
 from labctl.cli.verbs import GROUPS, TAKES_COMMAND, VERBS, module
 from labctl.core.errors import UsageError
 
@@ -109,7 +109,7 @@ def _app() -> typer.Typer:
     app = _typer(cls=Verbs, invoke_without_command=True, subcommand_metavar="COMMAND [VM]...")
     app.callback(
         epilog="`labctl COMMAND --help` tells more.", help="Virtual labs on libvirt from one Labfile."
-    )(with_globals(_before))
+    )(_with_globals(_before))
     return app
 
 
@@ -137,11 +137,42 @@ def _command(verb: str) -> Any:
 
     app = _typer()
     summary = f"{VERBS[verb][0].upper()}{VERBS[verb][1:]}."
-    _, *own = signature(run, eval_str=True).parameters.values()
+    _, *own = inspect.signature(run, eval_str=True).parameters.values()
     app.command(verb, cls=Verb, help="\n\n".join(filter(None, [summary, run.__doc__])))(
-        with_globals(called, own)
+        _with_globals(called, own)
     )
     return get_command(app)
+
+
+def _with_globals(run: Callable[..., int], own: Iterable[inspect.Parameter] = ()) -> Callable[..., int]:
+    """`run(ctx, options, **own)` as typer wants it: each global option is a parameter, behind its own ones."""
+
+    def command(ctx: typer.Context, **given: Any) -> int:
+        later = Options.of(given)
+        return run(ctx, ctx.obj.then(later), **{name: given[name] for name in given.keys() - globals_})
+
+    globals_ = dict(inspect.signature(Options, eval_str=True).parameters)
+    del globals_["command"]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    first = inspect.Parameter("ctx", kind, annotation=typer.Context)
+    told = [each.replace(kind=kind, annotation=_told(each.annotation)) for each in (*own, *globals_.values())]
+    command.__signature__ = inspect.Signature([first, *told])  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in (first, *told)}
+    return command
+
+
+def _told(annotation: Any) -> Any:
+    """A parameter's annotation with our declaration in typer's terms."""
+    kind, declared = get_args(annotation)
+    if isinstance(declared, Option):
+        names, text, metavar, panel = declared
+        info: Any = typer.Option(
+            *names, metavar=metavar, help=text, show_default=False, rich_help_panel=panel
+        )
+    else:
+        assert isinstance(declared, Argument)  # there is nothing else
+        info = typer.Argument(metavar=declared.metavar, help=declared.help, show_default=False)
+    return Annotated[kind, info]
 
 
 def _typer(**settings: Any) -> typer.Typer:

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from labctl.cli import context
-from labctl.cli.options import Options, option
+from labctl.cli.options import Options, argument, option
 from labctl.labfile.starters import names
 
 STARTS = names()
@@ -13,7 +11,7 @@ STARTS = names()
 
 def run(
     options: Options,
-    start: Annotated[str, typer.Argument(metavar="LAB", help=", ".join(STARTS))] = STARTS[0],
+    start: Annotated[str, argument("LAB", help=", ".join(STARTS))] = STARTS[0],
     *,
     force: Annotated[bool, option("--force", help="replace a Labfile that is there")] = False,
 ) -> int:

@@ -1,31 +1,42 @@
-"""The options that every verb takes, before or after its name, and the arguments that several take."""
+"""The options that every verb takes, before or after its name, and the arguments that several take.
+
+They are declared in words of our own, which `app` tells typer: importing it takes longer than most verbs do.
+"""
 
 from __future__ import annotations
 
-import inspect
 import os
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from typing import Annotated, Any, NamedTuple
 
 
-def option(*names: str, help: str, metavar: str = "") -> Any:  # noqa: A002  # typer's name for it
-    """An option; without metavar, a flag."""
-    return typer.Option(*names, metavar=metavar, help=help, show_default=False)
+class Option(NamedTuple):
+    """What a parameter of a verb is on the command line; without metavar, a flag."""
+
+    names: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    panel: str | None = None  # the heading in the help
 
 
-def shared(*names: str, help: str, metavar: str = "") -> Any:  # noqa: A002  # as above
+class Argument(NamedTuple):
+    """A word, or all words where the parameter is a list."""
+
+    metavar: str
+    help: str
+
+
+def option(*names: str, help: str, metavar: str = "") -> Option:  # noqa: A002  # typer's name for it
+    return Option(names, help, metavar)
+
+
+def shared(*names: str, help: str, metavar: str = "") -> Option:  # noqa: A002  # as above
     """A global option."""
-    panel = "global options, before or after the command"
-    return typer.Option(*names, metavar=metavar, help=help, show_default=False, rich_help_panel=panel)
+    return Option(names, help, metavar, "global options, before or after the command")
 
 
-def argument(metavar: str, *, help: str) -> Any:  # noqa: A002  # as above
-    return typer.Argument(metavar=metavar, help=help, show_default=False)
+def argument(metavar: str, *, help: str) -> Argument:  # noqa: A002  # as above
+    return Argument(metavar, help)
 
 
 Vms = Annotated[list[str] | None, argument("VM", help="only these VMs, and what they need")]
@@ -82,20 +93,3 @@ def _then(first: Any, later: Any) -> Any:
     if isinstance(later, list | tuple):
         return type(later)([*(first or ()), *later])
     return first if later is None or later is False else later
-
-
-def with_globals(run: Callable[..., int], own: Iterable[inspect.Parameter] = ()) -> Callable[..., int]:
-    """`run(ctx, options, **own)` as typer wants it: each global option is a parameter, behind its own ones."""
-
-    def command(ctx: typer.Context, **given: Any) -> int:
-        later = Options.of(given)
-        return run(ctx, ctx.obj.then(later), **{name: given[name] for name in given.keys() - globals_})
-
-    globals_ = dict(inspect.signature(Options, eval_str=True).parameters)
-    del globals_["command"]
-    kind = inspect.Parameter.KEYWORD_ONLY
-    first = inspect.Parameter("ctx", kind, annotation=typer.Context)
-    parameters = [first, *(each.replace(kind=kind) for each in (*own, *globals_.values()))]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
-    return command

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from labctl.cli import context
-from labctl.cli.options import Options
+from labctl.cli.options import Options, argument
 from labctl.core.errors import UsageError
 
 SCHEMAS = ("labfile", "plan", "status", "events")
@@ -13,7 +11,7 @@ SCHEMAS = ("labfile", "plan", "status", "events")
 
 def run(
     _options: Options,
-    which: Annotated[str, typer.Argument(metavar="SCHEMA", help=", ".join(SCHEMAS))] = SCHEMAS[0],
+    which: Annotated[str, argument("SCHEMA", help=", ".join(SCHEMAS))] = SCHEMAS[0],
 ) -> int:
     from labctl import resources
 

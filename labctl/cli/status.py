@@ -46,7 +46,7 @@ def _show(seen: Status, options: Options, *, drift: bool) -> None:
 
 
 def _cells(row: Row) -> list[str]:
-    from labctl.core.diff import size
+    from labctl.core.size import size
 
     seen = row.seen
     if seen is None:

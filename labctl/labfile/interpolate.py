@@ -9,6 +9,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from labctl.labfile.markers import MARK, PATTERN, UNKNOWN, is_reference, marked
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_ATOMS = frozenset({type(None), bool, int, float})
 INSTANCE_NAMES = ("base", "name", "index")
 RESERVED = frozenset({"lab", *INSTANCE_NAMES, "vms", "networks"})
 _WRITTEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
@@ -92,18 +94,28 @@ def resolve(value: T, values: Mapping[str, str]) -> T:
 
 
 def _resolved(value: Any, values: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
+    kind: Any = type(value)
+    if kind in _ATOMS:
+        return value
+    if kind is str:
         return PATTERN.sub(lambda found: values[found[1]], value) if MARK in value else value
     if isinstance(value, Mapping):
         return {key: _resolved(entry, values) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_resolved(entry, values) for entry in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        old = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-        new = {name: _resolved(entry, values) for name, entry in old.items()}
-        changed = {name: entry for name, entry in new.items() if entry != old[name]}
-        return dataclasses.replace(value, **changed) if changed else value
-    return value
+        return kind([_resolved(entry, values) for entry in value]) if value else value
+    changed = {}
+    for name in _field_names(kind):
+        old = getattr(value, name)
+        new = _resolved(old, values)
+        if new is not old and new != old:
+            changed[name] = new
+    return dataclasses.replace(value, **changed) if changed else value
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass; of anything else none."""
+    return tuple(each.name for each in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def has_late(node: object) -> bool:

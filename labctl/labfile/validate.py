@@ -78,6 +78,7 @@ def build(schema: Schema | bool) -> Check:  # noqa: FBT001 - true and false are 
     return checks[0] if len(checks) == 1 and "$ref" in schema else check
 
 
+@cache
 def python_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a pattern; its last `$` is the very end, where Python's would let a newline pass."""
     return re.compile(re.sub(r"\$(?=$|\|)", r"\\Z", pattern))
@@ -151,8 +152,8 @@ def _each(schema: Schema | bool, kind: type[dict[str, Any] | list[Any]]) -> Chec
 
 
 def _pattern(pattern: str) -> Check:
-    search = python_pattern(pattern).search
-    return lambda value: not isinstance(value, str) or search(value) is not None
+    # compiled when first used: most of the schema's patterns are of fields that a Labfile does not have
+    return lambda value: not isinstance(value, str) or python_pattern(pattern).search(value) is not None
 
 
 def _reference(ref: str) -> Check:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TextIO
 
-from labctl.core.diff import size
 from labctl.core.events import (
     Diagnostic,
     Event,
@@ -18,6 +17,7 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
+from labctl.core.size import size
 from labctl.report import plantext
 from labctl.report.colour import Paint
 from labctl.report.words import DOING, DONE, done_words, plural, seconds

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.core.diff import size
+from labctl.core.size import size
 from labctl.host.doctor.check import FAIL, OK, WARN, Check, Distribution
 
 if TYPE_CHECKING:

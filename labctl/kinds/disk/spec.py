@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from labctl.core.address import Address
-from labctl.core.diff import size as human
+from labctl.core.size import size as human
 from labctl.core.spec import Effect, Need, Spec, owned
 
 

@@ -3,12 +3,17 @@
 import functools
 import importlib
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import labctl.cli
+from labctl.cli.app import invoke
 from labctl.cli.options import Options
 from labctl.cli.verbs import GROUPS, VERBS, module
+from labctl.cli.words import plain
 from labctl.core.errors import UsageError
 
 
@@ -134,3 +139,41 @@ def test_help_without_colour(parse, monkeypatch, capsys):
     assert "\x1b[1;36m" in capsys.readouterr().out
     parse("up", "--help", "--no-color")
     assert "\x1b[1;36m" not in capsys.readouterr().out
+
+
+WORDS = (
+    "up",
+    "ssh",
+    "logs",
+    "schema",
+    "web",
+    "-y",
+    "--yes",
+    "-f",
+    "x",
+    "--set=a=b",
+    "--set",
+    "-n",
+    "3",
+    "--",
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=6))
+@example(["logs", "-n", "3", "web", "-F"])
+@example(["--set", "a=1", "up", "--set=b=2", "web", "db", "-y"])
+def test_a_plain_reading_is_the_one_that_typer_would_have_made(words):
+    """What `words` reads without typer, typer reads alike; what it can't is left to typer."""
+    plainly = plain(words)
+    if plainly is None:
+        return
+    typed = []
+
+    def recorded(options, **own):
+        typed.append((options, own))
+        return 0
+
+    recorded = functools.wraps(plainly.run)(recorded)
+    with patch.object(importlib.import_module(module(plainly.verb)), "run", recorded):
+        assert invoke(words) == 0
+    assert typed == [(plainly.options, plainly.own)]

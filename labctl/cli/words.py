@@ -1,0 +1,129 @@
+"""Reads a command line that is plainly right, without typer.
+
+Importing typer and having it parse takes longer than all that `status` does. So what every word of is known goes this
+way; whatever else it may be (help, a mistake, a value glued to its option) is typer's, which says it better.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+from labctl.cli.options import Argument, Option, Options
+from labctl.cli.verbs import TAKES_COMMAND, VERBS, module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Call(NamedTuple):
+    """A verb, its function, and what it is to be called with."""
+
+    verb: str
+    run: Callable[..., int]
+    options: Options
+    own: dict[str, Any]
+
+    def __call__(self) -> int:
+        return self.run(self.options, **self.own)
+
+
+class _Unclear(Exception):
+    """A question for typer."""
+
+
+class _Taken(NamedTuple):
+    """A parameter: its name, its type, how it is declared, and what it is where it is left out."""
+
+    name: str
+    type: Any
+    declared: Option | Argument
+    default: Any = None
+
+    @property
+    def many(self) -> bool:
+        return any(get_origin(each) is list for each in (self.type, *get_args(self.type)))
+
+    def value(self, text: str) -> Any:
+        if int not in (self.type, *get_args(self.type)):
+            return text
+        try:
+            return int(text)
+        except ValueError:
+            raise _Unclear from None
+
+
+def plain(argv: list[str]) -> Call | None:
+    """The call that this is, None where that takes more than a look at each word."""
+    cut = argv.index("--") if "--" in argv else len(argv)
+    try:
+        return _read(iter(argv[:cut]), tuple(argv[cut + 1 :]))
+    except _Unclear:
+        return None
+
+
+def _read(words: Iterator[str], command: tuple[str, ...]) -> Call:
+    taken = list(_globals())
+    given: dict[str, Any] = {}
+    verb = _options(words, taken, given)
+    if verb not in VERBS or (command and verb not in TAKES_COMMAND):
+        raise _Unclear
+    run: Callable[..., int] = import_module(module(verb)).run
+    own = list(_own(run))
+    rest = []
+    while (word := _options(words, [*taken, *own], given)) is not None:
+        rest.append(word)
+    _arguments(rest, own, given)
+    options = Options.of({"command": command, **given})
+    return Call(verb, run, options, {each.name: given.get(each.name, each.default) for each in own})
+
+
+def _globals() -> Iterator[_Taken]:
+    hints = get_type_hints(Options, include_extras=True)
+    for each in fields(Options):
+        kind, *declared = get_args(hints[each.name])
+        if declared and isinstance(declared[0], Option):
+            yield _Taken(each.name, kind, declared[0])
+
+
+def _own(run: Callable[..., int]) -> Iterator[_Taken]:
+    _, *own = inspect.signature(run, eval_str=True).parameters.values()
+    for each in own:
+        kind, declared = get_args(each.annotation)
+        yield _Taken(each.name, kind, declared, each.default)
+
+
+def _options(words: Iterator[str], taken: list[_Taken], given: dict[str, Any]) -> str | None:
+    """Take options up to the next word that is none; None at the end."""
+    for word in words:
+        if not word.startswith("-") or word == "-":
+            return word
+        name, equals, value = word.partition("=")
+        found = next((t for t in taken if isinstance(t.declared, Option) and name in t.declared.names), None)
+        if found is None or found.name == "help":
+            raise _Unclear
+        if found.type is bool:
+            given[found.name] = not equals or _unclear()
+        else:
+            text = value if equals else next(words, None) or _unclear()
+            given[found.name] = [*given.get(found.name, ()), text] if found.many else found.value(text)
+    return None
+
+
+def _unclear() -> Any:
+    raise _Unclear
+
+
+def _arguments(rest: list[str], own: list[_Taken], given: dict[str, Any]) -> None:
+    """Give the words that are no options to the arguments, in their order."""
+    for each in own:
+        if isinstance(each.declared, Argument):
+            if not rest and each.default is inspect.Parameter.empty:
+                raise _Unclear
+            if rest:
+                given[each.name] = rest if each.many else each.value(rest[0])
+                rest = [] if each.many else rest[1:]
+    if rest:
+        raise _Unclear
