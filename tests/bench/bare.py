@@ -1,13 +1,15 @@
 """The bare side: what a short script does by hand, as a process of its own."""
 
+import json
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import libvirt
 
-from tests.e2e.micro import bare, build
+from tests.e2e.micro import MicroGuest, bare, build
 
 # One pass over all domains and networks as labctl has to make it, without anything else
 ONE_LOOK = """\
@@ -23,9 +25,11 @@ READY_S = 300
 
 
 def boot(count: int, folder: Path) -> float:
-    """Seconds from nothing until all guests reported the end of their boot; what was made is removed again."""
+    """Seconds from the script's start until all guests reported the end of their boot; it then removes what it made."""
+    guest = json.dumps(asdict(build()), default=str)
+    began = time.perf_counter()  # the system's monotonic clock, on Linux the same in every process
     run = subprocess.run(
-        [sys.executable, "-m", "tests.bench.bare", str(count), str(folder)],
+        [sys.executable, "-m", "tests.bench.bare", str(count), str(folder), guest, str(began)],
         capture_output=True,
         text=True,
         check=True,
@@ -33,12 +37,10 @@ def boot(count: int, folder: Path) -> float:
     return float(run.stdout.split()[-1])
 
 
-def main(count: int, folder: Path) -> None:
+def main(count: int, folder: Path, guest: MicroGuest, began: float) -> None:
     keys = folder / "bare-keys"
     keys.mkdir(exist_ok=True)
     made = bare.Keys(keys / "login", keys / "host") if (keys / "host").exists() else bare.make_keys(keys)
-    guest = build()
-    began = time.perf_counter()
     bare.run_event_loop()
     connection = libvirt.open("qemu:///system")
     network = connection.networkDefineXML(NETWORK)
@@ -66,4 +68,4 @@ def main(count: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), MicroGuest(**json.loads(sys.argv[3])), float(sys.argv[4]))

@@ -36,7 +36,9 @@ def render(spec: NetworkSpec) -> Element:
             "uuid": identity.object_uuid(spec.lab, "network", spec.name),
             "forward": _FORWARD[spec.mode],
             "bridge": spec.bridge or None,
-            "stp": "on" if ours else None,
+            # with STP, which is libvirt's default, Linux lets nothing through a new port for 4 s, whatever the delay:
+            # a quick guest is ready by then, and nobody reaches it
+            "stp": "off" if ours else None,
             "delay": 0 if ours else None,
             "mtu": spec.mtu or None,
             "domain": spec.domain or None,

@@ -12,6 +12,7 @@ import libvirt
 
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
+from labctl.core.plan import Action
 from labctl.host import console, storage
 from labctl.host.connection import missing, translated
 from labctl.kinds.vm import devices, xml
@@ -141,10 +142,8 @@ class VmDriver:
         """Follow the guest until its cloud-init ended; what has none is booted as soon as it runs."""
         spec = cast("VmSpec", step.after)
         if spec.scripted:
-            before = cast("VmSpec | None", step.before)
-            await self._conversations.booted(
-                spec, tell, slept=before is not None and before.state == "paused"
-            )
+            made = step.action in (Action.CREATE, Action.REPLACE)
+            await self._conversations.booted(spec, tell, None if made else cast("VmSpec", step.before))
         tell.stage("booted")
 
     async def ready(self, step: Step, tell: Teller) -> None:

@@ -48,18 +48,22 @@ class Conversations:
         self._open: dict[str, Conversation] = {}
         self._deadlines: dict[str, float] = {}
 
-    async def booted(self, spec: VmSpec, tell: Teller, *, slept: bool) -> None:
-        """Follow a guest to the end of its cloud-init; one that `slept` has its clock set."""
+    async def booted(self, spec: VmSpec, tell: Teller, before: VmSpec | None) -> None:
+        """Follow a guest to the end of its cloud-init, then tell it what it does not know.
+
+        `before` is what it was until now, None for a new one, which knows what its seed says.
+        """
         deadline = self._deadline(spec)
         talk = await self._talk(spec)
         try:
-            if slept:
+            if before is not None and before.state == "paused":
                 talk.send(protocol.command_clock(int(time.time())))
-            told = await talk.tell(spec)
             await talk.followed(spec, tell, deadline)
+            # not before: cloud-init was at the same files, and each command costs a booting guest time
+            if before is not None or spec.host_lines:
+                async with self._bounded(spec):
+                    await talk.answered(talk.tell(spec, new=before is None))
             async with self._bounded(spec):
-                if spec.host_lines or not talk.did(told):  # cloud-init was at the same files meanwhile
-                    await talk.answered(await talk.tell(spec))
                 await self._rekey(spec, talk)
         except BaseException:
             await self._close(spec)
@@ -82,7 +86,7 @@ class Conversations:
         try:
             talk = await self._talk(spec)
             async with self._bounded(spec):
-                await talk.answered(await talk.tell(spec))
+                await talk.answered(talk.tell(spec))
                 await self._rekey(spec, talk)
         finally:
             await self._close(spec)
@@ -223,20 +227,13 @@ class Conversation:
             self._news.set() if name in self._replies else None
         return self._replies.pop(name)
 
-    async def tell(self, spec: VmSpec) -> list[str]:
-        """Send names and NICs; gives the names of the replies to expect."""
-        expected = []
-        for nic in spec.nics:
-            if nic.guest and nic.link == "up":
-                self.send(protocol.command_nic(nic.mac, nic.guest))
-                expected.append(f"nic {nic.mac}")
+    def tell(self, spec: VmSpec, *, new: bool = False) -> list[str]:
+        """Send names, and NICs but to a `new` guest, whose seed has them; gives the names of the replies to expect."""
+        nics = [nic for nic in spec.nics if nic.guest and nic.link == "up" and not new]
+        for nic in nics:
+            self.send(protocol.command_nic(nic.mac, nic.guest))
         self.send(protocol.command_hosts(spec.host_lines))
-        return [*expected, "hosts"]
-
-    def did(self, names: list[str]) -> bool:
-        """Whether the guest has done what it was told, as far as it answered by now."""
-        replies = [self._replies.pop(name, None) for name in names]
-        return all(reply and reply.ok for reply in replies)
+        return [*(f"nic {nic.mac}" for nic in nics), "hosts"]
 
     async def answered(self, names: list[str]) -> None:
         for name in names:
