@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Device = DiskUse | NicUse
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
 DETACH_S, RETRY_S = 60.0, 5.0
+BALLOON_STILL_S = 3.0  # a balloon that has not moved for so long has come to rest
 FIXED = ("root", "seed")  # never leave a running VM
 
 
@@ -89,6 +90,23 @@ def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:
         old = have.get(nic.name)
         if old and (old.link, old.inbound, old.outbound) != (nic.link, nic.inbound, nic.outbound):
             domain.updateDeviceFlags(ET.tostring(xml.nic(nic), encoding="unicode"), LIVE)
+
+
+def settle_memory(domain: Any, wanted: int) -> bool:
+    """Wait until the guest's memory, in bytes, is the wanted one; False when its balloon came to rest elsewhere.
+
+    On its way it looks like someone's change. A guest without a balloon driver rests at its maximum.
+    """
+    before, moved = 0, time.monotonic()
+    while True:
+        _state, most, now = domain.info()[:3]  # KiB
+        if now == wanted >> 10:
+            return True
+        if now != before:
+            before, moved = now, time.monotonic()
+        elif time.monotonic() - moved > BALLOON_STILL_S:
+            return bool(now == most)
+        time.sleep(0.05)
 
 
 def detach(domain: Any, device: Device) -> None:

@@ -13,6 +13,7 @@ import libvirt
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.plan import Action
+from labctl.core.size import size
 from labctl.host import console, storage
 from labctl.host.connection import missing, translated
 from labctl.kinds.vm import devices, xml
@@ -106,22 +107,24 @@ class VmDriver:
                 tell.progress(f"unplugging {device.name}")
                 devices.detach(domain, device)
 
-    def update(self, step: Step, _tell: Teller) -> None:
+    def update(self, step: Step, tell: Teller) -> None:
         """Plug in what comes, set what can be set live, and write the persistent definition."""
         spec = cast("VmSpec", step.after)
         with translated(str(spec.address)):
             domain = self._require(spec)
             if domain.isActive():
-                self._update_live(domain, spec)
+                self._update_live(domain, spec, tell)
             self._define(spec, domain)
 
-    def _update_live(self, domain: Any, spec: VmSpec) -> None:
+    def _update_live(self, domain: Any, spec: VmSpec, tell: Teller) -> None:
         now = devices.live(domain)
         for device in devices.coming(now, spec.keep(now)):
             devices.attach(domain, device)
         devices.adjust_nics(domain, now, spec)
         if now.memory != spec.memory:
             domain.setMemoryFlags(spec.memory >> 10, _LIVE)
+            if not devices.settle_memory(domain, spec.memory):
+                tell.warn(f"its guest does not come to {size(spec.memory)} of memory, it uses the rest")
         if spec.state == "paused" and state_name(domain.state()[0]) == "running":
             domain.suspend()
 
@@ -150,6 +153,9 @@ class VmDriver:
         """Wait for the `ready` conditions, then remember in the running domain that they were met."""
         spec = cast("VmSpec", step.after)
         await self._conversations.ready(spec, tell)
+        if spec.memory < spec.max_memory:
+            with translated(str(spec.address)):
+                await self._connection.call(devices.settle_memory, self._require(spec), spec.memory)
         await self._connection.call(self._remember, spec)
         tell.stage("ready")
 
