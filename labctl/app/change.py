@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labctl.app import goals
@@ -93,9 +94,25 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             sink(_finished(began))
             return 0
         outcome = _execute(session, prepared.plan, sink)
+        _pin(session, prepared)
         _tidy(session, prepared.plan, outcome)
     _finish(outcome, sink, began)
     return outcome.exit_code
+
+
+def _pin(session: Session, prepared: Prepared) -> None:
+    """Write to Labfile.lock which images were used; those that did not get into the store are not pinned yet."""
+    if not prepared.sources.pins:
+        return
+    from labctl.kinds.image.driver import ImageDriver
+    from labctl.labfile import lockfile
+
+    pins = prepared.sources.pins
+    stored = ImageDriver(session.connection).observe({pin.key for pin in pins.values()})
+    known = {
+        image: replace(pin, size=stored[pin.key].size) for image, pin in pins.items() if pin.key in stored
+    }
+    lockfile.write(session.lock_path, session.lock | known)
 
 
 def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:

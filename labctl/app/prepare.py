@@ -14,8 +14,9 @@ from labctl.engine import compose as composing
 from labctl.engine.allocate import Allocation, allocate
 from labctl.engine.compose import Site, compose
 from labctl.engine.observe import Observed, merge, observe
-from labctl.engine.sources import resolve_images
+from labctl.engine.sources import Pinning, Sources, resolve_images
 from labctl.host import storage
+from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
@@ -42,6 +43,7 @@ class Prepared:
     allocation: Allocation
     warnings: tuple[Problem, ...] = ()
     restart: frozenset[Address] = field(default_factory=frozenset)
+    sources: Sources = field(default_factory=Sources)
 
 
 def prepare(
@@ -61,10 +63,11 @@ def prepare(
     """
     lab, connection = session.lab, session.connection
     observed = observe(connection, lab.name)
-    allocation, wanted, existing = Allocation(), {}, merge(observed, {})
+    allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if whole:
         allocation = allocate(lab, observed.specs, preflight.occupied(connection, observed))
-        site = _site(session, observed)
+        sources = _sources(session, observed)
+        site = _site(session, observed, sources)
         wanted = compose(_resolved(session, allocation), allocation, site)
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
         wanted = {address: _keep(spec, existing.get(address), site) for address, spec in wanted.items()}
@@ -78,26 +81,33 @@ def prepare(
     )
     errors, warnings = preflight.check(session, made, observed, allocation)
     preflight.refuse(errors)
-    return Prepared(made, wanted, observed, allocation, (*session.loaded.warnings, *warnings), restart)
+    doubts = (*session.loaded.warnings, *sources.notes, *warnings)
+    return Prepared(made, wanted, observed, allocation, doubts, restart, sources)
 
 
-def _site(session: Session, observed: Observed) -> Site:
+def _sources(session: Session, observed: Observed) -> Sources:
+    disks = [spec for spec in observed.specs.values() if isinstance(spec, DiskSpec)]
+    in_use = frozenset(disk.base.removesuffix(".img") for disk in disks if disk.base)
+    pinning = Pinning(session.lock, session.locked, in_use)
+    return resolve_images(session.connection, session.lab, session.connection.capabilities.arch, pinning)
+
+
+def _site(session: Session, observed: Observed, sources: Sources) -> Site:
     connection, lab = session.connection, session.lab
     able = connection.capabilities
     root = storage.pool_root(connection.virt)
     pool = observed.specs.get(Address("pool", lab.name))
     name = f"{root}/labctl-{lab.name}"
     store = storage.find_pool(connection.virt, STORE)
-    images, blobs, present = resolve_images(connection, lab, able.arch)
     return Site(
         arch=able.arch,
         kvm=able.kvm,
         types=able.types,
         pool=pool.path if isinstance(pool, PoolSpec) else name,
         store=storage.pool_path(store) if store is not None else f"{root}/{STORE}",
-        images=images,
-        blobs=blobs,
-        present=present,
+        images=sources.images,
+        blobs=sources.blobs,
+        present=sources.present,
         secret=session.keys.secret() or secrets.token_bytes(16),
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
     from labctl.host.keys import Keys
     from labctl.labfile.load import Loaded
+    from labctl.labfile.lockfile import Lock
     from labctl.labfile.model import Lab
 
 
@@ -28,6 +29,7 @@ class Session:
     sets: Mapping[str, str] = field(default_factory=dict)
     params: Sequence[Path] = ()
     adopt: bool = False
+    locked: bool = False  # images are those of Labfile.lock, or it is an error
     standing: bool = False  # what exists is enough: a Labfile that became wrong must not hold up `destroy`
 
     @cached_property
@@ -81,6 +83,23 @@ class Session:
         from labctl.host.keys import Keys
 
         return Keys(self.folder)
+
+    @cached_property
+    def lock(self) -> Lock:
+        """What Labfile.lock pins.
+
+        Raises:
+            LabctlError: it can't be read.
+        """
+        from labctl.labfile import lockfile
+
+        return lockfile.read(self.lock_path)
+
+    @property
+    def lock_path(self) -> Path:
+        from labctl.labfile import lockfile
+
+        return lockfile.beside(self.lab.path)
 
     @property
     def lock_name(self) -> str:

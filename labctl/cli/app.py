@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from labctl.cli.options import Argument, Option, Options
-from labctl.cli.verbs import GROUPS, TAKES_COMMAND, VERBS, module
+from labctl.cli.verbs import GROUPS, NESTED, TAKES_COMMAND, VERBS, module
 from labctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def invoke(argv: list[str]) -> int:
         return int(app.invoke(ctx))
 
 
-def reached(words: list[str]) -> tuple[str | None, list[Any], Options]:
-    """For completion: the verb among these words, the parameters it takes, what the global options say so far.
+def reached(words: list[str]) -> tuple[tuple[str, ...], list[Any], Options]:
+    """For completion: the verbs among these words, the parameters they take, what the global options say so far.
 
     Raises:
         UsageError: there is no such verb.
@@ -50,11 +50,19 @@ def reached(words: list[str]) -> tuple[str | None, list[Any], Options]:
     values, rest, _ = app.make_parser(ctx).parse_args(list(words))
     options = Options().then(Options.of(values))
     if not rest:
-        return None, app.params, options
+        return (), app.params, options
     verb, command, rest = app.resolve_command(ctx, rest)
     ctx = command.make_context(verb, [], parent=ctx, resilient_parsing=True)
+    values, rest, _ = command.make_parser(ctx).parse_args(rest)
+    options = options.then(Options.of(values))
+    if verb not in NESTED:
+        return (verb,), command.params, options
+    if not rest:
+        return (verb,), command.params, options
+    below, command, rest = command.resolve_command(ctx, rest)
+    ctx = command.make_context(below, [], parent=ctx, resilient_parsing=True)
     values, _, _ = command.make_parser(ctx).parse_args(rest)
-    return verb, command.params, options.then(Options.of(values))
+    return (verb, below), command.params, options.then(Options.of(values))
 
 
 class Verb(TyperCommand):
@@ -73,15 +81,22 @@ class Verb(TyperCommand):
 
 
 class Verbs(TyperGroup):
-    """The table of verbs: listing them takes no imports, calling one imports its file."""
+    """A table of verbs: listing them takes no imports, calling one imports its file."""
+
+    above: tuple[str, ...] = ()  # the verb that these are below, as in `labctl image list`
+
+    @property
+    def table(self) -> dict[str, str]:
+        return NESTED[self.above[0]] if self.above else VERBS
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # its signature
-        return list(VERBS)
+        return list(self.table)
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ARG002  # its signature
         """What a listing needs of the verb."""
-        panel = next((group for group, verbs in GROUPS.items() if cmd_name in verbs), None)
-        return TyperCommand(cmd_name, help=VERBS[cmd_name], rich_help_panel=panel) if panel else None
+        panel = next((group for group, verbs in GROUPS.items() if cmd_name in verbs and not self.above), None)
+        text = self.table.get(cmd_name)
+        return TyperCommand(cmd_name, help=text, rich_help_panel=panel) if text else None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _parsing(self, ctx):
@@ -98,11 +113,12 @@ class Verbs(TyperGroup):
             if not rest:
                 return verb, TyperCommand(verb, callback=lambda: _show(ctx)), []
             verb, rest = rest[0], ["--help"]
-        if verb not in VERBS:
-            near = _close(verb, VERBS)
-            hint = f"did you mean `labctl {near}`?" if near else "`labctl --help` lists the commands"
+        path = " ".join(("labctl", *self.above))
+        if verb not in self.table:
+            near = _close(verb, self.table)
+            hint = f"did you mean `{path} {near}`?" if near else f"`{path} --help` lists the commands"
             raise UsageError(f"no such command: {verb}", hint=hint)
-        return verb, _command(verb), rest
+        return verb, _group(verb) if verb in NESTED and not self.above else _command(*self.above, verb), rest
 
 
 def _app() -> typer.Typer:
@@ -111,6 +127,16 @@ def _app() -> typer.Typer:
         epilog="`labctl COMMAND --help` tells more.", help="Virtual labs on libvirt from one Labfile."
     )(_with_globals(_before))
     return app
+
+
+def _group(verb: str) -> Any:
+    """The verbs below one."""
+    app = _typer(cls=Verbs, invoke_without_command=True, subcommand_metavar="COMMAND")
+    summary = f"{VERBS[verb][0].upper()}{VERBS[verb][1:]}."
+    app.callback(epilog=f"`labctl {verb} COMMAND --help` tells more.", help=summary)(_with_globals(_before))
+    group: Any = get_command(app)
+    group.above = (verb,)
+    return group
 
 
 def _before(ctx: typer.Context, options: Options) -> int:
@@ -122,23 +148,24 @@ def _before(ctx: typer.Context, options: Options) -> int:
     ctx.obj = options
     if ctx.invoked_subcommand is None:
         if not options.help:
-            raise UsageError("no command given", hint="`labctl --help` lists them")
+            raise UsageError("no command given", hint=f"`{ctx.command_path} --help` lists them")
         return _show(ctx)
     return 0
 
 
-def _command(verb: str) -> Any:
-    run: Callable[..., int] = import_module(module(verb)).run
+def _command(*verb: str) -> Any:
+    run: Callable[..., int] = import_module(module(*verb)).run
 
     def called(_ctx: typer.Context, options: Options, **own: Any) -> int:
-        if options.command and verb not in TAKES_COMMAND:
-            raise UsageError(f"`labctl {verb}` takes nothing after --")
+        if options.command and verb[0] not in TAKES_COMMAND:
+            raise UsageError(f"`labctl {' '.join(verb)}` takes nothing after --")
         return run(options, **own)
 
     app = _typer()
-    summary = f"{VERBS[verb][0].upper()}{VERBS[verb][1:]}."
+    text = NESTED[verb[0]][verb[1]] if verb[1:] else VERBS[verb[0]]
+    summary = f"{text[0].upper()}{text[1:]}."
     _, *own = inspect.signature(run, eval_str=True).parameters.values()
-    app.command(verb, cls=Verb, help="\n\n".join(filter(None, [summary, run.__doc__])))(
+    app.command(verb[-1], cls=Verb, help="\n\n".join(filter(None, [summary, run.__doc__])))(
         _with_globals(called, own)
     )
     return get_command(app)

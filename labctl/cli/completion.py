@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
 from labctl.cli.options import Options, argument
-from labctl.cli.verbs import VERBS
+from labctl.cli.verbs import NESTED, VERBS
 from labctl.core.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ def candidates(words: Sequence[str]) -> list[str]:
         verb, parameters, options = reached(before)
         if last.startswith("-"):
             return sorted(name for each in parameters for name in each.opts if name.startswith("-"))
-        if verb is None:
+        if not verb:
             return list(VERBS)
+        if verb[0] in NESTED and not verb[1:]:
+            return list(NESTED[verb[0]])
         return _vms(options) if any(each.name in ("vm", "vms") for each in parameters) else []
     except LabctlError:
         return []

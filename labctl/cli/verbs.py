@@ -28,14 +28,32 @@ GROUPS: dict[str, dict[str, str]] = {
         "ssh-config": "print the OpenSSH configuration of the lab",
         "console": "attach to a VM's serial console",
     },
+    "images": {
+        "image": "list, get, build and remove the images that disks stand on",
+    },
     "besides": {
         "completion": "print what completes commands and VM names in your shell",
     },
 }
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
+NESTED: dict[str, dict[str, str]] = {
+    "image": {
+        "list": "list the images that are here, and those of the catalogue",
+        "show": "tell all about one image",
+        "pull": "have images in the store: the Labfile's, or those named",
+        "update": "pin anew in Labfile.lock what the images are now, and show what changed",
+        "build": "build an image from packages, or a golden one from a VM of the lab",
+        "import": "put a file into the store under a name, converted where that is asked for",
+        "verify": "read images back and compare their digests",
+        "prune": "remove the images that no disk and no Labfile.lock needs",
+        "remove": "remove images that no disk stands on",
+    },
+}
 CHANGING = ("up", "halt", "reload", "suspend", "resume", "destroy")
 TAKES_COMMAND = ("ssh", "completion")  # after `--`
 
 
-def module(verb: str) -> str:
-    return f"labctl.cli.{verb.replace('-', '_')}"
+def module(*verb: str) -> str:
+    """The module of a verb, or of one below it, as in `module("image", "list")`."""
+    names = ["import_" if name == "import" else name.replace("-", "_") for name in verb]
+    return ".".join(("labctl.cli", *names))

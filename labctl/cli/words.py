@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from labctl.cli.options import Argument, Option, Options
-from labctl.cli.verbs import TAKES_COMMAND, VERBS, module
+from labctl.cli.verbs import NESTED, TAKES_COMMAND, VERBS, module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Call(NamedTuple):
     """A verb, its function, and what it is to be called with."""
 
-    verb: str
+    verb: tuple[str, ...]  # ("image", "list")
     run: Callable[..., int]
     options: Options
     own: dict[str, Any]
@@ -67,17 +67,22 @@ def plain(argv: list[str]) -> Call | None:
 def _read(words: Iterator[str], command: tuple[str, ...]) -> Call:
     taken = list(_globals())
     given: dict[str, Any] = {}
-    verb = _options(words, taken, given)
-    if verb not in VERBS or (command and verb not in TAKES_COMMAND):
+    verb = _verb(_options(words, taken, given), VERBS)
+    path = (verb, _verb(_options(words, taken, given), NESTED[verb])) if verb in NESTED else (verb,)
+    if command and verb not in TAKES_COMMAND:
         raise _Unclear
-    run: Callable[..., int] = import_module(module(verb)).run
+    run: Callable[..., int] = import_module(module(*path)).run
     own = list(_own(run))
     rest = []
     while (word := _options(words, [*taken, *own], given)) is not None:
         rest.append(word)
     _arguments(rest, own, given)
     options = Options.of({"command": command, **given})
-    return Call(verb, run, options, {each.name: given.get(each.name, each.default) for each in own})
+    return Call(path, run, options, {each.name: given.get(each.name, each.default) for each in own})
+
+
+def _verb(word: str | None, known: dict[str, str]) -> str:
+    return word if word in known else _unclear()
 
 
 def _globals() -> Iterator[_Taken]:

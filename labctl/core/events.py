@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.errors import Interrupted
 from labctl.core.plan import Plan
 
 if TYPE_CHECKING:
@@ -107,11 +108,20 @@ Sink = Callable[[Event], None]
 class Teller:
     """What a driver's verb tells of its work: progress of its own step, a VM's stages, notes."""
 
-    def __init__(self, sink: Sink, address: Address, started: float) -> None:
-        """`started` is the run's start on the monotonic clock."""
-        self._sink, self._address, self._started = sink, address, started
+    def __init__(
+        self, sink: Sink, address: Address, started: float, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`started` is the run's start on the monotonic clock, `stopped` says that the run is to end."""
+        self._sink, self._address, self._started, self._stopped = sink, address, started, stopped
 
     def progress(self, text: str, done: int = 0, total: int = 0) -> None:
+        """Tell how far it is; here a long piece of work, as a download, learns that it is to end.
+
+        Raises:
+            Interrupted: the user stopped the run; what was made in part is to be removed or can be resumed.
+        """
+        if self._stopped():
+            raise Interrupted("stopped")
         self._sink(StepProgress(str(self._address), text, done, total))
 
     def stage(self, stage: str) -> None:

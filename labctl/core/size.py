@@ -1,6 +1,26 @@
-"""Bytes as people read them."""
+"""Bytes as people read and write them."""
 
 from __future__ import annotations
+
+_DECIMAL = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS = {
+    **_DECIMAL,
+    **{f"{letter}B": _DECIMAL[letter] for letter in "KMGT"},
+    **{f"{letter}iB": 1 << 10 * power for power, letter in enumerate("KMGT", 1)},
+}
+
+
+def parse(text: str) -> int:
+    """Give `512MiB` in bytes.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    digits = text.rstrip("BKMGTi")
+    unit = text.removeprefix(digits)
+    if unit not in _UNITS:
+        raise ValueError(f"not a size: {text}")
+    return int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
 
 
 def size(count: int) -> str:

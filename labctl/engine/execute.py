@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.errors import LabctlError, NotReady
+from labctl.core.errors import Interrupted, LabctlError, NotReady
 from labctl.core.events import Diagnostic, StepDone, StepFailed, StepSkipped, StepStarted, Teller
 from labctl.core.plan import operations
 
@@ -139,10 +139,10 @@ class _Run:
         self._tell_start(operation)
         try:
             await self._perform(operation)
+        except (asyncio.CancelledError, Interrupted):
+            self._failed[operation.id] = "the interruption"
         except LabctlError as error:
             self._fail(operation, error)
-        except asyncio.CancelledError:
-            self._failed[operation.id] = "the interruption"
         else:
             self._finish(step)
         finally:
@@ -156,7 +156,7 @@ class _Run:
             self._holds.add(step.address)
             if self._stop.is_set():
                 raise asyncio.CancelledError
-        tell = Teller(self._sink, step.address, self._begin)
+        tell = Teller(self._sink, step.address, self._begin, self._stop.is_set)
         await self._with_reconnect(operation, tell)
 
     async def _with_reconnect(self, operation: Operation, tell: Teller) -> None:
@@ -164,6 +164,8 @@ class _Run:
         virt = self._connection.virt
         try:
             await self._call(operation, tell)
+        except Interrupted:
+            raise
         except LabctlError:
             if self._connection.alive(virt):
                 raise

@@ -2,45 +2,155 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from labctl.core.errors import LabctlError, Problem, Rejected
-from labctl.kinds.image import driver
-from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.image import catalogue, driver
+from labctl.labfile.lockfile import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
+    from labctl.kinds.image.spec import ImageSpec
     from labctl.host.connection import Connection
+    from labctl.labfile.lockfile import Lock
     from labctl.labfile.model import Image, Lab, Vm
 
 T = TypeVar("T")
-Images = dict["Image", ImageSpec]
-Blobs = dict["Path", ImageSpec]
+NO_PIN = "it is not in Labfile.lock"
 
 
-def resolve_images(connection: Connection, lab: Lab, arch: str) -> tuple[Images, Blobs, dict[str, ImageSpec]]:
-    """Give the specs of all images and blobs of the lab, and by key what is complete in the store.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The specs of all images and blobs of the lab; `present` by key what of them is complete in the store.
+
+    `pins` is what a lock has to say of them, `notes` what the user should know.
+    """
+
+    images: dict[Image, ImageSpec] = field(default_factory=dict)
+    blobs: dict[Path, ImageSpec] = field(default_factory=dict)
+    present: dict[str, ImageSpec] = field(default_factory=dict)
+    pins: Lock = field(default_factory=dict)
+    notes: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pinning:
+    """How images are found: by the `lock`, and `locked` says that nothing else will do.
+
+    `in_use` are the keys that the lab's disks stand on: without a lock they stay what they are.
+    """
+
+    lock: Lock
+    locked: bool = False
+    in_use: Collection[str] = ()
+
+
+def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning) -> Sources:
+    """Find every image and blob.
 
     Raises:
         Rejected: some of them can't be read or are refused, each with its place in the Labfile.
     """
+    store = driver.ImageDriver(connection)
+    finder = _Finder(lab.folder, pinning, store.observe(_keys(pinning)), [])
     wanted = [(vm, disk.image, ("image",)) for vm in lab.vms for disk in vm.disks if disk.image]
     files = [(vm, getattr(vm.boot, name), ("boot", name)) for vm in lab.vms for name in ("kernel", "initrd")]
     problems: list[Problem] = []
-    images = _each(lab, wanted, lambda image, vm: _resolve(image, vm.arch or arch), problems)
+    images = _each(lab, wanted, lambda image, vm: finder.find(image, vm.arch or arch), problems)
     blobs = _each(lab, files, lambda path, _vm: driver.resolve_path(path, blob=True), problems)
     if problems:
         raise Rejected(problems)
     _tell_apart(images, blobs)
     keys = {spec.key for spec in (*images.values(), *blobs.values())}
-    present = driver.ImageDriver(connection).observe(keys) if keys else {}
+    present = finder.present | store.observe(keys - finder.present.keys())
     for image, spec in images.items():
         if spec.key in present:
-            images[image] = replace(present[spec.key], label=spec.label)
-    return images, blobs, {key: spec for key, spec in present.items() if key in keys}
+            known = present[spec.key]
+            images[image] = replace(spec, size=known.size, direct=known.direct, cmdline=known.cmdline)
+    pins = {
+        (written(image, lab.folder), spec.arch or arch): Pin(spec.key, _portable(spec, lab.folder), spec.size)
+        for image, spec in images.items()
+    }
+    return Sources(
+        images, blobs, {key: present[key] for key in keys & present.keys()}, pins, tuple(finder.notes)
+    )
+
+
+def written(image: Image, folder: Path) -> str:
+    """What the Labfile calls an image: its name, address, or path from the Labfile's folder."""
+    return image.name or image.url or os.path.relpath(str(image.path), folder)
+
+
+def _portable(spec: ImageSpec, folder: Path) -> str:
+    """An origin that means the same on another machine."""
+    return os.path.relpath(spec.origin, folder) if spec.source == "path" else spec.origin
+
+
+def _keys(pinning: Pinning) -> set[str]:
+    return {*pinning.in_use, *(pin.key for pin in pinning.lock.values())}
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """`present` are the pinned images and those in use which the store has, by key."""
+
+    folder: Path
+    pinning: Pinning
+    present: dict[str, ImageSpec]
+    notes: list[Problem]
+
+    def find(self, image: Image, arch: str) -> ImageSpec:
+        pin = self.pinning.lock.get((written(image, self.folder), arch))
+        if self.pinning.locked and pin is None:
+            raise LabctlError(NO_PIN, hint="run without --locked, or `labctl image update`")
+        if image.name:
+            return self._named(image.name, arch, pin)
+        if image.path:
+            return self._at(image.path, pin)
+        spec = driver.resolve_url(str(image.url), image.algorithm or "sha256", image.digest or "")
+        if pin and pin.key == spec.key:
+            return replace(spec, size=pin.size)
+        if self.pinning.locked:
+            raise LabctlError("its digest is not the one in Labfile.lock", hint="run without --locked")
+        return spec
+
+    def _named(self, name: str, arch: str, pin: Pin | None) -> ImageSpec:
+        entry = catalogue.entry(name)
+        if pin:
+            return driver.pinned(entry, arch, pin.key, pin.origin, pin.size)
+        kept = next((each for each in self.present.values() if (each.label, each.arch) == (name, arch)), None)
+        if kept and kept.key in self.pinning.in_use:
+            return driver.pinned(entry, arch, kept.key, kept.origin, kept.size)
+        spec = driver.resolve_name(name, arch)
+        if spec.source == "build" and entry.urls:
+            self.notes.append(
+                Problem(
+                    f"image {name}: its vendor can't be asked, so it is built from packages", severity="note"
+                )
+            )
+        return spec
+
+    def _at(self, path: Path, pin: Pin | None) -> ImageSpec:
+        spec = driver.resolve_path(path)
+        if pin is None or pin.key == spec.key:
+            return spec
+        if pin.key in self.present:
+            self.notes.append(
+                Problem(
+                    f"image {path.name}: the file changed, and Labfile.lock keeps what it was",
+                    hint="`labctl image update` takes the new one",
+                    severity="note",
+                )
+            )
+            return replace(self.present[pin.key], label=spec.label)
+        raise LabctlError(
+            f"{path.name} is not what Labfile.lock pins: it is {spec.key}, not {pin.key}",
+            hint="restore the file, or `labctl image update` to take the new one",
+        )
 
 
 def _each(
@@ -52,30 +162,22 @@ def _each(
     """Resolve every source once; what can't be goes to the problems, with the first place that names it."""
     specs: dict[T, ImageSpec] = {}
     failed: set[T] = set()
-    for vm, source, field in sources:
+    for vm, source, path in sources:
         if source is None or source in specs or source in failed:
             continue
         try:
             specs[source] = resolve(source, vm)
         except LabctlError as error:
             failed.add(source)
-            problems.append(_problem(lab, error, vm.name, *field))
+            problems.append(_problem(lab, error, vm.name, *path))
     return specs
 
 
-def _resolve(image: Image, arch: str) -> ImageSpec:
-    if image.path:
-        return driver.resolve_path(image.path)
-    if image.url:
-        return driver.resolve_url(image.url, image.algorithm or "sha256", image.digest or "")
-    return driver.resolve_name(image.name or "", arch)
+def _problem(lab: Lab, error: LabctlError, vm: str, *path: str) -> Problem:
+    return Problem(str(error), ".".join(("vms", vm, *path)), lab.where("vms", vm, *path), error.hint)
 
 
-def _problem(lab: Lab, error: LabctlError, vm: str, *field: str) -> Problem:
-    return Problem(error.summary, ".".join(("vms", vm, *field)), lab.where("vms", vm, *field), error.hint)
-
-
-def _tell_apart(images: Images, blobs: Blobs) -> None:
+def _tell_apart(images: dict[Image, ImageSpec], blobs: dict[Path, ImageSpec]) -> None:
     """Two different images of one file name get a few digits of their keys."""
     seen: dict[str, str] = {}
     for image, spec in list(images.items()):

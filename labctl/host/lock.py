@@ -15,7 +15,7 @@ from labctl.core.errors import LabHeld
 from labctl.host.keys import private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from io import TextIOWrapper
 
 _POLL_S = 0.1
@@ -28,12 +28,13 @@ def _folder() -> Path:
 
 
 @contextmanager
-def held(what: str, *, wait_s: float = 0.0) -> Iterator[None]:
+def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold the lock of a lab or host while the block runs.
 
     Args:
         what: names it, as `lab shop on qemu:///system`.
         wait_s: how long to wait for it.
+        waiting: called again and again meanwhile; what it raises ends the wait.
 
     Raises:
         LabHeld: another process has it; its PID and command are named.
@@ -43,14 +44,14 @@ def held(what: str, *, wait_s: float = 0.0) -> Iterator[None]:
     name = hashlib.sha256(what.encode()).hexdigest()[:16]
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(folder / f"{name}.lock", flags, 0o600), "r+", encoding="utf-8") as file:
-        _take(file, what, time.monotonic() + wait_s)
+        _take(file, what, time.monotonic() + wait_s, waiting)
         file.truncate(0)
         file.write(f"{os.getpid()} {' '.join(['labctl', *sys.argv[1:]])}\n")
         file.flush()
         yield
 
 
-def _take(file: TextIOWrapper, what: str, deadline: float) -> None:
+def _take(file: TextIOWrapper, what: str, deadline: float, waiting: Callable[[], object]) -> None:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,6 +63,7 @@ def _take(file: TextIOWrapper, what: str, deadline: float) -> None:
                     f"another labctl holds the {what}: PID {pid or 'unknown'}, `{command or 'labctl'}`",
                     hint="wait until it is done, or stop it with Ctrl-C there",
                 ) from None
+            waiting()
             time.sleep(_POLL_S)
         else:
             return

@@ -38,6 +38,7 @@ class VolumeFacts:
     name: str
     path: str
     capacity: int
+    allocation: int
     format: str
     backing: str | None
 
@@ -241,6 +242,7 @@ def _facts(volume: libvirt.virStorageVol) -> VolumeFacts | None:
             name=root.findtext("name", ""),
             path=root.findtext("target/path", ""),
             capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
+            allocation=int(root.findtext("allocation", "0")),
             format=kind.get("type", "raw") if kind is not None else "raw",
             backing=root.findtext("backingStore/path") or None,
         )
@@ -306,6 +308,18 @@ def download_to(  # noqa: PLR0913 - by keyword
             done += len(data)
             if progress:
                 progress(done, total)
+
+
+def same(
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    source: BinaryIO,
+    progress: streams.Progress | None = None,
+) -> bool:
+    """Whether a volume has just the content of the source."""
+    with translated(f"can't read {name} back", where=pool.name()):
+        return streams.same(conn, require_volume(pool, name), source, progress)
 
 
 def file_size(pool: libvirt.virStoragePool, name: str) -> int:

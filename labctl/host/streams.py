@@ -55,6 +55,56 @@ def receive(
     conn: libvirt.virConnect, volume: libvirt.virStorageVol, offset: int, length: int
 ) -> Iterator[bytes]:
     """The volume's content from `offset`, `length` bytes or 0 for all, in pieces; holes come as zeros."""
+    for piece in _pieces(conn, volume, offset, length):
+        if isinstance(piece, bytes):
+            yield piece
+        else:
+            for start in range(0, piece, CHUNK):
+                yield ZEROS[: min(CHUNK, piece - start)]
+
+
+def same(
+    conn: libvirt.virConnect,
+    volume: libvirt.virStorageVol,
+    source: BinaryIO,
+    progress: Progress | None = None,
+) -> bool:
+    """Whether the volume has the content of the source, from its position to its end; holes cost nothing."""
+    start, length = source.tell(), source.seek(0, os.SEEK_END)
+    position = start
+    for piece in _pieces(conn, volume, 0, 0):
+        if isinstance(piece, bytes):
+            source.seek(position)
+            if source.read(len(piece)) != piece:
+                return False
+            position += len(piece)
+        else:
+            if not _is_zero(source, position, position + piece):
+                return False
+            position += piece
+        if progress:
+            progress(position - start, length - start)
+    return position == length
+
+
+def _is_zero(source: BinaryIO, position: int, end: int) -> bool:
+    """Whether the source is there, and zero, between the two."""
+    while position < end:
+        data, hole = _next_data(source, position, end)
+        if data >= end:
+            return source.seek(0, os.SEEK_END) >= end
+        source.seek(data)
+        size = min(hole - data, CHUNK)
+        if source.read(size) != ZEROS[:size]:
+            return False
+        position = data + size
+    return True
+
+
+def _pieces(
+    conn: libvirt.virConnect, volume: libvirt.virStorageVol, offset: int, length: int
+) -> Iterator[bytes | int]:
+    """The volume's content: data, and the sizes of holes."""
     with _stream(conn) as stream:
         volume.download(stream, offset, length, libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM)
         yield from _received(stream)
@@ -111,14 +161,11 @@ def _next_data(source: BinaryIO, position: int, end: int) -> tuple[int, int]:
     return min(data, end), min(hole, end)
 
 
-def _received(stream: libvirt.virStream) -> Iterator[bytes]:
+def _received(stream: libvirt.virStream) -> Iterator[bytes | int]:
     while True:
         data = stream.recvFlags(CHUNK, libvirt.VIR_STREAM_RECV_STOP_AT_HOLE)
         if data == -3:
-            left = stream.recvHole()
-            while left > 0:
-                yield ZEROS[:left]
-                left -= min(left, CHUNK)
+            yield stream.recvHole()
         elif data:
             yield data
         else:

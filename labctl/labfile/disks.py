@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labctl.kinds.image import catalogue
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
@@ -14,9 +15,8 @@ from labctl.labfile.values import whole_size
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CATALOGUE", "Site", "read_disks", "read_image"]
+__all__ = ["Site", "read_disks", "read_image"]
 
-CATALOGUE = ("debian-12",)
 _SECTOR = 512  # qcow2 and raw sizes are whole sectors; anything else would come back as a difference
 _SERIAL_SHOWN = (
     20  # bytes of virtio-blk's serial (https://docs.oasis-open.org/virtio/virtio/v1.2: VIRTIO_BLK_ID_BYTES)
@@ -62,8 +62,9 @@ def read_image(site: Site, holder: Map) -> Image | None:
         return None
     if "/" in written:
         return Image(path=site.file(holder, "image"))
-    if written not in CATALOGUE:
-        hint = nearest(written, [*CATALOGUE, "none"], f"there is {', '.join(CATALOGUE)}")
+    known = catalogue.entries()
+    if written not in known:
+        hint = nearest(written, [*known, "none"], "`labctl image list` shows them")
         if (site.folder / written).is_file():
             hint = f"a path has a slash: ./{written}"
         site.problems.at(holder, "image", f"no image is called {written}", hint)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.size import parse as size
 from labctl.labfile.markers import MARK
 from labctl.labfile.model import Bandwidth, Route
 from labctl.labfile.tree import Map, Seq, entries
@@ -26,21 +26,9 @@ __all__ = [
     "whole_size",
 ]
 
-_DECIMAL = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_UNITS = {
-    **_DECIMAL,
-    **{f"{letter}B": _DECIMAL[letter] for letter in "KMGT"},
-    **{f"{letter}iB": 1 << 10 * power for power, letter in enumerate("KMGT", 1)},
-}
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MULTICAST_BIT = 1
 _MOST = (1 << 63) - 1
-
-
-def size(text: str) -> int:
-    """Give `512MiB` in bytes."""
-    number, unit = _split(text)
-    return int(number * _UNITS[unit]) if "." in text else int(text.removesuffix(unit)) * _UNITS[unit]
 
 
 def whole_size(holder: Map, key: str, step: int, problems: Problems) -> int:
@@ -55,19 +43,13 @@ def whole_size(holder: Map, key: str, step: int, problems: Problems) -> int:
 
 def duration(text: str) -> float:
     """Give `5m` in seconds."""
-    number, unit = _split(text)
-    return number * _SECONDS[unit]
+    number = text.rstrip("mhs")
+    return float(number) * _SECONDS[text.removeprefix(number)]
 
 
 def rate(text: str) -> int:
     """Give `10MiB/s` in KiB/s, libvirt's unit, at least 1."""
     return max(1, size(text.removesuffix("/s")) >> 10)
-
-
-def _split(text: str) -> tuple[float, str]:
-    number = re.match(r"[0-9.]+", text)
-    digits = number[0] if number else "0"
-    return float(digits), text[len(digits) :]
 
 
 def bandwidth(tree: Map | None) -> Bandwidth | None:

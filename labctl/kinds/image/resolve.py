@@ -6,16 +6,19 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from labctl.core.errors import LabctlError
+from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import ImageSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from labctl.kinds.image.catalogue import Entry
 
 DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
 SETTLED_S = 2.0  # a file changed within a clock's tick of being read looks unchanged; its digest is not kept
@@ -48,7 +51,7 @@ def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
 
     size = None if blob else qcow2.inspect(path).virtual_size
     try:
-        digest = _digest(path.absolute())
+        digest = file_digest(path.absolute())
     except OSError as error:
         raise LabctlError(f"can't read it: {error.strerror}", where=str(path)) from error
     return ImageSpec(path.name, f"sha256-{digest}", "path", str(path.absolute()), size, blob=blob)
@@ -69,14 +72,71 @@ def resolve_url(url: str, algorithm: str, digest: str) -> ImageSpec:
 
 
 def resolve_name(name: str, arch: str) -> ImageSpec:
-    """The image that labctl builds under that name. LabctlError for a name it doesn't know."""
+    """The image that the catalogue has under that name, by the digest that its vendor publishes now.
+
+    LabctlError for a name it doesn't know, an architecture that it is not for, and a vendor that can't be asked.
+    """
+    entry = catalogue.entry(name)
+    if arch not in entry.architectures:
+        hint = f"it is for {', '.join(entry.architectures)}"
+        raise LabctlError(f"{name} is not made for {arch}", hint=hint)
+    if digest := entry.digests.get(arch):
+        return pinned(entry, arch, digest, entry.urls.get(arch, ""))
+    if arch not in entry.checksums:
+        return _recipe(entry, arch)
+    try:
+        return pinned(entry, arch, _published(entry, arch), entry.urls[arch])
+    except LabctlError:
+        if not entry.build:
+            raise
+        return _recipe(entry, arch)  # made of packages where it can't be downloaded
+
+
+def pinned(entry: Entry, arch: str, key: str, origin: str, size: int | None = None) -> ImageSpec:
+    """The image of that name which has this key."""
+    if key.startswith("build-"):
+        return replace(_recipe(entry, arch), key=key)
+    return ImageSpec(
+        entry.name,
+        key,
+        "url" if origin else "store",
+        origin,
+        size,
+        arch=arch,
+        firmware=entry.firmware_of(arch),
+        cpu=entry.cpu,
+        memory=entry.memory,
+    )
+
+
+def _published(entry: Entry, arch: str) -> str:
+    """The key that its vendor's checksum file gives it."""
+    from labctl.host import checksums, download
+    from labctl.host.https import Patience
+
+    asking = Patience(attempts=1, stall_s=10.0, connect_s=5.0)  # a plan can't wait long for a vendor
+    where = entry.checksums[arch]
+    name = PurePosixPath(urlsplit(entry.urls[arch]).path).name
+    found = checksums.find(download.fetch_text(where, patience=asking), name, where)
+    return f"{found.algorithm}-{found.digest}"
+
+
+def resolve_recipe(name: str, arch: str) -> ImageSpec:
+    """The image that labctl's recipe of that name builds. LabctlError when there is none."""
     from labctl.host import build
 
     recipe = build.recipe(name, arch)
-    return ImageSpec(name, recipe.key, "build", name, recipe.size, direct=True, cmdline=recipe.cmdline)
+    return ImageSpec(
+        name, recipe.key, "build", name, recipe.size, direct=True, cmdline=recipe.cmdline, arch=arch
+    )
 
 
-def _digest(path: Path) -> str:
+def _recipe(entry: Entry, arch: str) -> ImageSpec:
+    return replace(resolve_recipe(entry.build, arch), label=entry.name, memory=entry.memory)
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file in hex, remembered while the file is unchanged. LabctlError when it changes meanwhile."""
     from labctl.host import cache
     from labctl.host.keys import write_private
 

@@ -19,20 +19,26 @@ POOL = "labctl-images"
 class ImageSpec(Spec):
     """`key` is `sha256-HEX`, `sha512-HEX` (of the file's content) or `build-HEX` (of the recipe).
 
-    `origin` is an absolute path, an https URL, or the name of a recipe; `size` is the virtual size in bytes where it
-    is known before the image is there. A `blob` (a kernel, an initrd) is stored as it is.
+    `origin` is an absolute path, an https URL, or the name of a recipe; empty for one that can't be got again. `size`
+    is the virtual size in bytes where it is known before the image is there. A `blob` (a kernel, an initrd) is stored
+    as it is. `firmware` (`bios`, `uefi`), `cpu` (`x86-64-v2`) and `memory` (bytes) are what the catalogue says that it
+    needs; empty and 0 where it says nothing.
     """
 
     kind: ClassVar[str] = "image"
 
     label: str
     key: str = owned(Effect.REPLACE)
-    source: Literal["path", "url", "build"] = "path"
+    source: Literal["path", "url", "build", "store"] = "path"
     origin: str = ""
     size: int | None = None
     direct: bool = False  # boots by its own kernel and initrd
     cmdline: str = ""  # what such a kernel wants
     blob: bool = False
+    arch: str = ""  # libvirt's word; empty where nobody said
+    firmware: str = ""
+    cpu: str = ""
+    memory: int = 0
 
     @property
     def address(self) -> Address:

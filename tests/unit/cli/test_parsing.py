@@ -174,6 +174,6 @@ def test_a_plain_reading_is_the_one_that_typer_would_have_made(words):
         return 0
 
     recorded = functools.wraps(plainly.run)(recorded)
-    with patch.object(importlib.import_module(module(plainly.verb)), "run", recorded):
+    with patch.object(importlib.import_module(module(*plainly.verb)), "run", recorded):
         assert invoke(words) == 0
     assert typed == [(plainly.options, plainly.own)]

@@ -1,0 +1,79 @@
+"""What images there are: in the store, and in the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.address import natural
+from labctl.core.errors import UsageError
+from labctl.kinds.image import catalogue
+from labctl.kinds.image.driver import ImageDriver, Stored
+
+if TYPE_CHECKING:
+    from labctl.host.connection import Connection
+    from labctl.kinds.image.catalogue import Entry
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An image: `stored` is None where it is not in the store, `entry` where the catalogue has no such name."""
+
+    name: str
+    stored: Stored | None = None
+    entry: Entry | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        spec = self.stored.spec if self.stored else None
+        return {
+            "name": self.name,
+            "description": self.entry.description if self.entry else "",
+            "architectures": list(self.entry.architectures) if self.entry else [],
+            "digest": spec.key.replace("-", ":", 1) if spec else None,
+            "arch": (spec.arch or None) if spec else None,
+            "origin": spec.origin if spec else None,
+            "size_bytes": spec.size if spec else None,
+            "stored_bytes": self.stored.bytes if self.stored else 0,
+            "users": list(self.stored.users) if self.stored else [],
+        }
+
+
+def images(connection: Connection) -> list[Row]:
+    """Those of the store, then the rest of the catalogue.
+
+    Raises:
+        LabctlError: libvirt does not answer, or a file of the user's catalogue is wrong.
+    """
+    entries = catalogue.entries()
+    stored = sorted(ImageDriver(connection).stored(), key=lambda each: natural(each.spec.label))
+    have = {each.spec.label for each in stored}
+    rows = [Row(each.spec.label, each, entries.get(each.spec.label)) for each in stored]
+    return rows + [Row(name, None, entries[name]) for name in sorted(entries, key=natural) if name not in have]
+
+
+def find(connection: Connection, names: list[str]) -> list[Stored]:
+    """The stored images of these names; the beginning of a digest is one too.
+
+    Raises:
+        UsageError: there is none of that name, or several.
+    """
+    stored = ImageDriver(connection).stored()
+    return [_one(name, stored) for name in names]
+
+
+def _one(name: str, stored: list[Stored]) -> Stored:
+    wanted = name.replace(":", "-", 1)
+    found = [each for each in stored if each.spec.label == name or each.spec.key == wanted]
+    if not found and len(name) >= SHORTEST:
+        found = [each for each in stored if each.spec.key.partition("-")[2].startswith(wanted.rpartition("-")[2])]
+    if not found:
+        raise UsageError(f"no image in the store is called {name}", hint="`labctl image list` shows them")
+    if len(found) > 1:
+        digests = ", ".join(each.spec.key.replace("-", ":", 1)[:19] for each in found)
+        raise UsageError(f"{len(found)} images are called {name}", hint=f"name one by its digest: {digests}")
+    return found[0]
+
+
+SHORTEST = 6  # of the beginnings of digests that are taken for one

@@ -1,0 +1,170 @@
+"""Have images in the store: by name, by the Labfile, from a file, built."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.address import Address
+from labctl.core.errors import LabctlError, UsageError
+from labctl.core.events import Diagnostic, Finished, PlanReady, Teller
+from labctl.core.plan import plan
+from labctl.kinds.image.driver import ImageDriver, resolve_name, resolve_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from labctl.app.session import Session
+    from labctl.core.events import Sink
+    from labctl.host.connection import Connection
+    from labctl.kinds.image.spec import ImageSpec
+
+
+def named(names: Iterable[str], arch: str, told: Sink) -> list[ImageSpec]:
+    """What the catalogue has under these names now, whatever a lock says.
+
+    Raises:
+        LabctlError: there is no such image, or its vendor can't be asked.
+    """
+    specs = [resolve_name(name, arch) for name in names]
+    for spec in specs:
+        if spec.source == "build":
+            told(Diagnostic("note", f"image {spec.label} is built from packages"))
+    return specs
+
+
+def of_labfile(session: Session, told: Sink) -> list[ImageSpec]:
+    """All images of the Labfile, as its lock pins them.
+
+    Raises:
+        Rejected: some can't be had.
+    """
+    from labctl.engine.sources import Pinning, resolve_images
+
+    connection = session.connection
+    pinning = Pinning(session.lock, session.locked)
+    found = resolve_images(connection, session.lab, connection.capabilities.arch, pinning)
+    for note in found.notes:
+        told(Diagnostic(note.severity, note.summary, note.hint))
+    return list(dict.fromkeys(found.images.values()))
+
+
+def fetch(connection: Connection, specs: Iterable[ImageSpec], told: Sink) -> int:
+    """Store what is missing, several at once. Gives the exit code."""
+    from labctl.engine.execute import execute
+
+    began = time.monotonic()
+    driver = ImageDriver(connection)
+    wanted = {spec.address: spec for spec in specs}
+    present = driver.observe({spec.key for spec in wanted.values()})
+    made = plan(
+        wanted,
+        {address: spec for address, spec in wanted.items() if spec.key in present},
+        connection=connection.uri,
+    )
+    told(PlanReady(made))
+    if not made:
+        told(Finished(True, 0, 0, 0, 0, 0.0))  # noqa: FBT003  # the event's fields in their order
+        return 0
+    outcome = execute(made, {"image": driver}, connection, told, boots=1)
+    counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
+    hint = "what was downloaded is kept: the same command goes on from there" if outcome.exit_code else ""
+    seconds = round(time.monotonic() - began, 3)
+    told(Finished(outcome.exit_code == 0, outcome.exit_code, *counts, seconds, hint))
+    return outcome.exit_code
+
+
+def imported(path: Path, name: str, arch: str, *, firmware: str = "") -> ImageSpec:
+    """A file as an image of that name; call `remember` once it is in the store.
+
+    Raises:
+        UsageError: the name is none.
+        LabctlError: the file is refused.
+    """
+    check_name(name)
+    return replace(resolve_path(path), label=name, arch=arch, firmware=firmware)
+
+
+def check_name(name: str) -> None:
+    """Refuse what can't be a name of the catalogue.
+
+    Raises:
+        UsageError: it can't.
+    """
+    import re
+
+    if not re.fullmatch(r"[a-z][a-z0-9.-]{0,62}", name):
+        raise UsageError(f"{name} can't be an image's name", hint="lower-case letters, digits, `.` and `-`")
+
+
+@contextmanager
+def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
+    """The file as labctl takes images, converted into a file of its own where that was asked for.
+
+    Raises:
+        LabctlError: it is refused, or can't be converted.
+    """
+    if not convert:
+        yield file
+        return
+    import tempfile
+
+    from labctl.host import cache
+    from labctl.host.convert import convert as converted
+    from labctl.host.qcow2 import MAX_VIRTUAL_SIZE
+
+    tell = Teller(told, Address("image", file.name), time.monotonic())
+    with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder:
+        target = Path(folder) / file.with_suffix(".qcow2").name
+        converted(
+            file,
+            target,
+            lambda done, total: tell.progress("converting", done, total),
+            limit_bytes=MAX_VIRTUAL_SIZE,
+        )
+        yield target
+
+
+def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:
+    """The images that labctl's recipes of these names build.
+
+    Raises:
+        LabctlError: there is no such recipe, or not for that architecture.
+    """
+    from labctl.kinds.image.resolve import resolve_recipe
+
+    return [resolve_recipe(name, arch) for name in names]
+
+
+def remember(spec: ImageSpec, origin: Path) -> Path:
+    """Give a stored image its name: an entry of the user's catalogue, which tells its digest. Gives the file.
+
+    Raises:
+        LabctlError: it can't be written.
+    """
+    import json
+
+    from labctl.host.keys import write_private
+    from labctl.kinds.image import catalogue
+
+    entry = {
+        "description": f"imported from {origin.name}",
+        "digests": {spec.arch: spec.key.replace("-", ":", 1)},
+        **({"firmware": spec.firmware} if spec.firmware else {}),
+    }
+    path = catalogue.config_folder() / f"{spec.label}.yaml"
+    try:
+        write_private(path, f"{json.dumps({spec.label: entry}, indent=2)}\n".encode())
+    except OSError as error:
+        raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error
+    return path
+
+
+def forget(name: str) -> None:
+    """Take an imported image's name away again."""
+    from labctl.kinds.image import catalogue
+
+    (catalogue.config_folder() / f"{name}.yaml").unlink(missing_ok=True)

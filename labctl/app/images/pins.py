@@ -1,0 +1,68 @@
+"""Pin anew what a Labfile's images are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.errors import UsageError
+from labctl.labfile import lockfile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from labctl.app.session import Session
+    from labctl.core.errors import Problem
+    from labctl.labfile.lockfile import Pin
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one pin; None where there is none, before or after."""
+
+    image: str
+    arch: str
+    before: Pin | None
+    after: Pin | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "image": self.image,
+            "arch": self.arch,
+            "before": self.before.key.replace("-", ":", 1) if self.before else None,
+            "after": self.after.key.replace("-", ":", 1) if self.after else None,
+        }
+
+
+def update(session: Session, names: Collection[str]) -> tuple[list[Change], tuple[Problem, ...]]:
+    """Find all images of the Labfile anew, or those named, and write Labfile.lock. Gives what changed, and notes.
+
+    Raises:
+        UsageError: the Labfile has no such image.
+        Rejected: one can't be found.
+    """
+    from labctl.engine.sources import Pinning, resolve_images
+
+    before = session.lock
+    kept = {where: pin for where, pin in before.items() if names and where[0] not in names}
+    found = resolve_images(
+        session.connection, session.lab, session.connection.capabilities.arch, Pinning(kept)
+    )
+    known = {image for image, _arch in found.pins}
+    if unknown := sorted(set(names) - known):
+        raise UsageError(
+            f"the Labfile has no image {', '.join(unknown)}", hint=f"it has {', '.join(sorted(known)) or 'none'}"
+        )
+    lockfile.write(session.lock_path, found.pins)
+    changes = [
+        Change(*where, before.get(where), found.pins.get(where))
+        for where in sorted(before.keys() | found.pins.keys())
+        if _key(before.get(where)) != _key(found.pins.get(where))
+    ]
+    return changes, found.notes
+
+
+def _key(pin: Pin | None) -> str:
+    return pin.key if pin else ""

@@ -1,0 +1,1 @@
+"""`labctl image …`: one file a verb."""

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from labctl.cli import context
+from labctl.cli.image import shared
+from labctl.cli.options import Options, option
+
+if TYPE_CHECKING:
+    from labctl.app.images.catalogue import Row
+
+HEAD = ("image", "arch", "digest", "on disk", "used by", "what it is")
+
+
+def run(
+    options: Options,
+    *,
+    stored: Annotated[bool, option("--stored", help="only those that are in the store")] = False,
+) -> int:
+    from labctl.app.images.catalogue import FORMAT, images
+    from labctl.report.colour import Paint
+    from labctl.report.table import table
+
+    rows = [row for row in images(shared.connection(options)) if row.stored or not stored]
+    if options.json:
+        context.write_json({"format": FORMAT, "images": [row.to_json() for row in rows]})
+    elif rows:
+        paint = Paint.on_stdout(allowed=options.colour)
+        context.write(table(HEAD, [_cells(row) for row in rows], paint))
+    else:
+        context.say("the store is empty; `labctl image pull NAME` puts an image into it")
+    return 0
+
+
+def _cells(row: Row) -> list[str]:
+    from labctl.core.size import size
+
+    what = row.entry.description if row.entry else ""
+    if row.stored is None:
+        return [row.name, "-", "-", "-", "-", what or "-"]
+    spec = row.stored.spec
+    count = len(row.stored.users)
+    used = row.stored.users[0] + (f" and {count - 1} more" if count > 1 else "") if count else "nothing"
+    return [row.name, spec.arch or "-", shared.short(spec.key), size(row.stored.bytes), used, what or spec.origin]

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from labctl.cli import context
+from labctl.cli.image import shared
+from labctl.cli.options import Options, Yes
+
+
+def run(options: Options, *, yes: Yes = False) -> int:
+    """Shows what would go, and how much that frees, and asks."""
+    from labctl.app.images import keep
+    from labctl.core.size import size
+
+    connection = shared.connection(options)
+    found = keep.needless(connection, shared.labfile_here(options))
+    total = sum(each.bytes for each in found)
+    if not options.json:
+        for each in found:
+            context.write(f"- {each.what}: {size(each.bytes)}")
+    freed = 0
+    if not found:
+        context.say("nothing to remove: every image is in use, or pinned by a Labfile.lock")
+    elif shared.confirmed(f"remove these, {size(total)}?", yes=yes, verb="prune"):
+        freed = keep.remove(connection, found, lambda line: context.say(f"warning: {line}"))
+        context.say(f"freed {size(freed)}")
+    else:
+        context.say("nothing was removed")
+    if options.json:
+        document = {"format": keep.FORMAT, "removed": [each.to_json() for each in found], "freed_bytes": freed}
+        context.write_json(document)
+    return 0

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+from labctl.cli import context
+from labctl.cli.image import shared
+from labctl.cli.options import Options, argument, option
+
+
+def run(
+    options: Options,
+    images: Annotated[
+        list[str] | None, argument("IMAGE", help="names of the catalogue; by default all of the Labfile")
+    ] = None,
+    *,
+    arch: shared.Arch = None,
+    locked: Annotated[bool, option("--locked", help="only what Labfile.lock pins")] = False,
+) -> int:
+    """Several at once; what was interrupted is resumed."""
+    from labctl.app.images import get
+
+    told = shared.sink(options)
+    if images:
+        connection = shared.connection(options)
+        specs = get.named(images, arch or connection.capabilities.arch, told)
+    else:
+        session = context.session(options)
+        session.locked = locked
+        connection, specs = session.connection, get.of_labfile(session, told)
+    return get.fetch(connection, specs, told)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+from labctl.cli import context
+from labctl.cli.image import shared
+from labctl.cli.options import Options, Yes, argument
+
+
+def run(
+    options: Options,
+    images: Annotated[list[str], argument("IMAGE", help="names, or beginnings of digests")],
+    *,
+    yes: Yes = False,
+) -> int:
+    from labctl.app.images import get
+    from labctl.app.images.catalogue import FORMAT, find
+    from labctl.core.size import size
+    from labctl.kinds.image.driver import ImageDriver
+
+    connection = shared.connection(options)
+    found = find(connection, images)
+    names = ", ".join(f"{each.spec.label} ({size(each.bytes)})" for each in found)
+    if not shared.confirmed(f"remove {names}?", yes=yes, verb="remove"):
+        context.say("nothing was removed")
+        return 1
+    driver = ImageDriver(connection)
+    for each in found:
+        driver.delete(each.spec.key)
+        get.forget(each.spec.label)
+        if not options.json:
+            context.say(f"removed {each.spec.label}, {size(each.bytes)}")
+    if options.json:
+        context.write_json({"format": FORMAT, "removed": [each.spec.label for each in found]})
+    return 0

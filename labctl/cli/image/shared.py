@@ -1,0 +1,72 @@
+"""What the verbs below `image` share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from labctl.cli import context
+from labctl.cli.options import Options, argument, option
+from labctl.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from labctl.core.events import Sink
+    from labctl.host.connection import Connection
+
+Images = Annotated[list[str] | None, argument("IMAGE", help="a name, or the beginning of a digest")]
+Arch = Annotated[
+    str | None, option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default the host's")
+]
+
+
+def connection(options: Options) -> Connection:
+    """The libvirt whose store it is; no Labfile is needed for that.
+
+    Raises:
+        LabctlError: nothing answers there.
+    """
+    from labctl.host.connection import Connection, choose_uri
+
+    return Connection(choose_uri(options.connect))
+
+
+def sink(options: Options) -> Sink:
+    from labctl.report.choose import sink
+
+    return sink(
+        json=options.json, quiet=options.quiet, verbose=options.verbose, colour=options.colour, secrets=()
+    )
+
+
+def labfile_here(options: Options) -> Path | None:
+    """The Labfile that is meant, if there is one."""
+    try:
+        return Path(context.labfile(options.file)).absolute()
+    except UsageError:
+        if options.file is not None:
+            raise
+        return None
+
+
+def confirmed(question: str, *, yes: bool, verb: str) -> bool:
+    """Ask before something is removed.
+
+    Raises:
+        UsageError: nobody is there to ask.
+    """
+    if yes:
+        return True
+    if not context.interactive():
+        raise UsageError(
+            "there is no terminal to ask on; nothing was changed",
+            hint=f"`labctl image {verb} --yes` does it without asking",
+        )
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def short(key: str) -> str:
+    """A digest as people compare it: `sha512:6c2607f1846e`."""
+    return key.replace("-", ":", 1)[:19]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from labctl.cli import context
+from labctl.cli.image import shared
+from labctl.cli.options import Options, argument
+from labctl.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.app.images.catalogue import Row
+    from labctl.kinds.image.catalogue import Entry
+
+
+def run(options: Options, image: Annotated[str, argument("IMAGE", help="its name")]) -> int:
+    from difflib import get_close_matches
+
+    from labctl.app.images.catalogue import FORMAT, images
+
+    every = images(shared.connection(options))
+    rows = [row for row in every if row.name == image]
+    if not rows:
+        near = get_close_matches(image, [row.name for row in every], 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`labctl image list` shows them"
+        raise UsageError(f"no image is called {image}", hint=hint)
+    if options.json:
+        document = [row.to_json() | {"catalogue": _entry(row.entry) if row.entry else None} for row in rows]
+        context.write_json({"format": FORMAT, "images": document})
+        return 0
+    lines = [(name, text) for row in rows for name, text in _lines(row) if text]
+    width = max(len(name) for name, _ in lines)
+    context.write("\n".join(f"{name:<{width}}  {text}" for name, text in lines))
+    return 0
+
+
+def _lines(row: Row) -> Iterator[tuple[str, str]]:
+    from labctl.core.size import size
+
+    yield "image", row.name
+    if entry := row.entry:
+        yield "what it is", entry.description
+        yield "note", entry.note
+        for arch in entry.architectures:
+            yield arch, entry.urls.get(arch, "") or entry.digests.get(arch, "").replace("-", ":", 1)
+            yield "  checksums", entry.checksums.get(arch, "")
+            yield "  digest", entry.digests.get(arch, "").replace("-", ":", 1) if arch in entry.urls else ""
+            yield "  console", entry.console_of(arch)
+            yield "  firmware", entry.firmware_of(arch) or "bios or uefi"
+        needs = [size(entry.memory) + " of memory"] * bool(entry.memory)
+        needs += [size(entry.disk) + " of disk"] * bool(entry.disk)
+        needs += [f"a CPU of {entry.cpu}"] * bool(entry.cpu)
+        yield "needs", ", ".join(needs)
+        yield "its own login", entry.user
+        yield "built by", f"the recipe {entry.build}, where it can't be downloaded" if entry.build else ""
+        yield "stated in", entry.file
+        yield "checked against", entry.source
+    if stored := row.stored:
+        spec = stored.spec
+        yield "in the store", spec.key.replace("-", ":", 1)
+        yield "  from", spec.origin
+        yield "  size", f"{size(spec.size or 0)}, {size(stored.bytes)} on disk"
+        yield "  boots", "by its own kernel, without a boot loader" if spec.direct else ""
+        yield "  used by", ", ".join(stored.users) or "nothing"
+    else:
+        yield "in the store", f"no: `labctl image pull {row.name}`"
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "urls": dict(entry.urls),
+        "checksums": dict(entry.checksums),
+        "digests": {arch: key.replace("-", ":", 1) for arch, key in entry.digests.items()},
+        "memory_bytes": entry.memory,
+        "disk_bytes": entry.disk,
+        "firmware": entry.firmware or None,
+        "console": {arch: entry.console_of(arch) for arch in entry.architectures},
+        "cpu": entry.cpu or None,
+        "user": entry.user or None,
+        "build": entry.build or None,
+        "note": entry.note or None,
+        "source": entry.source or None,
+        "file": entry.file,
+    }

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from labctl.cli import context
+from labctl.cli.image import shared
+from labctl.cli.options import Options
+
+
+def run(options: Options, images: shared.Images = None) -> int:
+    """All images of the store where none is named. Exits with 1 when one is damaged."""
+    from labctl.app.images.catalogue import FORMAT, find
+    from labctl.kinds.image.driver import ImageDriver
+
+    connection = shared.connection(options)
+    driver = ImageDriver(connection)
+    results = []
+    for each in find(connection, images) if images else driver.stored():
+        wrong = driver.verify(each, lambda *_: None)
+        results.append({"name": each.spec.label, "digest": each.spec.key.replace("-", ":", 1), "wrong": wrong})
+        if not options.json and (wrong or not options.quiet):
+            context.write(f"{each.spec.label} {shared.short(each.spec.key)}: {'DAMAGED' if wrong else 'sound'}")
+            for volume, why in wrong.items():
+                context.say(f"  {volume}: {why}")
+    damaged = [each["name"] for each in results if each["wrong"]]
+    if options.json:
+        context.write_json({"format": FORMAT, "images": results})
+    elif damaged:
+        context.say(
+            "  hint: what stands on a damaged image is damaged too: `labctl destroy`, `labctl image remove` and `up` make"
+            " both anew"
+        )
+    return 1 if damaged else 0

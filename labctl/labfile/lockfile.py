@@ -1,0 +1,93 @@
+"""`Labfile.lock`: exactly which images a lab uses, beside the Labfile, to be committed with it.
+
+    {"lock": 1, "images": {"debian-12": {"x86_64": {"digest": "sha512:HEX", "origin": "https://…",
+                                                    "size": 3221225472}}}}
+
+An image stands there under what the Labfile calls it. `digest` is `sha256:` or `sha512:` with that of the content as it
+is published, or `build:` with that of the recipe and its packages; `size` the virtual size in bytes, null until it was
+fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labctl.core.errors import LabctlError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """`key` is that of `kinds.image.spec.ImageSpec`."""
+
+    key: str
+    origin: str
+    size: int | None = None
+
+
+Lock = dict[tuple[str, str], Pin]  # by (the image as the Labfile calls it, architecture)
+
+
+def beside(labfile: Path) -> Path:
+    """The lock of a Labfile; of standard input (`-`) that in its folder."""
+    return labfile.with_name("Labfile.lock" if labfile.name == "-" else f"{labfile.stem}.lock")
+
+
+def read(path: Path) -> Lock:
+    """What is pinned, nothing where there is no file yet.
+
+    Raises:
+        LabctlError: the file can't be read, or is not of this form.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise LabctlError(f"can't read it: {error}", where=str(path), hint=_RESTORE) from error
+    if not isinstance(document, dict) or document.get("lock") != FORMAT:
+        raise LabctlError(f"not a lock of format {FORMAT}", where=str(path), hint=_RESTORE)
+    try:
+        return {
+            (image, arch): _pin(fields)
+            for image, arches in document["images"].items()
+            for arch, fields in arches.items()
+        }
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise LabctlError("an entry of it is incomplete", where=str(path), hint=_RESTORE) from error
+
+
+_RESTORE = "restore it from version control, or remove it: the next `up` pins what is current then"
+
+
+def _pin(fields: Any) -> Pin:
+    algorithm, colon, digest = fields["digest"].partition(":")
+    if not colon or not digest:
+        raise ValueError(fields["digest"])
+    return Pin(f"{algorithm}-{digest}", str(fields["origin"]), fields["size"])
+
+
+def write(path: Path, lock: Lock) -> bool:
+    """Write it whole or not at all; False when it says the same already."""
+    images: dict[str, dict[str, Any]] = {}
+    for (image, arch), pin in sorted(lock.items()):
+        digest = pin.key.replace("-", ":", 1)
+        images.setdefault(image, {})[arch] = {"digest": digest, "origin": pin.origin, "size": pin.size}
+    text = json.dumps({"lock": FORMAT, "images": images}, indent=2, ensure_ascii=False) + "\n"
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return False
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)  # committed and read by others, unlike what mkstemp is for
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error
+    return True
