@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_VIRTUAL_SIZE = 16 << 40
+MAX_OFFSET = (1 << 62) - 1  # no file goes on there, and seek() would raise
 MAX_SHOWN = 60  # characters of a name that an image's author chose
 
 
@@ -25,9 +26,11 @@ def refuse(summary: str, hint: str = "") -> NoReturn:
 
 @contextmanager
 def naming(where: str) -> Iterator[None]:
-    """Refusals inside name this file."""
+    """Refusals inside name this file; that it can't be read is one."""
     try:
         yield
+    except OSError as error:
+        raise LabctlError(f"can't read the image: {error.strerror}", where=where) from error
     except LabctlError as error:
         raise LabctlError(error.summary, hint=error.hint, where=error.where or where) from None
 
@@ -36,20 +39,20 @@ def naming(where: str) -> Iterator[None]:
 def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """The regular file under that name and its size in bytes. LabctlError for what is none or can't be read."""
     with naming(str(path)):
-        try:
-            # Not blocking: a FIFO under that name must not hang us. The descriptor is judged, not the name.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb", buffering=0) as file:
-                facts = os.fstat(descriptor)
-                if not stat.S_ISREG(facts.st_mode):
-                    refuse("not a regular file", "an image is a file")
-                yield file, facts.st_size
-        except OSError as error:
-            raise LabctlError(f"can't read the image: {error.strerror}") from error
+        # Not blocking: a FIFO under that name must not hang us. The descriptor is judged, not the name.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        os.close(descriptor)
+        raise LabctlError("not a regular file", hint="an image is a file", where=str(path))
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        yield file, facts.st_size
 
 
 def read(file: BinaryIO, offset: int, size: int) -> bytes:
     """The bytes there: fewer, or none, where the file ends before."""
+    if offset > MAX_OFFSET:
+        return b""
     file.seek(offset)
     return file.read(size)
 
