@@ -1,9 +1,9 @@
 """qemu-img on files that nobody vouches for.
 
 The file's header was checked in Python before. Should QEMU's parsers be wrong nevertheless, then in a process that has
-little: descriptors of the one file and of the result, bounded memory, time and output, no way to more privileges, no
-network where the kernel lets us, and for root the identity of nobody. It is told the format and the protocol, and to
-open no backing file, whatever the image says.
+little: descriptors of the one file and of the result, an empty environment, bounded memory, time and output, no way to
+more privileges, no network where the kernel lets us, and for root the identity of nobody. It is told the format and
+the protocol, and to open no backing file, whatever the image says.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 TOOLS = {"qemu-img": "qemu-utils", "setpriv": "util-linux", "unshare": "util-linux", "prlimit": "util-linux"}
 NOBODY = 65534  # the kernel's overflow id: owns nothing
 MEMORY = 2 << 30  # of address space; 64 threads' stacks are 512 MiB of it, a real image takes 30 MiB
-ARENAS = {"MALLOC_ARENA_MAX": "2"}  # each thread's own would reserve 64 MiB
+# Nothing of ours, which may hold secrets. Each thread's own arena would reserve 64 MiB.
+ENVIRONMENT = ("LC_ALL=C.UTF-8", "MALLOC_ARENA_MAX=2")
 SLOWEST = 8 << 20  # bytes of the disk per second of CPU time
 SPARE_S = 60
 OPEN_FILES = 64
@@ -86,9 +87,9 @@ def _run(
     missing = sorted({package for tool, package in TOOLS.items() if command.path(tool) is None})
     if missing:
         raise LabctlError(f"this needs {', '.join(missing)}", hint=f"apt install {' '.join(missing)}")
-    under = [*_without_network(), *_identity(), "prlimit", *limits, "--"]
+    under = [*_without_network(), *_identity(), "prlimit", *limits, "--", "env", "-i", *ENVIRONMENT]
     try:
-        command.run(["qemu-img", *argv], tell, under=under, pass_fds=files, environment=ARENAS)
+        command.run([str(command.path("qemu-img")), *argv], tell, under=under, pass_fds=files)
     except command.Failed as failed:
         if failed.code != fine or not fine:
             raise _error(failed) from None

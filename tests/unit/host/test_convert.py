@@ -165,7 +165,8 @@ def test_even_past_the_check_no_backing_file_is_opened(
 TOLD = """#!/bin/sh
 echo uid $(id -u) groups $(id -G)
 echo links $(sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p' /proc/net/dev)
-echo files $(ls /proc/$$/fd | wc -l)
+echo files $(ls -l /proc/$$/fd | sed -n 's/.* -> //p' | grep -v pipe: | sort -u) end
+echo environment $(env | grep -v ^PWD=) end
 grep -E 'NoNewPrivs|CapEff|CapInh' /proc/self/status
 grep -E 'cpu time|file size|core|address|open files' /proc/self/limits
 exit 1
@@ -198,9 +199,12 @@ def test_qemu_img_is_run_with_little(
     if os.geteuid() == 0:
         assert "uid 65534 groups 65534" in told
     if qemu_img._without_network():
-        assert "links lo files" in told
+        assert "links lo" in told
     assert "CapInh: 0000000000000000 CapEff: 0000000000000000 NoNewPrivs: 1" in told
     assert "cpu time 188 193 seconds" in told
     assert "address space 2147483648 2147483648 bytes" in told
+    files = sorted(map(str, ("/dev/null", tool, tmp_path / "i", tmp_path / "new")))
+    assert f"files {' '.join(files)} end" in told
+    assert f"environment {' '.join(qemu_img.ENVIRONMENT)} end" in told
     assert "core file size 0 0 bytes" in told
     assert "open files 64 64 files" in told
