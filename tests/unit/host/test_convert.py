@@ -208,3 +208,80 @@ def test_qemu_img_is_run_with_little(
     assert f"environment {' '.join(qemu_img.ENVIRONMENT)} end" in told
     assert "core file size 0 0 bytes" in told
     assert "open files 64 64 files" in told
+
+
+@pytest.fixture
+def vdi(tmp_path: Path) -> Path:
+    return hostile.made(tmp_path / "i.vdi", "vdi")
+
+
+def test_what_exists_is_not_overwritten(vdi: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").symlink_to("nowhere")
+    with pytest.raises(LabctlError, match="exists already"):
+        imported(vdi, tmp_path / "new")
+
+
+def test_a_disk_may_be_bigger_than_is_wanted(vdi: Path, tmp_path: Path) -> None:
+    with pytest.raises(LabctlError, match=f"a disk of {DISK} bytes, more than the {DISK - 1} allowed"):
+        convert(vdi, tmp_path / "new", print, limit_bytes=DISK - 1)
+
+
+def test_what_cannot_be_read_or_written_is_named(vdi: Path, tmp_path: Path) -> None:
+    with pytest.raises(LabctlError, match=f"{tmp_path}/none: can't read the image: No such file"):
+        imported(tmp_path / "none", tmp_path / "new")
+    with pytest.raises(LabctlError, match=f"{tmp_path}/no/new: can't write the image: No such file"):
+        imported(vdi, tmp_path / "no" / "new")
+    with pytest.raises(LabctlError, match="not a regular file"):
+        imported(tmp_path, tmp_path / "new")
+
+
+def test_a_source_that_changes_meanwhile_gives_nothing(vdi: Path, tmp_path: Path) -> None:
+    def changing(_done: int, _total: int) -> None:
+        os.utime(vdi, ns=(0, 0))
+
+    with pytest.raises(LabctlError, match="written to while it was read"):
+        convert(vdi, tmp_path / "new", changing, limit_bytes=DISK)
+    assert list(tmp_path.iterdir()) == [vdi]
+
+
+def test_an_interrupted_import_leaves_nothing(vdi: Path, tmp_path: Path) -> None:
+    def stopping(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(vdi, tmp_path / "new", stopping, limit_bytes=DISK)
+    assert list(tmp_path.iterdir()) == [vdi]
+
+
+def test_what_qemu_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    """A wrong checksum is not looked at here."""
+    good = hostile.made(tmp_path / "i.vhdx", "vhdx")
+    damaged = hostile.patched(good, "damaged.vhdx", (196608 + 4, b"\xaa\xbb"))
+    with pytest.raises(LabctlError, match=r"damaged.vhdx: qemu-img can't use the image \(1\):\nqemu-img: "):
+        imported(damaged, tmp_path / "new")
+
+
+def test_no_more_is_written_than_the_disk_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the header have told the parser less than it tells QEMU."""
+    source = hostile.made(tmp_path / "i.vdi", "vdi")
+    limits = qemu_img._limits
+    monkeypatch.setattr(qemu_img, "_limits", lambda size, **_: limits(size, file_bytes=1 << 16))
+    with pytest.raises(LabctlError, match=r"takes too much space|File too large"):
+        imported(source, tmp_path / "new")
+
+
+def test_qemu_compares_a_qcow2s_tables(tmp_path: Path) -> None:
+    path = hostile.made(tmp_path / "i.qcow2", "qcow2")
+    damaged = hostile.patched(path, "damaged.qcow2", (2 * 65536, b"\0\0"))  # the header's refcount
+    leaking = hostile.patched(path, "leaking.qcow2", (2 * 65536 + 20, b"\0\1"))  # of a cluster behind the end
+    leaking.write_bytes(leaking.read_bytes().ljust(16 * 65536, b"\0"))
+
+    def checked(path: Path) -> None:
+        header = inspect(path)
+        with path.open("rb") as file:
+            qemu_img.check(qemu_img.Source(file, header.format, header.virtual_size), tmp_path)
+
+    checked(path)
+    checked(leaking)
+    with pytest.raises(LabctlError, match=r"can't use the image \(2\):"):
+        checked(damaged)
