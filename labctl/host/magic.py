@@ -20,7 +20,9 @@ FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (  # offset, magic, what it i
     (0x40, b"\x7f\x10\xda\xbe", "a VDI image", CONVERT.format("vdi")),
     (0, b"conectix", "a VHD image", CONVERT.format("vpc")),
     (0, b"vhdxfile", "a VHDX image", CONVERT.format("vhdx")),
-    (0, b"QED\0", "a QED image", CONVERT.format("qed")),
+    # libvirt looks at three letters of four, and would follow the backing file's name
+    (0, b"QFI", "a damaged qcow2", "compare its checksum with its origin's"),
+    (0, b"QED", "a QED image", CONVERT.format("qed")),
     (0, b"WithoutFreeSpace", "a Parallels image", CONVERT.format("parallels")),
     (0, b"WithouFreSpacExt", "a Parallels image", CONVERT.format("parallels")),
     (0, b"OOOM", "a COW image", "QEMU itself no longer reads this format"),

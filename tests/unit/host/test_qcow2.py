@@ -194,6 +194,11 @@ def survives(path: Path) -> None:
         (b"\n \n# a comment\r\nversion=1\n", "VMDK descriptor"),
         (b"\xef\xbb\xbf# Disk DescriptorFile\nversion=1\n", "VMDK descriptor"),
         (b"#!/bin/sh\n#V2.0 Format\n", "cloop"),
+        (
+            b"QFI\0\0\0\0\2" + (72).to_bytes(8, "big") + b"\0\0\0\x0b",
+            "damaged qcow2",
+        ),  # qcow2 to libvirt alone
+        (b"QEDx", "QED"),
         (bytes(512) + b"conectix", "VHD image of fixed size"),
         (bytes(512) + b"koly", "DMG"),
     ],
