@@ -27,19 +27,29 @@ def path(tool: str) -> str | None:
     return shutil.which(tool, path=_search())
 
 
+class Failed(LabctlError):
+    """The program's exit `code` (of a signal: its negative number) and the last `lines` it said."""
+
+    def __init__(self, tool: str, code: int, lines: Sequence[str]) -> None:
+        super().__init__(f"{tool} failed ({code}):\n" + "\n".join(lines))
+        self.code = code
+        self.lines = tuple(lines)
+
+
 def run(
     argv: Sequence[str],
     tell: Callable[[str], None],
     *,
+    under: Sequence[str] = (),
     pass_fds: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run it to its end, telling its output's lines.
+    """Run it to its end, telling its output's lines; `under` is what executes it in turn, as `unshare --net --`.
 
-    LabctlError when it fails. Interrupted by any exception it and all its children are ended; killed, setpriv ends it.
+    Failed when it fails. Interrupted by any exception it and all its children are ended; killed, setpriv ends it.
     """
     process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "TERM", "--", *argv],
+        ["setpriv", "--pdeathsig", "TERM", "--", *under, *argv],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -60,7 +70,7 @@ def run(
         _end(process)
         raise
     if code != 0:
-        raise LabctlError(f"{argv[0]} failed ({code}):\n" + "\n".join(tail))
+        raise Failed(argv[0], code, tail)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -26,11 +26,13 @@ FIELDS = {  # offset and struct format of every field of the header
     "snapshots": (60, ">I"),
     "snapshots_offset": (64, ">Q"),
     "incompatible": (72, ">Q"),
+    "autoclear": (88, ">Q"),
     "refcount_order": (96, ">I"),
     "header_length": (100, ">I"),
     "compression": (104, ">B"),
     "extension": (112, ">I"),
     "extension_length": (116, ">I"),
+    "l1_entry": (3 * CLUSTER + 8, ">Q"),
 }
 SOUND = {
     "version": 3,
@@ -83,6 +85,11 @@ def test_a_raw_image_is_as_big_as_its_file(tmp_path: Path) -> None:
         ({"incompatible": 1 << 5}, "unknown features"),
         ({"incompatible": 1 << 63}, "unknown features"),
         ({"incompatible": 8, "compression": 2}, "compression"),
+        ({"incompatible": 8, "compression": 0}, "compression"),
+        ({"incompatible": 8, "compression": 1, "header_length": 104}, "compression"),
+        ({"compression": 1}, "compression"),
+        ({"autoclear": 2}, "data file"),
+        ({"incompatible": 16, "cluster_bits": 13}, "subclusters"),
         ({"cluster_bits": 8}, "clusters"),
         ({"cluster_bits": 22}, "clusters"),
         ({"l1_size": 1}, "does not fit"),
@@ -90,15 +97,22 @@ def test_a_raw_image_is_as_big_as_its_file(tmp_path: Path) -> None:
         ({"refcount_clusters": 1 << 20}, "oversized"),
         ({"refcount_clusters": 0}, "impossible"),
         ({"refcount_order": 7}, "impossible"),
-        ({"snapshots": 1 << 20}, "impossible"),
+        ({"snapshots": 1, "snapshots_offset": 3 * CLUSTER}, "internal snapshots"),
         ({"l1_offset": 3 * CLUSTER + 8}, "misplaced"),
         ({"l1_offset": 1 << 40}, "truncated"),
-        ({"l1_offset": 0}, "on its header"),
+        ({"l1_offset": 0}, "overlap"),
+        ({"refcount_offset": 0}, "overlap"),
+        ({"refcount_offset": 3 * CLUSTER}, "overlap"),
+        ({"refcount_clusters": 3}, "overlap"),
         ({"header_length": 80}, "header of 80"),
-        ({"size": 1 << 63}, "does not fit"),
+        ({"size": 1 << 63}, "more than 16 TiB"),
+        ({"size": 0}, "empty"),
         ({"extension": 0x44415441, "extension_length": 8}, "data file"),
         ({"extension": 0x0537BE77, "extension_length": 16}, "encrypted"),
+        ({"extension": 0x23852875, "extension_length": 24}, "bitmaps"),
         ({"extension": 1, "extension_length": 1 << 31}, "beyond"),
+        ({"l1_entry": 1 << 63 | 4 * CLUSTER}, "points outside"),
+        ({"l1_entry": 1 << 63 | 2 * CLUSTER + 512}, "points outside"),
     ],
 )
 def test_what_could_harm_is_refused(tmp_path: Path, fields: dict[str, int], message: str) -> None:
@@ -172,3 +186,43 @@ def survives(path: Path) -> None:
     except LabctlError:
         return
     assert 0 <= header.virtual_size <= MAX_VIRTUAL_SIZE
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\n \n# a comment\r\nversion=1\n", "VMDK descriptor"),
+        (b"\xef\xbb\xbf# Disk DescriptorFile\nversion=1\n", "VMDK descriptor"),
+        (b"#!/bin/sh\n#V2.0 Format\n", "cloop"),
+        (
+            b"QFI\0\0\0\0\2" + (72).to_bytes(8, "big") + b"\0\0\0\x0b",
+            "damaged qcow2",
+        ),  # qcow2 to libvirt alone
+        (b"QEDx", "QED"),
+        (bytes(512) + b"conectix", "VHD image of fixed size"),
+        (bytes(512) + b"koly", "DMG"),
+    ],
+)
+def test_what_another_probe_would_see_is_no_raw_image(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "i").write_bytes(content.ljust(1024, b"\0"))
+    with pytest.raises(LabctlError, match=message):
+        inspect(tmp_path / "i")
+
+
+@pytest.mark.parametrize(
+    ("offset", "inner"),
+    [
+        (32769, b"CD001"),  # an ISO that boots from a disk, too
+        (1 << 20, MAGIC + b"\0\0\0\3"),  # a qcow2 in the first partition
+        (1 << 20, b"LUKS\xba\xbe\0\2"),  # an encrypted partition
+        (0x4000, b"SKUL\xba\xbe"),  # LUKS2's second header, without the first
+        (1 << 20, b"KDMV"),
+    ],
+)
+def test_a_raw_image_may_hold_what_it_likes(tmp_path: Path, offset: int, inner: bytes) -> None:
+    """QEMU is told that it is raw, and then looks at nothing in it."""
+    data = bytearray(2 << 20)
+    data[510:512] = b"\x55\xaa"
+    data[offset : offset + len(inner)] = inner
+    (tmp_path / "i").write_bytes(data)
+    assert inspect(tmp_path / "i") == Header("raw", 2 << 20)
