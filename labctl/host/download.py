@@ -1,39 +1,37 @@
-"""One file over https, of which the digest is known: resumed, retried, verified before anyone can see it."""
+"""One file over https, of which the digest is known: resumed, retried, verified before anyone can see it.
+
+Parts are joined by the digest alone. ETags would not do: mirrors of one file give different ones, and behind one
+address there are often many mirrors.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import ssl
-import time
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
-
-import httpx
+from typing import TYPE_CHECKING, NoReturn
 
 from labctl.core.errors import LabctlError
-from labctl.host import cache, lock
+from labctl.core.size import size
+from labctl.host import cache, https, lock, space
+from labctl.host.https import PARTIAL, PATIENCE, UNSATISFIABLE, Again, Patience
+from labctl.host.part import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import httpx
+
     Progress = Callable[[int, int], None]  # bytes done, bytes in all (0 where the server doesn't say)
 
-ATTEMPTS = 5  # in a row without a byte gained
-BACKOFF_S = 0.5  # doubled each time
-STALL_S = 30.0
 WAIT_S = 3600.0  # for another labctl that downloads the same
-CHUNK = 1 << 20
-PARTIAL, UNSATISFIABLE, SERVER_ERROR = 206, 416, 500
-
-
-class _Again(Exception):
-    """Worth another attempt."""
+RESTARTS = 2
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a file is, and what it has to be: `algorithm` is sha256 or sha512, `digest` in hex."""
+    """Where a file is, and what it has to be: `algorithm` is sha256 or sha512, `digest` in lower-case hex."""
 
     url: str
     algorithm: str
@@ -46,150 +44,156 @@ class Source:
     @property
     def where(self) -> str:
         """The URL as it may be shown: without a password."""
-        url = httpx.URL(self.url)
-        return str(url.copy_with(username=None, password=None) if url.userinfo else url)
+        return https.shown(self.url)
 
 
-def fetch(source: Source, progress: Progress, client: httpx.Client | None = None) -> Path:
+def fetch(
+    source: Source, progress: Progress, client: httpx.Client | None = None, patience: Patience = PATIENCE
+) -> Path:
     """The verified file in the cache, downloaded unless it is there.
 
-    One download at a time for a digest; an interrupted one is resumed. Raises LabctlError for a digest mismatch,
-    after which nothing is kept, and for what can't be downloaded.
+    One download at a time for a digest. What an interrupted one got is kept and resumed, also when `progress` raises.
+    Raises LabctlError for what can't be downloaded, for a full disk, and for a wrong digest, after which nothing is
+    kept.
     """
     folder = cache.folder("downloads")
-    done = folder / source.key
+    done, part = folder / source.key, folder / f"{source.key}.part"
     with lock.held(f"download of {source.key}", wait_s=WAIT_S):
         if not done.exists():
-            part = folder / f"{source.key}.part"
-            if client is not None:
-                _complete(client, source, part, progress)
-            else:
-                with _client() as own:
-                    _complete(own, source, part, progress)
-            part.replace(done)
+            try:
+                with https.opened(client) as ours, Part(part, source.algorithm) as file:
+                    _Download(ours, source, file, progress, patience).complete()
+                    file.publish(done)
+            except OSError as error:
+                raise space.write_error(error, part) from error
     return done
 
 
-def _client() -> httpx.Client:
-    """A client that trusts the system's authorities, uses the environment's proxies, and speaks https only."""
-    paths = ssl.get_default_verify_paths()
-    context: ssl.SSLContext | bool = True  # httpx's own list, where the system has none
-    if paths.cafile or paths.capath:
-        context = ssl.create_default_context()
-    timeout = httpx.Timeout(STALL_S, connect=20)
-    return httpx.Client(verify=context, timeout=timeout, follow_redirects=True, max_redirects=10)
+def fetch_text(
+    url: str, limit: int = 1 << 20, client: httpx.Client | None = None, patience: Patience = PATIENCE
+) -> str:
+    """A small text, as a publisher's checksums. LabctlError when it can't be had, or is more than `limit` bytes."""
+    body = bytearray()
 
+    def once() -> None:
+        body.clear()
+        with https.get(ours, url, {}, patience) as response:
+            for data in response.iter_raw():
+                body.extend(data)
+                if len(body) > limit:
+                    raise LabctlError(f"more than {size(limit)}: that is no text we need", where=where)
 
-def _https_only(request: httpx.Request) -> None:
-    if request.url.scheme != "https":
-        raise LabctlError(
-            f"refused: it leads to {request.url.copy_with(username=None, password=None)}, which is not https",
-            hint="use an https address; what comes over http could be anyone's",
-        )
-
-
-def _complete(client: httpx.Client, source: Source, part: Path, progress: Progress) -> None:
-    """Fill the part file until its digest is right."""
-    if _https_only not in client.event_hooks["request"]:
-        client.event_hooks = {"request": [*client.event_hooks["request"], _https_only]}
-    resumed = part.exists()
+    where = https.shown(url)
+    with https.opened(client) as ours:
+        https.persist(once, lambda: 0, where, patience)
     try:
-        _fill(client, source, part, progress)
-        actual = _digest(part, source.algorithm)
-        if (
-            actual != source.digest and resumed
-        ):  # the old part may be of something else: once more, from the start
-            part.unlink()
-            _fill(client, source, part, progress)
-            actual = _digest(part, source.algorithm)
-    except OSError as error:
-        hint = "free some space, the download is resumed then"
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LabctlError("not a text in UTF-8", where=where) from error
+
+
+@dataclass(slots=True)
+class _Download:
+    """Fills a part until its digest is right."""
+
+    client: httpx.Client
+    source: Source
+    part: Part
+    progress: Progress
+    patience: Patience
+    total: int = 0  # bytes of the whole file, 0 where the server doesn't say
+    joined: bool = (
+        True  # not of one answer: what an earlier run left is as little to be trusted as two answers
+    )
+    ranges: bool = True  # whether the server's are right
+
+    def complete(self) -> None:
+        """Raises LabctlError, after which the part is gone if it was wrong and kept if it isn't whole."""
+        restarts = RESTARTS
+        while True:
+            https.persist(self._once, lambda: self.part.size, self.source.where, self.patience)
+            if self._is_right():
+                return
+            if not (self.joined and restarts):
+                self._refuse()
+            restarts -= 1
+            self._restart()  # the file was swapped between two answers, or the disk lost what we wrote
+
+    def _is_right(self) -> bool:
+        return self.part.digest == self.source.digest
+
+    def _once(self) -> None:
+        """One request for what is missing."""
+        if self._is_right():  # all of it came, though more was promised
+            return
+        start = self.part.size if self.ranges else 0
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        with https.get(self.client, self.source.url, headers, self.patience) as response:
+            self._begin(response)
+            self._take(response)
+
+    def _begin(self, response: httpx.Response) -> None:
+        """Decide what the answer is: the rest, the whole, or neither."""
+        if response.status_code == UNSATISFIABLE:
+            self._restart()
+            raise Again("the server has less than was already downloaded")
+        length = _length(response)
+        if response.status_code == PARTIAL:
+            begin, total = _content_range(response)
+            if begin != self.part.size:
+                self.ranges = False
+                raise Again("the server sends another part than the one asked for")
+            if total and self.total and total != self.total:
+                self._restart()
+                raise Again("the file was changed while it was downloaded")
+            self.total = total or self.total or (length and begin + length)
+            self.joined = True
+        else:
+            self._restart()
+            self.total = length
+        if self.total > self.part.size:
+            self.part.require(self.total - self.part.size)
+
+    def _take(self, response: httpx.Response) -> None:
+        for (
+            data
+        ) in response.iter_raw():  # no chunk size: what came before a stall is not to be lost in a buffer
+            self.part.append(data)
+            self.progress(self.part.size, self.total)
+            if (
+                self.total and self.part.size > self.total
+            ):  # an endless answer; the digest can't be right any more
+                return
+        if self.part.size < self.total:
+            raise Again("the connection ended early")
+
+    def _restart(self) -> None:
+        self.part.restart()
+        self.total, self.joined = 0, False
+
+    def _refuse(self) -> NoReturn:
+        self.part.path.unlink()
+        actual, wanted = self.part.digest, self.source.digest
         raise LabctlError(
-            f"can't store the download: {error.strerror}", where=str(part), hint=hint
-        ) from error
-    if actual != source.digest:
-        part.unlink()
-        raise LabctlError(
-            f"wrong {source.algorithm}: it is {actual}, not {source.digest}; nothing was kept",
-            where=source.where,
+            f"wrong {self.source.algorithm}: {self.part.size} bytes came with {actual}, not {wanted}; "
+            "nothing was kept",
+            where=self.source.where,
             hint="the publisher may have replaced the file: compare with the checksum that it publishes",
         )
 
 
-def _digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+def _length(response: httpx.Response) -> int:
+    """0 where it isn't told; that it is a number is httpx's to check."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _fill(client: httpx.Client, source: Source, part: Path, progress: Progress) -> None:
-    """Download what is missing, again and again while it is the network's or server's fault."""
-    attempt = 0
-    with part.open("ab") as file:
-        while True:
-            before = file.tell()
-            try:
-                _attempt(client, source, file, progress)
-            except (_Again, httpx.TransportError) as error:
-                attempt = 0 if file.tell() > before else attempt + 1
-                if attempt >= ATTEMPTS or _is_refusal(error):
-                    _give_up(source, error)
-                time.sleep(BACKOFF_S * 2**attempt)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                _give_up(source, error)
-            except LabctlError as error:
-                raise LabctlError(error.summary, hint=error.hint, where=source.where) from error
-            else:
-                return
+def _content_range(response: httpx.Response) -> tuple[int, int]:
+    """Where the part begins and how long the whole is, 0 where it isn't told; (-1, 0) for what is no range.
 
-
-def _is_refusal(error: Exception) -> bool:
-    """Whether trying again is in vain: the certificate is not trusted, or no such protocol."""
-    causes = (error, error.__cause__, error.__context__)
-    return isinstance(error, httpx.UnsupportedProtocol) or any(
-        "CERTIFICATE" in str(cause) for cause in causes
-    )
-
-
-def _give_up(source: Source, error: Exception) -> NoReturn:
-    hint = "an own authority is named by SSL_CERT_FILE" if "CERTIFICATE" in str(error) else ""
-    hint = (
-        hint or "is the network there? Proxies come from HTTPS_PROXY; the next try goes on where this ended"
-    )
-    what = str(error) or type(error).__name__
-    raise LabctlError(f"can't download: {what}", where=source.where, hint=hint) from error
-
-
-def _attempt(client: httpx.Client, source: Source, file: BinaryIO, progress: Progress) -> None:
-    """One request for the rest, appended to the file."""
-    have = file.tell()
-    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
-    with client.stream("GET", source.url, headers=headers) as response:
-        if response.status_code == UNSATISFIABLE:
-            _from_start(file)
-            raise _Again("the server has less than was already downloaded")
-        if response.status_code >= SERVER_ERROR:
-            raise _Again(f"the server answers {response.status_code}")
-        if not response.is_success:
-            raise LabctlError(f"the server answers {response.status_code} {response.reason_phrase}")
-        if not _continues(response, have):
-            _from_start(file)
-            have = 0
-        length = int(response.headers.get("Content-Length") or 0)
-        total = have + length if length else 0
-        for data in response.iter_raw(CHUNK):
-            file.write(data)
-            progress(file.tell(), total)
-        file.flush()
-        if total and file.tell() < total:
-            raise _Again("the connection ended early")
-
-
-def _continues(response: httpx.Response, have: int) -> bool:
-    """Whether the answer is the rest that was asked for, and not the whole or some other part."""
-    start = f"bytes {have}-"
-    return response.status_code == PARTIAL and response.headers.get("Content-Range", "").startswith(start)
-
-
-def _from_start(file: BinaryIO) -> None:
-    file.truncate(0)
-    file.seek(0)
+    https://www.rfc-editor.org/rfc/rfc9110#name-content-range
+    """
+    match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    if match is None:
+        return -1, 0
+    return int(match[1]), 0 if match[2] == "*" else int(match[2])

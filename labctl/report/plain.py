@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, TextIO
 
 from labctl.core.events import (
@@ -20,17 +21,28 @@ from labctl.core.events import (
 from labctl.core.size import size
 from labctl.report import plantext
 from labctl.report.colour import Paint
+from labctl.report.rate import Rate
 from labctl.report.words import DOING, DONE, done_words, plural, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from labctl.core.errors import Problem
 
 
 class Plain:
     """The sink; calls from several threads come out as whole lines."""
 
-    def __init__(self, stream: TextIO, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream, self._quiet, self._verbose = stream, quiet, verbose
+        self._clock, self._rates = clock, dict[str, Rate]()
         self._lock = threading.Lock()
         self._done: dict[str, str] = {}
 
@@ -67,8 +79,13 @@ class Plain:
             case StepStarted() if self._verbose:
                 return f"{event.address}: {DOING.get(event.verb, event.verb)}"
             case StepProgress() if self._verbose:
-                return f"{event.address}: {progress(event)}"
+                return f"{event.address}: {progress(event, self._rate(event))}"
         return ""
+
+    def _rate(self, event: StepProgress) -> str:
+        rate = self._rates.setdefault(event.address, Rate(self._clock))
+        rate.add(event.text, event.done)
+        return rate.told(event.total)
 
 
 def failure(event: StepFailed) -> str:
@@ -76,11 +93,12 @@ def failure(event: StepFailed) -> str:
     return f"{event.address}: failed: {event.error}{hint}"
 
 
-def progress(event: StepProgress) -> str:
-    """As in `downloading 12MiB of 340MiB`."""
-    if not event.total:
+def progress(event: StepProgress, rate: str) -> str:
+    """As in `downloading 12MiB of 340MiB, 11.2MiB/s, 29 s left`."""
+    if not (event.done or event.total):
         return event.text
-    return f"{event.text} {size(event.done)} of {size(event.total)}"
+    of = f" of {size(event.total)}" if event.total else ""
+    return f"{event.text} {size(event.done)}{of}" + (f", {rate}" if rate else "")
 
 
 def diagnostic(event: Diagnostic) -> str:

@@ -26,8 +26,10 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
+from labctl.core.size import size
 from labctl.report import plain, plantext
 from labctl.report.colour import Paint
+from labctl.report.rate import Rate
 from labctl.report.words import DOING, DONE, done_words, seconds
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class _Line:
     began: float = field(default_factory=time.monotonic)
     done: int = 0
     total: int = 0
+    rate: Rate = field(default_factory=Rate)
 
 
 class Terminal:
@@ -79,6 +82,7 @@ class Terminal:
             case StepProgress():
                 line = self._lines.setdefault(event.address, _Line(""))
                 line.text, line.done, line.total = event.text, event.done, event.total
+                line.rate.add(event.text, event.done)
             case VmStage():
                 self._stage(event)
             case StepDone():
@@ -166,12 +170,14 @@ _STAGES = {
 
 
 def _what(line: _Line) -> RenderableType:
+    rate = line.rate.told(line.total) if line.done else ""
     if not line.total:
-        return Text(line.text)
+        return Text(f"{line.text} {size(line.done)}  {rate}".rstrip() if line.done else line.text)
     row = Table.grid(padding=(0, 1))
     row.add_row(
         Text(line.text),
         ProgressBar(total=line.total, completed=line.done, width=BAR_WIDTH),
         f"{100 * line.done // line.total}%",
+        rate,
     )
     return row

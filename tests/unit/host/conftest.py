@@ -4,12 +4,14 @@ import http.server
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
+if TYPE_CHECKING:
+    from tests.unit.host.answers import Answer
 
 
 class Server:
@@ -32,7 +34,13 @@ class Server:
             def log_message(self, *_arguments: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Threading(http.server.ThreadingHTTPServer):
+            request_queue_size = 64
+
+            def handle_error(self, *_arguments: object) -> None:
+                """A client that leaves early is what many tests are about."""
+
+        self._server = Threading(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.url = f"https://127.0.0.1:{self._server.server_port}/disk.img"

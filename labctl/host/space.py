@@ -1,0 +1,55 @@
+"""Room on this machine's file systems: some of it is always left to others."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import LabctlError
+from labctl.core.size import size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MARGIN = 256 << 20  # bytes that stay free
+STEP = 64 << 20  # bytes that may be written before the file system is asked again
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Room:
+    """What may still be written below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._granted = 0
+
+    def require(self, count: int) -> None:
+        """LabctlError unless `count` more bytes fit and the margin stays free."""
+        free = self._free()
+        if count > free - MARGIN:
+            raise LabctlError(
+                f"no space left: {size(count)} more are needed, {size(free)} are free, "
+                f"of which {size(MARGIN)} stay so",
+                where=str(self._folder),
+                hint="free some space there and try again",
+            )
+
+    def spend(self, count: int) -> None:
+        """Ask for `count` bytes that are about to be written. LabctlError when they don't fit."""
+        if count > self._granted:
+            self.require(count)
+            self._granted = max(count, min(STEP, self._free() - MARGIN))
+        self._granted -= count
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._folder).free
+
+
+def write_error(error: OSError, where: Path) -> LabctlError:
+    """What to raise for a write that failed."""
+    if error.errno in _FULL:
+        return LabctlError(
+            f"no space left: {error.strerror}", where=str(where), hint="free some space there and try again"
+        )
+    return LabctlError(f"can't write it: {error.strerror}", where=str(where))
