@@ -91,18 +91,19 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
                 sink(PlanReady(prepared.plan))
             sink = _releasing(sink, waiting, host)
         if not prepared.plan:
+            _pin(session, prepared, sink)
             sink(_finished(began))
             return 0
         outcome = _execute(session, prepared.plan, sink)
-        _pin(session, prepared)
+        _pin(session, prepared, sink)
         _tidy(session, prepared.plan, outcome)
     _finish(outcome, sink, began)
     return outcome.exit_code
 
 
-def _pin(session: Session, prepared: Prepared) -> None:
+def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
     """Write to Labfile.lock which images were used; those that did not get into the store are not pinned yet."""
-    if not prepared.sources.pins:
+    if prepared.sources.pins.items() <= session.lock.items():
         return
     from labctl.kinds.image.driver import ImageDriver
     from labctl.labfile import lockfile
@@ -112,7 +113,10 @@ def _pin(session: Session, prepared: Prepared) -> None:
     known = {
         image: replace(pin, size=stored[pin.key].size) for image, pin in pins.items() if pin.key in stored
     }
-    lockfile.write(session.lock_path, session.lock | known)
+    try:
+        lockfile.write(session.lock_path, session.lock | known)
+    except LabctlError as error:
+        sink(Diagnostic("warning", f"the images that were used are not pinned: {error}", error.hint))
 
 
 def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:

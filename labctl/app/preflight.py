@@ -13,6 +13,7 @@ from labctl.core.plan import Action
 from labctl.core.size import size
 from labctl.engine.allocate import Occupied
 from labctl.host import routes
+from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan
     from labctl.engine.allocate import Allocation
     from labctl.engine.observe import Observed
+    from labctl.engine.sources import Sources
     from labctl.host.connection import Connection
+    from labctl.kinds.image.spec import ImageSpec
 
 _UNDEFINE = {"domain": "undefine", "network": "net-undefine"}
 FOREIGN = "foreign"  # the severity of what is no mistake of the Labfile: exit 1 and not 2
@@ -46,13 +49,14 @@ def occupied(connection: Connection, observed: Observed) -> list[Occupied]:
 
 
 def check(
-    session: Session, plan: Plan, observed: Observed, allocation: Allocation
+    session: Session, plan: Plan, observed: Observed, allocation: Allocation, sources: Sources
 ) -> tuple[list[Problem], list[Problem]]:
     """Give errors and warnings."""
     errors = [*allocation.problems, *_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
     errors += _memory(session, plan)
-    return errors, list(_acceleration(session, plan))
+    errors += _disks(session, plan, sources)
+    return errors, [*_acceleration(session, plan), *_too_little(session, plan, sources)]
 
 
 def refuse(errors: list[Problem]) -> None:
@@ -133,6 +137,44 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
                 f"vms.{vm}.networks.{nic}",
                 session.lab.where("vms", vm, "networks"),
                 "set another `mac`",
+            )
+
+
+def _new_disks(plan: Plan, sources: Sources) -> Iterator[tuple[DiskSpec, ImageSpec]]:
+    """The disks that are to be made, with what they stand on."""
+    images = {spec.label: spec for spec in sources.images.values()}
+    for step in plan.steps:
+        disk = step.after
+        made = step.action in (Action.CREATE, Action.REPLACE)
+        if isinstance(disk, DiskSpec) and made and disk.image in images:
+            yield disk, images[disk.image]
+
+
+def _disks(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
+    """Disks that are smaller than their images, as far as these are known."""
+    for disk, image in _new_disks(plan, sources):
+        if disk.size and image.size and disk.size < image.size:
+            vm, _, name = disk.name.partition("/")
+            field = "disk" if name == "root" else "disks"
+            yield Problem(
+                f"{size(disk.size)} are less than the {size(image.size)} of its image {image.label}",
+                f"vms.{vm}.{field}",
+                session.lab.where("vms", vm, field),
+                f"give it {size(image.size)} or more, or leave the size out",
+            )
+
+
+def _too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
+    """VMs with less memory than the catalogue says that their image needs."""
+    vms = {vm.name: vm for vm in session.lab.vms}
+    for disk, image in _new_disks(plan, sources):
+        name, _, part = disk.name.partition("/")
+        if part == "root" and vms[name].memory < image.memory:
+            yield Problem(
+                f"{image.label} needs {size(image.memory)} of memory to start well",
+                f"vms.{vms[name].base}.memory",
+                session.lab.where("vms", name, "memory"),
+                severity="warning",
             )
 
 

@@ -79,7 +79,7 @@ def prepare(
         lab=lab.name,
         connection=connection.uri,
     )
-    errors, warnings = preflight.check(session, made, observed, allocation)
+    errors, warnings = preflight.check(session, made, observed, allocation, sources)
     preflight.refuse(errors)
     doubts = (*session.loaded.warnings, *sources.notes, *warnings)
     return Prepared(made, wanted, observed, allocation, doubts, restart, sources)

@@ -112,7 +112,7 @@ class Verbs(TyperGroup):
         if verb == "help":
             if not rest:
                 return verb, TyperCommand(verb, callback=lambda: _show(ctx)), []
-            verb, rest = rest[0], ["--help"]
+            verb, rest = rest[0], [*rest[1:], "--help"]
         path = " ".join(("labctl", *self.above))
         if verb not in self.table:
             near = _close(verb, self.table)

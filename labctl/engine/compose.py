@@ -265,8 +265,8 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -> 
         arch=vm.arch or site.arch,
         accel=accel,
         machine=vm.machine or ("q35" if vm.secure_boot else None),
-        **_cpu(vm, accel),
-        firmware=vm.firmware,
+        **_cpu(vm, accel, _root_image(vm, site)),
+        firmware=vm.firmware or _firmware(vm, site),
         secure_boot=vm.secure_boot,
         tpm=vm.tpm,
         **_boot_files(vm, site),
@@ -292,9 +292,26 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -> 
     )
 
 
-def _cpu(vm: Vm, accel: str) -> dict[str, Any]:
-    """With KVM the host's CPU; emulated, QEMU's own default, which is the quickest (docs/adr/0004)."""
-    mode = vm.cpu.mode or ("host" if accel == "kvm" else None)
+def _root_image(vm: Vm, site: Site) -> ImageSpec | None:
+    root = next((disk.image for disk in vm.disks if disk.name == "root" and disk.image), None)
+    return site.images.get(root) if root else None
+
+
+def _firmware(vm: Vm, site: Site) -> str:
+    """What its image boots by; without a word of it BIOS, which other architectures than x86 lack."""
+    image = _root_image(vm, site)
+    if image and image.firmware:
+        return image.firmware
+    return "bios" if (vm.arch or site.arch) in ("x86_64", "i686") else "uefi"
+
+
+def _cpu(vm: Vm, accel: str, image: ImageSpec | None) -> dict[str, Any]:
+    """With KVM the host's CPU; emulated, QEMU's own default, which is the quickest (docs/adr/0004).
+
+    It is of the first level of x86-64: an image that was built for a later one gets the most that QEMU emulates.
+    """
+    demanding = "maximum" if image and image.cpu and accel == "qemu" else None
+    mode = vm.cpu.mode or ("host" if accel == "kvm" else demanding)
     if mode == "host" and accel != "kvm":
         mode = "maximum"
     topology = vm.cpu.topology
@@ -308,8 +325,7 @@ def _cpu(vm: Vm, accel: str) -> dict[str, Any]:
 
 def _boot_files(vm: Vm, site: Site) -> dict[str, Any]:
     """The kernel to boot directly: the Labfile's own, else that of an image which has no boot loader."""
-    root = next((disk.image for disk in vm.disks if disk.name == "root" and disk.image), None)
-    image = site.images.get(root) if root else None
+    image = _root_image(vm, site)
     if vm.boot.kernel:
         initrd = site.blobs[vm.boot.initrd] if vm.boot.initrd else None
         blobs = [each for each in (site.blobs[vm.boot.kernel], initrd) if each]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
-    from labctl.kinds.image.spec import ImageSpec
     from labctl.host.connection import Connection
+    from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.lockfile import Lock
     from labctl.labfile.model import Image, Lab, Vm
 

@@ -204,7 +204,7 @@ class Vm:
     accel: Literal["auto", "kvm", "tcg"] = "auto"
     machine: str | None = None
     cpu: Cpu = Cpu()
-    firmware: Literal["bios", "uefi"] = "bios"
+    firmware: Literal["bios", "uefi"] | None = None  # None: what its image boots by, else BIOS
     secure_boot: bool = False
     tpm: bool = False
     boot: Boot = Boot()

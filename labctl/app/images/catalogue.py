@@ -50,7 +50,9 @@ def images(connection: Connection) -> list[Row]:
     stored = sorted(ImageDriver(connection).stored(), key=lambda each: natural(each.spec.label))
     have = {each.spec.label for each in stored}
     rows = [Row(each.spec.label, each, entries.get(each.spec.label)) for each in stored]
-    return rows + [Row(name, None, entries[name]) for name in sorted(entries, key=natural) if name not in have]
+    return rows + [
+        Row(name, None, entries[name]) for name in sorted(entries, key=natural) if name not in have
+    ]
 
 
 def find(connection: Connection, names: list[str]) -> list[Stored]:
@@ -67,7 +69,9 @@ def _one(name: str, stored: list[Stored]) -> Stored:
     wanted = name.replace(":", "-", 1)
     found = [each for each in stored if each.spec.label == name or each.spec.key == wanted]
     if not found and len(name) >= SHORTEST:
-        found = [each for each in stored if each.spec.key.partition("-")[2].startswith(wanted.rpartition("-")[2])]
+        found = [
+            each for each in stored if each.spec.key.partition("-")[2].startswith(wanted.rpartition("-")[2])
+        ]
     if not found:
         raise UsageError(f"no image in the store is called {name}", hint="`labctl image list` shows them")
     if len(found) > 1:

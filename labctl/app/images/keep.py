@@ -21,7 +21,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Needless:
-    """Something that may go: an image, a volume that is part of none, a file or folder of the cache. Bytes that it takes."""
+    """Something that may go: an image, a volume that is part of none, something of the cache."""
 
     what: str
     bytes: int
@@ -76,7 +76,9 @@ def remove(connection: Connection, gone: Iterable[Needless], told: Callable[[str
 def _pinned(connection: Connection, here: Path | None) -> set[str]:
     """The keys that the locks of all labs on this host name."""
     seen = glance.look(connection)
-    files = {Path(each.file) for each in (*seen.vms, *seen.networks) if each.file}
+    files = {Path(vm.file) for vm in seen.vms if vm.file} | {
+        Path(net.file) for net in seen.networks if net.file
+    }
     files |= {here} if here else set()
     return {pin.key for file in files for pin in lockfile.read(lockfile.beside(file)).values()}
 
@@ -87,7 +89,9 @@ def _cached(pinned: set[str]) -> Iterator[Needless]:
         for path in sorted(cache.folder(kind).iterdir()):
             key = path.name.partition(".")[0]
             if key not in pinned and _idle(f"{kind.removesuffix('s')} of {key}"):
-                yield Needless(f"{kind.removesuffix('s')} {_short(path.name)} in the cache", _bytes(path), path=path)
+                yield Needless(
+                    f"{kind.removesuffix('s')} {_short(path.name)} in the cache", _bytes(path), path=path
+                )
 
 
 def _idle(what: str) -> bool:

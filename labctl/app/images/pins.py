@@ -53,7 +53,8 @@ def update(session: Session, names: Collection[str]) -> tuple[list[Change], tupl
     known = {image for image, _arch in found.pins}
     if unknown := sorted(set(names) - known):
         raise UsageError(
-            f"the Labfile has no image {', '.join(unknown)}", hint=f"it has {', '.join(sorted(known)) or 'none'}"
+            f"the Labfile has no image {', '.join(unknown)}",
+            hint=f"it has {', '.join(sorted(known)) or 'none'}",
         )
     lockfile.write(session.lock_path, found.pins)
     changes = [

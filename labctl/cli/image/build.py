@@ -11,7 +11,8 @@ from labctl.core.errors import UsageError
 def run(
     options: Options,
     images: Annotated[
-        list[str] | None, argument("IMAGE", help="names of recipes; by default all `build:` images of the Labfile")
+        list[str] | None,
+        argument("IMAGE", help="names of recipes; by default all `build:` images of the Labfile"),
     ] = None,
     *,
     arch: shared.Arch = None,

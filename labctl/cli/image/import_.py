@@ -11,7 +11,7 @@ from labctl.core.errors import UsageError
 
 def run(  # noqa: PLR0913  # the verb's options
     options: Options,
-    file: Annotated[str, argument("FILE", help="a raw or qcow2 image")],
+    path: Annotated[str, argument("FILE", help="a raw or qcow2 image")],
     name: Annotated[str, argument("NAME", help="what `image:` calls it from now on")],
     *,
     convert: Annotated[
@@ -31,11 +31,11 @@ def run(  # noqa: PLR0913  # the verb's options
     told = shared.sink(options)
     connection = shared.connection(options)
     arch = arch or connection.capabilities.arch
-    with get.readable(Path(file), told, convert=convert) as readable:
+    with get.readable(Path(path), told, convert=convert) as readable:
         spec = get.imported(readable, name, arch, firmware=firmware or "")
         code = get.fetch(connection, [spec], told)
     if code == 0:
-        get.remember(spec, Path(file))
+        get.remember(spec, Path(path))
         if not (options.quiet or options.json):
             context.say(f"`image: {name}` is that image from now on")
     return code

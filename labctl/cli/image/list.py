@@ -41,4 +41,11 @@ def _cells(row: Row) -> list[str]:
     spec = row.stored.spec
     count = len(row.stored.users)
     used = row.stored.users[0] + (f" and {count - 1} more" if count > 1 else "") if count else "nothing"
-    return [row.name, spec.arch or "-", shared.short(spec.key), size(row.stored.bytes), used, what or spec.origin]
+    return [
+        row.name,
+        spec.arch or "-",
+        shared.short(spec.key),
+        size(row.stored.bytes),
+        used,
+        what or spec.origin,
+    ]

@@ -25,6 +25,10 @@ def run(options: Options, *, yes: Yes = False) -> int:
     else:
         context.say("nothing was removed")
     if options.json:
-        document = {"format": keep.FORMAT, "removed": [each.to_json() for each in found], "freed_bytes": freed}
+        document = {
+            "format": keep.FORMAT,
+            "removed": [each.to_json() for each in found],
+            "freed_bytes": freed,
+        }
         context.write_json(document)
     return 0

@@ -29,9 +29,7 @@ def run(
         return 0
     for each in changes:
         context.write(_line(each))
-    context.say(
-        f"{session.lock_path.name}: {len(changes)} changed" if changes else "nothing changed"
-    )
+    context.say(f"{session.lock_path.name}: {len(changes)} changed" if changes else "nothing changed")
     return 0
 
 

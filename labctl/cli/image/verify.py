@@ -15,9 +15,13 @@ def run(options: Options, images: shared.Images = None) -> int:
     results = []
     for each in find(connection, images) if images else driver.stored():
         wrong = driver.verify(each, lambda *_: None)
-        results.append({"name": each.spec.label, "digest": each.spec.key.replace("-", ":", 1), "wrong": wrong})
+        results.append(
+            {"name": each.spec.label, "digest": each.spec.key.replace("-", ":", 1), "wrong": wrong}
+        )
         if not options.json and (wrong or not options.quiet):
-            context.write(f"{each.spec.label} {shared.short(each.spec.key)}: {'DAMAGED' if wrong else 'sound'}")
+            context.write(
+                f"{each.spec.label} {shared.short(each.spec.key)}: {'DAMAGED' if wrong else 'sound'}"
+            )
             for volume, why in wrong.items():
                 context.say(f"  {volume}: {why}")
     damaged = [each["name"] for each in results if each["wrong"]]
@@ -25,7 +29,7 @@ def run(options: Options, images: shared.Images = None) -> int:
         context.write_json({"format": FORMAT, "images": results})
     elif damaged:
         context.say(
-            "  hint: what stands on a damaged image is damaged too: `labctl destroy`, `labctl image remove` and `up` make"
-            " both anew"
+            "  hint: what stands on a damaged image is damaged too: `labctl destroy`, `labctl image remove` and"
+            " `labctl up` make both anew"
         )
     return 1 if damaged else 0

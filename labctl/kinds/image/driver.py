@@ -193,7 +193,11 @@ class ImageDriver:
             read = hashlib.new(algorithm)
             try:
                 storage.download_to(
-                    self._connection.virt, pool, volume, _Hashing(read), progress=_seldom(partial(progress, "verifying"))
+                    self._connection.virt,
+                    pool,
+                    volume,
+                    _Hashing(read),
+                    progress=_seldom(partial(progress, "verifying")),
                 )
             except LabctlError as error:
                 wrong[volume] = str(error)
@@ -227,7 +231,9 @@ class ImageDriver:
             for pool in self._connection.virt.listAllStoragePools():
                 for each in storage.volumes(pool) if pool.isActive() else ():
                     if each.backing and each.backing.startswith(f"{folder}/"):
-                        users.setdefault(each.backing.rpartition("/")[2], []).append(f"{pool.name()}/{each.name}")
+                        users.setdefault(each.backing.rpartition("/")[2], []).append(
+                            f"{pool.name()}/{each.name}"
+                        )
             for domain in self._connection.virt.listAllDomains():
                 for volume in _named_in(domain.XMLDesc(_INACTIVE), folder):
                     users.setdefault(volume, []).append(f"domain {domain.name()}")

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 import labctl.cli
 from labctl.cli.app import invoke
 from labctl.cli.options import Options
-from labctl.cli.verbs import GROUPS, VERBS, module
+from labctl.cli.verbs import GROUPS, NESTED, VERBS, module
 from labctl.cli.words import plain
 from labctl.core.errors import UsageError
+
+PATHS = [(verb,) for verb in VERBS if verb not in NESTED]
+PATHS += [(verb, below) for verb, table in NESTED.items() for below in table]
 
 
 @pytest.fixture
@@ -30,9 +33,9 @@ def parse(monkeypatch):
 
         return record
 
-    for verb in VERBS:
-        file = importlib.import_module(module(verb))
-        monkeypatch.setattr(file, "run", recorded(verb, file.run))
+    for path in PATHS:
+        file = importlib.import_module(module(*path))
+        monkeypatch.setattr(file, "run", recorded(" ".join(path), file.run))
 
     def parse(*words: str):
         called.clear()
@@ -82,6 +85,9 @@ def test_what_follows_the_dashes_is_the_command(options):
     [
         (["upp"], "no such command: upp", "did you mean `labctl up`?"),
         (["up", "--yse"], "no such option: --yse", "did you mean --yes?"),
+        (["image", "pul"], "no such command: pul", "did you mean `labctl image pull`?"),
+        (["image"], "no command given", "`labctl image --help` lists them"),
+        (["image", "list", "--", "x"], "`labctl image list` takes nothing after --", ""),
         (["up", "--", "x"], "`labctl up` takes nothing after --", ""),
         (["--jsn", "up"], "no such option: --jsn", "did you mean --json?"),
         (["list", "x"], "unexpected extra argument", "see `labctl list --help`"),
@@ -122,14 +128,30 @@ def test_the_overview_lists_every_verb_in_its_group(parse, words, capsys):
     assert listed[-len(expected) :] == expected
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
 @pytest.mark.parametrize("words", ["{} --help", "help {}", "--json {} -h", "-h {}", "{} --nosuch x y -h"])
-def test_each_verb_has_help_and_a_module(parse, verb, words, capsys):
-    assert parse(*words.format(verb).split())[0] is None
+def test_each_verb_has_help_and_a_module(parse, path, words, capsys):
+    assert parse(*words.format(" ".join(path)).split())[0] is None
     text = capsys.readouterr().out
-    assert f"Usage: labctl {verb} " in text
-    assert VERBS[verb][1:] in text
+    summary = NESTED[path[0]][path[1]] if path[1:] else VERBS[path[0]]
+    assert f"Usage: labctl {' '.join(path)} " in text
+    assert summary[1:].split()[0] in text
     assert "--connect" in text
+
+
+@pytest.mark.parametrize("words", [["image", "--help"], ["help", "image"], ["image", "-h"], ["-h", "image"]])
+def test_a_verb_with_verbs_below_lists_them(parse, words, capsys):
+    assert parse(*words)[0] is None
+    lines = panel_lines(capsys.readouterr().out)
+    assert [line.partition(" ")[0] for line in lines][-len(NESTED["image"]) :] == list(NESTED["image"])
+
+
+def test_a_verb_below_another(parse):
+    verb, found = parse(
+        "-c", "test:///x", "image", "pull", "debian-12", "--arch", "aarch64", "arch", "--json"
+    )
+    assert (verb, found.connect, found.images) == ("image pull", "test:///x", ["debian-12", "arch"])
+    assert (found.arch, found.json) == ("aarch64", True)
 
 
 def test_help_without_colour(parse, monkeypatch, capsys):
@@ -142,6 +164,8 @@ def test_help_without_colour(parse, monkeypatch, capsys):
 
 
 WORDS = (
+    "image",
+    "pull",
     "up",
     "ssh",
     "logs",

@@ -99,7 +99,7 @@ def test_each_architecture_has_its_own_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("debian-21", "debian-12"), ("windows", "labctl builds debian-12")]
+    ("name", "hint"), [("debian-21", "debian-12"), ("windows", "`labctl image list` shows them")]
 )
 def test_an_unknown_name_is_told_the_known_ones(name: str, hint: str) -> None:
     with pytest.raises(LabctlError) as raised:
