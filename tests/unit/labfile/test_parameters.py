@@ -67,3 +67,21 @@ def test_no_message_repeats_a_secret(tmp_path):
         with pytest.raises(Rejected) as caught:
             loaded(tmp_path, text, sets={"pw": value})
         assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["0123456789" * 6, "primary line\nsecond line", "Hunter_Two"],
+    ids=["longer than what messages show", "two lines", "in other letters by the hint"],
+)
+def test_no_message_shows_a_part_of_a_secret(tmp_path, secret):
+    text = 'parameters: {pw: {secret: true}}\nvms: {a: {image: none, networks: ["${pw}"], memory: "${pw}"}}\n'
+    told = "".join(problems(tmp_path, text, sets={"pw": secret})).lower()
+    assert told.count("got ***") == 2
+    assert not any(part in told for part in ("01234", "primary", "second", "hunter"))
+
+
+def test_a_message_sends_no_control_characters_to_the_terminal(tmp_path):
+    assert problems(tmp_path, DECLARED, sets={"n": "\x1b[2J"}) == [
+        "--set n: expected a whole number, got \\x1b[2J"
+    ]
