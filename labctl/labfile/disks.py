@@ -35,18 +35,26 @@ class Site:
 
     def file(self, holder: Map, key: str) -> Path:
         """Give the absolute path written at `key`; a missing file is reported."""
-        path = (self.folder / Path(holder[key]).expanduser()).absolute()
+        path = (self.folder / _expanded(holder[key])).absolute()
+        if wrong := self.wrong(path):
+            self.problems.at(holder, key, f"{holder[key]}: {wrong}", f"looked for in {path.parent}")
+        return path
+
+    def wrong(self, path: Path) -> str:
+        """Say why a path can't be read as a file, nothing if it can; each is looked at once."""
         if path not in self._wrong:
             self._wrong[path] = _wrong(path)
-        if self._wrong[path]:
-            self.problems.at(
-                holder, key, f"{holder[key]}: {self._wrong[path]}", f"looked for in {path.parent}"
-            )
-        return path
+        return self._wrong[path]
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody is called that; so a shell takes it as it is written
+        return Path(text)
 
 
 def _wrong(path: Path) -> str:
-    """Say why a path can't be read as a file, nothing if it can."""
     try:
         return "" if path.is_file() else "this is no file" if path.exists() else "there is no such file"
     except OSError as error:

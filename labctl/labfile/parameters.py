@@ -130,7 +130,8 @@ def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[
 
 def _file(path: Path, problems: Problems) -> Map:
     try:
-        tree, found = yaml.read(path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            tree, found = yaml.read(file.read(yaml.MAX_BYTES + 1), str(path))
     except OSError as error:
         problems.add(Problem(f"can't be read: {(error.strerror or str(error)).lower()}", f"--params {path}"))
     except Rejected as error:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from labctl.core.errors import Rejected
@@ -84,4 +86,10 @@ def test_no_message_shows_a_part_of_a_secret(tmp_path, secret):
 def test_a_message_sends_no_control_characters_to_the_terminal(tmp_path):
     assert problems(tmp_path, DECLARED, sets={"n": "\x1b[2J"}) == [
         "--set n: expected a whole number, got \\x1b[2J"
+    ]
+
+
+def test_no_more_of_a_params_file_is_read_than_the_cap(tmp_path):
+    assert problems(tmp_path, DECLARED, params_files=[Path("/dev/zero")]) == [
+        "/dev/zero:1:1048577: the file goes on beyond 1 MB, the most that is read"
     ]
