@@ -14,7 +14,7 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from labctl.core.errors import Position, Problem, Rejected
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.tree import Map, Seq, text_of
 
 __all__ = ["MAX_BYTES", "read", "resolve"]
 
@@ -137,6 +137,7 @@ class _Open:
     key: str | None = None
     key_place: tuple[int, int] = (0, 0)
     merge: bool = False  # the key at hand is `<<`
+    merge_place: tuple[int, int] | None = None  # of the first `<<`
     merges: list[tuple[Any, tuple[int, int]]] | None = None
 
 
@@ -193,7 +194,9 @@ class _Reader:
             self._fail(event, f"the control character U+{ord(control[0]):04X} is not allowed")
         top = self._stack[-1] if self._stack else None
         if top is not None and top.key is None and type(top.node) is Map:
-            self._key(top, text, place, event)
+            if event.anchor:
+                self._anchors[event.anchor] = (text, 1)
+            self._key(top, text, place, merge=text == "<<" and event.implicit[0])
             return
         plain = event.implicit[0]
         if event.tag is not None:
@@ -212,19 +215,22 @@ class _Reader:
             self._fail(event, f"the tag {event.tag} has no meaning here", "leave it out")
         return True
 
-    def _key(self, top: _Open, text: str, place: tuple[int, int], event: Any) -> None:
+    def _key(self, top: _Open, text: str, place: tuple[int, int], *, merge: bool = False) -> None:
         node = cast("Map", top.node)
-        top.key, top.key_place = text, place
-        top.merge = text == "<<" and event.implicit[0]
-        if event.anchor:
-            self._anchors[event.anchor] = (text, 1)
-        if text in node.marks:
-            first = node.marks[text]
-            summary = f"the key {text} stands here twice, first in line {first[3]}, column {first[4]}"
-            path = ".".join(
-                [str(o.key) for o in self._stack if isinstance(o.node, Map) and o.key is not None]
-            )
-            self.problems.append(Problem(summary, path, Position(self.file, *place), "keep one of them"))
+        top.key, top.key_place, top.merge = text, place, merge
+        first = top.merge_place if top.merge else node.marks[text][3:] if text in node.marks else None
+        if first:
+            summary = f"the key {text} stands here twice, first in line {first[0]}, column {first[1]}"
+            hint = "merge a list: <<: [*one, *other]" if top.merge else "keep one of them"
+            self.problems.append(Problem(summary, self._path(), Position(self.file, *place), hint))
+        if top.merge:
+            top.merge_place = top.merge_place or place
+
+    def _path(self) -> str:
+        """Say where the key at hand stands."""
+        return text_of(
+            tuple(len(each.node) if isinstance(each.node, Seq) else str(each.key) for each in self._stack)
+        )
 
     def _open(self, event: Any) -> None:
         mark = event.start_mark
@@ -264,7 +270,7 @@ class _Reader:
         if top is not None and top.key is None and type(top.node) is Map:
             if not isinstance(value, str):
                 self._fail(event, "a key must be plain text")
-            top.key, top.key_place = value, (mark.line + 1, mark.column + 1)
+            self._key(top, value, (mark.line + 1, mark.column + 1))
             return
         self._put(value, (mark.line + 1, mark.column + 1))
 
