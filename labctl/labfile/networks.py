@@ -33,12 +33,13 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
                 problems.at_key(tree, key, f"{key} can't be set on an external network", "leave it out")
         return Network(name, external=tree["external"])
     ipv6 = tree.get("ipv6", False)
+    no_host = tree.get("host") is False or (tree.get("subnet") is False and not ipv6)
     dns = tree.get("dns") or Map(tree.mark)
     hosts = dns.get("hosts") or Map(tree.mark)
     names = [(each, address(hosts, each, problems)) for each in sorted(hosts)]
     result = Network(
         name,
-        mode=tree.get("mode", "nat"),
+        mode=tree.get("mode", "isolated" if no_host else "nat"),  # libvirt can't forward without an address
         subnet=_subnet(tree, "subnet", problems) if "subnet" in tree else None,
         ipv6=bool(ipv6) if isinstance(ipv6, bool) else _subnet(tree, "ipv6", problems) or False,
         host=_host(tree, problems),
@@ -143,12 +144,17 @@ def _combinations(net: Network, tree: Map, problems: Problems) -> None:
     no_ip = net.subnet is False and not net.ipv6
     no_host = net.host is False or no_ip
     why = "the network has no addresses" if no_ip else "the host has no address here"
+    if no_host and net.mode in {"nat", "routed"}:
+        problems.at(tree, "mode", f"mode {net.mode} can't forward: {why}", "leave it out, or mode: isolated")
+    if no_host and (net.dns_forwarders or net.dns_hosts):
+        problems.at_key(tree, "dns", f"there can be no DNS: {why}", "leave dns out")
     if no_host and net.dhcp.enabled:
         problems.at_key(tree, "dhcp", f"there can be no DHCP: {why}", "leave dhcp out")
     if no_host and net.routes:
         problems.at_key(tree, "routes", f"there can be no routes of the host: {why}", "put them on the NIC")
-    if net.subnet is False and net.dhcp.range and not no_host:
-        problems.at(tree["dhcp"], "range", "there is no IPv4 here to give out")
+    for key in ("range", "boot") if net.subnet is False and not no_host else ():
+        if isinstance(tree.get("dhcp"), Map) and key in tree["dhcp"]:
+            problems.at(tree["dhcp"], key, "there is no IPv4 here to give out")
 
 
 def _attached(net: Network, tree: Map, problems: Problems) -> None:
@@ -162,6 +168,8 @@ def _attached(net: Network, tree: Map, problems: Problems) -> None:
         )
     if net.vlan is not None and net.mode == "macvtap":
         problems.at_key(tree, "vlan", "libvirt can't tag VLANs in mode macvtap", "mode: bridge can")
+    if net.bandwidth and net.mode == "macvtap":
+        problems.at_key(tree, "bandwidth", "libvirt can't limit a macvtap network", "limit its NICs")
     for key in _OWN:
         if key in tree and tree[key] not in (False, []):
             problems.at_key(
