@@ -49,7 +49,7 @@ def check(
     session: Session, plan: Plan, observed: Observed, allocation: Allocation
 ) -> tuple[list[Problem], list[Problem]]:
     """Give errors and warnings."""
-    errors = [*allocation.problems, *_foreign(session, plan, observed), *_refusals(session, plan)]
+    errors = [*_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
     errors += _memory(session, plan)
     return errors, list(_acceleration(session, plan))

@@ -66,6 +66,7 @@ def prepare(
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if whole:
         allocation = allocate(lab, observed.specs, preflight.occupied(connection, observed))
+        preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
         sources = _sources(session, observed)
         site = _site(session, observed, sources)
         wanted = compose(_resolved(session, allocation), allocation, site)

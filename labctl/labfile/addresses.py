@@ -166,10 +166,19 @@ class Book:
             )
             summary = f"{name} is several VMs" if counted else f"there is no VM {name}"
             self.problems.at(self.tree, "gateway", summary, hint)
-        elif all(nic.network != self.net.name for nic in vm.nics):
-            self.problems.at(
-                self.tree, "gateway", f"the VM {name} is not on this network", "add it to its networks"
-            )
+            return
+        nics = [nic for nic in vm.nics if nic.network == self.net.name]
+        if not nics:
+            summary = f"the VM {name} is not on this network"
+            self.problems.at(self.tree, "gateway", summary, "add it to its networks")
+        elif not any(map(self._addressed, nics)):
+            summary = f"the VM {name} has no address on this network"
+            self.problems.at(self.tree, "gateway", summary, "give its NIC one")
+
+    def _addressed(self, nic: Nic) -> bool:
+        given = self.net.mode not in ATTACHED
+        pairs = ((nic.ip, self.net.subnet), (nic.ip6, self.net.ipv6))
+        return any(subnet is not False and (ip or (ip is None and given)) for ip, subnet in pairs)
 
 
 def _within(address: Any, limits: tuple[Any, Any]) -> bool:

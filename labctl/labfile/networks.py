@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from labctl.labfile.model import Dhcp, Network, Volume
@@ -17,6 +17,11 @@ __all__ = ["read_network", "read_volume"]
 
 ATTACHED = frozenset({"bridge", "macvtap"})  # modes in which libvirt only attaches to what the host has
 _OWN = ("host", "dhcp", "domain", "dns", "routes", "mtu", "isolate_guests")  # needs a bridge of libvirt's own
+_PRIVATE = {"subnet": "10.90.0.0/24", "ipv6": "fd00:90::/64"}
+_NEVER = [
+    ip_network(each)  # hosts don't route these
+    for each in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8")
+]
 _SMALLEST = {4: 30, 6: 126}  # prefixes of the smallest subnets with room for two
 
 
@@ -72,9 +77,9 @@ def _subnet(tree: Map, key: str, problems: Problems) -> Any:
     found = network(tree, key, problems)
     if found is None:
         return None
-    if found.is_multicast or found.is_loopback or found.is_unspecified:
+    if any(found.overlaps(each) for each in _NEVER if each.version == found.version):
         problems.at(
-            tree, key, f"{found} can't be a lab's network", "choose a private one such as 10.90.0.0/24"
+            tree, key, f"{found} can't be a lab's network", f"choose a private one such as {_PRIVATE[key]}"
         )
         return None
     if found.prefixlen > _SMALLEST[found.version]:

@@ -112,3 +112,48 @@ def test_a_range_for_strangers_leaves_less_room(tmp_path):
         "4:24: networks.n.subnet: 10.1.0.0/29 has 1 address left for 2 NICs (write a larger subnet)"
     ]
     assert told(tmp_path, text.replace("count: 2", "count: 1")) == []
+
+
+@pytest.mark.parametrize(
+    "subnet", ["0.0.0.0/0", "0.1.0.0/16", "127.0.0.0/24", "239.0.0.0/24", "240.0.0.0/24"]
+)
+def test_what_no_host_routes_is_no_subnet(tmp_path, subnet):
+    assert told(tmp_path, f"networks: {{n: {{subnet: {subnet}}}}}\n") == [
+        f"3:24: networks.n.subnet: {subnet} can't be a lab's network (choose a private one such as 10.90.0.0/24)"
+    ]
+
+
+@pytest.mark.parametrize("subnet", ["::/0", "::/64", "fe80::/64", "ff02::/64"])
+def test_nor_of_ipv6(tmp_path, subnet):
+    assert told(tmp_path, f'networks: {{n: {{ipv6: "{subnet}"}}}}\n') == [
+        f"3:22: networks.n.ipv6: {subnet} can't be a lab's network (choose a private one such as fd00:90::/64)"
+    ]
+
+
+def test_a_gateway_has_an_address(tmp_path):
+    """A reference to it would have no value."""
+    text = """
+        networks: {n: {gateway: a}, m: {subnet: false, ipv6: true, gateway: a}, o: {gateway: a}}
+        vms:
+          a:
+            image: none
+            networks: [{name: n, ip: false}, {name: m, ip: false}, {name: o, ip: false}, {name: o, nic: p}]
+          b: {image: debian-12, networks: [n], cloud_init: {x: "${networks.n.gateway}"}}
+        """
+    assert told(tmp_path, text) == [
+        "4:25: networks.n.gateway: the VM a has no address on this network (give its NIC one)"
+    ]
+
+
+def test_one_nic_has_the_default_route(tmp_path):
+    text = """
+        networks: {n: {}, m: {mode: isolated}, b: {mode: bridge, bridge: br0}}
+        vms:
+          a: {image: none, networks: [{name: n, default_route: true}, {name: b, default_route: true}]}
+          b: {image: none, networks: [n, {name: m, default_route: true}]}
+          c: {image: none, networks: [n, {name: b, default_route: true}, {name: m, default_route: false}]}
+        """
+    assert told(tmp_path, text) == [
+        "6:88: vms.a.networks[1].default_route: the default route leads through n already (one NIC of a VM has it)",
+        "7:59: vms.b.networks[1].default_route: m has no gateway (write its gateway)",
+    ]
