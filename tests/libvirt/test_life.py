@@ -247,3 +247,11 @@ def test_a_labfile_that_became_wrong_does_not_hold_up_destroy(world):
     broken.standing = True
     assert change.destroy(broken, (), lambda _event: None, lambda _plan: True) == 0
     assert world.everything() == set()
+
+
+def test_a_vm_may_be_called_volume(world):
+    """Its disks' files don't meet those of the lab's own volumes."""
+    world.text += "  volume: {disks: [{name: data, size: 2MiB}, {name: common, volume: data}]}\n"
+    world.text += "volumes: {data: {size: 1MiB}}\n"
+    assert world.run() == 0, world.failures()
+    assert not world.plan(), str(world.plan())

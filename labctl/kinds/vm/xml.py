@@ -283,7 +283,7 @@ def _read_disks(root: Element, lab: str) -> list[DiskUse]:
 
 def _disk_address(source: str) -> str:
     owner, _, name = source.rsplit("/", 1)[-1].partition(".")
-    return name if owner == "volume" else f"{owner}/{name}"
+    return name if owner == identity.VOLUMES else f"{owner}/{name}"
 
 
 def _read_nics(root: Element, own: Element) -> tuple[NicUse, ...]:
