@@ -16,14 +16,14 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from labctl.core.errors import Position, Problem, Rejected
 from labctl.labfile.tree import Map, Seq, text_of
 
-__all__ = ["MAX_BYTES", "read", "resolve"]
+__all__ = ["CONTROL", "MAX_BYTES", "read", "resolve"]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_NODES = 100_000
 
 # What YAML allows in a stream (https://yaml.org/spec/1.2.2/#51-character-set), without the C1 controls.
-_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -85,7 +85,7 @@ def _decode(data: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         where = _place(data[: error.start].decode("utf-8", "replace"), file)
         raise Rejected([Problem("this is not UTF-8", where=where, hint="save the file as UTF-8")]) from None
-    if control := _CONTROL.search(text):
+    if control := CONTROL.search(text):
         where = _place(text[: control.start()], file)
         raise Rejected(
             [Problem(f"the control character U+{ord(control[0]):04X} is not allowed", where=where)]
@@ -190,7 +190,7 @@ class _Reader:
         text = event.value
         mark = event.start_mark
         place = (mark.line + 1, mark.column + 1)
-        if event.style == '"' and (control := _CONTROL.search(text)):
+        if event.style == '"' and (control := CONTROL.search(text)):
             self._fail(event, f"the control character U+{ord(control[0]):04X} is not allowed")
         top = self._stack[-1] if self._stack else None
         if top is not None and top.key is None and type(top.node) is Map:
