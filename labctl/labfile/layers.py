@@ -69,8 +69,12 @@ class CloudConfigs:
     def included(self, layer: Map) -> Map:
         """Put the file's content into the layer."""
         config = layer.get("cloud_init")
-        if not isinstance(config, Map) or set(config) != {"file"}:
+        if not isinstance(config, Map) or "file" not in config:
             return layer
+        for key in config:
+            if key != "file":
+                hint = "put it into the file, or the file into a group or defaults: layers merge"
+                self._problems.at_key(config, key, f"{key} can't stand beside file", hint)
         content: Any = None
         if isinstance(config["file"], str) and config["file"]:
             content = self._read(config)

@@ -59,7 +59,7 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         dev=tree.get("dev"),
         mtu=_whole(tree.get("mtu")),
         vlan=_whole(tree.get("vlan")),
-        bandwidth=bandwidth(tree.get("bandwidth")),
+        bandwidth=bandwidth(tree.get("bandwidth"), problems),
         isolate_guests=tree.get("isolate_guests", False),
         xml=edits(tree, problems),
     )
