@@ -255,3 +255,64 @@ def test_a_vm_may_be_called_volume(world):
     world.text += "volumes: {data: {size: 1MiB}}\n"
     assert world.run() == 0, world.failures()
     assert not world.plan(), str(world.plan())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("db: {networks", "db: {xml: [{at: devices/interface/model/@type, set: e1000}], networks"),
+        (
+            "front: {",
+            "front: {xml: [{at: dns, add: <forwarder addr='192.0.2.1'/>}, {at: domain/@name, set: x.lab}], ",
+        ),
+        (
+            "db: {networks",
+            (
+                "db: {xml: [{at: devices, add: "
+                "\"<interface type='user'><mac address='52:54:00:00:00:99'/></interface>\"}], networks"
+            ),
+        ),
+    ],
+    ids=["a NIC", "a network", "a NIC more"],
+)
+def test_whatever_the_escape_hatch_changes_is_no_drift(world, old, new):
+    world.edit(old, new)
+    assert world.run() == 0, world.failures()
+    assert not world.plan(), str(world.plan())
+    macs = [
+        each.get("address") for each in ET.fromstring(world.domain("db").XMLDesc()).iterfind("devices/*/mac")
+    ]
+    assert len(macs) == len(set(macs))  # nor is anything there twice
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "web: {",
+            "web: {xml: [{at: devices/foo, remove: true}], ",
+            ":8:20: vms.web.xml[0].at: devices/foo finds nothing",
+        ),
+        (
+            "back: {",
+            "back: {xml: [{at: foo/@x, set: a}], ",
+            ":6:21: networks.back.xml[0].at: foo/@x finds nothing",
+        ),
+        (
+            "web: {",
+            "web: {xml: [{at: metadata, remove: true}], ",
+            ":8:20: vms.web.xml[0].at: metadata is labctl's own: it says whose this is",
+        ),
+        (
+            "web: {",
+            "web: {xml: [{at: ., remove: true}], ",
+            ":8:20: vms.web.xml[0].at: the root can't be removed",
+        ),
+    ],
+)
+def test_an_edit_that_can_t_be_is_a_problem_of_the_plan(world, old, new, told):
+    """Once for a counted VM."""
+    world.edit(old, new)
+    with pytest.raises(Rejected) as caught:
+        world.plan()
+    assert [str(each).partition("Labfile.yaml")[2] for each in caught.value.problems] == [told]

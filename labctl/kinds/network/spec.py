@@ -83,6 +83,7 @@ class NetworkSpec(Spec):
     xml: tuple[tuple[str, str, str], ...] = owned(REPLACE, default=())
     file: str = ""  # the Labfile's path
     applied: str = ""  # the fingerprint of the spec last applied
+    unedited: NetworkSpec | None = None  # what to render before the edits, which all else has in it
 
     @property
     def address(self) -> Address:

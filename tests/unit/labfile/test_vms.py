@@ -97,3 +97,20 @@ def test_a_cloud_config_s_file_stands_alone(tmp_path):
             "(put it into the file, or the file into a group or defaults: layers merge)"
         )
     ]
+
+
+def test_edits_that_no_xml_takes_are_told(tmp_path):
+    text = """
+        vms:
+          a:
+            image: none
+            xml: [{at: "./os/@a b", set: x}, {at: ./os/@, set: x}, {at: ., add: <qemu:x/>}, {at: "@type", set: x}]
+        """
+    assert told(tmp_path, text) == [
+        "7:16: vms.a.xml[0].at: ./os/@a b names no attribute (as in ./os/type/@machine)",
+        "7:43: vms.a.xml[1].at: ./os/@ names no attribute (as in ./os/type/@machine)",
+        (
+            "7:73: vms.a.xml[2].add: not an XML element: unbound prefix "
+            '(declare it: xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0")'
+        ),
+    ]
