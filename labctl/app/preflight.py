@@ -51,6 +51,7 @@ def check(
     """Give errors and warnings."""
     errors = [*_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
+    errors += _bridges(session, plan, observed)
     errors += _memory(session, plan)
     return errors, list(_acceleration(session, plan))
 
@@ -133,6 +134,26 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
                 f"vms.{vm}.networks.{nic}",
                 session.lab.where("vms", vm, "networks"),
                 "set another `mac`",
+            )
+
+
+def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """Tell new bridges whose name another network has."""
+    owners = {each.bridge: f"libvirt network {each.name}" for each in observed.foreign if each.bridge}
+    for step in plan.steps:
+        spec = step.after
+        if (
+            not isinstance(spec, NetworkSpec)
+            or spec.mode in ("bridge", "macvtap")
+            or step.action is Action.UPDATE
+        ):
+            continue
+        if owner := owners.get(spec.bridge):
+            yield Problem(
+                f"the bridge {spec.bridge} is that of the {owner}",
+                f"networks.{spec.name}.bridge",
+                session.lab.where("networks", spec.name, "bridge"),
+                "set another `bridge`",
             )
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from labctl.core.errors import LabctlError, Problem, Rejected
+from labctl.core.size import size
 from labctl.kinds.image import catalogue, driver
 from labctl.labfile.lockfile import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from labctl.kinds.image.spec import ImageSpec
@@ -62,6 +63,7 @@ def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning
     problems: list[Problem] = []
     images = _each(lab, wanted, lambda image, vm: finder.find(image, vm.arch or arch), problems)
     blobs = _each(lab, files, lambda path, _vm: driver.resolve_path(path, blob=True), problems)
+    problems += _too_small(lab, images)
     if problems:
         raise Rejected(problems)
     _tell_apart(images, blobs)
@@ -175,6 +177,22 @@ def _each(
 
 def _problem(lab: Lab, error: LabctlError, vm: str, *path: str) -> Problem:
     return Problem(str(error), ".".join(("vms", vm, *path)), lab.where("vms", vm, *path), error.hint)
+
+
+def _too_small(lab: Lab, images: dict[Image, ImageSpec]) -> Iterator[Problem]:
+    """Tell disks that would cut their image off, those of a counted VM once."""
+    seen: set[object] = set()
+    for vm in lab.vms:
+        for disk in vm.disks:
+            least = images[disk.image].size if disk.image in images else None
+            field = ("disk",) if disk.name == "root" else ("disks", disk.name, "size")
+            where = lab.where("vms", vm.name, *field)
+            if disk.size and least and disk.size < least and where not in seen:
+                seen.add(where)
+                summary = f"{size(disk.size)} is less than the image's {size(least)}"
+                yield Problem(
+                    summary, ".".join(("vms", vm.base, *field)), where, "leave it out, or write more"
+                )
 
 
 def _tell_apart(images: dict[Image, ImageSpec], blobs: dict[Path, ImageSpec]) -> None:

@@ -316,3 +316,36 @@ def test_an_edit_that_can_t_be_is_a_problem_of_the_plan(world, old, new, told):
     with pytest.raises(Rejected) as caught:
         world.plan()
     assert [str(each).partition("Labfile.yaml")[2] for each in caught.value.problems] == [told]
+
+
+def test_a_second_nic_on_a_network_comes_while_it_runs(world):
+    """Libvirt knows one reservation by a name."""
+    world.text = (
+        "labfile: 1\nname: shop\nnetworks: {n: {}}\nvms: {a: {image: none, memory: 64MiB, networks: [n]}}\n"
+    )
+    assert world.run() == 0, world.failures()
+    world.edit("networks: [n]", "state: off, networks: [n, {name: n, nic: m}]")
+    assert world.run() == 0, world.failures()
+    assert not world.plan(), str(world.plan())
+
+
+def test_a_bridge_that_another_network_has_is_told(world):
+    world.connection.virt.networkCreateXML("<network><name>office</name><bridge name='of0'/></network>")
+    world.edit("back: {", "back: {bridge: of0, ")
+    with pytest.raises(
+        Rejected, match=r":6:18: networks.back.bridge: the bridge of0 is that of the libvirt network office"
+    ):
+        world.plan()
+
+
+def test_a_disk_smaller_than_its_image_is_told(world):
+    """Once for a counted VM; what lies behind the end would be lost."""
+    with (world.folder / "big.raw").open("wb") as file:
+        file.truncate(8 << 20)
+    world.edit("web: {", "web: {image: ./big.raw, disks: [{name: d, image: ./big.raw, size: 2MiB}], ")
+    with pytest.raises(Rejected) as caught:
+        world.plan()
+    assert [str(each).partition("Labfile.yaml")[2] for each in caught.value.problems] == [
+        ":3:46: vms.web.disk: 1MiB is less than the image's 8MiB (leave it out, or write more)",
+        ":8:69: vms.web.disks.d.size: 2MiB is less than the image's 8MiB (leave it out, or write more)",
+    ]

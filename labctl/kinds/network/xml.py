@@ -116,8 +116,8 @@ def dns_host(host: DnsHost) -> Element:
 
 def dhcp_host(host: DhcpHost) -> Element:
     """One `<host …>` of `<dhcp>`, also what virNetworkUpdate takes."""
-    named = {"mac": host.mac} if host.mac else {}
-    return ET.Element("host", named | {"name": host.vm, "ip": host.ip})
+    known = {"mac": host.mac, "name": host.vm, "ip": host.ip}
+    return ET.Element("host", {name: value for name, value in known.items() if value})
 
 
 def dhcp_range(text: str) -> Element:
