@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Violation", "report", "violations"]
 
+_UNITS = {"a size": "MiB", "a duration": "s", "a rate": "MiB/s"}
 _LONGEST = 48  # characters of a wrong value that are worth repeating
 
 
@@ -124,6 +125,8 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
     written: Any = error.validator_value
     alternatives = [schemas.deref(branch) for branch in written]
     if all(set(branch) == {"required"} for branch in alternatives):
+        if not isinstance(error.instance, dict):
+            return  # its type has been told
         names = ", ".join(branch["required"][0] for branch in alternatives)
         yield Violation(path, f"exactly one of {names} is needed")
         return
@@ -175,7 +178,7 @@ def _hint(schema: dict[str, Any], value: object) -> str:
     if isinstance(value, str):
         return _text_hint(schema, value)
     title = str(schema.get("title", ""))
-    unit = "MiB" if title.startswith("a size") else "s" if title.startswith("a duration") else ""
+    unit = next((unit for start, unit in _UNITS.items() if title.startswith(start)), "")
     if unit and isinstance(value, int):
         return f"write the unit: {value}{unit}"
     if schema.get("type") == "string" and isinstance(value, int | float):
