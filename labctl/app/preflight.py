@@ -52,10 +52,10 @@ def check(
     session: Session, plan: Plan, observed: Observed, allocation: Allocation, sources: Sources
 ) -> tuple[list[Problem], list[Problem]]:
     """Give errors and warnings."""
-    errors = [*allocation.problems, *_foreign(session, plan, observed), *_refusals(session, plan)]
+    errors = [*_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
+    errors += _bridges(session, plan, observed)
     errors += _memory(session, plan)
-    errors += _disks(session, plan, sources)
     return errors, [*_acceleration(session, plan), *_too_little(session, plan, sources)]
 
 
@@ -140,6 +140,26 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
             )
 
 
+def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """Tell new bridges whose name another network has."""
+    owners = {each.bridge: f"libvirt network {each.name}" for each in observed.foreign if each.bridge}
+    for step in plan.steps:
+        spec = step.after
+        if (
+            not isinstance(spec, NetworkSpec)
+            or spec.mode in ("bridge", "macvtap")
+            or step.action is Action.UPDATE
+        ):
+            continue
+        if owner := owners.get(spec.bridge):
+            yield Problem(
+                f"the bridge {spec.bridge} is that of the {owner}",
+                f"networks.{spec.name}.bridge",
+                session.lab.where("networks", spec.name, "bridge"),
+                "set another `bridge`",
+            )
+
+
 def _new_disks(plan: Plan, sources: Sources) -> Iterator[tuple[DiskSpec, ImageSpec]]:
     """The disks that are to be made, with what they stand on."""
     images = {spec.label: spec for spec in sources.images.values()}
@@ -148,20 +168,6 @@ def _new_disks(plan: Plan, sources: Sources) -> Iterator[tuple[DiskSpec, ImageSp
         made = step.action in (Action.CREATE, Action.REPLACE)
         if isinstance(disk, DiskSpec) and made and disk.image in images:
             yield disk, images[disk.image]
-
-
-def _disks(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
-    """Disks that are smaller than their images, as far as these are known."""
-    for disk, image in _new_disks(plan, sources):
-        if disk.size and image.size and disk.size < image.size:
-            vm, _, name = disk.name.partition("/")
-            field = "disk" if name == "root" else "disks"
-            yield Problem(
-                f"{size(disk.size)} are less than the {size(image.size)} of its image {image.label}",
-                f"vms.{vm}.{field}",
-                session.lab.where("vms", vm, field),
-                f"give it {size(image.size)} or more, or leave the size out",
-            )
 
 
 def _too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from labctl.app import preflight
 from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
 from labctl.engine import compose as composing
+from labctl.engine import edits
 from labctl.engine.allocate import Allocation, allocate
 from labctl.engine.compose import Site, compose
 from labctl.engine.observe import Observed, merge, observe
@@ -20,7 +21,6 @@ from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
-from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -66,11 +66,14 @@ def prepare(
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if whole:
         allocation = allocate(lab, observed.specs, preflight.occupied(connection, observed))
+        preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
         sources = _sources(session, observed)
         site = _site(session, observed, sources)
         wanted = compose(_resolved(session, allocation), allocation, site)
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
         wanted = {address: _keep(spec, existing.get(address), site) for address, spec in wanted.items()}
+        preflight.refuse(edits.check(lab, wanted.values()))
+        wanted = {address: edits.effective(spec) for address, spec in wanted.items()}
     made = plan(
         goal(dict(wanted), dict(existing)),
         existing,
@@ -139,7 +142,7 @@ def _keep(spec: Spec, before: Spec | None, site: Site) -> Spec:
         spec = spec.keep(before) if isinstance(before, VmSpec) else spec.with_targets({})
         if isinstance(before, VmSpec) and _other_key(before.seed, site):
             spec = replace(spec, seed=before.seed)
-        return vm_xml.effective(spec)
+        return spec
     if isinstance(spec, SeedSpec) and isinstance(before, SeedSpec) and _other_key(before.cloud_init, site):
         return replace(spec, cloud_init=before.cloud_init)
     return spec

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 XMLNS = "https://labctl.org/xmlns/1"  # of labctl's metadata in libvirt's XML; a name, nothing is fetched
 
+VOLUMES = "_volume"  # stands for the lab where a disk's file has its VM's name; a VM's starts with a letter
+
 
 def libvirt_name(lab: str, name: str) -> str:
     """The name of a domain or network in libvirt; names hold no dot, so it reads back unambiguously."""

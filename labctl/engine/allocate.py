@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
-POOL4 = ip_network(
-    "10.64.0.0/10"
-)  # subnets are /24s of it: seldom routed, and clear of libvirt's own 192.168.122.0
-_TRIES = 16384
+# Subnets are /24s of the first: seldom routed, and clear of libvirt's own 192.168.122.0. The others are for hosts that
+# route all of 10.0.0.0/8 elsewhere, as a VPN does.
+POOLS4 = tuple(IPv4Network(each) for each in ("10.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +88,10 @@ def allocate(lab: Lab, existing: Mapping[Address, Spec], occupied: Iterable[Occu
     """Place everything; `existing` are the lab's own objects, `occupied` the subnets of all others."""
     result = Allocation()
     taken = list(occupied)
-    explicit = {n.name: s for n in lab.networks for s in (n.subnet,) if isinstance(s, IPv4Network)}
+    spoken_for = dict(_spoken_for(lab, existing))
     for network in lab.networks:
         others = [
-            Occupied(subnet, f"network {name}") for name, subnet in explicit.items() if name != network.name
+            Occupied(subnet, f"network {name}") for name, subnet in spoken_for.items() if name != network.name
         ]
         _place_network(lab, network, existing, [*taken, *others], result)
         place = result.networks[network.name]
@@ -102,6 +101,18 @@ def allocate(lab: Lab, existing: Mapping[Address, Spec], occupied: Iterable[Occu
     _place_nics(lab, existing, result)
     _set_gateways(lab, result)
     return result
+
+
+def _spoken_for(lab: Lab, existing: Mapping[Address, Spec]) -> Iterator[tuple[str, IPv4Network]]:
+    """The subnets that the lab's networks state or, where they state none, have already."""
+    stated = {n.name: n.subnet for n in lab.networks if isinstance(n.subnet, IPv4Network)}
+    yield from stated.items()
+    for network in lab.networks:
+        before = existing.get(Address("network", network.name))
+        if network.subnet is None and isinstance(before, NetworkSpec) and before.subnet4:
+            kept = IPv4Network(before.subnet4)
+            if not any(kept.overlaps(each) for each in stated.values()):
+                yield network.name, kept
 
 
 def allocates(network: Network) -> bool:
@@ -115,7 +126,7 @@ def _place_network(
     was = existing.get(Address("network", network.name))
     before = was if isinstance(was, NetworkSpec) else None
     subnet4 = _subnet4(lab, network, before, taken, result) if allocates(network) else network.subnet or None
-    subnet6 = _subnet6(lab, network, before)
+    subnet6 = _subnet6(lab, network, before, taken, result)
     hosts: tuple[IpAddress, ...] = ()
     if allocates(network) and network.host is not False:
         hosts = network.host or tuple(_first(subnet) for subnet in (subnet4, subnet6) if subnet)
@@ -136,22 +147,37 @@ def _subnet4(
         return None
     clear = network.host is False
     if network.subnet is not None:
-        clash = None if clear else _clash(network.subnet, taken)
-        if (clash and not clash.owner.startswith("network ")) or (clash and "libvirt" in clash.owner):
-            result.problems.append(
-                Problem(
-                    f"{network.subnet} overlaps {clash.subnet}, the {clash.owner}",
-                    f"networks.{network.name}.subnet",
-                    lab.where("networks", network.name, "subnet"),
-                    "choose another subnet, or leave it out and labctl finds a free one",
-                )
-            )
+        _check_clash(lab, network, "subnet", taken, result)
         return network.subnet
     if before and before.subnet4:
         kept = IPv4Network(before.subnet4)
         if clear or not _clash(kept, [each for each in taken if each.owner.startswith("network ")]):
             return kept
-    return _free_subnet(f"{lab.name}/{network.name}", [] if clear else taken)
+    free = _free_subnet(f"{lab.name}/{network.name}", [] if clear else taken)
+    if free is None:
+        summary = "no private subnet is free on this host: routes and other networks have them all"
+        hint = "write one down with host: false, or remove a route"
+        result.problems.append(_problem(lab, network, "subnet", summary, hint))
+    return free
+
+
+_INSTEAD = {
+    "subnet": "choose another subnet, or leave it out and labctl finds a free one",
+    "ipv6": "choose another subnet, or write true and labctl chooses one",
+}
+
+
+def _check_clash(lab: Lab, network: Network, key: str, taken: list[Occupied], result: Allocation) -> None:
+    """Report that a subnet which is written down is someone else's; the lab's own were compared by the loader."""
+    subnet = getattr(network, key)
+    clash = _clash(subnet, [each for each in taken if not each.owner.startswith("network ")])
+    if clash and network.host is not False and allocates(network):
+        summary = f"{subnet} overlaps {clash.subnet}, the {clash.owner}"
+        result.problems.append(_problem(lab, network, key, summary, _INSTEAD[key]))
+
+
+def _problem(lab: Lab, network: Network, key: str, summary: str, hint: str) -> Problem:
+    return Problem(summary, f"networks.{network.name}.{key}", lab.where("networks", network.name, key), hint)
 
 
 def _clash(subnet: IpNetwork, taken: Iterable[Occupied]) -> Occupied | None:
@@ -161,21 +187,28 @@ def _clash(subnet: IpNetwork, taken: Iterable[Occupied]) -> Occupied | None:
     )
 
 
-def _free_subnet(name: str, taken: list[Occupied]) -> IPv4Network:
+def _free_subnet(name: str, taken: list[Occupied]) -> IPv4Network | None:
     """The first free /24, from a place in the pool that the name decides, so that labs seldom meet."""
-    start = int(hashlib.sha256(name.encode()).hexdigest(), 16) % _TRIES
-    for offset in range(_TRIES):
-        number = (start + offset) % _TRIES
-        subnet = IPv4Network((int(POOL4.network_address) + number * 256, 24))
-        if not _clash(subnet, taken):
-            return subnet
-    raise AssertionError("16384 subnets are taken")
+    for pool in POOLS4:
+        if any(pool.subnet_of(each.subnet) for each in taken if isinstance(each.subnet, IPv4Network)):
+            continue
+        tries = 1 << 24 - pool.prefixlen
+        start = int(hashlib.sha256(name.encode()).hexdigest(), 16) % tries
+        for offset in range(tries):
+            number = (start + offset) % tries
+            subnet = IPv4Network((int(pool.network_address) + number * 256, 24))
+            if not _clash(subnet, taken):
+                return subnet
+    return None
 
 
-def _subnet6(lab: Lab, network: Network, before: NetworkSpec | None) -> IPv6Network | None:
+def _subnet6(
+    lab: Lab, network: Network, before: NetworkSpec | None, taken: list[Occupied], result: Allocation
+) -> IPv6Network | None:
     if network.ipv6 is False:
         return None
     if isinstance(network.ipv6, IPv6Network):
+        _check_clash(lab, network, "ipv6", taken, result)
         return network.ipv6
     if before and before.subnet6:
         return IPv6Network(before.subnet6)
@@ -188,9 +221,19 @@ def _subnet6(lab: Lab, network: Network, before: NetworkSpec | None) -> IPv6Netw
 def _place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) -> None:
     known = dict(_known_addresses(existing))
     by_network: dict[str, list[tuple[Vm, Nic, str]]] = {}
+    owners: dict[str, str] = {}
     for vm in lab.vms:
         for nic in vm.nics:
             mac = nic.mac or identity.mac_address(lab.name, vm.name, nic.name)
+            if owners.setdefault(mac, vm.name) != vm.name:  # one in 16 million pairs
+                result.problems.append(
+                    Problem(
+                        f"the MAC {mac} follows for it, which is that of {owners[mac]} already",
+                        f"vms.{vm.name}.networks.{nic.name}",
+                        lab.where("vms", vm.name, "networks", nic.name),
+                        "set `mac`",
+                    )
+                )
             by_network.setdefault(nic.network, []).append((vm, nic, mac))
             result.nics[vm.name, nic.name] = NicPlace(mac)
     for network in lab.networks:
@@ -200,7 +243,11 @@ def _place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) 
             if subnet is not None:
                 homeless = _number(network, members, version, known, result)
                 if homeless:
-                    result.problems.append(_full(lab, network, subnet, homeless))
+                    key = "subnet" if version == 4 else "ipv6"
+                    summary = f"{subnet} has no address left for {homeless.name}"
+                    result.problems.append(
+                        _problem(lab, network, key, summary, "give the network a larger subnet")
+                    )
 
 
 def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[str, int], IpAddress]]:
@@ -263,15 +310,6 @@ def _number(
     return None
 
 
-def _full(lab: Lab, network: Network, subnet: IpNetwork, vm: Vm) -> Problem:
-    return Problem(
-        f"{subnet} has no address left for {vm.name}",
-        f"networks.{network.name}.subnet",
-        lab.where("networks", network.name, "subnet"),
-        "give the network a larger subnet",
-    )
-
-
 def _unavailable(network: Network, place: NetworkPlace) -> set[IpAddress]:
     used: set[IpAddress] = set(network.reserve)
     used |= {each for each in (place.host4, place.host6) if each}
@@ -309,7 +347,9 @@ def _set_gateways(lab: Lab, result: Allocation) -> None:
                 if vm
                 else []
             )
-            gateways = tuple(address for spot in spots[:1] for address in (spot.ip, spot.ip6))
+            gateways = tuple(
+                next(filter(None, (getattr(spot, key) for spot in spots)), None) for key in ("ip", "ip6")
+            )
         elif network.gateway is None and network.mode in ("nat", "routed") and allocates(network):
             gateways = (place.host4, place.host6)
         result.networks[network.name] = NetworkPlace(

@@ -114,14 +114,15 @@ def _dhcp_hosts(
     allocation: Allocation, place: NetworkPlace, members: list[tuple[Vm, Nic]]
 ) -> tuple[DhcpHost, ...]:
     hosts = []
-    named: set[str] = set()
+    named: dict[int, set[str]] = {4: set(), 6: set()}  # libvirt refuses a name that one family has already
     for vm, nic in members if place.dhcp else ():
         spot = allocation.nics[vm.name, nic.name]
         if spot.ip and place.host4:
-            hosts.append(DhcpHost(str(spot.ip), vm.name, spot.mac))
-        if spot.ip6 and place.host6 and vm.name not in named:
-            hosts.append(DhcpHost(str(spot.ip6), vm.name))  # DHCPv6 knows a host by one name
-            named.add(vm.name)
+            hosts.append(DhcpHost(str(spot.ip), vm.name if vm.name not in named[4] else "", spot.mac))
+            named[4].add(vm.name)
+        if spot.ip6 and place.host6 and vm.name not in named[6]:
+            hosts.append(DhcpHost(str(spot.ip6), vm.name))  # DHCPv6 knows a host by its name only
+            named[6].add(vm.name)
     return tuple(sorted(hosts, key=lambda host: host.key))
 
 

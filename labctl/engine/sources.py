@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from labctl.core.errors import LabctlError, Problem, Rejected
+from labctl.core.size import size
 from labctl.kinds.image import catalogue, driver
 from labctl.labfile.lockfile import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from labctl.host.connection import Connection
@@ -71,6 +72,8 @@ def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning
         if spec.key in present:
             known = present[spec.key]
             images[image] = replace(spec, size=known.size, direct=known.direct, cmdline=known.cmdline)
+    if problems := list(_too_small(lab, images)):
+        raise Rejected(problems)
     pins = {
         (written(image, lab.folder), spec.arch or arch): Pin(spec.key, _portable(spec, lab.folder), spec.size)
         for image, spec in images.items()
@@ -175,6 +178,22 @@ def _each(
 
 def _problem(lab: Lab, error: LabctlError, vm: str, *path: str) -> Problem:
     return Problem(str(error), ".".join(("vms", vm, *path)), lab.where("vms", vm, *path), error.hint)
+
+
+def _too_small(lab: Lab, images: dict[Image, ImageSpec]) -> Iterator[Problem]:
+    """Tell disks that would cut their image off, those of a counted VM once."""
+    seen: set[object] = set()
+    for vm in lab.vms:
+        for disk in vm.disks:
+            least = images[disk.image].size if disk.image in images else None
+            field = ("disk",) if disk.name == "root" else ("disks", disk.name, "size")
+            where = lab.where("vms", vm.name, *field)
+            if disk.size and least and disk.size < least and where not in seen:
+                seen.add(where)
+                summary = f"{size(disk.size)} is less than the image's {size(least)}"
+                yield Problem(
+                    summary, ".".join(("vms", vm.base, *field)), where, "leave it out, or write more"
+                )
 
 
 def _tell_apart(images: dict[Image, ImageSpec], blobs: dict[Path, ImageSpec]) -> None:

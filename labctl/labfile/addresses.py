@@ -12,9 +12,13 @@ from labctl.labfile.tree import Map, Seq
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from labctl.labfile.model import Network, Nic, Vm
+    from labctl.labfile.model import Network, Nic, Route, Vm
 
 __all__ = ["Book", "check_overlaps"]
+
+_FIELDS = {4: "subnet", 6: "ipv6"}
+_GATEWAY = "the gateway's"
+_NO_GUESTS = frozenset({"the host's", "reserved"})
 
 
 @dataclass(slots=True)
@@ -39,11 +43,12 @@ class Book:
             for subnet in self._subnets():
                 self.owners[subnet[1]] = "the host's"
         if net.gateway and not isinstance(net.gateway, str) and self._inside(net.gateway, tree, "gateway"):
-            self.owners.setdefault(net.gateway, "the gateway's")
+            self.owners.setdefault(net.gateway, _GATEWAY)
         for index, address in enumerate(net.reserve):
             if len(net.reserve) == len(tree["reserve"]) and self._inside(address, tree["reserve"], index):
                 self.owners.setdefault(address, "reserved")
         self._range()
+        self._routes(tree, net.routes)
 
     def _subnets(self) -> list[Any]:
         return [each for each in (self.net.subnet, self.net.ipv6) if each and not isinstance(each, bool)]
@@ -59,16 +64,26 @@ class Book:
         elif subnet and not all(self._usable(each, subnet) for each in limits):
             self.problems.at(dhcp, "range", f"the range {limits[0]} - {limits[1]} is not within {subnet}")
         elif taken := [
-            each for each, owner in self.owners.items() if owner == "the host's" and _within(each, limits)
+            each for each in self.owners.items() if each[1] in _NO_GUESTS and _within(each[0], limits)
         ]:
-            self.problems.at(dhcp, "range", f"the range holds the host's address {taken[0]}")
+            self.problems.at(dhcp, "range", f"the range holds {taken[0][0]}, which is {taken[0][1]}")
+
+    def _routes(self, holder: Map, routes: Sequence[Route]) -> None:
+        """Report routes whose next hop is not on this network: neither libvirt nor a guest takes them."""
+        written = holder.get("routes") or ()
+        if self.net.external or len(written) != len(routes):  # what is wrong by itself has been reported
+            return
+        for entry, route in zip(written, routes, strict=True):
+            known = self.net.mode not in ATTACHED or _FIELDS[route.via.version] in self.tree
+            if known and not route.via.is_link_local:
+                self._inside(route.via, entry, "via")
 
     def _usable(self, address: Any, subnet: Any) -> bool:
         return address in subnet and address not in {subnet.network_address, subnet.broadcast_address}
 
     def _inside(self, address: Any, holder: Map | Seq, key: Any) -> bool:
         """Whether an address can be used on this network; reports it if not."""
-        field_ = "subnet" if address.version == 4 else "ipv6"
+        field_ = _FIELDS[address.version]
         subnet = self.net.subnet if field_ == "subnet" else self.net.ipv6
         if subnet is False and field_ in self.tree.marks and self.tree.get(field_) is not False:
             return False  # the subnet itself is wrong, which has been reported
@@ -93,6 +108,8 @@ class Book:
         """Enter a NIC's addresses; `place` is its entry in `networks`."""
         holder, key = place
         entry = holder[key]
+        if isinstance(entry, Map):
+            self._routes(entry, nic.routes)
         for name in ("ip", "ip6"):
             address = getattr(nic, name)
             if address is None and name == "ip" and not (isinstance(entry, Map) and "ip" in entry):
@@ -105,21 +122,15 @@ class Book:
                 continue
             if not self._inside(address, entry, name):
                 continue
-            owner = self.owners.setdefault(address, f"that of {vm.name}")
-            if owner != f"that of {vm.name}" and not self._is_gateway(owner, vm):
+            owner = self.owners.get(address, _GATEWAY)
+            if owner != _GATEWAY:  # the first VM that claims that address is the gateway
                 self.problems.at(entry, name, f"{address} is {owner} already")
-            elif name == "ip" and vm.cloud_init is False and not self._leased():
+                continue
+            self.owners[address] = f"that of {vm.name}"
+            if name == "ip" and vm.cloud_init is False and not self._leased():
                 summary = f"nothing brings {address} to the guest"
                 hint = "it has no seed and the network no DHCP"
                 self.problems.at(entry, name, summary, hint, severity="warning")
-
-    def _is_gateway(self, owner: str, vm: Vm) -> bool:
-        """Whether this VM may take the address: it is the gateway, and the first to claim it."""
-        if owner != "the gateway's":
-            return False
-        address = self.net.gateway
-        self.owners[address] = f"that of {vm.name}"
-        return True
 
     def _leased(self) -> bool:
         net = self.net
@@ -131,10 +142,15 @@ class Book:
         subnet = self.net.subnet
         if not subnet or self.net.mode in ATTACHED:
             return
-        taken = sum(each.version == 4 for each in self.owners)
-        room = subnet.num_addresses - 2 - taken
+        taken = [each for each in self.owners if each.version == 4]
+        limits = self.net.dhcp.range
+        if limits and all(each in subnet for each in limits):  # the range is for strangers
+            first, last = map(int, limits)
+            taken += range(last - first + 1 - sum(_within(each, limits) for each in taken))
+        room = subnet.num_addresses - 2 - len(taken)
         if self._automatic > room:
-            summary = f"{subnet} has {max(room, 0)} addresses left for {self._automatic} NICs"
+            left = f"{max(room, 0)} address{'es' * (room != 1)}"
+            summary = f"{subnet} has {left} left for {self._automatic} NICs"
             self.problems.at(networks[self.net.name], "subnet", summary, "write a larger subnet")
 
     def check_gateway(self, vms: Sequence[Vm], bases: Iterable[str]) -> None:
@@ -150,10 +166,19 @@ class Book:
             )
             summary = f"{name} is several VMs" if counted else f"there is no VM {name}"
             self.problems.at(self.tree, "gateway", summary, hint)
-        elif all(nic.network != self.net.name for nic in vm.nics):
-            self.problems.at(
-                self.tree, "gateway", f"the VM {name} is not on this network", "add it to its networks"
-            )
+            return
+        nics = [nic for nic in vm.nics if nic.network == self.net.name]
+        if not nics:
+            summary = f"the VM {name} is not on this network"
+            self.problems.at(self.tree, "gateway", summary, "add it to its networks")
+        elif not any(map(self._addressed, nics)):
+            summary = f"the VM {name} has no address on this network"
+            self.problems.at(self.tree, "gateway", summary, "give its NIC one")
+
+    def _addressed(self, nic: Nic) -> bool:
+        given = self.net.mode not in ATTACHED
+        pairs = ((nic.ip, self.net.subnet), (nic.ip6, self.net.ipv6))
+        return any(subnet is not False and (ip or (ip is None and given)) for ip, subnet in pairs)
 
 
 def _within(address: Any, limits: tuple[Any, Any]) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from labctl.labfile.instances import Instance
     from labctl.labfile.interpolate import Reference
     from labctl.labfile.model import Network, Vm
+    from labctl.labfile.tree import Seq
 
 __all__ = ["check_addresses", "check_references"]
 
@@ -38,6 +39,7 @@ def check_addresses(
             if nic.mac and macs.setdefault(nic.mac, vm.name) != vm.name:
                 problems.at(listed[index], "mac", f"{nic.mac} is the MAC address of {macs[nic.mac]} already")
         _own_macs(vm, instance, names, problems)
+        _default_routes(vm, listed, names, books, problems)
     problems.echo = False
     for book in books.values():
         book.check_gateway(vms, {vm.base for vm in vms})
@@ -100,12 +102,31 @@ def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str,
         return f"{name} has no addresses", ""
     if what == "host" and net.host is False:
         return f"the host has no address on {name}", ""
-    isolated = net.gateway is None and net.mode not in {"nat", "routed"}
-    if what == "gateway" and (
-        net.gateway is False or isolated or (net.gateway is None and net.host is False)
-    ):
+    if what == "gateway" and not _has_gateway(net):
         return f"{name} has no gateway", ""
     return "", ""
+
+
+def _has_gateway(net: Network) -> bool:
+    """Whether guests get a default route there; what attaches to the host's own network may have one by DHCP."""
+    if net.gateway is None:
+        return net.mode in {"nat", "routed"}
+    return net.gateway is not False
+
+
+def _default_routes(
+    vm: Vm, listed: Seq, names: list[str], nets: Mapping[str, Book], problems: Problems
+) -> None:
+    """Report a default route that is asked of two NICs, or of one whose network has no gateway."""
+    asked = [nic for nic in vm.nics if nic.default_route]
+    for nic in asked:
+        entry = listed[names.index(nic.name)]
+        book = nets.get(nic.network)
+        if nic is not asked[0]:
+            summary = f"the default route leads through {asked[0].name} already"
+            problems.at(entry, "default_route", summary, "one NIC of a VM has it")
+        elif book and not (book.net.external or book.net.mode in ATTACHED or _has_gateway(book.net)):
+            problems.at(entry, "default_route", f"{nic.network} has no gateway", "write its gateway")
 
 
 def _of_nic(vm: Vm, name: str, what: str, nets: Mapping[str, Network]) -> tuple[str, str]:

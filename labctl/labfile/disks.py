@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["Site", "read_disks", "read_image"]
 
 _SECTOR = 512  # qcow2 and raw sizes are whole sectors; anything else would come back as a difference
-_SERIAL_SHOWN = (
-    20  # bytes of virtio-blk's serial (https://docs.oasis-open.org/virtio/virtio/v1.2: VIRTIO_BLK_ID_BYTES)
-)
+# Bytes of a serial that guests see: virtio-blk's VIRTIO_BLK_ID_BYTES, ATA's and NVMe's fields; of SCSI QEMU takes 36.
+_SERIAL_SHOWN = {"virtio": 20, "sata": 20, "ide": 20, "nvme": 20, "scsi": 36}
+_OTHER_FILES = frozenset({"seed", "console"})  # lie beside a VM's disks under these names
+_MOST_DISKS = 256  # far more than QEMU's buses have room for
 
 
 @dataclass(slots=True)
@@ -35,18 +36,26 @@ class Site:
 
     def file(self, holder: Map, key: str) -> Path:
         """Give the absolute path written at `key`; a missing file is reported."""
-        path = (self.folder / Path(holder[key]).expanduser()).absolute()
+        path = (self.folder / _expanded(holder[key])).absolute()
+        if wrong := self.wrong(path):
+            self.problems.at(holder, key, f"{holder[key]}: {wrong}", f"looked for in {path.parent}")
+        return path
+
+    def wrong(self, path: Path) -> str:
+        """Say why a path can't be read as a file, nothing if it can; each is looked at once."""
         if path not in self._wrong:
             self._wrong[path] = _wrong(path)
-        if self._wrong[path]:
-            self.problems.at(
-                holder, key, f"{holder[key]}: {self._wrong[path]}", f"looked for in {path.parent}"
-            )
-        return path
+        return self._wrong[path]
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody is called that; so a shell takes it as it is written
+        return Path(text)
 
 
 def _wrong(path: Path) -> str:
-    """Say why a path can't be read as a file, nothing if it can."""
     try:
         return "" if path.is_file() else "this is no file" if path.exists() else "there is no such file"
     except OSError as error:
@@ -95,6 +104,9 @@ def read_disks(site: Site, tree: Map, image: Image | None) -> tuple[Disk, ...]:
         for disk in _disk(site, entry):
             disks.append(disk)
             holders.append((listed, index))
+    if len(disks) > _MOST_DISKS:
+        site.problems.at(tree, "disks", f"{len(disks)} disks are more than a VM can have", "256 at most")
+        return tuple(disks[:1])
     _unique(site, disks, holders)
     return tuple(disks)
 
@@ -150,6 +162,7 @@ def _size(site: Site, holder: Map, key: str) -> int | None:
 
 def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]]) -> None:
     names: set[str] = set()
+    volumes: set[str | None] = set()
     serials: dict[str, str] = {}
     for disk, (holder, key) in zip(disks, holders, strict=True):
         serial = disk.serial or disk.name
@@ -160,10 +173,15 @@ def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]])
             site.problems.at(
                 holder, key, f"the disks {serials[serial]} and {disk.name} have the same serial {serial}"
             )
-        elif disk.bus == "virtio" and len(serial) > _SERIAL_SHOWN:
-            hint = "give it a short one by serial"
+        elif len(serial) > (shown := _SERIAL_SHOWN[disk.bus]):
+            summary = f"{disk.bus} shows {shown} characters of the serial {serial}"
+            site.problems.at(holder, key, summary, "give it a short one by serial")
+        elif disk.name in _OTHER_FILES:
             site.problems.at(
-                holder, key, f"virtio shows {_SERIAL_SHOWN} characters of the serial {serial}", hint
+                holder, key, f"a disk can't be called {disk.name}", "the VM has a file of that name"
             )
+        elif disk.volume and disk.volume in volumes:
+            site.problems.at(holder, key, f"the volume {disk.volume} is a disk of this VM already")
         names.add(disk.name)
+        volumes.add(disk.volume)
         serials.setdefault(serial, disk.name)

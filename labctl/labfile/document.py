@@ -44,12 +44,13 @@ def interpolated(top: Map, values: Mapping[str, Any], problems: Problems) -> tup
         tree["name"] = fill(named, Scope(values, problems))["name"]
     everything = {**values, "lab": tree.get("name")}
     for key, value in top.items():
-        scope = Scope(everything, problems, references, instance_names=key in _WITH_INSTANCES)
+        within = key in _WITH_INSTANCES and isinstance(value, Map)
+        scope = Scope(everything, problems, references, instance_names=within)
         if key in _LITERAL:
             continue
         if isinstance(value, str):
             tree[key] = fill(Map(top.mark, {key: value}, top.marks), scope)[key]
-        elif key == "vms" and isinstance(value, Map):
+        elif key in {"vms", "groups"} and isinstance(value, Map):
             filled = {name: _vm(fields, scope) for name, fields in value.items()}
             tree[key] = Map(value.mark, filled, value.marks)
         elif isinstance(value, Map | Seq):
@@ -58,7 +59,7 @@ def interpolated(top: Map, values: Mapping[str, Any], problems: Problems) -> tup
 
 
 def _vm(fields: Any, scope: Scope) -> Any:
-    """Fill in a VM's fields, but `instances`, which is literal."""
+    """Fill in a VM's or group's fields, but `instances`, which is literal."""
     if not isinstance(fields, Map):
         return fields
     if "instances" not in fields:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +17,7 @@ from jsonschema.validators import extend
 from labctl.core.errors import Problem
 from labctl.labfile import schema as schemas
 from labctl.labfile.markers import MARK, is_late, written
-from labctl.labfile.tree import Map, Path, value_at
+from labctl.labfile.tree import Map, Path, at, value_at
 from labctl.labfile.validate import python_pattern
 from labctl.labfile.yaml import resolve
 
@@ -28,17 +28,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Violation", "report", "violations"]
 
+_UNITS = {"a size": "MiB", "a duration": "s", "a rate": "MiB/s"}
 _LONGEST = 48  # characters of a wrong value that are worth repeating
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """`path` leads to the value; with `key`, the key itself is what is wrong."""
+    """`path` leads to the value; with `key`, the key itself is what is wrong. `got` shows the value."""
 
     path: Path
     summary: str
     hint: str = ""
     key: bool = False
+    got: str = ""
+
+    def without_value(self) -> Violation:
+        """The same for a value that must not be shown; a hint may be made of it."""
+        return replace(self, hint="", got="***")
 
 
 def violations(value: Any, name: str | None = None) -> list[Violation]:
@@ -48,16 +54,18 @@ def violations(value: Any, name: str | None = None) -> list[Violation]:
 
 def report(found: list[Violation], tree: Map, problems: Problems) -> None:
     """Hand violations to `problems`, each at its place in `tree`."""
-    for each in found:
-        holder: Any = tree
-        for key in each.path[:-1]:
-            holder = holder[key]
+    for violation in found:
+        each = violation
+        if each.got and not each.key and problems.hides(at(tree, each.path)):
+            each = each.without_value()
+        summary = f"{each.summary}, got {each.got}" if each.got else each.summary
+        holder: Any = at(tree, each.path[:-1])
         if not each.path:
-            problems.add(Problem(each.summary, "", value_at(tree.mark), each.hint))
+            problems.add(Problem(summary, "", value_at(tree.mark), each.hint))
         elif each.key:
-            problems.at_key(holder, str(each.path[-1]), each.summary, each.hint)
+            problems.at_key(holder, str(each.path[-1]), summary, each.hint)
         else:
-            problems.at(holder, each.path[-1], each.summary, each.hint)
+            problems.at(holder, each.path[-1], summary, each.hint)
 
 
 @cache
@@ -94,11 +102,11 @@ def _tell(error: ValidationError, above: Path) -> Iterator[Violation]:
     elif error.validator in {"anyOf", "oneOf"}:
         yield from _branches(error, path)
     elif "propertyNames" in error.absolute_schema_path:
-        yield Violation((*path, value), _expected(schema, value), _hint(schema, value), key=True)
+        yield _expected((*path, value), schema, value, key=True)
     elif error.validator == "const" and isinstance(error.validator_value, bool):
-        yield Violation(path, f"expected {str(error.validator_value).lower()}, got {_shown(value)}")
+        yield Violation(path, f"expected {str(error.validator_value).lower()}", got=_shown(value))
     else:
-        yield Violation(path, _expected(schema, value), _hint(schema, value))
+        yield _expected(path, schema, value)
 
 
 def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: Path) -> Iterator[Violation]:
@@ -117,6 +125,8 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
     written: Any = error.validator_value
     alternatives = [schemas.deref(branch) for branch in written]
     if all(set(branch) == {"required"} for branch in alternatives):
+        if not isinstance(error.instance, dict):
+            return  # its type has been told
         names = ", ".join(branch["required"][0] for branch in alternatives)
         yield Violation(path, f"exactly one of {names} is needed")
         return
@@ -129,15 +139,15 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
     meant = [index for index in range(len(alternatives)) if index not in wrong_type]
     if not meant:
         options = " or ".join(_title(branch) for branch in alternatives)
-        yield Violation(path, f"expected {options}, got {_shown(error.instance)}", _hint({}, error.instance))
+        yield Violation(path, f"expected {options}", _hint({}, error.instance), got=_shown(error.instance))
         return
     for child in context:
         if child.relative_schema_path[0] == meant[0]:
             yield from _tell(child, path[: len(path)])
 
 
-def _expected(schema: dict[str, Any], value: object) -> str:
-    return f"expected {_title(schema)}, got {_shown(value)}"
+def _expected(path: Path, schema: dict[str, Any], value: object, *, key: bool = False) -> Violation:
+    return Violation(path, f"expected {_title(schema)}", _hint(schema, value), key, _shown(value))
 
 
 def _title(schema: dict[str, Any]) -> str:
@@ -168,7 +178,7 @@ def _hint(schema: dict[str, Any], value: object) -> str:
     if isinstance(value, str):
         return _text_hint(schema, value)
     title = str(schema.get("title", ""))
-    unit = "MiB" if title.startswith("a size") else "s" if title.startswith("a duration") else ""
+    unit = next((unit for start, unit in _UNITS.items() if title.startswith(start)), "")
     if unit and isinstance(value, int):
         return f"write the unit: {value}{unit}"
     if schema.get("type") == "string" and isinstance(value, int | float):
@@ -217,5 +227,5 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str):
-        return f'"{_bare(written(value))}"'.replace("\n", "\\n")
+        return f'"{_bare(written(value))}"'
     return str(value).lower() if isinstance(value, bool) else str(value)

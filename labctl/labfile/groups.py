@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.labfile.markers import MARK
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
 
@@ -27,7 +28,7 @@ class Membership:
         self._parents: dict[str, list[str]] = {}  # group → groups that hold it
         self._holders: dict[str, list[str]] = {}  # VM → groups whose children name it
         for name, fields in groups.items():
-            children = fields.get("children") or Seq(fields.mark)
+            children = self._names(fields, "children")
             for index, child in enumerate(children):
                 if child in vms:
                     self._holders.setdefault(child, []).append(name)
@@ -40,11 +41,20 @@ class Membership:
 
     def check(self, fields: Map) -> None:
         """Report the groups that a VM names and that do not exist."""
-        named = fields.get("groups") or Seq(fields.mark)
+        named = self._names(fields, "groups")
         for index, name in enumerate(named):
             if name not in self._known:
                 hint = nearest(name, self._known, "write it under groups")
                 self._problems.at(named, index, f"there is no group {name}", hint)
+
+    def _names(self, fields: Map, key: str) -> Seq:
+        """Give a list of names; one that hangs on an instance's name, which is made later, is reported."""
+        written = fields.get(key) or Seq(fields.mark)
+        late = [written] if isinstance(written, str) else [each for each in written if MARK in each]
+        if not late:
+            return written
+        self._problems.at(fields, key, f"{key} can't depend on an instance's name")
+        return Seq(fields.mark)
 
     def of(self, vm: str, named: list[str]) -> list[str]:
         """List the groups that hold a VM, weakest first: through `children` outer first, then those it names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from labctl.labfile import validate
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Expansion", "Instance", "expand"]
 
+_MOST = 10_000  # VMs of a lab; each costs memory before anything else could refuse it
 _VM_ONLY = frozenset({"count", "first", "names", "instances", "groups", "children"})
 
 
@@ -78,6 +80,9 @@ class Expansion:
     def _indices(self, written: Map) -> Iterator[tuple[int | None, int]]:
         """Give each instance's index, and how far it is from the first."""
         if "count" not in written:
+            for key in ("first", "names", "instances"):
+                if key in written:
+                    self.problems.at_key(written, key, f"{key} needs count", "this VM is one, not counted")
             return iter([(None, 0)])
         for key in ("count", "first"):
             if isinstance(written.get(key), str):
@@ -148,4 +153,12 @@ class Expansion:
 
 def expand(expansion: Expansion) -> list[Instance]:
     """Give all instances, in the order of the file."""
-    return [instance for base in expansion.vms for instance in expansion.of(base)]
+    found: list[Instance] = []
+    for base in expansion.vms:
+        found += islice(expansion.of(base), _MOST + 1 - len(found))
+        if len(found) > _MOST:
+            expansion.problems.echo = False
+            key = "count" if "count" in expansion.vms[base] else "image"
+            expansion.problems.at(expansion.vms[base], key, f"the lab grows beyond {_MOST:,} VMs")
+            return found[:_MOST]
+    return found

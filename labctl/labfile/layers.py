@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Rejected
@@ -11,8 +10,9 @@ from labctl.labfile.tree import Map, Seq
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from labctl.labfile.problems import Problems
+    from labctl.labfile.disks import Site
 
 __all__ = ["CloudConfigs", "lay"]
 
@@ -61,16 +61,20 @@ def _joined(weak: Seq, strong: Seq) -> Seq:
 class CloudConfigs:
     """Reads `cloud_init: {file: PATH}`, each file once. A file is a map whatever its first line claims to be."""
 
-    def __init__(self, folder: Path, problems: Problems) -> None:
-        self._folder = folder
-        self._problems = problems
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._problems = site.problems
         self._files: dict[Path, Map | None] = {}
 
     def included(self, layer: Map) -> Map:
         """Put the file's content into the layer."""
         config = layer.get("cloud_init")
-        if not isinstance(config, Map) or set(config) != {"file"}:
+        if not isinstance(config, Map) or "file" not in config:
             return layer
+        for key in config:
+            if key != "file":
+                hint = "put it into the file, or the file into a group or defaults: layers merge"
+                self._problems.at_key(config, key, f"{key} can't stand beside file", hint)
         content: Any = None
         if isinstance(config["file"], str) and config["file"]:
             content = self._read(config)
@@ -79,22 +83,19 @@ class CloudConfigs:
         return Map(layer.mark, {**layer, "cloud_init": content or Map(config.mark)}, layer.marks)
 
     def _read(self, config: Map) -> Map | None:
-        path = self._folder / Path(config["file"]).expanduser()
+        path = self._site.file(config, "file")
         if path in self._files:
             return self._files[path]
         self._files[path] = None
+        if self._site.wrong(path):  # a pipe would wait for somebody to write
+            return None
         try:
             with path.open("rb") as file:
                 tree, found = yaml.read(
                     file.read(yaml.MAX_BYTES + 1), config["file"], empty="the cloud-config is empty"
                 )
         except OSError as error:
-            reason = (
-                "there is no such file"
-                if isinstance(error, FileNotFoundError)
-                else str(error.strerror).lower()
-            )
-            self._problems.at(config, "file", f"{config['file']}: {reason}", f"looked for in {path.parent}")
+            self._problems.at(config, "file", f"{config['file']}: {str(error.strerror).lower()}")
             return None
         except Rejected as error:
             for problem in error.problems:

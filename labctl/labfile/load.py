@@ -124,7 +124,7 @@ def _instances(part: Mapping[str, Map], names: Mapping[str, list[str]], site: Si
     for vm in part["vms"]:
         membership.check(part["vms"][vm])
     membership.check(part["defaults"])
-    configs = CloudConfigs(site.folder, site.problems)
+    configs = CloudConfigs(site)
     return expand(Expansion(part["defaults"], part["vms"], membership, configs, site))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from labctl.labfile.model import Dhcp, Network, Volume
@@ -17,6 +17,11 @@ __all__ = ["read_network", "read_volume"]
 
 ATTACHED = frozenset({"bridge", "macvtap"})  # modes in which libvirt only attaches to what the host has
 _OWN = ("host", "dhcp", "domain", "dns", "routes", "mtu", "isolate_guests")  # needs a bridge of libvirt's own
+_PRIVATE = {"subnet": "10.90.0.0/24", "ipv6": "fd00:90::/64"}
+_NEVER = [
+    ip_network(each)  # hosts don't route these
+    for each in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8")
+]
 _SMALLEST = {4: 30, 6: 126}  # prefixes of the smallest subnets with room for two
 
 
@@ -33,12 +38,13 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
                 problems.at_key(tree, key, f"{key} can't be set on an external network", "leave it out")
         return Network(name, external=tree["external"])
     ipv6 = tree.get("ipv6", False)
+    no_host = tree.get("host") is False or (tree.get("subnet") is False and not ipv6)
     dns = tree.get("dns") or Map(tree.mark)
     hosts = dns.get("hosts") or Map(tree.mark)
     names = [(each, address(hosts, each, problems)) for each in sorted(hosts)]
     result = Network(
         name,
-        mode=tree.get("mode", "nat"),
+        mode=tree.get("mode", "isolated" if no_host else "nat"),  # libvirt can't forward without an address
         subnet=_subnet(tree, "subnet", problems) if "subnet" in tree else None,
         ipv6=bool(ipv6) if isinstance(ipv6, bool) else _subnet(tree, "ipv6", problems) or False,
         host=_host(tree, problems),
@@ -53,7 +59,7 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         dev=tree.get("dev"),
         mtu=_whole(tree.get("mtu")),
         vlan=_whole(tree.get("vlan")),
-        bandwidth=bandwidth(tree.get("bandwidth")),
+        bandwidth=bandwidth(tree.get("bandwidth"), problems),
         isolate_guests=tree.get("isolate_guests", False),
         xml=edits(tree, problems),
     )
@@ -71,9 +77,9 @@ def _subnet(tree: Map, key: str, problems: Problems) -> Any:
     found = network(tree, key, problems)
     if found is None:
         return None
-    if found.is_multicast or found.is_loopback or found.is_unspecified:
+    if any(found.overlaps(each) for each in _NEVER if each.version == found.version):
         problems.at(
-            tree, key, f"{found} can't be a lab's network", "choose a private one such as 10.90.0.0/24"
+            tree, key, f"{found} can't be a lab's network", f"choose a private one such as {_PRIVATE[key]}"
         )
         return None
     if found.prefixlen > _SMALLEST[found.version]:
@@ -143,12 +149,17 @@ def _combinations(net: Network, tree: Map, problems: Problems) -> None:
     no_ip = net.subnet is False and not net.ipv6
     no_host = net.host is False or no_ip
     why = "the network has no addresses" if no_ip else "the host has no address here"
+    if no_host and net.mode in {"nat", "routed"}:
+        problems.at(tree, "mode", f"mode {net.mode} can't forward: {why}", "leave it out, or mode: isolated")
+    if no_host and (net.dns_forwarders or net.dns_hosts):
+        problems.at_key(tree, "dns", f"there can be no DNS: {why}", "leave dns out")
     if no_host and net.dhcp.enabled:
         problems.at_key(tree, "dhcp", f"there can be no DHCP: {why}", "leave dhcp out")
     if no_host and net.routes:
         problems.at_key(tree, "routes", f"there can be no routes of the host: {why}", "put them on the NIC")
-    if net.subnet is False and net.dhcp.range and not no_host:
-        problems.at(tree["dhcp"], "range", "there is no IPv4 here to give out")
+    for key in ("range", "boot") if net.subnet is False and not no_host else ():
+        if isinstance(tree.get("dhcp"), Map) and key in tree["dhcp"]:
+            problems.at(tree["dhcp"], key, "there is no IPv4 here to give out")
 
 
 def _attached(net: Network, tree: Map, problems: Problems) -> None:
@@ -162,6 +173,8 @@ def _attached(net: Network, tree: Map, problems: Problems) -> None:
         )
     if net.vlan is not None and net.mode == "macvtap":
         problems.at_key(tree, "vlan", "libvirt can't tag VLANs in mode macvtap", "mode: bridge can")
+    if net.bandwidth and net.mode == "macvtap":
+        problems.at_key(tree, "bandwidth", "libvirt can't limit a macvtap network", "limit its NICs")
     for key in _OWN:
         if key in tree and tree[key] not in (False, []):
             problems.at_key(

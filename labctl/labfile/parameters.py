@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Sources", "evaluate"]
 
 ENVIRONMENT = "LABCTL_SET_"
+_CONSTRAINTS = {"minimum": ("integer", "number"), "maximum": ("integer", "number"), "pattern": ("string",)}
 _KINDS = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 
 
@@ -78,6 +79,13 @@ def _declaration(known: Map, name: str, entry: Map, problems: Problems) -> None:
         problems.at(
             entry, "default", "a secret can't have a default", "leave it out: the value is given at each run"
         )
+    kind = entry.get("type", "string")
+    for key, kinds in _CONSTRAINTS.items():
+        if key in entry and kind not in kinds:
+            problems.at_key(entry, key, f"{key} says nothing of {_KINDS[kind]}", f"it goes with {kinds[0]}")
+    for index, choice in enumerate(entry.get("choices") or ()):
+        if not _fits(kind, choice):
+            problems.at(entry["choices"], index, f"expected {_KINDS[kind]}, got {choice}")
     if "pattern" in entry:
         try:
             re.compile(entry["pattern"])
@@ -130,7 +138,8 @@ def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[
 
 def _file(path: Path, problems: Problems) -> Map:
     try:
-        tree, found = yaml.read(path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            tree, found = yaml.read(file.read(yaml.MAX_BYTES + 1), str(path))
     except OSError as error:
         problems.add(Problem(f"can't be read: {(error.strerror or str(error)).lower()}", f"--params {path}"))
     except Rejected as error:
@@ -156,16 +165,9 @@ def _typed(entry: Map, text: str) -> Any:
 
 def _checked(entry: Map, value: Any) -> Any:
     kind = entry.get("type", "string")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = {
-        "string": isinstance(value, str),
-        "integer": number and float(value).is_integer(),
-        "number": number,
-        "boolean": isinstance(value, bool),
-    }
-    if not fits[kind]:
+    if not _fits(kind, value):
         raise _WrongError(f"expected {_KINDS[kind]}")
-    if kind == "string" and re.search("[\x00-\x08\x0b-\x1f\x7f]", value):
+    if kind == "string" and yaml.CONTROL.search(value):
         raise _WrongError("control characters are not allowed")
     if kind == "integer":
         value = int(value)
@@ -178,6 +180,16 @@ def _checked(entry: Map, value: Any) -> Any:
     if kind == "string" and "pattern" in entry and not _matches(entry["pattern"], value):
         raise _WrongError(f"expected a text that matches {entry['pattern']}")
     return value
+
+
+def _fits(kind: str, value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {
+        "string": isinstance(value, str),
+        "integer": number and float(value).is_integer(),
+        "number": number,
+        "boolean": isinstance(value, bool),
+    }[kind]
 
 
 def _matches(pattern: str, value: str) -> bool:

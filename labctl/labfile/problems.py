@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import Position, Problem
+from labctl.labfile.markers import written
 from labctl.labfile.tree import Map, Mark, Path, Seq, key_at, mark_of, text_of, value_at, walk
 
 if TYPE_CHECKING:
@@ -58,10 +59,8 @@ class Problems:
 
     def add(self, problem: Problem) -> None:
         """Report a problem; the second one of the same words at the same place is dropped."""
-        if "\n" in f"{problem.summary}{problem.path}{problem.hint}":  # a message is one line
-            told = (text.replace("\n", "\\n") for text in (problem.summary, problem.path, problem.hint))
-            summary, path, hint = told
-            problem = Problem(summary, path, problem.where, hint, problem.severity)
+        summary, path, hint = map(self._fit, (problem.summary, problem.path, problem.hint))
+        problem = Problem(summary, path, problem.where, hint, problem.severity)
         if self.echo and problem.where in self._places:
             return
         self._places.add(problem.where)
@@ -80,15 +79,22 @@ class Problems:
             where = problem.where or Position("", 0, 0)
             return problem.where is None, where.file != self.file, where.file, where.line, where.column
 
-        found = [self._redacted(problem) for problem in self._found.values() if problem.severity == severity]
+        found = [problem for problem in self._found.values() if problem.severity == severity]
         return tuple(sorted(found, key=order))
 
-    def _redacted(self, problem: Problem) -> Problem:
-        summary, hint = problem.summary, problem.hint
+    def hides(self, value: object) -> bool:
+        """Whether a value holds a secret, so that no message may show any part of it."""
+        return any(secret in str(value) for secret in self.secrets if secret)
+
+    def _fit(self, text: str) -> str:
+        """Make a text fit for a message: without secrets, and one line that a terminal shows as it is."""
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_SECRET:
-                summary, hint = summary.replace(secret, "***"), hint.replace(secret, "***")
-        return Problem(summary, problem.path, problem.where, hint, problem.severity)
+                text = text.replace(secret, "***")
+        text = written(text)
+        if text.isprintable():
+            return text
+        return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
     def has(self, holder: Map | Seq, key: str | int, text: str) -> bool:
         """Whether something that mentions `text` was reported at a value's place."""

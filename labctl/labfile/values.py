@@ -28,6 +28,8 @@ __all__ = [
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MULTICAST_BIT = 1
+_LONGEST = 366 * 24 * 3600.0
+_FASTEST = (1 << 32) - 1  # libvirt's schema says unsignedInt
 _MOST = (1 << 63) - 1
 
 
@@ -41,22 +43,30 @@ def whole_size(holder: Map, key: str, step: int, problems: Problems) -> int:
     return found
 
 
-def duration(text: str) -> float:
-    """Give `5m` in seconds."""
-    number = text.rstrip("mhs")
-    return float(number) * _SECONDS[text.removeprefix(number)]
+def duration(holder: Map, key: str, problems: Problems) -> float:
+    """Read the duration at `key` in seconds; none at all, or more than anybody waits, is reported."""
+    number = holder[key].rstrip("mhs")
+    found = float(number) * _SECONDS[holder[key].removeprefix(number)]
+    if not 0 < found <= _LONGEST:
+        problems.at(holder, key, f"{holder[key]} is more than a year" if found else "this can't be 0")
+    return found
 
 
-def rate(text: str) -> int:
-    """Give `10MiB/s` in KiB/s, libvirt's unit, at least 1."""
-    return max(1, size(text.removesuffix("/s")) >> 10)
+def rate(holder: Map, key: str, problems: Problems) -> int:
+    """Read the rate at `key` in KiB/s, libvirt's unit, at least 1; none, or more than it counts, is reported."""
+    found = size(holder[key].removesuffix("/s"))
+    if not found or found >> 10 > _FASTEST:
+        problems.at(
+            holder, key, f"{holder[key]} is more than libvirt can count" if found else "this can't be 0"
+        )
+    return max(1, found >> 10)
 
 
-def bandwidth(tree: Map | None) -> Bandwidth | None:
+def bandwidth(tree: Map | None, problems: Problems) -> Bandwidth | None:
     """Read `{inbound, outbound}`."""
     if not tree:
         return None
-    rates = {key: rate(tree[key]) for key in ("inbound", "outbound") if key in tree}
+    rates = {key: rate(tree, key, problems) for key in ("inbound", "outbound") if key in tree}
     return Bandwidth(rates.get("inbound"), rates.get("outbound"))
 
 

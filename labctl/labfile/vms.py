@@ -62,7 +62,7 @@ def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
         cloud_init=cloud_init,
         cpu=_cpu(site, tree),
         boot=_boot(site, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),
-        timeout=duration(tree["timeout"]) if "timeout" in tree else 300.0,
+        timeout=duration(tree, "timeout", site.problems) if "timeout" in tree else 300.0,
         xml=edits(tree, site.problems) if "xml" in tree else (),
         **{key: tree[key] for key in _AS_WRITTEN if key in tree},
     )
@@ -106,16 +106,13 @@ def _ready(site: Site, tree: Map, *, seeded: bool) -> tuple[Condition, ...]:
         if not seeded and "exec" in entry and entry.get("from") != "host":
             hint = "use tcp or http, which are checked from the host, or from: host"
             site.problems.at_key(entry, "exec", "nothing in a VM without cloud-init can run this", hint)
-        interval = duration(entry.get("interval", "1s"))
-        if not interval:
-            site.problems.at(entry, "interval", "an interval can't be 0")
         found.append(
             Condition(
                 tcp=int(entry["tcp"]) if "tcp" in entry else None,
                 exec=entry.get("exec"),
                 http=entry.get("http"),
-                timeout=duration(entry["timeout"]) if "timeout" in entry else None,
-                interval=interval,
+                timeout=duration(entry, "timeout", site.problems) if "timeout" in entry else None,
+                interval=duration(entry, "interval", site.problems) if "interval" in entry else 1.0,
                 origin=entry.get("from", "guest") if seeded else "host",
             )
         )
@@ -154,6 +151,8 @@ def _boot(site: Site, tree: Map, devices: list[str]) -> Boot:
     for index, name in enumerate(order):
         if name not in devices:
             site.problems.at(order, index, f"the VM has no disk or NIC {name}", nearest(name, devices))
+        elif devices.count(name) > 1:
+            site.problems.at(order, index, f"a disk and a NIC are called {name}", "name the NIC by nic")
         elif name in order[:index]:
             site.problems.at(order, index, f"{name} stands here twice")
     kernel, initrd = (site.file(written, key) if key in written else None for key in ("kernel", "initrd"))
@@ -198,7 +197,7 @@ def _nic(site: Site, entry: Map, offset: int) -> Nic:
         link=entry.get("link", "up"),
         routes=routes(entry, site.problems),
         default_route=entry.get("default_route"),
-        bandwidth=bandwidth(entry.get("bandwidth")),
+        bandwidth=bandwidth(entry.get("bandwidth"), site.problems),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["edits"]
 
+_QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"  # https://libvirt.org/drvqemu.html#pass-through-of-arbitrary-qemu-commands
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
 
 def edits(tree: Map, problems: Problems) -> tuple[XmlEdit, ...]:
     """Read `xml: [{at, set|add|remove}]`; paths and fragments are tried."""
@@ -22,13 +26,15 @@ def edits(tree: Map, problems: Problems) -> tuple[XmlEdit, ...]:
 
 def _edit(entry: Map, problems: Problems) -> XmlEdit:
     at: str = entry["at"]
-    element, _, attribute = at.rpartition("/@") if "/@" in at or at.startswith("@") else (at, "", "")
+    path, sign, attribute = f"/{at}".partition("/@")
     try:
-        ET.Element("domain").findall(element or ".")
+        ET.Element("domain").findall(path[1:] or ".")
     except (SyntaxError, KeyError, TypeError, IndexError):
         problems.at(
             entry, "at", f"{at} is not a path that ElementTree knows", "as in ./devices/disk[2]/@type"
         )
+    if sign and not _NAME.fullmatch(attribute):
+        problems.at(entry, "at", f"{at} names no attribute", "as in ./os/type/@machine")
     if "remove" in entry:
         return XmlEdit(at, "remove")
     if "set" in entry:
@@ -38,5 +44,7 @@ def _edit(entry: Map, problems: Problems) -> XmlEdit:
     try:
         ET.fromstring(PATTERN.sub("x", cast("str", entry["add"])))
     except ET.ParseError as error:
-        problems.at(entry, "add", f"not an XML element: {error.msg.partition(':')[0]}")
+        told = error.msg.partition(":")[0]
+        hint = f'declare it: xmlns:qemu="{_QEMU}"' if told == "unbound prefix" else ""
+        problems.at(entry, "add", f"not an XML element: {told}", hint)
     return XmlEdit(at, "add", entry["add"])

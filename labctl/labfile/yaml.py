@@ -14,16 +14,16 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from labctl.core.errors import Position, Problem, Rejected
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.tree import Map, Seq, text_of
 
-__all__ = ["MAX_BYTES", "read", "resolve"]
+__all__ = ["CONTROL", "MAX_BYTES", "read", "resolve"]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_NODES = 100_000
 
 # What YAML allows in a stream (https://yaml.org/spec/1.2.2/#51-character-set), without the C1 controls.
-_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -85,7 +85,7 @@ def _decode(data: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         where = _place(data[: error.start].decode("utf-8", "replace"), file)
         raise Rejected([Problem("this is not UTF-8", where=where, hint="save the file as UTF-8")]) from None
-    if control := _CONTROL.search(text):
+    if control := CONTROL.search(text):
         where = _place(text[: control.start()], file)
         raise Rejected(
             [Problem(f"the control character U+{ord(control[0]):04X} is not allowed", where=where)]
@@ -137,6 +137,7 @@ class _Open:
     key: str | None = None
     key_place: tuple[int, int] = (0, 0)
     merge: bool = False  # the key at hand is `<<`
+    merge_place: tuple[int, int] | None = None  # of the first `<<`
     merges: list[tuple[Any, tuple[int, int]]] | None = None
 
 
@@ -189,11 +190,13 @@ class _Reader:
         text = event.value
         mark = event.start_mark
         place = (mark.line + 1, mark.column + 1)
-        if event.style == '"' and (control := _CONTROL.search(text)):
+        if event.style == '"' and (control := CONTROL.search(text)):
             self._fail(event, f"the control character U+{ord(control[0]):04X} is not allowed")
         top = self._stack[-1] if self._stack else None
         if top is not None and top.key is None and type(top.node) is Map:
-            self._key(top, text, place, event)
+            if event.anchor:
+                self._anchors[event.anchor] = (text, 1)
+            self._key(top, text, place, merge=text == "<<" and event.implicit[0])
             return
         plain = event.implicit[0]
         if event.tag is not None:
@@ -212,19 +215,22 @@ class _Reader:
             self._fail(event, f"the tag {event.tag} has no meaning here", "leave it out")
         return True
 
-    def _key(self, top: _Open, text: str, place: tuple[int, int], event: Any) -> None:
+    def _key(self, top: _Open, text: str, place: tuple[int, int], *, merge: bool = False) -> None:
         node = cast("Map", top.node)
-        top.key, top.key_place = text, place
-        top.merge = text == "<<" and event.implicit[0]
-        if event.anchor:
-            self._anchors[event.anchor] = (text, 1)
-        if text in node.marks:
-            first = node.marks[text]
-            summary = f"the key {text} stands here twice, first in line {first[3]}, column {first[4]}"
-            path = ".".join(
-                [str(o.key) for o in self._stack if isinstance(o.node, Map) and o.key is not None]
-            )
-            self.problems.append(Problem(summary, path, Position(self.file, *place), "keep one of them"))
+        top.key, top.key_place, top.merge = text, place, merge
+        first = top.merge_place if top.merge else node.marks[text][3:] if text in node.marks else None
+        if first:
+            summary = f"the key {text} stands here twice, first in line {first[0]}, column {first[1]}"
+            hint = "merge a list: <<: [*one, *other]" if top.merge else "keep one of them"
+            self.problems.append(Problem(summary, self._path(), Position(self.file, *place), hint))
+        if top.merge:
+            top.merge_place = top.merge_place or place
+
+    def _path(self) -> str:
+        """Say where the key at hand stands."""
+        return text_of(
+            tuple(len(each.node) if isinstance(each.node, Seq) else str(each.key) for each in self._stack)
+        )
 
     def _open(self, event: Any) -> None:
         mark = event.start_mark
@@ -264,7 +270,7 @@ class _Reader:
         if top is not None and top.key is None and type(top.node) is Map:
             if not isinstance(value, str):
                 self._fail(event, "a key must be plain text")
-            top.key, top.key_place = value, (mark.line + 1, mark.column + 1)
+            self._key(top, value, (mark.line + 1, mark.column + 1))
             return
         self._put(value, (mark.line + 1, mark.column + 1))
 

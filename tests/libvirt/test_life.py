@@ -247,3 +247,105 @@ def test_a_labfile_that_became_wrong_does_not_hold_up_destroy(world):
     broken.standing = True
     assert change.destroy(broken, (), lambda _event: None, lambda _plan: True) == 0
     assert world.everything() == set()
+
+
+def test_a_vm_may_be_called_volume(world):
+    """Its disks' files don't meet those of the lab's own volumes."""
+    world.text += "  volume: {disks: [{name: data, size: 2MiB}, {name: common, volume: data}]}\n"
+    world.text += "volumes: {data: {size: 1MiB}}\n"
+    assert world.run() == 0, world.failures()
+    assert not world.plan(), str(world.plan())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("db: {networks", "db: {xml: [{at: devices/interface/model/@type, set: e1000}], networks"),
+        (
+            "front: {",
+            "front: {xml: [{at: dns, add: <forwarder addr='192.0.2.1'/>}, {at: domain/@name, set: x.lab}], ",
+        ),
+        (
+            "db: {networks",
+            (
+                "db: {xml: [{at: devices, add: "
+                "\"<interface type='user'><mac address='52:54:00:00:00:99'/></interface>\"}], networks"
+            ),
+        ),
+    ],
+    ids=["a NIC", "a network", "a NIC more"],
+)
+def test_whatever_the_escape_hatch_changes_is_no_drift(world, old, new):
+    world.edit(old, new)
+    assert world.run() == 0, world.failures()
+    assert not world.plan(), str(world.plan())
+    macs = [
+        each.get("address") for each in ET.fromstring(world.domain("db").XMLDesc()).iterfind("devices/*/mac")
+    ]
+    assert len(macs) == len(set(macs))  # nor is anything there twice
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "web: {",
+            "web: {xml: [{at: devices/foo, remove: true}], ",
+            ":8:20: vms.web.xml[0].at: devices/foo finds nothing",
+        ),
+        (
+            "back: {",
+            "back: {xml: [{at: foo/@x, set: a}], ",
+            ":6:21: networks.back.xml[0].at: foo/@x finds nothing",
+        ),
+        (
+            "web: {",
+            "web: {xml: [{at: metadata, remove: true}], ",
+            ":8:20: vms.web.xml[0].at: metadata is labctl's own: it says whose this is",
+        ),
+        (
+            "web: {",
+            "web: {xml: [{at: ., remove: true}], ",
+            ":8:20: vms.web.xml[0].at: the root can't be removed",
+        ),
+    ],
+)
+def test_an_edit_that_can_t_be_is_a_problem_of_the_plan(world, old, new, told):
+    """Once for a counted VM."""
+    world.edit(old, new)
+    with pytest.raises(Rejected) as caught:
+        world.plan()
+    assert [str(each).partition("Labfile.yaml")[2] for each in caught.value.problems] == [told]
+
+
+def test_a_second_nic_on_a_network_comes_while_it_runs(world):
+    """Libvirt knows one reservation by a name."""
+    world.text = (
+        "labfile: 1\nname: shop\nnetworks: {n: {}}\nvms: {a: {image: none, memory: 64MiB, networks: [n]}}\n"
+    )
+    assert world.run() == 0, world.failures()
+    world.edit("networks: [n]", "state: off, networks: [n, {name: n, nic: m}]")
+    assert world.run() == 0, world.failures()
+    assert not world.plan(), str(world.plan())
+
+
+def test_a_bridge_that_another_network_has_is_told(world):
+    world.connection.virt.networkCreateXML("<network><name>office</name><bridge name='of0'/></network>")
+    world.edit("back: {", "back: {bridge: of0, ")
+    with pytest.raises(
+        Rejected, match=r":6:18: networks.back.bridge: the bridge of0 is that of the libvirt network office"
+    ):
+        world.plan()
+
+
+def test_a_disk_smaller_than_its_image_is_told(world):
+    """Once for a counted VM; what lies behind the end would be lost."""
+    with (world.folder / "big.raw").open("wb") as file:
+        file.truncate(8 << 20)
+    world.edit("web: {", "web: {image: ./big.raw, disks: [{name: d, image: ./big.raw, size: 2MiB}], ")
+    with pytest.raises(Rejected) as caught:
+        world.plan()
+    assert [str(each).partition("Labfile.yaml")[2] for each in caught.value.problems] == [
+        ":3:46: vms.web.disk: 1MiB is less than the image's 8MiB (leave it out, or write more)",
+        ":8:69: vms.web.disks.d.size: 2MiB is less than the image's 8MiB (leave it out, or write more)",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.size import size as human
 from labctl.core.spec import Effect, Need, Spec, owned
@@ -52,8 +53,8 @@ class DiskSpec(Spec):
 
 
 def volume_name(name: str) -> str:
-    """`web-1/root` is stored as `web-1.root`, a lab's own volume `shared` as `volume.shared`."""
-    return name.replace("/", ".") if "/" in name else f"volume.{name}"
+    """`web-1/root` is stored as `web-1.root`, a lab's own volume `shared` as `_volume.shared`: no VM is called so."""
+    return name.replace("/", ".") if "/" in name else f"{identity.VOLUMES}.{name}"
 
 
 def disk_name(volume: str) -> str | None:
@@ -61,4 +62,4 @@ def disk_name(volume: str) -> str | None:
     owner, dot, name = volume.partition(".")
     if not dot or name in ("seed", "console") or "." in name:
         return None
-    return name if owner == "volume" else f"{owner}/{name}"
+    return name if owner == identity.VOLUMES else f"{owner}/{name}"

@@ -15,7 +15,7 @@ Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
 
 @dataclass(frozen=True, slots=True)
 class DhcpHost(Item):
-    """A reservation. IPv6 knows hosts by name, not by MAC, so `mac` is empty there."""
+    """A reservation. IPv6 knows hosts by name, so `mac` is empty there; `vm` is so for a VM's second NIC."""
 
     ip: str
     vm: str = owned(LIVE)
@@ -26,7 +26,7 @@ class DhcpHost(Item):
         return self.ip
 
     def __str__(self) -> str:
-        return f"{self.vm} {self.mac}".rstrip()
+        return f"{self.vm} {self.mac}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class NetworkSpec(Spec):
     xml: tuple[tuple[str, str, str], ...] = owned(REPLACE, default=())
     file: str = ""  # the Labfile's path
     applied: str = ""  # the fingerprint of the spec last applied
+    unedited: NetworkSpec | None = None  # what to render before the edits, which all else has in it
 
     @property
     def address(self) -> Address:

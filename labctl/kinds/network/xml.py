@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from ipaddress import ip_interface, ip_network
 from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree as ET
@@ -28,6 +28,13 @@ _FORWARD = {
 
 def render(spec: NetworkSpec) -> Element:
     """Write the whole definition, with labctl's metadata and the user's own `xml:` edits."""
+    root = _rendered(spec.unedited or spec)
+    root.insert(2, _metadata(spec))
+    xmltree.edit(root, spec.xml)
+    return root
+
+
+def _rendered(spec: NetworkSpec) -> Element:
     ours = spec.mode not in ("bridge", "macvtap")
     root = xmltree.fill(
         resources.text("templates/libvirt/network.xml"),
@@ -49,7 +56,6 @@ def render(spec: NetworkSpec) -> Element:
             "virtualport": "openvswitch" if spec.vlan else None,
         },
     )
-    root.insert(2, _metadata(spec))
     if spec.dev:
         forward = root.find("forward")
         if forward is not None:
@@ -58,8 +64,19 @@ def render(spec: NetworkSpec) -> Element:
         root.append(_dns(spec))
         root.extend(_ip_elements(spec))
     root.extend(_route(text) for text in spec.routes)
-    xmltree.edit(root, spec.xml)
     return root
+
+
+_NOT_IN_XML = ("active", "autostart", "xml")
+
+
+def effective(spec: NetworkSpec) -> NetworkSpec:
+    """The spec as it is once the user's own `xml:` edits were applied, so that what they changed is no drift."""
+    seen = read(render(spec)) if spec.xml else None
+    if seen is None:
+        return spec
+    owned = (each.name for each in fields(spec) if "effect" in each.metadata and each.name not in _NOT_IN_XML)
+    return replace(spec, unedited=spec, **{name: getattr(seen, name) for name in owned})
 
 
 def _metadata(spec: NetworkSpec) -> Element:
@@ -99,8 +116,8 @@ def dns_host(host: DnsHost) -> Element:
 
 def dhcp_host(host: DhcpHost) -> Element:
     """One `<host …>` of `<dhcp>`, also what virNetworkUpdate takes."""
-    named = {"mac": host.mac} if host.mac else {}
-    return ET.Element("host", named | {"name": host.vm, "ip": host.ip})
+    known = {"mac": host.mac, "name": host.vm, "ip": host.ip}
+    return ET.Element("host", {name: value for name, value in known.items() if value})
 
 
 def dhcp_range(text: str) -> Element:

@@ -142,6 +142,7 @@ class VmSpec(Spec):
     base: str = ""  # the VM as written, for `status` and groups
     user: str = ""  # whom `ssh` logs in as
     applied: str = ""
+    unedited: VmSpec | None = None  # what to render before the edits, which all else has in it
 
     @property
     def address(self) -> Address:

@@ -33,6 +33,13 @@ def render(spec: VmSpec) -> Element:
 
     The disks' targets must have been chosen (`VmSpec.with_targets`).
     """
+    root = _rendered(spec.unedited or spec)
+    root.insert(2, metadata(spec))
+    xmltree.edit(root, spec.xml)
+    return root
+
+
+def _rendered(spec: VmSpec) -> Element:
     uefi = spec.firmware == "uefi"
     root = xmltree.fill(
         resources.text("templates/libvirt/domain.xml"),
@@ -57,7 +64,6 @@ def render(spec: VmSpec) -> Element:
             "tpm_backend": "emulator" if spec.tpm else None,
         },
     )
-    root.insert(2, metadata(spec))
     if (cpu := _cpu(spec)) is not None:
         root.insert(list(root).index(root.find("devices")), cpu)  # type: ignore[arg-type]  # the template has it
     devices = root.find("devices")
@@ -67,11 +73,10 @@ def render(spec: VmSpec) -> Element:
     devices.extend(_graphics(spec.graphics))
     if not any(use.boot for use in spec.disks) and not any(use.boot for use in spec.nics):
         _boot_from(root, "hd" if spec.disks else "network")
-    xmltree.edit(root, spec.xml)
     return root
 
 
-_NOT_IN_XML = ("state", "ready", "autostart", "protect", "hosts", "xml", "machine", "nics")
+_NOT_IN_XML = ("state", "ready", "autostart", "protect", "hosts", "xml", "machine")
 
 
 def effective(spec: VmSpec) -> VmSpec:
@@ -82,7 +87,8 @@ def effective(spec: VmSpec) -> VmSpec:
     if seen is None:
         return spec
     owned = (each.name for each in fields(spec) if "effect" in each.metadata and each.name not in _NOT_IN_XML)
-    return replace(spec, **{name: getattr(seen, name) for name in owned if getattr(spec, name) is not None})
+    changed = {name: getattr(seen, name) for name in owned if getattr(spec, name) is not None}
+    return replace(spec, unedited=spec, **changed)
 
 
 def _boot_from(root: Element, device: str) -> None:
@@ -283,7 +289,7 @@ def _read_disks(root: Element, lab: str) -> list[DiskUse]:
 
 def _disk_address(source: str) -> str:
     owner, _, name = source.rsplit("/", 1)[-1].partition(".")
-    return name if owner == "volume" else f"{owner}/{name}"
+    return name if owner == identity.VOLUMES else f"{owner}/{name}"
 
 
 def _read_nics(root: Element, own: Element) -> tuple[NicUse, ...]:

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 
 from labctl.core import xmltree
 from labctl.kinds.network import xml as network_xml
+from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.spec import VmSpec
 from tests.strategies import networks, vms
 
 SCHEMAS = Path("/usr/share/libvirt/schemas")
@@ -53,3 +55,15 @@ def test_libvirts_schemas_accept_it(tmp_path, network, vm):
             text=True,
         )
         assert run.returncode == 0, run.stderr
+
+
+def test_an_edit_is_in_the_spec_and_once_in_the_xml():
+    """What it adds is neither missing from what is compared, nor rendered a second time."""
+    plain = NetworkSpec("lab", "n", bridge="b", xml=(("dns", "add", "<forwarder addr='192.0.2.1'/>"),))
+    spec = network_xml.effective(plain)
+    assert spec.forwarders == ("192.0.2.1",)
+    assert xmltree.to_text(network_xml.render(spec)) == xmltree.to_text(network_xml.render(plain))
+    added = "<interface><mac address='52:54:00:00:00:99'/></interface>"
+    vm = vm_xml.effective(VmSpec("lab", "a", xml=(("devices", "add", added),)))
+    assert [nic.mac for nic in vm.nics] == ["52:54:00:00:00:99"]
+    assert len(vm_xml.render(vm).findall("devices/interface")) == 1

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from labctl.labfile import schema as schemas
-from labctl.labfile.yaml import _CONTROL
+from labctl.labfile.yaml import CONTROL
 
 NAMES = st.sampled_from(["web", "db", "front", "back", "data"])  # few, so that names meet
 TEXT = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=12)
@@ -62,7 +62,7 @@ def _scalar(schema: dict[str, Any], _depth: int) -> st.SearchStrategy[Any]:
     if schema is schemas.definition("name") or "[a-z][a-z0-9" in pattern:
         return NAMES
     return st.from_regex(pattern.replace("$", r"\Z"), fullmatch=True).filter(
-        lambda text: len(text) <= schema.get("maxLength", 4096) and not _CONTROL.search(text)
+        lambda text: len(text) <= schema.get("maxLength", 4096) and not CONTROL.search(text)
     )
 
 

@@ -1,4 +1,5 @@
 import io
+import os
 import subprocess
 import sys
 from ipaddress import IPv4Address, IPv4Network
@@ -249,3 +250,19 @@ def test_explanations_never_speak_jsonschema(tmp_path):
                     told.summary.startswith(("expected ", "unknown key ", "exactly one of "))
                     or " missing" in told.summary
                 )
+
+
+def test_paths_that_lead_to_no_file_are_told(tmp_path):
+    """Also a home of nobody, and a pipe, which would never end."""
+    os.mkfifo(tmp_path / "pipe")
+    text = """\
+        vms:
+          a: {image: ~nobody-of-that-name/x}
+          b: {image: debian-12, cloud_init: {file: ~nobody-of-that-name/x}}
+          c: {image: debian-12, cloud_init: {file: pipe}}
+        """
+    assert [each.partition(" (")[0] for each in problems(tmp_path, text)] == [
+        "Labfile.yaml:4:14: vms.a.image: ~nobody-of-that-name/x: there is no such file",
+        "Labfile.yaml:5:44: vms.b.cloud_init.file: ~nobody-of-that-name/x: there is no such file",
+        "Labfile.yaml:6:44: vms.c.cloud_init.file: pipe: this is no file",
+    ]

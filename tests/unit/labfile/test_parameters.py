@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from labctl.core.errors import Rejected
@@ -67,3 +69,50 @@ def test_no_message_repeats_a_secret(tmp_path):
         with pytest.raises(Rejected) as caught:
             loaded(tmp_path, text, sets={"pw": value})
         assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["0123456789" * 6, "primary line\nsecond line", "Hunter_Two"],
+    ids=["longer than what messages show", "two lines", "in other letters by the hint"],
+)
+def test_no_message_shows_a_part_of_a_secret(tmp_path, secret):
+    text = 'parameters: {pw: {secret: true}}\nvms: {a: {image: none, networks: ["${pw}"], memory: "${pw}"}}\n'
+    told = "".join(problems(tmp_path, text, sets={"pw": secret})).lower()
+    assert told.count("got ***") == 2
+    assert not any(part in told for part in ("01234", "primary", "second", "hunter"))
+
+
+def test_a_message_sends_no_control_characters_to_the_terminal(tmp_path):
+    assert problems(tmp_path, DECLARED, sets={"n": "\x1b[2J"}) == [
+        "--set n: expected a whole number, got \\x1b[2J"
+    ]
+
+
+def test_no_more_of_a_params_file_is_read_than_the_cap(tmp_path):
+    assert problems(tmp_path, DECLARED, params_files=[Path("/dev/zero")]) == [
+        "/dev/zero:1:1048577: the file goes on beyond 1 MB, the most that is read"
+    ]
+
+
+def test_limits_that_say_nothing_are_told(tmp_path):
+    text = """
+parameters:
+  s: {default: a, minimum: 3}
+  i: {type: integer, default: 1, pattern: x}
+  c: {default: a, choices: [a, 2]}
+"""
+    assert problems(tmp_path, text) == [
+        "Labfile.yaml:5:19: parameters.s.minimum: minimum says nothing of a text (it goes with integer)",
+        "Labfile.yaml:6:34: parameters.i.pattern: pattern says nothing of a whole number (it goes with string)",
+        "Labfile.yaml:7:32: parameters.c.choices[1]: expected a text, got 2",
+    ]
+
+
+@pytest.mark.parametrize("value", ["\udcff", "\ufffe", "\x9b", "\x7f"])
+def test_no_value_holds_what_a_labfile_could_not(tmp_path, value):
+    """Bytes of the command line that are no UTF-8, and what XML can't hold."""
+    told = problems(tmp_path, "parameters: {s: {}}\n", sets={"s": value})
+    assert len(told) == 1
+    assert told[0].startswith("--set s: control characters are not allowed, got ")
+    assert told[0].isascii()

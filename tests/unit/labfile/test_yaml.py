@@ -53,6 +53,33 @@ def test_values_know_their_place_and_their_keys():
     assert problems == []
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "a: &a {x: 1}\nb: {<<: *a, <<: *a}\n",
+            "f:2:13: b.<<: the key << stands here twice, first in line 2, column 5 (merge a list: <<: [*one, *other])",
+        ),
+        (
+            "a: &k x\nb: {*k : 1, x: 2}\n",
+            "f:2:13: b.x: the key x stands here twice, first in line 2, column 5 (keep one of them)",
+        ),
+        (
+            "a: &k x\nb: {x: 1, *k : 2}\n",
+            "f:2:11: b.x: the key x stands here twice, first in line 2, column 5 (keep one of them)",
+        ),
+        (
+            "a: [{}, {x: 1, x: 2}]\n",
+            "f:1:16: a[1].x: the key x stands here twice, first in line 1, column 10 (keep one of them)",
+        ),
+    ],
+)
+def test_duplicate_keys_are_told_whatever_they_are(text, told):
+    """A merge key, a key from an alias, keys in a list."""
+    _, problems = read(text.encode(), "f")
+    assert [str(problem) for problem in problems] == [told]
+
+
 def test_duplicate_keys_name_both_places():
     """The first stays, and all duplicates are reported."""
     tree, problems = read(b"a: 1\nb: {c: 1, c: 2}\na: 3\n", "f")
