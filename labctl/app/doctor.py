@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.host.connection import choose_uri
 from labctl.host.doctor import kvm, libvirtd, network, resources, tools
-from labctl.host.doctor.check import FAIL, Check, distribution
+from labctl.host.doctor.check import FAIL, OK, Check, distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,8 @@ def examine(uri: str | None) -> Iterator[Check]:
     yield from tools.programs(here)
     yield resources.memory()
     yield from resources.pool(_pool_root(seen), here, system=chosen == libvirtd.SYSTEM)
+    if seen.virt:
+        yield _store(chosen)
     version = seen.virt.getLibVersion() if seen.virt else 0
     yield from network.firewalls(here, own_rules=0 < version < network.NFTABLES)
     yield network.dns_port()
@@ -42,6 +44,20 @@ def examine(uri: str | None) -> Iterator[Check]:
 def failed(checks: list[Check]) -> bool:
     """Whether something has to be mended before labs can run."""
     return any(check.verdict == FAIL for check in checks)
+
+
+def _store(uri: str) -> Check:
+    """What the images take, and how much of that nothing stands on."""
+    from labctl.core.size import size
+    from labctl.host.connection import Connection
+    from labctl.kinds.image.driver import ImageDriver
+
+    images = ImageDriver(Connection(uri)).stored()
+    idle = sum(each.bytes for each in images if not each.users)
+    text = f"{len(images)} stored, {size(sum(each.bytes for each in images))}"
+    if idle:
+        text += f", of which {size(idle)} are in no use: `labctl image prune` removes what no lock pins"
+    return Check("images", OK, text)
 
 
 def _pool_root(seen: libvirtd.Libvirt) -> str:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from labctl.cli import context
-from labctl.cli.options import Adopt, Options, Vms, Yes
+from labctl.cli.options import Adopt, Locked, Options, Vms, Yes
 from labctl.core.errors import UsageError
 from labctl.core.plan import Action
 from labctl.report.words import plural
@@ -24,26 +24,46 @@ if TYPE_CHECKING:
 
 
 def verb(name: str) -> Run:
-    """The function that the file of a verb consists of."""
+    """The function that the file of a verb consists of which needs only what exists."""
 
     def run(options: Options, vms: Vms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-        from labctl.app import change
-        from labctl.report.choose import sink
-
-        session = context.session(options, adopt=adopt)
-        session.standing = name in change.STANDING
-        secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
-        use: Use = getattr(change, name)
-        told = sink(
-            json=options.json,
-            quiet=options.quiet,
-            verbose=options.verbose,
-            colour=options.colour,
-            secrets=secrets,
-        )
-        return use(session, vms or (), told, lambda plan: confirmed(plan, name, yes=yes))
+        return _run(name, context.session(options, adopt=adopt), options, vms or (), yes=yes)
 
     return run
+
+
+def applying(name: str) -> Run:
+    """As `verb`, of one that makes the lab what the Labfile says."""
+
+    def run(
+        options: Options,
+        vms: Vms = None,
+        *,
+        yes: Yes = False,
+        adopt: Adopt = False,
+        locked: Locked = False,
+    ) -> int:
+        session = context.session(options, adopt=adopt, locked=locked)
+        return _run(name, session, options, vms or (), yes=yes)
+
+    return run
+
+
+def _run(name: str, session: Session, options: Options, vms: Iterable[str], *, yes: bool) -> int:
+    from labctl.app import change
+    from labctl.report.choose import sink
+
+    session.standing = name in change.STANDING
+    secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
+    use: Use = getattr(change, name)
+    told = sink(
+        json=options.json,
+        quiet=options.quiet,
+        verbose=options.verbose,
+        colour=options.colour,
+        secrets=secrets,
+    )
+    return use(session, vms, told, lambda plan: confirmed(plan, name, yes=yes))
 
 
 def confirmed(plan: Plan, verb: str, *, yes: bool) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LABFILE = "Labfile.yaml"
 
 
-def session(options: Options, *, adopt: bool = False) -> Session:
+def session(options: Options, *, adopt: bool = False, locked: bool = False) -> Session:
     """The session that the global options ask for.
 
     Raises:
@@ -32,6 +32,7 @@ def session(options: Options, *, adopt: bool = False) -> Session:
         sets=dict(_sets(options.sets or [])),
         params=[Path(name) for name in options.params or ()],
         adopt=adopt,
+        locked=locked,
     )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from labctl.cli import context
-from labctl.cli.options import Adopt, Options, Vms, option
+from labctl.cli.options import Adopt, Locked, Options, Vms, option
 
 CHANGES = 3
 
@@ -13,6 +13,7 @@ def run(
     vms: Vms = None,
     *,
     adopt: Adopt = False,
+    locked: Locked = False,
     exit_code: Annotated[bool, option("--exit-code", help="exit with 3 when there are changes")] = False,
 ) -> int:
     from labctl.app import goals
@@ -22,7 +23,7 @@ def run(
     from labctl.report.plantext import render
     from labctl.report.redact import hidden
 
-    session = context.session(options, adopt=adopt)
+    session = context.session(options, adopt=adopt, locked=locked)
     prepared = prepare(session, goals.up(vms or ()))
     plan = hidden(prepared.plan, session.lab.secrets)
     if not options.quiet:

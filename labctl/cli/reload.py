@@ -1,3 +1,3 @@
-from labctl.cli.change import verb
+from labctl.cli.change import applying
 
-run = verb("reload")
+run = applying("reload")

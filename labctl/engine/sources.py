@@ -72,7 +72,7 @@ def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning
         if spec.key in present:
             known = present[spec.key]
             images[image] = replace(spec, size=known.size, direct=known.direct, cmdline=known.cmdline)
-    if problems := list(_too_small(lab, images)):
+    if problems := [*_lost(lab, images, present), *_too_small(lab, images)]:
         raise Rejected(problems)
     pins = {
         (written(image, lab.folder), spec.arch or arch): Pin(spec.key, _portable(spec, lab.folder), spec.size)
@@ -178,6 +178,19 @@ def _each(
 
 def _problem(lab: Lab, error: LabctlError, vm: str, *path: str) -> Problem:
     return Problem(str(error), ".".join(("vms", vm, *path)), lab.where("vms", vm, *path), error.hint)
+
+
+def _lost(lab: Lab, images: dict[Image, ImageSpec], present: dict[str, ImageSpec]) -> Iterator[Problem]:
+    """Tell imported images that the store does not have: there is nowhere to get them from."""
+    for vm in lab.vms:
+        for disk in vm.disks:
+            spec = images.get(disk.image) if disk.image else None
+            if spec and spec.source == "store" and spec.key not in present:
+                error = LabctlError(
+                    f"the image {spec.label} was imported, and is not in the store of {vm.name}'s host",
+                    hint=f"`labctl image import FILE {spec.label}` puts it there",
+                )
+                yield _problem(lab, error, vm.name, "image")
 
 
 def _too_small(lab: Lab, images: dict[Image, ImageSpec]) -> Iterator[Problem]:

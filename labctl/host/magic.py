@@ -11,15 +11,16 @@ from __future__ import annotations
 from labctl.host.untrusted import refuse
 
 CONVERT = "convert it yourself, if you trust it: qemu-img convert -f {} -O qcow2 FILE NEW"
+IMPORT = "`labctl image import --convert` makes a qcow2 of it, after the same scrutiny"
 UNPACK = "unpack it first"
 DOWNLOADED = "the address gives a web page, not an image: look for the direct link"
 FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (  # offset, magic, what it is, hint
-    (0, b"KDMV", "a VMDK image", CONVERT.format("vmdk")),
-    (0, b"COWD", "a VMDK image", CONVERT.format("vmdk")),
-    (0, b"\xbe\xba\xfe\xca\0\0\0\0", "a VMDK image", CONVERT.format("vmdk")),
-    (0x40, b"\x7f\x10\xda\xbe", "a VDI image", CONVERT.format("vdi")),
-    (0, b"conectix", "a VHD image", CONVERT.format("vpc")),
-    (0, b"vhdxfile", "a VHDX image", CONVERT.format("vhdx")),
+    (0, b"KDMV", "a VMDK image", IMPORT),
+    (0, b"COWD", "a VMDK image", IMPORT),
+    (0, b"\xbe\xba\xfe\xca\0\0\0\0", "a VMDK image", IMPORT),
+    (0x40, b"\x7f\x10\xda\xbe", "a VDI image", IMPORT),
+    (0, b"conectix", "a VHD image", IMPORT),
+    (0, b"vhdxfile", "a VHDX image", IMPORT),
     # libvirt looks at three letters of four, and would follow the backing file's name
     (0, b"QFI", "a damaged qcow2", "compare its checksum with its origin's"),
     (0, b"QED", "a QED image", CONVERT.format("qed")),
@@ -40,7 +41,7 @@ FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (  # offset, magic, what it i
     (257, b"ustar", "a tar archive (an OVA?)", UNPACK),
 )
 TRAILERS = (  # magic at the start of the last 512 bytes, what it is, hint
-    (b"conectix", "a VHD image of fixed size", CONVERT.format("vpc")),
+    (b"conectix", "a VHD image of fixed size", IMPORT),
     (b"koly", "a DMG image", CONVERT.format("dmg")),
 )
 PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")

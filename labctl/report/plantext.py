@@ -25,7 +25,8 @@ def render(plan: Plan, paint: Paint) -> str:
     """The whole text, without a line's end; one line when there is nothing to do."""
     if not plan:
         return nothing(plan)
-    lines = [f"lab {paint.bold(plan.lab)} on {plan.connection}", ""]
+    what = f"lab {paint.bold(plan.lab)}" if plan.lab else "images"
+    lines = [f"{what} on {plan.connection}", ""]
     for step in plan.steps:
         told = list(_step(step, paint))
         block = len(told) > 1  # stands apart; single lines stay together

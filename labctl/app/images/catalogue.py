@@ -50,9 +50,11 @@ def images(connection: Connection) -> list[Row]:
     stored = sorted(ImageDriver(connection).stored(), key=lambda each: natural(each.spec.label))
     have = {each.spec.label for each in stored}
     rows = [Row(each.spec.label, each, entries.get(each.spec.label)) for each in stored]
-    return rows + [
-        Row(name, None, entries[name]) for name in sorted(entries, key=natural) if name not in have
-    ]
+    by_key = {each.spec.key: each for each in stored}
+    for name in sorted(entries.keys() - have, key=natural):
+        keys = entries[name].digests.values()  # the same content may be there under another name
+        rows.append(Row(name, next((by_key[key] for key in keys if key in by_key), None), entries[name]))
+    return sorted(rows, key=lambda row: row.stored is None)
 
 
 def find(connection: Connection, names: list[str]) -> list[Stored]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from labctl.cli import context
 from labctl.cli.image import shared
-from labctl.cli.options import Options, argument, option
+from labctl.cli.options import Locked, Options, argument
 
 
 def run(
@@ -14,7 +14,7 @@ def run(
     ] = None,
     *,
     arch: shared.Arch = None,
-    locked: Annotated[bool, option("--locked", help="only what Labfile.lock pins")] = False,
+    locked: Locked = False,
 ) -> int:
     """Several at once; what was interrupted is resumed."""
     from labctl.app.images import get
@@ -24,7 +24,6 @@ def run(
         connection = shared.connection(options)
         specs = get.named(images, arch or connection.capabilities.arch, told)
     else:
-        session = context.session(options)
-        session.locked = locked
+        session = context.session(options, locked=locked)
         connection, specs = session.connection, get.of_labfile(session, told)
     return get.fetch(connection, specs, told)

@@ -64,7 +64,11 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
         yield "  boots", "by its own kernel, without a boot loader" if spec.direct else ""
         yield "  used by", ", ".join(stored.users) or "nothing"
     else:
-        yield "in the store", f"no: `labctl image pull {row.name}`"
+        can_be_had = row.entry and (row.entry.urls or row.entry.build)
+        yield (
+            "in the store",
+            "no" + (f": `labctl image pull {row.name}`" if can_be_had else ", and nobody has it"),
+        )
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
