@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import bare, labs
+from labctl.host import cache
+from tests.bench import bare, images, labs
 
 PYTHON = sys.executable
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
@@ -49,6 +50,13 @@ def compare(
     ratio = statistics.median(a / b for a, b in pairs)
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
     row(name, f"{ratio:.2f} times ({mine:.2f} s to {other:.2f} s)", goal)
+
+
+def spent(work: Callable[..., None], *args: object) -> float:
+    """Seconds of a call."""
+    began = time.perf_counter()
+    work(*args)
+    return time.perf_counter() - began
 
 
 def row(name: str, found: str, goal: str) -> None:
@@ -101,6 +109,46 @@ def nothing_to_do(folder: Path) -> None:
     timed(labctl(folder, "destroy", "--yes"))
 
 
+def stores(folder: Path) -> None:
+    """The image store."""
+    image = images.sparse(folder / "image.raw")
+
+    def added() -> float:
+        shutil.rmtree(cache.folder("digests"), ignore_errors=True)  # it is hashed each time
+        seconds = spent(images.add, image)
+        images.drop(image)
+        return seconds
+
+    compare(
+        "adding a sparse image of 1 GiB, to `cp --sparse` and `sha256sum`",
+        added,
+        lambda: spent(images.copy_and_sum, image),
+        "at most 1.3",
+    )
+    images.add(image)
+
+    def made(make: Callable[[Path, int], None]) -> float:
+        images.no_overlays()
+        images.overlays(image, 0)  # the pool alone
+        return spent(make, image, 50)
+
+    compare(
+        "50 overlays, to 50 `vol-create` in one virsh",
+        lambda: made(images.overlays),
+        lambda: made(images.bare_overlays),
+        "at most 1.2",
+    )
+    images.no_overlays()
+    images.no_store()
+    full = folder / "full.raw"
+    full.write_bytes(os.urandom(1 << 20) * 512)
+    run = subprocess.run(
+        [PYTHON, "-m", "tests.bench.images", str(full)], capture_output=True, text=True, check=True
+    )
+    row("memory while 512 MiB stream into the store", f"{int(run.stdout) >> 10} MiB more", "at most 64 MB")
+    images.no_store()
+
+
 def plans(folder: Path) -> None:
     """`plan` of a large Labfile on libvirt's test driver."""
     node = f"test://{Path(__file__).parents[1] / 'libvirt' / 'node.xml'}"
@@ -127,6 +175,7 @@ def main() -> None:
         start()
         plans(folder)
         nothing_to_do(folder)
+        stores(folder)
         boots(folder)
     finally:
         shutil.rmtree(folder)

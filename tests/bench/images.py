@@ -1,0 +1,79 @@
+"""The image store: against cp and sha256sum, against virsh, and the memory that a stream takes."""
+
+import asyncio
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from labctl.host import storage
+from labctl.host.connection import Connection
+from labctl.kinds.image.driver import ImageDriver, resolve_path
+from labctl.kinds.image.spec import POOL
+
+URI = "qemu:///system"
+MIB = 1 << 20
+
+
+def sparse(path: Path) -> Path:
+    """A raw image of 1 GiB with 128 MiB in it."""
+    with path.open("wb") as file:
+        for number in range(8):
+            file.seek(number * 128 * MIB)
+            file.write(os.urandom(16 * MIB))
+        file.truncate(1 << 30)
+    os.utime(path, (0, 0))  # not written just now: what was found out about it may be remembered
+    return path
+
+
+def copy_and_sum(path: Path) -> None:
+    copy = path.with_suffix(".copy")
+    subprocess.run(["cp", "--sparse=always", path, copy], check=True)
+    subprocess.run(["sha256sum", path], check=True, capture_output=True)
+    copy.unlink()
+
+
+def add(path: Path) -> None:
+    """Hash it, have it in the store, read back."""
+    asyncio.run(ImageDriver(Connection(URI)).store(resolve_path(path), lambda *_: None))
+
+
+def drop(path: Path) -> None:
+    driver = ImageDriver(Connection(URI))
+    driver.delete(resolve_path(path).key)
+
+
+def overlays(path: Path, count: int) -> None:
+    """What `up` does for as many disks."""
+    connection = Connection(URI)
+    driver = ImageDriver(connection)
+    base = driver.facts(resolve_path(path).key).path
+    pool = storage.define_pool(connection.virt, "labctl-bench", storage.pool_root(connection.virt) / "bench")
+    for number in range(count):
+        storage.create_volume(pool, f"{number}.root", capacity=1 << 30, backing=(base, "raw"))
+
+
+def bare_overlays(path: Path, count: int) -> None:
+    """The same volumes by virsh, all in one shell of it, into the pool that is there."""
+    base = ImageDriver(Connection(URI)).facts(resolve_path(path).key).path
+    lines = "".join(
+        f"vol-create-as labctl-bench {number}.root 1G --format qcow2 --backing-vol {base}"
+        " --backing-vol-format raw\n"
+        for number in range(count)
+    )
+    subprocess.run(["virsh", "-q"], input=lines, text=True, check=True, capture_output=True)
+
+
+def no_overlays() -> None:
+    storage.remove_pool(Connection(URI).virt, "labctl-bench")
+
+
+def no_store() -> None:
+    storage.remove_pool(Connection(URI).virt, POOL)
+
+
+if __name__ == "__main__":  # the process whose memory is measured
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    add(Path(sys.argv[1]))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
