@@ -4,6 +4,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.https import authority, server  # noqa: F401  # fixtures
+
 # Machines are shared and noisy: no deadline, and slow generation is no failure. More examples on demand.
 settings.register_profile(
     "labctl",

@@ -113,6 +113,8 @@ def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
     known = {
         image: replace(pin, size=stored[pin.key].size) for image, pin in pins.items() if pin.key in stored
     }
+    if known.items() <= session.lock.items():
+        return
     try:
         lockfile.write(session.lock_path, session.lock | known)
     except LabctlError as error:

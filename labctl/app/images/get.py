@@ -164,7 +164,10 @@ def remember(spec: ImageSpec, origin: Path) -> Path:
 
 
 def forget(name: str) -> None:
-    """Take an imported image's name away again."""
+    """Take an imported image's name away again; what can be had from elsewhere keeps its own."""
     from labctl.kinds.image import catalogue
 
-    (catalogue.config_folder() / f"{name}.yaml").unlink(missing_ok=True)
+    entry = catalogue.entries().get(name)
+    path = catalogue.config_folder() / f"{name}.yaml"
+    if entry and not (entry.urls or entry.build) and entry.file == str(path):
+        path.unlink()

@@ -10,7 +10,7 @@ from labctl.core.errors import LabctlError
 from labctl.host import cache, space
 from labctl.host.download import RESTARTS, Source, fetch, fetch_text
 from labctl.host.https import Patience
-from tests.unit.host.answers import (
+from tests.answers import (
     CONTENT,
     MIB,
     OTHER,

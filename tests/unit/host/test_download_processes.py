@@ -11,7 +11,7 @@ import pytest
 
 from labctl.host import cache
 from labctl.host.download import Source, fetch
-from tests.unit.host.answers import CONTENT, MIB, after, whole, zeros
+from tests.answers import CONTENT, MIB, after, whole, zeros
 
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 BIG = 192 * MIB

@@ -11,7 +11,7 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.host.download import fetch_text
 from labctl.host.https import Again, Patience, persist, shown
-from tests.unit.host.answers import head, redirect, serving, status
+from tests.answers import head, redirect, serving, status
 
 QUICK = Patience(backoff_s=0.0)
 TEXT = serving(b"a text")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.unit.host.answers import Answer
+    from tests.answers import Answer
 
 
 class Server:

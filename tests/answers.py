@@ -120,6 +120,11 @@ def zeros(size: int) -> Answer:
     return answer
 
 
+def by_path(answers: dict[str, Answer]) -> Answer:
+    """What each file of the server answers; 404 for the others."""
+    return lambda request: answers.get(request.path.rpartition("/")[2], status(404))(request)
+
+
 def after(event: threading.Event, answer: Answer, first: int = 0) -> Answer:
     """The first bytes of CONTENT at once, where they are wanted, and that answer when the event is set."""
 

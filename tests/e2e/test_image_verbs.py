@@ -1,0 +1,259 @@
+"""`labctl image` as its users meet it, on the private libvirtd and a vendor of our own on loopback."""
+
+import hashlib
+import json
+import lzma
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from labctl.host import storage
+from labctl.kinds.image.spec import POOL
+from tests.answers import MIB, after, by_path, serving
+from tests.e2e.conftest import Labctl
+
+
+@pytest.fixture(autouse=True)
+def store(connection, server, monkeypatch, tmp_path):
+    """An empty store, cache and configuration; the server's authority is trusted."""
+    monkeypatch.setenv("LABCTL_CONFIG_DIR", str(tmp_path / "config"))
+    storage.remove_pool(connection, POOL)
+    yield storage
+    storage.remove_pool(connection, POOL)
+
+
+@pytest.fixture
+def vendor(server, tmp_path):
+    """Publishes `disk.img` with its checksum file, under the name `acme`; call it with new content."""
+
+    def publishes(content: bytes) -> str:
+        digest = hashlib.sha256(content).hexdigest()
+        sums = f"{digest}  disk.img\n".encode()
+        server.answers = [by_path({"disk.img": serving(content), "SHA256SUMS": serving(sums)})]
+        return digest
+
+    sums = server.url.replace("disk.img", "SHA256SUMS")
+    entry = f"acme: {{url: '{server.url}', checksums: '{sums}', format: coreutils sha256, memory: 64MiB}}\n"
+    (tmp_path / "config/images").mkdir(parents=True)
+    (tmp_path / "config/images/acme.yaml").write_text(entry)
+    return publishes
+
+
+def image(path: Path, size: str = "64M", form: str = "qcow2") -> Path:
+    subprocess.run(["qemu-img", "create", "-q", "-f", form, path, size], check=True)
+    return path
+
+
+def lab(image: object, name: str = "t") -> str:
+    vm = {"image": image, "state": "off", "cloud_init": False, "memory": "64MiB"}
+    return json.dumps({"labfile": 1, "name": name, "vms": {"a": vm}})
+
+
+@pytest.fixture
+def here(labdir, labctl):
+    """The folder of a lab that is destroyed at the end."""
+    yield labdir
+    if (labdir / "Labfile.yaml").exists():
+        labctl("destroy", "--yes")
+
+
+def ok(labctl: Labctl, *words: str) -> str:
+    finished = labctl(*words)
+    assert finished.code == 0, f"labctl {' '.join(words)}: {finished}"
+    return finished.stdout
+
+
+def stored(labctl: Labctl) -> dict[str, dict]:
+    every = json.loads(ok(labctl, "image", "list", "--json"))["images"]
+    return {each["name"]: each for each in every if each["digest"]}
+
+
+def lock(folder: Path) -> dict:
+    return json.loads((folder / "Labfile.lock").read_text())["images"]
+
+
+def test_a_file_becomes_an_image_with_a_name(labctl, here):
+    disk = image(here / "a.qcow2")
+    assert labctl("image", "import", "a.qcow2", "Golden").code == 2
+    ok(labctl, "image", "import", "a.qcow2", "golden")
+    disk.unlink()
+    (here / "Labfile.yaml").write_text(lab("golden"))
+    ok(labctl, "up", "--yes")
+    assert lock(here)["golden"]["x86_64"]["digest"] == stored(labctl)["golden"]["digest"]
+    assert stored(labctl)["golden"]["users"] == ["labctl-t/a.root"]
+    refused = labctl("image", "remove", "golden", "--yes")
+    assert (refused.code, "labctl-t/a.root" in refused.stderr) == (1, True)
+    ok(labctl, "destroy", "--yes")
+    ok(labctl, "image", "remove", "golden", "--yes")
+    gone = labctl("plan")
+    assert (gone.code, "no image is called golden" in gone.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("form", ["vmdk", "vdi", "vhdx"])
+def test_foreign_formats_are_converted_only_when_asked(labctl, here, form):
+    image(here / f"a.{form}", "64M", form)
+    refused = labctl("image", "import", f"a.{form}", "foreign")
+    assert (refused.code, "--convert" in refused.stderr) == (1, True)
+    ok(labctl, "image", "import", f"a.{form}", "foreign", "--convert")
+    (here / "Labfile.yaml").write_text(lab("foreign"))
+    ok(labctl, "up", "--yes")
+
+
+def test_an_imported_image_that_the_store_lost_is_told_before_anything_happens(labctl, here):
+    image(here / "a.qcow2")
+    ok(labctl, "image", "import", "a.qcow2", "golden")
+    ok(labctl, "image", "prune", "--yes")
+    (here / "Labfile.yaml").write_text(lab("golden"))
+    refused = labctl("up", "--yes")
+    assert (refused.code, "was imported, and is not in the store" in refused.stderr) == (2, True)
+
+
+def test_what_a_lab_uses_is_pinned_until_it_is_updated(labctl, here, vendor, server, tmp_path):
+    """The vendor publishes something else under the same address: the lab stays what it is, and says so elsewhere."""
+    old = vendor(image(here / "old.qcow2").read_bytes())
+    (here / "Labfile.yaml").write_text(lab("acme"))
+    unpinned = labctl("up", "--yes", "--locked")
+    assert (unpinned.code, "not in Labfile.lock" in unpinned.stderr) == (2, True)
+    ok(labctl, "up", "--yes")
+    pin = {"digest": f"sha256:{old}", "origin": server.url, "size": 64 * MIB}
+    assert lock(here) == {"acme": {"x86_64": pin}}
+
+    new = vendor(image(here / "new.qcow2", "65M").read_bytes())
+    assert "nothing to do" in ok(labctl, "plan", "--locked")
+    (here / "Labfile.lock").rename(here / "kept.lock")
+    assert "nothing to do" in ok(labctl, "plan")  # the disks' own image, without a question to the vendor
+    (here / "kept.lock").rename(here / "Labfile.lock")
+
+    other = tmp_path / "other machine"
+    other.mkdir()
+    (other / "Labfile.yaml").write_text(lab("acme", "other"))
+    (other / "Labfile.lock").write_text((here / "Labfile.lock").read_text())
+    ok(labctl, "destroy", "--yes")
+    ok(labctl, "image", "remove", "acme", "--yes")
+    failed = Labctl(other)("up", "--yes")
+    assert failed.code == 1
+    assert old in failed.stderr
+    assert new in failed.stderr
+    assert lock(other) == {"acme": {"x86_64": pin}}
+
+    changes = json.loads(ok(Labctl(other), "image", "update", "--json"))["changes"]
+    assert [(each["before"], each["after"]) for each in changes] == [(f"sha256:{old}", f"sha256:{new}")]
+    ok(Labctl(other), "up", "--yes", "--locked")
+    ok(Labctl(other), "destroy", "--yes")
+
+
+def test_a_path_keeps_to_what_was_pinned(labctl, here):
+    image(here / "a.qcow2")
+    (here / "Labfile.yaml").write_text(lab("./a.qcow2"))
+    ok(labctl, "up", "--yes")
+    image(here / "a.qcow2", "65M")
+    assert "nothing to do" in ok(labctl, "plan")
+    assert "+" not in ok(labctl, "image", "update").replace("a.qcow2", "")
+    assert "-/+ disk/a/root" in ok(labctl, "plan")
+
+
+def test_ten_labs_on_a_cold_cache_make_one_request(labctl, here, server, tmp_path):
+    content = image(here / "a.qcow2").read_bytes()
+    everyone = threading.Event()
+    server.answers = [after(everyone, serving(content))]
+    source = {"url": server.url, "sha256": hashlib.sha256(content).hexdigest()}
+    labs = [tmp_path / f"lab-{number}" for number in range(10)]
+    for number, folder in enumerate(labs):
+        folder.mkdir()
+        (folder / "Labfile.yaml").write_text(lab(source, f"t{number}"))
+    runs = [Labctl(folder).start("up", "--yes") for folder in labs]
+    time.sleep(3)
+    everyone.set()
+    told = [run.communicate(timeout=120)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0] * len(runs), told
+    assert len(server.requests) == 1
+    for folder in labs:
+        ok(Labctl(folder), "destroy", "--yes")
+
+
+@pytest.mark.parametrize("stage", ["downloading", "unpacking", "uploading", "verifying"])
+def test_a_kill_at_any_stage_is_made_good_by_the_next_run(labctl, here, server, stage):
+    """Kill -9 in the middle of a download, of its decompression, of the upload: `up` completes, and once."""
+    raw = b"".join(os.urandom(MIB) for _ in range(96))
+    packed = lzma.compress(raw, preset=0)
+    server.answers = [serving(packed)]
+    source = {"url": server.url, "sha256": hashlib.sha256(packed).hexdigest()}
+    (here / "Labfile.yaml").write_text(lab(source))
+    victim = labctl.start("up", "--yes", "--json")
+    for line in victim.stdout:
+        if stage in line:
+            break
+    victim.kill()
+    victim.communicate()
+    assert stored(labctl) == {}
+    ok(labctl, "up", "--yes")
+    (found,) = stored(labctl).values()
+    assert found["size_bytes"] == len(raw)
+    assert "sound" in ok(labctl, "image", "verify")
+
+
+def test_a_damaged_image_is_found(labctl, here, connection):
+    image(here / "a.qcow2")
+    ok(labctl, "image", "import", "a.qcow2", "golden")
+    pool = storage.require_pool(connection, POOL)
+    volume = next(name for name in storage.volume_names(pool) if name.endswith(".img"))
+    with Path(storage.volume_path(pool, volume)).open("r+b") as file:
+        file.seek(100)
+        file.write(b"\1")
+    verified = labctl("image", "verify")
+    assert (verified.code, "DAMAGED" in verified.stdout) == (1, True)
+
+
+def test_prune_removes_what_nothing_needs(labctl, here):
+    """Neither disks nor locks; what is left of runs that were killed goes too."""
+    for name in ("used", "pinned", "needless"):
+        with image(here / f"{name}.qcow2").open("ab") as file:
+            file.write(name.ljust(512).encode())
+        ok(labctl, "image", "import", f"{name}.qcow2", name)
+    (here / "Labfile.yaml").write_text(lab("pinned"))
+    ok(labctl, "up", "--yes")
+    ok(labctl, "destroy", "--yes")
+    other = here / "other"
+    other.mkdir()
+    (other / "Labfile.yaml").write_text(lab("used", "other"))
+    ok(Labctl(other), "up", "--yes")
+    (other / "Labfile.lock").unlink()
+    refused = labctl("image", "prune")
+    assert (refused.code, "--yes" in refused.stderr) == (2, True)
+    pruned = json.loads(ok(labctl, "image", "prune", "--yes", "--json"))
+    assert [each["what"].split()[1] for each in pruned["removed"]] == ["needless"]
+    assert pruned["freed_bytes"] > 0
+    assert sorted(stored(labctl)) == ["pinned", "used"]
+    ok(Labctl(other), "destroy", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!doctype html><p>Log in first</p>".ljust(512), "an HTML or XML page, not an image"),
+        (b"QFI\xfb\0\0\0\x03", "truncated qcow2"),
+        (b"x" * 1000, "no multiple of 512"),
+    ],
+)
+def test_what_is_no_image_is_not_kept(labctl, here, server, content, message):
+    server.answers = [serving(content)]
+    source = {"url": server.url, "sha256": hashlib.sha256(content).hexdigest()}
+    (here / "Labfile.yaml").write_text(lab(source))
+    failed = labctl("up", "--yes")
+    assert failed.code == 1
+    assert message in failed.stderr
+    assert stored(labctl) == {}
+    assert not (here / "Labfile.lock").exists()
+
+
+def test_a_disk_that_is_smaller_than_its_image_is_told_beforehand(labctl, here):
+    image(here / "a.qcow2")
+    document = json.loads(lab("./a.qcow2"))
+    document["vms"]["a"]["disk"] = "32MiB"
+    (here / "Labfile.yaml").write_text(json.dumps(document))
+    refused = labctl("up", "--yes")
+    assert (refused.code, "less than the image's 64MiB" in refused.stderr) == (2, True)
