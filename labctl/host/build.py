@@ -36,9 +36,7 @@ TOOLS = {
     "qemu-img": "qemu-utils",
     "setpriv": "util-linux",
 }
-STAGES = tuple(
-    f"I: {stage}" for stage in ("running apt-get", "downloading", "extracting", "installing", "cleaning")
-)
+STAGES = tuple(f"I: {stage}" for stage in ("running apt-get", "downloading", "extracting", "installing"))
 IMAGE, KERNEL, INITRD, DIGESTS = "image.qcow2", "vmlinuz", "initrd", "digests.json"
 
 
@@ -183,6 +181,7 @@ def _bootstrap(wanted: Recipe, work: Path, disk: int, tell: Tell) -> None:
         "mmdebstrap",
         "--format=null",
         "--variant=minbase",
+        "--skip=cleanup",  # pack.sh has the root as it shall be, and the rest is dropped
         f"--architectures={wanted.debian_arch}",
         f"--include={','.join(wanted.packages)}",
         f"--essential-hook=tar-in {work}/files.tar /",
