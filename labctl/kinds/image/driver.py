@@ -247,7 +247,8 @@ def _downloaded(spec: ImageSpec, progress: Progress) -> Path:
 def _built(spec: ImageSpec, progress: Progress) -> _Content:
     from labctl.host import build, qcow2
 
-    built = build.build(build.recipe_of(spec.origin, spec.key), lambda text: progress(text, 0, 0))
+    recipe = build.recipe_of(spec.origin, spec.key)
+    built = build.build(recipe, lambda text: progress(text, 0, 0), pinned=spec.key)
     header = qcow2.inspect(built.folder / build.IMAGE)
     names = ((spec.volume, build.IMAGE), (spec.kernel, build.KERNEL), (spec.initrd, build.INITRD))
     parts = tuple(_Part(volume, built.folder / name, "sha256", built.digests[name]) for volume, name in names)
