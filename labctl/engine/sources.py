@@ -85,6 +85,8 @@ def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning
 
 def written(image: Image, folder: Path) -> str:
     """What the Labfile calls an image: its name, address, or path from the Labfile's folder."""
+    if image.build:
+        return image.label
     return image.name or image.url or os.path.relpath(str(image.path), folder)
 
 
@@ -114,6 +116,8 @@ class _Finder:
             return self._named(image.name, arch, pin)
         if image.path:
             return self._at(image.path, pin)
+        if image.build:
+            return self._built(image, arch, pin)
         spec = driver.resolve_url(str(image.url), image.algorithm or "sha256", image.digest or "")
         if pin and pin.key == spec.key:
             return replace(spec, size=pin.size)
@@ -124,16 +128,42 @@ class _Finder:
     def _named(self, name: str, arch: str, pin: Pin | None) -> ImageSpec:
         entry = catalogue.entry(name)
         if pin:
-            return driver.pinned(entry, arch, pin.key, pin.origin, pin.size)
-        kept = next((each for each in self.present.values() if (each.label, each.arch) == (name, arch)), None)
-        if kept and kept.key in self.pinning.in_use:
-            return driver.pinned(entry, arch, kept.key, kept.origin, kept.size)
+            return self._known(driver.pinned(entry, arch, pin.key, pin.origin, pin.size))
+        if key := self._in_use(name, arch):
+            kept = self.present[key]
+            return driver.pinned(entry, arch, key, kept.origin, kept.size)
         spec = driver.resolve_name(name, arch)
         if spec.source == "build" and entry.urls:
             self.notes.append(
                 Problem(
                     f"image {name}: its vendor can't be asked, so it is built from packages", severity="note"
                 )
+            )
+        return spec
+
+    def _built(self, image: Image, arch: str, pin: Pin | None) -> ImageSpec:
+        assert image.build is not None  # the caller's condition
+        kept = pin.key if pin else self._in_use(image.label, arch)
+        spec = driver.resolve_build(image.build, image.label, arch, kept)
+        return self._known(spec) if pin else spec
+
+    def _in_use(self, label: str, arch: str) -> str:
+        """The key of the image with this label that the lab's disks stand on; empty where there is none."""
+        return next(
+            (
+                each.key
+                for each in self.present.values()
+                if (each.label, each.arch) == (label, arch) and each.key in self.pinning.in_use
+            ),
+            "",
+        )
+
+    def _known(self, spec: ImageSpec) -> ImageSpec:
+        """A pinned image that is built: it is in the store, or its recipe is still what it was."""
+        if spec.source == "build" and spec.key not in self.present and not driver.made_by(spec):
+            raise LabctlError(
+                "its recipe is not the one that Labfile.lock pins",
+                hint="restore what changed, or `labctl image update` to take the new one",
             )
         return spec
 

@@ -1,8 +1,7 @@
 """Images built from recipes with mmdebstrap and this host's own apt sources.
 
-A recipe is a folder of `templates/images/`: `recipe.json`, `finish.sh` and `pack.sh` that mmdebstrap runs as hooks, and
-`files/` that are laid over the root before the kernel's initramfs is made. The image is one ext4 file system without a
-boot loader: its kernel and initrd lie beside it and are booted directly.
+An image is one ext4 file system without a boot loader, whose kernel and initrd lie beside it and are booted directly;
+a bootable one is a disk with partitions and GRUB, and nothing lies beside it.
 """
 
 from __future__ import annotations
@@ -10,25 +9,27 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import platform
+import shlex
 import shutil
 import tarfile
 from dataclasses import dataclass
-from difflib import get_close_matches
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from labctl import resources
 from labctl.core.errors import LabctlError
-from labctl.host import apt, cache, command, lock
+from labctl.host import apt, cache, command, lock, partition
+from labctl.host.recipe import Recipe, content, custom, recipe, recipe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
     Tell = Callable[[str], None]
 
-VERSION = 1  # of what this module does with a recipe; part of its key
+__all__ = ["Built", "Recipe", "build", "custom", "recipe", "recipe_of"]
+
 WAIT_S = 3600.0  # for another labctl that builds the same
 TOOLS = {
     "mmdebstrap": "mmdebstrap",
@@ -36,120 +37,120 @@ TOOLS = {
     "qemu-img": "qemu-utils",
     "setpriv": "util-linux",
 }
-STAGES = tuple(
-    f"I: {stage}" for stage in ("running apt-get", "downloading", "extracting", "installing", "cleaning")
+STAGES = tuple(f"I: {stage}" for stage in ("running apt-get", "downloading", "extracting", "installing"))
+IMAGE, KERNEL, INITRD, MANIFEST, FACTS = "image.qcow2", "vmlinuz", "initrd", "manifest", "facts.json"
+SHOWN = 3  # packages in a message
+# Nothing of the caller's environment but its proxy: what comes out is the recipe's
+ENTER = (
+    'chroot "$1" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root '
+    "LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "
+    '${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} /bin/sh -ec'
 )
-IMAGE, KERNEL, INITRD, DIGESTS = "image.qcow2", "vmlinuz", "initrd", "digests.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What to build, for one architecture: `arch` is libvirt's name of it, `debian_arch` dpkg's; `size` in bytes."""
-
-    name: str
-    arch: str
-    debian_arch: str
-    suite: str
-    packages: tuple[str, ...]
-    size: int
-    cmdline: str
-    folder: Path
-
-    @property
-    def key(self) -> str:
-        """`build-` and a digest of all that labctl puts in. Which package versions come out is not part of it."""
-        digest = hashlib.sha256(f"{VERSION} {self.arch}".encode())
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
-                digest.update(f"\0{path.relative_to(self.folder)}\0".encode())
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return f"build-{digest.hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What came out, with each file's sha256 in hex."""
+    """What came out: the files' names in `folder` → sha256 in hex, without kernel and initrd where it is bootable.
 
+    `virtual_size` in bytes; `cmdline` is for a direct boot, GRUB has it already. `packages` are all that is in it, with
+    their versions; `manifest` is the sha256 of `apt.manifest(packages)`.
+    """
+
+    key: str
     folder: Path
     digests: dict[str, str]
+    virtual_size: int
+    bootable: bool
+    cmdline: str
+    packages: dict[str, str]
+
+    @property
+    def manifest(self) -> str:
+        return self.digests[MANIFEST]
 
 
-def recipe(name: str, arch: str) -> Recipe:
-    """The recipe of that name. LabctlError when there is none, or not for that architecture."""
-    known = sorted(
-        path.parent.name for path in (resources.folder("templates") / "images").glob("*/recipe.json")
-    )
-    if name not in known:
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"labctl builds {', '.join(known)}; a path holds a `/`"
-        raise LabctlError(f"there is no image called {name}", hint=hint)
-    folder = resources.folder("templates") / "images" / name
-    text = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    names = text["architectures"].get(arch)
-    if names is None:
-        raise LabctlError(
-            f"{name} is not made for {arch}", hint=f"it is for {', '.join(text['architectures'])}"
-        )
-    return Recipe(
-        name=name,
-        arch=arch,
-        debian_arch=names["debian"],
-        suite=text["suite"],
-        packages=tuple(package.format(**names) for package in text["packages"]),
-        size=text["size_gib"] << 30,
-        cmdline=text["cmdline"].format(**names),
-        folder=folder,
-    )
-
-
-def recipe_of(name: str, key: str) -> Recipe:
-    """The recipe with that key, whichever architecture it is for. LabctlError when it changed since."""
-    folder = resources.folder("templates") / "images" / name
-    text = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    found = [each for arch in text["architectures"] if (each := recipe(name, arch)).key == key]
-    if not found:
-        raise LabctlError(f"the recipe of {name} changed", hint="plan again")
-    return found[0]
-
-
-def build(wanted: Recipe, tell: Tell) -> Built:
+def build(wanted: Recipe, tell: Tell, *, pinned: str = "") -> Built:
     """The built image in the cache, made unless it is there whole; takes a minute and 2 GB below /var/tmp.
 
-    Raises LabctlError for missing tools, and with mmdebstrap's last lines when it fails.
+    Args:
+        wanted: the recipe.
+        tell: is given what goes on, and which packages came out otherwise than apt had resolved.
+        pinned: the key that it has to have. With it apt is not asked when the image is in the cache.
+
+    Raises:
+        LabctlError: missing tools; mmdebstrap's last lines when it fails; the recipe or the versions of its packages
+            are not what is pinned.
     """
-    done = cache.folder("builds") / wanted.key
-    with lock.held(f"build of {wanted.key}", wait_s=WAIT_S):
+    if pinned and not wanted.made(pinned):
+        raise LabctlError(f"the recipe of {wanted.name} changed", hint="plan again")
+    key = pinned or wanted.key
+    done = cache.folder("builds") / key
+    with lock.held(f"build of {key}", wait_s=WAIT_S):
         built = _cached(done)
         if built is None:
             _require(wanted)
-            work = done.with_suffix(".work")
-            shutil.rmtree(work, ignore_errors=True)  # of a build that was killed
-            work.mkdir(mode=0o700)
-            try:
-                _make(wanted, work, tell)
-                shutil.rmtree(done, ignore_errors=True)
-                work.rename(done)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
+            _build_into(done, wanted, tell)
             built = _cached(done)
     if built is None:
         raise LabctlError("the built image changed while it was looked at", where=str(done))
     return built
 
 
+def _build_into(done: Path, wanted: Recipe, tell: Tell) -> None:
+    resolved = wanted.resolved()
+    if wanted.key_with(resolved) != done.name:
+        raise LabctlError(
+            f"{wanted.name} can't be built as planned: apt knows other versions of its packages now",
+            hint="plan again",
+        )
+    work = done.with_suffix(".work")
+    shutil.rmtree(work, ignore_errors=True)  # of a build that was killed
+    work.mkdir(mode=0o700)
+    try:
+        _make(wanted, work, tell)
+        for line in differences(resolved or {}, _packages(work)):
+            tell(line)
+        shutil.rmtree(done, ignore_errors=True)
+        work.rename(done)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def differences(resolved: dict[str, str], packages: dict[str, str]) -> list[str]:
+    """What to tell where packages came out otherwise than apt had resolved: a line, or none."""
+    other = [
+        f"{name} {packages.get(name, 'is missing')}, not {version}"
+        for name, version in sorted(resolved.items())
+        if packages.get(name) != version
+    ]
+    more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
+    shown = "; ".join(other[:SHOWN])
+    return [f"packages are others than this host's lists had (apt update?): {shown}{more}"] if other else []
+
+
 def _cached(folder: Path) -> Built | None:
     """What an earlier build left, if its files still have the digests written down then."""
     try:
-        digests = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
-        if all(_digest(folder / name) == digests[name] for name in (IMAGE, KERNEL, INITRD)):
-            return Built(folder, digests)
-    except (OSError, ValueError, KeyError):
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        built = Built(key=folder.name, folder=folder, packages=_packages(folder), **facts)
+        if {IMAGE, MANIFEST} <= built.digests.keys() and all(
+            _digest(folder / name) == digest for name, digest in built.digests.items()
+        ):
+            return built
+    except (OSError, ValueError, TypeError):
         return None
     return None
 
 
+def _packages(folder: Path) -> dict[str, str]:
+    lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
 def _require(wanted: Recipe) -> None:
-    missing = sorted(package for tool, package in TOOLS.items() if command.path(tool) is None)
+    rootless = {} if os.geteuid() == 0 else {"newuidmap": "uidmap"}  # for mmdebstrap's --mode=unshare
+    tools = {**TOOLS, **rootless, **(partition.tools(wanted.arch) if wanted.wanted.bootable else {})}
+    missing = sorted({package for tool, package in tools.items() if not _present(tool)})
     if missing:
         raise LabctlError(
             f"building {wanted.name} needs {', '.join(missing)}",
@@ -157,50 +158,93 @@ def _require(wanted: Recipe) -> None:
         )
     if wanted.arch != platform.machine():
         raise LabctlError(f"{wanted.name} for {wanted.arch} can't be built on {platform.machine()}")
+    if wanted.wanted.distribution == "ubuntu" and not apt.sources(wanted.wanted.suite, "ubuntu"):
+        raise LabctlError(
+            f"{wanted.name} can only be built where apt has the sources of that suite",
+            hint="use `image: {url, sha256}` with one of Ubuntu's own cloud images",
+        )
+
+
+def _present(tool: str) -> bool:
+    return Path(tool).exists() if "/" in tool else command.path(tool) is not None
 
 
 def _make(wanted: Recipe, work: Path, tell: Tell) -> None:
-    raw = work / "disk.raw"
-    _overlay(wanted.folder / "files", work / "files.tar")
+    raw, bootable = work / "disk.raw", wanted.wanted.bootable
+    _archive(_base_files(wanted), work / "base.tar")
+    _archive([(file.target, content(file), file.mode) for file in wanted.wanted.files], work / "files.tar")
     # pack.sh writes through the open file: in a user namespace it could not enter this folder
     with raw.open("xb") as disk:
         disk.truncate(wanted.size)
         raw.chmod(0o666)
+        if bootable:
+            partition.write_table(raw)
         _bootstrap(wanted, work, disk.fileno(), tell)
+    if bootable:
+        tell("installing GRUB")
+        partition.install_grub(raw, wanted.arch)
+    else:
+        _unpack(work / INITRD)
     tell("compressing")
     # QEMU ≥ 5.1 reads zstd; against zlib 3 s instead of 17 s, for the same 150 MB
     options = ["-f", "raw", "-O", "qcow2", "-c", "-W", "-m", "8", "-o", "compression_type=zstd"]
     command.run(["qemu-img", "convert", *options, str(raw), str(work / IMAGE)], lambda _line: None)
-    raw.unlink()
-    (work / "files.tar").unlink()
-    _unpack(work / INITRD)
-    digests = {name: _digest(work / name) for name in (IMAGE, KERNEL, INITRD)}
-    (work / DIGESTS).write_text(json.dumps(digests), encoding="utf-8")
+    for name in (raw.name, "base.tar", "files.tar"):
+        (work / name).unlink()
+    (work / MANIFEST).write_text(apt.manifest(_packages(work)), encoding="utf-8")
+    names = (IMAGE, MANIFEST, *(() if bootable else (KERNEL, INITRD)))
+    facts = {
+        "digests": {name: _digest(work / name) for name in names},
+        "virtual_size": wanted.size,
+        "bootable": bootable,
+        "cmdline": wanted.cmdline,
+    }
+    (work / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
 def _bootstrap(wanted: Recipe, work: Path, disk: int, tell: Tell) -> None:
+    asked = wanted.wanted
+    beside = ["manifest"] if asked.bootable else ["manifest", KERNEL, INITRD]
     argv = [
         "mmdebstrap",
         "--format=null",
         "--variant=minbase",
+        "--skip=cleanup",  # pack.sh has the root as it shall be, and the rest is dropped
         f"--architectures={wanted.debian_arch}",
         f"--include={','.join(wanted.packages)}",
-        f"--essential-hook=tar-in {work}/files.tar /",
+        f"--essential-hook=tar-in {work}/base.tar /",
+        _hook(wanted.folder / "tune.sh"),
+        f"--customize-hook=tar-in {work}/files.tar /",
+        *map(run_hook, asked.run),
         _hook(wanted.folder / "finish.sh"),
-        f"--customize-hook=copy-out /boot/{KERNEL} /boot/{INITRD} {work}",
+        f"--customize-hook=copy-out {' '.join(f'/boot/{name}' for name in beside)} {work}",
         _hook(wanted.folder / "pack.sh"),
-        wanted.suite,
+        asked.suite,
         "-",
-        *apt.sources(wanted.suite),
+        *apt.sources(asked.suite, asked.distribution),
     ]
 
     def follow(line: str) -> None:
         if line.startswith(STAGES):
             tell(line.removeprefix("I: ").rstrip("."))
 
-    # the temporary root must be reachable for the user namespace's root and apt's own user, unlike our folder
-    environment = {**apt.environment(), "LABCTL_DISK": f"/proc/self/fd/{disk}", "TMPDIR": "/var/tmp"}  # noqa: S108
+    offset, size = partition.root_extent(wanted.size) if asked.bootable else (0, wanted.size)
+    environment = {
+        **apt.environment(),
+        "LABCTL_DISK": f"/proc/self/fd/{disk}",
+        "LABCTL_OFFSET": str(offset),
+        "LABCTL_SIZE": str(size),
+        "LABCTL_BOOTABLE": "yes" if asked.bootable else "no",
+        "LABCTL_HOSTNAME": wanted.hostname,
+        # the temporary root must be reachable for the user namespace's root and apt's own user, unlike our folder
+        "TMPDIR": "/var/tmp",  # noqa: S108
+    }
     command.run(argv, follow, pass_fds=(disk,), environment=environment)
+
+
+def run_hook(line: str) -> str:
+    """One line of the recipe, for a shell in the new root, which is the hook's $1."""
+    return f"--customize-hook={ENTER} {shlex.quote(line)}"
 
 
 def _hook(script: Path) -> str:
@@ -208,15 +252,27 @@ def _hook(script: Path) -> str:
     return f"--customize-hook={script.read_text(encoding='utf-8')}"
 
 
-def _overlay(folder: Path, archive: Path) -> None:
-    """The recipe's files as root's, whoever owns the checkout."""
+def _base_files(wanted: Recipe) -> list[tuple[str, bytes, int]]:
+    """The files of the base as target, content and mode; GRUB's menu is among them where it is wanted."""
+    folder, found = wanted.folder / "files", []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            found.append((f"/{path.relative_to(folder)}", data, 0o755 if data.startswith(b"#!") else 0o644))
+    if wanted.wanted.bootable:
+        menu = (wanted.folder / "grub.cfg").read_text(encoding="utf-8")
+        menu = menu.replace("@title@", wanted.name).replace("@cmdline@", wanted.cmdline)
+        found.append(("/boot/grub/grub.cfg", menu.encode(), 0o644))
+    return found
+
+
+def _archive(files: Iterable[tuple[str, bytes, int]], archive: Path) -> None:
+    """The files as root's, whoever owns them here."""
     with tarfile.open(archive, "w") as tar:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                member = tarfile.TarInfo(str(path.relative_to(folder)))
-                content = path.read_bytes()
-                member.size, member.mode = len(content), 0o755 if content.startswith(b"#!") else 0o644
-                tar.addfile(member, BytesIO(content))
+        for target, data, mode in files:
+            member = tarfile.TarInfo(target.lstrip("/"))
+            member.size, member.mode = len(data), mode
+            tar.addfile(member, BytesIO(data))
 
 
 def _unpack(initrd: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.kinds.image import catalogue
+from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
-from labctl.labfile.values import whole_size
+from labctl.labfile.values import size, whole_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,11 +89,42 @@ def _described(site: Site, tree: Map) -> Image | None:
         for key in digests:
             site.problems.at_key(tree, key, f"{key} goes with url, not with path", "leave it out")
         return Image(path=site.file(tree, "path"))
+    if "build" in tree:
+        for key in digests:
+            site.problems.at_key(tree, key, f"{key} goes with url, not with build", "leave it out")
+        return _build(site, tree["build"])
     if len(digests) != 1:
         found = "none is given" if not digests else "both are given"
         site.problems.at(tree, "url", f"an image's URL needs one digest, {found}", "add sha256 or sha512")
         return None
     return Image(url=tree["url"], algorithm=digests[0], digest=tree[digests[0]].lower())  # type: ignore[arg-type]
+
+
+def _build(site: Site, tree: Map) -> Image:
+    """What is to be built; what makes no sense is reported at its place."""
+    from labctl.host.wanted import File, Wanted
+
+    files = []
+    for each in tree.get("files") or ():
+        source = site.file(each, "source") if "source" in each else None
+        files.append(File(each["target"], source, each.get("content"), int(each.get("mode", "0644"), 8)))
+    wanted = Wanted(
+        distribution=tree.get("distribution", "debian"),
+        suite=tree["suite"],
+        packages=tuple(tree.get("packages") or ()),
+        size=size(tree.get("size", "4GiB")),
+        files=tuple(files),
+        run=tuple(tree.get("run") or ()),
+        bootable=tree.get("bootable", False),
+    )
+    for problem in wanted.problems():
+        *path, key = (int(part) if part.isdecimal() else part for part in problem.path.split("."))
+        holder: Any = tree
+        for part in path:
+            holder = holder[part]
+        site.problems.at(holder, key, problem.summary, problem.hint)
+    stated = json.dumps(plain(tree), sort_keys=True)
+    return Image(build=wanted, digest=hashlib.sha256(stated.encode()).hexdigest())
 
 
 def read_disks(site: Site, tree: Map, image: Image | None) -> tuple[Disk, ...]:

@@ -21,6 +21,8 @@ _SECTIONS = (
     ("volume", "volumes.NAME"),
     ("vm", "vms.NAME"),
     ("image", "image"),
+    ("build", "image.build"),
+    ("build_file", "image.build.files[]"),
     ("root_disk", "disk"),
     ("disk", "disks[]"),
     ("nic", "networks[] of a VM"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.core.errors import Position
+    from labctl.host.wanted import Wanted
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
@@ -92,9 +93,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Where a disk's base comes from; exactly one of `name`, `path` and `url` is set.
+    """Where a disk's base comes from; exactly one of `name`, `path`, `url` and `build` is set.
 
-    `name` is a catalogue name, `path` is absolute, `algorithm` and `digest` (hex) go with `url`.
+    `name` is a catalogue name, `path` is absolute, `algorithm` and `digest` (hex) go with `url`. `build` is what is to
+    be built, and `digest` then tells it from others, as the Labfile states it.
     """
 
     name: str | None = None
@@ -102,12 +104,15 @@ class Image:
     url: str | None = None
     algorithm: Literal["sha256", "sha512"] | None = None
     digest: str | None = None
+    build: Wanted | None = None
 
     @property
     def label(self) -> str:
-        """A short name for people and addresses: `debian-12`, `micro.qcow2`."""
+        """A short name for people and addresses: `debian-12`, `micro.qcow2`, `bookworm-1a2b3c4d`."""
         if self.name:
             return self.name
+        if self.build:
+            return f"{self.build.suite}-{str(self.digest)[:8]}"
         return self.path.name if self.path else str(self.url).rstrip("/").rsplit("/", 1)[-1]
 
 

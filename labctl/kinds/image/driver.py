@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +20,15 @@ from xml.etree import ElementTree as ET
 from labctl.core.errors import LabctlError
 from labctl.host import storage
 from labctl.host.connection import translated
-from labctl.kinds.image.resolve import file_digest, pinned, resolve_name, resolve_path, resolve_url
+from labctl.kinds.image.resolve import (
+    file_digest,
+    made_by,
+    pinned,
+    resolve_build,
+    resolve_name,
+    resolve_path,
+    resolve_url,
+)
 from labctl.kinds.image.spec import POOL, ImageSpec
 
 if TYPE_CHECKING:
@@ -35,7 +43,17 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]  # what is done, bytes done, bytes in all (0: no bytes)
 
-__all__ = ["ImageDriver", "ImageFacts", "pinned", "resolve_name", "resolve_path", "resolve_url"]
+__all__ = [
+    "ImageDriver",
+    "ImageFacts",
+    "Stored",
+    "made_by",
+    "pinned",
+    "resolve_build",
+    "resolve_name",
+    "resolve_path",
+    "resolve_url",
+]
 
 READABLE = 0o644
 PARTS = ("ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marker goes first
@@ -135,7 +153,7 @@ class ImageDriver:
             self._put(pool, part, progress)
         self._await_format(pool, spec, content)
         marker = {
-            **asdict(spec),
+            **asdict(replace(spec, wanted=None)),  # what was asked for may name files of this machine
             "format": content.format,
             "virtual_size": content.virtual_size,
             "digests": {part.volume: part.digest for part in content.parts},
@@ -362,11 +380,14 @@ def _downloaded(spec: ImageSpec, progress: Progress) -> Path:
 def _built(spec: ImageSpec, progress: Progress) -> _Content:
     from labctl.host import build, qcow2
 
-    built = build.build(build.recipe_of(spec.origin, spec.key), lambda text: progress(text, 0, 0))
+    recipe = build.custom(spec.wanted, spec.arch) if spec.wanted else build.recipe(spec.origin, spec.arch)
+    built = build.build(recipe, lambda text: progress(text, 0, 0), pinned=spec.key)
     header = qcow2.inspect(built.folder / build.IMAGE)
     names = ((spec.volume, build.IMAGE), (spec.kernel, build.KERNEL), (spec.initrd, build.INITRD))
     parts = tuple(
-        _Part(volume, built.folder / name, f"sha256-{built.digests[name]}") for volume, name in names
+        _Part(volume, built.folder / name, f"sha256-{built.digests[name]}")
+        for volume, name in names
+        if name in built.digests
     )
     return _Content(parts, header.format, header.virtual_size)
 

@@ -18,6 +18,8 @@ from labctl.kinds.image.spec import ImageSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from labctl.host.recipe import Recipe
+    from labctl.host.wanted import Wanted
     from labctl.kinds.image.catalogue import Entry
 
 DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
@@ -95,7 +97,7 @@ def resolve_name(name: str, arch: str) -> ImageSpec:
 def pinned(entry: Entry, arch: str, key: str, origin: str, size: int | None = None) -> ImageSpec:
     """The image of that name which has this key."""
     if key.startswith("build-"):
-        return replace(_recipe(entry, arch), key=key)
+        return _recipe(entry, arch, key)
     return ImageSpec(
         entry.name,
         key,
@@ -121,18 +123,47 @@ def _published(entry: Entry, arch: str) -> str:
     return f"{found.algorithm}-{found.digest}"
 
 
-def resolve_recipe(name: str, arch: str) -> ImageSpec:
-    """The image that labctl's recipe of that name builds. LabctlError when there is none."""
-    from labctl.host import build
+def resolve_recipe(name: str, arch: str, key: str = "") -> ImageSpec:
+    """The image that labctl's recipe of that name builds, with the packages' versions of the key, or those now.
 
-    recipe = build.recipe(name, arch)
+    LabctlError when there is none.
+    """
+    from labctl.host.recipe import recipe
+
+    return _built(recipe(name, arch), name, key)
+
+
+def resolve_build(wanted: Wanted, label: str, arch: str, key: str = "") -> ImageSpec:
+    """The image that a Labfile's `build:` states, likewise. LabctlError when it can't be built."""
+    from labctl.host.recipe import custom
+
+    return replace(_built(custom(wanted, arch, label), label, key), wanted=wanted)
+
+
+def made_by(spec: ImageSpec) -> bool:
+    """Whether the recipe of a spec that is built is still the one that its key tells."""
+    from labctl.host.recipe import custom, recipe
+
+    if spec.wanted:
+        return custom(spec.wanted, spec.arch).made(spec.key)
+    return recipe(spec.origin, spec.arch).made(spec.key)
+
+
+def _recipe(entry: Entry, arch: str, key: str = "") -> ImageSpec:
+    return replace(resolve_recipe(entry.build, arch, key), label=entry.name, memory=entry.memory)
+
+
+def _built(recipe: Recipe, label: str, key: str) -> ImageSpec:
     return ImageSpec(
-        name, recipe.key, "build", name, recipe.size, direct=True, cmdline=recipe.cmdline, arch=arch
+        label,
+        key or recipe.key,
+        "build",
+        label,
+        recipe.size,
+        direct=not recipe.wanted.bootable,
+        cmdline="" if recipe.wanted.bootable else recipe.cmdline,
+        arch=recipe.arch,
     )
-
-
-def _recipe(entry: Entry, arch: str) -> ImageSpec:
-    return replace(resolve_recipe(entry.build, arch), label=entry.name, memory=entry.memory)
 
 
 def file_digest(path: Path) -> str:

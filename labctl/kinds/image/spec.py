@@ -7,10 +7,13 @@ one that boots directly `KEY.vmlinuz` and `KEY.initrd`; `KEY.ok` is written last
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core.address import Address
 from labctl.core.spec import Effect, Spec, owned
+
+if TYPE_CHECKING:
+    from labctl.host.wanted import Wanted
 
 POOL = "labctl-images"
 
@@ -39,6 +42,7 @@ class ImageSpec(Spec):
     firmware: str = ""
     cpu: str = ""
     memory: int = 0
+    wanted: Wanted | None = None  # of a build that the Labfile states; `origin` then only names it
 
     @property
     def address(self) -> Address:

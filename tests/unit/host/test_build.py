@@ -1,4 +1,4 @@
-"""Building without a build: the host's apt, the programs that are run, what the cache is believed."""
+"""Building without a build: what it takes, the programs that are run, what the cache is believed."""
 
 import json
 import os
@@ -12,65 +12,124 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host import apt, build, cache, command
+from labctl.host import apt, build, cache, command, partition
+from labctl.host.wanted import Wanted
 
-TARGETS = """\
-Debian|http://m|http://m/debian/|bookworm|main||amd64
-Debian|http://m|http://m/debian/|bookworm-updates|main|/k.gpg|amd64
-Docker|https://d|https://d/linux/debian/|bookworm|stable|/d.gpg|amd64
-Debian|http://m|http://m/debian/|trixie|main||amd64
-$(ORIGIN)|http://s|http://s/debian-security/|bookworm-security|main|$(SIGNED_BY)|amd64
-"""
+VERSIONS = {"lib": "1.0", "web": "2.0"}
 
 
-def answering(text: str):
-    return lambda *argv: text if argv[0] == "apt-get" else ""
-
-
-def test_only_debians_own_sources_of_the_suite_are_used(monkeypatch) -> None:
-    monkeypatch.setattr(apt, "_output", answering(TARGETS))
-    assert apt.sources("bookworm") == [
-        "deb http://m/debian/ bookworm main",
-        "deb [signed-by=/k.gpg] http://m/debian/ bookworm-updates main",
-        "deb http://s/debian-security/ bookworm-security main",
-    ]
-
-
-@pytest.mark.parametrize(
-    "uri", ["http://localhost:3142/debian/", "https://me:pw@m/debian/", "file:/srv/debian/"]
-)
-def test_sources_that_a_guest_could_or_should_not_use_are_left_out(monkeypatch, uri: str) -> None:
-    monkeypatch.setattr(apt, "_output", answering(f"Debian|x|{uri}|bookworm|main||amd64\n"))
-    assert apt.sources("bookworm") == []
-
-
-def test_the_host_of_another_suite_has_none(monkeypatch) -> None:
-    monkeypatch.setattr(apt, "_output", answering(TARGETS))
-    assert apt.sources("sid") == []
-
-
-def test_missing_tools_are_named_with_their_packages(monkeypatch, tmp_path) -> None:
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cache of the test's own; and no apt, whose answer would be this host's."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(command, "path", lambda tool: None if tool in ("mmdebstrap", "qemu-img") else "/x")
+    monkeypatch.setattr(apt, "resolve", lambda *_asked: None)
+
+
+def plain(**asked) -> build.Recipe:
+    return build.custom(Wanted("debian", "bookworm", **asked), os.uname().machine)
+
+
+def leave_build(recipe: build.Recipe, key: str = "") -> Path:
+    """What a build would leave in the cache."""
+    folder = cache.folder("builds") / (key or recipe.key)
+    folder.mkdir()
+    bootable = recipe.wanted.bootable
+    (folder / build.MANIFEST).write_text(apt.manifest(VERSIONS))
+    names = [build.IMAGE, *([] if bootable else [build.KERNEL, build.INITRD])]
+    for name in names:
+        (folder / name).write_bytes(b"content")
+    digests = {name: build._digest(folder / name) for name in (*names, build.MANIFEST)}
+    facts = {
+        "digests": digests,
+        "virtual_size": recipe.size,
+        "bootable": bootable,
+        "cmdline": recipe.cmdline,
+    }
+    (folder / build.FACTS).write_text(json.dumps(facts))
+    return folder
+
+
+def without(*tools: str):
+    return lambda tool: None if tool in tools else "/x"
+
+
+def test_missing_tools_are_named_with_their_packages(monkeypatch) -> None:
+    monkeypatch.setattr(command, "path", without("mmdebstrap", "qemu-img"))
     with pytest.raises(LabctlError, match="mmdebstrap, qemu-utils") as raised:
         build.build(build.recipe("debian-12", os.uname().machine), print)
     assert "apt install mmdebstrap qemu-utils" in raised.value.hint
 
 
-def test_a_cached_build_is_believed_while_its_digests_are_right(monkeypatch, tmp_path) -> None:
-    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path))
-    recipe = build.recipe("debian-12", "x86_64")
-    folder = cache.folder("builds") / recipe.key
-    folder.mkdir()
-    for name in (build.IMAGE, build.KERNEL, build.INITRD):
-        (folder / name).write_bytes(b"content")
-    digests = {name: build._digest(folder / name) for name in (build.IMAGE, build.KERNEL, build.INITRD)}
-    (folder / build.DIGESTS).write_text(json.dumps(digests))
-    assert build.build(recipe, print).digests == digests
-    (folder / build.KERNEL).write_bytes(b"changed")
+def test_only_a_bootable_image_needs_grub(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(command, "path", without("mmdebstrap", "mformat"))
+    monkeypatch.setattr(partition, "GRUB", tmp_path)
+    with pytest.raises(LabctlError) as raised:
+        build.build(plain(), print)
+    assert "apt install mmdebstrap;" in raised.value.hint
+    with pytest.raises(LabctlError) as raised:
+        build.build(build.custom(Wanted("debian", "bookworm", bootable=True), "x86_64"), print)
+    assert "apt install grub-efi-amd64-bin grub-pc-bin mmdebstrap mtools;" in raised.value.hint
+
+
+def test_ubuntu_is_built_where_apt_has_it(monkeypatch) -> None:
+    monkeypatch.setattr(command, "path", without())
+    monkeypatch.setattr(apt, "sources", lambda *_asked: [])
+    noble = build.custom(Wanted("ubuntu", "noble"), os.uname().machine)
+    with pytest.raises(LabctlError, match="ubuntu-noble can only be built where apt has the sources"):
+        build.build(noble, print)
+
+
+@pytest.mark.parametrize("bootable", [True, False])
+def test_a_cached_build_is_believed_while_its_digests_are_right(monkeypatch, bootable) -> None:
+    recipe = plain(bootable=bootable)
+    folder = leave_build(recipe)
+    built = build.build(recipe, print)
+    assert (built.key, built.folder, built.bootable) == (recipe.key, folder, bootable)
+    assert built.packages == VERSIONS
+    assert built.manifest == apt.digest(VERSIONS)
+    assert (build.KERNEL in built.digests) != bootable
+    (folder / build.IMAGE).write_bytes(b"changed")
     monkeypatch.setattr(command, "path", lambda _tool: None)
     with pytest.raises(LabctlError, match="needs"):
         build.build(recipe, print)
+
+
+def test_a_pinned_build_that_is_there_asks_no_apt(monkeypatch) -> None:
+    recipe = plain()
+    key = recipe.key_with(VERSIONS)
+    leave_build(recipe, key)
+    monkeypatch.setattr(apt, "resolve", lambda *_asked: pytest.fail("asked"))
+    assert build.build(recipe, print, pinned=key).key == key
+
+
+def test_a_pin_that_can_not_be_had_is_an_error(monkeypatch) -> None:
+    monkeypatch.setattr(command, "path", without())
+    pinned = plain().key_with(VERSIONS)
+    monkeypatch.setattr(apt, "resolve", lambda *_asked: {**VERSIONS, "lib": "1.1"})
+    with pytest.raises(LabctlError, match="apt knows other versions"):
+        build.build(plain(), print, pinned=pinned)
+    with pytest.raises(LabctlError, match="the recipe of debian-bookworm changed"):
+        build.build(plain(run=("true",)), print, pinned=pinned)
+
+
+def test_packages_that_came_out_otherwise_are_told() -> None:
+    resolved = {"a": "1", "b": "1", "c": "1", "d": "1", "e": "1"}
+    assert build.differences(resolved, {**resolved, "more": "1"}) == []
+    (line,) = build.differences(resolved, {"a": "2", "b": "1", "c": "2", "d": "2"})
+    assert line.endswith("a 2, not 1; c 2, not 1; d 2, not 1 and 1 more")
+
+
+def test_a_line_runs_in_the_new_root_with_an_environment_of_its_own() -> None:
+    line = """echo 'it'"'"'s' "$HOME" && : '$(touch /tmp/x)'"""
+    hook = build.run_hook(line).removeprefix("--customize-hook=")
+    script = f"chroot() {{ printf '%s\\n' \"$@\"; }}; http_proxy=http://p:1; unset https_proxy; {hook}"
+    done = subprocess.run(
+        ["sh", "-c", script, "exec", "/new/root"], check=True, capture_output=True, text=True
+    )
+    words = done.stdout.splitlines()
+    assert words[0] == "/new/root"
+    assert words[-4:] == ["http_proxy=http://p:1", "/bin/sh", "-ec", line]
+    assert not [word for word in words if word.startswith("https_proxy")]
 
 
 def test_a_failing_program_gives_its_last_words() -> None:

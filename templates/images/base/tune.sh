@@ -1,4 +1,4 @@
-# Run by mmdebstrap's shell once all packages are in; $1 is the new root.
+# Run by mmdebstrap's shell once all packages are in, before the files and lines of the recipe; $1 is the new root.
 set -eu
 root=$1
 in_root() { chroot "$root" "$@"; }
@@ -7,8 +7,8 @@ in_root systemctl enable -q systemd-networkd.service systemd-resolved.service
 # Timers that wake a lab for nothing
 in_root systemctl mask -q apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
 # What costs each boot time, one process after the other on an emulated CPU, for what a guest lacks: LVM snapshots,
-# crash dumps, a TPM, a console that no one sees, a journal on disk, partitions to grow, kernel file systems for
-# debugging. FUSE, loop and the like still load when they are used.
+# crash dumps, a TPM, a console that no one sees, a journal on disk, partitions to grow before cloud-init does, kernel
+# file systems for debugging. FUSE, loop and the like still load when they are used.
 in_root systemctl mask -q e2scrub_reap.service systemd-pstore.service systemd-pcrphase.service \
     systemd-pcrphase-sysinit.service getty@tty1.service systemd-journal-flush.service systemd-repart.service \
     systemd-binfmt.service proc-sys-fs-binfmt_misc.automount systemd-update-utmp-runlevel.service \
@@ -16,17 +16,5 @@ in_root systemctl mask -q e2scrub_reap.service systemd-pstore.service systemd-pc
     modprobe@drm.service modprobe@configfs.service modprobe@fuse.service
 # Its modules run in the final stage (50_labctl.cfg): a stage less is a start of Python less
 in_root systemctl mask -q cloud-config.service
-echo debian >"$root/etc/hostname"
+echo "$LABCTL_HOSTNAME" >"$root/etc/hostname"
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
-ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
-
-# What has to be each guest's own
-rm -f "$root"/etc/ssh/ssh_host_*_key*
-: >"$root/etc/machine-id"
-rm -f "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed"
-
-# The kernel that boots it directly, under names without a version
-cp "$root"/boot/vmlinuz-* "$root/boot/vmlinuz"
-cp "$root"/boot/initrd.img-* "$root/boot/initrd"
-# The packages' own set-up is done: systemd need not do it again at the first boot (ConditionNeedsUpdate)
-touch "$root/etc/.updated" "$root/var/.updated"
