@@ -225,6 +225,23 @@ def create_volume(  # noqa: PLR0913 - what a volume is made of, by keyword
         return str(pool.createXML(xmltree.to_text(root)).path())
 
 
+def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
+    """Make a qcow2 volume `target` with all that an overlay shows, which stands on nothing."""
+    source = require_volume(pool, name)
+    values: dict[str, str | int | None] = {
+        "name": target,
+        "capacity": source.info()[1],
+        "format": "qcow2",
+        "mode": "0600",
+        "compat": "1.1",
+        "backing": None,
+        "backing_format": None,
+    }
+    root = xmltree.fill(resources.text("templates/libvirt/volume.xml"), values)
+    with translated(f"can't flatten {name}", where=pool.name()):
+        pool.createXMLFrom(xmltree.to_text(root), source)
+
+
 def delete_volume(pool: libvirt.virStoragePool, name: str) -> None:
     """Delete the volume; that it isn't there is no error."""
     volume = find_volume(pool, name)

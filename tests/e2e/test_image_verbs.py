@@ -15,6 +15,7 @@ from labctl.host import storage
 from labctl.kinds.image.spec import POOL
 from tests.answers import MIB, after, by_path, serving
 from tests.e2e.conftest import Labctl
+from tests.e2e.labfiles import micro_lab
 
 
 @pytest.fixture(autouse=True)
@@ -257,3 +258,26 @@ def test_a_disk_that_is_smaller_than_its_image_is_told_beforehand(labctl, here):
     (here / "Labfile.yaml").write_text(json.dumps(document))
     refused = labctl("up", "--yes")
     assert (refused.code, "less than the image's 64MiB" in refused.stderr) == (2, True)
+
+
+def test_a_stopped_vm_becomes_a_golden_image(make_lab, micro):
+    """What was put on its disk is there, its keys and its identity are not; it stays as it is itself."""
+    back = {"back": {"mode": "isolated", "subnet": "10.90.1.0/24"}}
+    made = make_lab(micro_lab("shop", micro, networks=back, vms={"web": {"networks": ["back"]}}))
+    made.up()
+    made.ssh("web", "echo kept >/srv/kept; cat /etc/dropbear/dropbear_ed25519_host_key | md5sum >/srv/key")
+    running = made.run("image", "build", "--from", "web", "golden")
+    assert (running.code, "labctl halt web" in running.stderr) == (1, True)
+    made.ok("halt")
+    made.ok("image", "build", "--from", "vm/web", "golden")
+    assert made.plan() == {"vm/web": ["update", "state", "ready"]}
+    made.content["vms"]["new"] = {"networks": ["back"], "image": "golden"}
+    made.up()
+    assert made.ssh("new", "cat /srv/kept") == "kept\n"
+    assert made.ssh("new", "cat /var/lib/cloud/instance-id") != made.ssh(
+        "web", "cat /var/lib/cloud/instance-id"
+    )
+    assert made.ssh("new", "md5sum </etc/dropbear/dropbear_ed25519_host_key") != made.ssh(
+        "new", "cat /srv/key"
+    )
+    assert made.ssh("new", "hostname") == "new\n"

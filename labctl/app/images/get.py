@@ -139,8 +139,10 @@ def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:
     return [resolve_recipe(name, arch) for name in names]
 
 
-def remember(spec: ImageSpec, origin: Path) -> Path:
+def remember(spec: ImageSpec, origin: str) -> Path:
     """Give a stored image its name: an entry of the user's catalogue, which tells its digest. Gives the file.
+
+    `origin` is told in its description.
 
     Raises:
         LabctlError: it can't be written.
@@ -151,9 +153,9 @@ def remember(spec: ImageSpec, origin: Path) -> Path:
     from labctl.kinds.image import catalogue
 
     entry = {
-        "description": f"imported from {origin.name}",
+        "description": f"made from {origin}",
         "digests": {spec.arch: spec.key.replace("-", ":", 1)},
-        **({"firmware": spec.firmware} if spec.firmware else {}),
+        **{name: value for name in ("firmware", "cpu") if (value := getattr(spec, name))},
     }
     path = catalogue.config_folder() / f"{spec.label}.yaml"
     try:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
 from labctl.cli.image import shared
-from labctl.cli.options import Options, argument
+from labctl.cli.options import Options, argument, option
 from labctl.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from labctl.core.events import Sink
 
 
 def run(
@@ -16,11 +19,19 @@ def run(
     ] = None,
     *,
     arch: shared.Arch = None,
+    from_vm: Annotated[
+        str | None, option("--from", metavar="VM", help="of a stopped VM of the lab; IMAGE is its new name")
+    ] = None,
 ) -> int:
-    """Built from this host's own package sources, by mmdebstrap; the result goes into the store."""
+    """Built from this host's own package sources, by mmdebstrap; the result goes into the store.
+
+    With --from, of a VM's disk, once its guest has taken out what is its own: keys, identity, logs, cloud-init's state.
+    """
     from labctl.app.images import get
 
     told = shared.sink(options)
+    if from_vm is not None:
+        return _golden(options, from_vm, images or [], told)
     if images:
         connection = shared.connection(options)
         specs = get.recipes(images, arch or connection.capabilities.arch)
@@ -33,3 +44,14 @@ def run(
                 "the Labfile has no image that is built", hint="name a recipe: `labctl image build debian-12`"
             )
     return get.fetch(connection, specs, told)
+
+
+def _golden(options: Options, vm: str, names: list[str], told: Sink) -> int:
+    from labctl.app.images import golden
+
+    if len(names) != 1:
+        raise UsageError("--from takes one name", hint=f"`labctl image build --from {vm} golden`")
+    code = golden.make(context.session(options), vm, names[0], told)
+    if code == 0 and not (options.quiet or options.json):
+        context.say(f"`image: {names[0]}` is that image from now on")
+    return code

@@ -35,7 +35,7 @@ def run(  # noqa: PLR0913  # the verb's options
         spec = get.imported(readable, name, arch, firmware=firmware or "")
         code = get.fetch(connection, [spec], told)
     if code == 0:
-        get.remember(spec, Path(path))
+        get.remember(spec, Path(path).name)
         if not (options.quiet or options.json):
             context.say(f"`image: {name}` is that image from now on")
     return code

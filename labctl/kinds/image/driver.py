@@ -337,7 +337,8 @@ def _content(spec: ImageSpec, progress: Progress) -> Iterator[_Content]:
             yield _single(spec, _Part(spec.volume, whole, digest))
         file.unlink(missing_ok=True)
     elif spec.source == "path":
-        yield _single(spec, _Part(spec.volume, Path(spec.origin), spec.key, of_user=True))
+        content = _single(spec, _Part(spec.volume, Path(spec.origin), spec.key, of_user=True))
+        yield replace(content, parts=(*content.parts, *_beside(spec))) if spec.direct else content
     else:
         hint = "import it again, or ask whoever pinned it: `labctl image import`"
         raise LabctlError("it is not in the store, and there is no address to get it from", hint=hint)
@@ -358,6 +359,13 @@ def _unpacked(file: Path, key: str, progress: Progress) -> Iterator[tuple[Path, 
         yield whole, f"sha256-{digest}"
     finally:
         whole.unlink(missing_ok=True)
+
+
+def _beside(spec: ImageSpec) -> Iterator[_Part]:
+    """The kernel and the initrd of an image that boots directly: files of these names beside it."""
+    for volume in (spec.kernel, spec.initrd):
+        file = Path(spec.origin).with_name(volume.rpartition(".")[2])
+        yield _Part(volume, file, f"sha256-{file_digest(file)}")
 
 
 def _single(spec: ImageSpec, part: _Part) -> _Content:

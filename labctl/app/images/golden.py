@@ -1,0 +1,238 @@
+"""A golden image: the disk of a VM of the lab, with what is that machine's own taken out.
+
+The guest does that itself: its disk is booted once more, under another name, without a network, on an overlay that
+goes again. So the VM stays as it is, any distribution will do, and no tool of ours has to know its file systems.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl import resources
+from labctl.app.images import get
+from labctl.app.status import choose
+from labctl.core import identity
+from labctl.core.address import Address
+from labctl.core.errors import LabctlError, UsageError
+from labctl.core.events import Teller
+from labctl.guest import protocol
+from labctl.guest.protocol import GuestState, Reply
+from labctl.host import cache, glance, lock, storage
+from labctl.host.channel import GuestPort
+from labctl.host.connection import missing, translated
+from labctl.kinds.image.driver import ImageDriver
+from labctl.kinds.image.spec import POOL, ImageSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.app.session import Session
+    from labctl.core.events import Sink
+    from labctl.host.connection import Connection
+    from labctl.host.glance import SeenVm
+
+BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
+SLOW = 4  # times these without KVM
+OVERLAY, FLAT = "golden", "golden-flat"  # volumes of the lab's pool, which `up` would remove were they left
+
+
+def make(session: Session, vm: str, name: str, told: Sink) -> int:
+    """Make an image called `name` of a stopped VM, and have it in the store. Gives the exit code.
+
+    Raises:
+        UsageError: there is no such VM, or the name can't be one.
+        LabctlError: it runs, has no disk or no cloud-init, or its guest did not do what it was asked.
+    """
+    get.check_name(name)
+    connection = session.connection
+    tell = Teller(told, Address("image", name), time.monotonic())
+    with (
+        lock.held(session.lock_name),
+        translated(f"vm/{vm.removeprefix('vm/')}"),
+        tempfile.TemporaryDirectory(dir=cache.folder("golden")) as folder,
+    ):
+        seen = _stopped(session, vm)
+        maker = _Maker(connection, seen, tell, 1 if connection.capabilities.kvm else SLOW)
+        spec = maker.into(Path(folder), name)
+        code = get.fetch(connection, [spec], told)
+    if code == 0:
+        get.remember(spec, f"vm/{seen.name} of lab {seen.lab}")
+    return code
+
+
+def _stopped(session: Session, vm: str) -> SeenVm:
+    seen = glance.look(session.connection, session.lab.name)
+    vms = {each.name: each for each in seen.vms}
+    (name,) = choose([vm.removeprefix("vm/")], {each.name: each.name for each in seen.vms})
+    found = vms[name]
+    if found.state != "off":
+        raise LabctlError(f"it is {found.state}", where=f"vm/{name}", hint=f"`labctl halt {name}` first")
+    if "root" not in found.disks:
+        raise UsageError(f"vm/{name} has no root disk")
+    if not found.seeded:
+        raise LabctlError("labctl's script is not in its guest: it has no cloud-init", where=f"vm/{name}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """`slow` stretches the time limits."""
+
+    connection: Connection
+    vm: SeenVm
+    tell: Teller
+    slow: int
+
+    def into(self, folder: Path, name: str) -> ImageSpec:
+        """Make the image in a folder; gives its spec."""
+        pool = storage.require_pool(self.connection.virt, identity.pool_name(self.vm.lab))
+        overlay, flat = f"{self.vm.name}.{OVERLAY}", f"{self.vm.name}.{FLAT}"
+        try:
+            root = storage.require_volume(pool, f"{self.vm.name}.root")
+            storage.delete_volume(pool, overlay)  # of a run that was killed
+            storage.create_volume(pool, overlay, capacity=root.info()[1], backing=(root.path(), "qcow2"))
+            with self._running(storage.volume_path(pool, overlay)) as domain:
+                self._sysprep(domain)
+            self.tell.progress("flattening")
+            storage.delete_volume(pool, flat)
+            storage.flatten(pool, overlay, flat)
+            image = folder / f"{name}.qcow2"
+            _download(self.connection, pool, flat, image, self.tell)
+        finally:
+            for volume in (overlay, flat):
+                storage.delete_volume(pool, volume)
+        return self._spec(pool, image, name)
+
+    @contextmanager
+    def _running(self, disk: str) -> Iterator[Any]:
+        """The VM's twin, which libvirt ends with this process."""
+        definition = self.connection.virt.lookupByName(self.vm.libvirt_name).XMLDesc(
+            libvirt.VIR_DOMAIN_XML_INACTIVE
+        )
+        self.tell.progress("booting it without a network")
+        domain = self.connection.virt.createXML(twin(definition, disk), libvirt.VIR_DOMAIN_START_AUTODESTROY)
+        try:
+            yield domain
+        finally:
+            if _runs(domain):
+                domain.destroy()
+
+    def _sysprep(self, domain: Any) -> None:
+        said: queue.Queue[GuestState | Reply | None] = queue.Queue()
+        port = GuestPort(domain, said.put, lambda: said.put(None))
+        try:
+            self._await(said, lambda each: isinstance(each, GuestState) and each.over, BOOT_S, "boot")
+            self.tell.progress("taking out what is its own")
+            script = resources.text("templates/guest/sysprep.sh")
+            seconds = SYSPREP_S * self.slow
+            port.send(protocol.command_check("sysprep", "exec", script, timeout=seconds, interval=seconds))
+            reply = self._await(said, lambda each: isinstance(each, Reply), SYSPREP_S, "clean itself")
+            if isinstance(reply, Reply) and not reply.ok:
+                raise LabctlError(f"its guest could not clean itself: {reply.detail}")
+        finally:
+            port.close()
+        self.tell.progress("shutting it down")
+        domain.shutdown()
+        deadline = time.monotonic() + OFF_S * self.slow
+        while _runs(domain):
+            if time.monotonic() > deadline:
+                raise LabctlError("its guest does not shut down, so its disk may be in no good state")
+            time.sleep(0.2)
+
+    def _await(self, said: queue.Queue[Any], wanted: Any, seconds: float, what: str) -> GuestState | Reply:
+        deadline = time.monotonic() + seconds * self.slow
+        while True:
+            try:
+                each = said.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise LabctlError(f"its guest did not {what} within {seconds * self.slow:.0f} s") from None
+            if each is None:
+                raise LabctlError("its guest hung up")
+            if wanted(each):
+                found: GuestState | Reply = each
+                return found
+
+    def _spec(self, pool: libvirt.virStoragePool, image: Path, name: str) -> ImageSpec:
+        """What it is: as the image that the VM's disk stands on, but for the content."""
+        driver = ImageDriver(self.connection)
+        (root,) = storage.volumes(pool, {f"{self.vm.name}.root"})
+        key = (root.backing or "").rpartition("/")[2].removesuffix(".img")
+        base = driver.observe({key}).get(key)
+        if base and base.direct:
+            store = storage.require_pool(self.connection.virt, POOL)
+            for volume, beside in ((base.kernel, "vmlinuz"), (base.initrd, "initrd")):
+                _download(self.connection, store, volume, image.with_name(beside), self.tell)
+        with image.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        return ImageSpec(
+            name,
+            f"sha256-{digest}",
+            "path",
+            str(image),
+            root.capacity,
+            direct=bool(base and base.direct),
+            cmdline=base.cmdline if base else "",
+            arch=(base.arch if base else "") or self.connection.capabilities.arch,
+            firmware=base.firmware if base else "",
+            cpu=base.cpu if base else "",
+            memory=base.memory if base else 0,
+        )
+
+
+def twin(definition: str, disk: str) -> str:
+    """A domain's XML as that of another one: its root on `disk`, its seed, and nothing that leads elsewhere."""
+    root = ET.fromstring(definition)
+    for tag in ("uuid", "metadata"):
+        for element in root.findall(tag):
+            root.remove(element)
+    name = root.find("name")
+    devices = root.find("devices")
+    assert name is not None  # libvirt's definitions have both
+    assert devices is not None
+    name.text = f"{name.text}.golden"
+    for element in list(devices):
+        alias = element.find("alias")
+        kind = "" if alias is None else alias.get("name", "")
+        if element.tag == "interface" or (
+            element.tag == "disk" and kind not in ("ua-disk-root", "ua-disk-seed")
+        ):
+            devices.remove(element)
+        for log in element.findall("log"):
+            element.remove(log)
+        if kind == "ua-disk-root":
+            source = element.find("source")
+            assert source is not None  # labctl defined it
+            source.set("file", disk)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _runs(domain: Any) -> bool:
+    try:
+        return bool(domain.isActive())
+    except libvirt.libvirtError as error:
+        if missing(error):
+            return False  # it was transient: with its end it is gone
+        raise
+
+
+def _download(
+    connection: Connection, pool: libvirt.virStoragePool, volume: str, file: Path, tell: Teller
+) -> None:
+    with file.open("wb") as writer:
+        storage.download_to(
+            connection.virt,
+            pool,
+            volume,
+            writer,
+            progress=lambda done, total: tell.progress("reading", done, total),
+        )
