@@ -1,7 +1,10 @@
 """Settings that all tests share."""
 
+import ipaddress
 import os
+import socket
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.https import authority, server  # noqa: F401  # fixtures
@@ -14,3 +17,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("labctl")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """No test asks a name of the network; what it needs of one is on loopback, by its address."""
+    asked = socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **kwargs):
+        try:
+            ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host or "127.0.0.1")
+        except ValueError:
+            if host not in ("localhost", "localhost.localdomain"):
+                raise socket.gaierror(socket.EAI_NONAME, f"a test asked for {host}") from None
+        return asked(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)

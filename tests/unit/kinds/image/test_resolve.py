@@ -9,6 +9,7 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.host import apt, build
 from labctl.kinds.image.driver import resolve_name, resolve_path, resolve_url
+from labctl.kinds.image.resolve import resolve_recipe
 
 SHA256 = "ab" * 32
 
@@ -87,8 +88,8 @@ def test_bad_urls_and_digests_are_refused(url: str, algorithm: str, digest: str)
         resolve_url(url, algorithm, digest)
 
 
-def test_a_name_is_a_recipe() -> None:
-    spec = resolve_name("debian-12", "x86_64")
+def test_a_recipe_is_an_image() -> None:
+    spec = resolve_recipe("debian-12", "x86_64")
     assert spec.key.startswith("build-")
     assert (spec.origin, spec.size, spec.direct) == ("debian-12", 4 << 30, True)
     assert "console=ttyS0" in spec.cmdline
@@ -96,7 +97,7 @@ def test_a_name_is_a_recipe() -> None:
 
 
 def test_each_architecture_has_its_own_key() -> None:
-    assert resolve_name("debian-12", "x86_64").key != resolve_name("debian-12", "aarch64").key
+    assert resolve_recipe("debian-12", "x86_64").key != resolve_recipe("debian-12", "aarch64").key
 
 
 @pytest.mark.parametrize(

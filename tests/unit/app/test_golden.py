@@ -1,0 +1,37 @@
+"""The twin that a golden image is made with."""
+
+from xml.etree import ElementTree as ET
+
+from labctl.app.images.golden import twin
+from labctl.core import xmltree
+from labctl.kinds.vm import xml
+from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+
+DISKS = (
+    DiskUse("root", "/pool/web.root", "web/root", target="vda"),
+    DiskUse("data", "/pool/web.data", "web/data", target="vdb"),
+    DiskUse("seed", "/pool/web.seed", format="raw", readonly=True, target="vdc"),
+)
+VM = VmSpec(
+    lab="shop",
+    name="web",
+    disks=DISKS,
+    nics=(NicUse("front", "52:54:00:00:00:01", "shop.front"),),
+    console_log="/pool/web.console",
+    file="/labs/Labfile.yaml",
+)
+
+
+def test_it_touches_nothing_of_the_vm_and_reaches_nobody():
+    """Another name and root disk, no network, no other disk, no console log, and nothing that says it is labctl's."""
+    made = ET.fromstring(twin(xmltree.to_text(xml.render(VM)), "/pool/web.golden"))
+    assert made.findtext("name") == "shop.web.golden"
+    assert made.find("uuid") is None
+    assert made.find("metadata") is None
+    assert [each.get("file") for each in made.iterfind("devices/disk/source")] == [
+        "/pool/web.golden",
+        "/pool/web.seed",
+    ]
+    assert made.find("devices/interface") is None
+    assert made.find(".//log") is None
+    assert made.find("devices/channel") is not None
