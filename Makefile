@@ -35,6 +35,7 @@ quick: $(SET_UP)
 prepare: $(SET_UP)
 	$(BIN)/python -m tests.e2e.micro
 	$(BIN)/python -m tests.e2e.debian
+	$(BIN)/python -m tests.e2e.built
 
 test: quick prepare
 	$(BIN)/pytest -q tests/libvirt

@@ -11,20 +11,17 @@ import hashlib
 import json
 import os
 import platform
-import shlex
 import shutil
-import tarfile
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
-from labctl.host import apt, cache, command, lock, partition
-from labctl.host.recipe import Recipe, content, custom, recipe, recipe_of
+from labctl.host import apt, bootstrap, cache, command, lock, partition
+from labctl.host.recipe import Recipe, custom, recipe, recipe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     Tell = Callable[[str], None]
 
@@ -37,15 +34,9 @@ TOOLS = {
     "qemu-img": "qemu-utils",
     "setpriv": "util-linux",
 }
-STAGES = tuple(f"I: {stage}" for stage in ("running apt-get", "downloading", "extracting", "installing"))
-IMAGE, KERNEL, INITRD, MANIFEST, FACTS = "image.qcow2", "vmlinuz", "initrd", "manifest", "facts.json"
+KERNEL, INITRD, MANIFEST = bootstrap.KERNEL, bootstrap.INITRD, bootstrap.MANIFEST
+IMAGE, FACTS = "image.qcow2", "facts.json"
 SHOWN = 3  # packages in a message
-# Nothing of the caller's environment but its proxy: what comes out is the recipe's
-ENTER = (
-    'chroot "$1" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root '
-    "LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "
-    '${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} /bin/sh -ec'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +162,13 @@ def _present(tool: str) -> bool:
 
 def _make(wanted: Recipe, work: Path, tell: Tell) -> None:
     raw, bootable = work / "disk.raw", wanted.wanted.bootable
-    _archive(_base_files(wanted), work / "base.tar")
-    _archive([(file.target, content(file), file.mode) for file in wanted.wanted.files], work / "files.tar")
     # pack.sh writes through the open file: in a user namespace it could not enter this folder
     with raw.open("xb") as disk:
         disk.truncate(wanted.size)
         raw.chmod(0o666)
         if bootable:
             partition.write_table(raw)
-        _bootstrap(wanted, work, disk.fileno(), tell)
+        bootstrap.bootstrap(wanted, work, disk.fileno(), tell)
     if bootable:
         tell("installing GRUB")
         partition.install_grub(raw, wanted.arch)
@@ -189,8 +178,7 @@ def _make(wanted: Recipe, work: Path, tell: Tell) -> None:
     # QEMU ≥ 5.1 reads zstd; against zlib 3 s instead of 17 s, for the same 150 MB
     options = ["-f", "raw", "-O", "qcow2", "-c", "-W", "-m", "8", "-o", "compression_type=zstd"]
     command.run(["qemu-img", "convert", *options, str(raw), str(work / IMAGE)], lambda _line: None)
-    for name in (raw.name, "base.tar", "files.tar"):
-        (work / name).unlink()
+    raw.unlink()
     (work / MANIFEST).write_text(apt.manifest(_packages(work)), encoding="utf-8")
     names = (IMAGE, MANIFEST, *(() if bootable else (KERNEL, INITRD)))
     facts = {
@@ -200,79 +188,6 @@ def _make(wanted: Recipe, work: Path, tell: Tell) -> None:
         "cmdline": wanted.cmdline,
     }
     (work / FACTS).write_text(json.dumps(facts), encoding="utf-8")
-
-
-def _bootstrap(wanted: Recipe, work: Path, disk: int, tell: Tell) -> None:
-    asked = wanted.wanted
-    beside = ["manifest"] if asked.bootable else ["manifest", KERNEL, INITRD]
-    argv = [
-        "mmdebstrap",
-        "--format=null",
-        "--variant=minbase",
-        "--skip=cleanup",  # pack.sh has the root as it shall be, and the rest is dropped
-        f"--architectures={wanted.debian_arch}",
-        f"--include={','.join(wanted.packages)}",
-        f"--essential-hook=tar-in {work}/base.tar /",
-        _hook(wanted.folder / "tune.sh"),
-        f"--customize-hook=tar-in {work}/files.tar /",
-        *map(run_hook, asked.run),
-        _hook(wanted.folder / "finish.sh"),
-        f"--customize-hook=copy-out {' '.join(f'/boot/{name}' for name in beside)} {work}",
-        _hook(wanted.folder / "pack.sh"),
-        asked.suite,
-        "-",
-        *apt.sources(asked.suite, asked.distribution),
-    ]
-
-    def follow(line: str) -> None:
-        if line.startswith(STAGES):
-            tell(line.removeprefix("I: ").rstrip("."))
-
-    offset, size = partition.root_extent(wanted.size) if asked.bootable else (0, wanted.size)
-    environment = {
-        **apt.environment(),
-        "LABCTL_DISK": f"/proc/self/fd/{disk}",
-        "LABCTL_OFFSET": str(offset),
-        "LABCTL_SIZE": str(size),
-        "LABCTL_BOOTABLE": "yes" if asked.bootable else "no",
-        "LABCTL_HOSTNAME": wanted.hostname,
-        # the temporary root must be reachable for the user namespace's root and apt's own user, unlike our folder
-        "TMPDIR": "/var/tmp",  # noqa: S108
-    }
-    command.run(argv, follow, pass_fds=(disk,), environment=environment)
-
-
-def run_hook(line: str) -> str:
-    """One line of the recipe, for a shell in the new root, which is the hook's $1."""
-    return f"--customize-hook={ENTER} {shlex.quote(line)}"
-
-
-def _hook(script: Path) -> str:
-    """The script itself rather than its path, which a user namespace could perhaps not reach; the root is $1."""
-    return f"--customize-hook={script.read_text(encoding='utf-8')}"
-
-
-def _base_files(wanted: Recipe) -> list[tuple[str, bytes, int]]:
-    """The files of the base as target, content and mode; GRUB's menu is among them where it is wanted."""
-    folder, found = wanted.folder / "files", []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            data = path.read_bytes()
-            found.append((f"/{path.relative_to(folder)}", data, 0o755 if data.startswith(b"#!") else 0o644))
-    if wanted.wanted.bootable:
-        menu = (wanted.folder / "grub.cfg").read_text(encoding="utf-8")
-        menu = menu.replace("@title@", wanted.name).replace("@cmdline@", wanted.cmdline)
-        found.append(("/boot/grub/grub.cfg", menu.encode(), 0o644))
-    return found
-
-
-def _archive(files: Iterable[tuple[str, bytes, int]], archive: Path) -> None:
-    """The files as root's, whoever owns them here."""
-    with tarfile.open(archive, "w") as tar:
-        for target, data, mode in files:
-            member = tarfile.TarInfo(target.lstrip("/"))
-            member.size, member.mode = len(data), mode
-            tar.addfile(member, BytesIO(data))
 
 
 def _unpack(initrd: Path) -> None:

@@ -119,19 +119,6 @@ def test_packages_that_came_out_otherwise_are_told() -> None:
     assert line.endswith("a 2, not 1; c 2, not 1; d 2, not 1 and 1 more")
 
 
-def test_a_line_runs_in_the_new_root_with_an_environment_of_its_own() -> None:
-    line = """echo 'it'"'"'s' "$HOME" && : '$(touch /tmp/x)'"""
-    hook = build.run_hook(line).removeprefix("--customize-hook=")
-    script = f"chroot() {{ printf '%s\\n' \"$@\"; }}; http_proxy=http://p:1; unset https_proxy; {hook}"
-    done = subprocess.run(
-        ["sh", "-c", script, "exec", "/new/root"], check=True, capture_output=True, text=True
-    )
-    words = done.stdout.splitlines()
-    assert words[0] == "/new/root"
-    assert words[-4:] == ["http_proxy=http://p:1", "/bin/sh", "-ec", line]
-    assert not [word for word in words if word.startswith("https_proxy")]
-
-
 def test_a_failing_program_gives_its_last_words() -> None:
     told: list[str] = []
     with pytest.raises(LabctlError, match=r"sh failed \(3\):\nalas"):
