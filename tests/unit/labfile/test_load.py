@@ -126,7 +126,7 @@ def test_a_wrong_field_hides_no_other_problem_and_makes_none(tmp_path):
         'Labfile.yaml:3:24: networks.a.subnet: expected an IPv4 subnet such as 10.90.0.0/24, got "x"',
         (
             "Labfile.yaml:4:18: vms.b.image: expected an image's name, a path, `none` or "
-            "a map of `path` or `url` and `sha256`, got 5"
+            "a map of `path`, `url` and `sha256`, or `build`, got 5"
         ),
         "Labfile.yaml:4:35: vms.b.networks[1]: there is no network c (write it under networks)",
         "Labfile.yaml:4:47: vms.b.memory: ${m} names nothing (write $${ for a literal ${)",
