@@ -251,6 +251,18 @@ def test_what_is_no_image_is_not_kept(labctl, here, server, content, message):
     assert not (here / "Labfile.lock").exists()
 
 
+def test_a_file_that_was_cut_off_is_found_although_its_header_is_whole(labctl, here):
+    raw = here / "a.raw"
+    raw.write_bytes(os.urandom(8 * MIB))
+    cut = here / "cut.qcow2"
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, cut], check=True)
+    os.truncate(cut, cut.stat().st_size - 2 * MIB)
+    failed = labctl("image", "import", "cut.qcow2", "cut")
+    assert failed.code == 1
+    assert "qemu-img can't use the image" in failed.stderr
+    assert stored(labctl) == {}
+
+
 def test_a_disk_that_is_smaller_than_its_image_is_told_beforehand(labctl, here):
     image(here / "a.qcow2")
     document = json.loads(lab("./a.qcow2"))

@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from labctl.engine.allocate import POOL4, _free_subnet
+from labctl.engine.allocate import POOLS4, _free_subnet
 from tests.e2e.labfiles import blank_lab, virsh
 
 
@@ -49,7 +49,7 @@ def rivals() -> tuple[str, str]:
     for number in count():
         name = f"rival-{number}"
         subnet = _free_subnet(f"{name}/front", [])
-        assert subnet.subnet_of(POOL4)
+        assert subnet.subnet_of(POOLS4[0])
         if subnet in seen:
             return seen[subnet], name
         seen[subnet] = name

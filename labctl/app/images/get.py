@@ -16,6 +16,7 @@ from labctl.kinds.image.driver import ImageDriver, resolve_name, resolve_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from labctl.app.session import Session
     from labctl.core.events import Sink
@@ -117,7 +118,7 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
     from labctl.host.qcow2 import MAX_VIRTUAL_SIZE
 
     tell = Teller(told, Address("image", file.name), time.monotonic())
-    with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder:
+    with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder, busy(folder):
         target = Path(folder) / file.with_suffix(".qcow2").name
         converted(
             file,
@@ -126,6 +127,13 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
             limit_bytes=MAX_VIRTUAL_SIZE,
         )
         yield target
+
+
+def busy(folder: str) -> AbstractContextManager[None]:
+    """Tell `prune` that a temporary folder is in use, as long as this process lives."""
+    from labctl.host import lock
+
+    return lock.held(f"conversion of {Path(folder).name}")
 
 
 def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:

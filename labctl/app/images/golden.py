@@ -59,7 +59,8 @@ def make(session: Session, vm: str, name: str, told: Sink) -> int:
     with (
         lock.held(session.lock_name),
         translated(f"vm/{vm.removeprefix('vm/')}"),
-        tempfile.TemporaryDirectory(dir=cache.folder("golden")) as folder,
+        tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder,
+        get.busy(folder),
     ):
         seen = _stopped(session, vm)
         maker = _Maker(connection, seen, tell, 1 if connection.capabilities.kvm else SLOW)

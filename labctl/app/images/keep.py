@@ -85,7 +85,7 @@ def _pinned(connection: Connection, here: Path | None) -> set[str]:
 
 def _cached(pinned: set[str]) -> Iterator[Needless]:
     """Downloads and builds in the user's cache: what is in the store has no need of them."""
-    for kind in ("downloads", "builds"):
+    for kind in ("downloads", "builds", "conversions", "checks"):
         for path in sorted(cache.folder(kind).iterdir()):
             key = path.name.partition(".")[0]
             if key not in pinned and _idle(f"{kind.removesuffix('s')} of {key}"):

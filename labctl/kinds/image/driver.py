@@ -318,6 +318,15 @@ def _named_in(text: str, folder: str) -> set[str]:
     return {path.rpartition("/")[2] for path in paths if path and path.startswith(f"{folder}/")}
 
 
+@contextmanager
+def located(file: Path) -> Iterator[None]:
+    """Name the file in errors that have no place yet."""
+    try:
+        yield
+    except LabctlError as error:
+        raise LabctlError(error.summary, hint=error.hint, where=error.where or str(file)) from error
+
+
 def _changed(part: _Part) -> LabctlError:
     return LabctlError(
         f"it is not {part.digest} any more",
@@ -333,6 +342,7 @@ def _content(spec: ImageSpec, progress: Progress) -> Iterator[_Content]:
         yield _built(spec, progress)
     elif spec.source == "url":
         file = _downloaded(spec, progress)
+        file.chmod(READABLE)  # for a qemu-img that is nobody; the folder is the user's alone
         with _unpacked(file, spec.key, progress) as (whole, digest):
             yield _single(spec, _Part(spec.volume, whole, digest))
         file.unlink(missing_ok=True)
@@ -356,6 +366,7 @@ def _unpacked(file: Path, key: str, progress: Progress) -> Iterator[tuple[Path, 
     whole.unlink(missing_ok=True)  # of a run that was killed
     try:
         digest = unpack.unpack(file, whole, _seldom(lambda done, total: progress("unpacking", done, total)))
+        whole.chmod(READABLE)  # as above
         yield whole, f"sha256-{digest}"
     finally:
         whole.unlink(missing_ok=True)
@@ -369,11 +380,17 @@ def _beside(spec: ImageSpec) -> Iterator[_Part]:
 
 
 def _single(spec: ImageSpec, part: _Part) -> _Content:
-    from labctl.host import qcow2
+    """Judge a file of others: its header in Python, and then a qcow2's tables by QEMU, which finds what is cut off."""
+    from labctl.host import cache, qcow2, qemu_img
 
     if spec.blob:
         return _Content((part,), None, part.file.stat().st_size)
     header = qcow2.inspect(part.file)
+    if header.format == "qcow2":
+        with part.file.open("rb") as file:
+            source = qemu_img.Source(file, header.format, header.virtual_size)
+            with located(part.file):
+                qemu_img.check(source, cache.folder("checks"))
     return _Content((part,), header.format, header.virtual_size)
 
 
