@@ -4,16 +4,18 @@ import hashlib
 import json
 import lzma
 import os
+import signal
 import subprocess
 import threading
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from labctl.host import storage
 from labctl.kinds.image.spec import POOL
-from tests.answers import MIB, after, by_path, serving
+from tests.answers import MIB, Answer, after, by_path, head, serving
 from tests.e2e.conftest import Labctl
 from tests.e2e.labfiles import micro_lab
 
@@ -293,3 +295,31 @@ def test_a_stopped_vm_becomes_a_golden_image(make_lab, micro):
         "new", "cat /srv/key"
     )
     assert made.ssh("new", "hostname") == "new\n"
+
+
+def test_ctrl_c_ends_a_download_and_the_next_run_goes_on_with_it(labctl, here, server):
+    """Not after the whole file came, as of a call in flight; what came is kept."""
+    content = os.urandom(64 * MIB)
+    server.answers = [dripping(content), serving(content)]
+    source = {"url": server.url, "sha256": hashlib.sha256(content).hexdigest()}
+    (here / "Labfile.yaml").write_text(lab(source))
+    run = labctl.start("up", "--yes", "--json")
+    while '"downloading"' not in run.stdout.readline():
+        pass
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    assert run.returncode == 130
+    ok(labctl, "up", "--yes")
+    assert server.requests[-1].startswith("bytes=")
+
+
+def dripping(content: bytes) -> Answer:
+    """The content, so slowly that it takes half a minute."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        head(request, 200, len(content))
+        for start in range(0, len(content), MIB):
+            request.wfile.write(content[start : start + MIB])
+            time.sleep(0.5)
+
+    return answer
