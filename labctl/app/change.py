@@ -104,7 +104,7 @@ def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
     from labctl.engine.registry import drivers
 
     connection = session.connection
-    session.keys.make_secret()
+    session.keys.keep_secret(session.secret)
     boots = max(4, 2 * connection.capabilities.cpus)
     return execute(plan, drivers(connection, session.keys), connection, sink, boots=boots)
 

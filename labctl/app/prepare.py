@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from labctl.engine.compose import Site, compose
 from labctl.engine.observe import Observed, merge, observe
 from labctl.engine.sources import resolve_images
 from labctl.host import storage
+from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
@@ -67,7 +67,7 @@ def prepare(
         site = _site(session, observed)
         wanted = compose(_resolved(session, allocation), allocation, site)
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
-        wanted = {address: _keep(spec, existing.get(address), site) for address, spec in wanted.items()}
+        wanted = {address: _keep(spec, existing, site) for address, spec in wanted.items()}
     made = plan(
         goal(dict(wanted), dict(existing)),
         existing,
@@ -98,7 +98,7 @@ def _site(session: Session, observed: Observed) -> Site:
         images=images,
         blobs=blobs,
         present=present,
-        secret=session.keys.secret() or secrets.token_bytes(16),
+        secret=session.secret,
     )
 
 
@@ -123,8 +123,14 @@ def _resolved(session: Session, allocation: Allocation) -> Lab:
     return replace(lab, vms=resolve(lab.vms, values), networks=resolve(lab.networks, values))
 
 
-def _keep(spec: Spec, before: Spec | None, site: Site) -> Spec:
-    """What was chosen once stays: disks' targets, the pool's folder, and digests made with a key that was lost."""
+def _keep(spec: Spec, existing: Specs, site: Site) -> Spec:
+    """What was chosen once stays: disks' targets, the pool's folder, and digests made with a key that was lost.
+
+    So does a disk whose VM someone undefined: its seed is made again because its digest went with the VM.
+    """
+    before = existing.get(spec.address)
+    if isinstance(spec, DiskSpec) and spec.seed and Address("vm", spec.seed) not in existing:
+        return replace(spec, seed="")
     if isinstance(spec, VmSpec):
         spec = spec.keep(before) if isinstance(before, VmSpec) else spec.with_targets({})
         if isinstance(before, VmSpec) and _other_key(before.seed, site):

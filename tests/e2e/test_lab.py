@@ -175,6 +175,31 @@ def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):
     lab.destroy()
 
 
+def test_another_cloud_init_starts_from_a_new_root_disk(make_lab, micro):
+    """Right after the lab was made, too; what is on its other disks stays."""
+    lab = make_lab(
+        micro_lab(
+            "shop",
+            micro,
+            networks={"back": dict(BACK)},
+            vms={"web": {"networks": ["back"], "disks": [{"name": "data", "size": "8MiB"}]}},
+        )
+    )
+    lab.up()
+    lab.ssh("web", "echo gone >/srv/file; echo stays | dd of=/dev/disk/by-id/virtio-data conv=fsync; sync")
+    lab.content["vms"]["web"]["cloud_init"] = {"runcmd": ["echo made >/srv/runcmd"]}
+    assert lab.plan() == {
+        "seed/web": ["replace", "cloud_init"],
+        "disk/web/root": ["replace", "seed/web"],
+        "vm/web": ["replace", "disk/web/root", "seed/web"],
+    }
+    lab.up()
+    assert lab.ssh("web", "cat /srv/runcmd; ls /srv; head -n 1 /dev/disk/by-id/virtio-data") == (
+        "made\nruncmd\nstays\n"
+    )
+    lab.destroy()
+
+
 def test_vms_rest_and_wake(make_lab, micro):
     """Halted, suspended, resumed, reloaded: all of the lab, or the VMs that are named."""
     lab = make_lab(
