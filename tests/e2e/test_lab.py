@@ -157,6 +157,26 @@ def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):
     assert domain_ids() == ids
     assert mac in lab.ssh("web", "ip addr")
 
+    virsh("net-destroy", "shop.back")
+    assert lab.plan() == {
+        "network/back": ["update", "active"],
+        "vm/db": ["update", "nics.back.plugged"],
+        "vm/web": ["update", "nics.back.plugged"],
+    }
+    lab.up()
+    assert domain_ids() == ids
+    all_names_resolve(lab)
+
+    virsh("net-destroy", "shop.back")
+    virsh("net-undefine", "shop.back")
+    lab.up()
+    virsh("net-destroy", "shop.back")
+    virsh("net-start", "shop.back")
+    assert lab.plan() == {f"vm/{name}": ["update", "nics.back.plugged"] for name in ("db", "web")}
+    lab.up()
+    assert domain_ids() == ids
+    all_names_resolve(lab)
+
     virsh("setvcpus", "shop.db", "1", "--config")
     assert lab.plan() == {"vm/db": ["restart", "cpus"]}
     lab.up()

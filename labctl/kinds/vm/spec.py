@@ -50,7 +50,11 @@ class DiskUse(Item):
 
 @dataclass(frozen=True, slots=True)
 class NicUse(Item):
-    """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`."""
+    """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`.
+
+    `port` is the UUID of libvirt's network port that a running one was given; `plugged` is False where its network
+    has lost that port, as one does that was stopped.
+    """
 
     name: str
     mac: str = owned(LIVE)
@@ -63,6 +67,8 @@ class NicUse(Item):
     outbound: int = owned(LIVE, default=0)
     boot: int = owned(RESTART, default=0)
     guest: tuple[str, ...] = owned(LIVE, default=())
+    plugged: bool = owned(LIVE, default=True)
+    port: str = ""
 
     @property
     def key(self) -> str:
