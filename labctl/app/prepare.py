@@ -103,9 +103,12 @@ def _site(session: Session, observed: Observed) -> Site:
 
 
 def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Spec]:
-    """Say of each VM whether this machine has the keys to log in to it."""
+    """Say of each VM whether this Labfile's folder has the keys to log in to it."""
+    own = str(session.lab.path)
     return {
-        address: replace(spec, keyed=session.keys.knows(spec.name)) if isinstance(spec, VmSpec) else spec
+        address: replace(spec, keyed=spec.file == own and session.keys.knows(spec.name))
+        if isinstance(spec, VmSpec)
+        else spec
         for address, spec in specs.items()
     }
 

@@ -220,6 +220,22 @@ def test_another_cloud_init_starts_from_a_new_root_disk(make_lab, micro):
     lab.destroy()
 
 
+def test_a_lab_is_adopted_and_taken_back(make_lab, micro, labdir):
+    """All of it changes hands, so that --adopt is needed once; the keys that its guests know are the holder's."""
+    content = micro_lab("shop", micro, networks={"back": dict(BACK)}, vms={"web": {"networks": ["back"]}})
+    mine, theirs = make_lab(content), make_lab(dict(content), labdir / "theirs")
+    mine.up()
+    guest = domain_ids()
+    assert theirs.run("up", "--yes").code == 1
+    for taker, loser in ((theirs, mine), (mine, theirs)):
+        taker.ok("up", "--yes", "--adopt")
+        assert taker.plan() == {}
+        assert taker.ssh("web", "hostname") == "web\n"
+        assert loser.run("plan").code == 1
+    assert domain_ids() == guest
+    mine.destroy()
+
+
 def test_vms_rest_and_wake(make_lab, micro):
     """Halted, suspended, resumed, reloaded: all of the lab, or the VMs that are named."""
     lab = make_lab(

@@ -65,7 +65,10 @@ def test_the_same_name_from_another_labfile_is_refused(world, tmp_path):
         world.run()
     adopting = world.session()
     adopting.adopt = True
+    assert actions(prepare(adopting, goals.up()).plan) == {**NETWORKS, **WEB, "vm/db": "update"}
     assert change.up(adopting, (), lambda _event: None, lambda _plan: True) == 0
+    # a running network of this driver shows no new definition
+    assert actions(prepare(adopting, goals.up()).plan) == NETWORKS
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ class VmSpec(Spec):
     protect: bool = owned(LIVE, default=False)
     hosts: str | None = owned(LIVE, unit="digest", default=None)
     xml: tuple[tuple[str, str, str], ...] = owned(RESTART, default=())
+    file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
     host_lines: tuple[str, ...] = ()  # what `hosts` is the digest of: "10.0.0.2 db db.shop.lab"
@@ -144,7 +145,6 @@ class VmSpec(Spec):
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
     after: tuple[tuple[str, str], ...] = ()  # depends_on: (VM, stage)
-    file: str = ""  # the Labfile's path
     base: str = ""  # the VM as written, for `status` and groups
     user: str = ""  # whom `ssh` logs in as
     applied: str = ""
