@@ -30,8 +30,7 @@ def verb(name: str) -> Run:
         from labctl.app import change
         from labctl.report.choose import sink
 
-        session = context.session(options, adopt=adopt)
-        session.standing = name in change.STANDING
+        session = context.session(options, adopt=adopt, standing=name in change.STANDING)
         secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
         use: Use = getattr(change, name)
         told = sink(
