@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Confirm = Callable[["Plan"], bool]
 HOST_LOCK_WAIT_S = 120.0
-STANDING = ("halt", "suspend", "resume", "destroy")  # the verbs that look at what exists only
 
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
@@ -127,7 +126,7 @@ def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
     from labctl.engine.registry import drivers
 
     connection = session.connection
-    session.keys.make_secret()
+    session.keys.keep_secret(session.secret)
     boots = max(4, 2 * connection.capabilities.cpus)
     return execute(plan, drivers(connection, session.keys), connection, sink, boots=boots)
 

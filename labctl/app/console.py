@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.app.ssh import one
+from labctl.app.ssh import look, one
 from labctl.core.errors import LabctlError
-from labctl.host import glance
 from labctl.host.connection import translated
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def console(session: Session, name: str | None, *, force: bool, told: Callable[[
     """
     from labctl.host.attach import attach
 
-    seen = glance.look(session.connection, session.lab.name)
+    seen = look(session)
     vm = one(session, name, seen)
     found = next((each for each in seen.vms if each.name == vm), None)
     if found is None or found.state not in ("running", "paused"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from labctl.app.ssh import one
-from labctl.host import console, glance
+from labctl.app.ssh import look, one
+from labctl.host import console
 from labctl.host.connection import translated
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def choose_vm(session: Session, name: str | None) -> str:
     Raises:
         UsageError: there is no such VM, or several and none was named.
     """
-    return one(session, name, glance.look(session.connection, session.lab.name))
+    return one(session, name, look(session))
 
 
 def read(session: Session, vm: str) -> str:

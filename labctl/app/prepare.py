@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -71,7 +70,7 @@ def prepare(
         site = _site(session, observed, sources)
         wanted = compose(_resolved(session, allocation), allocation, site)
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
-        wanted = {address: _keep(spec, existing.get(address), site) for address, spec in wanted.items()}
+        wanted = {address: _keep(spec, existing, site) for address, spec in wanted.items()}
         preflight.refuse(edits.check(lab, wanted.values()))
         wanted = {address: edits.effective(spec) for address, spec in wanted.items()}
     made = plan(
@@ -111,14 +110,17 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
         images=sources.images,
         blobs=sources.blobs,
         present=sources.present,
-        secret=session.keys.secret() or secrets.token_bytes(16),
+        secret=session.secret,
     )
 
 
 def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Spec]:
-    """Say of each VM whether this machine has the keys to log in to it."""
+    """Say of each VM whether this Labfile's folder has the keys to log in to it."""
+    own = str(session.lab.path)
     return {
-        address: replace(spec, keyed=session.keys.knows(spec.name)) if isinstance(spec, VmSpec) else spec
+        address: replace(spec, keyed=spec.file == own and session.keys.knows(spec.name))
+        if isinstance(spec, VmSpec)
+        else spec
         for address, spec in specs.items()
     }
 
@@ -136,8 +138,14 @@ def _resolved(session: Session, allocation: Allocation) -> Lab:
     return replace(lab, vms=resolve(lab.vms, values), networks=resolve(lab.networks, values))
 
 
-def _keep(spec: Spec, before: Spec | None, site: Site) -> Spec:
-    """What was chosen once stays: disks' targets, the pool's folder, and digests made with a key that was lost."""
+def _keep(spec: Spec, existing: Specs, site: Site) -> Spec:
+    """What was chosen once stays: disks' targets, the pool's folder, and digests made with a key that was lost.
+
+    So does a disk whose VM someone undefined: its seed is made again because its digest went with the VM.
+    """
+    before = existing.get(spec.address)
+    if isinstance(spec, DiskSpec) and spec.seed and Address("vm", spec.seed) not in existing:
+        return replace(spec, seed="")
     if isinstance(spec, VmSpec):
         spec = spec.keep(before) if isinstance(before, VmSpec) else spec.with_targets({})
         if isinstance(before, VmSpec) and _other_key(before.seed, site):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.core.errors import Problem, Rejected
+from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,19 +31,27 @@ class Session:
     params: Sequence[Path] = ()
     adopt: bool = False
     locked: bool = False  # images are those of Labfile.lock, or it is an error
-    standing: bool = False  # what exists is enough: a Labfile that became wrong must not hold up `destroy`
+    standing: bool = (
+        False  # what exists is enough: a Labfile that became wrong or went must not hold up `destroy`
+    )
+    absent: UsageError | None = None  # what to say of a Labfile that is not there
 
     @cached_property
     def loaded(self) -> Loaded:
-        from labctl.labfile.load import load
-
         try:
-            return load(self.source, sets=self.sets, params_files=self.params, environ=os.environ)
-        except Rejected:
+            return self._load()
+        except (Rejected, UsageError):
             standing = self._from_libvirt() if self.standing else None
             if standing is None:
                 raise
             return standing
+
+    def _load(self) -> Loaded:
+        from labctl.labfile.load import load
+
+        if self.absent:
+            raise self.absent
+        return load(self.source, sets=self.sets, params_files=self.params, environ=os.environ)
 
     def _from_libvirt(self) -> Loaded | None:
         """The lab that was made from this Labfile, as far as libvirt knows it: its name."""
@@ -51,14 +60,18 @@ class Session:
         from labctl.labfile.model import Lab
 
         path = Path(self.source).absolute()
-        seen = glance.look(self.connection)
+        try:
+            seen = glance.look(self.connection)
+        except LabctlError:
+            return None  # the Labfile comes first
         labs = {vm.lab for vm in seen.vms if vm.file == str(path)}
         labs |= {network.lab for network in seen.networks if network.file == str(path)}
         if len(labs) != 1:
             return None
+        summary = "is not there" if self.absent else "has problems"
         problem = Problem(
-            "the Labfile has problems; what exists is known from libvirt",
-            hint="see `labctl validate`",
+            f"the Labfile {summary}; what exists is known from libvirt",
+            hint="" if self.absent else "see `labctl validate`",
             severity="warning",
         )
         return Loaded(Lab(labs.pop(), path, path.parent), (problem,))
@@ -100,6 +113,11 @@ class Session:
         from labctl.labfile import lockfile
 
         return lockfile.beside(self.lab.path)
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The key of digests. A new lab's is kept when its plan runs: the digests in that plan were made with it."""
+        return self.keys.secret() or secrets.token_bytes(32)
 
     @property
     def lock_name(self) -> str:

@@ -40,7 +40,7 @@ def command(session: Session, vm: str | None, words: Sequence[str]) -> list[str]
         raise LabctlError(
             "there is no ssh on this machine", hint="install OpenSSH's client; see `labctl doctor`"
         )
-    seen = glance.look(session.connection, session.lab.name)
+    seen = look(session)
     name = one(session, vm, seen)
     found = reach(seen, session.connection.uri)
     if name not in found.logins:
@@ -63,7 +63,7 @@ def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, st
         UsageError: there is no such VM.
         LabctlError: the lab's keys are not here.
     """
-    seen = glance.look(session.connection, session.lab.name)
+    seen = look(session)
     found = reach(seen, session.connection.uri)
     chosen = set(choose(vms, _bases(session, seen)))
     if not seen.vms:
@@ -118,6 +118,12 @@ def _why(vm: SeenVm) -> str:
         return "no address of it is known"
     names = ", ".join(nic.network for nic in vm.nics)
     return f"the host has no address on its networks ({names}), and no other VM of the lab leads there"
+
+
+def look(session: Session) -> Seen:
+    """What exists of the session's lab; what is wrong with its Labfile is told before libvirt is asked."""
+    lab = session.lab.name
+    return glance.look(session.connection, lab)
 
 
 def one(session: Session, vm: str | None, seen: Seen) -> str:

@@ -76,11 +76,11 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
 
     Raises:
         UsageError: there is no such VM.
-        Rejected: the Labfile is wrong, and nothing was made from it.
+        Rejected: the Labfile is wrong or not there, and nothing was made from it.
     """
     try:
         known = names(session)
-    except Rejected as error:
+    except (Rejected, UsageError) as error:
         return _without_labfile(session, vms, error)
     seen = glance.look(session.connection, known.lab)
     bases = known.vms | {vm.name: vm.base for vm in seen.vms}
@@ -102,24 +102,32 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     return Status(known.lab, session.connection.uri, rows, networks, tuple(notes))
 
 
-def _without_labfile(session: Session, vms: Iterable[str], rejected: Rejected) -> Status:
+def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError) -> Status:
     """What was made from a Labfile that can't be read any more; libvirt knows its path."""
-    seen = glance.look(session.connection)
+    try:
+        seen = glance.look(session.connection)
+    except LabctlError:
+        raise problem from None  # the Labfile comes first
     path = str(Path(session.source).absolute())
     mine = [vm for vm in seen.vms if vm.file == path]
-    labs = {vm.lab for vm in mine}
+    labs = {vm.lab for vm in mine} | {net.lab for net in seen.networks if net.file == path}
     if len(labs) != 1:
-        raise rejected
+        raise problem
     chosen = set(choose(vms, {vm.name: vm.base for vm in mine}))
     rows = tuple(Row(vm.name, vm, expected=True) for vm in sorted(mine, key=lambda vm: natural(vm.name)))
     networks = tuple(net for net in seen.networks if net.lab in labs)
-    notes = ("the Labfile has problems, so this is only what exists: see `labctl validate`",)
+    why = "is not there, so this is only what exists"
+    if not session.absent:
+        why = "has problems, so this is only what exists: see `labctl validate`"
     return Status(
         labs.pop(),
         session.connection.uri,
         tuple(row for row in rows if row.name in chosen),
         networks,
-        (*notes, *(f"{row.name}: {row.seen.problem}" for row in rows if row.seen and row.seen.problem)),
+        (
+            f"the Labfile {why}",
+            *(f"{row.name}: {row.seen.problem}" for row in rows if row.seen and row.seen.problem),
+        ),
     )
 
 

@@ -27,7 +27,7 @@ def verb(name: str) -> Run:
     """The function that the file of a verb consists of which needs only what exists."""
 
     def run(options: Options, vms: Vms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-        return _run(name, context.session(options, adopt=adopt), options, vms or (), yes=yes)
+        return _run(name, context.session(options, adopt=adopt, standing=True), options, vms or (), yes=yes)
 
     return run
 
@@ -53,7 +53,6 @@ def _run(name: str, session: Session, options: Options, vms: Iterable[str], *, y
     from labctl.app import change
     from labctl.report.choose import sink
 
-    session.standing = name in change.STANDING
     secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
     use: Use = getattr(change, name)
     told = sink(

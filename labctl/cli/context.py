@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 LABFILE = "Labfile.yaml"
 
 
-def session(options: Options, *, adopt: bool = False, locked: bool = False) -> Session:
-    """The session that the global options ask for.
+def session(
+    options: Options, *, adopt: bool = False, locked: bool = False, standing: bool = False
+) -> Session:
+    """The session that the global options ask for; for a `standing` one what exists is enough.
 
     Raises:
         UsageError: there is no Labfile, or `--set` is not NAME=VALUE.
     """
     from labctl.app.session import Session
 
+    source, absent = _path(options.file or "."), None
+    try:
+        source = labfile(options.file)
+    except UsageError as error:
+        if not standing:
+            raise
+        absent = error
     return Session(
-        source=labfile(options.file),
+        source=source,
+        standing=standing,
+        absent=absent,
         uri=options.connect,
         sets=dict(_sets(options.sets or [])),
         params=[Path(name) for name in options.params or ()],
@@ -45,10 +56,10 @@ def labfile(asked: str | None) -> str:
     if asked == "-":
         return asked
     if asked is not None:
-        path = Path(asked) / LABFILE if Path(asked).is_dir() else Path(asked)
-        if not path.exists():
+        path = _path(asked)
+        if not Path(path).exists():
             raise UsageError(f"no such file: {path}", hint="`labctl init` writes a Labfile to start from")
-        return str(path)
+        return path
     here = Path.cwd()
     found = next((folder / LABFILE for folder in (here, *here.parents) if (folder / LABFILE).exists()), None)
     if found is None:
@@ -61,6 +72,11 @@ def labfile(asked: str | None) -> str:
     name = os.path.relpath(found)
     say(f"using {name}")
     return name
+
+
+def _path(asked: str) -> str:
+    """A folder stands for its Labfile."""
+    return str(Path(asked) / LABFILE if Path(asked).is_dir() else Path(asked))
 
 
 def _sets(words: list[str]) -> Iterator[tuple[str, str]]:

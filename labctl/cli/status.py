@@ -21,7 +21,8 @@ def run(
 ) -> int:
     from labctl.app.status import status
 
-    session = context.session(options)
+    session = context.session(options, standing=True)
+    session.standing = False  # it tells itself what only the Labfile says
     seen = status(session, vms or (), drift=options.json or drift)
     if options.json:
         context.write_json(seen.to_json())

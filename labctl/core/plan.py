@@ -196,7 +196,7 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
 
 
 # What is needed comes before what needs it, so that one pass suffices; steps are shown in this order too.
-_KINDS = ("pool", "image", "network", "disk", "seed", "vm")
+_KINDS = ("pool", "image", "network", "seed", "disk", "vm")
 
 
 def _build_order(address: Address) -> tuple[int, list[str | int]]:

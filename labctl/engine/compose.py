@@ -148,12 +148,14 @@ def _disk(lab: Lab, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
         disk.size or (image.size if image else None),
         base=image.volume if image else "",
         image=image.label if image else "",
+        seed=vm.name if disk.name == "root" and vm.cloud_init is not False else "",
     )
 
 
 def _seed(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -> SeedSpec:
     config = vm.cloud_init or {}
     hostname = vm.hostname or vm.name
+    digest = seed_digest(site.secret, config, vm.user, hostname)
     nics: list[SeedNic] = []
     for nic in vm.nics:
         primary = names.primary(vm) == nic.network and not any(each.nameservers for each in nics)
@@ -170,8 +172,8 @@ def _seed(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -
     return SeedSpec(
         lab.name,
         vm.name,
-        seed_digest(site.secret, config, vm.user, hostname),
-        instance=identity.object_uuid(lab.name, "vm", vm.name),
+        digest,
+        instance=identity.object_uuid(lab.name, "seed", f"{vm.name}/{digest}"),
         config=config,
         user=vm.user,
         hostname=hostname,

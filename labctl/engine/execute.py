@@ -80,6 +80,7 @@ class _Run:
         self._started: dict[Address, float] = {}
         self._booting = asyncio.Semaphore(boots)
         self._holds: set[Address] = set()
+        self._queued: set[str] = set()  # operations that wait for others to have booted
         self._failed: dict[str, str] = {}  # operation → the address to blame
         self._begin = time.monotonic()
         self._stop = asyncio.Event()
@@ -122,7 +123,7 @@ class _Run:
         self._stop.set()
         for task in self._tasks:
             operation = self._operations[task.get_name()]
-            if inspect.iscoroutinefunction(self._method(operation)) or task.get_name().startswith(BOOT_START):
+            if inspect.iscoroutinefunction(self._method(operation)) or operation.id in self._queued:
                 task.cancel()  # it only waits for a guest; nothing is half done
 
     def _method(self, operation: Operation) -> Any:
@@ -152,7 +153,9 @@ class _Run:
     async def _perform(self, operation: Operation) -> None:
         step = operation.step
         if operation.verb == BOOT_START and step.address not in self._holds:
+            self._queued.add(operation.id)
             await self._booting.acquire()
+            self._queued.discard(operation.id)
             self._holds.add(step.address)
             if self._stop.is_set():
                 raise asyncio.CancelledError

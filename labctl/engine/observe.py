@@ -24,6 +24,7 @@ from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.state import state_name
 
@@ -99,6 +100,7 @@ def _domains(virt: Any, lab: str) -> Iterator[tuple[VmSpec, VmSpec | None] | For
     autostarting = {
         each.UUIDString() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
     }
+    ports = Ports(virt)
     for domain in virt.listAllDomains():
         try:
             root = ET.fromstring(domain.XMLDesc(_INACTIVE))
@@ -109,15 +111,15 @@ def _domains(virt: Any, lab: str) -> Iterator[tuple[VmSpec, VmSpec | None] | For
                 continue
             autostart = domain.UUIDString() in autostarting
             spec = replace(spec, state=state, autostart=autostart, ready=False)
-            yield spec, _live(domain, spec) if state != "off" else None
+            yield spec, _live(domain, spec, ports) if state != "off" else None
         except libvirt.libvirtError as error:
             if not missing(error):  # it went while we looked
                 raise
 
 
-def _live(domain: Any, defined: VmSpec) -> VmSpec | None:
+def _live(domain: Any, defined: VmSpec, ports: Ports) -> VmSpec | None:
     live = vm_xml.read(ET.fromstring(domain.XMLDesc(0)))
-    return live and replace(live, state=defined.state, autostart=defined.autostart)
+    return live and replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
 
 
 def _foreign_domain(root: ET.Element, spec: VmSpec | None, *, running: bool) -> Foreign:

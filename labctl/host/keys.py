@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import tempfile
 import threading
@@ -52,12 +51,9 @@ class Keys:
         path = self.folder / "digest.key"
         return path.read_bytes() if path.exists() else None
 
-    def make_secret(self) -> bytes:
-        with self._lock:
-            if (found := self.secret()) is None:
-                found = secrets.token_bytes(32)
-                write_private(self.folder / "digest.key", found)
-            return found
+    def keep_secret(self, secret: bytes) -> None:
+        if self.secret() is None:
+            write_private(self.folder / "digest.key", secret)
 
     def _public(self, path: Path, comment: str) -> str:
         with self._lock:

@@ -157,6 +157,26 @@ def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):
     assert domain_ids() == ids
     assert mac in lab.ssh("web", "ip addr")
 
+    virsh("net-destroy", "shop.back")
+    assert lab.plan() == {
+        "network/back": ["update", "active"],
+        "vm/db": ["update", "nics.back.plugged"],
+        "vm/web": ["update", "nics.back.plugged"],
+    }
+    lab.up()
+    assert domain_ids() == ids
+    all_names_resolve(lab)
+
+    virsh("net-destroy", "shop.back")
+    virsh("net-undefine", "shop.back")
+    lab.up()
+    virsh("net-destroy", "shop.back")
+    virsh("net-start", "shop.back")
+    assert lab.plan() == {f"vm/{name}": ["update", "nics.back.plugged"] for name in ("db", "web")}
+    lab.up()
+    assert domain_ids() == ids
+    all_names_resolve(lab)
+
     virsh("setvcpus", "shop.db", "1", "--config")
     assert lab.plan() == {"vm/db": ["restart", "cpus"]}
     lab.up()
@@ -173,6 +193,47 @@ def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):
     lab.up()
     all_names_resolve(lab)
     lab.destroy()
+
+
+def test_another_cloud_init_starts_from_a_new_root_disk(make_lab, micro):
+    """Right after the lab was made, too; what is on its other disks stays."""
+    lab = make_lab(
+        micro_lab(
+            "shop",
+            micro,
+            networks={"back": dict(BACK)},
+            vms={"web": {"networks": ["back"], "disks": [{"name": "data", "size": "8MiB"}]}},
+        )
+    )
+    lab.up()
+    lab.ssh("web", "echo gone >/srv/file; echo stays | dd of=/dev/disk/by-id/virtio-data conv=fsync; sync")
+    lab.content["vms"]["web"]["cloud_init"] = {"runcmd": ["echo made >/srv/runcmd"]}
+    assert lab.plan() == {
+        "seed/web": ["replace", "cloud_init"],
+        "disk/web/root": ["replace", "seed/web"],
+        "vm/web": ["replace", "disk/web/root", "seed/web"],
+    }
+    lab.up()
+    assert lab.ssh("web", "cat /srv/runcmd; ls /srv; head -n 1 /dev/disk/by-id/virtio-data") == (
+        "made\nruncmd\nstays\n"
+    )
+    lab.destroy()
+
+
+def test_a_lab_is_adopted_and_taken_back(make_lab, micro, labdir):
+    """All of it changes hands, so that --adopt is needed once; the keys that its guests know are the holder's."""
+    content = micro_lab("shop", micro, networks={"back": dict(BACK)}, vms={"web": {"networks": ["back"]}})
+    mine, theirs = make_lab(content), make_lab(dict(content), labdir / "theirs")
+    mine.up()
+    guest = domain_ids()
+    assert theirs.run("up", "--yes").code == 1
+    for taker, loser in ((theirs, mine), (mine, theirs)):
+        taker.ok("up", "--yes", "--adopt")
+        assert taker.plan() == {}
+        assert taker.ssh("web", "hostname") == "web\n"
+        assert loser.run("plan").code == 1
+    assert domain_ids() == guest
+    mine.destroy()
 
 
 def test_vms_rest_and_wake(make_lab, micro):

@@ -1,6 +1,7 @@
 """A lab's whole life on the real API."""
 
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -35,6 +36,24 @@ def test_destroy_leaves_nothing(world):
     assert not (world.folder / ".labctl").exists()
 
 
+@pytest.mark.parametrize("text", ["labfile: 1\nname: [", None])
+def test_destroy_needs_no_labfile(world, text):
+    """A broken one, or none any more: libvirt knows which lab was made from it."""
+    world.run()
+    session = world.session()
+    path = Path(session.source)
+    if text is None:
+        path.unlink()
+        session.absent = UsageError("no such file")
+    else:
+        path.write_text(text)
+    with pytest.raises((Rejected, UsageError)):
+        change.destroy(session, (), world.events.append, lambda _plan: True)
+    session.standing = True
+    assert change.destroy(session, (), world.events.append, lambda _plan: True) == 0
+    assert world.everything() == set()
+
+
 def test_what_labctl_did_not_make_is_never_touched(world):
     world.connection.virt.defineXML(
         "<domain type='test'><name>other</name><memory>1024</memory><os><type>hvm</type></os></domain>"
@@ -65,7 +84,10 @@ def test_the_same_name_from_another_labfile_is_refused(world, tmp_path):
         world.run()
     adopting = world.session()
     adopting.adopt = True
+    assert actions(prepare(adopting, goals.up()).plan) == {**NETWORKS, **WEB, "vm/db": "update"}
     assert change.up(adopting, (), lambda _event: None, lambda _plan: True) == 0
+    # a running network of this driver shows no new definition
+    assert actions(prepare(adopting, goals.up()).plan) == NETWORKS
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ class DiskSpec(Spec):
     """`disk/web-1/root` of a VM, or `disk/shared` of the lab, as `name` says.
 
     `size` in bytes, None where the image's own decides. `base` is the file name of the backing volume in the image
-    store, empty for a blank disk; `image` the address name of that image.
+    store, empty for a blank disk; `image` the address name of that image. `seed` names the seed that was or will be
+    applied to what the disk holds: cloud-init does its work once, so with another seed it starts from a new disk.
     """
 
     kind: ClassVar[str] = "disk"
@@ -27,6 +28,7 @@ class DiskSpec(Spec):
     base: str = owned(Effect.REPLACE, default="")
     format: Literal["qcow2", "raw"] = owned(Effect.REPLACE, default="qcow2")
     image: str = ""
+    seed: str = ""
 
     @property
     def address(self) -> Address:
@@ -38,7 +40,8 @@ class DiskSpec(Spec):
 
     def needs(self) -> tuple[Need, ...]:
         image = (Need(Address("image", self.image)),) if self.image else ()
-        return (Need(Address("pool", self.lab)), *image)
+        seed = (Need(Address("seed", self.seed), on_replace=Effect.REPLACE),) if self.seed else ()
+        return (Need(Address("pool", self.lab)), *image, *seed)
 
     def refusal(self, before: Spec) -> str:
         if (

@@ -78,10 +78,10 @@ class NetworkSpec(Spec):
     inbound: int = owned(REPLACE, default=0)
     outbound: int = owned(REPLACE, default=0)
     isolated: bool = owned(REPLACE, default=False)  # the field `isolate_guests`
+    file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     autostart: bool = owned(LIVE, default=False)
     active: bool = owned(LIVE, default=True, condition="not started")
     xml: tuple[tuple[str, str, str], ...] = owned(REPLACE, default=())
-    file: str = ""  # the Labfile's path
     applied: str = ""  # the fingerprint of the spec last applied
     unedited: NetworkSpec | None = None  # what to render before the edits, which all else has in it
 

@@ -11,6 +11,7 @@ import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.kinds.vm import xml
+from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ FIXED = ("root", "seed")  # never leave a running VM
 
 def live(domain: Any) -> VmSpec:  # a running virDomain
     """Read the domain as it runs."""
+    return Ports(domain.connect()).checked(_read(domain))
+
+
+def _read(domain: Any) -> VmSpec:
     spec = xml.read(ET.fromstring(domain.XMLDesc(0)))
     if spec is None:
         raise LabctlError(
@@ -68,7 +73,7 @@ def _alike(now: Device, wanted: Device | None) -> bool:
         now = replace(
             now, link=wanted.link, inbound=wanted.inbound, outbound=wanted.outbound, guest=wanted.guest
         )
-        return replace(now, boot=wanted.boot) == wanted
+        return replace(now, boot=wanted.boot, port=wanted.port) == wanted
     if isinstance(now, DiskUse) and isinstance(wanted, DiskUse):
         return replace(now, boot=wanted.boot, target=wanted.target) == wanted
     return False
@@ -140,7 +145,7 @@ def _ask(domain: Any, device: Device) -> None:
 
 
 def _plugged(domain: Any, device: Device) -> bool:
-    now = live(domain)
+    now = _read(domain)
     devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
     return any(each.name == device.name for each in devices)
 

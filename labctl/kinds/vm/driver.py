@@ -162,7 +162,7 @@ class VmDriver:
     async def told(self, step: Step, tell: Teller) -> None:
         """Tell a running guest the names and NICs that changed."""
         spec = cast("VmSpec", step.after)
-        await self._conversations.told(spec, tell)
+        await self._conversations.told(spec, tell, cast("VmSpec", step.before))
         await self._connection.call(self._remember, spec)
 
     def _remember(self, spec: VmSpec) -> None:

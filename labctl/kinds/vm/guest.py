@@ -64,7 +64,7 @@ class Conversations:
                 async with self._bounded(spec):
                     await talk.answered(talk.tell(spec, new=before is None))
             async with self._bounded(spec):
-                await self._rekey(spec, talk)
+                await self._rekey(spec, talk, before)
         except BaseException:
             await self._close(spec)
             raise
@@ -80,14 +80,14 @@ class Conversations:
             await self._close(spec)
         del tell
 
-    async def told(self, spec: VmSpec, tell: Teller) -> None:
+    async def told(self, spec: VmSpec, tell: Teller, before: VmSpec) -> None:
         """Tell a guest and wait for its answers."""
         tell.progress("telling the guest")
         try:
             talk = await self._talk(spec)
             async with self._bounded(spec):
                 await talk.answered(talk.tell(spec))
-                await self._rekey(spec, talk)
+                await self._rekey(spec, talk, before)
         finally:
             await self._close(spec)
 
@@ -100,9 +100,10 @@ class Conversations:
         except TimeoutError as error:
             raise await self._late(spec, "its guest does not answer on labctl's port") from error
 
-    async def _rekey(self, spec: VmSpec, talk: Conversation) -> None:
-        """Give a guest new keys where this machine lost the old ones: the port needs none to get in."""
-        if self._keys.knows(spec.name):
+    async def _rekey(self, spec: VmSpec, talk: Conversation, before: VmSpec | None) -> None:
+        """Give a guest this Labfile's keys where it has others or they were lost: the port needs none to get in."""
+        others = before is not None and before.keyed is False
+        if self._keys.knows(spec.name) and not others:
             return
         login = self._keys.login_public()
         private, public = self._keys.host(spec.name)

@@ -50,7 +50,11 @@ class DiskUse(Item):
 
 @dataclass(frozen=True, slots=True)
 class NicUse(Item):
-    """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`."""
+    """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`.
+
+    `port` is the UUID of libvirt's network port that a running one was given; `plugged` is False where its network
+    has lost that port, as one does that was stopped.
+    """
 
     name: str
     mac: str = owned(LIVE)
@@ -63,6 +67,8 @@ class NicUse(Item):
     outbound: int = owned(LIVE, default=0)
     boot: int = owned(RESTART, default=0)
     guest: tuple[str, ...] = owned(LIVE, default=())
+    plugged: bool = owned(LIVE, default=True)
+    port: str = ""
 
     @property
     def key(self) -> str:
@@ -128,6 +134,7 @@ class VmSpec(Spec):
     protect: bool = owned(LIVE, default=False)
     hosts: str | None = owned(LIVE, unit="digest", default=None)
     xml: tuple[tuple[str, str, str], ...] = owned(RESTART, default=())
+    file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
     host_lines: tuple[str, ...] = ()  # what `hosts` is the digest of: "10.0.0.2 db db.shop.lab"
@@ -138,7 +145,6 @@ class VmSpec(Spec):
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
     after: tuple[tuple[str, str], ...] = ()  # depends_on: (VM, stage)
-    file: str = ""  # the Labfile's path
     base: str = ""  # the VM as written, for `status` and groups
     user: str = ""  # whom `ssh` logs in as
     applied: str = ""

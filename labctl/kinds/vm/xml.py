@@ -313,6 +313,7 @@ def _read_nics(root: Element, own: Element) -> tuple[NicUse, ...]:
                 outbound=int(_attribute(element, "bandwidth/outbound", "average") or 0),
                 boot=int(_attribute(element, "boot", "order") or 0),
                 guest=tuple(filter(None, guest.get(name, "").split("; "))),
+                port=_attribute(element, "source", "portid"),
             )
         )
     return tuple(found)

@@ -97,6 +97,19 @@ def test_a_broken_labfile_leaves_what_exists(monkeypatch, session):
         status.status(session)
 
 
+def test_a_labfile_that_went_leaves_what_exists(monkeypatch, session):
+    absent = UsageError("no such file")
+    gone = Session(source=session.source, absent=absent)
+    gone.connection = session.connection
+    seen(monkeypatch, vm("web-1", file=session.source))
+    found = status.status(gone)
+    assert (found.lab, [row.name for row in found.rows]) == ("shop", ["web-1"])
+    assert found.notes == ("the Labfile is not there, so this is only what exists",)
+    seen(monkeypatch, vm("web-1", file="/y"))
+    with pytest.raises(UsageError, match="no such file"):
+        status.status(gone)
+
+
 def test_only_some(monkeypatch, session):
     seen(monkeypatch, vm("web-1"))
     assert [row.name for row in status.status(session, ["web"]).rows] == ["web-1", "web-2"]

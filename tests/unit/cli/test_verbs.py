@@ -7,6 +7,7 @@ import pytest
 
 import labctl.cli
 from labctl.cli import change, context
+from labctl.cli.options import Options
 from labctl.core.errors import Rejected, UsageError
 from labctl.labfile import starters
 from tests.unit.report.samples import halted, sample
@@ -89,6 +90,17 @@ def test_no_labfile(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"no Labfile\.yaml here"):
         run("plan")
+
+
+def test_a_standing_verb_remembers_that_there_is_no_labfile(tmp_path, monkeypatch):
+    """Libvirt may know the lab; where it does not, the user is told of the Labfile."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LABCTL_CONNECT", NODE)
+    for verb in ("destroy", "halt", "ssh", "logs", "status"):
+        with pytest.raises(UsageError, match=r"no Labfile\.yaml here"):
+            run(verb)
+    for asked, source in ((None, "Labfile.yaml"), ("gone.yaml", "gone.yaml"), (".", "Labfile.yaml")):
+        assert context.session(Options(file=asked), standing=True).source == source
 
 
 def test_validate_tells_every_problem(here, capsys):

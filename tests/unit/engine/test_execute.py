@@ -1,0 +1,53 @@
+"""The walk over a plan's operations, with drivers that only note what they do."""
+
+import asyncio
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from labctl.core.plan import plan
+from labctl.engine.execute import execute
+from labctl.kinds.vm.spec import VmSpec
+
+
+class Connection:
+    """Runs blocking calls in threads of its own, as the real one does."""
+
+    virt = None
+
+    def __init__(self):
+        self.threads = ThreadPoolExecutor()
+
+    async def call(self, method, *arguments):
+        return await asyncio.get_running_loop().run_in_executor(self.threads, method, *arguments)
+
+
+class Driver:
+    """Interrupts the run from within the first start, which then takes its time."""
+
+    def __init__(self):
+        self.done = []
+
+    def create(self, step, _tell):
+        self.done.append(f"create {step.address.name}")
+
+    def start(self, step, _tell):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        self.done.append(f"start {step.address.name}")
+
+    async def booted(self, step, _tell):
+        self.done.append(f"booted {step.address.name}")
+
+    ready = booted
+
+
+def test_an_interrupted_run_ends_after_the_starts_in_flight():
+    """A domain that is being started is not left to it; one that waits for its turn to boot is."""
+    vms = [VmSpec("shop", name, ready=True) for name in ("a", "b")]
+    driver = Driver()
+    made = plan({vm.address: vm for vm in vms}, {})
+    outcome = execute(made, {"vm": driver}, Connection(), lambda _event: None, boots=1)
+    assert outcome.interrupted
+    assert sorted(driver.done) == ["create a", "create b", "start a"]
