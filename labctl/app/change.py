@@ -104,11 +104,11 @@ def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
     """Write to Labfile.lock which images were used; those that did not get into the store are not pinned yet."""
     if prepared.sources.pins.items() <= session.lock.items():
         return
-    from labctl.kinds.image.driver import ImageDriver
+    from labctl.kinds.image.store import ImageStore
     from labctl.labfile import lockfile
 
     pins = prepared.sources.pins
-    stored = ImageDriver(session.connection).observe({pin.key for pin in pins.values()})
+    stored = ImageStore(session.connection).observe({pin.key for pin in pins.values()})
     known = {
         image: replace(pin, size=stored[pin.key].size) for image, pin in pins.items() if pin.key in stored
     }

@@ -50,9 +50,9 @@ def _store(uri: str) -> Check:
     """What the images take, and how much of that nothing stands on."""
     from labctl.core.size import size
     from labctl.host.connection import Connection
-    from labctl.kinds.image.driver import ImageDriver
+    from labctl.kinds.image.store import ImageStore
 
-    images = ImageDriver(Connection(uri)).stored()
+    images = ImageStore(Connection(uri)).stored()
     idle = sum(each.bytes for each in images if not each.users)
     text = f"{len(images)} stored, {size(sum(each.bytes for each in images))}"
     if idle:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from labctl.core.errors import LabctlError, Problem, Rejected
 from labctl.core.size import size
-from labctl.kinds.image import catalogue, driver
+from labctl.kinds.image import catalogue, resolve
+from labctl.kinds.image.store import ImageStore
 from labctl.labfile.lockfile import Pin
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning
     Raises:
         Rejected: some of them can't be read or are refused, each with its place in the Labfile.
     """
-    store = driver.ImageDriver(connection)
+    store = ImageStore(connection)
     finder = _Finder(lab.folder, pinning, store.observe(_keys(pinning)), [])
     wanted = [(vm, disk.image, ("image",)) for vm in lab.vms for disk in vm.disks if disk.image]
     files = [(vm, getattr(vm.boot, name), ("boot", name)) for vm in lab.vms for name in ("kernel", "initrd")]
     problems: list[Problem] = []
     images = _each(lab, wanted, lambda image, vm: finder.find(image, vm.arch or arch), problems)
-    blobs = _each(lab, files, lambda path, _vm: driver.resolve_path(path, blob=True), problems)
+    blobs = _each(lab, files, lambda path, _vm: resolve.resolve_path(path, blob=True), problems)
     if problems:
         raise Rejected(problems)
     _tell_apart(images, blobs)
@@ -118,7 +119,7 @@ class _Finder:
             return self._at(image.path, pin)
         if image.build:
             return self._built(image, arch, pin)
-        spec = driver.resolve_url(str(image.url), image.algorithm or "sha256", image.digest or "")
+        spec = resolve.resolve_url(str(image.url), image.algorithm or "sha256", image.digest or "")
         if pin and pin.key == spec.key:
             return replace(spec, size=pin.size)
         if self.pinning.locked:
@@ -128,11 +129,11 @@ class _Finder:
     def _named(self, name: str, arch: str, pin: Pin | None) -> ImageSpec:
         entry = catalogue.entry(name)
         if pin:
-            return self._known(driver.pinned(entry, arch, pin.key, pin.origin, pin.size))
+            return self._known(resolve.pinned(entry, arch, pin.key, pin.origin, pin.size))
         if key := self._in_use(name, arch):
             kept = self.present[key]
-            return driver.pinned(entry, arch, key, kept.origin, kept.size)
-        spec = driver.resolve_name(name, arch)
+            return resolve.pinned(entry, arch, key, kept.origin, kept.size)
+        spec = resolve.resolve_name(name, arch)
         if spec.source == "build" and entry.urls:
             self.notes.append(
                 Problem(
@@ -144,7 +145,7 @@ class _Finder:
     def _built(self, image: Image, arch: str, pin: Pin | None) -> ImageSpec:
         assert image.build is not None  # the caller's condition
         kept = pin.key if pin else self._in_use(image.label, arch)
-        spec = driver.resolve_build(image.build, image.label, arch, kept)
+        spec = resolve.resolve_build(image.build, image.label, arch, kept)
         return self._known(spec) if pin else spec
 
     def _in_use(self, label: str, arch: str) -> str:
@@ -160,7 +161,7 @@ class _Finder:
 
     def _known(self, spec: ImageSpec) -> ImageSpec:
         """A pinned image that is built: it is in the store, or its recipe is still what it was."""
-        if spec.source == "build" and spec.key not in self.present and not driver.made_by(spec):
+        if spec.source == "build" and spec.key not in self.present and not resolve.made_by(spec):
             raise LabctlError(
                 "its recipe is not the one that Labfile.lock pins",
                 hint="restore what changed, or `labctl image update` to take the new one",
@@ -168,7 +169,7 @@ class _Finder:
         return spec
 
     def _at(self, path: Path, pin: Pin | None) -> ImageSpec:
-        spec = driver.resolve_path(path)
+        spec = resolve.resolve_path(path)
         if pin is None or pin.key == spec.key:
             return spec
         if pin.key in self.present:
@@ -189,7 +190,7 @@ class _Finder:
 def _each(
     lab: Lab,
     sources: Iterable[tuple[Vm, T | None, tuple[str, ...]]],
-    resolve: Callable[[T, Vm], ImageSpec],
+    find: Callable[[T, Vm], ImageSpec],
     problems: list[Problem],
 ) -> dict[T, ImageSpec]:
     """Resolve every source once; what can't be goes to the problems, with the first place that names it."""
@@ -199,7 +200,7 @@ def _each(
         if source is None or source in specs or source in failed:
             continue
         try:
-            specs[source] = resolve(source, vm)
+            specs[source] = find(source, vm)
         except LabctlError as error:
             failed.add(source)
             problems.append(_problem(lab, error, vm.name, *path))

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.host import apt, bootstrap, cache, command, lock, partition
-from labctl.host.recipe import Recipe, custom, recipe, recipe_of
+from labctl.host.recipe import Recipe, custom, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Tell = Callable[[str], None]
 
-__all__ = ["Built", "Recipe", "build", "custom", "recipe", "recipe_of"]
+__all__ = ["Built", "Recipe", "build", "custom", "recipe"]
 
 WAIT_S = 3600.0  # for another labctl that builds the same
 TOOLS = {

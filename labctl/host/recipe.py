@@ -125,16 +125,6 @@ def custom(wanted: Wanted, arch: str, name: str = "") -> Recipe:
     )
 
 
-def recipe_of(name: str, key: str) -> Recipe:
-    """The catalogue's recipe with that key, whichever architecture it is for. LabctlError when it changed since."""
-    text = json.loads((_images() / name / "recipe.json").read_text(encoding="utf-8"))
-    each = [recipe(name, arch) for arch in _base(text["distribution"])["architectures"]]
-    found = [one for one in each if one.made(key)]
-    if not found:
-        raise LabctlError(f"the recipe of {name} changed", hint="plan again")
-    return found[0]
-
-
 def content(file: File) -> bytes:
     """What the file holds. LabctlError when it can't be read."""
     if file.source is None:

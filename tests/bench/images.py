@@ -9,8 +9,10 @@ from pathlib import Path
 
 from labctl.host import storage
 from labctl.host.connection import Connection
-from labctl.kinds.image.driver import ImageDriver, resolve_path
+from labctl.kinds.image.driver import ImageDriver
+from labctl.kinds.image.resolve import resolve_path
 from labctl.kinds.image.spec import POOL
+from labctl.kinds.image.store import ImageStore
 
 URI = "qemu:///system"
 MIB = 1 << 20
@@ -36,19 +38,17 @@ def copy_and_sum(path: Path) -> None:
 
 def add(path: Path) -> None:
     """Hash it, have it in the store, read back."""
-    asyncio.run(ImageDriver(Connection(URI)).store(resolve_path(path), lambda *_: None))
+    asyncio.run(ImageDriver(Connection(URI)).fetch(resolve_path(path), lambda *_: None))
 
 
 def drop(path: Path) -> None:
-    driver = ImageDriver(Connection(URI))
-    driver.delete(resolve_path(path).key)
+    ImageStore(Connection(URI)).delete(resolve_path(path).key)
 
 
 def overlays(path: Path, count: int) -> None:
     """What `up` does for as many disks."""
     connection = Connection(URI)
-    driver = ImageDriver(connection)
-    base = driver.facts(resolve_path(path).key).path
+    base = storage.volume_path(storage.require_pool(connection.virt, POOL), resolve_path(path).volume)
     pool = storage.define_pool(connection.virt, "labctl-bench", storage.pool_root(connection.virt) / "bench")
     for number in range(count):
         storage.create_volume(pool, f"{number}.root", capacity=1 << 30, backing=(base, "raw"))
@@ -56,7 +56,7 @@ def overlays(path: Path, count: int) -> None:
 
 def bare_overlays(path: Path, count: int) -> None:
     """The same volumes by virsh, all in one shell of it, into the pool that is there."""
-    base = ImageDriver(Connection(URI)).facts(resolve_path(path).key).path
+    base = storage.volume_path(storage.require_pool(Connection(URI).virt, POOL), resolve_path(path).volume)
     lines = "".join(
         f"vol-create-as labctl-bench {number}.root 1G --format qcow2 --backing-vol {base}"
         " --backing-vol-format raw\n"

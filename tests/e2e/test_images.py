@@ -15,8 +15,10 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.host import storage
 from labctl.host.connection import Connection
-from labctl.kinds.image.driver import ImageDriver, resolve_name, resolve_path
+from labctl.kinds.image.driver import ImageDriver
+from labctl.kinds.image.resolve import resolve_path, resolve_recipe
 from labctl.kinds.image.spec import POOL, ImageSpec
+from labctl.kinds.image.store import ImageStore
 from tests.e2e import debian
 
 SECTOR = 512
@@ -43,6 +45,11 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     yield ImageDriver(opened)
     storage.remove_pool(opened.virt, POOL)
     opened.close()
+
+
+@pytest.fixture
+def store(driver) -> ImageStore:
+    return ImageStore(driver._connection)
 
 
 def image(path: Path, size: str = "64M") -> Path:
@@ -112,7 +119,7 @@ def test_a_pool_is_removed_without_its_folder(connection, running) -> None:
     assert storage.find_pool(connection, "labctl-lost") is None
 
 
-def test_a_path_is_stored_once_whatever_its_name(driver, connection, tmp_path) -> None:
+def test_a_path_is_stored_once_whatever_its_name(driver, store, connection, tmp_path) -> None:
     first, second = image(tmp_path / "first.qcow2"), tmp_path / "second.img"
     second.write_bytes(first.read_bytes())
     one, two = resolve_path(first), resolve_path(second)
@@ -124,9 +131,7 @@ def test_a_path_is_stored_once_whatever_its_name(driver, connection, tmp_path) -
     store_now(driver, two)
     assert Path(storage.volume_path(pool, one.volume)).stat().st_mtime_ns == before.st_mtime_ns
     assert storage.volume_names(pool) == {one.volume, f"{one.key}.ok"}
-    facts = driver.facts(one.key)
-    assert (facts.format, facts.virtual_size, facts.kernel_path) == ("qcow2", 64 << 20, None)
-    assert driver.observe({one.key, "sha256-0"})[one.key].size == 64 << 20
+    assert store.observe({one.key, "sha256-0"})[one.key].size == 64 << 20
 
 
 def test_libvirt_knows_the_format_at_once(driver, connection, tmp_path) -> None:
@@ -136,18 +141,18 @@ def test_libvirt_knows_the_format_at_once(driver, connection, tmp_path) -> None:
     assert (facts.format, facts.capacity) == ("qcow2", 3 << 30)
 
 
-def test_a_file_that_changed_after_the_plan_is_not_stored(driver, connection, tmp_path) -> None:
+def test_a_file_that_changed_after_the_plan_is_not_stored(driver, store, connection, tmp_path) -> None:
     path = image(tmp_path / "disk.qcow2")
     spec = resolve_path(path)
     with path.open("ab") as file:
         file.write(b"more")
     with pytest.raises(LabctlError, match="not sha256-"):
         store_now(driver, spec)
-    assert driver.observe({spec.key}) == {}
+    assert store.observe({spec.key}) == {}
     assert storage.volume_names(storage.require_pool(connection, POOL)) == set()
 
 
-def test_half_an_upload_is_made_whole(driver, connection, tmp_path) -> None:
+def test_half_an_upload_is_made_whole(driver, store, connection, tmp_path) -> None:
     """Kill -9 in the middle: a part of the volume is there, no marker; the next run completes it."""
     disk = tmp_path / "big.img"
     with disk.open("wb") as file:
@@ -158,28 +163,28 @@ def test_half_an_upload_is_made_whole(driver, connection, tmp_path) -> None:
     wait_for_volume(connection, spec.volume)
     victim.kill()
     victim.wait()
-    assert driver.observe({spec.key}) == {}
+    assert store.observe({spec.key}) == {}
     store_now(driver, spec)
-    assert spec.key in driver.observe({spec.key})
+    assert spec.key in store.observe({spec.key})
 
 
-def test_many_at_once_upload_once(driver, connection, tmp_path) -> None:
+def test_many_at_once_upload_once(driver, store, connection, tmp_path) -> None:
     disk = image(tmp_path / "disk.qcow2")
     runs = [start_store(disk) for _ in range(4)]
     assert [run.wait(60) for run in runs] == [0] * len(runs)
-    assert resolve_path(disk).key in driver.observe({resolve_path(disk).key})
+    assert resolve_path(disk).key in store.observe({resolve_path(disk).key})
 
 
-def test_an_image_in_use_is_not_deleted(driver, connection, pool, tmp_path) -> None:
+def test_an_image_in_use_is_not_deleted(driver, store, connection, pool, tmp_path) -> None:
     spec = resolve_path(image(tmp_path / "disk.qcow2"))
     store_now(driver, spec)
-    facts = driver.facts(spec.key)
-    storage.create_volume(pool, "web.root", capacity=64 << 20, backing=(facts.path, "qcow2"))
+    base = storage.volume_path(storage.require_pool(connection, POOL), spec.volume)
+    storage.create_volume(pool, "web.root", capacity=64 << 20, backing=(base, "qcow2"))
     with pytest.raises(LabctlError, match=r"labctl-t/web\.root"):
-        driver.delete(spec.key)
+        store.delete(spec.key)
     storage.delete_volume(pool, "web.root")
-    driver.delete(spec.key)
-    assert driver.observe({spec.key}) == {}
+    store.delete(spec.key)
+    assert store.observe({spec.key}) == {}
 
 
 @pytest.mark.slow
@@ -187,10 +192,9 @@ def test_debian_is_stored_with_its_kernel(connection) -> None:
     """From the cache of builds: `make prepare` fills it, since this network reaches no package archive."""
     debian.built()
     opened = Connection(URI)
-    driver, spec = ImageDriver(opened), resolve_name("debian-12", "x86_64")
+    driver, spec = ImageDriver(opened), resolve_recipe("debian-12", "x86_64")
     store_now(driver, spec)
-    facts = driver.facts(spec.key)
-    assert facts.virtual_size == spec.size
+    assert ImageStore(opened).observe({spec.key})[spec.key].size == spec.size
     assert {spec.volume, spec.kernel, spec.initrd} <= storage.volume_names(
         storage.require_pool(connection, POOL)
     )
@@ -199,16 +203,16 @@ def test_debian_is_stored_with_its_kernel(connection) -> None:
 
 def start_store(path: Path) -> subprocess.Popen[bytes]:
     """What a labctl of its own process does."""
-    code = "import sys; from tests.e2e import test_images; test_images.store(sys.argv[1])"
+    code = "import sys; from tests.e2e import test_images; test_images.store_file(sys.argv[1])"
     return subprocess.Popen([sys.executable, "-c", code, path], cwd=Path(__file__).parents[2])
 
 
-def store(path: str) -> None:
+def store_file(path: str) -> None:
     store_now(ImageDriver(Connection(URI)), resolve_path(Path(path)))
 
 
 def store_now(driver: ImageDriver, spec: ImageSpec) -> None:
-    asyncio.run(driver.store(spec, silent))
+    asyncio.run(driver.fetch(spec, silent))
 
 
 def wait_for_volume(connection: libvirt.virConnect, name: str) -> None:

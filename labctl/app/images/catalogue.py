@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.address import natural
 from labctl.core.errors import UsageError
 from labctl.kinds.image import catalogue
-from labctl.kinds.image.driver import ImageDriver, Stored
+from labctl.kinds.image.store import ImageStore, Stored
 
 if TYPE_CHECKING:
     from labctl.host.connection import Connection
@@ -47,7 +47,7 @@ def images(connection: Connection) -> list[Row]:
         LabctlError: libvirt does not answer, or a file of the user's catalogue is wrong.
     """
     entries = catalogue.entries()
-    stored = sorted(ImageDriver(connection).stored(), key=lambda each: natural(each.spec.label))
+    stored = sorted(ImageStore(connection).stored(), key=lambda each: natural(each.spec.label))
     have = {each.spec.label for each in stored}
     rows = [Row(each.spec.label, each, entries.get(each.spec.label)) for each in stored]
     by_key = {each.spec.key: each for each in stored}
@@ -63,7 +63,7 @@ def find(connection: Connection, names: list[str]) -> list[Stored]:
     Raises:
         UsageError: there is none of that name, or several.
     """
-    stored = ImageDriver(connection).stored()
+    stored = ImageStore(connection).stored()
     return [_one(name, stored) for name in names]
 
 

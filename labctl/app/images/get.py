@@ -12,7 +12,9 @@ from labctl.core.address import Address
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Diagnostic, Finished, PlanReady, Teller
 from labctl.core.plan import plan
-from labctl.kinds.image.driver import ImageDriver, resolve_name, resolve_path
+from labctl.kinds.image.driver import ImageDriver
+from labctl.kinds.image.resolve import resolve_name, resolve_path
+from labctl.kinds.image.store import ImageStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,9 +60,8 @@ def fetch(connection: Connection, specs: Iterable[ImageSpec], told: Sink) -> int
     from labctl.engine.execute import execute
 
     began = time.monotonic()
-    driver = ImageDriver(connection)
     wanted = {spec.address: spec for spec in specs}
-    present = driver.observe({spec.key for spec in wanted.values()})
+    present = ImageStore(connection).observe({spec.key for spec in wanted.values()})
     made = plan(
         wanted,
         {address: spec for address, spec in wanted.items() if spec.key in present},
@@ -70,7 +71,7 @@ def fetch(connection: Connection, specs: Iterable[ImageSpec], told: Sink) -> int
     if not made:
         told(Finished(True, 0, 0, 0, 0, 0.0))  # noqa: FBT003  # the event's fields in their order
         return 0
-    outcome = execute(made, {"image": driver}, connection, told, boots=1)
+    outcome = execute(made, {"image": ImageDriver(connection)}, connection, told, boots=1)
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
     hint = "what was downloaded is kept: the same command goes on from there" if outcome.exit_code else ""
     seconds = round(time.monotonic() - began, 3)

@@ -30,8 +30,8 @@ from labctl.guest.protocol import GuestState, Reply
 from labctl.host import cache, glance, lock, storage
 from labctl.host.channel import GuestPort
 from labctl.host.connection import missing, translated
-from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.spec import POOL, ImageSpec
+from labctl.kinds.image.store import ImageStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,10 +165,10 @@ class _Maker:
 
     def _spec(self, pool: libvirt.virStoragePool, image: Path, name: str) -> ImageSpec:
         """What it is: as the image that the VM's disk stands on, but for the content."""
-        driver = ImageDriver(self.connection)
+        store = ImageStore(self.connection)
         (root,) = storage.volumes(pool, {f"{self.vm.name}.root"})
         key = (root.backing or "").rpartition("/")[2].removesuffix(".img")
-        base = driver.observe({key}).get(key)
+        base = store.observe({key}).get(key)
         if base and base.direct:
             store = storage.require_pool(self.connection.virt, POOL)
             for volume, beside in ((base.kernel, "vmlinuz"), (base.initrd, "initrd")):

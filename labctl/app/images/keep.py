@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.host import cache, glance, lock
-from labctl.kinds.image.driver import ImageDriver, Stored
+from labctl.kinds.image.store import ImageStore, Stored
 from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
@@ -39,16 +39,16 @@ def needless(connection: Connection, here: Path | None) -> list[Needless]:
     Raises:
         LabctlError: libvirt does not answer, or a lock can't be read: then nothing is known to be needless.
     """
-    driver = ImageDriver(connection)
+    store = ImageStore(connection)
     pinned = _pinned(connection, here)
     found = [
         Needless(f"image {each.spec.label} ({_short(each.spec.key)})", each.bytes, image=each)
-        for each in driver.stored()
+        for each in store.stored()
         if not each.users and each.spec.key not in pinned
     ]
     found += [
         Needless(f"volume {name} (part of no image)", size, volume=name)
-        for name, size in driver.leftovers().items()
+        for name, size in store.leftovers().items()
         if _idle(f"image {name.rpartition('.')[0]} on {connection.uri}")
     ]
     return found + list(_cached(pinned))
@@ -56,14 +56,14 @@ def needless(connection: Connection, here: Path | None) -> list[Needless]:
 
 def remove(connection: Connection, gone: Iterable[Needless], told: Callable[[str], None]) -> int:
     """Remove these; gives the bytes that were freed, `told` what could not go."""
-    driver = ImageDriver(connection)
+    store = ImageStore(connection)
     freed = 0
     for each in gone:
         try:
             if each.image:
-                driver.delete(each.image.spec.key)
+                store.delete(each.image.spec.key)
             elif each.volume:
-                driver.drop(each.volume)
+                store.drop(each.volume)
             elif each.path:
                 _delete(each.path)
         except (LabctlError, OSError) as error:

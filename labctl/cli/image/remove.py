@@ -16,7 +16,7 @@ def run(
     from labctl.app.images import get
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.core.size import size
-    from labctl.kinds.image.driver import ImageDriver
+    from labctl.kinds.image.store import ImageStore
 
     connection = shared.connection(options)
     found = find(connection, images)
@@ -24,9 +24,9 @@ def run(
     if not shared.confirmed(f"remove {names}?", yes=yes, verb="remove"):
         context.say("nothing was removed")
         return 1
-    driver = ImageDriver(connection)
+    store = ImageStore(connection)
     for each in found:
-        driver.delete(each.spec.key)
+        store.delete(each.spec.key)
         get.forget(each.spec.label)
         if not options.json:
             context.say(f"removed {each.spec.label}, {size(each.bytes)}")

@@ -8,13 +8,13 @@ from labctl.cli.options import Options
 def run(options: Options, images: shared.Images = None) -> int:
     """All images of the store where none is named. Exits with 1 when one is damaged."""
     from labctl.app.images.catalogue import FORMAT, find
-    from labctl.kinds.image.driver import ImageDriver
+    from labctl.kinds.image.store import ImageStore
 
     connection = shared.connection(options)
-    driver = ImageDriver(connection)
+    store = ImageStore(connection)
     results = []
-    for each in find(connection, images) if images else driver.stored():
-        wrong = driver.verify(each, lambda *_: None)
+    for each in find(connection, images) if images else store.stored():
+        wrong = store.verify(each, lambda *_: None)
         results.append(
             {"name": each.spec.label, "digest": each.spec.key.replace("-", ":", 1), "wrong": wrong}
         )

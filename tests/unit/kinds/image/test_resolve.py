@@ -2,14 +2,14 @@
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host import apt, build
-from labctl.kinds.image.driver import resolve_name, resolve_path, resolve_url
-from labctl.kinds.image.resolve import resolve_recipe
+from labctl.host import apt
+from labctl.kinds.image.resolve import made_by, resolve_name, resolve_path, resolve_recipe, resolve_url
 
 SHA256 = "ab" * 32
 
@@ -93,7 +93,8 @@ def test_a_recipe_is_an_image() -> None:
     assert spec.key.startswith("build-")
     assert (spec.origin, spec.size, spec.direct) == ("debian-12", 4 << 30, True)
     assert "console=ttyS0" in spec.cmdline
-    assert build.recipe_of("debian-12", spec.key).debian_arch == "amd64"
+    assert made_by(spec)
+    assert not made_by(replace(spec, arch="aarch64"))
 
 
 def test_each_architecture_has_its_own_key() -> None:
