@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libvirt
 
+from labctl.app import room
 from labctl.core import identity
 from labctl.core.errors import LabctlError, Problem, Rejected
 from labctl.core.plan import Action
@@ -56,7 +57,10 @@ def check(
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
     errors += _memory(session, plan)
-    return errors, [*_acceleration(session, plan), *_too_little(session, plan, sources)]
+    tight = list(room.check(session, plan))
+    errors += [each for each in tight if each.severity == "error"]
+    doubts = [each for each in tight if each.severity != "error"]
+    return errors, [*_acceleration(session, plan), *_too_little(session, plan, sources), *doubts]
 
 
 def refuse(errors: list[Problem]) -> None:

@@ -265,6 +265,24 @@ def test_a_file_that_was_cut_off_is_found_although_its_header_is_whole(labctl, h
     assert stored(labctl) == {}
 
 
+def test_an_image_that_does_not_fit_is_refused_before_anything_happens(labctl, here, connection):
+    folder = Path(storage.pool_root(connection)) / POOL
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs", folder], check=True)
+    try:
+        (here / "a.raw").write_bytes(os.urandom(8 * MIB))
+        (here / "Labfile.yaml").write_text(lab("./a.raw"))
+        refused = labctl("up", "--yes")
+        assert (refused.code, "the images to store take 8MiB, and 4MiB are free" in refused.stderr) == (
+            2,
+            True,
+        )
+        assert POOL not in [pool.name() for pool in connection.listAllStoragePools()]
+    finally:
+        subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
+
+
 def test_a_disk_that_is_smaller_than_its_image_is_told_beforehand(labctl, here):
     image(here / "a.qcow2")
     document = json.loads(lab("./a.qcow2"))
