@@ -6,7 +6,7 @@ from labctl.cli import context
 from labctl.cli.options import Options, argument
 from labctl.core.errors import UsageError
 
-SCHEMAS = ("labfile", "plan", "status", "events", "catalogue")
+SCHEMAS = ("labfile", "plan", "status", "events", "catalogue", "images")
 
 
 def run(

@@ -11,8 +11,10 @@ import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from labctl import resources
 from labctl.host import storage
 from labctl.kinds.image.spec import POOL
 from tests.answers import MIB, Answer, after, by_path, head, serving
@@ -71,7 +73,10 @@ def ok(labctl: Labctl, *words: str) -> str:
 
 
 def stored(labctl: Labctl) -> dict[str, dict]:
-    every = json.loads(ok(labctl, "image", "list", "--json"))["images"]
+    """What is in the store, by name; what is printed is of the form that is promised."""
+    document = json.loads(ok(labctl, "image", "list", "--json"))
+    jsonschema.validate(document, json.loads(resources.text("schemas/images.schema.json")))
+    every = document["images"]
     return {each["name"]: each for each in every if each["digest"]}
 
 
@@ -88,6 +93,9 @@ def test_a_file_becomes_an_image_with_a_name(labctl, here):
     ok(labctl, "up", "--yes")
     assert lock(here)["golden"]["x86_64"]["digest"] == stored(labctl)["golden"]["digest"]
     assert stored(labctl)["golden"]["users"] == ["labctl-t/a.root"]
+    shown = json.loads(ok(labctl, "image", "show", "golden", "--json"))
+    jsonschema.validate(shown, json.loads(resources.text("schemas/images.schema.json")))
+    assert shown["images"][0]["catalogue"]["digests"]["x86_64"] == stored(labctl)["golden"]["digest"]
     refused = labctl("image", "remove", "golden", "--yes")
     assert (refused.code, "labctl-t/a.root" in refused.stderr) == (1, True)
     ok(labctl, "destroy", "--yes")
