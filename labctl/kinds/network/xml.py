@@ -42,6 +42,7 @@ def _rendered(spec: NetworkSpec) -> Element:
             "name": spec.libvirt_name,
             "uuid": identity.object_uuid(spec.lab, "network", spec.name),
             "forward": _FORWARD[spec.mode],
+            "nat6": "yes" if spec.mode == "nat" and spec.subnet6 else None,  # a ULA leads nowhere without
             "bridge": spec.bridge or None,
             # with STP, which is libvirt's default, Linux lets nothing through a new port for 4 s, whatever the delay:
             # a quick guest is ready by then, and nobody reaches it

@@ -29,6 +29,13 @@ def test_ports_of_our_bridges_forward_at_once(spec):
     assert spec.mode in ("bridge", "macvtap") or (bridge.get("stp"), bridge.get("delay")) == ("off", "0")
 
 
+@given(networks())
+def test_nat_is_for_both_families(spec):
+    """A ULA that is forwarded as it is never gets an answer."""
+    nat = network_xml.render(spec).find("forward/nat")
+    assert (nat is not None) == bool(spec.mode == "nat" and spec.subnet6)
+
+
 @given(vms())
 def test_a_vm_reads_back(spec):
     assert vm_xml.read(vm_xml.render(spec)) == spec
