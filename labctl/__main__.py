@@ -36,13 +36,16 @@ def main() -> NoReturn:
 
 def guarded(argv: list[str]) -> int:
     """Run and give the exit code; an interruption ends the process here, since workers may still hang in libvirt."""
-    from labctl.core.errors import LabctlError
+    from labctl.core.errors import Interrupted, LabctlError
 
     try:
         from labctl.cli import run
 
         code = run(argv)
         sys.stdout.flush()
+    except Interrupted as error:
+        _tell(f"interrupted: {error}")
+        return error.exit_code
     except LabctlError as error:
         return _failed(error, argv)
     except KeyboardInterrupt:
@@ -85,11 +88,10 @@ def _broken(error: Exception, argv: list[str]) -> int:
 def _next(argv: list[str]) -> str:
     """What to type after an interruption."""
     from labctl.cli.verbs import CHANGING
+    from labctl.core.errors import goes_on
 
     verb = next((word for word in argv if word in CHANGING), None)
-    if verb is None:
-        return "nothing was changed"
-    return f"`labctl {verb}` goes on from here, `labctl destroy` removes what was made"
+    return goes_on(verb) if verb else "nothing was changed"
 
 
 def _debug(argv: list[str]) -> bool:

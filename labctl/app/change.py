@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from labctl.app import goals
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.address import Address
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, goes_on
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
 from labctl.host.lock import held
@@ -27,26 +27,27 @@ if TYPE_CHECKING:
 
 Confirm = Callable[["Plan"], bool]
 HOST_LOCK_WAIT_S = 120.0
+APPLYING = ("up", "reload")  # the verbs that make what the Labfile says; for the others what exists is enough
 
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Make the lab what the Labfile says. Gives the exit code, as all of these do."""
-    return _change(session, goals.up(vms), sink, confirm)
+    return _change(session, "up", goals.up(vms), sink, confirm)
 
 
 def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Shut VMs down; everything stays defined."""
-    return _change(session, goals.halt(vms), sink, confirm, whole=False)
+    return _change(session, "halt", goals.halt(vms), sink, confirm)
 
 
 def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Pause VMs where they are, in memory."""
-    return _change(session, goals.suspend(vms), sink, confirm, whole=False)
+    return _change(session, "suspend", goals.suspend(vms), sink, confirm)
 
 
 def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Let paused VMs go on, with the right time of day."""
-    return _change(session, goals.resume(vms), sink, confirm, whole=False)
+    return _change(session, "resume", goals.resume(vms), sink, confirm)
 
 
 def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
@@ -54,25 +55,26 @@ def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
     names = set(vms)
     chosen = {vm.name for vm in session.lab.vms if not names or names & {vm.name, vm.base}}
     restart = frozenset(Address("vm", name) for name in chosen)
-    return _change(session, goals.up(names), sink, confirm, restart=restart)
+    return _change(session, "reload", goals.up(names), sink, confirm, restart=restart)
 
 
 def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Remove the lab, or some VMs with their disks."""
-    return _change(session, goals.destroy(vms), sink, confirm, whole=False)
+    return _change(session, "destroy", goals.destroy(vms), sink, confirm)
 
 
 def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
     session: Session,
+    verb: str,
     goal: Goal,
     sink: Sink,
     confirm: Confirm,
     *,
-    whole: bool = True,
     restart: frozenset[Address] = frozenset(),
 ) -> int:
-    """Do what all verbs do; `whole` says that the goal needs the Labfile and not just what exists."""
+    """Do what all verbs do."""
     began = time.monotonic()
+    whole = verb in APPLYING
     with held(session.lock_name), ExitStack() as host:
         prepared = _look(session, goal, restart, whole=whole)
         _announce(prepared, sink)
@@ -93,10 +95,14 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             _pin(session, prepared, sink)
             sink(_finished(began))
             return 0
-        outcome = _execute(session, prepared.plan, sink)
+        try:
+            outcome = _execute(session, prepared.plan, sink)
+        except BaseException as error:  # asked to stop at once, or a bug: a terminal has to be given back
+            sink(_finished(began, 130 if isinstance(error, KeyboardInterrupt) else 1))
+            raise
         _pin(session, prepared, sink)
         _tidy(session, prepared.plan, outcome)
-    _finish(outcome, sink, began)
+    _finish(outcome, verb, sink, began)
     return outcome.exit_code
 
 
@@ -177,10 +183,10 @@ def _releasing(sink: Sink, waiting: set[str], host: ExitStack) -> Sink:
     return told
 
 
-def _finish(outcome: Outcome, sink: Sink, began: float) -> None:
+def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> None:
     hint = ""
     if outcome.interrupted:
-        hint = "`labctl up` goes on from here, `labctl destroy` removes what was made"
+        hint = goes_on(verb)
     elif outcome.errors:
         hint = "mend it and run the same command again; what is done stays done"
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)

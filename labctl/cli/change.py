@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labctl.cli import context
 from labctl.cli.options import Adopt, Locked, Options, Vms, Yes
-from labctl.core.errors import UsageError
+from labctl.core.errors import Interrupted, UsageError
 from labctl.core.plan import Action
 from labctl.report.words import plural
 
@@ -78,7 +78,7 @@ def confirmed(plan: Plan, verb: str, *, yes: bool) -> bool:
         if destructive:
             raise UsageError(
                 f"this would {_loss(plan)}, and there is no terminal to ask on; nothing was changed",
-                hint=f"`labctl {verb} --yes` does it without asking",
+                hint="the same command with --yes does it without asking",
             )
         return True
     if destructive:
@@ -99,9 +99,13 @@ def _loss(plan: Plan) -> str:
 
 
 def _ask(question: str) -> str:
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
+    try:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise Interrupted("nothing was changed") from None
     if not answer.endswith("\n"):
         sys.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
     return answer.strip()

@@ -85,6 +85,13 @@ class NotReady(LabctlError):
 
 
 class Interrupted(LabctlError):
-    """The user stopped the run; the hint names what to run next."""
+    """The user stopped the run; the summary says what that means."""
 
     exit_code = 130
+
+
+def goes_on(verb: str) -> str:
+    """What to run after an interruption. No command is named that could reach further than the one that was given."""
+    if verb in ("up", "reload"):
+        return f"`labctl {verb}` goes on from here, `labctl destroy` removes what was made"
+    return "the same command goes on from here"

@@ -65,3 +65,15 @@ def test_two_vms_share_a_disk(make_lab, micro):
     lab.ssh("one", f"echo written by one | dd of={disk} bs=4096 seek=1000 conv=sync,fsync")
     assert "written by one" in lab.ssh("two", f"dd if={disk} bs=4096 skip=1000 count=1 | head -1")
     lab.destroy()
+
+
+def test_guests_have_ipv6(make_lab, micro):
+    """Beside IPv4 and alone: labctl gives the addresses, names lead to them, a login goes there."""
+    networks = {"dual": {"ipv6": True}, "six": {"mode": "isolated", "subnet": False, "ipv6": "fd00:6::/64"}}
+    vms = {"one": {"networks": ["dual", "six"]}, "two": {"networks": ["six"]}}
+    lab = make_lab(micro_lab("sixth", micro, networks=networks, vms=vms))
+    lab.up()
+    assert "inet6 fd00:6::3/64" in lab.ssh("two", "ip addr")
+    assert lab.ssh("one", "ip addr show scope global").count("inet6 fd") == 2
+    lab.ssh("one", "ping -6 -q -c 1 -W 10 two")
+    lab.destroy()

@@ -10,6 +10,7 @@ from labctl.app import change, goals
 from labctl.app.prepare import prepare
 from labctl.core.address import Address
 from labctl.core.errors import LabHeld, Rejected, UsageError
+from labctl.core.events import Finished
 from labctl.core.plan import Action
 from labctl.host.lock import held
 
@@ -34,6 +35,20 @@ def test_destroy_leaves_nothing(world):
     assert world.run(change.destroy) == 0
     assert world.everything() == set()
     assert not (world.folder / ".labctl").exists()
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 1)])
+def test_a_run_that_breaks_off_is_told_to_have_finished(world, monkeypatch, error, code):
+    """Else a terminal keeps its live part and has no cursor."""
+
+    def execute(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr("labctl.engine.execute.execute", execute)
+    with pytest.raises(error):
+        world.run()
+    assert isinstance(world.events[-1], Finished)
+    assert world.events[-1].exit_code == code
 
 
 @pytest.mark.parametrize("text", ["labfile: 1\nname: [", None])

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -87,11 +88,12 @@ def resolve_name(name: str, arch: str) -> ImageSpec:
     if arch not in entry.checksums:
         return _recipe(entry, arch)
     try:
-        return pinned(entry, arch, _published(entry, arch), entry.urls[arch])
+        key = _published(entry.checksums[arch], entry.urls[arch])
     except LabctlError:
         if not entry.build:
             raise
         return _recipe(entry, arch)  # made of packages where it can't be downloaded
+    return pinned(entry, arch, key, entry.urls[arch])
 
 
 def pinned(entry: Entry, arch: str, key: str, origin: str, size: int | None = None) -> ImageSpec:
@@ -111,14 +113,14 @@ def pinned(entry: Entry, arch: str, key: str, origin: str, size: int | None = No
     )
 
 
-def _published(entry: Entry, arch: str) -> str:
-    """The key that its vendor's checksum file gives it."""
+@cache
+def _published(where: str, url: str) -> str:
+    """The key that the vendor's checksum file gives the image; asked once, an `up` plans twice."""
     from labctl.host import checksums, download
     from labctl.host.https import Patience
 
     asking = Patience(attempts=1, stall_s=10.0, connect_s=5.0)  # a plan can't wait long for a vendor
-    where = entry.checksums[arch]
-    name = PurePosixPath(urlsplit(entry.urls[arch]).path).name
+    name = PurePosixPath(urlsplit(url).path).name
     found = checksums.find(download.fetch_text(where, patience=asking), name, where)
     return f"{found.algorithm}-{found.digest}"
 

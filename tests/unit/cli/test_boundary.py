@@ -9,7 +9,16 @@ import pytest
 
 import labctl.cli
 from labctl.__main__ import guarded
-from labctl.core.errors import LabctlError, LabHeld, NotReady, Position, Problem, Rejected, UsageError
+from labctl.core.errors import (
+    Interrupted,
+    LabctlError,
+    LabHeld,
+    NotReady,
+    Position,
+    Problem,
+    Rejected,
+    UsageError,
+)
 
 
 def told(monkeypatch, capsys, error, *argv: str) -> tuple[int, str]:
@@ -58,6 +67,13 @@ def test_a_bug_is_one_line_without_debug(monkeypatch, capsys):
 @pytest.mark.parametrize("error", [ZeroDivisionError("oops"), LabctlError("oops")])
 def test_debug_shows_the_traceback(monkeypatch, capsys, error):
     assert "Traceback" in told(monkeypatch, capsys, error, "up", "--debug")[1]
+
+
+def test_an_interruption_says_what_it_means(monkeypatch, capsys):
+    assert told(monkeypatch, capsys, Interrupted("nothing was changed"), "up") == (
+        130,
+        "interrupted: nothing was changed\n",
+    )
 
 
 def test_debug_of_a_command_in_a_vm_is_not_ours(monkeypatch, capsys):

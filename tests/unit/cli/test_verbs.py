@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import labctl.cli
 from labctl.cli import change, context
 from labctl.cli.options import Options
-from labctl.core.errors import Rejected, UsageError
+from labctl.core.errors import Interrupted, Rejected, UsageError
 from labctl.labfile import starters
 from tests.unit.report.samples import halted, sample
 
@@ -176,8 +177,18 @@ class TestConfirmation:
         with pytest.raises(UsageError) as caught:
             self.ask(monkeypatch, sample(), terminal=False)
         assert "delete 1 VM and 1 disk, replace 1 VM and 1 disk" in str(caught.value)
-        assert caught.value.hint == "`labctl up --yes` does it without asking"
+        assert caught.value.hint == "the same command with --yes does it without asking"
 
     def test_destroy_always_counts_as_destructive(self, monkeypatch):
         with pytest.raises(UsageError):
             self.ask(monkeypatch, halted(), "destroy", terminal=False)
+
+    def test_ctrl_c_at_the_question_changes_nothing(self, monkeypatch, capsys):
+        def interrupted():
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(context, "interactive", lambda: True)
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(readline=interrupted))
+        with pytest.raises(Interrupted, match="nothing was changed"):
+            change.confirmed(halted(), "up", yes=False)
+        assert capsys.readouterr().err == "apply? [y/N] \n"

@@ -11,7 +11,7 @@ from labctl import resources
 from labctl.core.errors import LabctlError
 from labctl.host import checksums, download
 from labctl.kinds.image import catalogue
-from labctl.kinds.image.resolve import resolve_name
+from labctl.kinds.image.resolve import _published, resolve_name
 
 SCHEMA = json.loads(resources.text("schemas/catalogue.schema.json"))
 REQUIRED = (
@@ -23,6 +23,8 @@ REQUIRED = (
 
 @pytest.fixture
 def config(monkeypatch, tmp_path):
+    """An empty folder of the user's, and a vendor that was not asked yet."""
+    _published.cache_clear()
     monkeypatch.setenv("LABCTL_CONFIG_DIR", str(tmp_path))
     folder = tmp_path / "images"
     folder.mkdir()
