@@ -1,0 +1,72 @@
+"""From Labfiles as data to specs on a made-up host, without libvirt: what plans and XML are tested with."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from labctl.app.prepare import _keep
+from labctl.core.address import Address
+from labctl.core.spec import Spec
+from labctl.engine.allocate import Occupied, allocate
+from labctl.engine.compose import Site, compose
+from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.labfile import load
+from labctl.labfile.interpolate import resolve
+
+if TYPE_CHECKING:
+    from labctl.labfile.model import Image, Lab
+
+Specs = dict[Address, Spec]
+LABFILE = Path("/labs/shop/Labfile.yaml")
+ROOT = "/var/lib/libvirt/images"
+
+
+def specs(
+    content: dict[str, Any] | None, existing: Specs | None = None, occupied: tuple[Occupied, ...] = ()
+) -> Specs:
+    """Everything that a Labfile wants, where `existing` is there; nothing for none."""
+    if content is None:
+        return {}
+    lab, existing = _lab(content), existing or {}
+    allocation = allocate(lab, existing, occupied)
+    assert not allocation.problems
+    values = allocation.values()
+    resolved = replace(lab, vms=resolve(lab.vms, values), networks=resolve(lab.networks, values))
+    site = Site("x86_64", kvm=True, types=frozenset({"kvm", "qemu"}), pool=f"{ROOT}/labctl-{lab.name}",
+                store=f"{ROOT}/labctl-images", images=_images(lab), secret=b"of the tests")  # fmt: skip
+    wanted = compose(resolved, allocation, site)
+    return {address: _keep(spec, existing, site) for address, spec in wanted.items()}
+
+
+def applied(wanted: Specs) -> Specs:
+    """What `up` has made of it: VMs run and were seen ready."""
+    made = dict(wanted)
+    for address, spec in wanted.items():
+        if isinstance(spec, VmSpec) and spec.state == "running":
+            made[address] = replace(spec, ready=True, applied=spec.fingerprint())
+    return made
+
+
+def _lab(content: dict[str, Any]) -> Lab:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "Labfile.yaml"
+        path.write_text(yaml.safe_dump({"labfile": 1, "name": "shop", **content}, sort_keys=False))
+        lab = load(str(path)).lab
+    return replace(lab, path=LABFILE, folder=LABFILE.parent)
+
+
+def _images(lab: Lab) -> dict[Image, ImageSpec]:
+    """Each image by its name, of 3 GiB."""
+    found = {disk.image for vm in lab.vms for disk in vm.disks if disk.image}
+    return {
+        image: ImageSpec(
+            image.label, f"sha256-{image.label}", "url", f"https://vendor.example/{image.label}", 3 << 30
+        )
+        for image in found
+    }
