@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -117,7 +116,7 @@ class Session:
     @cached_property
     def secret(self) -> bytes:
         """The key of digests. A new lab's is kept when its plan runs: the digests in that plan were made with it."""
-        return self.keys.secret() or secrets.token_bytes(32)
+        return self.keys.secret() or os.urandom(32)
 
     @property
     def lock_name(self) -> str:

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from labctl.cli.options import Argument, Option, Options
 from labctl.cli.verbs import GROUPS, NESTED, TAKES_COMMAND, VERBS, module
+from labctl.core.alike import alike
 from labctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -254,6 +255,4 @@ def _take_words(parameter: Any) -> None:
 
 def _close(word: str, known: Iterable[str]) -> str:
     """The nearest known word, or the empty string."""
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(word, list(known), n=1)), "")
+    return next(iter(alike(word, known)), "")

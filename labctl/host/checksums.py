@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from labctl.core.alike import alike
 from labctl.core.errors import LabctlError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _not_listed(name: str, entries: Sequence[_Entry], where: str) -> LabctlError
         return LabctlError(
             "there are no checksums in it", where=where, hint="is that the address of the checksums?"
         )
-    close = get_close_matches(name, {each.name for each in entries}, n=1)
+    close = alike(name, {each.name for each in entries}, 1)
     return LabctlError(
         f"there is no checksum of {name} in it",
         where=where,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -87,6 +86,8 @@ def write_private(path: Path, data: bytes) -> None:
 
 def _generate(path: Path, comment: str) -> None:
     """Make an ed25519 key with OpenSSH's own tool, in a folder of its own, then move it to its place."""
+    import subprocess  # most runs make no keys
+
     private_folder(path.parent)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / "key"

@@ -22,9 +22,11 @@ _POLL_S = 0.1
 
 
 def _folder() -> Path:
+    if os.geteuid() == 0:
+        return Path("/run/labctl")
     import platformdirs
 
-    return Path("/run/labctl") if os.geteuid() == 0 else Path(platformdirs.user_runtime_dir("labctl"))
+    return Path(platformdirs.user_runtime_dir("labctl"))
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from labctl import resources
+from labctl.core.alike import alike
 from labctl.core.errors import LabctlError, Rejected
 from labctl.host import apt
 from labctl.host.wanted import Wanted
@@ -88,7 +88,7 @@ def recipe(name: str, arch: str) -> Recipe:
     """The catalogue's recipe of that name. LabctlError when there is none, or not for that architecture."""
     known = sorted(path.parent.name for path in _images().glob("*/recipe.json"))
     if name not in known:
-        near = get_close_matches(name, known, 1)
+        near = alike(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"labctl builds {', '.join(known)}; a path holds a `/`"
         raise LabctlError(f"there is no image called {name}", hint=hint)
     text = json.loads((_images() / name / "recipe.json").read_text(encoding="utf-8"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -112,7 +111,8 @@ def available(conn: libvirt.virConnect, name: str, *, local: bool) -> int | None
     if local and conn.getType() != "TEST":
         folder = Path(pool_path(pool) if pool is not None else pool_root(conn) / name)
         there = next(each for each in (folder, *folder.parents) if each.exists())
-        return shutil.disk_usage(there).free
+        facts = os.statvfs(there)
+        return facts.f_bavail * facts.f_frsize
     if pool is None or not pool.isActive():
         return None
     with translated(f"can't look at the pool {name}"):

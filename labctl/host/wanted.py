@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from labctl.core.alike import alike
 from labctl.core.errors import Problem
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Wanted:
 
     def _base(self) -> Iterator[Problem]:
         if self.distribution not in DISTRIBUTIONS:
-            near = get_close_matches(self.distribution, DISTRIBUTIONS, 1)
+            near = alike(self.distribution, DISTRIBUTIONS, 1)
             hint = f"did you mean {near[0]}?" if near else f"labctl builds {' and '.join(DISTRIBUTIONS)}"
             yield Problem(f"no distribution is called {self.distribution}", "distribution", hint=hint)
         if not SUITE.fullmatch(self.suite):

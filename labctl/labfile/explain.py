@@ -5,7 +5,6 @@ Messages come from the schema's titles: `expected a size such as 512MiB or 20GiB
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from labctl.core.alike import alike
 from labctl.core.errors import Problem
 from labctl.labfile import schema as schemas
 from labctl.labfile.markers import MARK, is_late, written
@@ -113,7 +113,7 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: Path) -> 
     known = schema["properties"]
     for key in value:
         if key not in known and not key.startswith("x-"):
-            close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+            close = alike(key, known)
             hint = f"did you mean {close[0]}?" if close else ""
             if not close and len(known) <= 12:
                 hint = f"known: {', '.join(known)}"
@@ -190,7 +190,7 @@ def _hint(schema: dict[str, Any], value: object) -> str:
 
 def _text_hint(schema: dict[str, Any], value: str) -> str:
     if "enum" in schema:
-        close = difflib.get_close_matches(value, map(str, schema["enum"]), n=1)
+        close = alike(value, map(str, schema["enum"]))
         return f"did you mean {close[0]}?" if close else ""
     kind = schema.get("type", "boolean")  # without one it is an alternative: true and false may be among them
     if kind == "boolean" and value.lower() in {"yes", "no", "on", "off", "y", "n"}:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
+from labctl.core.alike import alike
 from labctl.core.errors import Position, Problem
 from labctl.labfile.markers import written
 from labctl.labfile.tree import Map, Mark, Path, Seq, key_at, mark_of, text_of, value_at, walk
@@ -118,7 +118,7 @@ class Problems:
 def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Word a hint for a misspelt name: the nearest one, else `otherwise`, else the known ones if they are few."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
+    close = alike(name, names, cutoff=0.65)
     if close:
         return f"did you mean {close[0]}?"
     if otherwise or not names:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, argument
+from labctl.core.alike import alike
 from labctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,14 +16,12 @@ if TYPE_CHECKING:
 
 
 def run(options: Options, image: Annotated[str, argument("IMAGE", help="its name")]) -> int:
-    from difflib import get_close_matches
-
     from labctl.app.images.catalogue import FORMAT, images
 
     every = images(shared.connection(options))
     rows = [row for row in every if row.name == image]
     if not rows:
-        near = get_close_matches(image, [row.name for row in every], 3)
+        near = alike(image, [row.name for row in every], 3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`labctl image list` shows them"
         raise UsageError(f"no image is called {image}", hint=hint)
     if options.json:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl import resources
+from labctl.core.alike import alike
 from labctl.core.errors import LabctlError
 from labctl.core.size import parse
 
@@ -89,7 +89,7 @@ def entry(name: str) -> Entry:
     """
     known = entries()
     if name not in known:
-        near = get_close_matches(name, known, 3)
+        near = alike(name, known, 3)
         hint = (
             f"did you mean {' or '.join(near)}?"
             if near
