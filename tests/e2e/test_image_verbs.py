@@ -106,6 +106,23 @@ def test_foreign_formats_are_converted_only_when_asked(labctl, here, form):
     ok(labctl, "up", "--yes")
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ((".", "x", "--convert"), 1, "not a regular file"),
+        (("/", "x", "--convert"), 1, "not a regular file"),
+        (("a.qcow2", "x", "--arch", "amd64"), 2, "no images are for the architecture amd64"),
+        (("a.qcow2", "none"), 2, "none can't be an image's name"),
+    ],
+)
+def test_an_import_that_can_not_be_meant_changes_nothing(labctl, here, words, code, message):
+    """An entry that the catalogue's own schema refuses would be the end of every later command."""
+    image(here / "a.qcow2")
+    refused = labctl("image", "import", *words)
+    assert (refused.code, message in refused.stderr) == (code, True), refused
+    assert stored(labctl) == {}
+
+
 def test_an_imported_image_that_the_store_lost_is_told_before_anything_happens(labctl, here):
     image(here / "a.qcow2")
     ok(labctl, "image", "import", "a.qcow2", "golden")

@@ -22,7 +22,7 @@ def run(
     told = shared.sink(options)
     if images:
         connection = shared.connection(options)
-        specs = get.named(images, arch or connection.capabilities.arch, told)
+        specs = get.named(images, shared.architecture(arch, connection), told)
     else:
         session = context.session(options, locked=locked)
         connection, specs = session.connection, get.of_labfile(session, told)

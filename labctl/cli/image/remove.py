@@ -13,21 +13,21 @@ def run(
     *,
     yes: Yes = False,
 ) -> int:
-    from labctl.app.images import get
+    from labctl.app.images import names
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.core.size import size
     from labctl.kinds.image.store import ImageStore
 
     connection = shared.connection(options)
     found = find(connection, images)
-    names = ", ".join(f"{each.spec.label} ({size(each.bytes)})" for each in found)
-    if not shared.confirmed(f"remove {names}?", yes=yes, verb="remove"):
+    listed = ", ".join(f"{each.spec.label} ({size(each.bytes)})" for each in found)
+    if not shared.confirmed(f"remove {listed}?", yes=yes, verb="remove"):
         context.say("nothing was removed")
         return 1
     store = ImageStore(connection)
     for each in found:
         store.delete(each.spec.key)
-        get.forget(each.spec.label)
+        names.forget(each.spec.key)
         if not options.json:
             context.say(f"removed {each.spec.label}, {size(each.bytes)}")
     if options.json:

@@ -31,6 +31,20 @@ def connection(options: Options) -> Connection:
     return Connection(choose_uri(options.connect))
 
 
+def architecture(asked: str | None, connection: Connection) -> str:
+    """The architecture that is meant: the one asked for, else the host's.
+
+    Raises:
+        UsageError: there are no images for it.
+    """
+    from labctl.kinds.image.catalogue import ARCHITECTURES
+
+    arch = asked or connection.capabilities.arch
+    if arch not in ARCHITECTURES:
+        raise UsageError(f"no images are for the architecture {arch}", hint=f"{' or '.join(ARCHITECTURES)}")
+    return arch
+
+
 def sink(options: Options) -> Sink:
     from labctl.report.choose import sink
 
