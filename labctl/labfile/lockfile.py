@@ -50,7 +50,7 @@ def read(path: Path) -> Lock:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise LabctlError(f"can't read it: {error.strerror}", where=str(path), hint=_RESTORE) from error

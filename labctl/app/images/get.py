@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
     from labctl.kinds.image.spec import ImageSpec
 
+BUSY_S = 5.0  # `prune` may be looking whether someone is at it
+
 
 def named(names: Iterable[str], arch: str, told: Sink) -> list[ImageSpec]:
     """What the catalogue has under these names now, whatever a lock says.
@@ -119,7 +121,7 @@ def busy(folder: str) -> AbstractContextManager[None]:
     """Tell `prune` that a temporary folder is in use, as long as this process lives."""
     from labctl.host import lock
 
-    return lock.held(f"conversion of {Path(folder).name}")
+    return lock.held(f"conversion of {Path(folder).name}", wait_s=BUSY_S)
 
 
 def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:

@@ -5,6 +5,7 @@ from typing import Annotated
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, Yes, argument
+from labctl.core.errors import LabctlError
 
 
 def run(
@@ -20,6 +21,11 @@ def run(
 
     connection = shared.connection(options)
     found = find(connection, images)
+    if standing := [each for each in found if each.users]:
+        each = standing[0]
+        raise LabctlError(
+            f"the image is in use by {each.users[0]}", where=each.spec.label, hint="destroy that lab first"
+        )
     listed = ", ".join(f"{each.spec.label} ({size(each.bytes)})" for each in found)
     if not shared.confirmed(f"remove {listed}?", yes=yes, verb="remove"):
         context.say("nothing was removed")
