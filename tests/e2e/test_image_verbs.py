@@ -266,6 +266,30 @@ def test_an_image_is_in_use_although_the_pool_of_its_disks_is_stopped(labctl, he
     assert stored(labctl)["a.qcow2"]["users"] == ["labctl-t/a.root"]
 
 
+def test_a_base_without_its_marker_is_no_leftover(labctl, here, connection):
+    image(here / "a.qcow2")
+    (here / "Labfile.yaml").write_text(lab("./a.qcow2"))
+    ok(labctl, "up", "--yes")
+    pool = storage.require_pool(connection, POOL)
+    (base,) = (name for name in storage.volume_names(pool) if name.endswith(".img"))
+    storage.delete_volume(pool, base.replace(".img", ".ok"))
+    (here / "Labfile.lock").unlink()
+    ok(labctl, "image", "prune", "--yes")
+    assert base in storage.volume_names(pool)
+
+
+def test_a_labfile_is_the_same_from_another_folder(labctl, here):
+    """Also when the path leads up, or through a link."""
+    image(here / "a.qcow2")
+    (here / "Labfile.yaml").write_text(lab("./a.qcow2"))
+    (here / "other").mkdir()
+    (here / "other/link").symlink_to(here)
+    other = Labctl(here / "other")
+    ok(other, "-f", "../Labfile.yaml", "up", "--yes")
+    assert "nothing to do" in ok(labctl, "plan", "--locked")
+    assert "nothing to do" in ok(other, "-f", "link", "plan")
+
+
 def test_nothing_is_removed_of_several_when_one_is_in_use(labctl, here):
     for name, size in (("used", "64M"), ("free", "65M")):
         ok(labctl, "image", "import", str(image(here / f"{name}.qcow2", size)), name)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
 from labctl.cli.options import Options, argument, option
 from labctl.core.errors import UsageError
+from labctl.labfile.place import place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labctl.core.events import Sink
     from labctl.host.connection import Connection
 
@@ -56,7 +58,7 @@ def sink(options: Options) -> Sink:
 def labfile_here(options: Options) -> Path | None:
     """The Labfile that is meant, if there is one."""
     try:
-        return Path(context.labfile(options.file)).absolute()
+        return place(context.labfile(options.file))
     except UsageError:
         if options.file is not None:
             raise

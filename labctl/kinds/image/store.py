@@ -74,11 +74,17 @@ class ImageStore:
         return found
 
     def leftovers(self) -> dict[str, int]:
-        """What lies in the store without being part of a complete image, with bytes: of runs that were killed."""
+        """What lies in the store without being part of a complete image, with bytes: of runs that were killed.
+
+        A disk may stand on such a volume nevertheless, where someone removed the marker: then it is none.
+        """
         pool = storage.find_pool(self._connection.virt, POOL)
-        sizes = {each.name: each.allocation for each in storage.volumes(pool)} if pool else {}
-        complete = {name.removesuffix(".ok") for name in sizes if name.endswith(".ok")}
-        return {name: size for name, size in sizes.items() if name.rpartition(".")[0] not in complete}
+        if pool is None:
+            return {}
+        sizes = {each.name: each.allocation for each in storage.volumes(pool)}
+        kept = {name.removesuffix(".ok") for name in sizes if name.endswith(".ok")}
+        kept |= {name.rpartition(".")[0] for name in self._users(storage.pool_path(pool))}
+        return {name: size for name, size in sizes.items() if name.rpartition(".")[0] not in kept}
 
     def verify(self, stored: Stored, progress: Progress) -> dict[str, str]:
         """Read an image back; gives what is wrong by volume, nothing where all is well."""
