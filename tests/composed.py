@@ -61,11 +61,11 @@ def _lab(content: dict[str, Any]) -> Lab:
     return replace(lab, path=LABFILE, folder=LABFILE.parent)
 
 
-def _images(lab: Lab) -> dict[Image, ImageSpec]:
+def _images(lab: Lab) -> dict[tuple[Image, str], ImageSpec]:
     """Each image by its name, of 3 GiB."""
     found = {disk.image for vm in lab.vms for disk in vm.disks if disk.image}
     return {
-        image: ImageSpec(
+        (image, "x86_64"): ImageSpec(
             image.label, f"sha256-{image.label}", "url", f"https://vendor.example/{image.label}", 3 << 30
         )
         for image in found

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl import __version__
+from labctl.labfile.place import place
 
 if TYPE_CHECKING:
     from labctl.app.session import Session
@@ -56,7 +57,7 @@ def _entry(session: Session) -> Path | None:
     if outside or session.source == "-":
         return None
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labctl" / "names"
-    name = str(Path(session.source).absolute()).replace("%", "%%").replace("/", "%-")
+    name = str(place(session.source)).replace("%", "%%").replace("/", "%-")
     return folder / name if len(os.fsencode(name)) < LONGEST else None
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
+from labctl.labfile.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from labctl.host.connection import Connection
     from labctl.host.keys import Keys
@@ -58,7 +59,7 @@ class Session:
         from labctl.labfile.load import Loaded
         from labctl.labfile.model import Lab
 
-        path = Path(self.source).absolute()
+        path = place(self.source)
         try:
             seen = glance.look(self.connection)
         except LabctlError:

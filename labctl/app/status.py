@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.app.names import names
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host import glance
+from labctl.labfile.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -108,7 +108,7 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
         seen = glance.look(session.connection)
     except LabctlError:
         raise problem from None  # the Labfile comes first
-    path = str(Path(session.source).absolute())
+    path = str(place(session.source))
     mine = [vm for vm in seen.vms if vm.file == path]
     labs = {vm.lab for vm in mine} | {net.lab for net in seen.networks if net.file == path}
     if len(labs) != 1:

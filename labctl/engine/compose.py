@@ -35,8 +35,8 @@ _CPU_MODES = {"host": "host-passthrough", "maximum": "maximum", "custom": "custo
 class Site:
     """What the specs need to know of the libvirt host.
 
-    `pool` is the folder of the lab's volumes, `store` that of the images. `images` gives each image of the Labfile,
-    `blobs` each kernel or initrd by its path. `secret` is the key of digests.
+    `pool` is the folder of the lab's volumes, `store` that of the images. `images` gives each image of the Labfile for
+    an architecture, `blobs` each kernel or initrd by its path. `secret` is the key of digests.
     """
 
     arch: str
@@ -44,7 +44,7 @@ class Site:
     types: frozenset[str]
     pool: str
     store: str
-    images: Mapping[Image, ImageSpec] = field(default_factory=dict)
+    images: Mapping[tuple[Image, str], ImageSpec] = field(default_factory=dict)
     blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
     present: Mapping[str, ImageSpec] = field(default_factory=dict)  # complete in the store, by key
     secret: bytes = b""
@@ -54,6 +54,10 @@ class Site:
         if accel == "kvm" or (accel == "auto" and self.kvm):
             return "kvm"
         return "qemu" if "qemu" in self.types or not self.types else min(self.types)
+
+    def image(self, vm: Vm, disk: Disk) -> ImageSpec | None:
+        """What a VM's disk stands on."""
+        return self.images.get((disk.image, vm.arch or self.arch)) if disk.image else None
 
 
 def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]:
@@ -141,7 +145,7 @@ def _dns_hosts(
 
 
 def _disk(lab: Lab, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
-    image = site.images.get(disk.image) if disk.image else None
+    image = site.image(vm, disk)
     return DiskSpec(
         lab.name,
         f"{vm.name}/{disk.name}",
@@ -296,8 +300,8 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: _Names) -> 
 
 
 def _root_image(vm: Vm, site: Site) -> ImageSpec | None:
-    root = next((disk.image for disk in vm.disks if disk.name == "root" and disk.image), None)
-    return site.images.get(root) if root else None
+    root = next((disk for disk in vm.disks if disk.name == "root"), None)
+    return site.image(vm, root) if root else None
 
 
 def _firmware(vm: Vm, site: Site) -> str:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
     from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.lockfile import Lock
-    from labctl.labfile.model import Image, Lab, Vm
+    from labctl.labfile.model import Disk, Image, Lab, Vm
 
 T = TypeVar("T")
+Wanted = tuple["Image", str]  # an image as the Labfile states it, for an architecture
 NO_PIN = "it is not in Labfile.lock"
 
 
@@ -32,7 +33,7 @@ class Sources:
     `pins` is what a lock has to say of them, `notes` what the user should know.
     """
 
-    images: dict[Image, ImageSpec] = field(default_factory=dict)
+    images: dict[Wanted, ImageSpec] = field(default_factory=dict)
     blobs: dict[Path, ImageSpec] = field(default_factory=dict)
     present: dict[str, ImageSpec] = field(default_factory=dict)
     pins: Lock = field(default_factory=dict)
@@ -59,29 +60,34 @@ def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning
     """
     store = ImageStore(connection)
     finder = _Finder(lab.folder, pinning, store.observe(_keys(pinning)), [])
-    wanted = [(vm, disk.image, ("image",)) for vm in lab.vms for disk in vm.disks if disk.image]
+    wanted = [(vm, each, _field(disk)) for vm, disk, each in _stated(lab, arch)]
     files = [(vm, getattr(vm.boot, name), ("boot", name)) for vm in lab.vms for name in ("kernel", "initrd")]
     problems: list[Problem] = []
-    images = _each(lab, wanted, lambda image, vm: finder.find(image, vm.arch or arch), problems)
-    blobs = _each(lab, files, lambda path, _vm: resolve.resolve_path(path, blob=True), problems)
+    images = _each(lab, wanted, lambda each: finder.find(*each), problems)
+    blobs = _each(lab, files, lambda path: resolve.resolve_path(path, blob=True), problems)
     if problems:
         raise Rejected(problems)
     _tell_apart(images, blobs)
     keys = {spec.key for spec in (*images.values(), *blobs.values())}
     present = finder.present | store.observe(keys - finder.present.keys())
-    for image, spec in images.items():
+    for each, spec in images.items():
         if spec.key in present:
             known = present[spec.key]
-            images[image] = replace(spec, size=known.size, direct=known.direct, cmdline=known.cmdline)
-    if problems := [*_lost(lab, images, present), *_too_small(lab, images)]:
+            images[each] = replace(spec, size=known.size, direct=known.direct, cmdline=known.cmdline)
+    if problems := [*_lost(lab, arch, images, present), *_too_small(lab, arch, images)]:
         raise Rejected(problems)
     pins = {
-        (written(image, lab.folder), spec.arch or arch): Pin(spec.key, _portable(spec, lab.folder), spec.size)
-        for image, spec in images.items()
+        (written(image, lab.folder), its): Pin(spec.key, _portable(spec, lab.folder), spec.size)
+        for (image, its), spec in images.items()
     }
     return Sources(
         images, blobs, {key: present[key] for key in keys & present.keys()}, pins, tuple(finder.notes)
     )
+
+
+def _field(disk: Disk) -> tuple[str, ...]:
+    """Where a VM states the image of this disk."""
+    return ("image",) if disk.name == "root" else ("disks", disk.name, "image")
 
 
 def written(image: Image, folder: Path) -> str:
@@ -132,7 +138,8 @@ class _Finder:
             return self._known(resolve.pinned(entry, arch, pin.key, pin.origin, pin.size))
         if key := self._in_use(name, arch):
             kept = self.present[key]
-            return resolve.pinned(entry, arch, key, kept.origin, kept.size)
+            origin = kept.origin if kept.source == "url" else ""  # the file that was imported is no address
+            return resolve.pinned(entry, arch, key, origin, kept.size)
         spec = resolve.resolve_name(name, arch)
         if spec.source == "build" and entry.urls:
             self.notes.append(
@@ -190,7 +197,7 @@ class _Finder:
 def _each(
     lab: Lab,
     sources: Iterable[tuple[Vm, T | None, tuple[str, ...]]],
-    find: Callable[[T, Vm], ImageSpec],
+    find: Callable[[T], ImageSpec],
     problems: list[Problem],
 ) -> dict[T, ImageSpec]:
     """Resolve every source once; what can't be goes to the problems, with the first place that names it."""
@@ -200,51 +207,62 @@ def _each(
         if source is None or source in specs or source in failed:
             continue
         try:
-            specs[source] = find(source, vm)
+            specs[source] = find(source)
         except LabctlError as error:
             failed.add(source)
-            problems.append(_problem(lab, error, vm.name, *path))
+            problems.append(_problem(lab, error, vm, *path))
     return specs
 
 
-def _problem(lab: Lab, error: LabctlError, vm: str, *path: str) -> Problem:
-    return Problem(str(error), ".".join(("vms", vm, *path)), lab.where("vms", vm, *path), error.hint)
+def _problem(lab: Lab, error: LabctlError, vm: Vm, *path: str) -> Problem:
+    """An error of something that a VM, as written, states."""
+    return Problem(
+        str(error), ".".join(("vms", vm.base, *path)), lab.where("vms", vm.name, *path), error.hint
+    )
 
 
-def _lost(lab: Lab, images: dict[Image, ImageSpec], present: dict[str, ImageSpec]) -> Iterator[Problem]:
-    """Tell imported images that the store does not have: there is nowhere to get them from."""
-    for vm in lab.vms:
-        for disk in vm.disks:
-            spec = images.get(disk.image) if disk.image else None
-            if spec and spec.source == "store" and spec.key not in present:
-                error = LabctlError(
-                    f"the image {spec.label} was imported, and is not in the store of {vm.name}'s host",
-                    hint=f"`labctl image import FILE {spec.label}` puts it there",
-                )
-                yield _problem(lab, error, vm.name, "image")
+def _lost(
+    lab: Lab, arch: str, images: dict[Wanted, ImageSpec], present: dict[str, ImageSpec]
+) -> Iterator[Problem]:
+    """Tell imported images that the store does not have: there is nowhere to get them from. Each once."""
+    seen: set[Wanted] = set()
+    for vm, disk, each in _stated(lab, arch):
+        spec = images.get(each)
+        if spec and spec.source == "store" and spec.key not in present and each not in seen:
+            seen.add(each)
+            error = LabctlError(
+                f"the image {each[0].name} was imported, and is not in the store of this host",
+                hint=f"`labctl image import FILE {each[0].name}` puts it there",
+            )
+            yield _problem(lab, error, vm, *_field(disk))
 
 
-def _too_small(lab: Lab, images: dict[Image, ImageSpec]) -> Iterator[Problem]:
+def _too_small(lab: Lab, arch: str, images: dict[Wanted, ImageSpec]) -> Iterator[Problem]:
     """Tell disks that would cut their image off, those of a counted VM once."""
     seen: set[object] = set()
+    for vm, disk, each in _stated(lab, arch):
+        least = images[each].size if each in images else None
+        field = ("disk",) if disk.name == "root" else ("disks", disk.name, "size")
+        where = lab.where("vms", vm.name, *field)
+        if disk.size and least and disk.size < least and where not in seen:
+            seen.add(where)
+            summary = f"{size(disk.size)} is less than the image's {size(least)}"
+            yield Problem(summary, ".".join(("vms", vm.base, *field)), where, "leave it out, or write more")
+
+
+def _stated(lab: Lab, arch: str) -> Iterator[tuple[Vm, Disk, Wanted]]:
+    """Every disk that stands on an image; `arch` is the host's."""
     for vm in lab.vms:
         for disk in vm.disks:
-            least = images[disk.image].size if disk.image in images else None
-            field = ("disk",) if disk.name == "root" else ("disks", disk.name, "size")
-            where = lab.where("vms", vm.name, *field)
-            if disk.size and least and disk.size < least and where not in seen:
-                seen.add(where)
-                summary = f"{size(disk.size)} is less than the image's {size(least)}"
-                yield Problem(
-                    summary, ".".join(("vms", vm.base, *field)), where, "leave it out, or write more"
-                )
+            if disk.image:
+                yield vm, disk, (disk.image, vm.arch or arch)
 
 
-def _tell_apart(images: dict[Image, ImageSpec], blobs: dict[Path, ImageSpec]) -> None:
+def _tell_apart(images: dict[Wanted, ImageSpec], blobs: dict[Path, ImageSpec]) -> None:
     """Two different images of one file name get a few digits of their keys."""
     seen: dict[str, str] = {}
-    for image, spec in list(images.items()):
-        images[image] = _named(spec, seen)
+    for each, spec in list(images.items()):
+        images[each] = _named(spec, seen)
     for path, spec in list(blobs.items()):
         blobs[path] = _named(spec, seen)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl import resources
 from labctl.core.alike import alike
-from labctl.core.errors import LabctlError, Rejected
+from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host import apt
 from labctl.host.wanted import Wanted
 
@@ -85,12 +85,17 @@ class Recipe:
 
 
 def recipe(name: str, arch: str) -> Recipe:
-    """The catalogue's recipe of that name. LabctlError when there is none, or not for that architecture."""
+    """The catalogue's recipe of that name.
+
+    Raises:
+        UsageError: there is none.
+        LabctlError: it is not made for that architecture.
+    """
     known = sorted(path.parent.name for path in _images().glob("*/recipe.json"))
     if name not in known:
         near = alike(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"labctl builds {', '.join(known)}; a path holds a `/`"
-        raise LabctlError(f"there is no image called {name}", hint=hint)
+        hint = f"did you mean {near[0]}?" if near else f"labctl builds {', '.join(known)}"
+        raise UsageError(f"there is no recipe called {name}", hint=hint)
     text = json.loads((_images() / name / "recipe.json").read_text(encoding="utf-8"))
     wanted = Wanted(text["distribution"], text["suite"], size=text["size_gib"] << 30)
     return custom(wanted, arch, name)

@@ -18,6 +18,7 @@ from labctl.labfile.layers import CloudConfigs
 from labctl.labfile.model import Lab
 from labctl.labfile.networks import read_network, read_volume
 from labctl.labfile.parameters import Sources
+from labctl.labfile.place import place
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
 from labctl.labfile.tree import Map
@@ -72,7 +73,7 @@ def _read(source: str) -> tuple[bytes, Path, str]:
     path = Path(source)
     try:
         with path.open("rb") as file:
-            return file.read(yaml.MAX_BYTES + 1), path.absolute(), source
+            return file.read(yaml.MAX_BYTES + 1), place(path), source
     except FileNotFoundError:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None

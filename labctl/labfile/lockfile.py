@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any
 from labctl.core.errors import LabctlError
 
 FORMAT = 1
+# Keys name files in the cache and the store, so nothing else may be one: a lock comes with other people's Labfiles.
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|build:[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,11 @@ def read(path: Path) -> Lock:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise LabctlError(f"can't read it: {error.strerror}", where=str(path), hint=_RESTORE) from error
+    except (ValueError, RecursionError) as error:
         raise LabctlError(f"can't read it: {error}", where=str(path), hint=_RESTORE) from error
     if not isinstance(document, dict) or document.get("lock") != FORMAT:
         raise LabctlError(f"not a lock of format {FORMAT}", where=str(path), hint=_RESTORE)
@@ -60,17 +65,19 @@ def read(path: Path) -> Lock:
             for arch, fields in arches.items()
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise LabctlError("an entry of it is incomplete", where=str(path), hint=_RESTORE) from error
+        raise LabctlError("an entry of it is wrong or incomplete", where=str(path), hint=_RESTORE) from error
 
 
 _RESTORE = "restore it from version control, or remove it: the next `up` pins what is current then"
 
 
 def _pin(fields: Any) -> Pin:
-    algorithm, colon, digest = fields["digest"].partition(":")
-    if not colon or not digest:
-        raise ValueError(fields["digest"])
-    return Pin(f"{algorithm}-{digest}", str(fields["origin"]), fields["size"])
+    digest, origin, size = fields["digest"], fields["origin"], fields["size"]
+    if not _DIGEST.fullmatch(digest) or not isinstance(origin, str):
+        raise ValueError(digest)
+    if size is not None and (type(size) is not int or size < 0):
+        raise ValueError(size)
+    return Pin(digest.replace(":", "-", 1), origin, size)
 
 
 def write(path: Path, lock: Lock) -> bool:
@@ -84,10 +91,14 @@ def write(path: Path, lock: Lock) -> bool:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return False
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)  # committed and read by others, unlike what mkstemp is for
-        Path(temporary).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(temporary).chmod(0o644)  # committed and read by others, unlike what mkstemp is for
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error
     return True

@@ -4,10 +4,14 @@ import hashlib
 import json
 import lzma
 import os
+import pty
 import signal
 import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -112,6 +116,23 @@ def test_foreign_formats_are_converted_only_when_asked(labctl, here, form):
     ok(labctl, "image", "import", f"a.{form}", "foreign", "--convert")
     (here / "Labfile.yaml").write_text(lab("foreign"))
     ok(labctl, "up", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ((".", "x", "--convert"), 1, "not a regular file"),
+        (("/", "x", "--convert"), 1, "not a regular file"),
+        (("a.qcow2", "x", "--arch", "amd64"), 2, "no images are for the architecture amd64"),
+        (("a.qcow2", "none"), 2, "none can't be an image's name"),
+    ],
+)
+def test_an_import_that_can_not_be_meant_changes_nothing(labctl, here, words, code, message):
+    """An entry that the catalogue's own schema refuses would be the end of every later command."""
+    image(here / "a.qcow2")
+    refused = labctl("image", "import", *words)
+    assert (refused.code, message in refused.stderr) == (code, True), refused
+    assert stored(labctl) == {}
 
 
 def test_an_imported_image_that_the_store_lost_is_told_before_anything_happens(labctl, here):
@@ -240,6 +261,97 @@ def test_prune_removes_what_nothing_needs(labctl, here):
     assert pruned["freed_bytes"] > 0
     assert sorted(stored(labctl)) == ["pinned", "used"]
     ok(Labctl(other), "destroy", "--yes")
+
+
+def test_an_image_is_in_use_although_the_pool_of_its_disks_is_stopped(labctl, here, connection):
+    image(here / "a.qcow2")
+    (here / "Labfile.yaml").write_text(lab("./a.qcow2"))
+    ok(labctl, "up", "--yes")
+    (here / "Labfile.lock").unlink()
+    for verb in (("remove", "a.qcow2"), ("prune",)):
+        connection.storagePoolLookupByName("labctl-t").destroy()
+        labctl("image", *verb, "--yes")
+    assert stored(labctl)["a.qcow2"]["users"] == ["labctl-t/a.root"]
+
+
+def test_a_base_without_its_marker_is_no_leftover(labctl, here, connection):
+    image(here / "a.qcow2")
+    (here / "Labfile.yaml").write_text(lab("./a.qcow2"))
+    ok(labctl, "up", "--yes")
+    pool = storage.require_pool(connection, POOL)
+    (base,) = (name for name in storage.volume_names(pool) if name.endswith(".img"))
+    storage.delete_volume(pool, base.replace(".img", ".ok"))
+    (here / "Labfile.lock").unlink()
+    ok(labctl, "image", "prune", "--yes")
+    assert base in storage.volume_names(pool)
+
+
+def test_a_labfile_is_the_same_from_another_folder(labctl, here):
+    """Also when the path leads up, or through a link."""
+    image(here / "a.qcow2")
+    (here / "Labfile.yaml").write_text(lab("./a.qcow2"))
+    (here / "other").mkdir()
+    (here / "other/link").symlink_to(here)
+    other = Labctl(here / "other")
+    ok(other, "-f", "../Labfile.yaml", "up", "--yes")
+    assert "nothing to do" in ok(labctl, "plan", "--locked")
+    assert "nothing to do" in ok(other, "-f", "link", "plan")
+
+
+def test_nothing_is_removed_of_several_when_one_is_in_use(labctl, here):
+    for name, size in (("used", "64M"), ("free", "65M")):
+        ok(labctl, "image", "import", str(image(here / f"{name}.qcow2", size)), name)
+    (here / "Labfile.yaml").write_text(lab("used"))
+    ok(labctl, "up", "--yes")
+    assert labctl("image", "remove", "free", "used", "--yes").code == 1
+    assert sorted(stored(labctl)) == ["free", "used"]
+
+
+def test_what_prune_could_not_remove_is_not_told_as_removed(labctl, here, connection, tmp_path):
+    """An answer takes its time: what was stored, or taken into use, since it was shown stays."""
+    for name, size in (("early", "64M"), ("late", "65M"), ("idle", "66M")):
+        ok(labctl, "image", "import", str(image(here / f"{name}.qcow2", size)), name)
+    pool = storage.require_pool(connection, POOL)
+    late = stored(labctl)["late"]["digest"].replace(":", "-")
+    marker = storage.download(connection, pool, f"{late}.ok")
+    storage.delete_volume(pool, f"{late}.ok")
+    (here / "Labfile.yaml").write_text(lab("early"))
+
+    def meanwhile() -> None:
+        ok(labctl, "up", "--yes")
+        storage.upload(connection, pool, f"{late}.ok", marker, length=len(marker), mode=0o644)
+
+    code, told = at_a_terminal(here, ("image", "prune", "--json"), "[y/N]", meanwhile)
+    document = json.loads(told[told.index("{") :])
+    assert (code, [each["what"].split()[1] for each in document["removed"]]) == (0, ["idle"])
+    assert sorted(stored(labctl)) == ["early", "late"]
+
+
+def test_what_is_not_removed_is_not_told_as_removed(labctl, here):
+    ok(labctl, "image", "import", str(image(here / "a.qcow2")), "golden")
+    _, told = at_a_terminal(here, ("image", "prune", "--json"), "[y/N]", lambda: None, answer="n")
+    assert json.loads(told[told.index("{") :]) == {"format": 1, "removed": [], "freed_bytes": 0}
+
+
+def at_a_terminal(
+    folder: Path, words: tuple[str, ...], question: str, meanwhile: Callable[[], None], answer: str = "y"
+) -> tuple[int, str]:
+    """Run labctl where someone answers a question, after something else happened; its exit code and all it wrote."""
+    ours, its = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "labctl", *words]
+    run = subprocess.Popen(command, cwd=folder, env=environment, stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    told = ""
+    with suppress(OSError):  # EIO: the other side is closed
+        while part := os.read(ours, 4096).decode():
+            told += part
+            if question in told:
+                meanwhile()
+                os.write(ours, f"{answer}\n".encode())
+                question, told = "\0", ""
+    os.close(ours)
+    return run.wait(timeout=60), told
 
 
 @pytest.mark.parametrize(

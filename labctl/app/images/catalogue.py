@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.address import natural
@@ -11,6 +11,8 @@ from labctl.kinds.image import catalogue
 from labctl.kinds.image.store import ImageStore, Stored
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labctl.host.connection import Connection
     from labctl.kinds.image.catalogue import Entry
 
@@ -57,23 +59,27 @@ def images(connection: Connection) -> list[Row]:
     return sorted(rows, key=lambda row: row.stored is None)
 
 
-def find(connection: Connection, names: list[str]) -> list[Stored]:
-    """The stored images of these names; the beginning of a digest is one too.
+def find(connection: Connection, names: Iterable[str]) -> list[Stored]:
+    """The stored images of these names, each once; the beginning of a digest is a name too.
 
     Raises:
         UsageError: there is none of that name, or several.
     """
     stored = ImageStore(connection).stored()
-    return [_one(name, stored) for name in names]
+    known = catalogue.entries()
+    found = [_one(name, stored, known.get(name)) for name in names]
+    return list({each.spec.key: each for each in found}.values())
 
 
-def _one(name: str, stored: list[Stored]) -> Stored:
+def _one(name: str, stored: list[Stored], entry: Entry | None) -> Stored:
+    """An image that was imported under several names is called as it was asked for."""
     wanted = name.replace(":", "-", 1)
-    found = [each for each in stored if each.spec.label == name or each.spec.key == wanted]
-    if not found and len(name) >= SHORTEST:
-        found = [
-            each for each in stored if each.spec.key.partition("-")[2].startswith(wanted.rpartition("-")[2])
-        ]
+    keys = set(entry.digests.values()) if entry else set()
+    found = [each for each in stored if each.spec.label == name or each.spec.key in keys]
+    if found:
+        found = [replace(each, spec=replace(each.spec, label=name)) for each in found]
+    else:
+        found = [each for each in stored if _begins(each.spec.key, wanted)]
     if not found:
         raise UsageError(f"no image in the store is called {name}", hint="`labctl image list` shows them")
     if len(found) > 1:
@@ -82,4 +88,11 @@ def _one(name: str, stored: list[Stored]) -> Stored:
     return found[0]
 
 
-SHORTEST = 6  # of the beginnings of digests that are taken for one
+def _begins(key: str, wanted: str) -> bool:
+    """Whether that is the beginning of a digest, with its algorithm or without."""
+    algorithm, _, digest = key.partition("-")
+    beginning = wanted.removeprefix(f"{algorithm}-")
+    return len(beginning) >= SHORTEST and digest.startswith(beginning)
+
+
+SHORTEST = 6  # digits of a digest's beginning

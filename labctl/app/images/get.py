@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
-from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Diagnostic, Finished, PlanReady, Teller
 from labctl.core.plan import plan
 from labctl.kinds.image.driver import ImageDriver
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from labctl.core.events import Sink
     from labctl.host.connection import Connection
     from labctl.kinds.image.spec import ImageSpec
+
+BUSY_S = 5.0  # `prune` may be looking whether someone is at it
 
 
 def named(names: Iterable[str], arch: str, told: Sink) -> list[ImageSpec]:
@@ -80,26 +81,12 @@ def fetch(connection: Connection, specs: Iterable[ImageSpec], told: Sink) -> int
 
 
 def imported(path: Path, name: str, arch: str, *, firmware: str = "") -> ImageSpec:
-    """A file as an image of that name; call `remember` once it is in the store.
+    """A file as an image of that name; call `names.remember` once it is in the store.
 
     Raises:
-        UsageError: the name is none.
         LabctlError: the file is refused.
     """
-    check_name(name)
     return replace(resolve_path(path), label=name, arch=arch, firmware=firmware)
-
-
-def check_name(name: str) -> None:
-    """Refuse what can't be a name of the catalogue.
-
-    Raises:
-        UsageError: it can't.
-    """
-    import re
-
-    if not re.fullmatch(r"[a-z][a-z0-9.-]{0,62}", name):
-        raise UsageError(f"{name} can't be an image's name", hint="lower-case letters, digits, `.` and `-`")
 
 
 @contextmanager
@@ -120,7 +107,7 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
 
     tell = Teller(told, Address("image", file.name), time.monotonic())
     with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder, busy(folder):
-        target = Path(folder) / file.with_suffix(".qcow2").name
+        target = Path(folder) / "disk.qcow2"
         converted(
             file,
             target,
@@ -134,7 +121,7 @@ def busy(folder: str) -> AbstractContextManager[None]:
     """Tell `prune` that a temporary folder is in use, as long as this process lives."""
     from labctl.host import lock
 
-    return lock.held(f"conversion of {Path(folder).name}")
+    return lock.held(f"conversion of {Path(folder).name}", wait_s=BUSY_S)
 
 
 def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:
@@ -146,39 +133,3 @@ def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:
     from labctl.kinds.image.resolve import resolve_recipe
 
     return [resolve_recipe(name, arch) for name in names]
-
-
-def remember(spec: ImageSpec, origin: str) -> Path:
-    """Give a stored image its name: an entry of the user's catalogue, which tells its digest. Gives the file.
-
-    `origin` is told in its description.
-
-    Raises:
-        LabctlError: it can't be written.
-    """
-    import json
-
-    from labctl.host.keys import write_private
-    from labctl.kinds.image import catalogue
-
-    entry = {
-        "description": f"made from {origin}",
-        "digests": {spec.arch: spec.key.replace("-", ":", 1)},
-        **{name: value for name in ("firmware", "cpu") if (value := getattr(spec, name))},
-    }
-    path = catalogue.config_folder() / f"{spec.label}.yaml"
-    try:
-        write_private(path, f"{json.dumps({spec.label: entry}, indent=2)}\n".encode())
-    except OSError as error:
-        raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error
-    return path
-
-
-def forget(name: str) -> None:
-    """Take an imported image's name away again; what can be had from elsewhere keeps its own."""
-    from labctl.kinds.image import catalogue
-
-    entry = catalogue.entries().get(name)
-    path = catalogue.config_folder() / f"{name}.yaml"
-    if entry and not (entry.urls or entry.build) and entry.file == str(path):
-        path.unlink()

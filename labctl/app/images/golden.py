@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from labctl import resources
-from labctl.app.images import get
+from labctl.app.images import get, names
 from labctl.app.status import choose
 from labctl.core import identity
 from labctl.core.address import Address
@@ -53,7 +53,7 @@ def make(session: Session, vm: str, name: str, told: Sink) -> int:
         UsageError: there is no such VM, or the name can't be one.
         LabctlError: it runs, has no disk or no cloud-init, or its guest did not do what it was asked.
     """
-    get.check_name(name)
+    names.check(name)
     connection = session.connection
     tell = Teller(told, Address("image", name), time.monotonic())
     with (
@@ -67,7 +67,7 @@ def make(session: Session, vm: str, name: str, told: Sink) -> int:
         spec = maker.into(Path(folder), name)
         code = get.fetch(connection, [spec], told)
     if code == 0:
-        get.remember(spec, f"vm/{seen.name} of lab {seen.lab}")
+        names.remember(spec, f"vm/{seen.name} of lab {seen.lab}")
     return code
 
 

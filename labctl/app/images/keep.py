@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, LabHeld
 from labctl.host import cache, glance, lock
+from labctl.kinds.image.content import in_use
+from labctl.kinds.image.driver import lock_name
 from labctl.kinds.image.store import ImageStore, Stored
 from labctl.labfile import lockfile
 
@@ -21,10 +24,14 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Needless:
-    """Something that may go: an image, a volume that is part of none, something of the cache."""
+    """Something that may go: an image, a volume that is part of none, something of the cache.
+
+    `locks` are those of whoever works on it.
+    """
 
     what: str
     bytes: int
+    locks: tuple[str, ...] = ()
     image: Stored | None = None
     volume: str = ""
     path: Path | None = None
@@ -42,35 +49,50 @@ def needless(connection: Connection, here: Path | None) -> list[Needless]:
     store = ImageStore(connection)
     pinned = _pinned(connection, here)
     found = [
-        Needless(f"image {each.spec.label} ({_short(each.spec.key)})", each.bytes, image=each)
+        Needless(
+            f"image {each.spec.label} ({_short(each.spec.key)})",
+            each.bytes,
+            (lock_name(connection, each.spec.key),),
+            image=each,
+        )
         for each in store.stored()
         if not each.users and each.spec.key not in pinned
     ]
     found += [
-        Needless(f"volume {name} (part of no image)", size, volume=name)
+        Needless(
+            f"volume {name} (part of no image)",
+            size,
+            (lock_name(connection, name.rpartition(".")[0]),),
+            volume=name,
+        )
         for name, size in store.leftovers().items()
-        if _idle(f"image {name.rpartition('.')[0]} on {connection.uri}")
     ]
-    return found + list(_cached(pinned))
+    return [each for each in (*found, *_cached(pinned)) if _idle(each)]
 
 
-def remove(connection: Connection, gone: Iterable[Needless], told: Callable[[str], None]) -> int:
-    """Remove these; gives the bytes that were freed, `told` what could not go."""
+def remove(
+    connection: Connection, gone: Iterable[Needless], told: Callable[[str], None]
+) -> Iterator[Needless]:
+    """Remove these, and give those that went; `told` what could not go.
+
+    Since they were found someone may have thought about them for long: each is looked at once more.
+    """
     store = ImageStore(connection)
-    freed = 0
     for each in gone:
         try:
-            if each.image:
-                store.delete(each.image.spec.key)
-            elif each.volume:
-                store.drop(each.volume)
-            elif each.path:
-                _delete(each.path)
+            with _alone(each):
+                if each.image:
+                    store.delete(each.image.spec.key)
+                elif each.path:
+                    _delete(each.path)
+                elif each.volume in store.leftovers():
+                    store.drop(each.volume)
+                else:
+                    continue  # it became part of an image meanwhile, or went
         except (LabctlError, OSError) as error:
             told(f"{each.what}: {error}")
         else:
-            freed += each.bytes
-    return freed
+            yield each
 
 
 def _pinned(connection: Connection, here: Path | None) -> set[str]:
@@ -88,26 +110,38 @@ def _cached(pinned: set[str]) -> Iterator[Needless]:
     for kind in ("downloads", "builds", "conversions", "checks"):
         for path in sorted(cache.folder(kind).iterdir()):
             key = path.name.partition(".")[0]
-            if key not in pinned and _idle(f"{kind.removesuffix('s')} of {key}"):
-                yield Needless(
-                    f"{kind.removesuffix('s')} {_short(path.name)} in the cache", _bytes(path), path=path
-                )
+            if key not in pinned:
+                what = kind.removesuffix("s")
+                locks = (f"{what} of {key}", in_use(key))
+                yield Needless(f"{what} {_short(path.name)} in the cache", _bytes(path), locks, path=path)
 
 
-def _idle(what: str) -> bool:
+def _idle(needless: Needless) -> bool:
     """Whether no labctl is at it now."""
-    from labctl.core.errors import LabHeld
-
     try:
-        with lock.held(what):
+        with _alone(needless):
             return True
     except LabHeld:
         return False
 
 
+@contextmanager
+def _alone(needless: Needless) -> Iterator[None]:
+    """While nobody else works on it. LabHeld where someone does."""
+    with ExitStack() as stack:
+        for name in needless.locks:
+            stack.enter_context(lock.held(name))
+        yield
+
+
 def _bytes(path: Path) -> int:
+    """What it takes; it may be going right now."""
     files = path.rglob("*") if path.is_dir() else [path]
-    return sum(each.lstat().st_blocks * 512 for each in files if each.is_file())
+    total = 0
+    for each in files:
+        with suppress(FileNotFoundError):
+            total += each.lstat().st_blocks * 512
+    return total
 
 
 def _delete(path: Path) -> None:
@@ -116,7 +150,7 @@ def _delete(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def _short(key: str) -> str:

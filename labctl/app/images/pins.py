@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.errors import Problem
-    from labctl.labfile.lockfile import Pin
+    from labctl.labfile.lockfile import Lock, Pin
 
 FORMAT = 1
 
@@ -39,6 +39,8 @@ class Change:
 def update(session: Session, names: Collection[str]) -> tuple[list[Change], tuple[Problem, ...]]:
     """Find all images of the Labfile anew, or those named, and write Labfile.lock. Gives what changed, and notes.
 
+    What it no longer has is not pinned any more.
+
     Raises:
         UsageError: the Labfile has no such image.
         Rejected: one can't be found.
@@ -56,13 +58,23 @@ def update(session: Session, names: Collection[str]) -> tuple[list[Change], tupl
             f"the Labfile has no image {', '.join(unknown)}",
             hint=f"it has {', '.join(sorted(known)) or 'none'}",
         )
-    lockfile.write(session.lock_path, found.pins)
+    after = _others(before, found.pins) | found.pins
+    lockfile.write(session.lock_path, after)
     changes = [
-        Change(*where, before.get(where), found.pins.get(where))
-        for where in sorted(before.keys() | found.pins.keys())
-        if _key(before.get(where)) != _key(found.pins.get(where))
+        Change(*where, before.get(where), after.get(where))
+        for where in sorted(before.keys() | after.keys())
+        if _key(before.get(where)) != _key(after.get(where))
     ]
     return changes, found.notes
+
+
+def _others(before: Lock, found: Lock) -> Lock:
+    """What is pinned of the Labfile's images for hosts of another architecture: only those can tell what it is now."""
+    images = {image for image, _arch in found}
+    arches = {arch for _image, arch in found}
+    return {
+        (image, arch): pin for (image, arch), pin in before.items() if image in images and arch not in arches
+    }
 
 
 def _key(pin: Pin | None) -> str:

@@ -34,7 +34,7 @@ def run(
         return _golden(options, from_vm, images or [], told)
     if images:
         connection = shared.connection(options)
-        specs = get.recipes(images, arch or connection.capabilities.arch)
+        specs = get.recipes(images, shared.architecture(arch, connection))
     else:
         session = context.session(options)
         connection = session.connection

@@ -23,19 +23,19 @@ def run(  # noqa: PLR0913  # the verb's options
     ] = None,
 ) -> int:
     """It is copied: the file may go afterwards."""
-    from labctl.app.images import get
+    from labctl.app.images import get, names
 
     if firmware not in (None, "bios", "uefi"):
         raise UsageError(f"no firmware is called {firmware}", hint="bios or uefi")
-    get.check_name(name)
+    names.check(name)
     told = shared.sink(options)
     connection = shared.connection(options)
-    arch = arch or connection.capabilities.arch
+    arch = shared.architecture(arch, connection)
     with get.readable(Path(path), told, convert=convert) as readable:
         spec = get.imported(readable, name, arch, firmware=firmware or "")
         code = get.fetch(connection, [spec], told)
     if code == 0:
-        get.remember(spec, Path(path).name)
+        names.remember(spec, Path(path).name)
         if not (options.quiet or options.json):
             context.say(f"`image: {name}` is that image from now on")
     return code

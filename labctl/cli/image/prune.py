@@ -16,19 +16,19 @@ def run(options: Options, *, yes: Yes = False) -> int:
     if not options.json:
         for each in found:
             context.write(f"- {each.what}: {size(each.bytes)}")
-    freed = 0
+    removed: list[keep.Needless] = []
     if not found:
         context.say("nothing to remove: every image is in use, or pinned by a Labfile.lock")
     elif shared.confirmed(f"remove these, {size(total)}?", yes=yes, verb="prune"):
-        freed = keep.remove(connection, found, lambda line: context.say(f"warning: {line}"))
-        context.say(f"freed {size(freed)}")
+        removed = list(keep.remove(connection, found, lambda line: context.say(f"warning: {line}")))
+        context.say(f"freed {size(sum(each.bytes for each in removed))}")
     else:
         context.say("nothing was removed")
     if options.json:
         document = {
             "format": keep.FORMAT,
-            "removed": [each.to_json() for each in found],
-            "freed_bytes": freed,
+            "removed": [each.to_json() for each in removed],
+            "freed_bytes": sum(each.bytes for each in removed),
         }
         context.write_json(document)
     return 0

@@ -5,6 +5,7 @@ from typing import Annotated
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Locked, Options, argument
+from labctl.core.errors import UsageError
 
 
 def run(
@@ -20,9 +21,13 @@ def run(
     from labctl.app.images import get
 
     told = shared.sink(options)
+    if images and locked:
+        raise UsageError(
+            "--locked goes with the Labfile's images, not with names", hint="leave one of them out"
+        )
     if images:
         connection = shared.connection(options)
-        specs = get.named(images, arch or connection.capabilities.arch, told)
+        specs = get.named(images, shared.architecture(arch, connection), told)
     else:
         session = context.session(options, locked=locked)
         connection, specs = session.connection, get.of_labfile(session, told)

@@ -5,6 +5,7 @@ from typing import Annotated
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, Yes, argument
+from labctl.core.errors import LabctlError
 
 
 def run(
@@ -13,21 +14,26 @@ def run(
     *,
     yes: Yes = False,
 ) -> int:
-    from labctl.app.images import get
+    from labctl.app.images import names
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.core.size import size
     from labctl.kinds.image.store import ImageStore
 
     connection = shared.connection(options)
     found = find(connection, images)
-    names = ", ".join(f"{each.spec.label} ({size(each.bytes)})" for each in found)
-    if not shared.confirmed(f"remove {names}?", yes=yes, verb="remove"):
+    if standing := [each for each in found if each.users]:
+        each = standing[0]
+        raise LabctlError(
+            f"the image is in use by {each.users[0]}", where=each.spec.label, hint="destroy that lab first"
+        )
+    listed = ", ".join(f"{each.spec.label} ({size(each.bytes)})" for each in found)
+    if not shared.confirmed(f"remove {listed}?", yes=yes, verb="remove"):
         context.say("nothing was removed")
         return 1
     store = ImageStore(connection)
     for each in found:
         store.delete(each.spec.key)
-        get.forget(each.spec.label)
+        names.forget(each.spec.key)
         if not options.json:
             context.say(f"removed {each.spec.label}, {size(each.bytes)}")
     if options.json:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
 from labctl.cli.options import Options, argument, option
 from labctl.core.errors import UsageError
+from labctl.labfile.place import place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labctl.core.events import Sink
     from labctl.host.connection import Connection
 
@@ -31,6 +33,20 @@ def connection(options: Options) -> Connection:
     return Connection(choose_uri(options.connect))
 
 
+def architecture(asked: str | None, connection: Connection) -> str:
+    """The architecture that is meant: the one asked for, else the host's.
+
+    Raises:
+        UsageError: there are no images for it.
+    """
+    from labctl.kinds.image.catalogue import ARCHITECTURES
+
+    arch = asked or connection.capabilities.arch
+    if arch not in ARCHITECTURES:
+        raise UsageError(f"no images are for the architecture {arch}", hint=f"{' or '.join(ARCHITECTURES)}")
+    return arch
+
+
 def sink(options: Options) -> Sink:
     from labctl.report.choose import sink
 
@@ -42,7 +58,7 @@ def sink(options: Options) -> Sink:
 def labfile_here(options: Options) -> Path | None:
     """The Labfile that is meant, if there is one."""
     try:
-        return Path(context.labfile(options.file)).absolute()
+        return place(context.labfile(options.file))
     except UsageError:
         if options.file is not None:
             raise

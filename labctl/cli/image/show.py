@@ -42,9 +42,10 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
         yield "what it is", entry.description
         yield "note", entry.note
         for arch in entry.architectures:
-            yield arch, entry.urls.get(arch, "") or entry.digests.get(arch, "").replace("-", ":", 1)
+            digest = entry.digests.get(arch, "").replace("-", ":", 1)
+            yield arch, entry.urls.get(arch, "") or digest or "built from packages"
             yield "  checksums", entry.checksums.get(arch, "")
-            yield "  digest", entry.digests.get(arch, "").replace("-", ":", 1) if arch in entry.urls else ""
+            yield "  digest", digest if arch in entry.urls else ""
             yield "  console", entry.console_of(arch)
             yield "  firmware", entry.firmware_of(arch) or "bios or uefi"
         needs = [size(entry.memory) + " of memory"] * bool(entry.memory)
@@ -52,7 +53,8 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
         needs += [f"a CPU of {entry.cpu}"] * bool(entry.cpu)
         yield "needs", ", ".join(needs)
         yield "its own login", entry.user
-        yield "built by", f"the recipe {entry.build}, where it can't be downloaded" if entry.build else ""
+        where = ", where it can't be downloaded" if entry.urls else ""
+        yield "built by", f"the recipe {entry.build}{where}" if entry.build else ""
         yield "stated in", entry.file
         yield "checked against", entry.source
     if stored := row.stored:
@@ -64,10 +66,7 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
         yield "  used by", ", ".join(stored.users) or "nothing"
     else:
         can_be_had = row.entry and (row.entry.urls or row.entry.build)
-        yield (
-            "in the store",
-            "no" + (f": `labctl image pull {row.name}`" if can_be_had else ", and nobody has it"),
-        )
+        yield "in the store", f"no: `labctl image {'pull' if can_be_had else 'import FILE'} {row.name}`"
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -27,6 +27,8 @@ def run(options: Options, images: shared.Images = None) -> int:
     damaged = [each["name"] for each in results if each["wrong"]]
     if options.json:
         context.write_json({"format": FORMAT, "images": results})
+    elif not results and not options.quiet:
+        context.say("the store is empty")
     elif damaged:
         context.say(
             "  hint: what stands on a damaged image is damaged too: `labctl destroy`, `labctl image remove` and"

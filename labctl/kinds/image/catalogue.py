@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl import resources
 from labctl.core.alike import alike
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, UsageError
 from labctl.core.size import parse
 
 if TYPE_CHECKING:
@@ -76,16 +76,22 @@ def entries() -> dict[str, Entry]:
         LabctlError: a file of the user's can't be used; all of its mistakes are named.
     """
     found = dict(_own())
-    for path in sorted(config_folder().glob("*.yaml")):
-        found |= _read(path)
+    for path in files():
+        found |= {name: _entry(name, fields, str(path)) for name, fields in stated(path).items()}
     return found
+
+
+def files() -> list[Path]:
+    """The user's own, in the order in which they win."""
+    return sorted(config_folder().glob("*.yaml"))
 
 
 def entry(name: str) -> Entry:
     """The one of that name.
 
     Raises:
-        LabctlError: there is none; the nearest names are the hint.
+        UsageError: there is none; the nearest names are the hint.
+        LabctlError: a file of the user's can't be used.
     """
     known = entries()
     if name not in known:
@@ -95,7 +101,7 @@ def entry(name: str) -> Entry:
             if near
             else "`labctl image list` shows them; a path holds a `/`"
         )
-        raise LabctlError(f"no image is called {name}", hint=hint)
+        raise UsageError(f"no image is called {name}", hint=hint)
     return known[name]
 
 
@@ -105,7 +111,12 @@ def _own() -> dict[str, Entry]:
     return {name: _entry(name, fields, OWN) for name, fields in tree.items()}
 
 
-def _read(path: Path) -> dict[str, Entry]:
+def stated(path: Path) -> dict[str, dict[str, Any]]:
+    """What a file of the user's says, in the catalogue's form.
+
+    Raises:
+        LabctlError: it can't be used; all of its mistakes are named.
+    """
     import json
 
     import yaml
@@ -123,7 +134,7 @@ def _read(path: Path) -> dict[str, Entry]:
     if wrong:
         hint = "`labctl schema catalogue` tells the form"
         raise LabctlError("; ".join(wrong), where=str(path), hint=hint)
-    return {name: _entry(name, fields, str(path)) for name, fields in tree.items()}
+    return dict(tree)
 
 
 def _yaml(text: str) -> Any:

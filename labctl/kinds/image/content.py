@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
+from labctl.host import lock
 from labctl.kinds.image.resolve import file_digest
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 READABLE = 0o644
 TELL_EVERY_S = 0.2
+WAIT_S = 7200.0  # for another labctl that has the same files in use
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +47,33 @@ class Content:
 @contextmanager
 def content(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
     """The image's files on this machine, checked; a download is dropped once the store has it."""
-    if spec.source == "build":
-        yield _built(spec, progress)
-    elif spec.source == "url":
-        file = _downloaded(spec, progress)
-        file.chmod(READABLE)  # for a qemu-img that is nobody; the folder is the user's alone
-        with _unpacked(file, spec.key, progress) as (whole, digest):
-            yield _single(spec, Part(spec.volume, whole, digest))
-        file.unlink(missing_ok=True)
+    if spec.source in ("build", "url"):
+        waiting = partial(progress, "waiting for another labctl", 0, 0)  # that stores it on another host
+        with lock.held(in_use(spec.key), wait_s=WAIT_S, waiting=waiting):
+            yield from _cached(spec, progress)
     elif spec.source == "path":
         content = _single(spec, Part(spec.volume, Path(spec.origin), spec.key, of_user=True))
         yield replace(content, parts=(*content.parts, *_beside(spec))) if spec.direct else content
     else:
         hint = "import it again, or ask whoever pinned it: `labctl image import`"
         raise LabctlError("it is not in the store, and there is no address to get it from", hint=hint)
+
+
+def in_use(key: str) -> str:
+    """The lock of whoever reads an image's files in the cache, or makes them."""
+    return f"files of {key}"
+
+
+def _cached(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
+    """Its files in the cache."""
+    if spec.source == "build":
+        yield _built(spec, progress)
+        return
+    file = _downloaded(spec, progress)
+    file.chmod(READABLE)  # for a qemu-img that is nobody; the folder is the user's alone
+    with _unpacked(file, spec.key, progress) as (whole, digest):
+        yield _single(spec, Part(spec.volume, whole, digest))
+    file.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -30,6 +30,11 @@ WAIT_S = 7200.0  # for another labctl that stores the same
 REFRESH_S = 30.0
 
 
+def lock_name(connection: Connection, key: str) -> str:
+    """The lock of whoever stores or removes an image."""
+    return f"image {key} on {connection.uri}"
+
+
 class ImageDriver:
     """Has images in the store."""
 
@@ -61,7 +66,7 @@ class ImageDriver:
     def _held(self, spec: ImageSpec, progress: Progress) -> AbstractContextManager[None]:
         from labctl.host import lock
 
-        what = f"image {spec.key} on {self._connection.uri}"
+        what = lock_name(self._connection, spec.key)
         return lock.held(what, wait_s=WAIT_S, waiting=lambda: progress("waiting for another labctl", 0, 0))
 
     def _fill(self, spec: ImageSpec, have: Content, progress: Progress) -> None:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, UsageError
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import ImageSpec
 
@@ -71,6 +71,8 @@ def resolve_url(url: str, algorithm: str, digest: str) -> ImageSpec:
             f"{digest or 'nothing'} is no {algorithm}", hint="copy it from the checksum file beside the image"
         )
     label = PurePosixPath(unquote(parts.path)).name or parts.hostname
+    if not label.isprintable():  # it goes to terminals
+        label = PurePosixPath(parts.path).name
     return ImageSpec(label, f"{algorithm}-{digest}", "url", url)
 
 
@@ -82,10 +84,13 @@ def resolve_name(name: str, arch: str) -> ImageSpec:
     entry = catalogue.entry(name)
     if arch not in entry.architectures:
         hint = f"it is for {', '.join(entry.architectures)}"
-        raise LabctlError(f"{name} is not made for {arch}", hint=hint)
+        raise UsageError(f"{name} is not made for {arch}", hint=hint)
     if digest := entry.digests.get(arch):
         return pinned(entry, arch, digest, entry.urls.get(arch, ""))
-    if arch not in entry.checksums:
+    if arch not in entry.checksums or arch not in entry.urls:
+        if not entry.build:
+            hint = f"add checksums or digests to {entry.file}"
+            raise LabctlError(f"nothing tells the digest of {name} for {arch}", hint=hint)
         return _recipe(entry, arch)
     try:
         key = _published(entry.checksums[arch], entry.urls[arch])

@@ -13,13 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.host import storage
 from labctl.host.connection import translated
 from labctl.kinds.image.spec import POOL, ImageSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import libvirt
 
@@ -73,11 +74,17 @@ class ImageStore:
         return found
 
     def leftovers(self) -> dict[str, int]:
-        """What lies in the store without being part of a complete image, with bytes: of runs that were killed."""
+        """What lies in the store without being part of a complete image, with bytes: of runs that were killed.
+
+        A disk may stand on such a volume nevertheless, where someone removed the marker: then it is none.
+        """
         pool = storage.find_pool(self._connection.virt, POOL)
-        sizes = {each.name: each.allocation for each in storage.volumes(pool)} if pool else {}
-        complete = {name.removesuffix(".ok") for name in sizes if name.endswith(".ok")}
-        return {name: size for name, size in sizes.items() if name.rpartition(".")[0] not in complete}
+        if pool is None:
+            return {}
+        sizes = {each.name: each.allocation for each in storage.volumes(pool)}
+        kept = {name.removesuffix(".ok") for name in sizes if name.endswith(".ok")}
+        kept |= {name.rpartition(".")[0] for name in self._users(storage.pool_path(pool))}
+        return {name: size for name, size in sizes.items() if name.rpartition(".")[0] not in kept}
 
     def verify(self, stored: Stored, progress: Progress) -> dict[str, str]:
         """Read an image back; gives what is wrong by volume, nothing where all is well."""
@@ -123,8 +130,8 @@ class ImageStore:
         """What stands on each volume of the store: overlays of any pool, domains that boot a kernel of it."""
         users: dict[str, list[str]] = {}
         with translated():
-            for pool in self._connection.virt.listAllStoragePools():
-                for each in storage.volumes(pool) if pool.isActive() else ():
+            for pool in self._pools():
+                for each in storage.volumes(pool):
                     if each.backing and each.backing.startswith(f"{folder}/"):
                         users.setdefault(each.backing.rpartition("/")[2], []).append(
                             f"{pool.name()}/{each.name}"
@@ -134,13 +141,23 @@ class ImageStore:
                     users.setdefault(volume, []).append(f"domain {domain.name()}")
         return users
 
+    def _pools(self) -> Iterator[libvirt.virStoragePool]:
+        """Those that can be looked into: of a lab's pool that someone stopped the disks are still there."""
+        virt = self._connection.virt
+        for pool in virt.listAllStoragePools():
+            if pool.isActive():
+                yield pool
+            elif pool.name().startswith(identity.pool_name("")):
+                yield storage.require_pool(virt, pool.name())
+
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
         """None when it can't be read: then the image counts as not complete."""
         try:
             marker = json.loads(storage.download(self._connection.virt, pool, f"{key}.ok"))
         except (LabctlError, ValueError):
             return None
-        return marker if isinstance(marker, dict) and marker.get("key") == key else None
+        whole = isinstance(marker, dict) and marker.get("key") == key and isinstance(marker.get("label"), str)
+        return marker if whole else None
 
 
 class _Hashing:

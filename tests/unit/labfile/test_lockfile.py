@@ -8,10 +8,11 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.labfile.lockfile import Pin, beside, read, write
 
+SHA512 = "ab" * 64
 LOCK = {
-    ("debian-12", "x86_64"): Pin("sha512-ab", "https://example.org/a.qcow2", 3 << 30),
-    ("debian-12", "aarch64"): Pin("sha512-cd", "https://example.org/b.qcow2", None),
-    ("../disks/a.img", "x86_64"): Pin("build-12", "debian-12", 4 << 30),
+    ("debian-12", "x86_64"): Pin(f"sha512-{SHA512}", "https://example.org/a.qcow2", 3 << 30),
+    ("debian-12", "aarch64"): Pin(f"sha256-{'cd' * 32}", "https://example.org/b.qcow2", None),
+    ("../disks/a.img", "x86_64"): Pin(f"build-{'12' * 16}", "debian-12", 4 << 30),
 }
 
 
@@ -46,6 +47,7 @@ def test_where_there_is_none_nothing_is_pinned(tmp_path):
         "",
         "[]",
         "{",
+        "[" * 100_000,
         '{"lock": 2, "images": {}}',
         '{"lock": 1}',
         '{"lock": 1, "images": {"a": {"x86_64": {}}}}',
@@ -63,6 +65,39 @@ def test_a_broken_one_is_an_error_and_never_written_over(tmp_path, text):
     assert path.read_text() == text
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"digest": "/srv/my:disk"},  # as a key it would be a path
+        {"digest": "sha256:../../../srv/my"},
+        {"digest": "md5:" + "a" * 32},
+        {"digest": "sha256:" + "A" * 64},
+        {"digest": "sha256:" + "a" * 64 + "\n"},
+        {"size": "big"},
+        {"size": -5},
+        {"size": True},
+        {"origin": ["a"]},
+    ],
+)
+def test_what_can_be_no_pin_is_refused(tmp_path, wrong):
+    """Locks come with other people's Labfiles."""
+    pin = {"digest": "sha256:" + "a" * 64, "origin": "https://example.org/a", "size": 1} | wrong
+    path = tmp_path / "Labfile.lock"
+    path.write_text(json.dumps({"lock": 1, "images": {"a": {"x86_64": pin}}}))
+    with pytest.raises(LabctlError, match="wrong or incomplete"):
+        read(path)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(LabctlError, match="No space left"):
+        write(tmp_path / "Labfile.lock", LOCK)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_takes_no_file_is_told(tmp_path):
     with pytest.raises(LabctlError, match="can't write it"):
         write(tmp_path / "nosuch/Labfile.lock", LOCK)
@@ -78,7 +113,7 @@ def test_people_can_read_it(tmp_path):
     path = tmp_path / "Labfile.lock"
     write(path, LOCK)
     assert json.loads(path.read_text())["images"]["debian-12"]["x86_64"] == {
-        "digest": "sha512:ab",
+        "digest": f"sha512:{SHA512}",
         "origin": "https://example.org/a.qcow2",
         "size": 3 << 30,
     }

@@ -8,7 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from labctl import resources
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, UsageError
 from labctl.host import checksums, download
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.resolve import _published, resolve_name
@@ -142,3 +142,31 @@ def test_the_forms_that_the_catalogue_names_are_those_that_are_read(config, name
     digest = "d" * checksums.LENGTHS[entry.algorithm]
     found = checksums.find(form.format(digest=digest, file=file), file, "there")
     assert (found.algorithm, found.digest) == (entry.algorithm, digest)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1: {build: debian-12}",
+        "my: {url: 'https://example.org/a.img'}",  # nothing to verify it by
+        "my: {build: debian-12, checksums: 'https://example.org/SHA256SUMS'}",  # of what?
+    ],
+)
+def test_what_could_not_be_used_is_refused(config, text):
+    (config / "mine.yaml").write_text(text)
+    with pytest.raises(LabctlError) as caught:
+        catalogue.entries()
+    assert caught.value.where == str(config / "mine.yaml")
+
+
+def test_an_architecture_without_a_digest_is_told(config):
+    address = "url: 'https://example.org/{arch}', architectures: {x86_64: amd64}"
+    (config / "mine.yaml").write_text(f"my: {{{address}, digests: {{aarch64: 'sha256:{'a' * 64}'}}}}")
+    with pytest.raises(LabctlError, match="nothing tells the digest of my for x86_64") as caught:
+        resolve_name("my", "x86_64")
+    assert "mine.yaml" in caught.value.hint
+
+
+def test_a_name_that_nothing_has_is_a_wrong_command_line(config):
+    with pytest.raises(UsageError, match="no image is called nosuch"):
+        resolve_name("nosuch", "x86_64")

@@ -1,0 +1,95 @@
+"""Names of images that were imported or made: each an entry of the user's catalogue, in the file `NAME.yaml`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.errors import LabctlError, UsageError
+from labctl.kinds.image import catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labctl.kinds.image.spec import ImageSpec
+
+
+def check(name: str) -> None:
+    """Refuse what can't be an image's name, or is one already by the user's own hand.
+
+    Raises:
+        UsageError: it can't be given.
+        LabctlError: a file of the user's catalogue is wrong.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9.-]{0,62}", name):
+        raise UsageError(f"{name} can't be an image's name", hint="lower-case letters, digits, `.` and `-`")
+    if name == "none":
+        raise UsageError("none can't be an image's name", hint="in a Labfile it is a disk without an image")
+    for path in catalogue.files():
+        stated = catalogue.stated(path)
+        if name in stated and path != _file(name):
+            raise UsageError(f"{name} is stated in {path}", hint="take another name, or remove it there")
+        if path == _file(name) and not _ours(path, stated):
+            raise UsageError(
+                f"{path} has entries of yours, and would be written over",
+                hint="take another name, or another one for that file",
+            )
+
+
+def remember(spec: ImageSpec, origin: str) -> Path:
+    """Give a stored image its name: an entry that tells its digest. Gives the file.
+
+    `origin` is told in its description. What the entry has for another architecture stays.
+
+    Raises:
+        LabctlError: it can't be written.
+    """
+    path = _file(spec.label)
+    before = catalogue.stated(path).get(spec.label, {}) if path.exists() else {}
+    readable = "".join(char if char.isprintable() else "?" for char in origin)  # YAML takes no other
+    entry = {
+        **before,
+        "description": f"made from {readable}",
+        "digests": {**before.get("digests", {}), spec.arch: spec.key.replace("-", ":", 1)},
+        **{field: value for field in ("firmware", "cpu") if (value := getattr(spec, field))},
+    }
+    _write(path, {spec.label: entry})
+    return path
+
+
+def forget(key: str) -> None:
+    """Take an image's names away again; what can be had from elsewhere keeps its own.
+
+    Raises:
+        LabctlError: a file of the catalogue is wrong, or can't be written.
+    """
+    for path in catalogue.files():
+        stated = catalogue.stated(path)
+        if not _ours(path, stated):
+            continue
+        digests = stated[path.stem]["digests"]
+        others = {arch: text for arch, text in digests.items() if text.replace(":", "-", 1) != key}
+        if not others:
+            path.unlink(missing_ok=True)
+        elif others != digests:
+            _write(path, {path.stem: {**stated[path.stem], "digests": others}})
+
+
+def _file(name: str) -> Path:
+    return catalogue.config_folder() / f"{name}.yaml"
+
+
+def _ours(path: Path, stated: dict[str, Any]) -> bool:
+    """Whether a file is one that `remember` wrote, perhaps with something added: one image, and no address."""
+    return set(stated) == {path.stem} and not {"url", "build"} & stated[path.stem].keys()
+
+
+def _write(path: Path, entries: dict[str, Any]) -> None:
+    import json
+
+    from labctl.host.keys import write_private
+
+    try:
+        write_private(path, f"{json.dumps(entries, indent=2, ensure_ascii=False)}\n".encode())
+    except OSError as error:
+        raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error

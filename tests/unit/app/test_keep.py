@@ -1,0 +1,55 @@
+"""What `prune` takes for needless."""
+
+import pytest
+
+from labctl.app.images import keep
+from labctl.host import cache, glance, lock
+from labctl.kinds.image.content import in_use
+from labctl.kinds.image.driver import lock_name
+from labctl.kinds.image.store import ImageStore
+
+KEY = "sha256-" + "a" * 64
+
+
+class Host:
+    uri = "qemu:///system"
+
+
+@pytest.fixture(autouse=True)
+def host(monkeypatch, tmp_path):
+    """An empty store with what a run left, a cache with a download, and no lab."""
+    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(lock, "_folder", lambda: tmp_path / "run")
+    monkeypatch.setattr(glance, "look", lambda _connection: glance.Seen([], []))
+    monkeypatch.setattr(ImageStore, "stored", lambda _store: [])
+    monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {f"{KEY}.img": 1})
+    (cache.folder("downloads") / KEY).write_bytes(b"x")
+
+
+def found() -> list[str]:
+    return [each.what.split()[0] for each in keep.needless(Host(), None)]
+
+
+def test_what_nobody_is_at_may_go():
+    assert found() == ["volume", "download"]
+
+
+def test_a_download_that_is_being_stored_stays():
+    """It came whole, and is unpacked or uploaded now: on this host, or another one."""
+    with lock.held(in_use(KEY)):
+        assert found() == ["volume"]
+
+
+def test_what_someone_began_to_use_since_stays(tmp_path):
+    told: list[str] = []
+    needless = keep.needless(Host(), None)
+    with lock.held(in_use(KEY)), lock.held(lock_name(Host(), KEY)):
+        assert list(keep.remove(Host(), needless, told.append)) == []
+    assert len(told) == len(needless)
+    assert (tmp_path / "cache/downloads" / KEY).exists()
+
+
+def test_a_volume_that_became_part_of_an_image_stays(monkeypatch):
+    (volume, _) = keep.needless(Host(), None)
+    monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {})
+    assert list(keep.remove(Host(), [volume], print)) == []

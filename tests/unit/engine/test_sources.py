@@ -1,0 +1,94 @@
+"""Which image each VM's disks stand on, and how that is pinned."""
+
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labctl.core.errors import Rejected
+from labctl.engine import sources
+from labctl.engine.sources import Pinning, Sources
+from labctl.kinds.image.spec import ImageSpec
+from labctl.labfile.load import load
+
+X86, ARM = "sha256-" + "a" * 64, "sha256-" + "b" * 64
+Resolve = Callable[..., Sources]
+
+
+def spec(key: str, **other: Any) -> ImageSpec:
+    return ImageSpec(**{"label": "router", "key": key, "source": "store", "size": 1 << 20, **other})
+
+
+@pytest.fixture
+def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
+    """Resolve the images of these VMs, with a catalogue that has an imported image, and a store that has `stored`."""
+    entry = {"router": {"digests": {"x86_64": X86.replace("-", ":"), "aarch64": ARM.replace("-", ":")}}}
+    monkeypatch.setenv("LABCTL_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "config/images").mkdir(parents=True)
+    (tmp_path / "config/images/router.yaml").write_text(json.dumps(entry))
+
+    def resolved(vms: dict[str, Any], *stored: ImageSpec, pinning: Pinning | None = None) -> Sources:
+        class Store:
+            def __init__(self, _connection: object) -> None:
+                pass
+
+            def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
+                return {each.key: each for each in stored if each.key in keys}
+
+        monkeypatch.setattr(sources, "ImageStore", Store)
+        document = {"labfile": 1, "name": "t", "vms": vms}
+        (tmp_path / "Labfile.yaml").write_text(json.dumps(document))
+        lab = load(str(tmp_path / "Labfile.yaml"), sets={}, params_files=[], environ={}).lab
+        return sources.resolve_images(None, lab, "x86_64", pinning or Pinning({}))  # type: ignore[arg-type]
+
+    return resolved
+
+
+def test_one_name_is_another_image_on_another_architecture(resolve):
+    vms = {"a": {"image": "router"}, "b": {"image": "router", "arch": "aarch64"}}
+    found = resolve(vms, spec(X86, arch="x86_64"), spec(ARM, arch="aarch64"))
+    assert {arch: each.key for (_, arch), each in found.images.items()} == {"x86_64": X86, "aarch64": ARM}
+    assert len({each.label for each in found.images.values()}) == 2
+    assert {where: pin.key for where, pin in found.pins.items()} == {
+        ("router", "x86_64"): X86,
+        ("router", "aarch64"): ARM,
+    }
+
+
+def test_a_file_is_pinned_for_the_architecture_of_the_vm_that_uses_it(resolve, tmp_path):
+    (tmp_path / "a.img").write_bytes(bytes(1024))
+    vms = {"a": {"image": "./a.img", "arch": "aarch64"}}
+    pins = resolve(vms).pins
+    assert list(pins) == [("a.img", "aarch64")]
+    assert resolve(vms, pinning=Pinning(pins, locked=True)).pins == pins
+
+
+def test_what_is_lost_is_told_once_and_where_the_labfile_states_it(resolve):
+    blank = {"image": "none", "disk": "1MiB"}
+    vms = {
+        "a": {"count": 3, "image": "router"},
+        "b": {"count": 3, **blank, "disks": [{"name": "data", "image": "router"}], "arch": "aarch64"},
+    }
+    with pytest.raises(Rejected) as caught:
+        resolve(vms)
+    assert [each.path for each in caught.value.problems] == ["vms.a.image", "vms.b.disks.data.image"]
+
+
+def test_what_is_refused_is_told_where_the_labfile_states_it(resolve, tmp_path):
+    (tmp_path / "bad.img").write_bytes(b"x")
+    data = {"name": "data", "image": "./bad.img"}
+    with pytest.raises(Rejected) as caught:
+        resolve({"a": {"count": 2, "image": "none", "disk": "1MiB", "disks": [data]}})
+    (problem,) = caught.value.problems
+    assert problem.path == "vms.a.disks.data.image"
+
+
+def test_an_imported_image_in_use_is_pinned_without_the_file_that_it_came_from(resolve):
+    """The lock was lost: what exists keeps its image, and the file of this machine is no address for others."""
+    kept = spec(X86, arch="x86_64", source="path", origin="/home/me/router.qcow2")
+    found = resolve({"a": {"image": "router"}}, kept, pinning=Pinning({}, in_use=[X86]))
+    assert found.pins["router", "x86_64"].origin == ""
+    assert [each.source for each in found.images.values()] == ["store"]
