@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -58,6 +59,13 @@ def pool_root(conn: libvirt.virConnect) -> PurePosixPath:
         )
     data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
     return PurePosixPath(data) / "libvirt/images"
+
+
+def free_space(folder: PurePosixPath) -> int:
+    """The bytes that a local folder can still take, also one that is not made yet."""
+    path = Path(folder)
+    there = next(each for each in (path, *path.parents) if each.exists())
+    return shutil.disk_usage(there).free
 
 
 # --- pools ---------------------------------------------------------------------------------------------------
