@@ -6,12 +6,15 @@ import gc
 import os
 import signal
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from labctl.core.errors import LabctlError
 
 INTERRUPTED = 128 + 2
+REACTION_S = 1.0  # in which Python deals with Ctrl-C where it can
 BROKEN_PIPE = 128 + 13  # what the shell reports of any program that wrote to a closed pipe
 
 
@@ -26,12 +29,29 @@ def main() -> NoReturn:
         sys.stdout.write(f"labctl {__version__}\n")
         sys.exit(0)
     gc.set_threshold(100_000)  # imports and plans make many objects and little garbage
+    watch_interruptions(sys.argv[1:])
     code = guarded(sys.argv[1:])
     if code != INTERRUPTED:
         _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt
     # that end waits for calls in flight, unless asked again
     signal.signal(signal.SIGINT, lambda *_: _leave(code))
     sys.exit(code)
+
+
+def watch_interruptions(argv: list[str]) -> None:
+    """Let Ctrl-C end a run whose main thread hangs in a call to libvirt, which Python's own handler waits for."""
+    receiver, sender = os.pipe()
+    os.set_blocking(sender, False)
+    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while os.read(receiver, 1) != bytes([signal.SIGINT]):
+            pass
+        time.sleep(REACTION_S)
+        _tell(f"interrupted: {_next(argv)}")
+        _leave(INTERRUPTED)
+
+    threading.Thread(target=watch, name="interruptions", daemon=True).start()
 
 
 def guarded(argv: list[str]) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import libvirt
 
-from labctl.app import room
+from labctl.app import space
 from labctl.core import identity
+from labctl.core.address import Address
 from labctl.core.errors import LabctlError, Problem, Rejected
 from labctl.core.plan import Action
 from labctl.core.size import size
@@ -16,6 +18,7 @@ from labctl.engine.allocate import Occupied
 from labctl.host import routes
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -57,10 +60,10 @@ def check(
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
     errors += _memory(session, plan)
-    tight = list(room.check(session, plan))
-    errors += [each for each in tight if each.severity == "error"]
-    doubts = [each for each in tight if each.severity != "error"]
-    return errors, [*_acceleration(session, plan), *_too_little(session, plan, sources), *doubts]
+    warnings = [*_acceleration(session, plan), *_too_little(session, plan, sources)]
+    for problem in space.check(session, plan):
+        (errors if problem.severity == "error" else warnings).append(problem)
+    return errors, warnings
 
 
 def refuse(errors: list[Problem]) -> None:
@@ -100,6 +103,7 @@ def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
                 f"rename one of them, or remove it with `virsh {_UNDEFINE[each.kind]} {each.name}`",
                 FOREIGN,
             )
+    yield from _pool(session, plan, observed)
     others = sorted(observed.files - {str(lab.path)})
     if others and not session.adopt:
         yield Problem(
@@ -109,6 +113,46 @@ def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
             "give this one another name, or take it over with --adopt",
             FOREIGN,
         )
+
+
+def _pool(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """A pool has no metadata; one that is not in a folder of its name is someone else's, with all that is in it."""
+    name = identity.pool_name(session.lab.name)
+    pool = observed.specs.get(Address("pool", session.lab.name))
+    stores = any(step.address.kind in ("pool", "disk", "seed") for step in plan.steps)
+    if stores and isinstance(pool, PoolSpec) and PurePosixPath(pool.path).name != name:
+        yield Problem(
+            f"a storage pool of that name, {name}, is in {pool.path} and was not made by labctl",
+            "name",
+            session.lab.where("name"),
+            f"give the lab another name, or `virsh pool-undefine {name}`, which keeps what is in it",
+            FOREIGN,
+        )
+
+
+def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """New bridges whose names are taken."""
+    owners = {
+        each.bridge: f"that of the libvirt network {each.name}" for each in observed.foreign if each.bridge
+    }
+    own = {spec.bridge for spec in observed.specs.values() if isinstance(spec, NetworkSpec)}
+    for step in plan.steps:
+        spec = step.after
+        if not isinstance(spec, NetworkSpec) or step.action not in (Action.CREATE, Action.REPLACE):
+            continue
+        if spec.mode == "bridge" or not spec.bridge:
+            continue  # it attaches to one that is there
+        owner = owners.get(spec.bridge, "")
+        if not owner and spec.bridge not in own and session.connection.local and routes.link(spec.bridge):
+            owner = "that of an interface of this host"
+        if owner:
+            yield Problem(
+                f"its bridge would be called {spec.bridge}, and this name is {owner}",
+                f"networks.{spec.name}.bridge",
+                session.lab.where("networks", spec.name, "bridge"),
+                "set another `bridge`",
+                FOREIGN,
+            )
 
 
 def _refusals(session: Session, plan: Plan) -> Iterator[Problem]:
@@ -141,26 +185,6 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
                 f"vms.{vm}.networks.{nic}",
                 session.lab.where("vms", vm, "networks"),
                 "set another `mac`",
-            )
-
-
-def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
-    """Tell new bridges whose name another network has."""
-    owners = {each.bridge: f"libvirt network {each.name}" for each in observed.foreign if each.bridge}
-    for step in plan.steps:
-        spec = step.after
-        if (
-            not isinstance(spec, NetworkSpec)
-            or spec.mode in ("bridge", "macvtap")
-            or step.action is Action.UPDATE
-        ):
-            continue
-        if owner := owners.get(spec.bridge):
-            yield Problem(
-                f"the bridge {spec.bridge} is that of the {owner}",
-                f"networks.{spec.name}.bridge",
-                session.lab.where("networks", spec.name, "bridge"),
-                "set another `bridge`",
             )
 
 

@@ -6,6 +6,12 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 _UP = 0x1
+_LINKS = Path("/sys/class/net")
+
+
+def link(name: str) -> bool:
+    """Whether this host has a network interface of that name."""
+    return (_LINKS / name).exists()
 
 
 def routes() -> list[tuple[IPv4Network | IPv6Network, str]]:

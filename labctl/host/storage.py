@@ -61,6 +61,14 @@ def pool_root(conn: libvirt.virConnect) -> PurePosixPath:
     return PurePosixPath(data) / "libvirt/images"
 
 
+def free_space(folder: PurePosixPath) -> int:
+    """The bytes that a local folder can still take, also one that is not made yet."""
+    path = Path(folder)
+    there = next(each for each in (path, *path.parents) if each.exists())
+    facts = os.statvfs(there)
+    return facts.f_bavail * facts.f_frsize
+
+
 # --- pools ---------------------------------------------------------------------------------------------------
 
 
@@ -103,20 +111,6 @@ def pool_path(pool: libvirt.virStoragePool) -> str:
     """The pool's folder on the libvirt host."""
     with translated("can't read the pool", where=pool.name()):
         return ET.fromstring(pool.XMLDesc()).findtext("target/path", "")
-
-
-def available(conn: libvirt.virConnect, name: str, *, local: bool) -> int | None:
-    """The bytes that are free where a pool is, or is to be made; None where that can't be seen yet."""
-    pool = _lookup_pool(conn, name)
-    if local and conn.getType() != "TEST":
-        folder = Path(pool_path(pool) if pool is not None else pool_root(conn) / name)
-        there = next(each for each in (folder, *folder.parents) if each.exists())
-        facts = os.statvfs(there)
-        return facts.f_bavail * facts.f_frsize
-    if pool is None or not pool.isActive():
-        return None
-    with translated(f"can't look at the pool {name}"):
-        return int(pool.info()[3])  # as of its last refresh
 
 
 def remove_pool(conn: libvirt.virConnect, name: str) -> None:

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -144,6 +145,19 @@ def test_a_restarted_libvirtd_loses_no_step(make_lab, moment):
     output, errors = process.communicate()
     assert process.returncode == 0, output + errors
     assert lab.plan() == {}
+    lab.destroy()
+
+
+def test_who_has_port_53_is_named(make_lab):
+    """Where dnsmasq can't start; the network is not left behind, and comes up once the port is free."""
+    lab = blank(make_lab)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("", 53))  # of every address
+        failed = lab.run("up", "--yes")
+        assert failed.code == 1, failed
+        assert f"(PID {os.getpid()}) has port 53" in failed.stderr
+        assert "faulty" not in virsh("net-list", "--all")
+    lab.up()
     lab.destroy()
 
 

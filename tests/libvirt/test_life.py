@@ -10,8 +10,9 @@ from labctl.app import change, goals
 from labctl.app.prepare import prepare
 from labctl.core.address import Address
 from labctl.core.errors import LabHeld, Rejected, UsageError
-from labctl.core.events import Finished
+from labctl.core.events import Diagnostic, Finished
 from labctl.core.plan import Action
+from labctl.host.connection import Connection
 from labctl.host.lock import held
 
 NETWORKS = {"network/front": "update", "network/back": "update"}
@@ -89,6 +90,48 @@ def test_a_foreign_object_under_our_name_is_refused_before_any_change(world):
         world.run()
     assert error.value.exit_code == 1
     assert world.everything() == {"shop.db"}
+
+
+def test_a_foreign_pool_of_our_name_keeps_all_that_is_in_it(world, tmp_path):
+    pool = f"<pool type='dir'><name>labctl-shop</name><target><path>{tmp_path}/isos</path></target></pool>"
+    world.connection.virt.storagePoolDefineXML(pool)
+    for verb in (change.up, change.destroy):
+        with pytest.raises(Rejected, match=r"labctl-shop, is in .*isos and was not made by labctl") as error:
+            world.run(verb)
+        assert error.value.exit_code == 1
+    assert world.everything() == {"labctl-shop"}
+
+
+def test_a_bridge_that_is_taken_is_refused_with_its_owner(world, monkeypatch):
+    taken = "<network><name>lan</name><bridge name='br7'/><ip address='10.77.0.1' prefix='24'/></network>"
+    world.connection.virt.networkDefineXML(taken)
+    monkeypatch.setattr("labctl.host.routes.link", lambda name: name == "br8")
+    monkeypatch.setattr(Connection, "local", True)
+    world.edit("{subnet: 10.90.0.0/24}", "{subnet: 10.90.0.0/24, bridge: br7}")
+    with pytest.raises(Rejected, match=r"front.bridge: its .* br7, and .* that of the libvirt network lan"):
+        world.run()
+    world.edit("br7", "br8")
+    with pytest.raises(Rejected, match="br8, and this name is that of an interface of this host"):
+        world.run()
+    assert world.everything() == {"lan"}
+
+
+def test_images_without_room_are_refused_and_disks_warned_of(world, monkeypatch):
+    image = world.folder / "base.img"
+    image.write_bytes(b"x" * (1 << 20))
+    monkeypatch.setattr(Connection, "local", True)
+    monkeypatch.setattr("labctl.host.storage.free_space", lambda _folder: 3 << 20)
+    world.run()
+    warned = [event.summary for event in world.events if isinstance(event, Diagnostic)]
+    assert [text for text in warned if "grow" in text] == [
+        "the disks can grow by 5MiB, and 3MiB are free in /var/lib/libvirt/images/labctl-images"
+    ]
+    world.run(change.destroy)
+    monkeypatch.setattr("labctl.host.storage.free_space", lambda _folder: 0)
+    world.edit("image: none", "image: ./base.img")
+    with pytest.raises(Rejected, match="the images to store take 1MiB, and 0B are free"):
+        world.run()
+    assert world.everything() == set()
 
 
 def test_the_same_name_from_another_labfile_is_refused(world, tmp_path):
@@ -370,7 +413,8 @@ def test_a_bridge_that_another_network_has_is_told(world):
     world.connection.virt.networkCreateXML("<network><name>office</name><bridge name='of0'/></network>")
     world.edit("back: {", "back: {bridge: of0, ")
     with pytest.raises(
-        Rejected, match=r":6:18: networks.back.bridge: the bridge of0 is that of the libvirt network office"
+        Rejected,
+        match=r":6:18: networks.back.bridge: its bridge would be called of0, and .* that of the libvirt network office",
     ):
         world.plan()
 

@@ -9,7 +9,9 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from labctl.core import xmltree
+from labctl.core.errors import LabctlError
 from labctl.host.connection import missing, translated
+from labctl.host.listeners import listener
 from labctl.kinds.network import xml
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
     from labctl.kinds.network.spec import NetworkSpec
 
+DNS_PORT = 53
 _ADD, _DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
 _DHCP_HOST, _DHCP_RANGE = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, libvirt.VIR_NETWORK_SECTION_IP_DHCP_RANGE
 _DNS_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST
@@ -63,9 +66,19 @@ class NetworkDriver:
             network = self._define(spec)
             try:
                 self._activate(network, spec)
-            except libvirt.libvirtError:
+            except libvirt.libvirtError as error:
                 network.undefine()  # a network that can't start is not left behind
+                if "Address already in use" in str(error):
+                    raise self._port_taken(error) from error
                 raise
+
+    def _port_taken(self, error: libvirt.libvirtError) -> LabctlError:
+        said = str(error).strip().rpartition("\n")[2]  # dnsmasq's own words, behind its command line
+        who = listener(DNS_PORT) if self._connection.local else ""
+        return LabctlError(
+            f"{said}; {who or 'another name server'} has port {DNS_PORT} of every address",
+            hint="let that listen on single addresses only, or stop it; see `labctl doctor`",
+        )
 
     def update(self, step: Step, _tell: Teller) -> None:
         """Change DHCP and DNS while the network runs, then write the persistent definition."""

@@ -139,6 +139,24 @@ sys.exit(guarded(["up"]))
     )
 
 
+def test_an_interruption_ends_a_run_that_hangs_in_a_library():
+    """As libvirt does in its first call to a daemon that hangs."""
+    script = """
+import ctypes, os, signal, threading, time
+import labctl.cli
+from labctl.__main__ import main
+def run(argv):
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64)
+    lock(mutex)
+    lock(mutex)
+labctl.cli.run = run
+main()
+"""
+    done = python("-c", script, "status", timeout=20)
+    assert (done.returncode, done.stderr) == (130, "interrupted: nothing was changed\n")
+
+
 def test_a_second_interruption_does_not_wait_for_calls_in_flight():
     script = """
 import os, signal, sys, threading, time

@@ -1,0 +1,69 @@
+"""Whether what a plan stores has room, before it is tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import Problem
+from labctl.core.size import size
+from labctl.host import storage
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.image.spec import POOL, ImageSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.app.session import Session
+    from labctl.core.plan import Plan
+    from labctl.core.spec import Spec
+
+BLOCK = 512  # stat(2): the unit of st_blocks
+
+
+def check(session: Session, plan: Plan) -> Iterator[Problem]:
+    """An error where images don't fit; a warning where disks might not, which take space as they are written."""
+    images = sum(_taken(step.after) for step in plan.steps)
+    disks = sum(_growth(step.before, step.after) for step in plan.steps)
+    if not images + disks or not session.connection.local:
+        return  # nothing to store, or on a host whose disks we don't see
+    virt = session.connection.virt
+    folder = storage.pool_root(virt) / POOL
+    free = storage.free_space(folder)
+    there = f"and {_rounded(free)} are free in {folder}"
+    if images > free:
+        yield Problem(
+            f"the images to store take {_rounded(images)}, {there}",
+            hint="free some space: `labctl image prune` removes the images that nothing needs",
+        )
+    elif images + disks > free:
+        yield Problem(
+            f"the disks can grow by {_rounded(images + disks)}, {there}",
+            hint="a VM is paused when nothing is left, which `labctl status` tells",
+            severity="warning",
+        )
+
+
+def _taken(spec: Spec | None) -> int:
+    """What storing a file takes, without its holes, which stay holes; of what is to be downloaded nobody knows."""
+    if not isinstance(spec, ImageSpec) or spec.source != "path":
+        return 0
+    try:
+        stat = Path(spec.origin).stat()
+    except OSError:
+        return 0  # it went: that is told when it is read
+    return min(stat.st_size, stat.st_blocks * BLOCK)
+
+
+def _growth(before: Spec | None, after: Spec | None) -> int:
+    """By how much a disk may grow beyond what it was."""
+    if not isinstance(after, DiskSpec):
+        return 0
+    had = before.size if isinstance(before, DiskSpec) else 0
+    return max(0, (after.size or 0) - (had or 0))
+
+
+def _rounded(count: int) -> str:
+    """As `size`, without the odd bytes."""
+    step = 1 << 20 if count < 10 << 30 else 1 << 30
+    return size(count // step * step)
