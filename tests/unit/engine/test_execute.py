@@ -50,4 +50,6 @@ def test_an_interrupted_run_ends_after_the_starts_in_flight():
     made = plan({vm.address: vm for vm in vms}, {})
     outcome = execute(made, {"vm": driver}, Connection(), lambda _event: None, boots=1)
     assert outcome.interrupted
-    assert sorted(driver.done) == ["create a", "create b", "start a"]
+    created, started = sorted(driver.done)[:2], sorted(driver.done)[2:]
+    assert created == ["create a", "create b"]
+    assert started in (["start a"], ["start b"])  # whichever was made first
