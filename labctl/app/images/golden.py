@@ -1,7 +1,8 @@
 """A golden image: the disk of a VM of the lab, with what is that machine's own taken out.
 
 The guest does that itself: its disk is booted once more, under another name, without a network, on an overlay that
-goes again. So the VM stays as it is, any distribution will do, and no tool of ours has to know its file systems.
+goes again. So the VM stays as it is, but for the variables of a UEFI, which libvirt keeps in a file of their own; any
+distribution will do, and no tool of ours has to know its file systems.
 """
 
 from __future__ import annotations
