@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from labctl.app import preflight
 from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
-from labctl.engine import compose as composing
 from labctl.engine import edits
 from labctl.engine.allocate import Allocation, allocate
 from labctl.engine.compose import Site, compose
+from labctl.engine.guests import secret_name
 from labctl.engine.observe import Observed, merge, observe
 from labctl.engine.sources import Pinning, Sources, resolve_images
 from labctl.host import storage
@@ -157,4 +157,4 @@ def _keep(spec: Spec, existing: Specs, site: Site) -> Spec:
 
 
 def _other_key(digest: str | None, site: Site) -> bool:
-    return bool(digest) and str(digest).partition(":")[0] != composing.secret_name(site.secret)
+    return bool(digest) and str(digest).partition(":")[0] != secret_name(site.secret)

@@ -1,0 +1,123 @@
+"""What guests are told: their seeds, their NICs, and the names that no DNS server of theirs knows. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+
+from labctl.core import identity
+from labctl.kinds.seed.spec import SeedNic, SeedSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labctl.engine.allocate import Allocation
+    from labctl.labfile.model import Lab, Nic, Vm
+
+
+def seed(lab: Lab, vm: Vm, allocation: Allocation, secret: bytes, names: Names) -> SeedSpec:
+    """A VM's seed; `secret` is the key of digests."""
+    config = vm.cloud_init or {}
+    hostname = vm.hostname or vm.name
+    digest = seed_digest(secret, config, vm.user, hostname)
+    nics: list[SeedNic] = []
+    for nic in vm.nics:
+        primary = names.primary(vm) == nic.network and not any(each.nameservers for each in nics)
+        place = allocation.networks[nic.network]
+        nics.append(
+            SeedNic(
+                nic.name,
+                allocation.nics[vm.name, nic.name].mac,
+                guest_lines(lab, vm, nic, allocation),
+                tuple(str(each) for each in (place.host4, place.host6) if each) if primary else (),
+                (names.domain(nic.network),) if primary else (),
+            )
+        )
+    return SeedSpec(
+        lab.name,
+        vm.name,
+        digest,
+        instance=identity.object_uuid(lab.name, "seed", f"{vm.name}/{digest}"),
+        config=config,
+        user=vm.user,
+        hostname=hostname,
+        nics=tuple(nics),
+    )
+
+
+def seed_digest(secret: bytes, config: Mapping[str, Any], user: str, hostname: str) -> str:
+    """`KEY:DIGEST`: which key it was made with, and the digest; digests of another key can't be compared."""
+    document = json.dumps([config, user, hostname], sort_keys=True, default=str)
+    return f"{secret_name(secret)}:{hmac.new(secret, document.encode(), 'sha256').hexdigest()[:32]}"
+
+
+def secret_name(secret: bytes) -> str:
+    return hashlib.sha256(b"labctl" + secret).hexdigest()[:8]
+
+
+def guest_lines(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> tuple[str, ...]:
+    """How a NIC is to be inside the guest, in the words of the guest's script; empty where only DHCP knows."""
+    spot = allocation.nics[vm.name, nic.name]
+    place = allocation.networks[nic.network]
+    network = next(each for each in lab.networks if each.name == nic.network)
+    pairs = ((spot.ip, place.subnet4), (spot.ip6, place.subnet6))
+    lines = [f"address {with_prefix(ip, subnet)}" for ip, subnet in pairs if ip and subnet]
+    if mtu := nic.mtu or network.mtu:
+        lines.insert(0, f"mtu {mtu}")
+    if _default_nic(vm, allocation) == nic.name:
+        own = {str(spot.ip), str(spot.ip6)}
+        lines += [f"route default {each}" for each in place.gateways if str(each) not in own]
+    lines += [f"route {route.to} {route.via}" for route in nic.routes]
+    return tuple(lines)
+
+
+def _default_nic(vm: Vm, allocation: Allocation) -> str | None:
+    """The NIC that gets the default route: the one that says so, else the first whose network has a gateway."""
+    asked = next((nic.name for nic in vm.nics if nic.default_route), None)
+    if asked:
+        return asked
+    able = (nic for nic in vm.nics if nic.default_route is None and allocation.networks[nic.network].gateways)
+    return next((nic.name for nic in able), None)
+
+
+class Names:
+    """Which names a guest can't learn from the DNS server it asks: they go into its hosts file."""
+
+    def __init__(self, lab: Lab, allocation: Allocation) -> None:
+        self._lab, self._allocation = lab, allocation
+        self._networks = {network.name: network for network in lab.networks}
+        self._members: dict[str, list[tuple[str, str, str]]] = {}  # network → (VM, ip, ip6)
+        for vm in lab.vms:
+            for nic in vm.nics:
+                spot = allocation.nics[vm.name, nic.name]
+                row = (vm.name, str(spot.ip or ""), str(spot.ip6 or ""))
+                self._members.setdefault(nic.network, []).append(row)
+
+    def primary(self, vm: Vm) -> str | None:
+        """The network whose DNS server the VM asks: the first that has one."""
+        return next((nic.network for nic in vm.nics if self._allocation.networks[nic.network].dns), None)
+
+    def domain(self, network: str) -> str:
+        return self._networks[network].domain or f"{self._lab.name}.lab"
+
+    def lines(self, vm: Vm) -> tuple[str, ...]:
+        """`10.0.0.2 db db.shop.lab`, for each VM on a network of this one that its DNS server does not serve."""
+        primary = self.primary(vm)
+        asked = {name for name, *_ in self._members.get(primary or "", ())}
+        lines: dict[str, str] = {}
+        for network in dict.fromkeys(nic.network for nic in vm.nics):
+            if network == primary:
+                continue
+            full = self.domain(network)
+            for name, ip, ip6 in self._members.get(network, ()):
+                short = [name] if name not in asked else []
+                if short or primary is None or full != self.domain(primary):
+                    words = " ".join([*short, f"{name}.{full}"])
+                    lines |= {f"{each} {words}": "" for each in (ip, ip6) if each}
+        return tuple(lines)
+
+
+def with_prefix(host: object, subnet: Any) -> str:  # an address and its network, or two None
+    return f"{host}/{subnet.prefixlen}" if host and subnet else ""
