@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from labctl.app.session import Session
-    from labctl.host.glance import SeenNetwork, SeenVm
+    from labctl.host.glance import SeenNetwork, SeenNic, SeenVm
 
 FORMAT = 1
 
@@ -173,6 +173,12 @@ def _of(name: str, differing: Mapping[str, list[str]] | None) -> tuple[str, ...]
     return None if differing is None else tuple(differing.get(name, ()))
 
 
+def _addresses_json(nic: SeenNic) -> list[dict[str, str | None]]:
+    """One for each address of a NIC; a NIC without any is there too."""
+    ips: list[str | None] = [*nic.ips] or [None]
+    return [{"network": nic.network, "ip": ip, "mac": nic.mac} for ip in ips]
+
+
 def _vm_json(row: Row, uri: str) -> dict[str, Any]:
     seen = row.seen
     running = seen is not None and seen.state in ("running", "paused")
@@ -180,10 +186,7 @@ def _vm_json(row: Row, uri: str) -> dict[str, Any]:
         "name": row.name,
         "state": row.state,
         "ready": bool(seen and seen.ready),
-        "addresses": [
-            {"network": nic.network, "ip": nic.ip or None, "mac": nic.mac}
-            for nic in (seen.nics if seen else ())
-        ],
+        "addresses": [each for nic in (seen.nics if seen else ()) for each in _addresses_json(nic)],
         "cpus": seen.cpus if seen else None,
         "memory_bytes": seen.memory if seen else None,
         "disks": list(seen.disks) if seen else [],

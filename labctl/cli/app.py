@@ -238,6 +238,8 @@ def _parsing(command: Any, ctx: Any) -> Iterator[None]:
         message = error.message if unknown else error.format_message()
         near = _close(unknown, [name for each in command.params for name in each.opts])
         hint = f"see `{ctx.command_path} --help`"
+        if command.name == "ssh" and "extra argument" in message:
+            hint = "a command stands behind --, as in `labctl ssh web -- ls -l`"
         raise UsageError(
             f"{message[0].lower()}{message[1:]}".rstrip("."),
             hint=f"did you mean {near}? Else {hint}" if near else hint,

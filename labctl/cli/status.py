@@ -52,7 +52,7 @@ def _cells(row: Row) -> list[str]:
     seen = row.seen
     if seen is None:
         return [row.name, row.state, "-", "-", "-", "-", "-"]
-    addresses = ", ".join(f"{nic.network} {nic.ip}" if nic.ip else nic.network for nic in seen.nics)
+    addresses = ", ".join(" ".join([nic.network, *nic.ips]) for nic in seen.nics)
     ready = ("yes" if seen.ready else "no") if seen.state == "running" else "-"
     disks = ", ".join(seen.disks) or "-"
     return [row.name, row.state, ready, addresses or "-", str(seen.cpus), size(seen.memory), disks]

@@ -36,7 +36,12 @@ class SeenNic:
 
     network: str
     mac: str
-    ip: str = ""
+    ip: str = ""  # IPv4 where it has both
+    ip6: str = ""  # where `ip` is another
+
+    @property
+    def ips(self) -> list[str]:
+        return [each for each in (self.ip, self.ip6) if each]
 
 
 @dataclass(slots=True)
@@ -151,7 +156,7 @@ def _nics(root: ET.Element, own: ET.Element, lab: str) -> Iterator[SeenNic]:
         words = [line.split() for line in told.get(alias.removeprefix("ua-nic-"), "").split("; ")]
         given = [line[1].partition("/")[0] for line in words if line[:1] == ["address"]]
         address = "" if mac is None else mac.get("address", "").lower()
-        yield SeenNic(network.removeprefix(f"{lab}."), address, given[0] if given else "")
+        yield SeenNic(network.removeprefix(f"{lab}."), address, *given[:2])
 
 
 def _problem(state: str, reason: int) -> str:

@@ -58,6 +58,8 @@ def checks(seen: Libvirt, distribution: Distribution) -> Iterator[Check]:
 
 
 def _start(seen: Libvirt, distribution: Distribution) -> str:
+    if seen.uri not in (SYSTEM, SESSION):
+        return f"make `virsh -c {seen.uri} version` work, or name another with --connect"
     if not any(Path(folder, name).exists() for folder in _SBIN for name in ("libvirtd", "virtqemud")):
         return distribution.install("libvirt", "qemu")
     if "ermission" in seen.error or "uthentication" in seen.error or "olkit" in seen.error:

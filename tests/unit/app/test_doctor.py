@@ -149,6 +149,12 @@ class TestLibvirt:
         assert "no such socket" in check.found
         assert check.fix
 
+    def test_a_daemon_elsewhere_is_not_started_here(self):
+        (check, *_) = libvirtd.checks(libvirtd.Libvirt("qemu+ssh://far/system", error="no route"), DEBIAN)
+        assert (
+            check.fix == "make `virsh -c qemu+ssh://far/system version` work, or name another with --connect"
+        )
+
     def test_a_session_is_not_started_by_looking(self, tmp_path, monkeypatch):
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
         monkeypatch.setattr(libvirt, "open", lambda _uri: pytest.fail("this would start a daemon"))

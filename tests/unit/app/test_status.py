@@ -176,7 +176,11 @@ def test_a_glance_at_xml():
         nics=(
             NicUse("front", "52:54:00:00:00:01", "shop.front", "front"),
             NicUse(
-                "back", "52:54:00:00:00:02", "shop.back", "back", guest=("address 10.1.0.2/24", "mtu 1400")
+                "back",
+                "52:54:00:00:00:02",
+                "shop.back",
+                "back",
+                guest=("address 10.1.0.2/24", "address fd00::2/64", "mtu 1400"),
             ),
             NicUse("lan", "52:54:00:00:00:03", "default"),
         ),
@@ -190,10 +194,10 @@ def test_a_glance_at_xml():
     assert (found.name, found.base, found.user, found.file) == ("web-1", "web", "me", "/x/Labfile.yaml")
     assert (found.state, found.ready, found.cpus, found.memory) == ("running", True, 2, GIB // 2)
     assert (found.disks, found.seeded) == (("root",), True)
-    assert [(nic.network, nic.ip) for nic in found.nics] == [
-        ("front", ""),
-        ("back", "10.1.0.2"),
-        ("default", ""),
+    assert [(nic.network, *nic.ips) for nic in found.nics] == [
+        ("front",),
+        ("back", "10.1.0.2", "fd00::2"),
+        ("default",),
     ]
     assert not glance._vm(root, {"state.state": 5}).ready, "a VM that is off is not ready, whatever it was"
 

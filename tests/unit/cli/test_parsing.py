@@ -91,6 +91,7 @@ def test_what_follows_the_dashes_is_the_command(options):
         (["up", "--", "x"], "`labctl up` takes nothing after --", ""),
         (["--jsn", "up"], "no such option: --jsn", "did you mean --json?"),
         (["list", "x"], "unexpected extra argument", "see `labctl list --help`"),
+        (["ssh", "web", "ls"], "unexpected extra argument", "as in `labctl ssh web -- ls -l`"),
         (["logs", "-n", "x"], "invalid value for '--lines' / '-n'", "see `labctl logs --help`"),
         (["completion"], "missing argument", "see `labctl completion --help`"),
         (["help", "upp"], "no such command: upp", "did you mean `labctl up`?"),
