@@ -4,14 +4,14 @@ from typing import Annotated
 
 from labctl.cli import context
 from labctl.cli.options import Options, argument, option
-from labctl.labfile.starters import names
+from labctl.labfile.starters import names, summary
 
 STARTS = names()
 
 
 def run(
     options: Options,
-    start: Annotated[str, argument("LAB", help=", ".join(STARTS))] = STARTS[0],
+    start: Annotated[str, argument("LAB", help=summary())] = STARTS[0],
     *,
     force: Annotated[bool, option("--force", help="replace a Labfile that is there")] = False,
 ) -> int:

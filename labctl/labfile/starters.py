@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from labctl import resources
 
-__all__ = ["names", "read"]
+__all__ = ["names", "read", "summary"]
 
 _FOLDER = "templates/labs"
-_ORDER = ("single", "pair", "cluster")  # simplest first
+_LABS = {  # simplest first
+    "single": "one VM",
+    "pair": "two VMs on a private network",
+    "cluster": "three nodes with data disks",
+}
 
 
 def names() -> tuple[str, ...]:
     """List the starting labs, simplest first."""
-    return _ORDER
+    return tuple(_LABS)
+
+
+def summary() -> str:
+    """Tell what they are, in a line."""
+    return "; ".join(f"{name}: {what}" for name, what in _LABS.items())
 
 
 def read(name: str) -> str:
     """Give the text of a starting lab. Raises `KeyError` where there is none of that name."""
-    if name not in _ORDER:
+    if name not in _LABS:
         raise KeyError(name)
     return resources.text(f"{_FOLDER}/{name}/Labfile.yaml")

@@ -45,15 +45,25 @@ class Plain:
         self._clock, self._rates = clock, dict[str, Rate]()
         self._lock = threading.Lock()
         self._done: dict[str, str] = {}
+        self._ready: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, PlanReady):
                 self._done |= done_words(event.plan)
+            if isinstance(event, VmStage) and event.stage == "ready":
+                self._ready.add(f"vm/{event.vm}")
+            if isinstance(event, StepDone) and self._said_more(event):
+                return
             text = self._text(event)
             if text:
                 self._stream.write(f"{text}\n")
                 self._stream.flush()
+
+    def _said_more(self, event: StepDone) -> bool:
+        """Whether it was told that a VM is ready, so that nobody needs to hear that it was made."""
+        made = event.action in ("create", "replace")
+        return made and event.address in self._ready and not self._verbose
 
     def _text(self, event: Event) -> str:
         match event:

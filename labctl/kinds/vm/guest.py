@@ -255,7 +255,8 @@ class Conversation:
                     await self._next()
                     if self.state and _later(self.state.stage, stage):
                         stage = self.state.stage
-                        tell.stage(stage)
+                        if not self.state.over:  # its end is told as `booted`
+                            tell.stage(stage)
         except TimeoutError as error:
             tail = await self._tail(spec)
             raise not_ready(

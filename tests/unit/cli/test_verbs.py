@@ -55,7 +55,7 @@ def test_up_tells_on_stderr_and_json_on_stdout(here, capsys):
     assert run("up") == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "vm/web-2: created" in captured.err
+    assert "vm/web-2: ready" in captured.err
     assert run("up", "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (lines[0]["event"], lines[-1]["event"], lines[-1]["ok"]) == ("Format", "Finished", True)
