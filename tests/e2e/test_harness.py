@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,30 @@ def test_the_host_is_out_of_reach():
     assert not Path("/dev/kvm").exists()
     links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
     assert [line.split()[0] for line in links.splitlines()] == ["lo"]
+
+
+def test_cleaning_up_does_not_reach_what_was_mounted_inside(tmp_path):
+    """A checkout in /tmp is mounted below the folder that is removed in the end, and was emptied with it."""
+    checkout, folder = tmp_path / "checkout", tmp_path / "backing"
+    (folder / "place").mkdir(parents=True)
+    checkout.mkdir()
+    (checkout / "file").write_text("x")
+    script = f"""\
+import shutil
+from tests.e2e.harness.namespaces import run_isolated
+from tests.e2e.harness.world import mount
+
+def prepare():
+    mount("--make-rprivate", "/")
+    mount("--rbind", "{checkout}", "{folder}/place")
+
+code = run_isolated(prepare, ["test", "-e", "{folder}/place/file"])
+shutil.rmtree("{folder}")
+raise SystemExit(code)
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True)
+    assert (checkout / "file").exists()
+    assert not folder.exists()
 
 
 def test_libvirtd_restarts_and_is_back(connection):

@@ -1,4 +1,4 @@
-"""Namespaces, and the two processes that hold them: the launcher outside and PID 1 inside."""
+"""Namespaces, and the processes that hold them: the launcher outside, one at the border, and PID 1 inside."""
 
 import ctypes
 import os
@@ -18,12 +18,25 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def run_isolated(prepare: Callable[[], None], command: Sequence[str]) -> int:
-    """Run `command` in new namespaces after `prepare`; its exit code, 128+N when signal N ended it."""
-    _die_with_parent()  # a killed `make` or `timeout` takes the launcher along, and that takes PID 1
+    """Run `command` in new namespaces after `prepare`; its exit code, 128+N when signal N ended it.
+
+    The launcher itself stays outside of them: it cleans up, and must not see what is mounted inside, as the checkout.
+    """
+    return _followed(lambda: _hold(prepare, command))
+
+
+def _hold(prepare: Callable[[], None], command: Sequence[str]) -> int:
+    """Enter the namespaces; those of processes begin with the next child."""
     _checked(libc.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET))
+    return _followed(lambda: _be_init(prepare, command))
+
+
+def _followed(body: Callable[[], int]) -> int:
+    """Run the body in a child, with our signals, and give its exit code."""
+    _die_with_parent()  # a killed `make` or `timeout` takes the launcher along, and that takes PID 1
     child = os.fork()
     if child == 0:
-        _exit_with(lambda: _be_init(prepare, command))
+        _exit_with(body)
     # Ctrl-C is for the command, which gets it from the terminal too; the launcher has to stay to clean up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
