@@ -16,8 +16,8 @@ from labctl.engine.allocate import Occupied, allocate
 from labctl.engine.compose import Site, compose
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.vm.spec import VmSpec
-from labctl.labfile import load
 from labctl.labfile.interpolate import resolve
+from labctl.labfile.load import load
 
 if TYPE_CHECKING:
     from labctl.labfile.model import Image, Lab

@@ -1,5 +1,1 @@
-"""Labfiles: `load` one, get a `Lab`, or every problem at once."""
-
-from labctl.labfile.load import Loaded, load
-
-__all__ = ["Loaded", "load"]
+"""Labfiles: `load.load` one, get a `model.Lab`, or every problem at once."""

@@ -120,6 +120,16 @@ def test_quick_answers_import_little(words, heavy):
     assert imported.isdisjoint(heavy)
 
 
+def test_status_reads_an_unchanged_labfile_once(tmp_path):
+    """Reading it takes longer than all else that `status` does."""
+    (tmp_path / "Labfile.yaml").write_text("{labfile: 1, name: shop}")
+    words = ("-X", "importtime", "-m", "labctl", "-f", str(tmp_path), "-c", "test:///default", "status")
+    for reads in (True, False):
+        done = python(*words, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")})
+        assert done.returncode == 0, done.stderr[-500:]
+        assert ("labctl.labfile.load" in done.stderr) == reads
+
+
 def test_an_interruption_ends_at_once_although_a_thread_hangs():
     script = """
 import os, signal, sys, threading, time

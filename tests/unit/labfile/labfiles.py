@@ -6,12 +6,12 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Rejected
-from labctl.labfile import load
+from labctl.labfile.load import load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from labctl.labfile import Loaded
+    from labctl.labfile.load import Loaded
 
 HEAD = "labfile: 1\nname: lab\n"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import Rejected
-from labctl.labfile import load
+from labctl.labfile.load import load
 
 BAD = Path(__file__).parent / "bad"
 

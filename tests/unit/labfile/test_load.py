@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labctl.core.errors import Rejected
-from labctl.labfile import explain, load, schema, starters, validate
+from labctl.labfile import explain, schema, starters, validate
 from labctl.labfile.docs import reference
+from labctl.labfile.load import load
 from labctl.labfile.model import Bandwidth, Disk
 from tests.unit.labfile import documents
 from tests.unit.labfile.labfiles import loaded, problems, vms
@@ -207,7 +208,7 @@ def test_a_good_labfile_needs_no_jsonschema(tmp_path):
     """Its import would cost more than the rest."""
     path = tmp_path / "Labfile.yaml"
     path.write_text(starters.read("cluster"))
-    code = f"import sys; from labctl.labfile import load; load({str(path)!r}); print('jsonschema' in sys.modules)"
+    code = f"import sys; from labctl.labfile.load import load; load({str(path)!r}); print('jsonschema' in sys.modules)"
     assert (
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
