@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from labctl.engine.observe import Observed
     from labctl.engine.sources import Sources
     from labctl.host.connection import Connection
-    from labctl.kinds.image.spec import ImageSpec
 
 _UNDEFINE = {"domain": "undefine", "network": "net-undefine"}
 FOREIGN = "foreign"  # the severity of what is no mistake of the Labfile: exit 1 and not 2
@@ -188,22 +187,15 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
             )
 
 
-def _new_disks(plan: Plan, sources: Sources) -> Iterator[tuple[DiskSpec, ImageSpec]]:
-    """The disks that are to be made, with what they stand on."""
+def _too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
+    """New VMs with less memory than the catalogue says that their image needs."""
+    vms = {vm.name: vm for vm in session.lab.vms}
     images = {spec.label: spec for spec in sources.images.values()}
     for step in plan.steps:
-        disk = step.after
-        made = step.action in (Action.CREATE, Action.REPLACE)
-        if isinstance(disk, DiskSpec) and made and disk.image in images:
-            yield disk, images[disk.image]
-
-
-def _too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
-    """VMs with less memory than the catalogue says that their image needs."""
-    vms = {vm.name: vm for vm in session.lab.vms}
-    for disk, image in _new_disks(plan, sources):
-        name, _, part = disk.name.partition("/")
-        if part == "root" and vms[name].memory < image.memory:
+        name, _, part = step.address.name.partition("/")
+        made = part == "root" and step.action in (Action.CREATE, Action.REPLACE)
+        image = images.get(step.after.image) if made and isinstance(step.after, DiskSpec) else None
+        if image and vms[name].memory < image.memory:
             yield Problem(
                 f"{image.label} needs {size(image.memory)} of memory to start well",
                 f"vms.{vms[name].base}.memory",

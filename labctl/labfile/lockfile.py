@@ -11,14 +11,16 @@ fetched.
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
+from labctl.host.keys import write_whole
+from labctl.kinds.image.spec import shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMAT = 1
 # Keys name files in the cache and the store, so nothing else may be one: a lock comes with other people's Labfiles.
@@ -84,21 +86,13 @@ def write(path: Path, lock: Lock) -> bool:
     """Write it whole or not at all; False when it says the same already."""
     images: dict[str, dict[str, Any]] = {}
     for (image, arch), pin in sorted(lock.items()):
-        digest = pin.key.replace("-", ":", 1)
+        digest = shown(pin.key)
         images.setdefault(image, {})[arch] = {"digest": digest, "origin": pin.origin, "size": pin.size}
     text = json.dumps({"lock": FORMAT, "images": images}, indent=2, ensure_ascii=False) + "\n"
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return False
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(temporary).chmod(0o644)  # committed and read by others, unlike what mkstemp is for
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(path, text.encode(), 0o644)  # committed, and read by others
     except OSError as error:
         raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error
     return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.address import natural
 from labctl.core.errors import UsageError
 from labctl.kinds.image import catalogue
+from labctl.kinds.image.spec import short, shown
 from labctl.kinds.image.store import ImageStore, Stored
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Row:
             "name": self.name,
             "description": self.entry.description if self.entry else "",
             "architectures": list(self.entry.architectures) if self.entry else [],
-            "digest": spec.key.replace("-", ":", 1) if spec else None,
+            "digest": shown(spec.key) if spec else None,
             "arch": (spec.arch or None) if spec else None,
             "origin": spec.origin if spec else None,
             "size_bytes": spec.size if spec else None,
@@ -83,7 +84,7 @@ def _one(name: str, stored: list[Stored], entry: Entry | None) -> Stored:
     if not found:
         raise UsageError(f"no image in the store is called {name}", hint="`labctl image list` shows them")
     if len(found) > 1:
-        digests = ", ".join(each.spec.key.replace("-", ":", 1)[:19] for each in found)
+        digests = ", ".join(short(each.spec.key) for each in found)
         raise UsageError(f"{len(found)} images are called {name}", hint=f"name one by its digest: {digests}")
     return found[0]
 

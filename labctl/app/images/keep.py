@@ -11,6 +11,7 @@ from labctl.core.errors import LabctlError, LabHeld
 from labctl.host import cache, glance, lock
 from labctl.kinds.image.content import in_use
 from labctl.kinds.image.driver import lock_name
+from labctl.kinds.image.spec import short
 from labctl.kinds.image.store import ImageStore, Stored
 from labctl.labfile import lockfile
 
@@ -50,7 +51,7 @@ def needless(connection: Connection, here: Path | None) -> list[Needless]:
     pinned = _pinned(connection, here)
     found = [
         Needless(
-            f"image {each.spec.label} ({_short(each.spec.key)})",
+            f"image {each.spec.label} ({short(each.spec.key)})",
             each.bytes,
             (lock_name(connection, each.spec.key),),
             image=each,
@@ -113,7 +114,7 @@ def _cached(pinned: set[str]) -> Iterator[Needless]:
             if key not in pinned:
                 what = kind.removesuffix("s")
                 locks = (f"{what} of {key}", in_use(key))
-                yield Needless(f"{what} {_short(path.name)} in the cache", _bytes(path), locks, path=path)
+                yield Needless(f"{what} {short(path.name)} in the cache", _bytes(path), locks, path=path)
 
 
 def _idle(needless: Needless) -> bool:
@@ -151,7 +152,3 @@ def _delete(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _short(key: str) -> str:
-    return key.replace("-", ":", 1)[:19]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, UsageError
 from labctl.kinds.image import catalogue
+from labctl.kinds.image.spec import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def remember(spec: ImageSpec, origin: str) -> Path:
     entry = {
         **before,
         "description": f"made from {readable}",
-        "digests": {**before.get("digests", {}), spec.arch: spec.key.replace("-", ":", 1)},
+        "digests": {**before.get("digests", {}), spec.arch: shown(spec.key)},
         **{field: value for field in ("firmware", "cpu") if (value := getattr(spec, field))},
     }
     _write(path, {spec.label: entry})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import UsageError
+from labctl.kinds.image.spec import shown
 from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class Change:
         return {
             "image": self.image,
             "arch": self.arch,
-            "before": self.before.key.replace("-", ":", 1) if self.before else None,
-            "after": self.after.key.replace("-", ":", 1) if self.after else None,
+            "before": shown(self.before.key) if self.before else None,
+            "after": shown(self.after.key) if self.after else None,
         }
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, option
+from labctl.kinds.image.spec import short
 
 if TYPE_CHECKING:
     from labctl.app.images.catalogue import Row
@@ -44,7 +45,7 @@ def _cells(row: Row) -> list[str]:
     return [
         row.name,
         spec.arch or "-",
-        shared.short(spec.key),
+        short(spec.key),
         size(row.stored.bytes),
         used,
         what or spec.origin,

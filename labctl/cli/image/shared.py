@@ -81,8 +81,3 @@ def confirmed(question: str, *, yes: bool, verb: str) -> bool:
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def short(key: str) -> str:
-    """A digest as people compare it: `sha512:6c2607f1846e`."""
-    return key.replace("-", ":", 1)[:19]

@@ -7,6 +7,7 @@ from labctl.cli.image import shared
 from labctl.cli.options import Options, argument
 from labctl.core.alike import alike
 from labctl.core.errors import UsageError
+from labctl.kinds.image.spec import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
         yield "what it is", entry.description
         yield "note", entry.note
         for arch in entry.architectures:
-            digest = entry.digests.get(arch, "").replace("-", ":", 1)
+            digest = shown(entry.digests.get(arch, ""))
             yield arch, entry.urls.get(arch, "") or digest or "built from packages"
             yield "  checksums", entry.checksums.get(arch, "")
             yield "  digest", digest if arch in entry.urls else ""
@@ -59,7 +60,7 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
         yield "checked against", entry.source
     if stored := row.stored:
         spec = stored.spec
-        yield "in the store", spec.key.replace("-", ":", 1)
+        yield "in the store", shown(spec.key)
         yield "  from", spec.origin
         yield "  size", f"{size(spec.size or 0)}, {size(stored.bytes)} on disk"
         yield "  boots", "by its own kernel, without a boot loader" if spec.direct else ""
@@ -73,7 +74,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     return {
         "urls": dict(entry.urls),
         "checksums": dict(entry.checksums),
-        "digests": {arch: key.replace("-", ":", 1) for arch, key in entry.digests.items()},
+        "digests": {arch: shown(key) for arch, key in entry.digests.items()},
         "memory_bytes": entry.memory,
         "disk_bytes": entry.disk,
         "firmware": entry.firmware or None,

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
-from labctl.cli.image import shared
 from labctl.cli.options import Options, argument
+from labctl.kinds.image.spec import short
 
 if TYPE_CHECKING:
     from labctl.app.images.pins import Change
@@ -35,7 +35,7 @@ def run(
 
 def _line(change: Change) -> str:
     """As in `~ debian-12 (x86_64): sha512:6c2607f1846e → sha512:98fd07a6c2cd`."""
-    before = shared.short(change.before.key) if change.before else ""
-    after = shared.short(change.after.key) if change.after else ""
+    before = short(change.before.key) if change.before else ""
+    after = short(change.after.key) if change.after else ""
     sign = "~" if before and after else "+" if after else "-"
     return f"{sign} {change.image} ({change.arch}): {' → '.join(filter(None, (before, after)))}"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options
+from labctl.kinds.image.spec import short, shown
 
 
 def run(options: Options, images: shared.Images = None) -> int:
@@ -15,13 +16,9 @@ def run(options: Options, images: shared.Images = None) -> int:
     results = []
     for each in find(connection, images) if images else store.stored():
         wrong = store.verify(each, lambda *_: None)
-        results.append(
-            {"name": each.spec.label, "digest": each.spec.key.replace("-", ":", 1), "wrong": wrong}
-        )
+        results.append({"name": each.spec.label, "digest": shown(each.spec.key), "wrong": wrong})
         if not options.json and (wrong or not options.quiet):
-            context.write(
-                f"{each.spec.label} {shared.short(each.spec.key)}: {'DAMAGED' if wrong else 'sound'}"
-            )
+            context.write(f"{each.spec.label} {short(each.spec.key)}: {'DAMAGED' if wrong else 'sound'}")
             for volume, why in wrong.items():
                 context.say(f"  {volume}: {why}")
     damaged = [each["name"] for each in results if each["wrong"]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.host import lock
-from labctl.kinds.image.resolve import file_digest
+from labctl.kinds.image.resolve import file_digest, recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,8 +127,7 @@ def _downloaded(spec: ImageSpec, progress: Progress) -> Path:
 def _built(spec: ImageSpec, progress: Progress) -> Content:
     from labctl.host import build, qcow2
 
-    recipe = build.custom(spec.wanted, spec.arch) if spec.wanted else build.recipe(spec.origin, spec.arch)
-    built = build.build(recipe, lambda text: progress(text, 0, 0), pinned=spec.key)
+    built = build.build(recipe_of(spec), lambda text: progress(text, 0, 0), pinned=spec.key)
     header = qcow2.inspect(built.folder / build.IMAGE)
     names = ((spec.volume, build.IMAGE), (spec.kernel, build.KERNEL), (spec.initrd, build.INITRD))
     parts = tuple(

@@ -149,11 +149,14 @@ def resolve_build(wanted: Wanted, label: str, arch: str, key: str = "") -> Image
 
 def made_by(spec: ImageSpec) -> bool:
     """Whether the recipe of a spec that is built is still the one that its key tells."""
+    return recipe_of(spec).made(spec.key)
+
+
+def recipe_of(spec: ImageSpec) -> Recipe:
+    """The recipe of a spec that is built: the Labfile's, or labctl's own of that name."""
     from labctl.host.recipe import custom, recipe
 
-    if spec.wanted:
-        return custom(spec.wanted, spec.arch).made(spec.key)
-    return recipe(spec.origin, spec.arch).made(spec.key)
+    return custom(spec.wanted, spec.arch) if spec.wanted else recipe(spec.origin, spec.arch)
 
 
 def _recipe(entry: Entry, arch: str, key: str = "") -> ImageSpec:

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 POOL = "labctl-images"
 
 
+def shown(key: str) -> str:
+    """A key as people and JSON see it: `sha512:6c2607f1846e…`."""
+    return key.replace("-", ":", 1)
+
+
+def short(key: str) -> str:
+    """As much of it as people compare: `sha512:6c2607f1846e`."""
+    return shown(key)[:19]
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSpec(Spec):
     """`key` is `sha256-HEX`, `sha512-HEX` (of the file's content) or `build-HEX` (of the recipe).
