@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import yaml
 
 from labctl.app.prepare import _keep
 from labctl.core.address import Address
+from labctl.core.record import replace
 from labctl.core.spec import Spec
 from labctl.engine.allocate import Occupied, allocate
 from labctl.engine.compose import Site, compose

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labctl.app import goals
@@ -14,6 +13,7 @@ from labctl.core.address import Address
 from labctl.core.errors import LabctlError, goes_on
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
+from labctl.core.record import replace
 from labctl.host.lock import held
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
 from labctl.core.errors import UsageError
+from labctl.core.record import replace
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:

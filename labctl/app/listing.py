@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.address import natural
+from labctl.core.record import field, record
 from labctl.host import glance
 from labctl.host.connection import translated
 
@@ -17,7 +17,7 @@ POOLS = "labctl-"
 STORE = "labctl-images"  # every lab's, none of its own
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Listed:
     """A lab; `files` are the Labfiles that its parts name, more than one where something went wrong."""
 

@@ -7,11 +7,11 @@ than the file (parameters from outside, standard input) is read each time.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl import __version__
+from labctl.core.record import record
 from labctl.labfile.place import place
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LONGEST = 250  # bytes that a file's name can have, with some to spare for a temporary one
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Names:
     """`vms` maps each VM to its name as written."""
 

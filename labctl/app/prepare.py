@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from labctl.app import preflight
 from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
+from labctl.core.record import field, record, replace
 from labctl.engine import edits
 from labctl.engine.allocate import Allocation, allocate
 from labctl.engine.compose import Site, compose
@@ -32,7 +32,7 @@ Specs = Mapping[Address, "Spec"]
 Goal = Callable[[dict[Address, "Spec"], dict[Address, "Spec"]], dict[Address, "Spec"]]
 
 
-@dataclass(frozen=True)
+@record
 class Prepared:
     """A plan with what it was made from; `wanted` is the whole Labfile, before a goal narrowed it."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
+from labctl.core.record import field, record
 from labctl.labfile.place import place
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labctl.labfile.model import Lab
 
 
-@dataclass
+@record(frozen=False, slots=False)
 class Session:
     """The global options, and what follows from them, each worked out when first asked for."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from labctl.app.status import choose
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, UsageError
+from labctl.core.record import record
 from labctl.host import glance
 from labctl.host import ssh as openssh
 from labctl.host.ssh import Login
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labctl.host.glance import Seen, SeenVm
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reach:
     """The VMs that can be reached, and for each of the others why not."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl.app.names import names
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, Rejected, UsageError
+from labctl.core.record import record
 from labctl.host import glance
 from labctl.labfile.place import place
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A VM of the lab; `seen` is None where it does not exist, `expected` says whether the Labfile names it.
 
@@ -37,7 +37,7 @@ class Row:
         return self.seen.state if self.seen else "absent"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Status:
     """`notes` are what the user should know besides."""
 

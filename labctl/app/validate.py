@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
+from labctl.core.record import record
 
 if TYPE_CHECKING:
     from labctl.app.session import Session
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """`lab` is None where the Labfile can't be used."""
 

@@ -7,16 +7,18 @@ import os
 import sys
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from labctl.cli.options import Argument, Option, Options
+from labctl.cli.parameters import Parameter, global_parameters, parameters
 from labctl.cli.verbs import GROUPS, NESTED, TAKES_COMMAND, VERBS, module
 from labctl.core.alike import alike
 from labctl.core.errors import UsageError
+from labctl.core.record import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -165,33 +167,31 @@ def _command(*verb: str) -> Any:
     app = _typer()
     text = NESTED[verb[0]][verb[1]] if verb[1:] else VERBS[verb[0]]
     summary = f"{text[0].upper()}{text[1:]}."
-    _, *own = inspect.signature(run, eval_str=True).parameters.values()
     app.command(verb[-1], cls=Verb, help="\n\n".join(filter(None, [summary, run.__doc__])))(
-        _with_globals(called, own)
+        _with_globals(called, parameters(run))
     )
     return get_command(app)
 
 
-def _with_globals(run: Callable[..., int], own: Iterable[inspect.Parameter] = ()) -> Callable[..., int]:
+def _with_globals(run: Callable[..., int], own: Iterable[Parameter] = ()) -> Callable[..., int]:
     """`run(ctx, options, **own)` as typer wants it: each global option is a parameter, behind its own ones."""
 
     def command(ctx: typer.Context, **given: Any) -> int:
         later = Options.of(given)
         return run(ctx, ctx.obj.then(later), **{name: given[name] for name in given.keys() - globals_})
 
-    globals_ = dict(inspect.signature(Options, eval_str=True).parameters)
-    del globals_["command"]
+    globals_ = {each.name: each for each in global_parameters()}
     kind = inspect.Parameter.KEYWORD_ONLY
     first = inspect.Parameter("ctx", kind, annotation=typer.Context)
-    told = [each.replace(kind=kind, annotation=_told(each.annotation)) for each in (*own, *globals_.values())]
+    told = [_told(each, kind) for each in (*own, *globals_.values())]
     command.__signature__ = inspect.Signature([first, *told])  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in (first, *told)}
     return command
 
 
-def _told(annotation: Any) -> Any:
-    """A parameter's annotation with our declaration in typer's terms."""
-    kind, declared = get_args(annotation)
+def _told(parameter: Parameter, kind: Any) -> inspect.Parameter:
+    """A parameter with our declaration in typer's terms."""
+    declared = parameter.declared
     if isinstance(declared, Option):
         names, text, metavar, panel = declared
         info: Any = typer.Option(
@@ -200,7 +200,10 @@ def _told(annotation: Any) -> Any:
     else:
         assert isinstance(declared, Argument)  # there is nothing else
         info = typer.Argument(metavar=declared.metavar, help=declared.help, show_default=False)
-    return Annotated[kind, info]
+    default = inspect.Parameter.empty if parameter.default is MISSING else parameter.default
+    return inspect.Parameter(
+        parameter.name, kind, default=default, annotation=Annotated[parameter.type, info]
+    )
 
 
 def _typer(**settings: Any) -> typer.Typer:

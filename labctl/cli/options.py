@@ -6,8 +6,9 @@ They are declared in words of our own, which `app` tells typer: importing it tak
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
 from typing import Annotated, Any, NamedTuple
+
+from labctl.core.record import fields, record
 
 
 class Option(NamedTuple):
@@ -47,7 +48,7 @@ Locked = Annotated[bool, option("--locked", help="only images that Labfile.lock 
 Adopt = Annotated[bool, option("--adopt", help="take over a lab that another Labfile made")]
 
 
-@dataclass(frozen=True)
+@record
 class Options:
     """What the global options say; typer reads these fields, so the verbs' functions need not repeat them."""
 

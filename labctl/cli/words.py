@@ -6,13 +6,13 @@ way; whatever else it may be (help, a mistake, a value glued to its option) is t
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import fields
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin
 
 from labctl.cli.options import Argument, Option, Options
+from labctl.cli.parameters import Parameter, global_parameters, parameters
 from labctl.cli.verbs import NESTED, TAKES_COMMAND, VERBS, module
+from labctl.core.record import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,27 +34,6 @@ class _Unclear(Exception):
     """A question for typer."""
 
 
-class _Taken(NamedTuple):
-    """A parameter: its name, its type, how it is declared, and what it is where it is left out."""
-
-    name: str
-    type: Any
-    declared: Option | Argument
-    default: Any = None
-
-    @property
-    def many(self) -> bool:
-        return any(get_origin(each) is list for each in (self.type, *get_args(self.type)))
-
-    def value(self, text: str) -> Any:
-        if int not in (self.type, *get_args(self.type)):
-            return text
-        try:
-            return int(text)
-        except ValueError:
-            raise _Unclear from None
-
-
 def plain(argv: list[str]) -> Call | None:
     """The call that this is, None where that takes more than a look at each word."""
     cut = argv.index("--") if "--" in argv else len(argv)
@@ -65,14 +44,14 @@ def plain(argv: list[str]) -> Call | None:
 
 
 def _read(words: Iterator[str], command: tuple[str, ...]) -> Call:
-    taken = list(_globals())
+    taken = list(global_parameters())
     given: dict[str, Any] = {}
     verb = _verb(_options(words, taken, given), VERBS)
     path = (verb, _verb(_options(words, taken, given), NESTED[verb])) if verb in NESTED else (verb,)
     if command and verb not in TAKES_COMMAND:
         raise _Unclear
     run: Callable[..., int] = import_module(module(*path)).run
-    own = list(_own(run))
+    own = list(parameters(run))
     rest = []
     while (word := _options(words, [*taken, *own], given)) is not None:
         rest.append(word)
@@ -85,22 +64,7 @@ def _verb(word: str | None, known: dict[str, str]) -> str:
     return word if word in known else _unclear()
 
 
-def _globals() -> Iterator[_Taken]:
-    hints = get_type_hints(Options, include_extras=True)
-    for each in fields(Options):
-        kind, *declared = get_args(hints[each.name])
-        if declared and isinstance(declared[0], Option):
-            yield _Taken(each.name, kind, declared[0])
-
-
-def _own(run: Callable[..., int]) -> Iterator[_Taken]:
-    _, *own = inspect.signature(run, eval_str=True).parameters.values()
-    for each in own:
-        kind, declared = get_args(each.annotation)
-        yield _Taken(each.name, kind, declared, each.default)
-
-
-def _options(words: Iterator[str], taken: list[_Taken], given: dict[str, Any]) -> str | None:
+def _options(words: Iterator[str], taken: list[Parameter], given: dict[str, Any]) -> str | None:
     """Take options up to the next word that is none; None at the end."""
     for word in words:
         if not word.startswith("-") or word == "-":
@@ -113,22 +77,35 @@ def _options(words: Iterator[str], taken: list[_Taken], given: dict[str, Any]) -
             given[found.name] = not equals or _unclear()
         else:
             text = value if equals else next(words, None) or _unclear()
-            given[found.name] = [*given.get(found.name, ()), text] if found.many else found.value(text)
+            given[found.name] = [*given.get(found.name, ()), text] if _many(found) else _value(found, text)
     return None
+
+
+def _many(parameter: Parameter) -> bool:
+    return any(get_origin(each) is list for each in (parameter.type, *get_args(parameter.type)))
+
+
+def _value(parameter: Parameter, text: str) -> Any:
+    if int not in (parameter.type, *get_args(parameter.type)):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise _Unclear from None
 
 
 def _unclear() -> Any:
     raise _Unclear
 
 
-def _arguments(rest: list[str], own: list[_Taken], given: dict[str, Any]) -> None:
+def _arguments(rest: list[str], own: list[Parameter], given: dict[str, Any]) -> None:
     """Give the words that are no options to the arguments, in their order."""
     for each in own:
         if isinstance(each.declared, Argument):
-            if not rest and each.default is inspect.Parameter.empty:
+            if not rest and each.default is MISSING:
                 raise _Unclear
             if rest:
-                given[each.name] = rest if each.many else each.value(rest[0])
-                rest = [] if each.many else rest[1:]
+                given[each.name] = rest if _many(each) else _value(each, rest[0])
+                rest = [] if _many(each) else rest[1:]
     if rest:
         raise _Unclear

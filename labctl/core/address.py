@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from labctl.core.record import record
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(order=True)
 class Address:
     """A kind and a name within the lab; `str()` is the form that people and JSON see."""
 

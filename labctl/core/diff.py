@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.record import fields, record
 from labctl.core.size import size
 from labctl.core.spec import Effect, Item, Spec, is_items
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One field's change. `before` is None where there was nothing, `after` is None where nothing stays."""
 
@@ -39,7 +39,7 @@ def diff(before: Spec | Item, after: Spec | Item, prefix: str = "") -> tuple[Cha
 
 
 def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[Change]:
-    for each in fields(after):  # type: ignore[arg-type]  # specs and items are dataclasses
+    for each in fields(after):
         if "effect" not in each.metadata:
             continue
         old, new = getattr(before, each.name), getattr(after, each.name)

@@ -11,10 +11,10 @@ Messages start in lower case, have no final period, and end with the hint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from labctl.core.record import record
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(order=True)
 class Position:
     """A place in a file; `line` and `column` count from 1."""
 
@@ -26,7 +26,7 @@ class Position:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """One thing that is wrong with the Labfile: `Labfile.yaml:6:16: vms.web.memory: …`, with a hint."""
 

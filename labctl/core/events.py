@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Interrupted
 from labctl.core.plan import Plan
+from labctl.core.record import fields, record
 
 if TYPE_CHECKING:
     from labctl.core.address import Address
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """The base; `to_json` gives `{"event": <class name>, …fields}`."""
 
@@ -25,19 +25,19 @@ class Event:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanReady(Event):
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepStarted(Event):
     address: str
     action: str
     verb: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepProgress(Event):
     """`done` and `total` are bytes where `unit` says so, else 0; `text` says what is going on."""
 
@@ -47,7 +47,7 @@ class StepProgress(Event):
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepDone(Event):
     """`seconds` counts from the start of the step's first operation."""
 
@@ -56,7 +56,7 @@ class StepDone(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepFailed(Event):
     address: str
     action: str
@@ -64,14 +64,14 @@ class StepFailed(Event):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepSkipped(Event):
     address: str
     action: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VmStage(Event):
     """A VM reached a stage: `started`, cloud-init's `init`, `config`, `final`, then `booted` and `ready`."""
 
@@ -80,7 +80,7 @@ class VmStage(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic(Event):
     """Something the user should know that is no failure of a step."""
 
@@ -89,7 +89,7 @@ class Diagnostic(Event):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finished(Event):
     """The last event of a run; `next` is what to type now, empty when there is nothing to do."""
 

@@ -7,12 +7,12 @@ but its old domain has to go before its old disk, and its new disk has to come b
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.address import natural
 from labctl.core.diff import Change, diff, show
+from labctl.core.record import record, replace
 from labctl.core.spec import Effect, Spec
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Action(StrEnum):
 _ACTION = {Effect.LIVE: Action.UPDATE, Effect.RESTART: Action.RESTART, Effect.REPLACE: Action.REPLACE}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """What happens to one address, and why. `before` and `after` are its specs, None where there is none."""
 
@@ -84,7 +84,7 @@ class Step:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operation:
     """The smallest thing that the executor does: one verb of one step, once the operations in `needs` are done."""
 
@@ -97,7 +97,7 @@ class Operation:
         return f"{self.verb} {self.step.address}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """Steps in the order of their addresses; `unchanged` counts the rest. `refusals` say what can't be done at all."""
 

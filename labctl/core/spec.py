@@ -1,15 +1,16 @@
 """What a kind must say of itself: typed fields, what a change of each costs, and what it needs.
 
-A spec is a frozen dataclass. `owned(effect)` declares a field that labctl compares; a plain field is carried along but
+A spec is a record. `owned(effect)` declares a field that labctl compares; a plain field is carried along but
 never compared. A field whose desired value is None is not owned by this Labfile: what libvirt chose stays.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from labctl.core.record import field, fields, record
 
 if TYPE_CHECKING:
     from labctl.core.address import Address
@@ -43,14 +44,14 @@ def owned(
         secret: only that it changed is shown, never a value.
         condition: for a field that tells a condition (is it running?) rather than a setting: what a plan gives as the
             cause when only that differs. Such a field is no part of the fingerprint.
-        options: `default`, `default_factory`, … of `dataclasses.field`.
+        options: `default`, `default_factory`, … of `core.record.field`.
     """
     return field(
         metadata={"effect": effect, "unit": unit, "secret": secret, "condition": condition}, **options
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Need:
     """One thing needs another: `verb` of the first waits until `until` of the other is done.
 
@@ -108,7 +109,7 @@ class Spec:
     def summary(self) -> tuple[tuple[str, Any, str], ...]:
         """The fields worth showing when it is created, as (name, value, unit)."""
         rows = []
-        for each in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+        for each in fields(self):
             value = getattr(self, each.name)
             shows = "effect" in each.metadata and not each.metadata["condition"]
             if shows and value not in (None, (), "", False) and value != each.default:
@@ -121,7 +122,7 @@ class Spec:
         """A digest of the owned fields; stored with what was applied, it tells an edit from drift."""
         own = [
             (each.name, getattr(self, each.name))
-            for each in fields(self)  # type: ignore[arg-type]  # every subclass is a dataclass
+            for each in fields(self)
             if "effect" in each.metadata and not each.metadata["condition"]
         ]
         return hashlib.sha256(repr(own).encode()).hexdigest()[:16]

@@ -7,7 +7,6 @@ moves nothing; then come the addresses that the Labfile states; the rest gets th
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import Problem
+from labctl.core.record import field, record
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
 
@@ -31,7 +31,7 @@ IpNetwork = IPv4Network | IPv6Network
 POOLS4 = tuple(IPv4Network(each) for each in ("10.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Occupied:
     """A subnet that someone else has, and who: `route of eth0`, `network default`."""
 
@@ -39,7 +39,7 @@ class Occupied:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NetworkPlace:
     """Where a network stands; None is "none"."""
 
@@ -55,14 +55,14 @@ class NetworkPlace:
         return bool(self.host4 or self.host6)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NicPlace:
     mac: str
     ip: IPv4Address | None = None
     ip6: IPv6Address | None = None
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Allocation:
     """`nics` is keyed by (VM, NIC). `problems` are collisions that only a look at the host shows."""
 

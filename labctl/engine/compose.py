@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
+from labctl.core.record import field, record
 from labctl.engine.allocate import allocates
 from labctl.engine.guests import Names, guest_lines, seed, seed_digest, with_prefix
 from labctl.kinds.disk.spec import DiskSpec, volume_name
@@ -29,7 +29,7 @@ SLOW = 4  # how much longer everything may take without KVM
 _CPU_MODES = {"host": "host-passthrough", "maximum": "maximum", "custom": "custom"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Site:
     """What the specs need to know of the libvirt host.
 

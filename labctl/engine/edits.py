@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labctl.core import xmltree
 from labctl.core.errors import Problem
+from labctl.core.record import replace
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm import xml as vm_xml

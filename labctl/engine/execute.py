@@ -12,13 +12,13 @@ import signal
 import time
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Interrupted, LabctlError, NotReady
 from labctl.core.events import Diagnostic, StepDone, StepFailed, StepSkipped, StepStarted, Teller
 from labctl.core.plan import operations
+from labctl.core.record import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BOOT_START, BOOT_END = "start", "booted"
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Outcome:
     """What a run came to. `errors` holds the failures by address; `unready` says that all of them are NotReady."""
 

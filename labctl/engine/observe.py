@@ -6,7 +6,6 @@ It costs one listing a kind and one XML dump an object; running domains are dump
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -15,6 +14,7 @@ import libvirt
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import LabctlError
+from labctl.core.record import field, record, replace
 from labctl.host import storage
 from labctl.host.connection import missing, translated
 from labctl.kinds.disk import driver as disk_driver
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _INACTIVE = libvirt.VIR_DOMAIN_XML_INACTIVE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Foreign:
     """A libvirt object that this lab did not make. `subnets` are CIDRs, `macs` lower case, `memory` bytes in use."""
 
@@ -52,7 +52,7 @@ class Foreign:
     memory: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Observed:
     """All of the lab that exists, and what else is there that it could collide with.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from labctl.core.errors import LabctlError, Problem, Rejected
+from labctl.core.record import field, record, replace
 from labctl.core.size import size
 from labctl.kinds.image import catalogue, resolve
 from labctl.kinds.image.store import ImageStore
@@ -26,7 +26,7 @@ Wanted = tuple["Image", str]  # an image as the Labfile states it, for an archit
 NO_PIN = "it is not in Labfile.lock"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sources:
     """The specs of all images and blobs of the lab; `present` by key what of them is complete in the store.
 
@@ -40,7 +40,7 @@ class Sources:
     notes: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pinning:
     """How images are found: by the `lock`, and `locked` says that nothing else will do.
 
@@ -106,7 +106,7 @@ def _keys(pinning: Pinning) -> set[str]:
     return {*pinning.in_use, *(pin.key for pin in pinning.lock.values())}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Finder:
     """`present` are the pinned images and those in use which the store has, by key."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from labctl.core.record import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,7 @@ PORT = "org.labctl.guest.0"
 HELLO = "hello\n"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GuestState:
     """One state line. `stage` is init, config, final or done; `errors` are cloud-init's own, most telling first."""
 
@@ -30,7 +31,7 @@ class GuestState:
         return self.stage == "done"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """What became of a command (`hosts`, `nic`, `clock`) or of a `check`, told by `name`."""
 
@@ -61,7 +62,7 @@ def _base64(lines: Sequence[str]) -> str:
     return base64.b64encode("".join(f"{line}\n" for line in lines).encode()).decode() if lines else ""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class LineReader:
     """Cuts the byte stream into messages; what is no JSON (the rest of a line from before) is skipped."""
 

@@ -12,11 +12,11 @@ import json
 import os
 import platform
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
 from labctl.host import apt, bootstrap, cache, command, lock, partition
 from labctl.host.recipe import Recipe, custom, recipe
 
@@ -39,7 +39,7 @@ IMAGE, FACTS = "image.qcow2", "facts.json"
 SHOWN = 3  # packages in a message
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Built:
     """What came out: the files' names in `folder` → sha256 in hex, without kernel and initrd where it is bootable.
 

@@ -7,12 +7,12 @@ in a PGP clear-signed message; Alpine the digest alone. Signatures are not verif
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from labctl.core.alike import alike
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ _BARE = re.compile(r"[0-9a-fA-F]{32,128}")
 _SIGNED, _SIGNATURE = "-----BEGIN PGP SIGNED MESSAGE-----", "-----BEGIN PGP SIGNATURE-----"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checksum:
     """`algorithm` is sha256 or sha512, `digest` in lower-case hex."""
 
@@ -36,7 +36,7 @@ class Checksum:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Entry:
     name: str
     algorithm: str

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +14,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ def _run_events() -> None:
         libvirt.virEventRunDefaultImpl()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Capabilities:
     """What the libvirt host can do; memory in bytes."""
 

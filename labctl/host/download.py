@@ -7,10 +7,10 @@ address there are often many mirrors.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
 from labctl.core.size import size
 from labctl.host import cache, https, lock, space
 from labctl.host.https import PARTIAL, PATIENCE, UNSATISFIABLE, Again, Patience
@@ -29,7 +29,7 @@ RESTARTS = 2
 _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where a file is, and what it has to be: `algorithm` is sha256 or sha512, `digest` in lower-case hex."""
 
@@ -92,7 +92,7 @@ def fetch_text(
         raise LabctlError("not a text in UTF-8", where=where) from error
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Download:
     """Fills a part until its digest is right."""
 

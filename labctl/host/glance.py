@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -13,6 +12,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from labctl.core.identity import XMLNS
+from labctl.core.record import field, record
 from labctl.host.connection import missing, translated
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ STATES = {
 }
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class SeenNic:
     """A NIC; `network` is the lab's own name for it, or libvirt's where it is none of the lab's."""
 
@@ -44,7 +44,7 @@ class SeenNic:
         return [each for each in (self.ip, self.ip6) if each]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class SeenVm:
     """A domain. `state` is running, paused, off or crashed, `memory` bytes, `problem` why it can't go on."""
 
@@ -64,7 +64,7 @@ class SeenVm:
     problem: str = ""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class SeenNetwork:
     """A network; `host` holds the host's own addresses on it, `leases` what each MAC is given."""
 
@@ -78,7 +78,7 @@ class SeenNetwork:
     leases: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Seen:
     vms: list[SeenVm]
     networks: list[SeenNetwork]

@@ -6,12 +6,12 @@ import socket
 import ssl
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ class Again(Exception):
     """Worth another attempt."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Patience:
     """When to try again, and when to give up: `attempts` in a row without progress, pauses that double."""
 

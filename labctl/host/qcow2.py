@@ -11,10 +11,10 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
+from labctl.core.record import record
 from labctl.host import magic
 from labctl.host.untrusted import MAX_VIRTUAL_SIZE, check_virtual_size, naming, opened, read, refuse
 
@@ -53,7 +53,7 @@ NO_KEYS = "labctl has no keys of images"
 ORIGIN = "compare its size and checksum with its origin's"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """What the file is; `virtual_size` in bytes is what a guest sees."""
 

@@ -16,11 +16,11 @@ import stat
 import subprocess
 import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
 from labctl.host import command
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ DONE = re.compile(r"\s*\((\d+\.\d+)/100%\)\s*")
 LIMITS = {-signal.SIGXCPU: "CPU time", -signal.SIGXFSZ: "space"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """An open file, its `format` as QEMU names it, and the `virtual_size` in bytes that its header told."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl import resources
 from labctl.core.alike import alike
 from labctl.core.errors import LabctlError, Rejected, UsageError
+from labctl.core.record import record
 from labctl.host import apt
 from labctl.host.wanted import Wanted
 
@@ -28,7 +28,7 @@ MIB = 1 << 20
 HALF = 16  # hex digits of a key: so many say the recipe, so many the packages' versions
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recipe:
     """What to build, for one architecture: `arch` is libvirt's name of it, `debian_arch` dpkg's; `size` in bytes."""
 

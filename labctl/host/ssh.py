@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labctl.core.record import record
 from labctl.host.keys import write_private
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labctl.host.keys import Keys
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Login:
     """How to reach one VM: `address` is an IP literal, `jump` the VM or host to go through, empty for none."""
 

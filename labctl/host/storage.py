@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ import libvirt
 from labctl import resources
 from labctl.core import xmltree
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
 from labctl.host import streams
 from labctl.host.storage_errors import ignoring, translated
 
@@ -31,7 +31,7 @@ SYSTEM_ROOT = PurePosixPath("/var/lib/libvirt/images")
 _REFRESH_S = 120.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VolumeFacts:
     """What libvirt says of a volume; sizes in bytes, `backing` the path of what lies under an overlay."""
 

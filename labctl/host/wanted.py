@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from labctl.core.alike import alike
 from labctl.core.errors import Problem
+from labctl.core.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.](=[A-Za-z0-9][A-Za-z0-9.+:~
 VOLATILE = ("/boot/manifest", "/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp", "/var/run")  # noqa: S108
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class File:
     """A file of the image, root's: either the content of `source`, an absolute path, or `content` as UTF-8."""
 
@@ -35,7 +35,7 @@ class File:
     mode: int = 0o644
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """An image to build: `size` of its disk in bytes, `run` lines for a shell as root in the new root, in order."""
 

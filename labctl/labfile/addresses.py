@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.record import field, record
 from labctl.labfile.networks import ATTACHED
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
@@ -21,7 +21,7 @@ _GATEWAY = "the gateway's"
 _NO_GUESTS = frozenset({"the host's", "reserved"})
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Book:
     """The addresses of one network, and who has each."""
 
@@ -31,7 +31,7 @@ class Book:
     owners: dict[Any, str] = field(default_factory=dict)
     _automatic: int = 0
 
-    def __post_init__(self) -> None:
+    def enter_own(self) -> None:
         """Enter what the network itself takes, and report what of it lies outside."""
         net, tree = self.net, self.tree
         host = tree.get("host")

@@ -25,6 +25,8 @@ def check_addresses(
 ) -> None:
     """Report addresses, MACs and subnets that can't be together. `tree` is the Labfile's `networks`."""
     books = {net.name: Book(net, tree[net.name], problems) for net in nets}
+    for book in books.values():
+        book.enter_own()
     macs: dict[str, str] = {}
     for vm, instance in zip(vms, instances, strict=True):
         listed = instance.tree.get("networks")

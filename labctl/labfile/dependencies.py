@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from labctl.core.record import record, replace
 from labctl.labfile.model import Dependency, Stage, Vm
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map
@@ -17,7 +17,7 @@ __all__ = ["Targets", "connect"]
 _ORDER = list(Stage)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Targets:
     """What a name in `depends_on` may stand for: VMs as written and groups, each with its instances."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.record import field, record
 from labctl.kinds.image import catalogue
 from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Disk, Image
@@ -27,7 +27,7 @@ _OTHER_FILES = frozenset({"seed", "console"})  # lie beside a VM's disks under t
 _MOST_DISKS = 256  # far more than QEMU's buses have room for
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Site:
     """Where a Labfile stands and what stands in it."""
 

@@ -6,7 +6,6 @@ Messages come from the schema's titles: `expected a size such as 512MiB or 20GiB
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +14,7 @@ from jsonschema.validators import extend
 
 from labctl.core.alike import alike
 from labctl.core.errors import Problem
+from labctl.core.record import record, replace
 from labctl.labfile import schema as schemas
 from labctl.labfile.markers import MARK, is_late, written
 from labctl.labfile.tree import Map, Path, at, value_at
@@ -32,7 +32,7 @@ _UNITS = {"a size": "MiB", "a duration": "s", "a rate": "MiB/s"}
 _LONGEST = 48  # characters of a wrong value that are worth repeating
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Violation:
     """`path` leads to the value; with `key`, the key itself is what is wrong. `got` shows the value."""
 

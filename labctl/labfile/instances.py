@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.record import field, record
 from labctl.labfile import validate
 from labctl.labfile.document import sound
 from labctl.labfile.interpolate import fill_instance, has_late
@@ -27,7 +27,7 @@ _MOST = 10_000  # VMs of a lab; each costs memory before anything else could ref
 _VM_ONLY = frozenset({"count", "first", "names", "instances", "groups", "children"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instance:
     """One VM to be: who it is, and its layers as one map."""
 
@@ -35,7 +35,7 @@ class Instance:
     tree: Map
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Expansion:
     """Expands all VMs of a Labfile."""
 

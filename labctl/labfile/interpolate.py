@@ -5,13 +5,11 @@ Between the passes a string carries marks (see `markers`).
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from labctl.core.record import field, fields_by_name, record, replace
 from labctl.labfile.markers import MARK, PATTERN, UNKNOWN, is_reference, marked
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq, entries
@@ -40,7 +38,7 @@ _NAME = re.compile(r"([a-z][a-z0-9_-]*)(?::(0[0-9]{1,2}))?")
 _REFERENCE = re.compile(r"vms\.[^.]+\.[^.]+\.(ip|ip6|mac)|networks\.[^.]+\.(subnet|host|gateway)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """A `${vms.db.back.ip}` and where it stands."""
 
@@ -49,7 +47,7 @@ class Reference:
     key: str | int
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Scope:
     """What `${…}` may name. A value that is None is missing or wrong, which has been reported."""
 
@@ -104,18 +102,12 @@ def _resolved(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, list | tuple):
         return kind([_resolved(entry, values) for entry in value]) if value else value
     changed = {}
-    for name in _field_names(kind):
+    for name in fields_by_name(kind):
         old = getattr(value, name)
         new = _resolved(old, values)
         if new is not old and new != old:
             changed[name] = new
-    return dataclasses.replace(value, **changed) if changed else value
-
-
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass; of anything else none."""
-    return tuple(each.name for each in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
+    return replace(value, **changed) if changed else value
 
 
 def has_late(node: object) -> bool:

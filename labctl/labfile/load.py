@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import Problem, Rejected
+from labctl.core.record import record
 from labctl.labfile import dependencies, parameters, yaml
 from labctl.labfile.check import check_addresses, check_references
 from labctl.labfile.disks import Site
@@ -32,7 +32,7 @@ __all__ = ["Loaded", "load"]
 _PARTS = ("networks", "volumes", "vms", "groups", "defaults")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loaded:
     """A lab and what is doubtful about it."""
 

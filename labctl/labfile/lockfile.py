@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
 from labctl.host.keys import write_whole
 from labctl.kinds.image.spec import shown
 
@@ -27,7 +27,7 @@ FORMAT = 1
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|build:[0-9a-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pin:
     """`key` is that of `kinds.image.spec.ImageSpec`."""
 

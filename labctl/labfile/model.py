@@ -7,10 +7,11 @@ need those addresses, so they stay in the strings until `labfile.interpolate.res
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TYPE_CHECKING, Any, Literal
+
+from labctl.core.record import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ class Stage(StrEnum):
     READY = "ready"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class XmlEdit:
     """One entry of the escape hatch `xml:` (`at` is an ElementTree path, `…/@name` an attribute)."""
 
@@ -43,7 +44,7 @@ class XmlEdit:
     value: str = ""  # text or attribute value for `set`, an XML fragment for `add`, empty for `remove`
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bandwidth:
     """Average rates in KiB/s, libvirt's unit (https://libvirt.org/formatnetwork.html#quality-of-service)."""
 
@@ -51,13 +52,13 @@ class Bandwidth:
     outbound: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     to: Subnet
     via: Address
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dhcp:
     """`enabled` is None where the Labfile is silent: then DHCP is on where the host has an address."""
 
@@ -67,7 +68,7 @@ class Dhcp:
     boot_file: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Network:
     name: str
     mode: Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"] = "nat"
@@ -91,7 +92,7 @@ class Network:
     xml: tuple[XmlEdit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """Where a disk's base comes from; exactly one of `name`, `path`, `url` and `build` is set.
 
@@ -116,7 +117,7 @@ class Image:
         return self.path.name if self.path else str(self.url).rstrip("/").rsplit("/", 1)[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Disk:
     name: str
     size: int | None = None  # None: the image's virtual size (root disk), or that of the volume
@@ -128,13 +129,13 @@ class Disk:
     serial: str | None = None  # None: the disk's name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Volume:
     name: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Nic:
     """`ip` and `ip6`: None, labctl chooses; False, none at all."""
 
@@ -151,7 +152,7 @@ class Nic:
     bandwidth: Bandwidth | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dependency:
     """`vm` is an instance; counted names and groups are already expanded."""
 
@@ -159,7 +160,7 @@ class Dependency:
     stage: Stage = Stage.READY
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     """One entry of `ready`; exactly one of `tcp`, `exec` and `http` is set."""
 
@@ -171,7 +172,7 @@ class Condition:
     origin: Literal["guest", "host"] = "guest"  # the field `from`
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cpu:
     mode: Literal["host", "maximum", "custom"] | None = None
     model: str | None = None
@@ -179,7 +180,7 @@ class Cpu:
     topology: tuple[int, int, int] | None = None  # sockets, cores, threads
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Boot:
     kernel: Path | None = None
     initrd: Path | None = None
@@ -187,7 +188,7 @@ class Boot:
     order: tuple[str, ...] = ()  # names of disks and NICs
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Vm:
     """One instance: `web` with `count: 2` gives the VMs `web-1` and `web-2`."""
 
@@ -222,7 +223,7 @@ class Vm:
     xml: tuple[XmlEdit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lab:
     """A whole Labfile.
 

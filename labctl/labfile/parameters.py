@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
+from labctl.core.record import field, record
 from labctl.labfile import validate, yaml
 from labctl.labfile.interpolate import RESERVED
 from labctl.labfile.problems import Problems, nearest
@@ -23,7 +23,7 @@ _CONSTRAINTS = {"minimum": ("integer", "number"), "maximum": ("integer", "number
 _KINDS = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sources:
     """Where values come from, besides the defaults: weakest first files, environment, `--set`."""
 

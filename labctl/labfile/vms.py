@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from labctl.core.record import record
 from labctl.labfile.disks import Site, read_disks, read_image
 from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
@@ -24,7 +24,7 @@ _PASSWORDS = frozenset({"password", "chpasswd"})
 _USER_PASSWORDS = frozenset({"passwd", "hashed_passwd", "plain_text_passwd"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """Which instance of which VM; `offset` is what counted addresses are raised by. The first one is not `repeated`."""
 

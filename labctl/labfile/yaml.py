@@ -7,13 +7,13 @@ keeps its own stack and counts, and stops at the first event beyond a cap.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, cast
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from labctl.core.errors import Position, Problem, Rejected
+from labctl.core.record import record
 from labctl.labfile.tree import Map, Seq, text_of
 
 __all__ = ["CONTROL", "MAX_BYTES", "read", "resolve"]
@@ -127,7 +127,7 @@ def _syntax(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
     return Problem(f"not YAML: {summary}", where=Position(file, line + 1, column + 1), hint=hint)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Open:
     """A map or list whose end has not come yet."""
 

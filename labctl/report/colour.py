@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import TextIO
 
+from labctl.core.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Paint:
     """Wraps words in ANSI colours where `enabled`."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labctl.core.address import Address
+from labctl.core.record import fields, is_record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,7 +37,7 @@ def _hidden(value: Any, secrets: Collection[str]) -> Any:  # noqa: PLR0911  # on
         return [_hidden(each, secrets) for each in value]
     if isinstance(value, dict):
         return {key: _hidden(each, secrets) for key, each in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
+    if is_record(value) and not isinstance(value, type):
         return replace(
             value, **{each.name: _hidden(getattr(value, each.name), secrets) for each in fields(value)}
         )

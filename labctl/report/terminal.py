@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console, Group
@@ -26,6 +25,7 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
+from labctl.core.record import field, record
 from labctl.core.size import size
 from labctl.report import plain, plantext
 from labctl.report.colour import Paint
@@ -39,7 +39,7 @@ REFRESH_HZ = 8
 BAR_WIDTH = 24
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Line:
     """One step that is under way."""
 

@@ -1,6 +1,5 @@
 """A lab's whole life on the real API."""
 
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,6 +11,7 @@ from labctl.core.address import Address
 from labctl.core.errors import LabHeld, Rejected, UsageError
 from labctl.core.events import Diagnostic, Finished
 from labctl.core.plan import Action
+from labctl.core.record import replace
 from labctl.host.connection import Connection
 from labctl.host.lock import held
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.address import natural
 from labctl.core.errors import UsageError
+from labctl.core.record import record, replace
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import short, shown
 from labctl.kinds.image.store import ImageStore, Stored
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """An image: `stored` is None where it is not in the store, `entry` where the catalogue has no such name."""
 

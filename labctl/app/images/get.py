@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
 from labctl.core.events import Diagnostic, Finished, PlanReady, Teller
 from labctl.core.plan import plan
+from labctl.core.record import replace
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_name, resolve_path
 from labctl.kinds.image.store import ImageStore

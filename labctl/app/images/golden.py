@@ -12,7 +12,6 @@ import queue
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -26,6 +25,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Teller
+from labctl.core.record import record
 from labctl.guest import protocol
 from labctl.guest.protocol import GuestState, Reply
 from labctl.host import cache, glance, lock, storage
@@ -86,7 +86,7 @@ def _stopped(session: Session, vm: str) -> SeenVm:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Maker:
     """`slow` stretches the time limits."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, LabHeld
+from labctl.core.record import record
 from labctl.host import cache, glance, lock
 from labctl.kinds.image.content import in_use
 from labctl.kinds.image.driver import lock_name
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Needless:
     """Something that may go: an image, a volume that is part of none, something of the cache.
 

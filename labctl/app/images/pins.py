@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import UsageError
+from labctl.core.record import record
 from labctl.kinds.image.spec import shown
 from labctl.labfile import lockfile
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """What became of one pin; None where there is none, before or after."""
 

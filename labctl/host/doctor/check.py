@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from labctl.core.record import record
 
 OK: Final = "ok"
 WARN: Final = "warn"
@@ -13,7 +14,7 @@ FAIL: Final = "fail"
 Verdict = Literal["ok", "warn", "fail"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """`found` is what was seen, `fix` the command or advice that mends it, empty where there is nothing to mend."""
 
@@ -41,7 +42,7 @@ _INSTALL = ("apt-get install", "dnf install", "pacman -S")
 _FAMILIES = ({"debian", "ubuntu"}, {"fedora", "rhel", "centos", "suse"}, {"arch"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Distribution:
     """Words commands for one family of distributions; `family` counts in the order of PACKAGES."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import libvirt
 
+from labctl.core.record import field, record
 from labctl.host.doctor.check import FAIL, OK, WARN, Check
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ SYSTEM, SESSION = "qemu:///system", "qemu:///session"
 ASLEEP = "is not started yet; libvirt starts it when it is first used"
 
 
-@dataclass
+@record
 class Libvirt:
     """What was learnt of a connection; `virt` is None where nothing answers, `error` why."""
 

@@ -6,9 +6,9 @@ sizes that its file can't have, is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from labctl.core.record import record
 from labctl.host.foreign import vdi, vhd, vhdx, vmdk
 from labctl.host.magic import is_vmdk_descriptor
 from labctl.host.untrusted import check_virtual_size, naming, read, refuse
@@ -23,7 +23,7 @@ Format = Literal["vmdk", "vdi", "vhdx", "vpc"]
 __all__ = ["Foreign", "Format", "inspect_file"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Foreign:
     """`format` is QEMU's name of it, `virtual_size` in bytes what a guest would see."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from labctl.core import identity
 from labctl.core.address import Address
+from labctl.core.record import record
 from labctl.core.size import size as human
 from labctl.core.spec import Effect, Need, Spec, owned
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskSpec(Spec):
     """`disk/web-1/root` of a VM, or `disk/shared` of the lab, as `name` says.
 

@@ -7,7 +7,6 @@ no address to get it from.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from labctl import resources
 from labctl.core.alike import alike
 from labctl.core.errors import LabctlError, UsageError
+from labctl.core.record import field, record
 from labctl.core.size import parse
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ OWN = "templates/images/catalogue.yaml"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "aarch64"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One name. Maps are by libvirt's word for the architecture; `digests` are `sha256-HEX`; sizes are bytes.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import record, replace
 from labctl.host import lock
 from labctl.kinds.image.resolve import file_digest, recipe_of
 
@@ -25,7 +25,7 @@ TELL_EVERY_S = 0.2
 WAIT_S = 7200.0  # for another labctl that has the same files in use
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A file that goes into the store, and its digest, as `sha256-HEX`; one `of_user` may change under our hands."""
 
@@ -35,7 +35,7 @@ class Part:
     of_user: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Content:
     """What an image consists of; `format` and `virtual_size` are None and the file's for a blob."""
 

@@ -6,9 +6,9 @@ import asyncio
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, cast
 
+from labctl.core.record import replace, values
 from labctl.host import storage
 from labctl.host.connection import translated
 from labctl.kinds.image.content import READABLE, Content, Part, changed, content, seldom
@@ -77,7 +77,7 @@ class ImageDriver:
             self._put(pool, part, progress)
         self._await_format(pool, spec, have)
         marker = {
-            **asdict(replace(spec, wanted=None)),  # what was asked for may name files of this machine
+            **values(replace(spec, wanted=None)),  # what was asked for may name files of this machine
             "format": have.format,
             "virtual_size": have.virtual_size,
             "digests": {part.volume: part.digest for part in have.parts},

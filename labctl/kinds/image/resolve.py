@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from labctl.core.errors import LabctlError, UsageError
+from labctl.core.record import record, replace
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import ImageSpec
 
@@ -27,7 +27,7 @@ DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
 SETTLED_S = 2.0  # a file changed within a clock's tick of being read looks unchanged; its digest is not kept
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _State:
     """What changes when a file's content does."""
 

@@ -6,10 +6,10 @@ one that boots directly `KEY.vmlinuz` and `KEY.initrd`; `KEY.ok` is written last
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core.address import Address
+from labctl.core.record import record
 from labctl.core.spec import Effect, Spec, owned
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def short(key: str) -> str:
     return shown(key)[:19]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImageSpec(Spec):
     """`key` is `sha256-HEX`, `sha512-HEX` (of the file's content) or `build-HEX` (of the recipe).
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
+from labctl.core.record import fields_by_name, record
 from labctl.host import storage
 from labctl.host.connection import translated
 from labctl.kinds.image.spec import POOL, ImageSpec
@@ -31,7 +31,7 @@ PARTS = ("ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes
 _INACTIVE = 2  # libvirt.VIR_DOMAIN_XML_INACTIVE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stored:
     """A complete image in the store: the bytes that it takes, and what stands on it, as `labctl-shop/web.root`."""
 
@@ -176,6 +176,5 @@ def _named_in(text: str, folder: str) -> set[str]:
 
 
 def _spec(marker: dict[str, Any]) -> ImageSpec:
-    known = {each.name for each in fields(ImageSpec)}
-    spec = {name: value for name, value in marker.items() if name in known}
+    spec = {name: marker[name] for name in fields_by_name(ImageSpec) if name in marker}
     return ImageSpec(**{**spec, "size": None if marker.get("blob") else marker.get("virtual_size")})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
@@ -10,6 +9,7 @@ import libvirt
 
 from labctl.core import xmltree
 from labctl.core.errors import LabctlError
+from labctl.core.record import replace
 from labctl.host.connection import missing, translated
 from labctl.host.listeners import listener
 from labctl.kinds.network import xml

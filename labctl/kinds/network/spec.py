@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from labctl.core import identity
 from labctl.core.address import Address
+from labctl.core.record import record
 from labctl.core.spec import Effect, Item, Spec, owned
 
 LIVE, REPLACE = Effect.LIVE, Effect.REPLACE
 Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DhcpHost(Item):
     """A reservation. IPv6 knows hosts by name, so `mac` is empty there; `vm` is so for a VM's second NIC."""
 
@@ -29,7 +29,7 @@ class DhcpHost(Item):
         return f"{self.vm} {self.mac}".strip()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DnsHost(Item):
     """The names of one address."""
 
@@ -44,7 +44,7 @@ class DnsHost(Item):
         return " ".join(self.names)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NetworkSpec(Spec):
     """`host4` and `host6` are the host's own addresses with their prefix, empty where it has none.
 

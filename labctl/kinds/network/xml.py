@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
 from ipaddress import ip_interface, ip_network
 from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree as ET
 
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
+from labctl.core.record import fields, replace
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 
 if TYPE_CHECKING:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from labctl.core import identity
 from labctl.core.address import Address
+from labctl.core.record import record
 from labctl.core.spec import Effect, Spec, owned
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PoolSpec(Spec):
     """`path` is the folder on the libvirt host; what exists keeps its own, so it is not compared."""
 

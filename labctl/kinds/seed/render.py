@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl import resources
+from labctl.core.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labctl.kinds.seed.spec import SeedNic, SeedSpec
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostKey:
     """An ed25519 host key in OpenSSH's formats."""
 

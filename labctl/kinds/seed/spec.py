@@ -6,17 +6,17 @@ differ from the ISO's later; then the guest's script is told, and other VMs' see
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core.address import Address
+from labctl.core.record import field, record
 from labctl.core.spec import Effect, Need, Spec, owned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SeedNic:
     """A NIC's part of the network-config. `lines` are those of `NicUse.guest`; none means DHCP.
 
@@ -30,7 +30,7 @@ class SeedNic:
     search: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SeedSpec(Spec):
     """`cloud_init` stands for the user's cloud-config, user and hostname: a keyed digest, which tells no secret."""
 

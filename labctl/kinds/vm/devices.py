@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import replace
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
@@ -13,6 +12,7 @@ import libvirt
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.plan import Action
+from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.host import console, storage
 from labctl.host.connection import missing, translated

@@ -6,11 +6,11 @@ port any more for what still stands in the domain.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import libvirt
 
+from labctl.core.record import replace
 from labctl.host.connection import missing
 
 if TYPE_CHECKING:

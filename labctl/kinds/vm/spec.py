@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, ClassVar
 
 from labctl.core import identity
 from labctl.core.address import Address
+from labctl.core.record import record, replace
 from labctl.core.spec import Effect, Item, Need, Spec, owned
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ HOTPLUG_BUSES = ("virtio", "scsi")
 BOOT_VERBS = ("start", "booted", "ready")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskUse(Item):
     """A disk as the VM sees it. `target` (`vda`) is chosen once and kept; guests find it by its serial."""
 
@@ -48,7 +48,7 @@ class DiskUse(Item):
         return f"{self.bus}, {self.source.rsplit('/', 1)[-1]}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NicUse(Item):
     """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`.
 
@@ -79,7 +79,7 @@ class NicUse(Item):
         return f"{self.network}, {self.mac}{address}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """One `ready` condition: `kind` is tcp, exec or http; `value` a port, a command or a URL.
 
@@ -97,7 +97,7 @@ class Check:
         return f"{self.kind} {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VmSpec(Spec):
     """Memory is bytes. None in an owned field leaves the choice to libvirt.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
+from labctl.core.record import fields, replace
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:

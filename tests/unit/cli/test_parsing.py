@@ -15,6 +15,7 @@ from labctl.cli.options import Options
 from labctl.cli.verbs import GROUPS, NESTED, VERBS, module
 from labctl.cli.words import plain
 from labctl.core.errors import UsageError
+from labctl.core.record import values
 
 PATHS = [(verb,) for verb in VERBS if verb not in NESTED]
 PATHS += [(verb, below) for verb, table in NESTED.items() for below in table]
@@ -28,7 +29,7 @@ def parse(monkeypatch):
     def recorded(verb, run):
         @functools.wraps(run)
         def record(options, *words, **own):
-            called.append((verb, SimpleNamespace(**vars(options), **own)))
+            called.append((verb, SimpleNamespace(**values(options), **own)))
             return 0
 
         return record

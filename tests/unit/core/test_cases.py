@@ -4,7 +4,6 @@
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import yaml
 
 from labctl.core.address import Address
 from labctl.core.plan import operations, plan
+from labctl.core.record import replace
 from tests.composed import applied, specs
 
 CASES = Path(__file__).parents[2] / "cases"

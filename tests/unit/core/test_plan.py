@@ -1,12 +1,12 @@
 """The laws of the plan."""
 
-from dataclasses import replace
 from graphlib import TopologicalSorter
 
 from hypothesis import given
 
 from labctl.core.address import Address
 from labctl.core.plan import Action, natural, operations, plan
+from labctl.core.record import replace
 from labctl.core.spec import Effect
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec

@@ -1,12 +1,12 @@
 """Who gets which subnet and address."""
 
-from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 
 from labctl.core import identity
 from labctl.core.address import Address
+from labctl.core.record import replace
 from labctl.engine.allocate import Occupied, allocate
 from labctl.kinds.network.spec import NetworkSpec
 from tests.unit.labfile.labfiles import loaded

@@ -1,13 +1,13 @@
 """Recipes: what a Labfile may ask for, and which inputs make another image."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from labctl import resources
 from labctl.core.errors import LabctlError, Rejected
+from labctl.core.record import replace
 from labctl.host import apt
 from labctl.host.recipe import Recipe, custom, recipe
 from labctl.host.wanted import File, Wanted

@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import replace
 from labctl.host import apt
 from labctl.kinds.image.resolve import made_by, resolve_name, resolve_path, resolve_recipe, resolve_url
 

@@ -1,0 +1,194 @@
+"""Classes of named fields, as `dataclasses` makes them, for a program that starts often.
+
+`dataclasses` writes the text of six methods for each class and compiles it, and imports `inspect` for it: with some
+seventy classes that was a quarter of what `labctl up` took with nothing to do (docs/adr/0012). Here all classes share
+their methods. Names and meaning are those of `dataclasses`; a test holds one against the other.
+"""
+
+from __future__ import annotations
+
+import operator
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+MISSING: Any = type("MISSING", (), {"__repr__": lambda _: "MISSING"})()
+_SHAPE = "__record__"
+_set = object.__setattr__  # a frozen record's own refuses
+
+
+class Field:
+    """One field: its `default` or `default_factory`, whether it counts for `==` and `repr`, and free `metadata`."""
+
+    __slots__ = ("compare", "default", "default_factory", "metadata", "name", "repr")
+
+    def __init__(  # what dataclasses.field takes
+        self,
+        default: Any,
+        default_factory: Callable[[], Any] | None = None,
+        *,
+        repr: bool = True,  # noqa: A002  # as there
+        compare: bool = True,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = ""
+        self.default = default
+        self.default_factory = default_factory
+        self.repr = repr
+        self.compare = compare
+        self.metadata = metadata or {}
+
+
+def field(
+    *,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | None = None,
+    repr: bool = True,  # noqa: A002  # as in dataclasses
+    compare: bool = True,
+    metadata: Mapping[str, Any] | None = None,
+) -> Any:
+    """Declare a field that is more than a name, a type and a default."""
+    return Field(default, default_factory, repr=repr, compare=compare, metadata=metadata)
+
+
+class _Shape:
+    """What the shared methods need of a class, made once: reading it off the fields would take most of their time."""
+
+    __slots__ = ("compared", "defaults", "factories", "fields")
+
+    def __init__(self, fields: dict[str, Field]) -> None:
+        self.fields = fields
+        self.defaults = {name: each.default for name, each in fields.items() if each.default is not MISSING}
+        self.factories = [(n, each.default_factory) for n, each in fields.items() if each.default_factory]
+        compared = [name for name, each in fields.items() if each.compare]
+        self.compared: Callable[[Any], Any] = operator.attrgetter(*compared) if compared else lambda _: ()
+
+
+@overload
+def record(cls: type[T], /) -> type[T]: ...
+@overload
+def record(
+    *, frozen: bool = True, order: bool = False, slots: bool = True
+) -> Callable[[type[T]], type[T]]: ...
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def record(
+    cls: type[Any] | None = None, /, *, frozen: bool = True, order: bool = False, slots: bool = True
+) -> Any:
+    """Make a class of its annotated names.
+
+    Args:
+        cls: the class.
+        frozen: its fields can't be set, and it has a hash.
+        order: records can be sorted, by their fields in order.
+        slots: False leaves a `__dict__`, which `functools.cached_property` needs.
+    """
+    make = partial(_made, frozen=frozen, order=order, slots=slots)
+    return make if cls is None else make(cls)
+
+
+def _made(cls: type[Any], *, frozen: bool, order: bool, slots: bool) -> type[Any]:
+    names = [name for name, kind in cls.__annotations__.items() if not str(kind).startswith("ClassVar")]
+    namespace = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+    inherited = fields_by_name(cls)
+    shape = _Shape(inherited | {name: _declared(name, namespace.pop(name, MISSING)) for name in names})
+    shared: dict[str, Any] = _METHODS | (_FROZEN if frozen else _MUTABLE) | (_ORDER if order else {})
+    if slots:
+        shared["__slots__"] = tuple(name for name in names if name not in inherited)
+    shared |= {_SHAPE: shape, "__match_args__": tuple(shape.fields), "__qualname__": cls.__qualname__}
+    # slots exist from a class's beginning only, so it begins anew, as dataclasses does it
+    made: type[Any] = type(cls.__name__, cls.__bases__, shared | namespace)
+    return made
+
+
+def _declared(name: str, value: Any) -> Field:
+    declared = value if isinstance(value, Field) else Field(value)
+    declared.name = name
+    if type(declared.default).__hash__ is None:
+        raise ValueError(f"{name}: all records would share this default; use default_factory")
+    return declared
+
+
+# --- what all records share ----------------------------------------------------------------------------------
+
+
+def _init(self: Any, /, *args: Any, **given: Any) -> None:
+    shape: _Shape = type(self).__record__
+    named = given
+    if args:
+        given = dict(zip(shape.fields, args, strict=False)) | named
+    values = shape.defaults | given
+    for name, make in shape.factories:
+        if name not in given:
+            values[name] = make()
+    if values.keys() != shape.fields.keys() or len(given) != len(args) + len(named):
+        told = f"{type(self).__name__} takes {', '.join(shape.fields)}"
+        raise TypeError(f"{told}; given were {len(args)} by place, by name: {', '.join(named) or 'none'}")
+    for name, value in values.items():
+        _set(self, name, value)
+
+
+def _repr(self: Any) -> str:
+    told = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{type(self).__qualname__}({', '.join(told)})"
+
+
+def _hash(self: Any) -> int:
+    return hash(type(self).__record__.compared(self))
+
+
+def _refuse(self: Any, name: str, *_value: Any) -> None:
+    raise AttributeError(f"{type(self).__name__} is frozen: {name} can't be set")
+
+
+def _comparing(relation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compare(self: Any, other: Any) -> Any:
+        if type(self) is not type(other):
+            return NotImplemented
+        compared = type(self).__record__.compared
+        return relation(compared(self), compared(other))
+
+    return compare
+
+
+_METHODS = {"__init__": _init, "__repr__": _repr, "__eq__": _comparing(operator.eq)}
+_MUTABLE = {"__hash__": None}
+_FROZEN = {"__hash__": _hash, "__setattr__": _refuse, "__delattr__": _refuse}
+_ORDER = {
+    f"__{each.__name__}__": _comparing(each) for each in (operator.lt, operator.le, operator.gt, operator.ge)
+}
+
+
+# --- using them ----------------------------------------------------------------------------------------------
+
+
+def is_record(value: object) -> bool:
+    """Whether it is a record or a class of records."""
+    return hasattr(value, _SHAPE)
+
+
+def fields_by_name(of: object) -> dict[str, Field]:
+    """The fields of a record or of its class; of anything else none."""
+    shape: _Shape | None = getattr(of, _SHAPE, None)
+    return shape.fields if shape else {}
+
+
+def fields(of: object) -> tuple[Field, ...]:
+    """The fields of a record or of its class, in their order; of anything else none."""
+    return tuple(fields_by_name(of).values())
+
+
+def values(of: object) -> dict[str, Any]:
+    """The fields of a record with their values, in their order."""
+    return {name: getattr(of, name) for name in fields_by_name(of)}
+
+
+def replace(original: T, /, **changes: Any) -> T:
+    """The same record but for these fields.
+
+    Raises:
+        TypeError: it has no such field.
+    """
+    return type(original)(**values(original) | changes)
