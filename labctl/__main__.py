@@ -28,6 +28,9 @@ def main() -> NoReturn:
 
         sys.stdout.write(f"labctl {__version__}\n")
         sys.exit(0)
+    sys.setdlopenflags(
+        os.RTLD_LAZY
+    )  # of libvirt's libraries few functions are called: all need not be found first
     gc.set_threshold(100_000)  # imports and plans make many objects and little garbage
     watch_interruptions(sys.argv[1:])
     code = guarded(sys.argv[1:])

@@ -66,6 +66,20 @@ class _Shape:
         compared = [name for name, each in fields.items() if each.compare]
         self.compared: Callable[[Any], Any] = operator.attrgetter(*compared) if compared else lambda _: ()
 
+    def complete(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
+        """All fields with their values, of which these were given by place and by name."""
+        named = dict(zip(self.fields, args, strict=False)) | given if args else given
+        values = self.defaults | named
+        for name, make in self.factories:
+            if name not in named:
+                values[name] = make()
+        if values.keys() != self.fields.keys() or len(named) != len(args) + len(given):
+            raise TypeError(
+                f"the fields are {', '.join(self.fields)}; given were {len(args)} by place, "
+                f"by name: {', '.join(given) or 'none'}"
+            )
+        return values
+
 
 @overload
 def record(cls: type[T], /) -> type[T]: ...
@@ -116,17 +130,8 @@ def _declared(name: str, value: Any) -> Field:
 
 def _init(self: Any, /, *args: Any, **given: Any) -> None:
     shape: _Shape = type(self).__record__
-    named = given
-    if args:
-        given = dict(zip(shape.fields, args, strict=False)) | named
-    values = shape.defaults | given
-    for name, make in shape.factories:
-        if name not in given:
-            values[name] = make()
-    if values.keys() != shape.fields.keys() or len(given) != len(args) + len(named):
-        told = f"{type(self).__name__} takes {', '.join(shape.fields)}"
-        raise TypeError(f"{told}; given were {len(args)} by place, by name: {', '.join(named) or 'none'}")
-    for name, value in values.items():
+    whole = not given and len(args) == len(shape.fields)
+    for name, value in zip(shape.fields, args, strict=True) if whole else shape.complete(args, given).items():
         _set(self, name, value)
 
 
@@ -191,4 +196,10 @@ def replace(original: T, /, **changes: Any) -> T:
     Raises:
         TypeError: it has no such field.
     """
-    return type(original)(**values(original) | changes)
+    shape: _Shape = type(original).__record__  # type: ignore[attr-defined]  # it is a record
+    if not changes.keys() <= shape.fields.keys():
+        raise TypeError(f"{type(original).__name__} has no {', '.join(changes.keys() - shape.fields.keys())}")
+    copy = object.__new__(type(original))
+    for name in shape.fields:
+        _set(copy, name, changes[name] if name in changes else getattr(original, name))
+    return copy

@@ -5,7 +5,6 @@ It costs one listing a kind and one XML dump an object; running domains are dump
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -13,10 +12,10 @@ import libvirt
 
 from labctl.core import identity
 from labctl.core.address import Address
-from labctl.core.errors import LabctlError
 from labctl.core.record import field, record, replace
 from labctl.host import storage
-from labctl.host.connection import missing, translated
+from labctl.host.connection import translated
+from labctl.host.dumps import dumps
 from labctl.kinds.disk import driver as disk_driver
 from labctl.kinds.disk.spec import DiskSpec, disk_name
 from labctl.kinds.network import driver as network_driver
@@ -73,7 +72,6 @@ class Observed:
 def observe(connection: Connection, lab: str) -> Observed:
     """Read everything of the lab, and the rest of the host as far as it matters."""
     with translated(connection.uri):
-        volumes = _Volumes(connection.virt, lab)  # are read while the domains are
         domains = list(_domains(connection.virt, lab))
         networks = list(_networks(connection.virt, lab))
         specs: dict[Address, Spec] = {}
@@ -86,7 +84,7 @@ def observe(connection: Connection, lab: str) -> Observed:
                     live[defined.address] = running
             elif isinstance(each, NetworkSpec):
                 specs[each.address] = each
-        specs |= {spec.address: spec for spec in volumes.specs(specs)}
+        specs |= {spec.address: spec for spec in _volumes(connection.virt, lab, specs)}
     foreign = tuple(each for each in (*domains, *networks) if isinstance(each, Foreign))
     files = frozenset(s.file for s in specs.values() if isinstance(s, VmSpec | NetworkSpec) and s.file)
     return Observed(specs, live, foreign, files)
@@ -101,24 +99,24 @@ def _domains(virt: Any, lab: str) -> Iterator[tuple[VmSpec, VmSpec | None] | For
         each.UUIDString() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
     }
     ports = Ports(virt)
-    for domain in virt.listAllDomains():
-        try:
-            root = ET.fromstring(domain.XMLDesc(_INACTIVE))
-            state = state_name(states.get(domain.UUIDString(), 0))
-            spec = vm_xml.read(root)
-            if spec is None or spec.lab != lab:
-                yield _foreign_domain(root, spec, running=state != "off")
-                continue
-            autostart = domain.UUIDString() in autostarting
-            spec = replace(spec, state=state, autostart=autostart, ready=False)
-            yield spec, _live(domain, spec, ports) if state != "off" else None
-        except libvirt.libvirtError as error:
-            if not missing(error):  # it went while we looked
-                raise
+    domains = virt.listAllDomains()
+    for domain, text in zip(domains, dumps(domains, _INACTIVE), strict=True):
+        if text is None:
+            continue  # it went while we looked
+        root = ET.fromstring(text)
+        uuid = root.findtext("uuid")
+        state = state_name(states.get(uuid, 0))
+        spec = vm_xml.read(root)
+        if spec is None or spec.lab != lab:
+            yield _foreign_domain(root, spec, running=state != "off")
+            continue
+        spec = replace(spec, state=state, autostart=uuid in autostarting, ready=False)
+        yield spec, _live(domain, spec, ports) if state != "off" else None
 
 
 def _live(domain: Any, defined: VmSpec, ports: Ports) -> VmSpec | None:
-    live = vm_xml.read(ET.fromstring(domain.XMLDesc(0)))
+    (text,) = dumps([domain])
+    live = vm_xml.read(ET.fromstring(text)) if text else None
     return live and replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
 
 
@@ -163,47 +161,23 @@ def foreign_network(root: ET.Element, spec: NetworkSpec | None) -> Foreign:
     )
 
 
-class _Volumes:
-    """The lab's pool and what is in it, read by a thread of its own: half of a look's time is libvirt's."""
-
-    def __init__(self, virt: Any, lab: str) -> None:
-        self._lab = lab
-        self._pool: PoolSpec | None = None
-        self._facts: list[storage.VolumeFacts] = []
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._read, args=(virt,), name="volumes", daemon=True)
-        self._thread.start()
-
-    def _read(self, virt: Any) -> None:
-        try:
-            pool = next(
-                (p for p in virt.listAllStoragePools() if p.name() == identity.pool_name(self._lab)), None
-            )
-            if pool is not None:
-                self._pool = PoolSpec(self._lab, storage.pool_path(pool), bool(pool.isActive()))
-                if not self._pool.active:
-                    storage.find_pool(
-                        virt, pool.name()
-                    )  # starts it, with a new folder where that is gone: to see what is in it
-                self._facts = storage.volumes(pool)
-        except (libvirt.libvirtError, LabctlError) as error:
-            self._error = error
-
-    def specs(self, others: Mapping[Address, Spec]) -> Iterator[Spec]:
-        """Wait for them; a seed's digest is in the metadata of its VM, which is among the others."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        if self._pool is not None:
-            yield self._pool
-        for facts in self._facts:
-            owner, _, what = facts.name.partition(".")
-            name = disk_name(facts.name)
-            if what == "seed":
-                vm = others.get(Address("vm", owner))
-                yield SeedSpec(self._lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
-            elif name is not None:
-                yield disk_driver.observe(facts, self._lab, name, "")
+def _volumes(virt: Any, lab: str, others: Mapping[Address, Spec]) -> Iterator[Spec]:
+    """The lab's pool and what is in it; a seed's digest is in the metadata of its VM, which is among the others."""
+    name = identity.pool_name(lab)
+    pool = next((each for each in virt.listAllStoragePools() if each.name() == name), None)
+    if pool is None:
+        return
+    yield PoolSpec(lab, storage.pool_path(pool), bool(pool.isActive()))
+    if not pool.isActive():
+        storage.find_pool(virt, name)  # starts it, with a new folder where that is gone: to see what is in it
+    for facts in storage.volumes(pool):
+        owner, _, what = facts.name.partition(".")
+        disk = disk_name(facts.name)
+        if what == "seed":
+            vm = others.get(Address("vm", owner))
+            yield SeedSpec(lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
+        elif disk is not None:
+            yield disk_driver.observe(facts, lab, disk, "")
 
 
 def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:

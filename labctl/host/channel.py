@@ -21,7 +21,7 @@ _BROKEN = libvirt.VIR_STREAM_EVENT_ERROR | libvirt.VIR_STREAM_EVENT_HANGUP
 class GuestPort:
     """An open port. Messages arrive on libvirt's event thread; `closed` is called once, there too.
 
-    libvirt's event loop has to run (see `connection.start_event_loop`).
+    libvirt's event loop has to run (see `Connection.watch`).
     """
 
     def __init__(

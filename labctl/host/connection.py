@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree as ET
@@ -31,27 +31,24 @@ LOST = (
     libvirt.VIR_ERR_INTERNAL_ERROR,
 )
 T = TypeVar("T")
-_loop_lock = threading.Lock()
-_loop_running = False
 
 
-def start_event_loop() -> None:
-    """Run libvirt's own event loop in a daemon thread, once a process; it has to be there before a connection is."""
-    global _loop_running  # noqa: PLW0603  # libvirt's loop is the process's
-    with _loop_lock:
-        if _loop_running:
-            return
-        libvirt.registerErrorHandler(
-            lambda *_: None, None
-        )  # errors are raised; libvirt would print them as well
-        libvirt.virEventRegisterDefaultImpl()
-        threading.Thread(target=_run_events, name="libvirt-events", daemon=True).start()
-        _loop_running = True
+@cache
+def _register_event_loop() -> None:
+    """Choose libvirt's own event loop, once a process; that has to be before there is a connection."""
+    libvirt.registerErrorHandler(lambda *_: None, None)  # errors are raised; libvirt would print them as well
+    libvirt.virEventRegisterDefaultImpl()
 
 
-def _run_events() -> None:
-    while True:
-        libvirt.virEventRunDefaultImpl()
+@cache
+def _run_event_loop() -> None:
+    """Run it in a daemon thread, once a process."""
+
+    def run() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=run, name="libvirt-events", daemon=True).start()
 
 
 @record
@@ -88,11 +85,14 @@ class Connection:
         Raises:
             LabctlError: nothing answers there.
         """
-        start_event_loop()
+        _register_event_loop()
         self.uri = uri
         self._lock = threading.Lock()
+        self._watched = False
         self._listeners: set[Callable[[], None]] = set()
         self.virt = self._open()
+        if not self.local:
+            self.watch()
 
     def _open(self) -> Any:  # libvirt-python ships no types
         try:
@@ -103,10 +103,26 @@ class Connection:
                 where=self.uri,
                 hint="`labctl doctor` says what is missing and how to mend it",
             ) from error
+        if self._watched:
+            self._keep_alive(virt)
+        return virt
+
+    def watch(self) -> None:
+        """Have libvirt's event loop run, which streams and events need, and notice a daemon that no longer answers.
+
+        Those who only look at their own host do without: the loop is woken by each answer, which would take a third of
+        their time.
+        """
+        with self._lock:
+            if not self._watched:
+                self._watched = True
+                _run_event_loop()
+                self._keep_alive(self.virt)
+
+    def _keep_alive(self, virt: Any) -> None:
         if not self.uri.startswith("test:"):
             virt.setKeepAlive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT)
             virt.registerCloseCallback(self._lost, None)
-        return virt
 
     def _lost(self, _virt: Any, _reason: int, _opaque: None) -> None:  # on libvirt's event thread
         for listener in tuple(self._listeners):
@@ -131,6 +147,7 @@ class Connection:
     def _workers(self) -> ThreadPoolExecutor:
         from concurrent.futures import ThreadPoolExecutor
 
+        self.watch()
         return ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="libvirt")
 
     def reopen(self, lost: Any) -> None:

@@ -13,7 +13,8 @@ import libvirt
 
 from labctl.core.identity import XMLNS
 from labctl.core.record import field, record
-from labctl.host.connection import missing, translated
+from labctl.host.connection import translated
+from labctl.host.dumps import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,14 +102,9 @@ def look(connection: Connection, lab: str | None = None) -> Seen:
 
 
 def _vms(virt: Any, lab: str | None) -> Iterator[SeenVm]:
-    for domain, stats in virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0):
-        try:
-            text = domain.XMLDesc(0)
-        except libvirt.libvirtError as error:
-            if missing(error):
-                continue  # it went while we looked
-            raise
-        if XMLNS in text:
+    known = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+    for text, (_, stats) in zip(dumps([domain for domain, _ in known]), known, strict=True):
+        if text and XMLNS in text:
             vm = _vm(ET.fromstring(text), stats)
             if vm and lab in (None, vm.lab):
                 yield vm
@@ -171,9 +167,9 @@ def _problem(state: str, reason: int) -> str:
 
 
 def _networks(virt: Any, lab: str | None) -> Iterator[SeenNetwork]:
-    for network in virt.listAllNetworks():
-        text = network.XMLDesc(0)
-        if XMLNS in text:
+    known = virt.listAllNetworks()
+    for text, network in zip(dumps(known), known, strict=True):
+        if text and XMLNS in text:
             seen = _network(ET.fromstring(text), active=bool(network.isActive()))
             if seen and lab in (None, seen.lab):
                 yield seen

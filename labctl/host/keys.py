@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from pathlib import Path
 
@@ -83,6 +82,8 @@ def write_private(path: Path, data: bytes) -> None:
 
 def write_whole(path: Path, data: bytes, mode: int) -> None:
     """Write a file whole or not at all, never through a link that someone planted. OSError when it can't be."""
+    import tempfile  # most runs write nothing
+
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -97,6 +98,7 @@ def write_whole(path: Path, data: bytes, mode: int) -> None:
 def _generate(path: Path, comment: str) -> None:
     """Make an ed25519 key with OpenSSH's own tool, in a folder of its own, then move it to its place."""
     import subprocess  # most runs make no keys
+    import tempfile
 
     private_folder(path.parent)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:

@@ -20,6 +20,7 @@ from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host import streams
+from labctl.host.dumps import dumps
 from labctl.host.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
@@ -181,8 +182,8 @@ def volumes(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list
             handles = pool.listAllVolumes()
         else:
             handles = [handle for name in names if (handle := find_volume(pool, name)) is not None]
-        found = [_facts(handle) for handle in handles]
-    return sorted((facts for facts in found if facts), key=lambda facts: facts.name)
+        found = [_facts(text) for text in dumps(handles) if text is not None]
+    return sorted(found, key=lambda facts: facts.name)
 
 
 def volume_path(pool: libvirt.virStoragePool, name: str) -> str:
@@ -258,20 +259,17 @@ def delete_volume(pool: libvirt.virStoragePool, name: str) -> None:
             volume.delete()
 
 
-def _facts(volume: libvirt.virStorageVol) -> VolumeFacts | None:
-    """None when somebody deleted it since it was listed."""
-    with ignoring("", libvirt.VIR_ERR_NO_STORAGE_VOL):
-        root = ET.fromstring(volume.XMLDesc())
-        kind = root.find("target/format")
-        return VolumeFacts(
-            name=root.findtext("name", ""),
-            path=root.findtext("target/path", ""),
-            capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
-            allocation=int(root.findtext("allocation", "0")),
-            format=kind.get("type", "raw") if kind is not None else "raw",
-            backing=root.findtext("backingStore/path") or None,
-        )
-    return None
+def _facts(text: str) -> VolumeFacts:
+    root = ET.fromstring(text)
+    kind = root.find("target/format")
+    return VolumeFacts(
+        name=root.findtext("name", ""),
+        path=root.findtext("target/path", ""),
+        capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
+        allocation=int(root.findtext("allocation", "0")),
+        format=kind.get("type", "raw") if kind is not None else "raw",
+        backing=root.findtext("backingStore/path") or None,
+    )
 
 
 # --- content -----------------------------------------------------------------------------------------------

@@ -1,0 +1,47 @@
+"""The XML of many libvirt objects at once: half of the time of such a call is the daemon's."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from labctl.host.connection import CALLS_IN_FLIGHT, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WORTH_A_THREAD = 8  # a thread is started in the time of one call
+
+
+def dumps(objects: Sequence[Any], flags: int = 0) -> list[str | None]:
+    """The XML of each domain, network or volume; None where it went since it was listed.
+
+    They are made by threads that do nothing else: one that parses in between keeps the others from the interpreter.
+
+    Raises:
+        libvirt.libvirtError: one of them could not be made.
+    """
+    texts: list[str | None] = [None] * len(objects)
+    errors: list[Exception] = []
+    waiting = iter(enumerate(objects))  # each is handed out once, whoever asks
+
+    def work() -> None:
+        for place, each in waiting:
+            try:
+                texts[place] = each.XMLDesc(flags)
+            except Exception as error:  # noqa: BLE001  # it is raised where it was asked for
+                if not missing(error):
+                    errors.append(error)
+            if errors:
+                return
+
+    count = min(CALLS_IN_FLIGHT, 1 + len(objects) // WORTH_A_THREAD)
+    helpers = [threading.Thread(target=work, name="dumps", daemon=True) for _ in range(count - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
+    return texts
