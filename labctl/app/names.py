@@ -7,8 +7,7 @@ than the file (parameters from outside, standard input) is read each time.
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labctl import __version__
 from labctl.core.record import record
@@ -37,55 +36,58 @@ def names(session: Session) -> Names:
     entry = _entry(session)
     if entry is None or "loaded" in session.__dict__:
         return _read(session)
-    stamp = _stamp(Path(session.source))
-    kept = _kept(entry)
-    if stamp and kept.get("stamp") == stamp:
-        return Names(kept["lab"], kept["vms"])
-    found = _read(session)
-    if stamp:
-        _keep(entry, {"stamp": stamp, "lab": found.lab, "vms": found.vms})
-    return found
+    stamp = _stamp(session.source)
+    kept = _kept(entry, stamp)
+    if kept is None:
+        kept = _read(session)
+        _keep(entry, stamp, kept)
+    return kept
 
 
 def _read(session: Session) -> Names:
     return Names(session.lab.name, {vm.name: vm.base for vm in session.lab.vms})
 
 
-def _entry(session: Session) -> Path | None:
+def _entry(session: Session) -> str | None:
     """Where the names of this Labfile are kept; None where they depend on more than the file."""
     outside = session.sets or session.params or any(name.startswith("LABCTL_SET_") for name in os.environ)
     if outside or session.source == "-":
         return None
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labctl" / "names"
-    name = str(place(session.source)).replace("%", "%%").replace("/", "%-")
-    return folder / name if len(os.fsencode(name)) < LONGEST else None
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    name = place(session.source).replace("%", "%%").replace("/", "%-")
+    return os.path.join(caches, "labctl/names", name) if len(os.fsencode(name)) < LONGEST else None
 
 
-def _stamp(path: Path) -> list[Any]:
+def _stamp(path: str) -> str:
     """What tells that a file is the same, as for make and git; empty where it can't be read."""
     try:
-        stat = path.stat()
+        stat = os.stat(path)
     except OSError:
-        return []
-    return [__version__, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        return ""
+    return f"{__version__} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
 
-def _kept(entry: Path) -> dict[str, Any]:
-    import json
+def _kept(entry: str, stamp: str) -> Names | None:
+    """What was kept under this stamp: it is the first line, the lab's name the second, then `VM NAME-AS-WRITTEN`.
 
+    Names have neither spaces nor anything else that a line can't hold, and json takes as long to import as all this.
+    """
     try:
-        return dict(json.loads(entry.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return {}  # none yet, or not ours
+        with open(entry, encoding="utf-8") as file:
+            then, lab, *vms = file.read().splitlines()
+        return Names(lab, dict(line.split(" ") for line in vms)) if stamp and then == stamp else None
+    except (OSError, ValueError):
+        return None  # none yet, or not ours
 
 
-def _keep(entry: Path, value: dict[str, Any]) -> None:
-    import json
+def _keep(entry: str, stamp: str, names: Names) -> None:
+    from pathlib import Path
 
     from labctl.core.errors import LabctlError
     from labctl.host.keys import write_private
 
+    lines = [stamp, names.lab, *(f"{vm} {base}" for vm, base in names.vms.items())]
     try:
-        write_private(entry, json.dumps(value).encode())
+        write_private(Path(entry), "\n".join(lines).encode())
     except (OSError, LabctlError):
         return  # a cache that can't be written costs time only

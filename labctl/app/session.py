@@ -28,7 +28,7 @@ class Session:
     source: str = "Labfile.yaml"
     uri: str | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
-    params: Sequence[Path] = ()
+    params: Sequence[str] = ()  # files
     adopt: bool = False
     locked: bool = False  # images are those of Labfile.lock, or it is an error
     standing: bool = (
@@ -47,19 +47,24 @@ class Session:
             return standing
 
     def _load(self) -> Loaded:
+        from pathlib import Path
+
         from labctl.labfile.load import load
 
         if self.absent:
             raise self.absent
-        return load(self.source, sets=self.sets, params_files=self.params, environ=os.environ)
+        files = [Path(each) for each in self.params]
+        return load(self.source, sets=self.sets, params_files=files, environ=os.environ)
 
     def _from_libvirt(self) -> Loaded | None:
         """The lab that was made from this Labfile, as far as libvirt knows it: its name."""
+        from pathlib import Path
+
         from labctl.host import glance
         from labctl.labfile.load import Loaded
         from labctl.labfile.model import Lab
 
-        path = place(self.source)
+        path = Path(place(self.source))
         try:
             seen = glance.look(self.connection)
         except LabctlError:

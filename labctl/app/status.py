@@ -108,7 +108,7 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
         seen = glance.look(session.connection)
     except LabctlError:
         raise problem from None  # the Labfile comes first
-    path = str(place(session.source))
+    path = place(session.source)
     mine = [vm for vm in seen.vms if vm.file == path]
     labs = {vm.lab for vm in mine} | {net.lab for net in seen.networks if net.file == path}
     if len(labs) != 1:

@@ -193,9 +193,12 @@ def _told(parameter: Parameter, kind: Any) -> inspect.Parameter:
     """A parameter with our declaration in typer's terms."""
     declared = parameter.declared
     if isinstance(declared, Option):
-        names, text, metavar, panel = declared
         info: Any = typer.Option(
-            *names, metavar=metavar, help=text, show_default=False, rich_help_panel=panel
+            *declared.names,
+            metavar=declared.metavar,
+            help=declared.help,
+            show_default=False,
+            rich_help_panel=declared.panel,
         )
     else:
         assert isinstance(declared, Argument)  # there is nothing else

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import UsageError
@@ -41,7 +40,7 @@ def session(
         absent=absent,
         uri=options.connect,
         sets=dict(_sets(options.sets or [])),
-        params=[Path(name) for name in options.params or ()],
+        params=options.params or (),
         adopt=adopt,
         locked=locked,
     )
@@ -57,17 +56,19 @@ def labfile(asked: str | None) -> str:
         return asked
     if asked is not None:
         path = _path(asked)
-        if not Path(path).exists():
+        if not os.path.exists(path):
             raise UsageError(f"no such file: {path}", hint="`labctl init` writes a Labfile to start from")
         return path
-    here = Path.cwd()
-    found = next((folder / LABFILE for folder in (here, *here.parents) if (folder / LABFILE).exists()), None)
-    if found is None:
+    here = folder = os.getcwd()
+    while not os.path.exists(os.path.join(folder, LABFILE)) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    found = os.path.join(folder, LABFILE)
+    if not os.path.exists(found):
         raise UsageError(
             f"no {LABFILE} here or in a folder above",
             hint="`labctl init` writes one to start from; -f names another",
         )
-    if found.parent == here:
+    if folder == here:
         return LABFILE
     name = os.path.relpath(found)
     say(f"using {name}")
@@ -76,7 +77,8 @@ def labfile(asked: str | None) -> str:
 
 def _path(asked: str) -> str:
     """A folder stands for its Labfile."""
-    return str(Path(asked) / LABFILE if Path(asked).is_dir() else Path(asked))
+    path = os.path.join(asked, LABFILE) if os.path.isdir(asked) else asked
+    return path.removeprefix("./")
 
 
 def _sets(words: list[str]) -> Iterator[tuple[str, str]]:

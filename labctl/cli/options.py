@@ -1,17 +1,17 @@
 """The options that every verb takes, before or after its name, and the arguments that several take.
 
-They are declared in words of our own, which `app` tells typer: importing it takes longer than most verbs do.
+They are declared in words of our own, which `app` tells typer: importing it takes longer than most verbs do. The
+annotations are no texts, which would have to be compiled in each run.
 """
 
-from __future__ import annotations
-
 import os
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from labctl.core.record import fields, record
 
 
-class Option(NamedTuple):
+@record
+class Option:
     """What a parameter of a verb is on the command line; without metavar, a flag."""
 
     names: tuple[str, ...]
@@ -20,7 +20,8 @@ class Option(NamedTuple):
     panel: str | None = None  # the heading in the help
 
 
-class Argument(NamedTuple):
+@record
+class Argument:
     """A word, or all words where the parameter is a list."""
 
     metavar: str
@@ -75,11 +76,11 @@ class Options:
     command: tuple[str, ...] = ()  # what followed `--`: no option
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Options:
+    def of(cls, values: dict[str, Any]) -> "Options":
         """The global options among these values."""
         return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
 
-    def then(self, later: Options) -> Options:
+    def then(self, later: "Options") -> "Options":
         """These and what was given later, which wins; lists grow."""
         both = {
             each.name: _then(getattr(self, each.name), getattr(later, each.name)) for each in fields(self)

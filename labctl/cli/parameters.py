@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from labctl.cli.options import Argument, Option, Options
-from labctl.core.record import MISSING, fields
+from labctl.core.record import MISSING, fields, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Parameter(NamedTuple):
+@record
+class Parameter:
     """A parameter of a verb: its type, how it is declared, and what it is where it is left out (or MISSING)."""
 
     name: str

@@ -7,18 +7,19 @@ way; whatever else it may be (help, a mistake, a value glued to its option) is t
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from labctl.cli.options import Argument, Option, Options
 from labctl.cli.parameters import Parameter, global_parameters, parameters
 from labctl.cli.verbs import NESTED, TAKES_COMMAND, VERBS, module
-from labctl.core.record import MISSING
+from labctl.core.record import MISSING, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Call(NamedTuple):
+@record
+class Call:
     """A verb, its function, and what it is to be called with."""
 
     verb: tuple[str, ...]  # ("image", "list")

@@ -10,7 +10,7 @@ from labctl.host.connection import CALLS_IN_FLIGHT, missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WORTH_A_THREAD = 8  # a thread is started in the time of one call
+WORTH_A_THREAD = 8
 
 
 def dumps(objects: Sequence[Any], flags: int = 0) -> list[str | None]:

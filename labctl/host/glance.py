@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -198,6 +197,7 @@ def uptime(name: str, uri: str) -> int | None:
     """Seconds since a local domain's QEMU process started; None where this host can't tell."""
     import os
     import time
+    from pathlib import Path
 
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     folder = Path("/run/libvirt/qemu") if uri.endswith("/system") else Path(own) / "libvirt/qemu/run"

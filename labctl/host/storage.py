@@ -261,14 +261,13 @@ def delete_volume(pool: libvirt.virStoragePool, name: str) -> None:
 
 def _facts(text: str) -> VolumeFacts:
     root = ET.fromstring(text)
-    kind = root.find("target/format")
     return VolumeFacts(
         name=root.findtext("name", ""),
-        path=root.findtext("target/path", ""),
+        path=xmltree.text(root, "target/path"),
         capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
         allocation=int(root.findtext("allocation", "0")),
-        format=kind.get("type", "raw") if kind is not None else "raw",
-        backing=root.findtext("backingStore/path") or None,
+        format=xmltree.attribute(root, "target/format", "type") or "raw",
+        backing=xmltree.text(root, "backingStore/path") or None,
     )
 
 

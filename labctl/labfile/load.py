@@ -73,7 +73,7 @@ def _read(source: str) -> tuple[bytes, Path, str]:
     path = Path(source)
     try:
         with path.open("rb") as file:
-            return file.read(yaml.MAX_BYTES + 1), place(path), source
+            return file.read(yaml.MAX_BYTES + 1), Path(place(path)), source
     except FileNotFoundError:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None

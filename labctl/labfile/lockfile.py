@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 # Keys name files in the cache and the store, so nothing else may be one: a lock comes with other people's Labfiles.
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|build:[0-9a-f]{32}")
+_DIGEST = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|build:[0-9a-f]{32}"
 
 
 @record
@@ -75,7 +75,7 @@ _RESTORE = "restore it from version control, or remove it: the next `up` pins wh
 
 def _pin(fields: Any) -> Pin:
     digest, origin, size = fields["digest"], fields["origin"], fields["size"]
-    if not _DIGEST.fullmatch(digest) or not isinstance(origin, str):
+    if not re.fullmatch(_DIGEST, digest) or not isinstance(origin, str):
         raise ValueError(digest)
     if size is not None and (type(size) is not int or size < 0):
         raise ValueError(size)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["edits"]
 
 _QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"  # https://libvirt.org/drvqemu.html#pass-through-of-arbitrary-qemu-commands
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 
 
 def edits(tree: Map, problems: Problems) -> tuple[XmlEdit, ...]:
@@ -33,7 +33,7 @@ def _edit(entry: Map, problems: Problems) -> XmlEdit:
         problems.at(
             entry, "at", f"{at} is not a path that ElementTree knows", "as in ./devices/disk[2]/@type"
         )
-    if sign and not _NAME.fullmatch(attribute):
+    if sign and not re.fullmatch(_NAME, attribute):
         problems.at(entry, "at", f"{at} names no attribute", "as in ./os/type/@machine")
     if "remove" in entry:
         return XmlEdit(at, "remove")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from labctl.report.colour import Paint
 
 DIGITS = 12  # of a digest are enough for people
-_DIGEST = re.compile(r"[0-9a-f]{40,}")
+_DIGEST = r"[0-9a-f]{40,}"
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
 
 
@@ -57,14 +57,14 @@ def _step(step: Step, paint: Paint) -> Iterator[str]:
         rows = [row for row in step.spec.summary() if row[2] != "digest"]
         width = max((len(name) for name, _, _ in rows), default=0)
         for name, value, unit in rows:
-            yield f"      {name:<{width}}  {_DIGEST.sub(_short, show(_text(value), unit))}"
+            yield f"      {name:<{width}}  {re.sub(_DIGEST, _short, show(_text(value), unit))}"
     width = max((len(each.field) for each in step.changes), default=0)
     for change in step.changes:
         yield _change(change, width, paint)
 
 
 def _change(change: Change, width: int, paint: Paint) -> str:
-    before, after = (_DIGEST.sub(_short, show(value, change.unit)) for value in (change.before, change.after))
+    before, after = (re.sub(_DIGEST, _short, show(value, change.unit)) for value in (change.before, change.after))
     if change.before is None:
         sign, values = paint.green("+"), after
     elif change.after is None:

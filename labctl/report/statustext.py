@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from labctl.report.colour import Paint
 
 STATES = {"running": "green", "paused": "yellow", "crashed": "red", "absent": "dim", "off": "dim"}
-_STATE = re.compile(r"(?<=  )(running|paused|crashed|absent|off)(?=  )")
+_STATE = r"(?<=  )(running|paused|crashed|absent|off)(?=  )"
 
 
 def coloured(head: Sequence[str], rows: Sequence[Sequence[str]], paint: Paint) -> str:
@@ -23,5 +23,8 @@ def coloured(head: Sequence[str], rows: Sequence[Sequence[str]], paint: Paint) -
         return text
     first, *rest = text.split("\n")
     return "\n".join(
-        [first, *(_STATE.sub(lambda m: getattr(paint, STATES[m[1]])(m[1]), line, count=1) for line in rest)]
+        [
+            first,
+            *(re.sub(_STATE, lambda m: getattr(paint, STATES[m[1]])(m[1]), line, count=1) for line in rest),
+        ]
     )

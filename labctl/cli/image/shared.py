@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
@@ -11,8 +12,6 @@ from labctl.core.errors import UsageError
 from labctl.labfile.place import place
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from labctl.core.events import Sink
     from labctl.host.connection import Connection
 
@@ -58,7 +57,7 @@ def sink(options: Options) -> Sink:
 def labfile_here(options: Options) -> Path | None:
     """The Labfile that is meant, if there is one."""
     try:
-        return place(context.labfile(options.file))
+        return Path(place(context.labfile(options.file)))
     except UsageError:
         if options.file is not None:
             raise

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
 from labctl.core.record import fields, replace
+from labctl.core.xmltree import attribute
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 
 if TYPE_CHECKING:
@@ -173,25 +174,27 @@ def read(root: Element) -> NetworkSpec | None:
     own = xmltree.own_metadata(root, "network")
     if own is None:
         return None
-    bandwidth = {tag: int(_get(root, f"bandwidth/{tag}", "average") or 0) for tag in ("inbound", "outbound")}
+    bandwidth = {
+        tag: int(attribute(root, f"bandwidth/{tag}", "average") or 0) for tag in ("inbound", "outbound")
+    }
     spec = NetworkSpec(
         lab=own.get("lab", ""),
         name=own.get("address", "").partition("/")[2],
         mode=_mode(root, own),
-        bridge=_get(root, "bridge", "name"),
-        dev=_get(root, "forward", "dev") or _get(root, "forward/interface", "dev"),
+        bridge=attribute(root, "bridge", "name"),
+        dev=attribute(root, "forward", "dev") or attribute(root, "forward/interface", "dev"),
         subnet4=own.get("subnet4", ""),
         subnet6=own.get("subnet6", ""),
-        dns=_get(root, "dns", "enable") != "no",
+        dns=attribute(root, "dns", "enable") != "no",
         dns_hosts=tuple(sorted(map(_read_dns_host, root.findall("dns/host")), key=lambda host: host.ip)),
-        domain=_get(root, "domain", "name"),
+        domain=attribute(root, "domain", "name"),
         forwarders=tuple(each.get("addr", "") for each in root.findall("dns/forwarder")),
         routes=tuple(map(_read_route, root.findall("route"))),
-        mtu=int(_get(root, "mtu", "size") or 0),
-        vlan=int(_get(root, "vlan/tag", "id") or 0),
+        mtu=int(attribute(root, "mtu", "size") or 0),
+        vlan=int(attribute(root, "vlan/tag", "id") or 0),
         inbound=bandwidth["inbound"],
         outbound=bandwidth["outbound"],
-        isolated=_get(root, "port", "isolated") == "yes",
+        isolated=attribute(root, "port", "isolated") == "yes",
         xml=tuple(tuple(each) for each in json.loads(own.get("xml", "[]"))),
         file=own.get("file", ""),
         applied=own.get("applied", ""),
@@ -237,8 +240,3 @@ def _read_dns_host(element: Element) -> DnsHost:
 
 def _read_route(element: Element) -> str:
     return f"{element.get('address')}/{_prefix(element)} via {element.get('gateway')}"
-
-
-def _get(root: Element, path: str, attribute: str) -> str:
-    element = root.find(path)
-    return "" if element is None else element.get(attribute, "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, ClassVar
 
 from labctl.core import identity
@@ -220,6 +219,7 @@ _UNTIL = {
     "provisioned": "booted",
     "ready": "ready",
 }
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "nvme": "nvme"}
 
 
@@ -227,6 +227,6 @@ def _targets(prefix: str) -> Iterator[str]:
     """`vda`, `vdb`, … `vdz`, `vdaa`, …"""
     if prefix == "nvme":
         yield from (f"nvme{n}n1" for n in range(64))
-    for first in ("", *ascii_lowercase):
-        for last in ascii_lowercase:
+    for first in ("", *_LETTERS):
+        for last in _LETTERS:
             yield prefix + first + last

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
 from labctl.core.record import fields, replace
+from labctl.core.xmltree import attribute, find, text
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
@@ -207,35 +208,35 @@ def read(root: Element) -> VmSpec | None:
     own = xmltree.own_metadata(root, "vm")
     if own is None:
         return None
-    loader = root.find("os/loader")
+    loader = find(root, "os/loader")
     max_memory = memory_bytes(root.find("memory"))
     return VmSpec(
         lab=own.get("lab", ""),
         name=own.get("address", "").partition("/")[2],
-        cpus=int(_attribute(root, "vcpu", "current") or root.findtext("vcpu") or 1),
+        cpus=int(attribute(root, "vcpu", "current") or root.findtext("vcpu") or 1),
         memory=memory_bytes(root.find("currentMemory")) or max_memory,
         max_memory=max_memory,
         disks=tuple(_read_disks(root, own.get("lab", ""))),
         nics=_read_nics(root, own),
-        arch=_attribute(root, "os/type", "arch") or None,
+        arch=attribute(root, "os/type", "arch") or None,
         accel=root.get("type", ""),
         machine=own.get("machine"),
-        cpu_mode=_attribute(root, "cpu", "mode") or None,
-        cpu_model=root.findtext("cpu/model"),
+        cpu_mode=attribute(root, "cpu", "mode") or None,
+        cpu_model=text(root, "cpu/model") or None,
         cpu_topology=_topology(root),
-        cpu_features=tuple(each.get("name", "") for each in root.findall("cpu/feature")) or None,
-        firmware="uefi" if loader is not None or _attribute(root, "os", "firmware") == "efi" else "bios",
-        secure_boot=_attribute(root, "os/firmware/feature[@name='secure-boot']", "enabled") == "yes",
-        tpm=root.find("devices/tpm") is not None,
-        kernel=root.findtext("os/kernel") or "",
-        initrd=root.findtext("os/initrd") or "",
-        cmdline=root.findtext("os/cmdline") or "",
-        graphics=_attribute(root, "devices/graphics", "type") or "none",
+        cpu_features=_features(root),
+        firmware="uefi" if loader is not None or attribute(root, "os", "firmware") == "efi" else "bios",
+        secure_boot=attribute(root, "os/firmware/feature[@name='secure-boot']", "enabled") == "yes",
+        tpm=find(root, "devices/tpm") is not None,
+        kernel=text(root, "os/kernel"),
+        initrd=text(root, "os/initrd"),
+        cmdline=text(root, "os/cmdline"),
+        graphics=attribute(root, "devices/graphics", "type") or "none",
         protect=own.get("protect") == "yes",
         hosts=own.get("hosts", ""),
         xml=tuple(tuple(each) for each in json.loads(own.get("xml", "[]"))),
         ready=own.get("ready") == "yes",
-        console_log=_attribute(root, "devices/serial/log", "file"),
+        console_log=_console_log(root),
         seed=own.get("seed", ""),
         images=tuple(own.get("images", "").split()),
         after=tuple(
@@ -248,8 +249,19 @@ def read(root: Element) -> VmSpec | None:
     )
 
 
+def _features(root: Element) -> tuple[str, ...] | None:
+    cpu = root.find("cpu")
+    features = () if cpu is None else cpu.findall("feature")
+    return tuple(each.get("name", "") for each in features) or None
+
+
+def _console_log(root: Element) -> str:
+    log = root.find("devices/serial/log")  # the first serial port that has one
+    return "" if log is None else log.get("file", "")
+
+
 def _topology(root: Element) -> str | None:
-    topology = root.find("cpu/topology")
+    topology = find(root, "cpu/topology")
     if topology is None:
         return None
     return ":".join(topology.get(part, "1") for part in ("sockets", "cores", "threads"))
@@ -264,24 +276,24 @@ def memory_bytes(element: Element | None) -> int:
 def _read_disks(root: Element, lab: str) -> list[DiskUse]:
     pool = f"/{identity.pool_name(lab)}/"
     found = []
-    for element in root.findall("devices/disk"):
-        source = _attribute(element, "source", "file")
-        name = _attribute(element, "alias", "name").removeprefix("ua-disk-")
+    for element in root.iterfind("devices/disk"):
+        source = attribute(element, "source", "file")
+        name = attribute(element, "alias", "name").removeprefix("ua-disk-")
         seed = name == "seed"
         found.append(
             DiskUse(
                 name=name or source,
                 source=source,
                 disk="" if seed or pool not in source else _disk_address(source),
-                format=_attribute(element, "driver", "type"),
-                bus=_attribute(element, "target", "bus"),
-                cache=_attribute(element, "driver", "cache"),
-                discard=_attribute(element, "driver", "discard"),
+                format=attribute(element, "driver", "type"),
+                bus=attribute(element, "target", "bus"),
+                cache=attribute(element, "driver", "cache"),
+                discard=attribute(element, "driver", "discard"),
                 serial=element.findtext("serial") or "",
                 shareable=element.find("shareable") is not None,
                 readonly=element.find("readonly") is not None,
-                boot=int(_attribute(element, "boot", "order") or 0),
-                target=_attribute(element, "target", "dev"),
+                boot=int(attribute(element, "boot", "order") or 0),
+                target=attribute(element, "target", "dev"),
             )
         )
     return found
@@ -296,29 +308,24 @@ def _read_nics(root: Element, own: Element) -> tuple[NicUse, ...]:
     lab = own.get("lab", "")
     guest = {each.get("name", ""): each.get("guest", "") for each in own}
     found = []
-    for element in root.findall("devices/interface"):
-        network = _attribute(element, "source", "network") or _attribute(element, "source", "bridge")
-        mac = _attribute(element, "mac", "address").lower()
-        name = _attribute(element, "alias", "name").removeprefix("ua-nic-") or mac
+    for element in root.iterfind("devices/interface"):
+        network = attribute(element, "source", "network") or attribute(element, "source", "bridge")
+        mac = attribute(element, "mac", "address").lower()
+        name = attribute(element, "alias", "name").removeprefix("ua-nic-") or mac
         found.append(
             NicUse(
                 name=name,
                 mac=mac,
                 network=network,
                 ours=network.removeprefix(f"{lab}.") if network.startswith(f"{lab}.") else "",
-                model=_attribute(element, "model", "type"),
-                link=_attribute(element, "link", "state") or "up",
-                mtu=int(_attribute(element, "mtu", "size") or 0),
-                inbound=int(_attribute(element, "bandwidth/inbound", "average") or 0),
-                outbound=int(_attribute(element, "bandwidth/outbound", "average") or 0),
-                boot=int(_attribute(element, "boot", "order") or 0),
+                model=attribute(element, "model", "type"),
+                link=attribute(element, "link", "state") or "up",
+                mtu=int(attribute(element, "mtu", "size") or 0),
+                inbound=int(attribute(element, "bandwidth/inbound", "average") or 0),
+                outbound=int(attribute(element, "bandwidth/outbound", "average") or 0),
+                boot=int(attribute(element, "boot", "order") or 0),
                 guest=tuple(filter(None, guest.get(name, "").split("; "))),
-                port=_attribute(element, "source", "portid"),
+                port=attribute(element, "source", "portid"),
             )
         )
     return tuple(found)
-
-
-def _attribute(root: Element, path: str, name: str) -> str:
-    element = root.find(path)
-    return "" if element is None else element.get(name, "")
