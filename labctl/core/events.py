@@ -66,9 +66,12 @@ class StepFailed(Event):
 
 @record
 class StepSkipped(Event):
+    """It was not done, or was `begun` and is not finished, as a VM that was started and not waited for."""
+
     address: str
     action: str
     reason: str
+    begun: bool = False
 
 
 @record

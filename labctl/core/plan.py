@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
 
 DELETE, RELEASE, STOP = "delete", "release", "stop"
+REPLACED = "replaced"  # what became of something that is needed, as a change of who needs it
 FORMAT = 1
 
 
@@ -216,7 +217,7 @@ def _step(
     if after is None:
         return Step(address, Action.DELETE, "no longer wanted", before=before)
     changes = diff(before, after)
-    inherited = _inherited(after, steps)
+    inherited = _inherited(before, after, steps)
     if not changes and not inherited:
         return None
     effect = max(change.effect for change in (*changes, *inherited))
@@ -236,19 +237,26 @@ def _restarted(step: Step | None, before: Spec, after: Spec) -> Step:
 
 def _cause(changes: tuple[Change, ...], inherited: tuple[Change, ...], *, edited: bool) -> str:
     if not changes:
-        return f"{inherited[0].field} is replaced"
+        return f"{inherited[0].field} {'was lost' if inherited[0].before else 'is replaced'}"
     if all(change.condition for change in changes):
         return changes[0].condition
     return "changed in the Labfile" if edited else "changed outside labctl"
 
 
-def _inherited(after: Spec, steps: Mapping[Address, Step]) -> tuple[Change, ...]:
-    """The changes that something bears because what it needs is replaced."""
-    return tuple(
-        Change(str(need.address), "", "replaced", need.on_replace)
-        for need in after.needs()
-        if need.on_replace and need.address in steps and steps[need.address].action is Action.REPLACE
-    )
+def _inherited(before: Spec, after: Spec, steps: Mapping[Address, Step]) -> tuple[Change, ...]:
+    """The changes that something bears because what it needs is replaced, or was lost and is made anew."""
+    changes = []
+    for need in after.needs():
+        action = steps[need.address].action if need.address in steps else None
+        if action is Action.REPLACE and need.on_replace:
+            changes.append(Change(str(need.address), "", REPLACED, need.on_replace))
+        elif action is Action.CREATE and need.on_loss and _needed(before, need.address):
+            changes.append(Change(str(need.address), "lost", REPLACED, need.on_loss))
+    return tuple(changes)
+
+
+def _needed(by: Spec, address: Address) -> bool:
+    return any(need.address == address for need in by.needs())
 
 
 def _step_needs(step: Step, steps: Mapping[Address, Step]) -> tuple[str, ...]:

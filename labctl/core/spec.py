@@ -55,13 +55,15 @@ def owned(
 class Need:
     """One thing needs another: `verb` of the first waits until `until` of the other is done.
 
-    `on_replace` is what it costs the first when the other is replaced, None when nothing.
+    `on_replace` is what it costs the first when the other is replaced, None when nothing; `on_loss` when someone
+    removed the other, so that it is made anew.
     """
 
     address: Address
     verb: str = "create"
     until: str = "create"
     on_replace: Effect | None = None
+    on_loss: Effect | None = None
 
 
 class Item:

@@ -215,4 +215,5 @@ class _Run:
             return
         self.outcome.skipped.add(step.address)
         reason = f"after {blame}" if blame.startswith("the ") else f"{blame} failed"
-        self._sink(StepSkipped(str(step.address), str(step.action), reason))
+        begun = step.address in self._started
+        self._sink(StepSkipped(str(step.address), str(step.action), reason, begun))

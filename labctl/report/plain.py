@@ -70,7 +70,7 @@ class Plain:
             case StepFailed():
                 return failure(event)
             case StepSkipped():
-                return f"{event.address}: skipped, {event.reason}"
+                return f"{event.address}: {skipped(event)}"
             case Diagnostic():
                 return "" if self._quiet and event.severity == "note" else diagnostic(event)
             case Finished():
@@ -96,6 +96,10 @@ class Plain:
         rate = self._rates.setdefault(event.address, Rate(self._clock))
         rate.add(event.text, event.done)
         return rate.told(event.total)
+
+
+def skipped(event: StepSkipped) -> str:
+    return f"{'not finished' if event.begun else 'skipped'}, {event.reason}"
 
 
 def failure(event: StepFailed) -> str:
@@ -125,9 +129,8 @@ def finished(event: Finished) -> str:
     if not (event.done or event.failed or event.skipped or event.next):
         return ""
     counts = [f"{event.done} done"]
-    counts += [f"{event.failed} failed"] * bool(event.failed) + [f"{event.skipped} skipped"] * bool(
-        event.skipped
-    )
+    counts += [f"{event.failed} failed"] * bool(event.failed)
+    counts += [f"{event.skipped} not done"] * bool(event.skipped)
     if event.ok:
         head = f"done: {plural(event.done, 'step')} in {seconds(event.seconds)}"
     elif event.done or event.failed or event.skipped:

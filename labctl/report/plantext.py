@@ -51,8 +51,10 @@ def summary(plan: Plan, paint: Paint) -> str:
 
 
 def _step(step: Step, paint: Paint) -> Iterator[str]:
-    colour = _colour(step, paint)
-    yield f"{colour(f'{step.action.sign:>3}')} {paint.bold(str(step.address))}  {paint.dim(f'({step.cause})')}"
+    cause = (
+        "" if step.action is Action.CREATE else f"  {paint.dim(f'({step.cause})')}"
+    )  # that it is new shows
+    yield f"{_colour(step, paint)(f'{step.action.sign:>3}')} {paint.bold(str(step.address))}{cause}"
     if step.action is Action.CREATE:
         rows = [row for row in step.spec.summary() if row[2] != "digest"]
         width = max((len(name) for name, _, _ in rows), default=0)
@@ -64,7 +66,9 @@ def _step(step: Step, paint: Paint) -> Iterator[str]:
 
 
 def _change(change: Change, width: int, paint: Paint) -> str:
-    before, after = (re.sub(_DIGEST, _short, show(value, change.unit)) for value in (change.before, change.after))
+    before, after = (
+        re.sub(_DIGEST, _short, show(value, change.unit)) for value in (change.before, change.after)
+    )
     if change.before is None:
         sign, values = paint.green("+"), after
     elif change.after is None:

@@ -93,7 +93,7 @@ class Terminal:
                 self._hints.append((event.address, event.hint))
                 self._over(event.address, "✗", "red", f"failed: {event.error}")
             case StepSkipped():
-                self._over(event.address, "-", "yellow", f"skipped, {event.reason}")
+                self._over(event.address, "-", "yellow", plain.skipped(event))
             case Diagnostic():
                 self._say(
                     Text(plain.diagnostic(event), style="yellow" if event.severity == "warning" else "dim")

@@ -195,6 +195,26 @@ def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):
     lab.destroy()
 
 
+def test_a_disk_that_someone_removed_is_made_anew_for_who_has_it(make_lab, micro):
+    disks = [{"name": "data", "size": "1MiB"}]
+    vms = {"web": {"networks": ["back"], "disks": disks}}
+    lab = make_lab(micro_lab("shop", micro, networks={"back": dict(BACK)}, vms=vms))
+    lab.up()
+    ids = domain_ids()
+
+    virsh("vol-delete", "--pool", "labctl-shop", "web.data")
+    assert lab.plan() == {"disk/web/data": ["create"], "vm/web": ["update", "disk/web/data"]}
+    lab.up()
+    assert domain_ids() == ids
+    assert "2048\n" in lab.ssh("web", "cat /sys/block/vd*/size")
+
+    virsh("vol-delete", "--pool", "labctl-shop", "web.root")
+    assert lab.plan() == {"disk/web/root": ["create"], "vm/web": ["replace", "disk/web/root"]}
+    lab.up()
+    assert domain_ids() != ids
+    lab.destroy()
+
+
 def test_another_cloud_init_starts_from_a_new_root_disk(make_lab, micro):
     """Right after the lab was made, too; what is on its other disks stays."""
     lab = make_lab(

@@ -223,6 +223,20 @@ def test_a_lost_network_is_made_again(world):
     assert actions(world.plan())["network/back"] == "create"
 
 
+@pytest.mark.parametrize(("volume", "vm"), [("db.data", "~ vm/db"), ("web-1.root", "-/+ vm/web-1")])
+def test_who_has_a_lost_disk_gets_the_new_one(world, volume, vm):
+    world.edit("db: {", "db: {state: off, ")  # this driver can't unplug; tests/e2e does
+    assert world.run() == 0
+    pool = world.connection.virt.storagePoolLookupByName("labctl-shop")
+    pool.storageVolLookupByName(volume).delete()
+    disk = f"disk/{volume.replace('.', '/')}"
+    text = str(world.plan())
+    assert f"+ {disk}  (not there yet)" in text
+    assert f"{vm}  ({disk} was lost)" in text
+    assert world.run() == 0
+    assert not world.plan()
+
+
 def test_up_of_one_vm_brings_what_it_needs_and_no_more(world):
     assert world.run(change.up, "web-1") == 0
     assert world.everything() == {"shop.web-1", "shop.db", "shop.front", "shop.back", "labctl-shop"}

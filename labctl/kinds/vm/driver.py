@@ -11,7 +11,7 @@ import libvirt
 
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
-from labctl.core.plan import Action
+from labctl.core.plan import REPLACED, Action
 from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.host import console, storage
@@ -102,7 +102,7 @@ class VmDriver:
             domain = self._require(before)
             if not domain.isActive():
                 return
-            replaced = {change.field for change in step.changes if change.after == "replaced"}
+            replaced = {change.field for change in step.changes if change.after == REPLACED}
             for device in devices.leaving(devices.live(domain), after, replaced):
                 tell.progress(f"unplugging {device.name}")
                 devices.detach(domain, device)

@@ -164,11 +164,7 @@ class VmSpec(Spec):
 
     def needs(self) -> tuple[Need, ...]:
         pool = Address("pool", self.lab)
-        disks = [
-            Need(Address("disk", use.disk), on_replace=REPLACE if use.name == "root" else LIVE)
-            for use in self.disks
-            if use.disk
-        ]
+        disks = [_need(use) for use in self.disks if use.disk]
         seed = [
             Need(Address("seed", self.name), on_replace=REPLACE) for use in self.disks if use.name == "seed"
         ]
@@ -210,6 +206,12 @@ class VmSpec(Spec):
                 used.add(target)
             disks.append(replace(use, target=target))
         return replace(self, disks=tuple(disks))
+
+
+def _need(use: DiskUse) -> Need:
+    """A machine is what is on its root disk; any other can be plugged in anew."""
+    cost = REPLACE if use.name == "root" else LIVE
+    return Need(Address("disk", use.disk), on_replace=cost, on_loss=cost)
 
 
 _UNTIL = {

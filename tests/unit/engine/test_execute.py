@@ -6,6 +6,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from labctl.core.events import StepSkipped
 from labctl.core.plan import plan
 from labctl.engine.execute import execute
 from labctl.kinds.vm.spec import VmSpec
@@ -48,8 +49,12 @@ def test_an_interrupted_run_ends_after_the_starts_in_flight():
     vms = [VmSpec("shop", name, ready=True) for name in ("a", "b")]
     driver = Driver()
     made = plan({vm.address: vm for vm in vms}, {})
-    outcome = execute(made, {"vm": driver}, Connection(), lambda _event: None, boots=1)
+    events = []
+    outcome = execute(made, {"vm": driver}, Connection(), events.append, boots=1)
     assert outcome.interrupted
     created, started = sorted(driver.done)[:2], sorted(driver.done)[2:]
     assert created == ["create a", "create b"]
     assert started in (["start a"], ["start b"])  # whichever was made first
+    left = {each.address: each for each in events if isinstance(each, StepSkipped)}
+    assert all(each.begun and each.reason == "after the interruption" for each in left.values())
+    assert left.keys() == {"vm/a", "vm/b"} == {str(each) for each in outcome.skipped}

@@ -10,7 +10,7 @@ import pytest
 from referencing import Registry, Resource
 
 from labctl import resources
-from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone
+from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepSkipped
 from labctl.core.plan import Plan
 from labctl.report.jsonlines import JsonLines
 from labctl.report.plain import Plain
@@ -79,7 +79,16 @@ def test_an_interruption_says_what_is_next():
             )
         ]
     )
-    assert text == "interrupted: 2 done, 1 skipped after 3.0 s\n  next: `labctl up` goes on\n"
+    assert text == "interrupted: 2 done, 1 not done after 3.0 s\n  next: `labctl up` goes on\n"
+
+
+def test_what_was_begun_is_told_from_what_was_not():
+    steps = [StepSkipped("vm/a", "create", "after the interruption", begun=True)]
+    steps += [StepSkipped("vm/b", "create", "after the interruption")]
+    assert plain(steps).splitlines() == [
+        "vm/a: not finished, after the interruption",
+        "vm/b: skipped, after the interruption",
+    ]
 
 
 def test_a_vm_that_only_changes_its_state_is_halted():
@@ -96,7 +105,7 @@ def test_terminal_without_a_terminal_tells_the_same():
         "✓ vm/new created and ready  60.1 s",
         "✗ vm/db failed: not ready",
         "- vm/more skipped, vm/db failed",
-        "failed: 3 done, 1 failed, 1 skipped after 5 min 01 s",
+        "failed: 3 done, 1 failed, 1 not done after 5 min 01 s",
         "hint: vm/db: look at `labctl logs db`",
     ):
         assert part in text
