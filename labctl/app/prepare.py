@@ -16,6 +16,7 @@ from labctl.engine.guests import secret_name
 from labctl.engine.observe import Observed, merge, observe
 from labctl.engine.sources import Pinning, Sources, resolve_images
 from labctl.host import storage
+from labctl.host.connection import translated
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.pool.spec import PoolSpec
@@ -58,8 +59,13 @@ def prepare(
 
     Raises:
         Rejected: the Labfile does not fit this host, with every reason.
-        LabctlError: someone else has what the lab needs.
+        LabctlError: someone else has what the lab needs, or libvirt does not answer.
     """
+    with translated(session.connection.uri):
+        return _prepare(session, goal, restart, whole=whole)
+
+
+def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole: bool) -> Prepared:
     lab, connection = session.lab, session.connection
     observed = observe(connection, lab.name)
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()

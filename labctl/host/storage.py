@@ -154,8 +154,8 @@ def _lookup_pool(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool 
 
 def _started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:
     """Start it, with its folder made anew where that is gone."""
-    if not pool.isActive():
-        with translated(f"can't start the pool {pool.name()}"):
+    with translated(f"can't start the pool {pool.name()}"):
+        if not pool.isActive():
             try:
                 pool.build()
                 pool.create()
