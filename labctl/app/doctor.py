@@ -61,8 +61,8 @@ def _store(uri: str) -> Check:
 
 
 def _pool_root(seen: libvirtd.Libvirt) -> str:
-    from labctl.host import storage
+    from labctl.host import pools
 
     if seen.virt is None:
         return "/var/lib/libvirt/images"
-    return str(storage.pool_root(seen.virt))
+    return str(pools.root(seen.virt))

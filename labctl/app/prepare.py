@@ -15,7 +15,7 @@ from labctl.engine.compose import Site, compose
 from labctl.engine.guests import secret_name
 from labctl.engine.observe import Observed, merge, observe
 from labctl.engine.sources import Pinning, Sources, resolve_images
-from labctl.host import storage
+from labctl.host import pools
 from labctl.host.connection import translated
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
@@ -103,16 +103,16 @@ def _sources(session: Session, observed: Observed) -> Sources:
 def _site(session: Session, observed: Observed, sources: Sources) -> Site:
     connection, lab = session.connection, session.lab
     able = connection.capabilities
-    root = storage.pool_root(connection.virt)
+    root = pools.root(connection.virt)
     pool = observed.specs.get(Address("pool", lab.name))
     name = f"{root}/labctl-{lab.name}"
-    store = storage.find_pool(connection.virt, STORE)
+    store = pools.find(connection.virt, STORE)
     return Site(
         arch=able.arch,
         kvm=able.kvm,
         types=able.types,
         pool=pool.path if isinstance(pool, PoolSpec) else name,
-        store=storage.pool_path(store) if store is not None else f"{root}/{STORE}",
+        store=pools.path(store) if store is not None else f"{root}/{STORE}",
         images=sources.images,
         blobs=sources.blobs,
         present=sources.present,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import Problem
 from labctl.core.size import size
-from labctl.host import storage
+from labctl.host import pools
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL, ImageSpec
 
@@ -28,8 +28,8 @@ def check(session: Session, plan: Plan) -> Iterator[Problem]:
     if not images + disks or not session.connection.local:
         return  # nothing to store, or on a host whose disks we don't see
     virt = session.connection.virt
-    folder = storage.pool_root(virt) / POOL
-    free = storage.free_space(folder)
+    folder = pools.root(virt) / POOL
+    free = pools.free_space(folder)
     there = f"and {_rounded(free)} are free in {folder}"
     if images > free:
         yield Problem(

@@ -13,7 +13,7 @@ import libvirt
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import field, record, replace
-from labctl.host import storage
+from labctl.host import pools, volumes
 from labctl.host.connection import translated
 from labctl.host.dumps import dumps
 from labctl.kinds.disk import driver as disk_driver
@@ -167,10 +167,10 @@ def _volumes(virt: Any, lab: str, others: Mapping[Address, Spec]) -> Iterator[Sp
     pool = next((each for each in virt.listAllStoragePools() if each.name() == name), None)
     if pool is None:
         return
-    yield PoolSpec(lab, storage.pool_path(pool), bool(pool.isActive()))
+    yield PoolSpec(lab, pools.path(pool), bool(pool.isActive()))
     if not pool.isActive():
-        storage.find_pool(virt, name)  # starts it, with a new folder where that is gone: to see what is in it
-    for facts in storage.volumes(pool):
+        pools.find(virt, name)  # starts it, with a new folder where that is gone: to see what is in it
+    for facts in volumes.facts(pool):
         owner, _, what = facts.name.partition(".")
         disk = disk_name(facts.name)
         if what == "seed":

@@ -7,7 +7,7 @@ from typing import Any
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
-from labctl.host import storage
+from labctl.host import pools, volumes
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[^\t\n -~\u00a0-\uffff]")
 
@@ -18,13 +18,13 @@ def volume(vm: str) -> str:
 
 def read(virt: Any, lab: str, vm: str) -> str:  # a virConnect
     """The whole log without terminal controls; empty where there is none yet."""
-    pool = storage.find_pool(virt, identity.pool_name(lab))
+    pool = pools.find(virt, identity.pool_name(lab))
     if pool is None:
         return ""
-    storage.refresh(pool)
-    if volume(vm) not in storage.volume_names(pool):
+    pools.refresh(pool)
+    if volume(vm) not in volumes.names(pool):
         return ""
-    data = storage.download(virt, pool, volume(vm))
+    data = volumes.download(virt, pool, volume(vm))
     return _CONTROL.sub("", data.decode("utf-8", "replace").replace("\r\n", "\n"))
 
 

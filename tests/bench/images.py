@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from labctl.host import storage
+from labctl.host import pools, volumes
 from labctl.host.connection import Connection
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path
@@ -48,15 +48,15 @@ def drop(path: Path) -> None:
 def overlays(path: Path, count: int) -> None:
     """What `up` does for as many disks."""
     connection = Connection(URI)
-    base = storage.volume_path(storage.require_pool(connection.virt, POOL), resolve_path(path).volume)
-    pool = storage.define_pool(connection.virt, "labctl-bench", storage.pool_root(connection.virt) / "bench")
+    base = volumes.path(pools.require(connection.virt, POOL), resolve_path(path).volume)
+    pool = pools.define(connection.virt, "labctl-bench", pools.root(connection.virt) / "bench")
     for number in range(count):
-        storage.create_volume(pool, f"{number}.root", capacity=1 << 30, backing=(base, "raw"))
+        volumes.create(pool, f"{number}.root", capacity=1 << 30, backing=(base, "raw"))
 
 
 def bare_overlays(path: Path, count: int) -> None:
     """The same volumes by virsh, all in one shell of it, into the pool that is there."""
-    base = storage.volume_path(storage.require_pool(Connection(URI).virt, POOL), resolve_path(path).volume)
+    base = volumes.path(pools.require(Connection(URI).virt, POOL), resolve_path(path).volume)
     lines = "".join(
         f"vol-create-as labctl-bench {number}.root 1G --format qcow2 --backing-vol {base}"
         " --backing-vol-format raw\n"
@@ -66,11 +66,11 @@ def bare_overlays(path: Path, count: int) -> None:
 
 
 def no_overlays() -> None:
-    storage.remove_pool(Connection(URI).virt, "labctl-bench")
+    pools.remove(Connection(URI).virt, "labctl-bench")
 
 
 def no_store() -> None:
-    storage.remove_pool(Connection(URI).virt, POOL)
+    pools.remove(Connection(URI).virt, POOL)
 
 
 if __name__ == "__main__":  # the process whose memory is measured

@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 from labctl import resources
-from labctl.host import storage
+from labctl.host import pools, volumes
 from labctl.kinds.image.spec import POOL
 from tests.answers import MIB, Answer, after, by_path, head, serving
 from tests.e2e.conftest import Labctl
@@ -30,9 +30,9 @@ from tests.e2e.labfiles import micro_lab
 def store(connection, server, monkeypatch, tmp_path):
     """An empty store, cache and configuration; the server's authority is trusted."""
     monkeypatch.setenv("LABCTL_CONFIG_DIR", str(tmp_path / "config"))
-    storage.remove_pool(connection, POOL)
-    yield storage
-    storage.remove_pool(connection, POOL)
+    pools.remove(connection, POOL)
+    yield
+    pools.remove(connection, POOL)
 
 
 @pytest.fixture
@@ -231,9 +231,9 @@ def test_a_kill_at_any_stage_is_made_good_by_the_next_run(labctl, here, server, 
 def test_a_damaged_image_is_found(labctl, here, connection):
     image(here / "a.qcow2")
     ok(labctl, "image", "import", "a.qcow2", "golden")
-    pool = storage.require_pool(connection, POOL)
-    volume = next(name for name in storage.volume_names(pool) if name.endswith(".img"))
-    with Path(storage.volume_path(pool, volume)).open("r+b") as file:
+    pool = pools.require(connection, POOL)
+    volume = next(name for name in volumes.names(pool) if name.endswith(".img"))
+    with Path(volumes.path(pool, volume)).open("r+b") as file:
         file.seek(100)
         file.write(b"\1")
     verified = labctl("image", "verify")
@@ -278,12 +278,12 @@ def test_a_base_without_its_marker_is_no_leftover(labctl, here, connection):
     image(here / "a.qcow2")
     (here / "Labfile.yaml").write_text(lab("./a.qcow2"))
     ok(labctl, "up", "--yes")
-    pool = storage.require_pool(connection, POOL)
-    (base,) = (name for name in storage.volume_names(pool) if name.endswith(".img"))
-    storage.delete_volume(pool, base.replace(".img", ".ok"))
+    pool = pools.require(connection, POOL)
+    (base,) = (name for name in volumes.names(pool) if name.endswith(".img"))
+    volumes.delete(pool, base.replace(".img", ".ok"))
     (here / "Labfile.lock").unlink()
     ok(labctl, "image", "prune", "--yes")
-    assert base in storage.volume_names(pool)
+    assert base in volumes.names(pool)
 
 
 def test_a_labfile_is_the_same_from_another_folder(labctl, here):
@@ -311,15 +311,15 @@ def test_what_prune_could_not_remove_is_not_told_as_removed(labctl, here, connec
     """An answer takes its time: what was stored, or taken into use, since it was shown stays."""
     for name, size in (("early", "64M"), ("late", "65M"), ("idle", "66M")):
         ok(labctl, "image", "import", str(image(here / f"{name}.qcow2", size)), name)
-    pool = storage.require_pool(connection, POOL)
+    pool = pools.require(connection, POOL)
     late = stored(labctl)["late"]["digest"].replace(":", "-")
-    marker = storage.download(connection, pool, f"{late}.ok")
-    storage.delete_volume(pool, f"{late}.ok")
+    marker = volumes.download(connection, pool, f"{late}.ok")
+    volumes.delete(pool, f"{late}.ok")
     (here / "Labfile.yaml").write_text(lab("early"))
 
     def meanwhile() -> None:
         ok(labctl, "up", "--yes")
-        storage.upload(connection, pool, f"{late}.ok", marker, length=len(marker), mode=0o644)
+        volumes.upload(connection, pool, f"{late}.ok", marker, length=len(marker), mode=0o644)
 
     code, told = at_a_terminal(here, ("image", "prune", "--json"), "[y/N]", meanwhile)
     document = json.loads(told[told.index("{") :])
@@ -386,7 +386,7 @@ def test_a_file_that_was_cut_off_is_found_although_its_header_is_whole(labctl, h
 
 
 def test_an_image_that_does_not_fit_is_refused_before_anything_happens(labctl, here, connection):
-    folder = Path(storage.pool_root(connection)) / POOL
+    folder = Path(pools.root(connection)) / POOL
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs", folder], check=True)
     try:

@@ -13,7 +13,7 @@ import libvirt
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host import storage
+from labctl.host import pools, volumes
 from labctl.host.connection import Connection
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path, resolve_recipe
@@ -31,9 +31,9 @@ def silent(_text: str, _done: int = 0, _total: int = 0) -> None:
 
 @pytest.fixture
 def pool(connection: libvirt.virConnect):
-    made = storage.define_pool(connection, "labctl-t", storage.pool_root(connection) / "labctl-t")
+    made = pools.define(connection, "labctl-t", pools.root(connection) / "labctl-t")
     yield made
-    storage.remove_pool(connection, "labctl-t")
+    pools.remove(connection, "labctl-t")
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A driver with an empty store, which is gone afterwards, and a cache of its own."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
     opened = Connection(URI)
-    storage.remove_pool(opened.virt, POOL)
+    pools.remove(opened.virt, POOL)
     yield ImageDriver(opened)
-    storage.remove_pool(opened.virt, POOL)
+    pools.remove(opened.virt, POOL)
     opened.close()
 
 
@@ -58,16 +58,16 @@ def image(path: Path, size: str = "64M") -> Path:
 
 
 def content(connection: libvirt.virConnect, pool: libvirt.virStoragePool, name: str) -> bytes:
-    return storage.download(connection, pool, name)
+    return volumes.download(connection, pool, name)
 
 
 def test_bytes_make_the_round_trip(connection, pool) -> None:
     data = os.urandom(3_000_001)
-    storage.upload(connection, pool, "blob", data, length=len(data), mode=0o600)
+    volumes.upload(connection, pool, "blob", data, length=len(data), mode=0o600)
     assert content(connection, pool, "blob") == data
-    assert storage.download(connection, pool, "blob", offset=-5) == data[-5:]
-    assert storage.download(connection, pool, "blob", offset=7, length=9) == data[7:16]
-    assert Path(storage.volume_path(pool, "blob")).stat().st_mode & 0o777 == 0o600
+    assert volumes.download(connection, pool, "blob", offset=-5) == data[-5:]
+    assert volumes.download(connection, pool, "blob", offset=7, length=9) == data[7:16]
+    assert Path(volumes.path(pool, "blob")).stat().st_mode & 0o777 == 0o600
 
 
 def test_holes_stay_holes(connection, pool, tmp_path) -> None:
@@ -77,8 +77,8 @@ def test_holes_stay_holes(connection, pool, tmp_path) -> None:
         file.write(b"middle" * 100_000)
         file.truncate(1 << 28)
     with sparse.open("rb") as file:
-        storage.upload(connection, pool, "sparse", file, length=1 << 28, mode=0o600)
-    stored = Path(storage.volume_path(pool, "sparse"))
+        volumes.upload(connection, pool, "sparse", file, length=1 << 28, mode=0o600)
+    stored = Path(volumes.path(pool, "sparse"))
     assert stored.stat().st_size == 1 << 28
     assert stored.stat().st_blocks * SECTOR < 10 << 20
 
@@ -90,33 +90,33 @@ def test_holes_stay_holes(connection, pool, tmp_path) -> None:
             return len(data)
 
     received = Digest()
-    storage.download_to(connection, pool, "sparse", received)
+    volumes.download_to(connection, pool, "sparse", received)
     with sparse.open("rb") as file:
         assert hashlib.file_digest(file, "sha256").digest() == received.sha256.digest()
 
 
 def test_a_failed_upload_leaves_no_volume(connection, pool) -> None:
     with pytest.raises(LabctlError, match="shorter"):
-        storage.upload(connection, pool, "short", b"abc", length=1000, mode=0o600)
-    assert storage.volume_names(pool) == set()
+        volumes.upload(connection, pool, "short", b"abc", length=1000, mode=0o600)
+    assert volumes.names(pool) == set()
 
 
 def test_an_overlay_knows_its_base(connection, pool) -> None:
-    base = storage.create_volume(pool, "base", capacity=1 << 20)
-    storage.create_volume(pool, "overlay", capacity=2 << 20, backing=(base, "qcow2"))
-    (facts,) = storage.volumes(pool, {"overlay"})
+    base = volumes.create(pool, "base", capacity=1 << 20)
+    volumes.create(pool, "overlay", capacity=2 << 20, backing=(base, "qcow2"))
+    (facts,) = volumes.facts(pool, {"overlay"})
     assert (facts.capacity, facts.format, facts.backing) == (2 << 20, "qcow2", base)
 
 
 @pytest.mark.parametrize("running", [True, False])
 def test_a_pool_is_removed_without_its_folder(connection, running) -> None:
-    folder = storage.pool_root(connection) / "labctl-lost"
-    pool = storage.define_pool(connection, "labctl-lost", folder)
+    folder = pools.root(connection) / "labctl-lost"
+    pool = pools.define(connection, "labctl-lost", folder)
     if not running:
         pool.destroy()
     Path(folder).rmdir()
-    storage.remove_pool(connection, "labctl-lost")
-    assert storage.find_pool(connection, "labctl-lost") is None
+    pools.remove(connection, "labctl-lost")
+    assert pools.find(connection, "labctl-lost") is None
 
 
 def test_a_path_is_stored_once_whatever_its_name(driver, store, connection, tmp_path) -> None:
@@ -126,18 +126,18 @@ def test_a_path_is_stored_once_whatever_its_name(driver, store, connection, tmp_
     assert one.key == two.key
     assert one.size == 64 << 20
     store_now(driver, one)
-    pool = storage.require_pool(connection, POOL)
-    before = Path(storage.volume_path(pool, one.volume)).stat()
+    pool = pools.require(connection, POOL)
+    before = Path(volumes.path(pool, one.volume)).stat()
     store_now(driver, two)
-    assert Path(storage.volume_path(pool, one.volume)).stat().st_mtime_ns == before.st_mtime_ns
-    assert storage.volume_names(pool) == {one.volume, f"{one.key}.ok"}
+    assert Path(volumes.path(pool, one.volume)).stat().st_mtime_ns == before.st_mtime_ns
+    assert volumes.names(pool) == {one.volume, f"{one.key}.ok"}
     assert store.observe({one.key, "sha256-0"})[one.key].size == 64 << 20
 
 
 def test_libvirt_knows_the_format_at_once(driver, connection, tmp_path) -> None:
     spec = resolve_path(image(tmp_path / "disk.qcow2", "3G"))
     store_now(driver, spec)
-    (facts,) = storage.volumes(storage.require_pool(connection, POOL), {spec.volume})
+    (facts,) = volumes.facts(pools.require(connection, POOL), {spec.volume})
     assert (facts.format, facts.capacity) == ("qcow2", 3 << 30)
 
 
@@ -149,7 +149,7 @@ def test_a_file_that_changed_after_the_plan_is_not_stored(driver, store, connect
     with pytest.raises(LabctlError, match="not sha256-"):
         store_now(driver, spec)
     assert store.observe({spec.key}) == {}
-    assert storage.volume_names(storage.require_pool(connection, POOL)) == set()
+    assert volumes.names(pools.require(connection, POOL)) == set()
 
 
 def test_half_an_upload_is_made_whole(driver, store, connection, tmp_path) -> None:
@@ -178,11 +178,11 @@ def test_many_at_once_upload_once(driver, store, connection, tmp_path) -> None:
 def test_an_image_in_use_is_not_deleted(driver, store, connection, pool, tmp_path) -> None:
     spec = resolve_path(image(tmp_path / "disk.qcow2"))
     store_now(driver, spec)
-    base = storage.volume_path(storage.require_pool(connection, POOL), spec.volume)
-    storage.create_volume(pool, "web.root", capacity=64 << 20, backing=(base, "qcow2"))
+    base = volumes.path(pools.require(connection, POOL), spec.volume)
+    volumes.create(pool, "web.root", capacity=64 << 20, backing=(base, "qcow2"))
     with pytest.raises(LabctlError, match=r"labctl-t/web\.root"):
         store.delete(spec.key)
-    storage.delete_volume(pool, "web.root")
+    volumes.delete(pool, "web.root")
     store.delete(spec.key)
     assert store.observe({spec.key}) == {}
 
@@ -195,9 +195,7 @@ def test_debian_is_stored_with_its_kernel(connection) -> None:
     driver, spec = ImageDriver(opened), resolve_recipe("debian-12", "x86_64")
     store_now(driver, spec)
     assert ImageStore(opened).observe({spec.key})[spec.key].size == spec.size
-    assert {spec.volume, spec.kernel, spec.initrd} <= storage.volume_names(
-        storage.require_pool(connection, POOL)
-    )
+    assert {spec.volume, spec.kernel, spec.initrd} <= volumes.names(pools.require(connection, POOL))
     opened.close()
 
 
@@ -217,8 +215,8 @@ def store_now(driver: ImageDriver, spec: ImageSpec) -> None:
 
 def wait_for_volume(connection: libvirt.virConnect, name: str) -> None:
     for _ in range(600):
-        pool = storage.find_pool(connection, POOL)
-        if pool is not None and name in storage.volume_names(pool):
+        pool = pools.find(connection, POOL)
+        if pool is not None and name in volumes.names(pool):
             return
         time.sleep(0.01)
     pytest.fail(f"{name} did not appear")

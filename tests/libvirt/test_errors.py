@@ -16,7 +16,7 @@ from labctl.app.prepare import prepare
 from labctl.app.ssh import look
 from labctl.app.status import status
 from labctl.core.errors import LabctlError
-from labctl.host import storage
+from labctl.host import pools
 from labctl.host.connection import Connection
 from labctl.kinds.image.spec import POOL as STORE
 from tests.libvirt.conftest import NODE, World
@@ -165,7 +165,7 @@ LOOKS = {
 @pytest.mark.parametrize("verb", LOOKS)
 def test_a_look_that_fails_says_so_in_labctls_own_words(faults, make_world, verb, after):
     world = set_up(faults, make_world, "halt")
-    storage.define_pool(world.connection.virt, STORE, world.folder / "store")
+    pools.define(world.connection.virt, STORE, world.folder / "store")
     faults.next()
     LOOKS[verb](world)
     for number in range(len(faults.calls)):

@@ -120,14 +120,14 @@ def test_images_without_room_are_refused_and_disks_warned_of(world, monkeypatch)
     image = world.folder / "base.img"
     image.write_bytes(b"x" * (1 << 20))
     monkeypatch.setattr(Connection, "local", True)
-    monkeypatch.setattr("labctl.host.storage.free_space", lambda _folder: 3 << 20)
+    monkeypatch.setattr("labctl.host.pools.free_space", lambda _folder: 3 << 20)
     world.run()
     warned = [event.summary for event in world.events if isinstance(event, Diagnostic)]
     assert [text for text in warned if "grow" in text] == [
         "the disks can grow by 5MiB, and 3MiB are free in /var/lib/libvirt/images/labctl-images"
     ]
     world.run(change.destroy)
-    monkeypatch.setattr("labctl.host.storage.free_space", lambda _folder: 0)
+    monkeypatch.setattr("labctl.host.pools.free_space", lambda _folder: 0)
     world.edit("image: none", "image: ./base.img")
     with pytest.raises(Rejected, match="the images to store take 1MiB, and 0B are free"):
         world.run()

@@ -28,7 +28,7 @@ from labctl.core.events import Teller
 from labctl.core.record import record
 from labctl.guest import protocol
 from labctl.guest.protocol import GuestState, Reply
-from labctl.host import cache, glance, lock, storage
+from labctl.host import cache, glance, lock, pools, volumes
 from labctl.host.channel import GuestPort
 from labctl.host.connection import missing, translated
 from labctl.kinds.image.spec import POOL, ImageSpec
@@ -97,22 +97,22 @@ class _Maker:
 
     def into(self, folder: Path, name: str) -> ImageSpec:
         """Make the image in a folder; gives its spec."""
-        pool = storage.require_pool(self.connection.virt, identity.pool_name(self.vm.lab))
+        pool = pools.require(self.connection.virt, identity.pool_name(self.vm.lab))
         overlay, flat = f"{self.vm.name}.{OVERLAY}", f"{self.vm.name}.{FLAT}"
         try:
-            root = storage.require_volume(pool, f"{self.vm.name}.root")
-            storage.delete_volume(pool, overlay)  # of a run that was killed
-            storage.create_volume(pool, overlay, capacity=root.info()[1], backing=(root.path(), "qcow2"))
-            with self._running(storage.volume_path(pool, overlay)) as domain:
+            root = volumes.require(pool, f"{self.vm.name}.root")
+            volumes.delete(pool, overlay)  # of a run that was killed
+            volumes.create(pool, overlay, capacity=root.info()[1], backing=(root.path(), "qcow2"))
+            with self._running(volumes.path(pool, overlay)) as domain:
                 self._sysprep(domain)
             self.tell.progress("flattening")
-            storage.delete_volume(pool, flat)
-            storage.flatten(pool, overlay, flat)
+            volumes.delete(pool, flat)
+            volumes.flatten(pool, overlay, flat)
             image = folder / f"{name}.qcow2"
             _download(self.connection, pool, flat, image, self.tell)
         finally:
             for volume in (overlay, flat):
-                storage.delete_volume(pool, volume)
+                volumes.delete(pool, volume)
         return self._spec(pool, image, name)
 
     @contextmanager
@@ -167,11 +167,11 @@ class _Maker:
     def _spec(self, pool: libvirt.virStoragePool, image: Path, name: str) -> ImageSpec:
         """What it is: as the image that the VM's disk stands on, but for the content."""
         store = ImageStore(self.connection)
-        (root,) = storage.volumes(pool, {f"{self.vm.name}.root"})
+        (root,) = volumes.facts(pool, {f"{self.vm.name}.root"})
         key = (root.backing or "").rpartition("/")[2].removesuffix(".img")
         base = store.observe({key}).get(key)
         if base and base.direct:
-            store = storage.require_pool(self.connection.virt, POOL)
+            store = pools.require(self.connection.virt, POOL)
             for volume, beside in ((base.kernel, "vmlinuz"), (base.initrd, "initrd")):
                 _download(self.connection, store, volume, image.with_name(beside), self.tell)
         with image.open("rb") as content:
@@ -231,7 +231,7 @@ def _download(
     connection: Connection, pool: libvirt.virStoragePool, volume: str, file: Path, tell: Teller
 ) -> None:
     with file.open("wb") as writer:
-        storage.download_to(
+        volumes.download_to(
             connection.virt,
             pool,
             volume,

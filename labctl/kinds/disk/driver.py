@@ -9,7 +9,7 @@ import libvirt
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
-from labctl.host import storage
+from labctl.host import pools, volumes
 from labctl.host.connection import translated
 from labctl.kinds.disk.spec import DiskSpec
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
 
 
-def observe(facts: storage.VolumeFacts, lab: str, name: str, image: str) -> DiskSpec:
+def observe(facts: volumes.Facts, lab: str, name: str, image: str) -> DiskSpec:
     """What a volume is, as a spec; `image` is the address name of the image that it stands on."""
     base = (facts.backing or "").rsplit("/", 1)[-1]
     return DiskSpec(lab, name, facts.capacity, base, "raw" if facts.format == "raw" else "qcow2", image)
@@ -37,17 +37,17 @@ class DiskDriver:
         spec = cast("DiskSpec", step.after)
         virt = self._connection.virt
         with translated(str(spec.address)):
-            pool = storage.require_pool(virt, identity.pool_name(spec.lab))
-            if spec.volume in storage.volume_names(pool):
+            pool = pools.require(virt, identity.pool_name(spec.lab))
+            if spec.volume in volumes.names(pool):
                 return  # an earlier try made it; a volume is made whole or not at all
             backing, capacity = self._base(spec)
-            storage.create_volume(pool, spec.volume, capacity=capacity, format=spec.format, backing=backing)
+            volumes.create(pool, spec.volume, capacity=capacity, format=spec.format, backing=backing)
 
     def _base(self, spec: DiskSpec) -> tuple[tuple[str, str] | None, int]:
         if not spec.base:
             return None, spec.size or 0
-        store = storage.require_pool(self._connection.virt, self._images)
-        base = next(iter(storage.volumes(store, {spec.base})), None)
+        store = pools.require(self._connection.virt, self._images)
+        base = next(iter(volumes.facts(store, {spec.base})), None)
         if base is None:
             raise LabctlError(
                 "its image is not in the store", where=str(spec.address), hint="`labctl up` fetches it again"
@@ -67,12 +67,12 @@ class DiskDriver:
         if spec.size is None:
             return
         with translated(str(spec.address)):
-            pool = storage.require_pool(self._connection.virt, identity.pool_name(spec.lab))
+            pool = pools.require(self._connection.virt, identity.pool_name(spec.lab))
             volume = pool.storageVolLookupByName(spec.volume)
             domain, target = self._user(spec, volume.path())
             if domain is not None:
                 domain.blockResize(target, spec.size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
-                storage.refresh(pool)
+                pools.refresh(pool)
             elif volume.info()[1] < spec.size:
                 volume.resize(spec.size)
 
@@ -91,6 +91,6 @@ class DiskDriver:
     def delete(self, step: Step, _tell: Teller) -> None:
         spec = cast("DiskSpec", step.before)
         with translated(str(spec.address)):
-            pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))
+            pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
-                storage.delete_volume(pool, spec.volume)
+                volumes.delete(pool, spec.volume)

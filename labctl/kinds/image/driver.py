@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, cast
 
 from labctl.core.record import replace, values
-from labctl.host import storage
+from labctl.host import pools, volumes
 from labctl.host.connection import translated
 from labctl.kinds.image.content import READABLE, Content, Part, changed, content, seldom
 from labctl.kinds.image.resolve import file_digest
@@ -72,7 +72,7 @@ class ImageDriver:
     def _fill(self, spec: ImageSpec, have: Content, progress: Progress) -> None:
         """Upload all parts, and the marker once they are read back."""
         conn = self._connection.virt
-        pool = storage.define_pool(conn, POOL, self._folder())
+        pool = pools.define(conn, POOL, self._folder())
         for part in have.parts:
             self._put(pool, part, progress)
         self._await_format(pool, spec, have)
@@ -83,22 +83,22 @@ class ImageDriver:
             "digests": {part.volume: part.digest for part in have.parts},
         }
         data = json.dumps(marker).encode()
-        storage.delete_volume(pool, f"{spec.key}.ok")
-        storage.upload(conn, pool, f"{spec.key}.ok", data, length=len(data), mode=READABLE)
+        volumes.delete(pool, f"{spec.key}.ok")
+        volumes.upload(conn, pool, f"{spec.key}.ok", data, length=len(data), mode=READABLE)
 
     def _folder(self) -> str:
         """Where the store is, or is to be made."""
-        pool = storage.find_pool(self._connection.virt, POOL)
-        return storage.pool_path(pool) if pool else str(storage.pool_root(self._connection.virt) / POOL)
+        pool = pools.find(self._connection.virt, POOL)
+        return pools.path(pool) if pool else str(pools.root(self._connection.virt) / POOL)
 
     def _put(self, pool: libvirt.virStoragePool, part: Part, progress: Progress) -> None:
         """Upload a file and read it back: presence is not completeness."""
         conn, before = self._connection.virt, part.file.stat()
         if part.of_user and f"sha256-{file_digest(part.file)}" != part.digest:
             raise changed(part)
-        storage.delete_volume(pool, part.volume)
+        volumes.delete(pool, part.volume)
         with part.file.open("rb") as source:
-            storage.upload(
+            volumes.upload(
                 conn,
                 pool,
                 part.volume,
@@ -109,16 +109,16 @@ class ImageDriver:
             )
             source.seek(0)
             verifying = seldom(lambda done, total: progress("verifying", done, total))
-            whole = storage.same(conn, pool, part.volume, source, verifying)
+            whole = volumes.same(conn, pool, part.volume, source, verifying)
         after = part.file.stat()
         if not whole or (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
-            storage.delete_volume(pool, part.volume)
+            volumes.delete(pool, part.volume)
             raise changed(part)
 
     def _await_format(self, pool: libvirt.virStoragePool, spec: ImageSpec, have: Content) -> None:
         """Wait until libvirt has seen what it is: it looks in a thread of its own after an upload."""
         deadline = time.monotonic() + REFRESH_S
         while have.format == "qcow2" and time.monotonic() < deadline:
-            if any(each.format == "qcow2" for each in storage.volumes(pool, {spec.volume})):
+            if any(each.format == "qcow2" for each in volumes.facts(pool, {spec.volume})):
                 return
-            storage.refresh(pool)
+            pools.refresh(pool)

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import fields_by_name, record
-from labctl.host import storage
+from labctl.host import pools, volumes
 from labctl.host.connection import translated
 from labctl.kinds.image.spec import POOL, ImageSpec
 
@@ -49,19 +49,19 @@ class ImageStore:
 
     def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
         """Those of the keys whose images are complete; a listing, and the small marker of each."""
-        pool = storage.find_pool(self._connection.virt, POOL)
-        names = storage.volume_names(pool) if pool is not None else set()
+        pool = pools.find(self._connection.virt, POOL)
+        names = volumes.names(pool) if pool is not None else set()
         complete = sorted(key for key in keys if {f"{key}.ok", f"{key}.img"} <= names)
         markers = {key: self._marker(pool, key) for key in complete}
         return {key: _spec(marker) for key, marker in markers.items() if marker}
 
     def stored(self) -> list[Stored]:
         """Every image that is complete in the store, and what stands on it."""
-        pool = storage.find_pool(self._connection.virt, POOL)
+        pool = pools.find(self._connection.virt, POOL)
         if pool is None:
             return []
-        sizes = {each.name: each.allocation for each in storage.volumes(pool)}
-        users = self._users(storage.pool_path(pool))
+        sizes = {each.name: each.allocation for each in volumes.facts(pool)}
+        users = self._users(pools.path(pool))
         found = []
         for name in sorted(sizes):
             key, dot, suffix = name.rpartition(".")
@@ -78,23 +78,23 @@ class ImageStore:
 
         A disk may stand on such a volume nevertheless, where someone removed the marker: then it is none.
         """
-        pool = storage.find_pool(self._connection.virt, POOL)
+        pool = pools.find(self._connection.virt, POOL)
         if pool is None:
             return {}
-        sizes = {each.name: each.allocation for each in storage.volumes(pool)}
+        sizes = {each.name: each.allocation for each in volumes.facts(pool)}
         kept = {name.removesuffix(".ok") for name in sizes if name.endswith(".ok")}
-        kept |= {name.rpartition(".")[0] for name in self._users(storage.pool_path(pool))}
+        kept |= {name.rpartition(".")[0] for name in self._users(pools.path(pool))}
         return {name: size for name, size in sizes.items() if name.rpartition(".")[0] not in kept}
 
     def verify(self, stored: Stored, progress: Progress) -> dict[str, str]:
         """Read an image back; gives what is wrong by volume, nothing where all is well."""
-        pool = storage.require_pool(self._connection.virt, POOL)
+        pool = pools.require(self._connection.virt, POOL)
         wrong = {}
         for volume, expected in sorted(stored.digests.items()):
             algorithm, _, digest = expected.partition("-")
             read = hashlib.new(algorithm)
             try:
-                storage.download_to(
+                volumes.download_to(
                     self._connection.virt,
                     pool,
                     volume,
@@ -111,10 +111,10 @@ class ImageStore:
     def delete(self, key: str) -> None:
         """Remove an image, its marker first. LabctlError, naming one, while something stands on it."""
         virt = self._connection.virt
-        pool = storage.find_pool(virt, POOL)
+        pool = pools.find(virt, POOL)
         if pool is None:
             return
-        users = self._users(storage.pool_path(pool))
+        users = self._users(pools.path(pool))
         used_by = next((users[f"{key}.{part}"][0] for part in PARTS if users.get(f"{key}.{part}")), None)
         if used_by:
             raise LabctlError(f"the image is in use by {used_by}", where=key, hint="destroy that lab first")
@@ -122,16 +122,16 @@ class ImageStore:
             self.drop(f"{key}.{part}")
 
     def drop(self, volume: str) -> None:
-        pool = storage.find_pool(self._connection.virt, POOL)
+        pool = pools.find(self._connection.virt, POOL)
         if pool is not None:
-            storage.delete_volume(pool, volume)
+            volumes.delete(pool, volume)
 
     def _users(self, folder: str) -> dict[str, list[str]]:
         """What stands on each volume of the store: overlays of any pool, domains that boot a kernel of it."""
         users: dict[str, list[str]] = {}
         with translated():
             for pool in self._pools():
-                for each in storage.volumes(pool):
+                for each in volumes.facts(pool):
                     if each.backing and each.backing.startswith(f"{folder}/"):
                         users.setdefault(each.backing.rpartition("/")[2], []).append(
                             f"{pool.name()}/{each.name}"
@@ -148,12 +148,12 @@ class ImageStore:
             if pool.isActive():
                 yield pool
             elif pool.name().startswith(identity.pool_name("")):
-                yield storage.require_pool(virt, pool.name())
+                yield pools.require(virt, pool.name())
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
         """None when it can't be read: then the image counts as not complete."""
         try:
-            marker = json.loads(storage.download(self._connection.virt, pool, f"{key}.ok"))
+            marker = json.loads(volumes.download(self._connection.virt, pool, f"{key}.ok"))
         except (LabctlError, ValueError):
             return None
         whole = isinstance(marker, dict) and marker.get("key") == key and isinstance(marker.get("label"), str)

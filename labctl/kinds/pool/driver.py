@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from labctl.host import storage
+from labctl.host import pools
 from labctl.host.connection import translated
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ class PoolDriver:
     def create(self, step: Step, _tell: Teller) -> None:
         spec = cast("PoolSpec", step.after)
         with translated(str(spec.address)):
-            storage.define_pool(self._connection.virt, spec.libvirt_name, spec.path)
+            pools.define(self._connection.virt, spec.libvirt_name, spec.path)
 
     update = create  # starting it is all that can be wrong with it
 
     def delete(self, step: Step, _tell: Teller) -> None:
         spec = cast("PoolSpec", step.before)
         with translated(str(spec.address)):
-            storage.remove_pool(self._connection.virt, spec.libvirt_name)
+            pools.remove(self._connection.virt, spec.libvirt_name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from labctl.core import identity
-from labctl.host import storage
+from labctl.host import pools, volumes
 from labctl.host.connection import translated
 from labctl.host.iso import cidata
 from labctl.kinds.seed import render
@@ -33,15 +33,15 @@ class SeedDriver:
         private, public = self._keys.host(spec.vm)
         iso = cidata(render.files(spec, self._keys.login_public(), render.HostKey(private, public)))
         with translated(str(spec.address)):
-            pool = storage.require_pool(self._connection.virt, identity.pool_name(spec.lab))
-            storage.delete_volume(pool, spec.volume)
-            storage.upload(self._connection.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
+            pool = pools.require(self._connection.virt, identity.pool_name(spec.lab))
+            volumes.delete(pool, spec.volume)
+            volumes.upload(self._connection.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
 
     def delete(self, step: Step, _tell: Teller) -> None:
         spec = cast("SeedSpec", step.before)
         if step.after is None:  # else a guest that took its key from the old seed would not take another
             self._keys.forget(spec.vm)
         with translated(str(spec.address)):
-            pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))
+            pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
-                storage.delete_volume(pool, spec.volume)
+                volumes.delete(pool, spec.volume)

@@ -14,7 +14,7 @@ from labctl.core.errors import LabctlError
 from labctl.core.plan import REPLACED, Action
 from labctl.core.record import replace
 from labctl.core.size import size
-from labctl.host import console, storage
+from labctl.host import console, pools, volumes
 from labctl.host.connection import missing, translated
 from labctl.kinds.vm import devices, xml
 from labctl.kinds.vm.guest import Conversations
@@ -136,10 +136,10 @@ class VmDriver:
             if domain is not None:
                 _destroy(domain)
                 _undefine(domain)
-            pool = storage.find_pool(self._connection.virt, identity.pool_name(spec.lab))
+            pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
-                storage.refresh(pool)
-                storage.delete_volume(pool, console.volume(spec.name))
+                pools.refresh(pool)
+                volumes.delete(pool, console.volume(spec.name))
 
     async def booted(self, step: Step, tell: Teller) -> None:
         """Follow the guest until its cloud-init ended; what has none is booted as soon as it runs."""

@@ -1,0 +1,142 @@
+"""libvirt's storage pools: folders on its host that hold volumes.
+
+Through the API alone, so that a remote host works too. https://libvirt.org/formatstorage.html has the XML's terms.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl import resources
+from labctl.core import xmltree
+from labctl.core.errors import LabctlError
+from labctl.host import volumes
+from labctl.host.storage_errors import ignoring, translated
+
+SYSTEM_ROOT = PurePosixPath("/var/lib/libvirt/images")
+_REFRESH_S = 120.0
+
+
+def root(conn: libvirt.virConnect) -> PurePosixPath:
+    """The folder on the libvirt host below which pools live.
+
+    Raises LabctlError for another host's session, whose user's home can't be asked for.
+    """
+    uri = urlsplit(conn.getURI())
+    if not uri.path.endswith("/session"):
+        return SYSTEM_ROOT
+    if uri.hostname:
+        raise LabctlError(
+            "the folder for the volumes of a remote session is not known",
+            hint="connect to qemu+ssh://HOST/system",
+            where=conn.getURI(),
+        )
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    return PurePosixPath(data) / "libvirt/images"
+
+
+def free_space(folder: PurePosixPath) -> int:
+    """The bytes that a local folder can still take, also one that is not made yet."""
+    path = Path(folder)
+    there = next(each for each in (path, *path.parents) if each.exists())
+    facts = os.statvfs(there)
+    return facts.f_bavail * facts.f_frsize
+
+
+def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> libvirt.virStoragePool:
+    """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
+    pool = _lookup(conn, name)
+    if pool is None:
+        values = {"name": name, "path": str(folder)}
+        text = xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/pool.xml"), values))
+        with translated(f"can't make the pool {name}"):
+            try:
+                pool = conn.storagePoolDefineXML(text)
+            except libvirt.libvirtError:
+                pool = _lookup(conn, name)  # another labctl was quicker
+                if pool is None:
+                    raise
+    present = path(pool)
+    if present != str(folder):
+        raise LabctlError(
+            f"the pool is in {present}, not in {folder}", hint=f"virsh pool-undefine {name}", where=name
+        )
+    return _started(pool)
+
+
+def find(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
+    """The pool, started where it was not; None when it isn't defined."""
+    pool = _lookup(conn, name)
+    return pool and _started(pool)
+
+
+def require(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
+    """The pool, started where it was not; LabctlError when it isn't defined."""
+    pool = find(conn, name)
+    if pool is None:
+        raise LabctlError("libvirt has no such storage pool", where=name)
+    return pool
+
+
+def path(pool: libvirt.virStoragePool) -> str:
+    """The pool's folder on the libvirt host."""
+    with translated("can't read the pool", where=pool.name()):
+        return ET.fromstring(pool.XMLDesc()).findtext("target/path", "")
+
+
+def remove(conn: libvirt.virConnect, name: str) -> None:
+    """Delete the volumes, the folder and the pool; whatever of these is not there is no error."""
+    pool = _lookup(conn, name)
+    if pool is None:
+        return
+    with translated(f"can't remove the pool {name}"):
+        _started(pool)
+        with ignoring("No such file"):  # the folder: then it holds nothing, and libvirt stops the pool
+            refresh(pool)
+        if pool.isActive():
+            for volume in pool.listVolumes():
+                volumes.delete(pool, volume)
+            pool.destroy()
+        with ignoring("No such file"):
+            pool.delete()
+        pool.undefine()
+
+
+def refresh(pool: libvirt.virStoragePool) -> None:
+    """Let libvirt see files that it did not make itself; an upload of ours that is under way is waited for."""
+    deadline = time.monotonic() + _REFRESH_S
+    while True:
+        try:
+            pool.refresh()
+        except libvirt.libvirtError as error:
+            if "asynchronous jobs" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _lookup(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
+    with translated(f"can't look up the pool {name}"), ignoring("", libvirt.VIR_ERR_NO_STORAGE_POOL):
+        return conn.storagePoolLookupByName(name)
+    return None
+
+
+def _started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:
+    """Start it, with its folder made anew where that is gone."""
+    with translated(f"can't start the pool {pool.name()}"):
+        if not pool.isActive():
+            try:
+                pool.build()
+                pool.create()
+            except libvirt.libvirtError:
+                if not pool.isActive():  # another labctl was quicker
+                    raise
+            pool.setAutostart(1)
+    return pool

@@ -1,0 +1,214 @@
+"""The volumes of a storage pool, and what is in them.
+
+Through the API alone, so that a remote host works too. https://libvirt.org/formatstorage.html has the XML's terms.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl import resources
+from labctl.core import xmltree
+from labctl.core.errors import LabctlError
+from labctl.core.record import record
+from labctl.host import streams
+from labctl.host.dumps import dumps
+from labctl.host.storage_errors import ignoring, translated
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+
+@record
+class Facts:
+    """What libvirt says of a volume; sizes in bytes, `backing` the path of what lies under an overlay."""
+
+    name: str
+    path: str
+    capacity: int
+    allocation: int
+    format: str
+    backing: str | None
+
+
+def names(pool: libvirt.virStoragePool) -> set[str]:
+    """All names in one call."""
+    with translated("can't list the volumes", where=pool.name()):
+        return set(pool.listVolumes())
+
+
+def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[Facts]:
+    """The facts of all volumes, or of those among `names` that exist, sorted by name; a call for each."""
+    with translated("can't list the volumes", where=pool.name()):
+        if names is None:
+            handles = pool.listAllVolumes()
+        else:
+            handles = [handle for name in names if (handle := find(pool, name)) is not None]
+        found = [_read(text) for text in dumps(handles) if text is not None]
+    return sorted(found, key=lambda facts: facts.name)
+
+
+def path(pool: libvirt.virStoragePool, name: str) -> str:
+    """The volume's path on the libvirt host. LabctlError when it isn't there."""
+    return str(require(pool, name).path())
+
+
+def find(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol | None:
+    """The volume's handle, None when it isn't there."""
+    with translated(f"can't look up {name}", where=pool.name()), ignoring("", libvirt.VIR_ERR_NO_STORAGE_VOL):
+        return pool.storageVolLookupByName(name)
+    return None
+
+
+def require(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol:
+    """The volume's handle; LabctlError when it isn't there."""
+    volume = find(pool, name)
+    if volume is None:
+        raise LabctlError(f"there is no volume {name}", where=pool.name())
+    return volume
+
+
+def create(  # noqa: PLR0913 - what a volume is made of, by keyword
+    pool: libvirt.virStoragePool,
+    name: str,
+    *,
+    capacity: int,
+    format: str = "qcow2",  # noqa: A002 - libvirt's own term
+    backing: tuple[str, str] | None = None,
+    mode: int = 0o600,
+) -> str:
+    """Make an empty volume of `capacity` bytes, or an overlay on `backing` (path, format); give its path.
+
+    Sparse: blocks are allocated when written. LabctlError when the name is taken.
+    """
+    under, under_format = backing or (None, None)
+    values: dict[str, str | int | None] = {
+        "name": name,
+        "capacity": capacity,
+        "format": format,
+        "mode": f"{mode:04o}",
+        "compat": "1.1" if format == "qcow2" else None,  # version 3
+        "backing": under,
+        "backing_format": under_format,
+    }
+    root = xmltree.fill(resources.text("templates/libvirt/volume.xml"), values)
+    with translated(f"can't make the volume {name}", where=pool.name()):
+        return str(pool.createXML(xmltree.to_text(root)).path())
+
+
+def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
+    """Make a qcow2 volume `target` with all that an overlay shows, which stands on nothing."""
+    source = require(pool, name)
+    values: dict[str, str | int | None] = {
+        "name": target,
+        "capacity": source.info()[1],
+        "format": "qcow2",
+        "mode": "0600",
+        "compat": "1.1",
+        "backing": None,
+        "backing_format": None,
+    }
+    root = xmltree.fill(resources.text("templates/libvirt/volume.xml"), values)
+    with translated(f"can't flatten {name}", where=pool.name()):
+        pool.createXMLFrom(xmltree.to_text(root), source)
+
+
+def delete(pool: libvirt.virStoragePool, name: str) -> None:
+    """Delete the volume; that it isn't there is no error."""
+    volume = find(pool, name)
+    if volume is not None:
+        with translated(f"can't delete the volume {name}", where=pool.name()), ignoring("No such file"):
+            volume.delete()
+
+
+def _read(text: str) -> Facts:
+    root = ET.fromstring(text)
+    return Facts(
+        name=root.findtext("name", ""),
+        path=xmltree.text(root, "target/path"),
+        capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
+        allocation=int(root.findtext("allocation", "0")),
+        format=xmltree.attribute(root, "target/format", "type") or "raw",
+        backing=xmltree.text(root, "backingStore/path") or None,
+    )
+
+
+def upload(  # noqa: PLR0913 - by keyword
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    source: BinaryIO | bytes,
+    *,
+    length: int,
+    mode: int,
+    progress: streams.Progress | None = None,
+) -> str:
+    """Make the volume `name` with `length` bytes of `source`; give its path.
+
+    It is made as raw; libvirt sees the content's own format (qcow2) by itself after the upload. Holes of a file
+    stay holes. On any failure the volume is removed. LabctlError when the name is taken or the source too short.
+    """
+    path = create(pool, name, capacity=length, format="raw", mode=mode)
+    try:
+        with translated(f"can't upload {name}", where=pool.name()):
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            streams.send(conn, require(pool, name), file, length, progress)
+    except BaseException:  # an interruption too must not leave half a volume
+        delete(pool, name)
+        raise
+    return path
+
+
+def download(
+    conn: libvirt.virConnect, pool: libvirt.virStoragePool, name: str, *, offset: int = 0, length: int = 0
+) -> bytes:
+    """The content of a small volume: `length` bytes (0: all) from `offset`, which from the end is negative."""
+    buffer = io.BytesIO()
+    if offset < 0:
+        offset = max(0, file_size(pool, name) + offset)
+    download_to(conn, pool, name, buffer, offset=offset, length=length)
+    return buffer.getvalue()
+
+
+def download_to(  # noqa: PLR0913 - by keyword
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    writer: streams.Writer,
+    *,
+    offset: int = 0,
+    length: int = 0,
+    progress: streams.Progress | None = None,
+) -> None:
+    """Write the content of a volume, `length` bytes (0: all) from `offset`; holes don't travel, zeros are written."""
+    total = (length or file_size(pool, name) - offset) if progress else 0
+    with translated(f"can't download {name}", where=pool.name()):
+        done = 0
+        for data in streams.receive(conn, require(pool, name), offset, length):
+            writer.write(data)
+            done += len(data)
+            if progress:
+                progress(done, total)
+
+
+def same(
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    source: BinaryIO,
+    progress: streams.Progress | None = None,
+) -> bool:
+    """Whether a volume has just the content of the source."""
+    with translated(f"can't read {name} back", where=pool.name()):
+        return streams.same(conn, require(pool, name), source, progress)
+
+
+def file_size(pool: libvirt.virStoragePool, name: str) -> int:
+    """The length of the volume's file, which for a qcow2 is not its capacity."""
+    with translated(f"can't look at {name}", where=pool.name()):
+        volume = require(pool, name)
+        return int(volume.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)[2])
