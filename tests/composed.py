@@ -12,7 +12,7 @@ from labctl.app.prepare import _keep
 from labctl.core.address import Address
 from labctl.core.record import replace
 from labctl.core.spec import Spec
-from labctl.engine.allocate import Occupied, allocate
+from labctl.engine.allocate import allocate
 from labctl.engine.compose import Site, compose
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.vm.spec import VmSpec
@@ -20,6 +20,7 @@ from labctl.labfile.interpolate import resolve
 from labctl.labfile.load import load
 
 if TYPE_CHECKING:
+    from labctl.engine.places import Occupied
     from labctl.labfile.model import Image, Lab
 
 Specs = dict[Address, Spec]

@@ -14,7 +14,7 @@ from labctl.core.address import Address
 from labctl.core.errors import LabctlError, Problem, Rejected
 from labctl.core.plan import Action
 from labctl.core.size import size
-from labctl.engine.allocate import Occupied
+from labctl.engine.places import Occupied
 from labctl.host import routes
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan
-    from labctl.engine.allocate import Allocation
     from labctl.engine.observe import Observed
+    from labctl.engine.places import Allocation
     from labctl.engine.sources import Sources
     from labctl.host.connection import Connection
 

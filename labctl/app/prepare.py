@@ -10,10 +10,11 @@ from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
 from labctl.core.record import field, record, replace
 from labctl.engine import edits
-from labctl.engine.allocate import Allocation, allocate
+from labctl.engine.allocate import allocate
 from labctl.engine.compose import Site, compose
 from labctl.engine.guests import secret_name
 from labctl.engine.observe import Observed, merge, observe
+from labctl.engine.places import Allocation
 from labctl.engine.sources import Pinning, Sources, resolve_images
 from labctl.host import pools
 from labctl.host.connection import translated

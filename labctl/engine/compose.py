@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.record import field, record
-from labctl.engine.allocate import allocates
 from labctl.engine.guests import Names, guest_lines, seed, seed_digest, with_prefix
+from labctl.engine.places import allocates
 from labctl.kinds.disk.spec import DiskSpec, volume_name
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
     from labctl.core.spec import Spec
-    from labctl.engine.allocate import Allocation, NetworkPlace
+    from labctl.engine.places import Allocation, NetworkPlace
     from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.model import Condition, Disk, Image, Lab, Network, Nic, Vm
 

@@ -13,7 +13,7 @@ from labctl.kinds.seed.spec import SeedNic, SeedSpec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labctl.engine.allocate import Allocation
+    from labctl.engine.places import Allocation
     from labctl.labfile.model import Lab, Nic, Vm
 
 

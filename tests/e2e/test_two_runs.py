@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from labctl.engine.allocate import POOLS4, _free_subnet
+from labctl.engine import subnets
 from tests.e2e.labfiles import blank_lab, virsh
 
 
@@ -48,8 +48,8 @@ def rivals() -> tuple[str, str]:
     seen = {}
     for number in count():
         name = f"rival-{number}"
-        subnet = _free_subnet(f"{name}/front", [])
-        assert subnet.subnet_of(POOLS4[0])
+        subnet = subnets.free(f"{name}/front", [])
+        assert subnet.subnet_of(subnets.POOLS4[0])
         if subnet in seen:
             return seen[subnet], name
         seen[subnet] = name

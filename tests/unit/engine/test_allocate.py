@@ -7,7 +7,8 @@ import pytest
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import replace
-from labctl.engine.allocate import Occupied, allocate
+from labctl.engine.allocate import allocate
+from labctl.engine.places import Occupied
 from labctl.kinds.network.spec import NetworkSpec
 from tests.unit.labfile.labfiles import loaded
 

@@ -1,0 +1,136 @@
+"""Which MAC and which addresses a NIC has: what is written down, what it has already, or the lowest free one."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
+from itertools import count
+from typing import TYPE_CHECKING
+
+from labctl.core import identity
+from labctl.core.errors import Problem
+from labctl.engine.places import Allocation, NetworkPlace, NicPlace, allocates, problem
+from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from labctl.core.address import Address
+    from labctl.core.spec import Spec
+    from labctl.engine.places import IpAddress, IpNetwork
+    from labctl.labfile.model import Lab, Network, Nic, Vm
+
+
+def place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) -> None:
+    known = dict(_known_addresses(existing))
+    by_network: dict[str, list[tuple[Vm, Nic, str]]] = {}
+    owners: dict[str, str] = {}
+    for vm in lab.vms:
+        for nic in vm.nics:
+            mac = nic.mac or identity.mac_address(lab.name, vm.name, nic.name)
+            if owners.setdefault(mac, vm.name) != vm.name:  # one in 16 million pairs
+                result.problems.append(
+                    Problem(
+                        f"the MAC {mac} follows for it, which is that of {owners[mac]} already",
+                        f"vms.{vm.name}.networks.{nic.name}",
+                        lab.where("vms", vm.name, "networks", nic.name),
+                        "set `mac`",
+                    )
+                )
+            by_network.setdefault(nic.network, []).append((vm, nic, mac))
+            result.nics[vm.name, nic.name] = NicPlace(mac)
+    for network in lab.networks:
+        members = by_network.get(network.name, [])
+        place = result.networks[network.name]
+        for version, subnet in ((4, place.subnet4), (6, place.subnet6)):
+            if subnet is not None:
+                homeless = _number(network, members, version, known, result)
+                if homeless:
+                    key = "subnet" if version == 4 else "ipv6"
+                    summary = f"{subnet} has no address left for {homeless.name}"
+                    result.problems.append(
+                        problem(lab, network, key, summary, "give the network a larger subnet")
+                    )
+
+
+def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[str, int], IpAddress]]:
+    """The addresses that MACs have now, by (MAC, IP version)."""
+    for spec in existing.values():
+        if isinstance(spec, NetworkSpec):
+            for host in spec.dhcp_hosts:
+                if host.mac:
+                    yield (host.mac, 4), ip_address(host.ip)
+    for spec in existing.values():
+        for nic in spec.nics if isinstance(spec, VmSpec) else ():
+            for line in nic.guest:
+                if line.startswith("address "):
+                    address = ip_interface(line.split()[1]).ip
+                    yield (nic.mac, address.version), address
+
+
+def _number(
+    network: Network,
+    members: list[tuple[Vm, Nic, str]],
+    version: int,
+    known: Mapping[tuple[str, int], IpAddress],
+    result: Allocation,
+) -> Vm | None:
+    """Give one family's addresses on one network; the first VM that gets none is returned."""
+    place = result.networks[network.name]
+    subnet: IpNetwork | None = place.subnet4 if version == 4 else place.subnet6
+    assert subnet is not None  # the caller's condition
+    used = _unavailable(network, place)
+    chosen: dict[tuple[str, str], IpAddress] = {}
+    open_: list[tuple[Vm, Nic, str]] = []
+    for vm, nic, mac in members:
+        stated = nic.ip if version == 4 else nic.ip6
+        if stated is False or (stated is None and not allocates(network)):
+            continue
+        if stated is not None:
+            chosen[vm.name, nic.name] = stated
+            used.add(stated)
+        else:
+            open_.append((vm, nic, mac))
+    waiting = []
+    for vm, nic, mac in open_:
+        kept = known.get((mac, version))
+        if kept is not None and kept in subnet and kept not in used:
+            chosen[vm.name, nic.name] = kept
+            used.add(kept)
+        else:
+            waiting.append((vm, nic))
+    free = _free_addresses(subnet, used, network)
+    for vm, nic in waiting:
+        address = next(free, None)
+        if address is None:
+            return vm
+        chosen[vm.name, nic.name] = address
+    for key, address in chosen.items():
+        spot = result.nics[key]
+        v4 = address if isinstance(address, IPv4Address) else spot.ip
+        v6 = address if isinstance(address, IPv6Address) else spot.ip6
+        result.nics[key] = NicPlace(spot.mac, v4, v6)
+    return None
+
+
+def _unavailable(network: Network, place: NetworkPlace) -> set[IpAddress]:
+    used: set[IpAddress] = set(network.reserve)
+    used |= {each for each in (place.host4, place.host6) if each}
+    if isinstance(network.gateway, IPv4Address | IPv6Address):
+        used.add(network.gateway)
+    return used
+
+
+def _free_addresses(subnet: IpNetwork, used: set[IpAddress], network: Network) -> Iterator[IpAddress]:
+    """Addresses from the bottom up; the range for strangers is theirs."""
+    low, high = network.dhcp.range or (None, None)
+    last = int(subnet.broadcast_address) - (1 if subnet.version == 4 else 0)
+    for number in count(int(subnet.network_address) + 1):
+        if number > last:
+            return
+        address = ip_address(number) if subnet.version == 4 else IPv6Address(number)
+        ranged = (
+            low is not None and high is not None and int(low) <= number <= int(high) and subnet.version == 4
+        )
+        if address not in used and not ranged:
+            yield address
