@@ -1,12 +1,11 @@
 """The plan: a pure function of what is wanted and what exists.
 
-People and JSON see one `Step` an address; the executor sees `Operation`s, which are smaller: a replaced VM is a step,
-but its old domain has to go before its old disk, and its new disk has to come before its new domain.
+People and JSON see one `Step` an address; what the executor does for it is in `operations`.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,10 @@ from labctl.core.record import record, replace
 from labctl.core.spec import Effect, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from labctl.core.address import Address
 
-DELETE, RELEASE, STOP = "delete", "release", "stop"
 REPLACED = "replaced"  # what became of something that is needed, as a change of who needs it
 FORMAT = 1
 
@@ -83,19 +81,6 @@ class Step:
                 for each in self.changes
             ],
         }
-
-
-@record
-class Operation:
-    """The smallest thing that the executor does: one verb of one step, once the operations in `needs` are done."""
-
-    step: Step
-    verb: str
-    needs: tuple[str, ...]
-
-    @property
-    def id(self) -> str:
-        return f"{self.verb} {self.step.address}"
 
 
 @record
@@ -269,69 +254,3 @@ def _step_needs(step: Step, steps: Mapping[Address, Step]) -> tuple[str, ...]:
         )
     wanted = {need.address for need in step.spec.needs()}
     return tuple(str(address) for address in sorted(wanted) if address in steps)
-
-
-def operations(plan: Plan) -> tuple[Operation, ...]:
-    """Break a plan into operations and say which waits for which."""
-    verbs = {step.address: _verbs(step) for step in plan.steps}
-    needs: dict[str, set[str]] = defaultdict(set)
-
-    def link(later: tuple[Address, str], earlier: tuple[Address, str]) -> None:
-        if (
-            later[1] in verbs.get(later[0], ())
-            and earlier[1] in verbs.get(earlier[0], ())
-            and later != earlier
-        ):
-            needs[f"{later[1]} {later[0]}"].add(f"{earlier[1]} {earlier[0]}")
-
-    for step in plan.steps:
-        for first, second in zip(verbs[step.address], verbs[step.address][1:], strict=False):
-            link((step.address, second), (step.address, first))
-        _link_builds(step, link)
-        _link_removals(step, link)
-    _link_exclusive(plan.steps, link)
-    return tuple(
-        Operation(step, verb, tuple(sorted(needs[f"{verb} {step.address}"])))
-        for step in plan.steps
-        for verb in verbs[step.address]
-    )
-
-
-def _verbs(step: Step) -> tuple[str, ...]:
-    if step.after is None:
-        return (DELETE,)
-    effect = max((change.effect for change in step.changes), default=None)
-    return step.after.verbs(effect, step.before)
-
-
-def _link_builds(step: Step, link: Any) -> None:  # the closure of `operations`
-    """What builds waits for what it needs: a creation or update for the needed one's creation or update."""
-    if step.after is None:
-        return
-    for need in step.after.needs():
-        link((need.address, STOP), (step.address, STOP))  # who waits for another to start stops before it
-        mine = ("create", "update") if need.verb == "create" else (need.verb,)
-        theirs = ("create", "update") if need.until == "create" else (need.until,)
-        for verb in mine:
-            for until in theirs:
-                link((step.address, verb), (need.address, until))
-
-
-def _link_removals(step: Step, link: Any) -> None:
-    """What is needed goes after those that need it have gone or let go."""
-    if step.before is None:
-        return
-    for need in step.before.needs():
-        if need.verb == "create":
-            for verb in (DELETE, RELEASE, STOP):
-                link((need.address, DELETE), (step.address, verb))
-
-
-def _link_exclusive(steps: Iterable[Step], link: Any) -> None:
-    steps = [step for step in steps if step.spec.exclusive]
-    gone = [step for step in steps if step.action in (Action.DELETE, Action.REPLACE)]
-    for step in steps:
-        for other in gone:
-            if other.address != step.address and other.address.kind == step.address.kind:
-                link((step.address, "create"), (other.address, DELETE))
-                link((step.address, "update"), (other.address, DELETE))

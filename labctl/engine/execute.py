@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Interrupted, LabctlError, NotReady
 from labctl.core.events import Diagnostic, StepDone, StepFailed, StepSkipped, StepStarted, Teller
-from labctl.core.plan import operations
+from labctl.core.operations import operations
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
     from labctl.core.events import Sink
-    from labctl.core.plan import Operation, Plan, Step
+    from labctl.core.operations import Operation
+    from labctl.core.plan import Plan, Step
     from labctl.host.connection import Connection
 
 BOOT_START, BOOT_END = "start", "booted"

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from labctl.core.address import Address
-from labctl.core.plan import operations, plan
+from labctl.core.operations import operations
+from labctl.core.plan import plan
 from labctl.core.record import replace
 from tests.composed import applied, specs
 

@@ -4,8 +4,9 @@ from graphlib import TopologicalSorter
 
 from hypothesis import given
 
-from labctl.core.address import Address
-from labctl.core.plan import Action, natural, operations, plan
+from labctl.core.address import Address, natural
+from labctl.core.operations import operations
+from labctl.core.plan import Action, plan
 from labctl.core.record import replace
 from labctl.core.spec import Effect
 from labctl.kinds.disk.spec import DiskSpec
