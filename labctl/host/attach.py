@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import libvirt
 
 from labctl.core.errors import LabctlError
+from labctl.host.connection import run_event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def attach(domain: Any, keyboard: int, screen: int, *, force: bool = False) -> N
     """Join both until Ctrl-] is typed, the keyboard ends, or the VM goes.
 
     Args:
-        domain: a running libvirt domain; libvirt's event loop must run, its thread writes to the screen.
+        domain: a running libvirt domain; the thread of libvirt's event loop writes to the screen.
         keyboard: the file descriptor that is read; made raw where it is a terminal.
         screen: the file descriptor that is written to.
         force: take the console from whoever has it.
@@ -35,6 +36,7 @@ def attach(domain: Any, keyboard: int, screen: int, *, force: bool = False) -> N
     Raises:
         LabctlError: someone else has the console.
     """
+    run_event_loop()
     stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
     flags = libvirt.VIR_DOMAIN_CONSOLE_FORCE if force else libvirt.VIR_DOMAIN_CONSOLE_SAFE
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import libvirt
 
 from labctl.guest.protocol import HELLO, PORT, GuestState, LineReader, Reply
+from labctl.host.connection import run_event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +20,7 @@ _BROKEN = libvirt.VIR_STREAM_EVENT_ERROR | libvirt.VIR_STREAM_EVENT_HANGUP
 
 
 class GuestPort:
-    """An open port. Messages arrive on libvirt's event thread; `closed` is called once, there too.
-
-    libvirt's event loop has to run (see `Connection.watch`).
-    """
+    """An open port. Messages arrive on libvirt's event thread; `closed` is called once, there too."""
 
     def __init__(
         self,
@@ -35,6 +33,7 @@ class GuestPort:
         self._unsent = b""
         self._lock = threading.Lock()
         self._open = True
+        run_event_loop()
         self._stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
         domain.openChannel(PORT, self._stream, libvirt.VIR_DOMAIN_CHANNEL_FORCE)
         self._stream.eventAddCallback(_READABLE | _BROKEN, self._happened, None)

@@ -40,8 +40,8 @@ def _register_event_loop() -> None:
 
 
 @cache
-def _run_event_loop() -> None:
-    """Run it in a daemon thread, once a process."""
+def run_event_loop() -> None:
+    """Run it in a daemon thread, once a process: whoever asks libvirt for events sees to that."""
 
     def run() -> None:
         while True:
@@ -107,7 +107,7 @@ class Connection:
         return virt
 
     def watch(self) -> None:
-        """Have libvirt's event loop run, which streams and events need, and notice a daemon that no longer answers.
+        """Notice a daemon that no longer answers, for which libvirt's event loop has to run.
 
         Those who only look at their own host do without: the loop is woken by each answer, which would take a third of
         their time.
@@ -115,7 +115,7 @@ class Connection:
         with self._lock:
             if not self._watched:
                 self._watched = True
-                _run_event_loop()
+                run_event_loop()
                 self._keep_alive(self.virt)
 
     def _keep_alive(self, virt: Any) -> None:

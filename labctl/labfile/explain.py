@@ -17,9 +17,9 @@ from labctl.core.errors import Problem
 from labctl.core.record import record, replace
 from labctl.labfile import schema as schemas
 from labctl.labfile.markers import MARK, is_late, written
+from labctl.labfile.scalars import resolve
 from labctl.labfile.tree import Map, Path, at, value_at
 from labctl.labfile.validate import python_pattern
-from labctl.labfile.yaml import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

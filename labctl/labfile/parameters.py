@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
-from labctl.labfile import validate, yaml
+from labctl.labfile import scalars, validate, yaml
 from labctl.labfile.interpolate import RESERVED
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, key_at, mark_of, value_at
@@ -159,7 +159,7 @@ def _variable(name: str) -> str:
 def _typed(entry: Map, text: str) -> Any:
     """Read a value from the command line or the environment."""
     kind = entry.get("type", "string")
-    value = text if kind == "string" else yaml.resolve(text.strip())
+    value = text if kind == "string" else scalars.resolve(text.strip())
     return text if (value is None) else value
 
 

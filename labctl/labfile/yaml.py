@@ -14,9 +14,10 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from labctl.core.errors import Position, Problem, Rejected
 from labctl.core.record import record
+from labctl.labfile.scalars import resolve
 from labctl.labfile.tree import Map, Seq, text_of
 
-__all__ = ["CONTROL", "MAX_BYTES", "read", "resolve"]
+__all__ = ["CONTROL", "MAX_BYTES", "read"]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -24,35 +25,7 @@ MAX_NODES = 100_000
 
 # What YAML allows in a stream (https://yaml.org/spec/1.2.2/#51-character-set), without the C1 controls.
 CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_WORDS: dict[str, Any] = {
-    "": None, "~": None, "null": None, "Null": None, "NULL": None,
-    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
-}  # fmt: skip
-_NUMERIC = frozenset("0123456789+-.")
-_LONGEST_NUMBER = 40  # beyond this, digits are text: no field takes such a number, and int() is quadratic
 _CORE = "tag:yaml.org,2002:"
-
-
-def resolve(text: str) -> Any:
-    """Give a plain scalar's value by the 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema)."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in _NUMERIC or len(text) > _LONGEST_NUMBER:
-        return text
-    number: Any = text
-    if _INTEGER.fullmatch(text):
-        number = int(text)
-    elif _BASED.fullmatch(text):
-        number = int(text, 0)
-    elif _FLOAT.fullmatch(text):
-        number = float(text)
-    elif _INFINITE.fullmatch(text):
-        number = float(text.replace(".", ""))
-    return number
 
 
 def read(data: bytes, file: str, *, empty: str = "the file is empty") -> tuple[Map, list[Problem]]:

@@ -15,7 +15,7 @@ from labctl.core.plan import REPLACED, Action
 from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.host import console, pools, volumes
-from labctl.host.connection import missing, translated
+from labctl.host.connection import missing, run_event_loop, translated
 from labctl.kinds.vm import devices, xml
 from labctl.kinds.vm.guest import Conversations
 
@@ -83,6 +83,7 @@ class VmDriver:
             if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
                 loop.call_soon_threadsafe(ended.set)
 
+        run_event_loop()
         virt = domain.connect()
         key = virt.domainEventRegisterAny(domain, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened, None)
         try:

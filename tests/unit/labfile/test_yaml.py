@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labctl.core.errors import Rejected
-from labctl.labfile.yaml import read, resolve
+from labctl.labfile.scalars import resolve
+from labctl.labfile.yaml import read
 
 FLOWER = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
     b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 9))
