@@ -28,10 +28,11 @@ def main() -> NoReturn:
 
         sys.stdout.write(f"labctl {__version__}\n")
         sys.exit(0)
-    sys.setdlopenflags(
-        os.RTLD_LAZY
-    )  # of libvirt's libraries few functions are called: all need not be found first
-    gc.set_threshold(100_000)  # imports and plans make many objects and little garbage
+    # Few of the functions of libvirt's many libraries are called, so not all of them need be found first.
+    sys.setdlopenflags(os.RTLD_LAZY)
+    # A run leaves little garbage, and libvirt's objects must not go at any moment: their end forgets the error of a
+    # call that has just failed in the same thread, before the exception has taken it over.
+    gc.disable()
     watch_interruptions(sys.argv[1:])
     code = guarded(sys.argv[1:])
     if code != INTERRUPTED:

@@ -1,5 +1,6 @@
 """A lab on libvirt's test driver: the real API and the real XML parser, without guests."""
 
+import gc
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -70,6 +71,15 @@ class World:
         virt = self.connection.virt
         lists = (virt.listAllDomains(), virt.listAllNetworks(), virt.listAllStoragePools())
         return {each.name() for kind in lists for each in kind}
+
+
+@pytest.fixture(autouse=True)
+def _no_collector():
+    """As in labctl itself, see `labctl.__main__.main`."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

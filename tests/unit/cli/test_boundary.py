@@ -167,6 +167,34 @@ main()
     assert (done.returncode, done.stderr) == (130, "interrupted: nothing was changed\n")
 
 
+def test_an_error_of_libvirt_is_not_lost_to_the_garbage_collector():
+    """It would free libvirt's objects between a call and its exception, and freeing one forgets the error."""
+    script = """
+import gc, sys
+import libvirt, labctl.cli
+from labctl.__main__ import main
+def run(argv):
+    connection = libvirt.open("test:///default")
+    lookup = libvirt.libvirtmod.virDomainLookupByName
+    def failing(*arguments):
+        garbage = [connection.listAllDomains()]
+        garbage.append(garbage)
+        del garbage
+        found = lookup(*arguments)
+        rubbish = [[] for _ in range(100_000)]  # more than any threshold of the collector
+        return found
+    libvirt.libvirtmod.virDomainLookupByName = failing
+    try:
+        connection.lookupByName("nobody")
+    except libvirt.libvirtError as error:
+        print(error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN)
+    return 0
+labctl.cli.run = run
+main()
+"""
+    assert python("-c", script, "status", timeout=20).stdout == "True\n"
+
+
 def test_a_second_interruption_does_not_wait_for_calls_in_flight():
     script = """
 import os, signal, sys, threading, time
