@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from labctl import __version__
 from labctl.core.record import record
+from labctl.host import kept
 from labctl.labfile.place import place
 
 if TYPE_CHECKING:
     from labctl.app.session import Session
-
-LONGEST = 250  # bytes that a file's name can have, with some to spare for a temporary one
 
 
 @record
@@ -37,11 +36,11 @@ def names(session: Session) -> Names:
     if entry is None or "loaded" in session.__dict__:
         return _read(session)
     stamp = _stamp(session.source)
-    kept = _kept(entry, stamp)
-    if kept is None:
-        kept = _read(session)
-        _keep(entry, stamp, kept)
-    return kept
+    found = _kept(entry, stamp)
+    if found is None:
+        found = _read(session)
+        _keep(entry, stamp, found)
+    return found
 
 
 def _read(session: Session) -> Names:
@@ -51,11 +50,7 @@ def _read(session: Session) -> Names:
 def _entry(session: Session) -> str | None:
     """Where the names of this Labfile are kept; None where they depend on more than the file."""
     outside = session.sets or session.params or any(name.startswith("LABCTL_SET_") for name in os.environ)
-    if outside or session.source == "-":
-        return None
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    name = place(session.source).replace("%", "%%").replace("/", "%-")
-    return os.path.join(caches, "labctl/names", name) if len(os.fsencode(name)) < LONGEST else None
+    return None if outside or session.source == "-" else kept.entry("names", place(session.source))
 
 
 def _stamp(path: str) -> str:
@@ -73,21 +68,12 @@ def _kept(entry: str, stamp: str) -> Names | None:
     Names have neither spaces nor anything else that a line can't hold, and json takes as long to import as all this.
     """
     try:
-        with open(entry, encoding="utf-8") as file:
-            then, lab, *vms = file.read().splitlines()
+        then, lab, *vms = kept.read(entry).decode().splitlines()
         return Names(lab, dict(line.split(" ") for line in vms)) if stamp and then == stamp else None
-    except (OSError, ValueError):
+    except ValueError:
         return None  # none yet, or not ours
 
 
 def _keep(entry: str, stamp: str, names: Names) -> None:
-    from pathlib import Path
-
-    from labctl.core.errors import LabctlError
-    from labctl.host.keys import write_private
-
     lines = [stamp, names.lab, *(f"{vm} {base}" for vm, base in names.vms.items())]
-    try:
-        write_private(Path(entry), "\n".join(lines).encode())
-    except (OSError, LabctlError):
-        return  # a cache that can't be written costs time only
+    kept.write(entry, "\n".join(lines).encode())

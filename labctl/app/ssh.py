@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from labctl.app.session import Session
-    from labctl.host.glance import Seen, SeenVm
+    from labctl.host.glance import Seen
+    from labctl.host.seen import SeenVm
 
 
 @record

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from labctl.app.session import Session
-    from labctl.host.glance import SeenNetwork, SeenNic, SeenVm
+    from labctl.host.seen import SeenNetwork, SeenNic, SeenVm
 
 FORMAT = 1
 

@@ -8,7 +8,6 @@ import time
 from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
-from xml.etree import ElementTree as ET
 
 import libvirt
 
@@ -18,6 +17,7 @@ from labctl.core.record import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
+    from xml.etree import ElementTree as ET
 
 CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
@@ -188,6 +188,8 @@ class Connection:
 
     @cached_property
     def capabilities(self) -> Capabilities:
+        from xml.etree import ElementTree as ET  # a glance needs none of this
+
         root = ET.fromstring(self.virt.getCapabilities())
         arch = root.findtext("host/cpu/arch") or "x86_64"
         types = {

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.events import Sink
     from labctl.host.connection import Connection
-    from labctl.host.glance import SeenVm
+    from labctl.host.seen import SeenVm
 
 BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
 SLOW = 4  # times these without KVM

@@ -12,7 +12,8 @@ from labctl.app import listing, ssh, status
 from labctl.app.session import Session
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host import glance
-from labctl.host.glance import Seen, SeenNetwork, SeenNic, SeenVm
+from labctl.host.glance import Seen
+from labctl.host.seen import SeenNetwork, SeenNic, SeenVm, read
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import DhcpHost, NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
@@ -46,7 +47,7 @@ def vm(name="web-1", state="running", nics=(("front", "10.0.0.2"),), **more) -> 
 
 
 def network(name="front", host=("10.0.0.1",), *, active=True) -> SeenNetwork:
-    return SeenNetwork(name, "shop", "/x/Labfile.yaml", active, "nat", ("10.0.0.0/24",), host)
+    return SeenNetwork(name, "shop", "/x/Labfile.yaml", "nat", ("10.0.0.0/24",), host, active=active)
 
 
 @pytest.fixture
@@ -189,8 +190,8 @@ def test_a_glance_at_xml():
         user="me",
         file="/x/Labfile.yaml",
     )
-    root = ET.fromstring(ET.tostring(vm_xml.render(spec)))
-    found = glance._vm(root, {"state.state": 1})
+    found = read(ET.tostring(vm_xml.render(spec), encoding="unicode"))
+    glance._set_state(found, {"state.state": 1})
     assert (found.name, found.base, found.user, found.file) == ("web-1", "web", "me", "/x/Labfile.yaml")
     assert (found.state, found.ready, found.cpus, found.memory) == ("running", True, 2, GIB // 2)
     assert (found.disks, found.seeded) == (("root",), True)
@@ -199,7 +200,8 @@ def test_a_glance_at_xml():
         ("back", "10.1.0.2", "fd00::2"),
         ("default",),
     ]
-    assert not glance._vm(root, {"state.state": 5}).ready, "a VM that is off is not ready, whatever it was"
+    glance._set_state(found, {"state.state": 5})
+    assert not found.ready, "a VM that is off is not ready, whatever it was"
 
 
 def test_a_glance_at_a_network():
@@ -211,7 +213,7 @@ def test_a_glance_at_a_network():
         bridge="lab-0",
         dhcp_hosts=(DhcpHost("10.0.0.2", "web", "52:54:00:00:00:01"),),
     )
-    found = glance._network(ET.fromstring(ET.tostring(network_xml.render(spec))), active=True)
+    found = read(ET.tostring(network_xml.render(spec), encoding="unicode"))
     assert (found.name, found.lab, found.mode, found.host) == ("front", "shop", "nat", ("10.0.0.1",))
     assert found.leases == {"52:54:00:00:00:01": "10.0.0.2"}
 

@@ -1,0 +1,130 @@
+"""What people want to see of a VM and of a network, as libvirt's XML tells it; whether they run stands elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.identity import XMLNS
+from labctl.core.record import field, record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+
+@record(frozen=False)
+class SeenNic:
+    """A NIC; `network` is the lab's own name for it, or libvirt's where it is none of the lab's."""
+
+    network: str
+    mac: str
+    ip: str = ""  # IPv4 where it has both
+    ip6: str = ""  # where `ip` is another
+
+    @property
+    def ips(self) -> list[str]:
+        return [each for each in (self.ip, self.ip6) if each]
+
+
+@record(frozen=False)
+class SeenVm:
+    """A domain. `state` is running, paused, off or crashed, `memory` bytes, `problem` why it can't go on."""
+
+    name: str
+    lab: str
+    base: str
+    file: str
+    user: str
+    ready: bool  # as it was when it last told; nothing is that does not run
+    cpus: int
+    memory: int
+    disks: tuple[str, ...]
+    nics: tuple[SeenNic, ...]
+    libvirt_name: str
+    seeded: bool  # whether cloud-init brought labctl's login into it
+    state: str = "off"
+    problem: str = ""
+
+
+@record(frozen=False)
+class SeenNetwork:
+    """A network; `host` holds the host's own addresses on it, `leases` what each MAC is given."""
+
+    name: str
+    lab: str
+    file: str
+    mode: str
+    subnets: tuple[str, ...]
+    host: tuple[str, ...]
+    leases: dict[str, str] = field(default_factory=dict)
+    active: bool = False
+
+
+def read(text: str) -> SeenVm | SeenNetwork | None:
+    """Read what labctl made; None of anything else."""
+    if XMLNS not in text:
+        return None
+    from xml.etree import ElementTree as ET  # most texts were read in an earlier run, see `readings`
+
+    root = ET.fromstring(text)
+    return _network(root) if root.tag == "network" else _vm(root)
+
+
+def _vm(root: Element) -> SeenVm | None:
+    own = root.find(f"metadata/{{{XMLNS}}}vm")
+    if own is None:
+        return None
+    lab = own.get("lab", "")
+    return SeenVm(
+        name=own.get("address", "").partition("/")[2],
+        lab=lab,
+        base=own.get("base", ""),
+        file=own.get("file", ""),
+        user=own.get("user", ""),
+        ready=own.get("ready") == "yes",
+        cpus=int(root.findtext("vcpu") or 1),
+        memory=int(root.findtext("currentMemory") or root.findtext("memory") or 0) << 10,
+        disks=tuple(_names(root, "disk")),
+        nics=tuple(_nics(root, own, lab)),
+        libvirt_name=root.findtext("name") or "",
+        seeded=any(each.get("name") == "ua-disk-seed" for each in root.iterfind("devices/disk/alias")),
+    )
+
+
+def _names(root: Element, kind: str) -> Iterator[str]:
+    """The lab's names of devices, without the seed, which nobody asked for."""
+    for element in root.iterfind(f"devices/{kind}"):
+        alias = element.find("alias")
+        name = "" if alias is None else alias.get("name", "")
+        if name != f"ua-{kind}-seed":
+            yield name.removeprefix(f"ua-{kind}-")
+
+
+def _nics(root: Element, own: Element, lab: str) -> Iterator[SeenNic]:
+    told = {each.get("name", ""): each.get("guest", "") for each in own}
+    names = list(_names(root, "interface"))
+    for element, alias in zip(root.iterfind("devices/interface"), names, strict=True):
+        source, mac = element.find("source"), element.find("mac")
+        network = "" if source is None else source.get("network") or source.get("bridge") or ""
+        words = [line.split() for line in told.get(alias.removeprefix("ua-nic-"), "").split("; ")]
+        given = [line[1].partition("/")[0] for line in words if line[:1] == ["address"]]
+        address = "" if mac is None else mac.get("address", "").lower()
+        yield SeenNic(network.removeprefix(f"{lab}."), address, *given[:2])
+
+
+def _network(root: Element) -> SeenNetwork | None:
+    own = root.find(f"metadata/{{{XMLNS}}}network")
+    if own is None:
+        return None
+    hosts = [each.get("address", "") for each in root.iterfind("ip")]
+    leases = {(each.get("mac") or "").lower(): each.get("ip", "") for each in root.iterfind("ip/dhcp/host")}
+    forward = root.find("forward")
+    return SeenNetwork(
+        name=own.get("address", "").partition("/")[2],
+        lab=own.get("lab", ""),
+        file=own.get("file", ""),
+        mode="isolated" if forward is None else forward.get("mode", "nat"),
+        subnets=tuple(filter(None, (own.get("subnet4"), own.get("subnet6")))),
+        host=tuple(hosts),
+        leases=leases,
+    )
