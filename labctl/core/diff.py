@@ -84,8 +84,10 @@ def plain(value: Any) -> Value:
     return str(value)
 
 
-def show(value: Value, unit: str = "") -> str:
+def show(value: Value | tuple[Any, ...], unit: str = "") -> str:
     """Write a value for people: `512MiB`, `yes`, `(none)`; a digest says nothing to them."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if unit == "bytes" and isinstance(value, int):

@@ -115,7 +115,7 @@ class Spec:
             value = getattr(self, each.name)
             shows = "effect" in each.metadata and not each.metadata["condition"]
             if shows and value not in (None, (), "", False) and value != each.default:
-                shown = ", ".join(item.key for item in value) if is_items(value) else value
+                shown = tuple(item.key for item in value) if is_items(value) else value
                 shown = "(secret)" if each.metadata["secret"] else shown
                 rows.append((each.name, shown, each.metadata["unit"]))
         return tuple(rows)

@@ -10,14 +10,16 @@ from labctl.core.plan import Action
 from labctl.core.spec import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from labctl.core.diff import Change
     from labctl.core.plan import Plan, Step
     from labctl.report.colour import Paint
 
 DIGITS = 12  # of a digest are enough for people
+_NUMBER = re.compile(r"[0-9]+")
 _DIGEST = r"[0-9a-f]{40,}"
+FEW_STEPS, FEW_VALUES = 3, 8  # more are not written out on the screen; --json has them all
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
 
 
@@ -27,8 +29,7 @@ def render(plan: Plan, paint: Paint) -> str:
         return nothing(plan)
     what = f"lab {paint.bold(plan.lab)}" if plan.lab else "images"
     lines = [f"{what} on {plan.connection}", ""]
-    for step in plan.steps:
-        told = list(_step(step, paint))
+    for told in _blocks(plan.steps, paint):
         block = len(told) > 1  # stands apart; single lines stay together
         lines += [""] * (block and bool(lines[-1])) + told + [""] * block
     lines += [""] * bool(lines[-1])
@@ -50,11 +51,43 @@ def summary(plan: Plan, paint: Paint) -> str:
     return text
 
 
-def _step(step: Step, paint: Paint) -> Iterator[str]:
-    cause = (
-        "" if step.action is Action.CREATE else f"  {paint.dim(f'({step.cause})')}"
-    )  # that it is new shows
-    yield f"{_colour(step, paint)(f'{step.action.sign:>3}')} {paint.bold(str(step.address))}{cause}"
+def _blocks(steps: Iterable[Step], paint: Paint) -> Iterator[list[str]]:
+    """The lines of each step; of instances in a row to which the same happens, those of all in one."""
+    runs: list[list[Step]] = []
+    before = None
+    for step in steps:
+        likeness = _likeness(step, paint)
+        if likeness == before and _follows(runs[-1][-1], step):
+            runs[-1].append(step)
+        else:
+            runs.append([step])
+        before = likeness
+    for run in runs:
+        if len(run) > FEW_STEPS:
+            name = f"{run[0].address} … {run[-1].address}"
+            yield [_head(run[0], paint, name, f"{len(run)} alike"), *_body(run[0], paint)]
+        else:
+            yield from ([_head(step, paint), *_body(step, paint)] for step in run)
+
+
+def _likeness(step: Step, paint: Paint) -> tuple[object, ...]:
+    return _NUMBER.sub("#", str(step.address)), step.action, step.cause, *_body(step, paint)
+
+
+def _follows(one: Step, next_: Step) -> bool:
+    """Whether two addresses that are alike but for numbers differ by one in one of them."""
+    pairs = zip(*(map(int, _NUMBER.findall(str(each.address))) for each in (one, next_)), strict=True)
+    return [b - a for a, b in pairs if a != b] == [1]
+
+
+def _head(step: Step, paint: Paint, name: str = "", note: str = "") -> str:
+    cause = "" if step.action is Action.CREATE else step.cause  # that it is new shows
+    told = ", ".join(filter(None, (note, cause)))
+    sign = _colour(step, paint)(f"{step.action.sign:>3}")
+    return f"{sign} {paint.bold(name or str(step.address))}" + (f"  {paint.dim(f'({told})')}" if told else "")
+
+
+def _body(step: Step, paint: Paint) -> Iterator[str]:
     if step.action is Action.CREATE:
         rows = [row for row in step.spec.summary() if row[2] != "digest"]
         width = max((len(name) for name, _, _ in rows), default=0)
@@ -86,7 +119,8 @@ def _short(digest: re.Match[str]) -> str:
 def _text(value: object) -> str | int | float | bool:
     """A field's value on one line: tuples joined, line breaks escaped."""
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        more = len(value) - FEW_VALUES
+        return ", ".join(map(str, value[:FEW_VALUES])) + f" and {more} more" * (more > 0)
     return value if isinstance(value, bool | int | float) else str(value).replace("\n", "\\n")
 
 
