@@ -12,8 +12,9 @@ from labctl.app import space
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import LabctlError, Problem, Rejected
-from labctl.core.plan import Action
+from labctl.core.plan import LOST, Action
 from labctl.core.size import size
+from labctl.core.spec import Effect
 from labctl.engine.places import Occupied
 from labctl.host import routes
 from labctl.kinds.disk.spec import DiskSpec
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.app.session import Session
-    from labctl.core.plan import Plan
+    from labctl.core.plan import Plan, Step
     from labctl.engine.observe import Observed
     from labctl.engine.places import Allocation
     from labctl.engine.sources import Sources
@@ -164,7 +165,7 @@ def _refusals(session: Session, plan: Plan) -> Iterator[Problem]:
             why, str(address), where, f"keep its size, or remove {disk or vm} first and make it anew"
         )
     for step in plan.steps:
-        if step.destructive and isinstance(step.before, VmSpec) and step.before.protect:
+        if step.destructive and isinstance(step.before, VmSpec) and step.before.protect and not _lost(step):
             yield Problem(
                 f"it is protected, and this would {step.action} it",
                 str(step.address),
@@ -172,6 +173,12 @@ def _refusals(session: Session, plan: Plan) -> Iterator[Problem]:
                 "set `protect: false` and run `labctl up` first",
                 FOREIGN,
             )
+
+
+def _lost(step: Step) -> bool:
+    """Whether it is replaced because what it was is gone already: nothing is left to protect."""
+    costs = [change for change in step.changes if change.effect is Effect.REPLACE]
+    return bool(costs) and all(change.before == LOST for change in costs)
 
 
 def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocation) -> Iterator[Problem]:

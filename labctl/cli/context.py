@@ -77,8 +77,10 @@ def labfile(asked: str | None) -> str:
 
 def _path(asked: str) -> str:
     """A folder stands for its Labfile."""
-    path = os.path.join(asked, LABFILE) if os.path.isdir(asked) else asked
-    return path.removeprefix("./")
+    path = os.path.join(asked, LABFILE) if os.path.isdir(asked or ".") else asked
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return path
 
 
 def _sets(words: list[str]) -> Iterator[tuple[str, str]]:

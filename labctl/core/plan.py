@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
 
-REPLACED = "replaced"  # what became of something that is needed, as a change of who needs it
+LOST, REPLACED = "lost", "replaced"  # what became of something that is needed, as a change of who needs it
 FORMAT = 1
 
 
@@ -235,13 +235,16 @@ def _inherited(before: Spec, after: Spec, steps: Mapping[Address, Step]) -> tupl
         action = steps[need.address].action if need.address in steps else None
         if action is Action.REPLACE and need.on_replace:
             changes.append(Change(str(need.address), "", REPLACED, need.on_replace))
-        elif action is Action.CREATE and need.on_loss and _needed(before, need.address):
-            changes.append(Change(str(need.address), "lost", REPLACED, need.on_loss))
+        elif action is Action.CREATE and need.on_loss and _lost(before, steps[need.address], steps):
+            changes.append(Change(str(need.address), LOST, REPLACED, need.on_loss))
     return tuple(changes)
 
 
-def _needed(by: Spec, address: Address) -> bool:
-    return any(need.address == address for need in by.needs())
+def _lost(before: Spec, made: Step, steps: Mapping[Address, Step]) -> bool:
+    """Whether something had what is made now. Where that stands is made as well, nobody knows what is there."""
+    had = any(need.address == made.address for need in before.needs())
+    grounds = (steps[need.address] for need in made.spec.needs() if need.address in steps)
+    return had and all(step.action is not Action.CREATE or step.address.kind != "pool" for step in grounds)
 
 
 def _step_needs(step: Step, steps: Mapping[Address, Step]) -> tuple[str, ...]:

@@ -106,6 +106,8 @@ def record(
 def _made(cls: type[Any], *, frozen: bool, order: bool, slots: bool) -> type[Any]:
     names = [name for name, kind in cls.__annotations__.items() if not str(kind).startswith("ClassVar")]
     namespace = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+    if namespace.get("__hash__", cls) is None:
+        del namespace["__hash__"]  # Python's own, of a class that says what equals it
     inherited = fields_by_name(cls)
     shape = _Shape(inherited | {name: _declared(name, namespace.pop(name, MISSING)) for name in names})
     shared: dict[str, Any] = _METHODS | (_FROZEN if frozen else _MUTABLE) | (_ORDER if order else {})

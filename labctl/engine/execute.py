@@ -142,7 +142,7 @@ class _Run:
         try:
             await self._perform(operation)
         except (asyncio.CancelledError, Interrupted):
-            self._failed[operation.id] = "the interruption"
+            self._skip(operation, "the interruption")
         except LabctlError as error:
             self._fail(operation, error)
         else:

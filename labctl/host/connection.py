@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,6 +92,8 @@ class Connection:
         self.virt = self._open()
         if not self.local:
             self.watch()
+        elif not self._tests:
+            self._watch_later()
 
     def _open(self) -> Any:  # libvirt-python ships no types
         try:
@@ -118,8 +120,24 @@ class Connection:
                 run_event_loop()
                 self._keep_alive(self.virt)
 
+    def _watch_later(self) -> None:
+        """From when libvirtd begins to ask whether anybody is still there, which only the loop answers.
+
+        It hangs up on who does not: while a question waits for its answer, say, or an image is hashed.
+        """
+
+        def watch() -> None:
+            with suppress(LabctlError):  # whoever calls next finds that the daemon went away
+                self.watch()
+
+        timer = threading.Timer(KEEPALIVE_INTERVAL_S, watch)
+        timer.daemon = True
+        timer.start()
+
     def _keep_alive(self, virt: Any) -> None:
-        if not self.uri.startswith("test:"):
+        if self._tests:
+            return
+        with translated(self.uri):
             virt.setKeepAlive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT)
             virt.registerCloseCallback(self._lost, None)
 
@@ -179,6 +197,11 @@ class Connection:
                 self.virt.close()
             except libvirt.libvirtError:
                 return  # it was lost already
+
+    @property
+    def _tests(self) -> bool:
+        """Whether there is no daemon, but libvirt's test driver in this process."""
+        return self.uri.startswith("test:")
 
     @property
     def local(self) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from labctl.host.connection import CALLS_IN_FLIGHT, missing
+import libvirt
+
+from labctl.host.connection import CALLS_IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# not a pool: one that goes while its volumes are listed says nothing of them
+_GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_NETWORK, libvirt.VIR_ERR_NO_STORAGE_VOL)
 WORTH_A_THREAD = 8
 
 
@@ -30,7 +34,7 @@ def dumps(objects: Sequence[Any], flags: int = 0) -> list[str | None]:
             try:
                 texts[place] = each.XMLDesc(flags)
             except Exception as error:  # noqa: BLE001  # it is raised where it was asked for
-                if not missing(error):
+                if not isinstance(error, libvirt.libvirtError) or error.get_error_code() not in _GONE:
                     errors.append(error)
             if errors:
                 return

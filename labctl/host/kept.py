@@ -13,6 +13,8 @@ LONGEST = 250  # bytes that a file's name can have, with some to spare for a tem
 def entry(kind: str, name: str) -> str | None:
     """The file where something of this kind and name is kept; None where the name is too long for one."""
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if caches.startswith("~"):
+        return None  # nobody knows whose home that is
     folder = os.environ.get("LABCTL_CACHE_DIR") or os.path.join(caches, "labctl")  # as host.cache has it
     file = name.replace("%", "%%").replace("/", "%-")
     return os.path.join(folder, kind, file) if len(os.fsencode(file)) < LONGEST else None

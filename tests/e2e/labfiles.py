@@ -43,9 +43,10 @@ class Lab:
         self.write()
         return self.labctl(*arguments, **options)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **files: int) -> subprocess.Popen[str]:
+        """Leave it running; `files` are `stdin` and `stderr` where they are to be others."""
         self.write()
-        return self.labctl.start(*arguments)
+        return self.labctl.start(*arguments, **files)
 
     def write(self) -> None:
         self.path.write_text(yaml.safe_dump(self.content, sort_keys=False))

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -132,6 +133,29 @@ def test_a_restarted_libvirtd_does_not_stop_an_up(make_lab, micro):
     assert emulators() == guests
     assert lab.plan() == {}
     lab.destroy()
+
+
+def wait() -> None:
+    """Libvirtd hangs up on who does not answer for half a minute."""
+    time.sleep(40)
+
+
+@pytest.mark.parametrize("meanwhile", [wait, daemons.restart])
+def test_who_thinks_before_he_says_yes_is_still_connected(make_lab, meanwhile):
+    lab = blank(make_lab)
+    lab.up()
+    ours, terminal = os.openpty()
+    process = lab.start("destroy", stdin=terminal, stderr=terminal)
+    os.close(terminal)
+    told = b""
+    while b"type yes" not in told:
+        told += os.read(ours, 4096)
+    meanwhile()
+    os.write(ours, b"yes\n")
+    process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0
+    assert "faulty" not in lab.ok("list").stdout
 
 
 @pytest.mark.parametrize("moment", moments(2))

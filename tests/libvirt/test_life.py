@@ -237,6 +237,24 @@ def test_who_has_a_lost_disk_gets_the_new_one(world, volume, vm):
     assert not world.plan()
 
 
+def test_a_pool_that_was_undefined_says_nothing_of_its_disks(world):
+    assert world.run() == 0
+    pool = world.connection.virt.storagePoolLookupByName("labctl-shop")
+    pool.destroy()
+    pool.undefine()
+    assert not [each for each in world.plan().steps if each.address.kind == "vm"]
+
+
+def test_a_protected_vm_whose_root_disk_was_lost_is_made_anew(world):
+    world.edit("db: {", "db: {protect: true, ")
+    assert world.run() == 0
+    world.connection.virt.storagePoolLookupByName("labctl-shop").storageVolLookupByName("db.root").delete()
+    assert "-/+ vm/db  (disk/db/root was lost)" in str(world.plan())
+    assert world.run() == 0
+    with pytest.raises(Rejected, match="protected"):
+        world.run(change.destroy)
+
+
 def test_up_of_one_vm_brings_what_it_needs_and_no_more(world):
     assert world.run(change.up, "web-1") == 0
     assert world.everything() == {"shop.web-1", "shop.db", "shop.front", "shop.back", "labctl-shop"}

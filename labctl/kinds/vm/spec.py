@@ -210,7 +210,7 @@ class VmSpec(Spec):
 
 def _need(use: DiskUse) -> Need:
     """A machine is what is on its root disk; any other can be plugged in anew."""
-    cost = REPLACE if use.name == "root" else LIVE
+    cost = REPLACE if use.name == "root" else use.effect(LIVE)
     return Need(Address("disk", use.disk), on_replace=cost, on_loss=cost)
 
 

@@ -87,6 +87,12 @@ def test_a_folder_stands_for_its_labfile(here):
     assert context.labfile(str(here)) == str(here / "Labfile.yaml")
 
 
+@pytest.mark.parametrize("asked", [".", "./", "", "./Labfile.yaml", ".//Labfile.yaml", "././/Labfile.yaml"])
+def test_a_path_in_this_folder_stays_in_it(here, monkeypatch, asked):
+    monkeypatch.chdir(here)
+    assert context.labfile(asked) == "Labfile.yaml"
+
+
 def test_no_labfile(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"no Labfile\.yaml here"):

@@ -179,3 +179,12 @@ def test_the_json_has_the_shape_of_the_contract():
 
 def test_addresses_read_back():
     assert Address.parse("disk/web-1/data") == Address("disk", "web-1/data")
+
+
+def test_a_lost_disk_that_cannot_be_plugged_in_costs_a_restart():
+    for bus, action in (("virtio", Action.UPDATE), ("scsi", Action.UPDATE), ("sata", Action.RESTART)):
+        data = DiskUse("data", "/pool/web.data", "web/data", target="sda", bus=bus)
+        vm = replace(VM, disks=(ROOT, data))
+        disk = DiskSpec("shop", "web/data", 1 << 20)
+        steps = {step.address: step.action for step in plan(lab(vm, DISK, disk), lab(vm, DISK)).steps}
+        assert steps == {disk.address: Action.CREATE, vm.address: action}

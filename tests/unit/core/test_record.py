@@ -125,6 +125,29 @@ def test_one_that_stands_on_another_has_its_fields_first():
     assert not hasattr(Further(), "__dict__")
 
 
+def test_a_class_may_say_itself_what_equals_it():
+    @record
+    class Loose:
+        name: str
+
+        def __eq__(self, other):
+            return self.name.lower() == other.name.lower()
+
+        def __hash__(self):
+            return hash(self.name.lower())
+
+    @record
+    class Looser:  # noqa: PLW1641  # that there is no hash is the point
+        name: str
+
+        def __eq__(self, other):  # that it is left out is the point
+            return True
+
+    assert len({Loose("a"), Loose("A")}) == 1
+    assert Looser("a") == Looser("b")
+    assert hash(Looser("a")) == hash(Looser("a"))
+
+
 def test_a_class_of_no_fields():
     @record
     class Empty:

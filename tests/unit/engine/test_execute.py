@@ -58,3 +58,20 @@ def test_an_interrupted_run_ends_after_the_starts_in_flight():
     left = {each.address: each for each in events if isinstance(each, StepSkipped)}
     assert all(each.begun and each.reason == "after the interruption" for each in left.values())
     assert left.keys() == {"vm/a", "vm/b"} == {str(each) for each in outcome.skipped}
+
+
+def test_what_is_interrupted_in_its_last_operation_is_told_too():
+    class Waits(Driver):
+        def start(self, step, _tell):
+            self.done.append("start")
+
+        async def ready(self, step, _tell):
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(60)
+
+    vm = VmSpec("shop", "a", ready=True)
+    events = []
+    outcome = execute(plan({vm.address: vm}, {}), {"vm": Waits()}, Connection(), events.append, boots=1)
+    (left,) = [each for each in events if isinstance(each, StepSkipped)]
+    assert (left.address, left.begun, left.reason) == ("vm/a", True, "after the interruption")
+    assert outcome.skipped == {vm.address}

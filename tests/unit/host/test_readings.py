@@ -102,6 +102,12 @@ def test_it_is_for_its_owner_alone(readings, tmp_path):
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+def test_whose_home_is_not_known_keeps_nothing(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert kept.entry("seen", "x") is None
+
+
 def test_a_name_too_long_for_a_file_has_none():
     assert kept.entry("seen", "x" * 300) is None
     assert kept.entry("seen", "qemu:///system").endswith("/seen/qemu:%-%-%-system")
