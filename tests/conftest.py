@@ -20,12 +20,6 @@ settings.load_profile("labctl")
 
 
 @pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path_factory):
-    """What one test leaves in the user's cache is no other's, and none of the user's."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """No test asks a name of the network; what it needs of one is on loopback, by its address."""
     asked = socket.getaddrinfo

@@ -74,6 +74,12 @@ class World:
 
 
 @pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory):
+    """What one test leaves in the user's cache is no other's, and none of the user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
 def _no_collector():
     """As in labctl itself, see `labctl.__main__.main`."""
     gc.collect()

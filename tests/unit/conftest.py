@@ -1,0 +1,9 @@
+"""Settings of the unit tests."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory):
+    """What one test leaves in the user's cache is no other's, and none of the user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
