@@ -10,7 +10,7 @@ from labctl.core.plan import Action
 from labctl.core.spec import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from labctl.core.diff import Change
     from labctl.core.plan import Plan, Step
@@ -51,23 +51,27 @@ def summary(plan: Plan, paint: Paint) -> str:
     return text
 
 
-def _blocks(steps: Iterable[Step], paint: Paint) -> Iterator[list[str]]:
-    """The lines of each step; of instances in a row to which the same happens, those of all in one."""
+def _blocks(steps: Sequence[Step], paint: Paint) -> Iterator[list[str]]:
+    """The lines of each step; those of instances to which the same happens in one block, where the first stands."""
     runs: list[list[Step]] = []
-    before = None
+    latest: dict[tuple[object, ...], list[Step]] = {}
     for step in steps:
         likeness = _likeness(step, paint)
-        if likeness == before and _follows(runs[-1][-1], step):
-            runs[-1].append(step)
+        run = latest.get(likeness)
+        if run and _follows(run[-1], step):
+            run.append(step)
         else:
             runs.append([step])
-        before = likeness
-    for run in runs:
-        if len(run) > FEW_STEPS:
-            name = f"{run[0].address} … {run[-1].address}"
-            yield [_head(run[0], paint, name, f"{len(run)} alike"), *_body(run[0], paint)]
-        else:
-            yield from ([_head(step, paint), *_body(step, paint)] for step in run)
+            latest[likeness] = runs[-1]
+    long = {run[0].address: run for run in runs if len(run) > FEW_STEPS}
+    told = {step.address for run in long.values() for step in run[1:]}
+    for step in steps:
+        if step.address in long:
+            run = long[step.address]
+            name = f"{step.address} … {run[-1].address}"
+            yield [_head(step, paint, name, f"{len(run)} alike"), *_body(step, paint)]
+        elif step.address not in told:
+            yield [_head(step, paint), *_body(step, paint)]
 
 
 def _likeness(step: Step, paint: Paint) -> tuple[object, ...]:

@@ -75,6 +75,22 @@ def test_where_one_is_missing_between_it_shows():
     assert "  - disk/web-1/root … disk/web-4/root  (4 alike, no longer wanted)\n  - disk/web-6/root" in text
 
 
+def test_what_stands_between_them_does_not_part_them():
+    disks = [DiskSpec("shop", f"web-{n}/{name}", size=GIB) for n in range(1, 5) for name in ("data", "root")]
+    text = render(plan({each.address: each for each in disks}, {}, lab="shop"), Paint())
+    assert [line for line in text.splitlines() if "disk/" in line] == [
+        "  + disk/web-1/data … disk/web-4/data  (4 alike)",
+        "  + disk/web-1/root … disk/web-4/root  (4 alike)",
+    ]
+    few = render(plan({each.address: each for each in disks[:4]}, {}, lab="shop"), Paint())
+    assert [line[9:] for line in few.splitlines() if "disk/" in line] == [
+        "web-1/data",
+        "web-1/root",
+        "web-2/data",
+        "web-2/root",
+    ]
+
+
 def test_a_long_list_of_values_is_shortened():
     hosts = tuple(DhcpHost(f"10.0.0.{n}", f"web-{n}", f"52:54:00:00:00:{n:02}") for n in range(2, 22))
     spec = NetworkSpec("shop", "front", dhcp_hosts=hosts)
