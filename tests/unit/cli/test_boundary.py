@@ -90,8 +90,15 @@ def test_typer_leaves_errors_to_the_boundary(monkeypatch, error):
         labctl.cli.run(["list"])
 
 
+def interruptible() -> None:
+    """As from a terminal: tests that run in the background of a shell have inherited that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def python(*words: str, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, **options)
+    command = [sys.executable, *words]
+    options = {"capture_output": True, "text": True, "check": False, "preexec_fn": interruptible} | options
+    return subprocess.run(command, **options)  # noqa: PLW1510  # among the options
 
 
 HEAVY = ("libvirt", "jsonschema", "rich", "typer", "pydantic", "yaml", "argparse", "labctl.cli")
