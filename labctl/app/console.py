@@ -31,6 +31,5 @@ def console(session: Session, name: str | None, *, force: bool, told: Callable[[
         raise LabctlError(f"it is {state}", where=f"vm/{vm}", hint=f"`labctl up {vm}` starts it")
     with translated(f"vm/{vm}"):
         domain = session.connection.virt.lookupByName(found.libvirt_name)
-        session.connection.watch()
         told(vm)
         attach(domain, 0, 1, force=force)

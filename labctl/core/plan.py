@@ -222,7 +222,7 @@ def _restarted(step: Step | None, before: Spec, after: Spec) -> Step:
 
 def _cause(changes: tuple[Change, ...], inherited: tuple[Change, ...], *, edited: bool) -> str:
     if not changes:
-        return f"{inherited[0].field} {'was lost' if inherited[0].before else 'is replaced'}"
+        return f"{inherited[0].field} {'was lost' if inherited[0].before == LOST else 'is replaced'}"
     if all(change.condition for change in changes):
         return changes[0].condition
     return "changed in the Labfile" if edited else "changed outside labctl"

@@ -16,6 +16,7 @@ from labctl.core.record import field, record, replace
 from labctl.host import pools, volumes
 from labctl.host.connection import translated
 from labctl.host.dumps import dumps
+from labctl.host.state import state_name
 from labctl.kinds.disk import driver as disk_driver
 from labctl.kinds.disk.spec import DiskSpec, disk_name
 from labctl.kinds.network import driver as network_driver
@@ -25,7 +26,6 @@ from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.state import state_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

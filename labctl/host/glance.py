@@ -15,18 +15,10 @@ from labctl.host.connection import translated
 from labctl.host.dumps import dumps
 from labctl.host.readings import Readings
 from labctl.host.seen import SeenNetwork, SeenNic, SeenVm, read
+from labctl.host.state import state_name
 
 if TYPE_CHECKING:
     from labctl.host.connection import Connection
-
-STATES = {
-    libvirt.VIR_DOMAIN_RUNNING: "running",
-    libvirt.VIR_DOMAIN_BLOCKED: "running",
-    libvirt.VIR_DOMAIN_SHUTDOWN: "running",
-    libvirt.VIR_DOMAIN_PAUSED: "paused",
-    libvirt.VIR_DOMAIN_PMSUSPENDED: "paused",
-    libvirt.VIR_DOMAIN_CRASHED: "crashed",
-}
 
 
 @record(frozen=False)
@@ -70,7 +62,7 @@ def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[S
 
 
 def _set_state(vm: SeenVm, facts: dict[str, Any]) -> None:
-    vm.state = STATES.get(facts.get("state.state", 0), "off")
+    vm.state = state_name(facts.get("state.state", 0))
     vm.ready = vm.ready and vm.state == "running"
     vm.problem = _problem(vm.state, facts.get("state.reason", 0))
 

@@ -66,14 +66,15 @@ def read(text: str) -> SeenVm | SeenNetwork | None:
         return None
     from xml.etree import ElementTree as ET  # most texts were read in an earlier run, see `readings`
 
+    from labctl.core.xmltree import own_metadata
+
     root = ET.fromstring(text)
-    return _network(root) if root.tag == "network" else _vm(root)
+    kind, made = ("network", _network) if root.tag == "network" else ("vm", _vm)
+    own = own_metadata(root, kind)
+    return None if own is None else made(root, own)
 
 
-def _vm(root: Element) -> SeenVm | None:
-    own = root.find(f"metadata/{{{XMLNS}}}vm")
-    if own is None:
-        return None
+def _vm(root: Element, own: Element) -> SeenVm:
     lab = own.get("lab", "")
     return SeenVm(
         name=own.get("address", "").partition("/")[2],
@@ -112,10 +113,7 @@ def _nics(root: Element, own: Element, lab: str) -> Iterator[SeenNic]:
         yield SeenNic(network.removeprefix(f"{lab}."), address, *given[:2])
 
 
-def _network(root: Element) -> SeenNetwork | None:
-    own = root.find(f"metadata/{{{XMLNS}}}network")
-    if own is None:
-        return None
+def _network(root: Element, own: Element) -> SeenNetwork:
     hosts = [each.get("address", "") for each in root.iterfind("ip")]
     leases = {(each.get("mac") or "").lower(): each.get("ip", "") for each in root.iterfind("ip/dhcp/host")}
     forward = root.find("forward")

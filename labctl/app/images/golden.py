@@ -56,7 +56,6 @@ def make(session: Session, vm: str, name: str, told: Sink) -> int:
     """
     names.check(name)
     connection = session.connection
-    connection.watch()
     tell = Teller(told, Address("image", name), time.monotonic())
     with (
         lock.held(session.lock_name),

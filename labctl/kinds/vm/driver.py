@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
     from labctl.host.keys import Keys
     from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.state import state_name
+from labctl.host.state import state_name
 
 _INACTIVE, _CONFIG, _LIVE = (
     libvirt.VIR_DOMAIN_XML_INACTIVE,

@@ -1,4 +1,4 @@
-"""libvirt's states of a domain, in the words of a spec."""
+"""libvirt's states of a domain, in our words."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ _STATES = {
 
 
 def state_name(state: int) -> str:
-    """Libvirt's virDomainState in the words of a spec."""
+    """A virDomainState as running, paused, crashed or off."""
     return _STATES.get(state, "off")
