@@ -6,49 +6,36 @@ It costs one listing a kind and one XML dump an object; running domains are dump
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import field, record, replace
-from labctl.host import pools, volumes
+from labctl.engine import reading
+from labctl.engine.reading import Foreign
+from labctl.host import kept, pools, volumes
 from labctl.host.connection import translated
 from labctl.host.dumps import dumps
+from labctl.host.readings import Readings
 from labctl.host.state import state_name
 from labctl.kinds.disk import driver as disk_driver
 from labctl.kinds.disk.spec import DiskSpec, disk_name
 from labctl.kinds.network import driver as network_driver
-from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
-from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.ports import Ports
-from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from labctl.core.spec import Spec
     from labctl.host.connection import Connection
 
-_INACTIVE = libvirt.VIR_DOMAIN_XML_INACTIVE
-
-
-@record
-class Foreign:
-    """A libvirt object that this lab did not make. `subnets` are CIDRs, `macs` lower case, `memory` bytes in use."""
-
-    kind: str  # "domain" or "network"
-    name: str
-    uuid: str
-    lab: str = ""  # the other lab that made it, if one did
-    file: str = ""
-    subnets: tuple[str, ...] = ()
-    bridge: str = ""
-    macs: tuple[str, ...] = ()
-    memory: int = 0
+_KINDS = (Foreign, VmSpec, DiskUse, NicUse, NetworkSpec, DhcpHost, DnsHost, volumes.Facts)
+_CODE = ("core", "engine", "host", "kinds/network", "kinds/vm")
 
 
 @record
@@ -71,113 +58,95 @@ class Observed:
 
 def observe(connection: Connection, lab: str) -> Observed:
     """Read everything of the lab, and the rest of the host as far as it matters."""
-    with translated(connection.uri):
-        domains = list(_domains(connection.virt, lab))
-        networks = list(_networks(connection.virt, lab))
-        specs: dict[Address, Spec] = {}
-        live: dict[Address, VmSpec] = {}
-        for each in (*domains, *networks):
-            if isinstance(each, tuple):
-                defined, running = each
-                specs[defined.address] = defined
-                if running is not None:
-                    live[defined.address] = running
-            elif isinstance(each, NetworkSpec):
-                specs[each.address] = each
-        specs |= {spec.address: spec for spec in _volumes(connection.virt, lab, specs)}
-    foreign = tuple(each for each in (*domains, *networks) if isinstance(each, Foreign))
-    files = frozenset(s.file for s in specs.values() if isinstance(s, VmSpec | NetworkSpec) and s.file)
-    return Observed(specs, live, foreign, files)
+    entry = kept.entry("looks", f"{lab} on {connection.uri}")
+    with translated(connection.uri), Readings(entry, _KINDS, _CODE) as readings:
+        return _Look(connection.virt, lab, readings).observed()
 
 
-def _domains(virt: Any, lab: str) -> Iterator[tuple[VmSpec, VmSpec | None] | Foreign]:
-    states = {
-        domain.UUIDString(): stats.get("state.state", 0)
-        for domain, stats in virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
-    }
-    autostarting = {
-        each.UUIDString() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
-    }
-    ports = Ports(virt)
-    domains = virt.listAllDomains()
-    for domain, text in zip(domains, dumps(domains, _INACTIVE), strict=True):
-        if text is None:
-            continue  # it went while we looked
-        root = ET.fromstring(text)
-        uuid = root.findtext("uuid")
-        state = state_name(states.get(uuid, 0))
-        spec = vm_xml.read(root)
-        if spec is None or spec.lab != lab:
-            yield _foreign_domain(root, spec, running=state != "off")
-            continue
-        spec = replace(spec, state=state, autostart=uuid in autostarting, ready=False)
-        yield spec, _live(domain, spec, ports) if state != "off" else None
+class _Look:
+    """One pass over libvirt."""
 
+    def __init__(self, virt: Any, lab: str, readings: Readings) -> None:
+        self._virt = virt
+        self._lab = lab
+        self._readings = readings
+        self._foreign: list[Foreign] = []
 
-def _live(domain: Any, defined: VmSpec, ports: Ports) -> VmSpec | None:
-    (text,) = dumps([domain])
-    live = vm_xml.read(ET.fromstring(text)) if text else None
-    return live and replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
+    def observed(self) -> Observed:
+        vms, live = self._vms()
+        networks = self._networks()
+        own: list[VmSpec | NetworkSpec] = [*vms, *networks]
+        specs: dict[Address, Spec] = {each.address: each for each in own}
+        specs |= {each.address: each for each in self._volumes(specs)}
+        files = frozenset(each.file for each in own if each.file)
+        return Observed(specs, {each.address: each for each in live}, tuple(self._foreign), files)
 
+    def _vms(self) -> tuple[list[VmSpec], list[VmSpec]]:
+        """As they are defined; those that run also as they run."""
+        virt = self._virt
+        stats = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+        autostart = libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART
+        autostarting = {each.UUIDString() for each in virt.listAllDomains(autostart)}
+        texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
+        there = [(*each, text) for each, text in zip(stats, texts, strict=True) if text is not None]
+        read = self._readings.of(reading.domain, [text for _, _, text in there])
+        vms, running = [], []
+        for (domain, facts, _), (foreign, spec) in zip(there, read, strict=True):
+            state = state_name(facts.get("state.state", 0))
+            if spec is None or spec.lab != self._lab:
+                self._foreign.append(foreign if state != "off" else replace(foreign, memory=0))
+                continue
+            vm = replace(spec, state=state, autostart=foreign.uuid in autostarting, ready=False)
+            vms.append(vm)
+            if state != "off":
+                running.append((domain, vm))
+        return vms, self._live(running)
 
-def _foreign_domain(root: ET.Element, spec: VmSpec | None, *, running: bool) -> Foreign:
-    macs = tuple((each.get("address") or "").lower() for each in root.findall("devices/interface/mac"))
-    memory = vm_xml.memory_bytes(root.find("memory")) if running else 0
-    return Foreign(
-        "domain",
-        root.findtext("name") or "",
-        root.findtext("uuid") or "",
-        lab=spec.lab if spec else "",
-        file=spec.file if spec else "",
-        macs=macs,
-        memory=memory,
-    )
+    def _live(self, running: Sequence[tuple[Any, VmSpec]]) -> list[VmSpec]:
+        ports = Ports(self._virt)
+        texts = dumps([domain for domain, _ in running])
+        there = [(spec, text) for (_, spec), text in zip(running, texts, strict=True) if text is not None]
+        read = self._readings.of(reading.domain, [text for _, text in there])
+        return [
+            replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
+            for (defined, _), (_, live) in zip(there, read, strict=True)
+            if live is not None
+        ]
 
+    def _networks(self) -> list[NetworkSpec]:
+        networks = self._virt.listAllNetworks()
+        texts = [network_driver.definition(each) for each in networks]
+        found = []
+        for network, (foreign, spec) in zip(networks, self._readings.of(reading.network, texts), strict=True):
+            if spec is None or spec.lab != self._lab:
+                self._foreign.append(foreign)
+            else:
+                found.append(network_driver.observe(network, spec, self._network))
+        return found
 
-def _networks(virt: Any, lab: str) -> Iterator[NetworkSpec | Foreign]:
-    for network in virt.listAllNetworks():
-        root = network_driver.definition(network)
-        spec = network_driver.observe(network, root)
-        if spec is not None and spec.lab == lab:
-            yield spec
-        else:
-            yield foreign_network(root, spec)
+    def _network(self, text: str) -> NetworkSpec | None:
+        ((_, spec),) = self._readings.of(reading.network, [text])
+        return spec
 
-
-def foreign_network(root: ET.Element, spec: NetworkSpec | None) -> Foreign:
-    subnets = [
-        f"{each.get('address')}/{each.get('prefix') or each.get('netmask') or '32'}"
-        for each in root.findall("ip")
-    ]
-    bridge = root.find("bridge")
-    return Foreign(
-        "network",
-        root.findtext("name") or "",
-        root.findtext("uuid") or "",
-        lab=spec.lab if spec else "",
-        file=spec.file if spec else "",
-        subnets=tuple(subnets),
-        bridge="" if bridge is None else bridge.get("name", ""),
-    )
-
-
-def _volumes(virt: Any, lab: str, others: Mapping[Address, Spec]) -> Iterator[Spec]:
-    """The lab's pool and what is in it; a seed's digest is in the metadata of its VM, which is among the others."""
-    name = identity.pool_name(lab)
-    pool = next((each for each in virt.listAllStoragePools() if each.name() == name), None)
-    if pool is None:
-        return
-    yield PoolSpec(lab, pools.path(pool), bool(pool.isActive()))
-    if not pool.isActive():
-        pools.find(virt, name)  # starts it, with a new folder where that is gone: to see what is in it
-    for facts in volumes.facts(pool):
-        owner, _, what = facts.name.partition(".")
-        disk = disk_name(facts.name)
-        if what == "seed":
-            vm = others.get(Address("vm", owner))
-            yield SeedSpec(lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
-        elif disk is not None:
-            yield disk_driver.observe(facts, lab, disk, "")
+    def _volumes(self, others: Mapping[Address, Spec]) -> Iterator[Spec]:
+        """The lab's pool and what is in it; a seed's digest is in the metadata of its VM, which is among the others."""
+        name = identity.pool_name(self._lab)
+        pool = next((each for each in self._virt.listAllStoragePools() if each.name() == name), None)
+        if pool is None:
+            return
+        yield PoolSpec(self._lab, pools.path(pool), bool(pool.isActive()))
+        if not pool.isActive():
+            pools.find(
+                self._virt, name
+            )  # starts it, with a new folder where that is gone: to see what is in it
+        for facts in self._readings.of(volumes.read, volumes.texts(pool)):
+            owner, _, what = facts.name.partition(".")
+            disk = disk_name(facts.name)
+            if what == "seed":
+                vm = others.get(Address("vm", owner))
+                yield SeedSpec(self._lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
+            elif disk is not None:
+                yield disk_driver.observe(facts, self._lab, disk, "")
 
 
 def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:

@@ -47,8 +47,10 @@ def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[S
     networks = connection.virt.listAllNetworks()
     active = {n.name() for n in connection.virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
     texts = dumps([*(domain for domain, _ in domains), *networks])
-    readings = Readings(kept.entry("seen", connection.uri), read, (SeenVm, SeenNic, SeenNetwork))
-    seen = readings.of([text or "" for text in texts])  # what went meanwhile has none
+    with Readings(
+        kept.entry("seen", connection.uri), (SeenVm, SeenNic, SeenNetwork), ("core", "host")
+    ) as readings:
+        seen = readings.of(read, [text or "" for text in texts])  # what went meanwhile has none
     found: tuple[list[SeenVm], list[SeenNetwork]] = [], []
     for each, (_, facts) in zip(seen, domains, strict=False):
         if isinstance(each, SeenVm) and lab in (None, each.lab):

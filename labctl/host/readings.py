@@ -1,7 +1,7 @@
-"""What was read from XML before: a text that is the same, byte for byte, need not be parsed again.
+"""What was read before: a text that is the same, byte for byte, need not be parsed again, nor its parser imported.
 
-Reading is pure, so this is no second truth: libvirt is asked for every text in each run. It spares `status` the parser
-and its import, a seventh of its time.
+Reading is pure, so this is no second truth: libvirt is asked for every text in each run, and every file is opened
+(docs/adr/0013).
 """
 
 from __future__ import annotations
@@ -9,41 +9,59 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from labctl import __version__
+import labctl
 from labctl.core.record import is_record, values
 from labctl.host import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+S = TypeVar("S")
+T = TypeVar("T")
+
 
 class Readings:
-    """The readings of one kind, kept under a name.
+    """The readings of one run, as a context: those that it asked for are kept at its end for the next one.
 
     Args:
         path: the file where they are kept, None for nowhere.
-        read: makes records and tuples of plain values out of a text.
-        kinds: the classes of these records.
+        kinds: the classes of the records that may be among them.
+        packages: those of labctl, as "kinds/vm", whose code says what is read; other code reads anew.
     """
 
-    def __init__(self, path: str | None, read: Callable[[str], Any], kinds: Iterable[type]) -> None:
+    def __init__(self, path: str | None, kinds: Iterable[type], packages: Iterable[str]) -> None:
         self._path = path
-        self._read = read
         self._kinds = {kind.__name__: kind for kind in kinds}
-        code = os.stat(str(sys.modules[read.__module__].__file__))  # another one may read otherwise
-        self._stamp = (__version__, sys.implementation.cache_tag, code.st_mtime_ns, code.st_size)
+        self._stamp = (labctl.__version__, sys.implementation.cache_tag, *map(_code, packages))
+        self._before = self._kept()
+        self._now: dict[Any, Any] = {}
 
-    def of(self, texts: Sequence[str]) -> list[Any]:
-        """What these say; they alone are kept for the next run."""
-        before = self._kept()
-        now = {text: before[text] if text in before else _packed(self._read(text)) for text in texts}
-        if self._path and now.keys() != before.keys():
-            kept.write(self._path, marshal.dumps((self._stamp, now)))
-        return [self._unpacked(now[text]) for text in texts]
+    def __enter__(self) -> Self:
+        return self
 
-    def _kept(self) -> dict[str, Any]:
+    def __exit__(self, failed: object, *_: object) -> None:
+        if self._path and not failed and self._now.keys() != self._before.keys():
+            whole: Any = (self._stamp, self._now)
+            kept.write(self._path, marshal.dumps(whole))
+
+    def of(self, read: Callable[[S], T], sources: Sequence[S]) -> list[T]:
+        """What these say.
+
+        Args:
+            read: makes records, tuples and dicts of plain values out of a source, and depends on nothing else.
+            sources: texts, or tuples of plain values.
+        """
+        return [self._unpacked(self._packed(read, source)) for source in sources]
+
+    def _packed(self, read: Callable[[S], Any], source: S) -> Any:
+        key = (read.__name__, source)
+        if key not in self._now:
+            self._now[key] = self._before[key] if key in self._before else _packed(read(source))
+        return self._now[key]
+
+    def _kept(self) -> dict[Any, Any]:
         try:
             data = kept.read(self._path) if self._path else b""
             stamp, known = marshal.loads(data)  # noqa: S302  # this user wrote it, as what Python compiled
@@ -63,3 +81,10 @@ def _packed(value: Any) -> Any:
     if is_record(value):
         return [type(value).__name__, *map(_packed, values(value).values())]
     return tuple(map(_packed, value)) if isinstance(value, tuple) else value
+
+
+def _code(package: str) -> tuple[tuple[str, int, int], ...]:
+    """What tells that the files of a package are the same, as for make."""
+    with os.scandir(os.path.join(labctl.__path__[0], package)) as files:
+        facts = sorted((each.name, each.stat()) for each in files if each.name.endswith(".py"))
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in facts)

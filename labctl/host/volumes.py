@@ -20,6 +20,7 @@ from labctl.host.dumps import dumps
 from labctl.host.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import BinaryIO
 
 
@@ -45,11 +46,33 @@ def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[F
     """The facts of all volumes, or of those among `names` that exist, sorted by name; a call for each."""
     with translated("can't list the volumes", where=pool.name()):
         if names is None:
-            handles = pool.listAllVolumes()
+            found = texts(pool)
         else:
-            handles = [handle for name in names if (handle := find(pool, name)) is not None]
-        found = [_read(text) for text in dumps(handles) if text is not None]
-    return sorted(found, key=lambda facts: facts.name)
+            found = _there(dumps([handle for name in names if (handle := find(pool, name)) is not None]))
+    return sorted(map(read, found), key=lambda facts: facts.name)
+
+
+def texts(pool: libvirt.virStoragePool) -> list[str]:
+    """The XML of all volumes."""
+    with translated("can't list the volumes", where=pool.name()):
+        return _there(dumps(pool.listAllVolumes()))
+
+
+def _there(found: Sequence[str | None]) -> list[str]:
+    return [text for text in found if text is not None]
+
+
+def read(text: str) -> Facts:
+    """What the XML of a volume says. Pure."""
+    root = ET.fromstring(text)
+    return Facts(
+        name=root.findtext("name", ""),
+        path=xmltree.text(root, "target/path"),
+        capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
+        allocation=int(root.findtext("allocation", "0")),
+        format=xmltree.attribute(root, "target/format", "type") or "raw",
+        backing=xmltree.text(root, "backingStore/path") or None,
+    )
 
 
 def path(pool: libvirt.virStoragePool, name: str) -> str:
@@ -123,18 +146,6 @@ def delete(pool: libvirt.virStoragePool, name: str) -> None:
     if volume is not None:
         with translated(f"can't delete the volume {name}", where=pool.name()), ignoring("No such file"):
             volume.delete()
-
-
-def _read(text: str) -> Facts:
-    root = ET.fromstring(text)
-    return Facts(
-        name=root.findtext("name", ""),
-        path=xmltree.text(root, "target/path"),
-        capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
-        allocation=int(root.findtext("allocation", "0")),
-        format=xmltree.attribute(root, "target/format", "type") or "raw",
-        backing=xmltree.text(root, "backingStore/path") or None,
-    )
 
 
 def upload(  # noqa: PLR0913 - by keyword

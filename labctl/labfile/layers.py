@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Rejected
-from labctl.labfile import yaml
+from labctl.labfile.documents import content
 from labctl.labfile.tree import Map, Seq
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.labfile.disks import Site
+    from labctl.labfile.documents import Documents
 
 __all__ = ["CloudConfigs", "lay"]
 
@@ -61,8 +62,9 @@ def _joined(weak: Seq, strong: Seq) -> Seq:
 class CloudConfigs:
     """Reads `cloud_init: {file: PATH}`, each file once. A file is a map whatever its first line claims to be."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, documents: Documents) -> None:
         self._site = site
+        self._documents = documents
         self._problems = site.problems
         self._files: dict[Path, Map | None] = {}
 
@@ -75,12 +77,12 @@ class CloudConfigs:
             if key != "file":
                 hint = "put it into the file, or the file into a group or defaults: layers merge"
                 self._problems.at_key(config, key, f"{key} can't stand beside file", hint)
-        content: Any = None
+        included: Map | None = None
         if isinstance(config["file"], str) and config["file"]:
-            content = self._read(config)
+            included = self._read(config)
         else:
             self._problems.at(config, "file", "expected the path of a cloud-config file")
-        return Map(layer.mark, {**layer, "cloud_init": content or Map(config.mark)}, layer.marks)
+        return Map(layer.mark, {**layer, "cloud_init": included or Map(config.mark)}, layer.marks)
 
     def _read(self, config: Map) -> Map | None:
         path = self._site.file(config, "file")
@@ -91,8 +93,8 @@ class CloudConfigs:
             return None
         try:
             with path.open("rb") as file:
-                tree, found = yaml.read(
-                    file.read(yaml.MAX_BYTES + 1), config["file"], empty="the cloud-config is empty"
+                tree, found = self._documents.read(
+                    content(file), config["file"], empty="the cloud-config is empty"
                 )
         except OSError as error:
             self._problems.at(config, "file", f"{config['file']}: {str(error.strerror).lower()}")

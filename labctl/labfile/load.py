@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import record
-from labctl.labfile import dependencies, parameters, yaml
+from labctl.labfile import dependencies, parameters
 from labctl.labfile.check import check_addresses, check_references
 from labctl.labfile.disks import Site
 from labctl.labfile.document import interpolated, sound, without_own_keys
+from labctl.labfile.documents import Documents, content
 from labctl.labfile.groups import Membership
 from labctl.labfile.instances import Expansion, Instance, expand
 from labctl.labfile.layers import CloudConfigs
@@ -53,14 +54,15 @@ def load(
     `Rejected` with every problem of the file, in its order.
     """
     data, path, name = _read(source)
-    top, found = yaml.read(data, name, empty="the Labfile is empty")
     problems = Problems(name)
-    for problem in found:
-        problems.add(problem)
-    if b"x-" in data:
-        top = without_own_keys(top)
-    problems.know(top)
-    lab = _lab(top, path, Sources(sets or {}, params_files, environ or {}), problems)
+    with Documents(None if source == "-" else str(path)) as documents:
+        top, found = documents.read(data, name, empty="the Labfile is empty")
+        for problem in found:
+            problems.add(problem)
+        if b"x-" in data:
+            top = without_own_keys(top)
+        problems.know(top)
+        lab = _lab(top, path, Sources(sets or {}, params_files, environ or {}), problems, documents)
     if lab is None or len(problems):
         raise Rejected(problems.errors())
     return Loaded(lab, problems.warnings())
@@ -69,11 +71,11 @@ def load(
 def _read(source: str) -> tuple[bytes, Path, str]:
     """Give the content, the absolute path and the name for messages; no more than the cap is read."""
     if source == "-":
-        return sys.stdin.buffer.read(yaml.MAX_BYTES + 1), Path.cwd() / "-", "<stdin>"
+        return content(sys.stdin.buffer), Path.cwd() / "-", "<stdin>"
     path = Path(source)
     try:
         with path.open("rb") as file:
-            return file.read(yaml.MAX_BYTES + 1), Path(place(path)), source
+            return content(file), Path(place(path)), source
     except FileNotFoundError:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None
@@ -82,7 +84,7 @@ def _read(source: str) -> tuple[bytes, Path, str]:
         raise Rejected([Problem(f"{source} can't be read: {reason.lower()}")]) from None
 
 
-def _lab(top: Map, path: Path, sources: Sources, problems: Problems) -> Lab | None:
+def _lab(top: Map, path: Path, sources: Sources, problems: Problems, documents: Documents) -> Lab | None:
     """Judge the whole file; None where too little of it is sound to go on."""
     values = parameters.evaluate(top.get("parameters"), sources, problems)
     tree, references = interpolated(top, values, problems)
@@ -94,7 +96,7 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems) -> Lab | No
     part = {key: valid.get(key) or Map(valid.mark) for key in _PARTS}
     site = Site(path.parent, problems, names["networks"], names["volumes"])
     nets = [read_network(name, each, problems) for name, each in part["networks"].items()]
-    instances = _instances(part, names, site)
+    instances = _instances(part, names, site, documents)
     vms = []
     for each in instances:
         problems.echo = each.who.repeated
@@ -120,12 +122,14 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems) -> Lab | No
     )
 
 
-def _instances(part: Mapping[str, Map], names: Mapping[str, list[str]], site: Site) -> list[Instance]:
+def _instances(
+    part: Mapping[str, Map], names: Mapping[str, list[str]], site: Site, documents: Documents
+) -> list[Instance]:
     membership = Membership(part["groups"], names["groups"], names["vms"], site.problems)
     for vm in part["vms"]:
         membership.check(part["vms"][vm])
     membership.check(part["defaults"])
-    configs = CloudConfigs(site)
+    configs = CloudConfigs(site, documents)
     return expand(Expansion(part["defaults"], part["vms"], membership, configs, site))
 
 

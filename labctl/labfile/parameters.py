@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
-from labctl.labfile import scalars, validate, yaml
+from labctl.labfile import validate
+from labctl.labfile.documents import content
 from labctl.labfile.interpolate import RESERVED
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, key_at, mark_of, value_at
@@ -137,9 +138,11 @@ def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[
 
 
 def _file(path: Path, problems: Problems) -> Map:
+    from labctl.labfile import yaml  # each time: what may hold secrets is not kept as the other documents are
+
     try:
         with path.open("rb") as file:
-            tree, found = yaml.read(file.read(yaml.MAX_BYTES + 1), str(path))
+            tree, found = yaml.read(content(file), str(path))
     except OSError as error:
         problems.add(Problem(f"can't be read: {(error.strerror or str(error)).lower()}", f"--params {path}"))
     except Rejected as error:
@@ -158,6 +161,8 @@ def _variable(name: str) -> str:
 
 def _typed(entry: Map, text: str) -> Any:
     """Read a value from the command line or the environment."""
+    from labctl.labfile import scalars
+
     kind = entry.get("type", "string")
     value = text if kind == "string" else scalars.resolve(text.strip())
     return text if (value is None) else value
@@ -167,7 +172,7 @@ def _checked(entry: Map, value: Any) -> Any:
     kind = entry.get("type", "string")
     if not _fits(kind, value):
         raise _WrongError(f"expected {_KINDS[kind]}")
-    if kind == "string" and yaml.CONTROL.search(value):
+    if kind == "string" and not value.isprintable() and _controls(value):
         raise _WrongError("control characters are not allowed")
     if kind == "integer":
         value = int(value)
@@ -180,6 +185,12 @@ def _checked(entry: Map, value: Any) -> Any:
     if kind == "string" and "pattern" in entry and not _matches(entry["pattern"], value):
         raise _WrongError(f"expected a text that matches {entry['pattern']}")
     return value
+
+
+def _controls(value: str) -> bool:
+    from labctl.labfile.yaml import CONTROL  # compiling it takes longer than all else here
+
+    return CONTROL.search(value) is not None
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -84,6 +84,26 @@ def copy(node: Any) -> Any:
     return node
 
 
+def plain(node: Any) -> Any:
+    """A tree as dicts, lists and scalars without classes of our own, from which `planted` makes it again."""
+    if isinstance(node, Map):
+        entries = {key: plain(value) for key, value in node.items()}
+        return {"mark": node.mark, "marks": node.marks, "entries": entries}
+    if isinstance(node, Seq):
+        return {"mark": node.mark, "marks": node.marks, "items": [plain(value) for value in node]}
+    return node
+
+
+def planted(node: Any) -> Any:
+    """The tree that `plain` made this of."""
+    if not isinstance(node, dict):
+        return node
+    if "items" in node:
+        return Seq(node["mark"], [planted(value) for value in node["items"]], list(node["marks"]))
+    entries = {key: planted(value) for key, value in node["entries"].items()}
+    return Map(node["mark"], entries, dict(node["marks"]))
+
+
 def at(node: Any, path: Path) -> Any:
     """Give the value at `path`; None where there is none."""
     for key in path:

@@ -14,12 +14,12 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from labctl.core.errors import Position, Problem, Rejected
 from labctl.core.record import record
+from labctl.labfile.documents import MAX_BYTES
 from labctl.labfile.scalars import resolve
 from labctl.labfile.tree import Map, Seq, text_of
 
-__all__ = ["CONTROL", "MAX_BYTES", "read"]
+__all__ = ["CONTROL", "read"]
 
-MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_NODES = 100_000
 

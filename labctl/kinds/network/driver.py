@@ -15,12 +15,14 @@ from labctl.host.listeners import listener
 from labctl.kinds.network import xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
     from labctl.kinds.network.spec import NetworkSpec
+
+    Read = Callable[[str], NetworkSpec | None]
 
 DNS_PORT = 53
 _ADD, _DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
@@ -28,30 +30,30 @@ _DHCP_HOST, _DHCP_RANGE = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, libvirt.VIR_
 _DNS_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST
 
 
-def definition(network: Any) -> ET.Element:  # a virNetwork
+def definition(network: Any) -> str:  # of a virNetwork
     """The persistent definition; a driver that keeps none beside the running one has only that to show."""
     try:
-        return ET.fromstring(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+        return str(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
     except libvirt.libvirtError as error:
         if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
             raise
-        return ET.fromstring(network.XMLDesc(0))
+        return str(network.XMLDesc(0))
 
 
-def observe(network: Any, root: ET.Element | None = None) -> NetworkSpec | None:  # a virNetwork
-    """Read one network as it is; None when labctl did not make it.
+def observe(network: Any, defined: NetworkSpec, read: Read) -> NetworkSpec:  # a virNetwork
+    """Give one network as it is, of which the definition is known.
 
     What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
     """
-    root = root if root is not None else definition(network)
-    spec = xml.read(root)
-    if spec is None:
-        return None
     active = bool(network.isActive())
-    spec = replace(spec, active=active, autostart=bool(network.autostart()))
-    if active and (live := xml.read(ET.fromstring(network.XMLDesc(0)))):
+    spec = replace(defined, active=active, autostart=bool(network.autostart()))
+    if active and (live := read(network.XMLDesc(0))):
         spec = replace(spec, dhcp_hosts=live.dhcp_hosts, dns_hosts=live.dns_hosts, dhcp_range=live.dhcp_range)
     return spec
+
+
+def _read(text: str) -> NetworkSpec | None:
+    return xml.read(ET.fromstring(text))
 
 
 class NetworkDriver:
@@ -86,9 +88,9 @@ class NetworkDriver:
         with translated(str(spec.address)):
             network = self._find(spec)
             if network is not None and network.isActive():
-                now = observe(network)
-                if now is not None:
-                    self._update_live(network, now, spec)
+                defined = _read(definition(network))
+                if defined is not None:
+                    self._update_live(network, observe(network, defined, _read), spec)
             self._activate(self._define(spec), spec)
 
     def delete(self, step: Step, _tell: Teller) -> None:

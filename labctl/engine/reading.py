@@ -1,0 +1,73 @@
+"""What the XML of one libvirt object tells: its spec where labctl made it, and what anyone else's could collide with.
+
+Pure, and imported to the full only where there is something to read that was not read before (`host.readings`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.record import record
+
+if TYPE_CHECKING:
+    from labctl.kinds.network.spec import NetworkSpec
+    from labctl.kinds.vm.spec import VmSpec
+
+
+@record
+class Foreign:
+    """A libvirt object as one that this lab did not make. `subnets` are CIDRs, `macs` lower case, `memory` bytes."""
+
+    kind: str  # "domain" or "network"
+    name: str
+    uuid: str
+    lab: str = ""  # the other lab that made it, if one did
+    file: str = ""
+    subnets: tuple[str, ...] = ()
+    bridge: str = ""
+    macs: tuple[str, ...] = ()
+    memory: int = 0
+
+
+def domain(text: str) -> tuple[Foreign, VmSpec | None]:
+    """Read a domain; there is no spec of what labctl did not make."""
+    from xml.etree import ElementTree as ET
+
+    from labctl.kinds.vm import xml
+
+    root = ET.fromstring(text)
+    spec = xml.read(root)
+    foreign = Foreign(
+        "domain",
+        root.findtext("name") or "",
+        root.findtext("uuid") or "",
+        lab=spec.lab if spec else "",
+        file=spec.file if spec else "",
+        macs=tuple((each.get("address") or "").lower() for each in root.findall("devices/interface/mac")),
+        memory=xml.memory_bytes(root.find("memory")),
+    )
+    return foreign, spec
+
+
+def network(text: str) -> tuple[Foreign, NetworkSpec | None]:
+    """Read a network, likewise."""
+    from xml.etree import ElementTree as ET
+
+    from labctl.kinds.network import xml
+
+    root = ET.fromstring(text)
+    spec = xml.read(root)
+    bridge = root.find("bridge")
+    foreign = Foreign(
+        "network",
+        root.findtext("name") or "",
+        root.findtext("uuid") or "",
+        lab=spec.lab if spec else "",
+        file=spec.file if spec else "",
+        subnets=tuple(
+            f"{each.get('address')}/{each.get('prefix') or each.get('netmask') or '32'}"
+            for each in root.findall("ip")
+        ),
+        bridge="" if bridge is None else bridge.get("name", ""),
+    )
+    return foreign, spec

@@ -1,0 +1,55 @@
+"""The YAML documents that make a lab: the Labfile and what it includes.
+
+One that is the same as in the last run is not parsed again, and PyYAML, whose import takes as long as looking at fifty
+VMs, is not imported for it (`host.readings`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.errors import Position, Problem
+from labctl.host import kept
+from labctl.host.readings import Readings
+from labctl.labfile import tree
+from labctl.labfile.tree import Map
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+__all__ = ["MAX_BYTES", "Document", "Documents", "content"]
+
+MAX_BYTES = 1 << 20
+Document = tuple[
+    Map, tuple[Problem, ...]
+]  # with the keys that stand there twice, since the rest can still be judged
+
+
+class Documents(Readings):
+    """The documents of one Labfile, as a context; `path` is where that is, None for standard input."""
+
+    def __init__(self, path: str | None) -> None:
+        entry = kept.entry("documents", path) if path else None
+        super().__init__(entry, (Problem, Position), ("core", "labfile"))
+
+    def read(self, data: bytes, file: str, *, empty: str = "the file is empty") -> Document:
+        """Read one document whose top is a map; `empty` is what to say where there is none.
+
+        Raises:
+            Rejected: it leaves no tree.
+        """
+        ((found, problems),) = self.of(_parsed, [(data, file, empty)])
+        return tree.planted(found), problems
+
+
+def content(file: BinaryIO) -> bytes:
+    """As much of a file as is read at most, and a byte more where it goes on."""
+    return file.read(MAX_BYTES + 1)
+
+
+def _parsed(source: tuple[bytes, str, str]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    from labctl.labfile import yaml
+
+    data, file, empty = source
+    top, problems = yaml.read(data, file, empty=empty)
+    return tree.plain(top), tuple(problems)
