@@ -75,7 +75,7 @@ def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole
         preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
         sources = _sources(session, observed)
         site = _site(session, observed, sources)
-        wanted = compose(_resolved(session, allocation), allocation, site)
+        wanted = compose(_resolved(lab, allocation), allocation, site)
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
         wanted = {address: _keep(spec, existing, site) for address, spec in wanted.items()}
         preflight.refuse(edits.check(lab, wanted.values()))
@@ -123,9 +123,9 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
 
 def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Spec]:
     """Say of each VM whether this Labfile's folder has the keys to log in to it."""
-    own = str(session.lab.path)
+    own, known = str(session.lab.path), session.keys.known()
     return {
-        address: replace(spec, keyed=spec.file == own and session.keys.knows(spec.name))
+        address: replace(spec, keyed=spec.file == own and spec.name in known)
         if isinstance(spec, VmSpec)
         else spec
         for address, spec in specs.items()
@@ -138,10 +138,12 @@ def _stored(site: Site) -> dict[Address, Spec]:
     return {address: spec for address, spec in every.items() if spec.key in site.present}
 
 
-def _resolved(session: Session, allocation: Allocation) -> Lab:
+def _resolved(lab: Lab, allocation: Allocation) -> Lab:
+    if not lab.refers:
+        return lab
     from labctl.labfile.interpolate import resolve
 
-    lab, values = session.lab, allocation.values()
+    values = allocation.values()
     return replace(lab, vms=resolve(lab.vms, values), networks=resolve(lab.networks, values))
 
 

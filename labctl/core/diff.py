@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.record import fields, record
+from labctl.core.record import record
 from labctl.core.size import size
-from labctl.core.spec import Effect, Item, Spec, is_items
+from labctl.core.spec import Effect, Item, Spec, is_items, owned_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +39,11 @@ def diff(before: Spec | Item, after: Spec | Item, prefix: str = "") -> tuple[Cha
 
 
 def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[Change]:
-    for each in fields(after):
-        if "effect" not in each.metadata:
-            continue
-        old, new = getattr(before, each.name), getattr(after, each.name)
+    own = owned_by(type(after))
+    olds, news = own.values(before), own.values(after)
+    if olds == news:
+        return
+    for each, old, new in zip(own.fields, olds, news, strict=True):
         if new is None or old == new:
             continue
         effect: Effect = each.metadata["effect"]

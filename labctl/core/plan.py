@@ -231,7 +231,7 @@ def _cause(changes: tuple[Change, ...], inherited: tuple[Change, ...], *, edited
 def _inherited(before: Spec, after: Spec, steps: Mapping[Address, Step]) -> tuple[Change, ...]:
     """The changes that something bears because what it needs is replaced, or was lost and is made anew."""
     changes = []
-    for need in after.needs():
+    for need in after.needs() if steps else ():  # nothing changed yet, as in most runs
         action = steps[need.address].action if need.address in steps else None
         if action is Action.REPLACE and need.on_replace:
             changes.append(Change(str(need.address), "", REPLACED, need.on_replace))

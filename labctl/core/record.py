@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 T = TypeVar("T")
 MISSING: Any = type("MISSING", (), {"__repr__": lambda _: "MISSING"})()
@@ -54,17 +54,24 @@ def field(
     return Field(default, default_factory, repr=repr, compare=compare, metadata=metadata)
 
 
+def getter(names: Collection[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """What gives the values of these fields, in one call."""
+    if len(names) > 1:
+        return operator.attrgetter(*names)
+    return lambda of: tuple(getattr(of, name) for name in names)  # attrgetter would give the one alone
+
+
 class _Shape:
     """What the shared methods need of a class, made once: reading it off the fields would take most of their time."""
 
-    __slots__ = ("compared", "defaults", "factories", "fields")
+    __slots__ = ("all", "compared", "defaults", "factories", "fields")
 
     def __init__(self, fields: dict[str, Field]) -> None:
         self.fields = fields
         self.defaults = {name: each.default for name, each in fields.items() if each.default is not MISSING}
         self.factories = [(n, each.default_factory) for n, each in fields.items() if each.default_factory]
-        compared = [name for name, each in fields.items() if each.compare]
-        self.compared: Callable[[Any], Any] = operator.attrgetter(*compared) if compared else lambda _: ()
+        self.all = getter(fields)
+        self.compared = getter([name for name, each in fields.items() if each.compare])
 
     def complete(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
         """All fields with their values, of which these were given by place and by name."""
@@ -189,7 +196,8 @@ def fields(of: object) -> tuple[Field, ...]:
 
 def values(of: object) -> dict[str, Any]:
     """The fields of a record with their values, in their order."""
-    return {name: getattr(of, name) for name in fields_by_name(of)}
+    shape: _Shape | None = getattr(of, _SHAPE, None)
+    return dict(zip(shape.fields, shape.all(of), strict=True)) if shape else {}
 
 
 def replace(original: T, /, **changes: Any) -> T:
@@ -198,10 +206,11 @@ def replace(original: T, /, **changes: Any) -> T:
     Raises:
         TypeError: it has no such field.
     """
+    whole = values(original) | changes
     shape: _Shape = type(original).__record__  # type: ignore[attr-defined]  # it is a record
-    if not changes.keys() <= shape.fields.keys():
+    if len(whole) != len(shape.fields):
         raise TypeError(f"{type(original).__name__} has no {', '.join(changes.keys() - shape.fields.keys())}")
     copy = object.__new__(type(original))
-    for name in shape.fields:
-        _set(copy, name, changes[name] if name in changes else getattr(original, name))
+    for name, value in whole.items():
+        _set(copy, name, value)
     return copy

@@ -10,7 +10,7 @@ import hashlib
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labctl.core.record import field, fields, record
+from labctl.core.record import field, fields, getter, record
 
 if TYPE_CHECKING:
     from labctl.core.address import Address
@@ -49,6 +49,26 @@ def owned(
     return field(
         metadata={"effect": effect, "unit": unit, "secret": secret, "condition": condition}, **options
     )
+
+
+class Owned:
+    """The owned fields of a class of specs or items: `values` gives what they are, in one call."""
+
+    __slots__ = ("fields", "values")
+
+    def __init__(self, kind: type) -> None:
+        self.fields = tuple(each for each in fields(kind) if "effect" in each.metadata)
+        self.values = getter([each.name for each in self.fields])
+
+
+_OWNED: dict[type, Owned] = {}
+
+
+def owned_by(kind: type) -> Owned:
+    """The owned fields of a class, worked out once."""
+    if kind not in _OWNED:
+        _OWNED[kind] = Owned(kind)
+    return _OWNED[kind]
 
 
 @record
@@ -111,9 +131,9 @@ class Spec:
     def summary(self) -> tuple[tuple[str, Any, str], ...]:
         """The fields worth showing when it is created, as (name, value, unit)."""
         rows = []
-        for each in fields(self):
+        for each in owned_by(type(self)).fields:
             value = getattr(self, each.name)
-            shows = "effect" in each.metadata and not each.metadata["condition"]
+            shows = not each.metadata["condition"]
             if shows and value not in (None, (), "", False) and value != each.default:
                 shown = tuple(item.key for item in value) if is_items(value) else value
                 shown = "(secret)" if each.metadata["secret"] else shown
@@ -124,8 +144,8 @@ class Spec:
         """A digest of the owned fields; stored with what was applied, it tells an edit from drift."""
         own = [
             (each.name, getattr(self, each.name))
-            for each in fields(self)
-            if "effect" in each.metadata and not each.metadata["condition"]
+            for each in owned_by(type(self)).fields
+            if not each.metadata["condition"]
         ]
         return hashlib.sha256(repr(own).encode()).hexdigest()[:16]
 

@@ -39,6 +39,11 @@ class Keys:
         """Whether all that a login to this VM takes is here."""
         return self.login.exists() and self.known_host(vm) is not None
 
+    def known(self) -> frozenset[str]:
+        """The VMs of which that is so."""
+        files = (self.folder / "host-keys").glob("*.pub") if self.login.exists() else ()
+        return frozenset(file.stem for file in files)
+
     def forget(self, vm: str) -> None:
         """Drop a removed VM's host key: a new VM of that name gets its own."""
         for suffix in ("", ".pub"):

@@ -118,6 +118,7 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems, documents: 
         groups={name: tuple(targets.groups[name]) for name in part["groups"]},
         parameters=values,
         secrets=problems.secrets,
+        refers=bool(references),
         positions=Positions(top, {each.who.base: each.tree for each in instances}),
     )
 

@@ -242,6 +242,7 @@ class Lab:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # group → its instances
     parameters: Mapping[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    refers: bool = True  # whether a string may still hold a reference
     positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False)
 
     def where(self, *path: str | int) -> Position | None:

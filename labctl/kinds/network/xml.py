@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
-from labctl.core.record import fields, replace
+from labctl.core.record import replace
+from labctl.core.spec import owned_by
 from labctl.core.xmltree import attribute
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 
@@ -77,7 +78,7 @@ def effective(spec: NetworkSpec) -> NetworkSpec:
     seen = read(render(spec)) if spec.xml else None
     if seen is None:
         return spec
-    owned = (each.name for each in fields(spec) if "effect" in each.metadata and each.name not in _NOT_IN_XML)
+    owned = (each.name for each in owned_by(type(spec)).fields if each.name not in _NOT_IN_XML)
     return replace(spec, unedited=spec, **{name: getattr(seen, name) for name in owned})
 
 

@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
-from labctl.core.record import fields, replace
+from labctl.core.record import replace
+from labctl.core.spec import owned_by
 from labctl.core.xmltree import attribute, find, text
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
@@ -87,7 +88,7 @@ def effective(spec: VmSpec) -> VmSpec:
     seen = read(render(spec))
     if seen is None:
         return spec
-    owned = (each.name for each in fields(spec) if "effect" in each.metadata and each.name not in _NOT_IN_XML)
+    owned = (each.name for each in owned_by(type(spec)).fields if each.name not in _NOT_IN_XML)
     changed = {name: getattr(seen, name) for name in owned if getattr(spec, name) is not None}
     return replace(spec, unedited=spec, **changed)
 
