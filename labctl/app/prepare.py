@@ -107,13 +107,12 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
     root = pools.root(connection.virt)
     pool = observed.specs.get(Address("pool", lab.name))
     name = f"{root}/labctl-{lab.name}"
-    store = pools.find(connection.virt, STORE)
     return Site(
         arch=able.arch,
         kvm=able.kvm,
         types=able.types,
         pool=pool.path if isinstance(pool, PoolSpec) else name,
-        store=pools.path(store) if store is not None else f"{root}/{STORE}",
+        store=observed.store or f"{root}/{STORE}",
         images=sources.images,
         blobs=sources.blobs,
         present=sources.present,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labctl.labfile.model import Lab
 
 
-@record(frozen=False, slots=False)
+@record(frozen=False)
 class Session:
     """The global options, and what follows from them, each worked out when first asked for."""
 

@@ -17,13 +17,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MISSING: Any = type("MISSING", (), {"__repr__": lambda _: "MISSING"})()
 _SHAPE = "__record__"
-_set = object.__setattr__  # a frozen record's own refuses
 
 
 class Field:
     """One field: its `default` or `default_factory`, whether it counts for `==` and `repr`, and free `metadata`."""
-
-    __slots__ = ("compare", "default", "default_factory", "metadata", "name", "repr")
 
     def __init__(  # what dataclasses.field takes
         self,
@@ -64,13 +61,10 @@ def getter(names: Collection[str]) -> Callable[[Any], tuple[Any, ...]]:
 class _Shape:
     """What the shared methods need of a class, made once: reading it off the fields would take most of their time."""
 
-    __slots__ = ("all", "compared", "defaults", "factories", "fields")
-
     def __init__(self, fields: dict[str, Field]) -> None:
         self.fields = fields
         self.defaults = {name: each.default for name, each in fields.items() if each.default is not MISSING}
         self.factories = [(n, each.default_factory) for n, each in fields.items() if each.default_factory]
-        self.all = getter(fields)
         self.compared = getter([name for name, each in fields.items() if each.compare])
 
     def complete(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
@@ -91,39 +85,33 @@ class _Shape:
 @overload
 def record(cls: type[T], /) -> type[T]: ...
 @overload
-def record(
-    *, frozen: bool = True, order: bool = False, slots: bool = True
-) -> Callable[[type[T]], type[T]]: ...
+def record(*, frozen: bool = True, order: bool = False) -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def record(
-    cls: type[Any] | None = None, /, *, frozen: bool = True, order: bool = False, slots: bool = True
-) -> Any:
+def record(cls: type[Any] | None = None, /, *, frozen: bool = True, order: bool = False) -> Any:
     """Make a class of its annotated names.
 
     Args:
         cls: the class.
         frozen: its fields can't be set, and it has a hash.
         order: records can be sorted, by their fields in order.
-        slots: False leaves a `__dict__`, which `functools.cached_property` needs.
     """
-    make = partial(_made, frozen=frozen, order=order, slots=slots)
+    make = partial(_made, frozen=frozen, order=order)
     return make if cls is None else make(cls)
 
 
-def _made(cls: type[Any], *, frozen: bool, order: bool, slots: bool) -> type[Any]:
+def _made(cls: type[T], *, frozen: bool, order: bool) -> type[T]:
     names = [name for name, kind in cls.__annotations__.items() if not str(kind).startswith("ClassVar")]
-    namespace = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
-    if namespace.get("__hash__", cls) is None:
-        del namespace["__hash__"]  # Python's own, of a class that says what equals it
-    inherited = fields_by_name(cls)
-    shape = _Shape(inherited | {name: _declared(name, namespace.pop(name, MISSING)) for name in names})
+    own = dict(vars(cls))
+    if own.get("__hash__", cls) is None:
+        del own["__hash__"]  # Python's own, of a class that says what equals it
+    shape = _Shape(fields_by_name(cls) | {name: _declared(name, own.get(name, MISSING)) for name in names})
+    for name in own.keys() & set(names):
+        delattr(cls, name)  # a default is the shape's to give
     shared: dict[str, Any] = _METHODS | (_FROZEN if frozen else _MUTABLE) | (_ORDER if order else {})
-    if slots:
-        shared["__slots__"] = tuple(name for name in names if name not in inherited)
-    shared |= {_SHAPE: shape, "__match_args__": tuple(shape.fields), "__qualname__": cls.__qualname__}
-    # slots exist from a class's beginning only, so it begins anew, as dataclasses does it
-    made: type[Any] = type(cls.__name__, cls.__bases__, shared | namespace)
-    return made
+    shared |= {_SHAPE: shape, "__match_args__": tuple(shape.fields)}
+    for name in shared.keys() - own.keys():
+        setattr(cls, name, shared[name])
+    return cls
 
 
 def _declared(name: str, value: Any) -> Field:
@@ -140,8 +128,8 @@ def _declared(name: str, value: Any) -> Field:
 def _init(self: Any, /, *args: Any, **given: Any) -> None:
     shape: _Shape = type(self).__record__
     whole = not given and len(args) == len(shape.fields)
-    for name, value in zip(shape.fields, args, strict=True) if whole else shape.complete(args, given).items():
-        _set(self, name, value)
+    # past a frozen record's own refusal, and all at once: a run makes thousands
+    vars(self).update(zip(shape.fields, args, strict=True) if whole else shape.complete(args, given))
 
 
 def _repr(self: Any) -> str:
@@ -196,8 +184,8 @@ def fields(of: object) -> tuple[Field, ...]:
 
 def values(of: object) -> dict[str, Any]:
     """The fields of a record with their values, in their order."""
-    shape: _Shape | None = getattr(of, _SHAPE, None)
-    return dict(zip(shape.fields, shape.all(of), strict=True)) if shape else {}
+    own = vars(of)
+    return {name: own[name] for name in fields_by_name(of)}
 
 
 def replace(original: T, /, **changes: Any) -> T:
@@ -207,10 +195,14 @@ def replace(original: T, /, **changes: Any) -> T:
         TypeError: it has no such field.
     """
     whole = values(original) | changes
-    shape: _Shape = type(original).__record__  # type: ignore[attr-defined]  # it is a record
-    if len(whole) != len(shape.fields):
-        raise TypeError(f"{type(original).__name__} has no {', '.join(changes.keys() - shape.fields.keys())}")
-    copy = object.__new__(type(original))
-    for name, value in whole.items():
-        _set(copy, name, value)
-    return copy
+    if len(whole) != len(fields_by_name(original)):
+        other = changes.keys() - fields_by_name(original).keys()
+        raise TypeError(f"{type(original).__name__} has no {', '.join(other)}")
+    return restored(type(original), whole)
+
+
+def restored(cls: type[T], whole: Mapping[str, Any]) -> T:
+    """The record whose fields are all in `whole`, as `values` gave them."""
+    made = object.__new__(cls)
+    vars(made).update(whole)
+    return made

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from labctl.core import xmltree
 from labctl.core.errors import Problem
 from labctl.core.record import replace
-from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
-from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -27,19 +24,18 @@ def check(lab: Lab, specs: Iterable[Spec]) -> list[Problem]:
     found: dict[Problem, None] = {}
     for spec in specs:
         if isinstance(spec, VmSpec) and spec.xml:
-            root = vm_xml.render(replace(spec, xml=()))
-            found |= dict.fromkeys(_tried(lab, ("vms", spec.base), spec.xml, root))
+            found |= dict.fromkeys(_tried(lab, ("vms", spec.base), spec))
         elif isinstance(spec, NetworkSpec) and spec.xml:
-            root = network_xml.render(replace(spec, xml=()))
-            found |= dict.fromkeys(_tried(lab, ("networks", spec.name), spec.xml, root))
+            found |= dict.fromkeys(_tried(lab, ("networks", spec.name), spec))
     return list(found)
 
 
-def _tried(
-    lab: Lab, owner: tuple[str, str], edits: Iterable[tuple[str, str, str]], root: Element
-) -> Iterator[Problem]:
+def _tried(lab: Lab, owner: tuple[str, str], spec: VmSpec | NetworkSpec) -> Iterator[Problem]:
+    from labctl.core import xmltree
+
+    root = _xml(spec).render(replace(spec, xml=()))
     before = _identity(root)
-    for index, edit in enumerate(edits):
+    for index, edit in enumerate(spec.xml):
         why = ""
         try:
             xmltree.edit(root, [edit])
@@ -53,7 +49,20 @@ def _tried(
             return  # the edits after it may be meant for what it leaves
 
 
+def _xml(spec: VmSpec | NetworkSpec) -> Any:
+    """The module that renders it; few labs have edits, and XML takes a while to import."""
+    if isinstance(spec, VmSpec):
+        from labctl.kinds.vm import xml as vm_xml
+
+        return vm_xml
+    from labctl.kinds.network import xml as network_xml
+
+    return network_xml
+
+
 def _identity(root: Element) -> list[str]:
+    from labctl.core import xmltree
+
     return [root.findtext(tag) or "" for tag in _OURS] + [
         xmltree.to_text(each).strip() for each in root.findall("metadata")
     ]
@@ -61,8 +70,7 @@ def _identity(root: Element) -> list[str]:
 
 def effective(spec: Spec) -> Spec:
     """The spec as it is once its edits were applied, so that what they changed is no drift."""
-    if isinstance(spec, VmSpec):
-        return vm_xml.effective(spec)
-    if isinstance(spec, NetworkSpec):
-        return network_xml.effective(spec)
+    if isinstance(spec, VmSpec | NetworkSpec) and spec.xml:
+        edited: Spec = _xml(spec).effective(spec)
+        return edited
     return spec

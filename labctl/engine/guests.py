@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import json
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
@@ -49,6 +47,9 @@ def seed(lab: Lab, vm: Vm, allocation: Allocation, secret: bytes, names: Names) 
 
 def seed_digest(secret: bytes, config: Mapping[str, Any], user: str, hostname: str) -> str:
     """`KEY:DIGEST`: which key it was made with, and the digest; digests of another key can't be compared."""
+    import hmac  # a lab of guests without cloud-init has no seeds
+    import json
+
     document = json.dumps([config, user, hostname], sort_keys=True, default=str)
     return f"{secret_name(secret)}:{hmac.new(secret, document.encode(), 'sha256').hexdigest()[:32]}"
 

@@ -19,9 +19,9 @@ from labctl.host.connection import translated
 from labctl.host.dumps import dumps
 from labctl.host.readings import Readings
 from labctl.host.state import state_name
-from labctl.kinds.disk import driver as disk_driver
 from labctl.kinds.disk.spec import DiskSpec, disk_name
-from labctl.kinds.network import driver as network_driver
+from labctl.kinds.image.spec import POOL as STORE
+from labctl.kinds.network import look as networks
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
@@ -43,13 +43,14 @@ class Observed:
     """All of the lab that exists, and what else is there that it could collide with.
 
     `live` holds running VMs as they run where that differs from how they are defined. `files` are the Labfiles that
-    objects of this lab name as theirs.
+    objects of this lab name as theirs. `store` is the folder of the images' pool, None where there is no such pool.
     """
 
     specs: Mapping[Address, Spec] = field(default_factory=dict)
     live: Mapping[Address, VmSpec] = field(default_factory=dict)
     foreign: tuple[Foreign, ...] = ()
     files: frozenset[str] = frozenset()
+    store: str | None = None
 
     @property
     def applied(self) -> dict[Address, str]:
@@ -71,15 +72,22 @@ class _Look:
         self._lab = lab
         self._readings = readings
         self._foreign: list[Foreign] = []
+        self._pools = {each.name(): each for each in virt.listAllStoragePools()}
 
     def observed(self) -> Observed:
         vms, live = self._vms()
-        networks = self._networks()
-        own: list[VmSpec | NetworkSpec] = [*vms, *networks]
+        own: list[VmSpec | NetworkSpec] = [*vms, *self._networks()]
         specs: dict[Address, Spec] = {each.address: each for each in own}
-        specs |= {each.address: each for each in self._volumes(specs)}
+        specs |= {each.address: each for each in self._stored(specs)}
         files = frozenset(each.file for each in own if each.file)
-        return Observed(specs, {each.address: each for each in live}, tuple(self._foreign), files)
+        store = self._pools.get(STORE)
+        return Observed(
+            specs,
+            {each.address: each for each in live},
+            tuple(self._foreign),
+            files,
+            None if store is None else self._folder(store),
+        )
 
     def _vms(self) -> tuple[list[VmSpec], list[VmSpec]]:
         """As they are defined; those that run also as they run."""
@@ -114,31 +122,27 @@ class _Look:
         ]
 
     def _networks(self) -> list[NetworkSpec]:
-        networks = self._virt.listAllNetworks()
-        texts = [network_driver.definition(each) for each in networks]
+        there = self._virt.listAllNetworks()
+        read = self._readings.of(reading.network, [networks.definition(each) for each in there])
         found = []
-        for network, (foreign, spec) in zip(networks, self._readings.of(reading.network, texts), strict=True):
+        for network, (foreign, spec) in zip(there, read, strict=True):
             if spec is None or spec.lab != self._lab:
                 self._foreign.append(foreign)
             else:
-                found.append(network_driver.observe(network, spec, self._network))
+                found.append(networks.observe(network, spec, self._network))
         return found
 
     def _network(self, text: str) -> NetworkSpec | None:
         ((_, spec),) = self._readings.of(reading.network, [text])
         return spec
 
-    def _volumes(self, others: Mapping[Address, Spec]) -> Iterator[Spec]:
+    def _stored(self, others: Mapping[Address, Spec]) -> Iterator[Spec]:
         """The lab's pool and what is in it; a seed's digest is in the metadata of its VM, which is among the others."""
-        name = identity.pool_name(self._lab)
-        pool = next((each for each in self._virt.listAllStoragePools() if each.name() == name), None)
+        pool = self._pools.get(identity.pool_name(self._lab))
         if pool is None:
             return
-        yield PoolSpec(self._lab, pools.path(pool), bool(pool.isActive()))
-        if not pool.isActive():
-            pools.find(
-                self._virt, name
-            )  # starts it, with a new folder where that is gone: to see what is in it
+        yield PoolSpec(self._lab, self._folder(pool), bool(pool.isActive()))
+        pools.started(pool)  # with a new folder where that is gone: to see what is in it
         for facts in self._readings.of(volumes.read, volumes.texts(pool)):
             owner, _, what = facts.name.partition(".")
             disk = disk_name(facts.name)
@@ -146,7 +150,15 @@ class _Look:
                 vm = others.get(Address("vm", owner))
                 yield SeedSpec(self._lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
             elif disk is not None:
-                yield disk_driver.observe(facts, self._lab, disk, "")
+                yield _disk(facts, self._lab, disk)
+
+    def _folder(self, pool: Any) -> str:
+        return self._readings.of(pools.folder, [pools.text(pool)])[0]
+
+
+def _disk(facts: volumes.Facts, lab: str, name: str) -> DiskSpec:
+    base = (facts.backing or "").rsplit("/", 1)[-1]
+    return DiskSpec(lab, name, facts.capacity, base, "raw" if facts.format == "raw" else "qcow2")
 
 
 def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:

@@ -13,11 +13,12 @@ import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
+from labctl.host import kept
+from labctl.host.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
-    from xml.etree import ElementTree as ET
 
 CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
@@ -211,34 +212,47 @@ class Connection:
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        from xml.etree import ElementTree as ET  # a glance needs none of this
-
-        root = ET.fromstring(self.virt.getCapabilities())
-        arch = root.findtext("host/cpu/arch") or "x86_64"
-        types = {
-            each.get("type", "")
-            for guest in root.findall("guest")
-            for machine in guest.findall("arch")
-            if machine.get("name") == arch
-            for each in machine.findall("domain")
-        }
+        with Readings(kept.entry("hosts", self.uri), (Host,), ("host",)) as readings:
+            (host,) = readings.of(read_capabilities, [self.virt.getCapabilities()])
         _model, memory_mib, cpus = self.virt.getInfo()[:3]
-        types = types or {each.get("type", "") for each in root.findall("guest/arch/domain")}
-        return Capabilities(
-            arch, "kvm" in types and self._virtualises(root), frozenset(types), cpus, memory_mib << 20
-        )
+        # another host's libvirt probed it; here the node /dev/kvm alone proves nothing
+        kvm = "kvm" in host.types and (host.virtualises or not self.local or _virtualises(host.arch))
+        return Capabilities(host.arch, kvm, host.types, cpus, memory_mib << 20)
 
-    def _virtualises(self, capabilities: ET.Element) -> bool:
-        """The node /dev/kvm alone proves nothing: the CPU has to have vmx or svm as well."""
-        flags = {each.get("name") for each in capabilities.findall("host/cpu/feature")}
-        if flags & {"vmx", "svm"}:
-            return True
-        if not self.local:
-            return True  # another host: libvirt there probed it
-        from pathlib import Path  # most look at no file
 
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        return " vmx" in text or " svm" in text or "x86" not in capabilities.findtext("host/cpu/arch", "")
+@record
+class Host:
+    """What libvirt's capabilities say; `virtualises` is whether they name the CPU's vmx or svm."""
+
+    arch: str
+    types: frozenset[str]
+    virtualises: bool
+
+
+def read_capabilities(text: str) -> Host:
+    """Read them (https://libvirt.org/formatcaps.html). Pure."""
+    from xml.etree import ElementTree as ET
+
+    root = ET.fromstring(text)
+    arch = root.findtext("host/cpu/arch") or "x86_64"
+    types = {
+        each.get("type", "")
+        for guest in root.findall("guest")
+        for machine in guest.findall("arch")
+        if machine.get("name") == arch
+        for each in machine.findall("domain")
+    }
+    types = types or {each.get("type", "") for each in root.findall("guest/arch/domain")}
+    features = {each.get("name") for each in root.findall("host/cpu/feature")}
+    return Host(arch, frozenset(types), bool(features & {"vmx", "svm"}))
+
+
+def _virtualises(arch: str) -> bool:
+    """Whether this machine's CPU has vmx or svm, where it is of an architecture that has such flags."""
+    from pathlib import Path  # most look at no file
+
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    return " vmx" in text or " svm" in text or "x86" not in arch
 
 
 @contextmanager

@@ -9,12 +9,10 @@ import os
 import time
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
-from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl import resources
-from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.host import volumes
 from labctl.host.storage_errors import ignoring, translated
@@ -53,6 +51,8 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
     """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
     pool = _lookup(conn, name)
     if pool is None:
+        from labctl.core import xmltree
+
         values = {"name": name, "path": str(folder)}
         text = xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/pool.xml"), values))
         with translated(f"can't make the pool {name}"):
@@ -67,13 +67,13 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
         raise LabctlError(
             f"the pool is in {present}, not in {folder}", hint=f"virsh pool-undefine {name}", where=name
         )
-    return _started(pool)
+    return started(pool)
 
 
 def find(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
     """The pool, started where it was not; None when it isn't defined."""
     pool = _lookup(conn, name)
-    return pool and _started(pool)
+    return pool and started(pool)
 
 
 def require(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
@@ -86,8 +86,20 @@ def require(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
 
 def path(pool: libvirt.virStoragePool) -> str:
     """The pool's folder on the libvirt host."""
+    return folder(text(pool))
+
+
+def text(pool: libvirt.virStoragePool) -> str:
+    """The pool's XML."""
     with translated("can't read the pool", where=pool.name()):
-        return ET.fromstring(pool.XMLDesc()).findtext("target/path", "")
+        return str(pool.XMLDesc())
+
+
+def folder(text: str) -> str:
+    """The folder that a pool's XML names. Pure."""
+    from xml.etree import ElementTree as ET
+
+    return ET.fromstring(text).findtext("target/path", "")
 
 
 def remove(conn: libvirt.virConnect, name: str) -> None:
@@ -96,7 +108,7 @@ def remove(conn: libvirt.virConnect, name: str) -> None:
     if pool is None:
         return
     with translated(f"can't remove the pool {name}"):
-        _started(pool)
+        started(pool)
         with ignoring("No such file"):  # the folder: then it holds nothing, and libvirt stops the pool
             refresh(pool)
         if pool.isActive():
@@ -128,7 +140,7 @@ def _lookup(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | Non
     return None
 
 
-def _started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:
+def started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:
     """Start it, with its folder made anew where that is gone."""
     with translated(f"can't start the pool {pool.name()}"):
         if not pool.isActive():

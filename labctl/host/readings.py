@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import labctl
-from labctl.core.record import is_record, values
+from labctl.core.record import is_record, restored, values
 from labctl.host import kept
 
 if TYPE_CHECKING:
@@ -71,16 +71,21 @@ class Readings:
 
     def _unpacked(self, value: Any) -> Any:
         if isinstance(value, list):
-            name, *fields = value
-            return self._kinds[name](*map(self._unpacked, fields))
+            name, whole, deep = value
+            return restored(self._kinds[name], whole | {each: self._unpacked(whole[each]) for each in deep})
         return tuple(map(self._unpacked, value)) if isinstance(value, tuple) else value
 
 
 def _packed(value: Any) -> Any:
-    """Plain values, which `marshal` takes; a list stands for a record."""
+    """Plain values, which `marshal` takes. A list is a record: its class, its fields, those that hold others."""
     if is_record(value):
-        return [type(value).__name__, *map(_packed, values(value).values())]
+        whole = {name: _packed(each) for name, each in values(value).items()}
+        return [type(value).__name__, whole, tuple(name for name, each in whole.items() if _is_deep(each))]
     return tuple(map(_packed, value)) if isinstance(value, tuple) else value
+
+
+def _is_deep(packed: Any) -> bool:
+    return isinstance(packed, list) or (isinstance(packed, tuple) and any(map(_is_deep, packed)))
 
 
 def _code(package: str) -> tuple[tuple[str, int, int], ...]:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl import resources
-from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host import streams
@@ -20,7 +18,7 @@ from labctl.host.dumps import dumps
 from labctl.host.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import BinaryIO
 
 
@@ -64,6 +62,10 @@ def _there(found: Sequence[str | None]) -> list[str]:
 
 def read(text: str) -> Facts:
     """What the XML of a volume says. Pure."""
+    from xml.etree import ElementTree as ET
+
+    from labctl.core import xmltree
+
     root = ET.fromstring(text)
     return Facts(
         name=root.findtext("name", ""),
@@ -118,9 +120,9 @@ def create(  # noqa: PLR0913 - what a volume is made of, by keyword
         "backing": under,
         "backing_format": under_format,
     }
-    root = xmltree.fill(resources.text("templates/libvirt/volume.xml"), values)
+    text = _rendered(values)
     with translated(f"can't make the volume {name}", where=pool.name()):
-        return str(pool.createXML(xmltree.to_text(root)).path())
+        return str(pool.createXML(text).path())
 
 
 def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
@@ -135,9 +137,15 @@ def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
         "backing": None,
         "backing_format": None,
     }
-    root = xmltree.fill(resources.text("templates/libvirt/volume.xml"), values)
+    text = _rendered(values)
     with translated(f"can't flatten {name}", where=pool.name()):
-        pool.createXMLFrom(xmltree.to_text(root), source)
+        pool.createXMLFrom(text, source)
+
+
+def _rendered(values: Mapping[str, str | int | None]) -> str:
+    from labctl.core import xmltree
+
+    return xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/volume.xml"), values))
 
 
 def delete(pool: libvirt.virStoragePool, name: str) -> None:

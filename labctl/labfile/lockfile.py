@@ -10,7 +10,6 @@ fetched.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -51,11 +50,17 @@ def read(path: Path) -> Lock:
         LabctlError: the file can't be read, or is not of this form.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise LabctlError(f"can't read it: {error.strerror}", where=str(path), hint=_RESTORE) from error
+    except UnicodeDecodeError as error:
+        raise LabctlError(f"can't read it: {error}", where=str(path), hint=_RESTORE) from error
+    import json  # a lab without images has no lock
+
+    try:
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LabctlError(f"can't read it: {error}", where=str(path), hint=_RESTORE) from error
     if not isinstance(document, dict) or document.get("lock") != FORMAT:
@@ -88,6 +93,8 @@ def write(path: Path, lock: Lock) -> bool:
     for (image, arch), pin in sorted(lock.items()):
         digest = shown(pin.key)
         images.setdefault(image, {})[arch] = {"digest": digest, "origin": pin.origin, "size": pin.size}
+    import json
+
     text = json.dumps({"lock": FORMAT, "images": images}, indent=2, ensure_ascii=False) + "\n"
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:

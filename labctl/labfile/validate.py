@@ -85,17 +85,26 @@ def python_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _members(schema: Schema) -> Check:
-    known = {key: build(value) for key, value in schema.get("properties", {}).items()}
-    patterns = [
-        (python_pattern(key), build(value)) for key, value in schema.get("patternProperties", {}).items()
-    ]
-    others = build(schema.get("additionalProperties", True))
+    """What a map holds; the check of a field is compiled when a Labfile has it, which of most it has not."""
+    properties: Schema = schema.get("properties", {})
+    patterns: Schema = schema.get("patternProperties", {})
+    table: dict[str, list[Check]] = {}
+
+    @cache
+    def built(group: str, key: str) -> Check:
+        return build(schema[group][key])
+
+    @cache
+    def others() -> Check:
+        return build(schema.get("additionalProperties", True))
 
     def judges(key: str) -> list[Check]:
-        matching = [check for pattern, check in patterns if pattern.search(key)]
-        return [known[key], *matching] if key in known else matching or [others]
-
-    table = {key: judges(key) for key in known}
+        found = [built("properties", key)] if key in properties else []
+        found += [built("patternProperties", each) for each in patterns if python_pattern(each).search(key)]
+        found = found or [others()]
+        if key in properties:
+            table[key] = found
+        return found
 
     def check(value: Any) -> bool:
         if isinstance(value, dict):

@@ -63,7 +63,7 @@ def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
         cpu=_cpu(site, tree),
         boot=_boot(site, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),
         timeout=duration(tree, "timeout", site.problems) if "timeout" in tree else 300.0,
-        xml=edits(tree, site.problems) if "xml" in tree else (),
+        xml=edits(tree, site.problems),
         **{key: tree[key] for key in _AS_WRITTEN if key in tree},
     )
     if vm.secure_boot and vm.firmware != "uefi":

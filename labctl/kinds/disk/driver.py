@@ -11,18 +11,12 @@ from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.host import pools, volumes
 from labctl.host.connection import translated
-from labctl.kinds.disk.spec import DiskSpec
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
-
-
-def observe(facts: volumes.Facts, lab: str, name: str, image: str) -> DiskSpec:
-    """What a volume is, as a spec; `image` is the address name of the image that it stands on."""
-    base = (facts.backing or "").rsplit("/", 1)[-1]
-    return DiskSpec(lab, name, facts.capacity, base, "raw" if facts.format == "raw" else "qcow2", image)
+    from labctl.kinds.disk.spec import DiskSpec
 
 
 class DiskDriver:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from functools import cache
@@ -178,6 +177,8 @@ def _built(recipe: Recipe, label: str, key: str) -> ImageSpec:
 
 def file_digest(path: Path) -> str:
     """The sha256 of a file in hex, remembered while the file is unchanged. LabctlError when it changes meanwhile."""
+    import json  # few labs have images that are files of their own
+
     from labctl.host import cache
     from labctl.host.keys import write_private
 

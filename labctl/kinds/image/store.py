@@ -7,10 +7,8 @@ and was right. Whatever lies there without a marker is of a run that was killed,
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
@@ -49,6 +47,8 @@ class ImageStore:
 
     def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
         """Those of the keys whose images are complete; a listing, and the small marker of each."""
+        if not keys:
+            return {}
         pool = pools.find(self._connection.virt, POOL)
         names = volumes.names(pool) if pool is not None else set()
         complete = sorted(key for key in keys if {f"{key}.ok", f"{key}.img"} <= names)
@@ -152,6 +152,8 @@ class ImageStore:
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
         """None when it can't be read: then the image counts as not complete."""
+        import json  # a lab without images has none to read
+
         try:
             marker = json.loads(volumes.download(self._connection.virt, pool, f"{key}.ok"))
         except (LabctlError, ValueError):
@@ -169,6 +171,8 @@ class _Hashing:
 
 def _named_in(text: str, folder: str) -> set[str]:
     """The volumes of the store that a domain's XML names itself: its kernel, its initrd, or a disk."""
+    from xml.etree import ElementTree as ET
+
     root = ET.fromstring(text)
     paths = [root.findtext("os/kernel"), root.findtext("os/initrd")]
     paths += [each.get("file") for each in root.iterfind("devices/disk/source")]

@@ -13,43 +13,20 @@ from labctl.core.record import replace
 from labctl.host.connection import missing, translated
 from labctl.host.listeners import listener
 from labctl.kinds.network import xml
+from labctl.kinds.network.look import definition, observe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
     from labctl.kinds.network.spec import NetworkSpec
 
-    Read = Callable[[str], NetworkSpec | None]
-
 DNS_PORT = 53
 _ADD, _DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
 _DHCP_HOST, _DHCP_RANGE = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, libvirt.VIR_NETWORK_SECTION_IP_DHCP_RANGE
 _DNS_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST
-
-
-def definition(network: Any) -> str:  # of a virNetwork
-    """The persistent definition; a driver that keeps none beside the running one has only that to show."""
-    try:
-        return str(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
-            raise
-        return str(network.XMLDesc(0))
-
-
-def observe(network: Any, defined: NetworkSpec, read: Read) -> NetworkSpec:  # a virNetwork
-    """Give one network as it is, of which the definition is known.
-
-    What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
-    """
-    active = bool(network.isActive())
-    spec = replace(defined, active=active, autostart=bool(network.autostart()))
-    if active and (live := read(network.XMLDesc(0))):
-        spec = replace(spec, dhcp_hosts=live.dhcp_hosts, dns_hosts=live.dns_hosts, dhcp_range=live.dhcp_range)
-    return spec
 
 
 def _read(text: str) -> NetworkSpec | None:

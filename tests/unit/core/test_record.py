@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from labctl.core.record import MISSING, Field, field, fields, is_record, record, replace, values
 
 
-class Plain:
-    number: int
-    text: str = "text"
-    note: list = None
+def plain():
+    class Plain:
+        number: int
+        text: str = "text"
+        note: list = None
+
+    return Plain
 
 
 def made(decorate, declare):
@@ -33,7 +36,7 @@ def made(decorate, declare):
 
 
 OURS = made(record(order=True), field)
-THEIRS = made(dataclasses.dataclass(frozen=True, slots=True, order=True), dataclasses.field)
+THEIRS = made(dataclasses.dataclass(frozen=True, order=True), dataclasses.field)
 GIVEN = st.fixed_dictionaries(
     {"number": st.integers(0, 2)},
     optional={"text": st.sampled_from(["a", "b"]), "items": st.just([1]), "hidden": st.integers(0, 1)},
@@ -84,7 +87,7 @@ def test_a_default_that_is_made_is_made_for_each():
 
 
 def test_it_is_frozen_unless_said_otherwise():
-    frozen, mutable = OURS(1), record(frozen=False)(Plain)(1)
+    frozen, mutable = OURS(1), record(frozen=False)(plain())(1)
     for act in (lambda: setattr(frozen, "number", 2), lambda: delattr(frozen, "number")):
         with pytest.raises(AttributeError, match="frozen"):
             act()
@@ -94,18 +97,13 @@ def test_it_is_frozen_unless_said_otherwise():
         hash(mutable)
 
 
-def test_a_name_that_is_no_field_cannot_be_set():
-    with pytest.raises(AttributeError):
-        record(frozen=False)(Plain)(1).nummber = 2
-
-
 def test_another_class_is_never_equal():
     @record
     class Other:
         number: int
         text: str = "text"
 
-    assert Other(1) != record(Plain)(1)
+    assert Other(1) != record(plain())(1)
     assert not OURS(1) == (1, "text", [], 0)  # noqa: SIM201  # this is the operator
     with pytest.raises(TypeError):
         assert OURS(1) < Other(1)
@@ -122,7 +120,6 @@ def test_one_that_stands_on_another_has_its_fields_first():
 
     assert [each.name for each in fields(Further)] == ["a", "b"]
     assert repr(Further(b=3)).endswith("Further(a=1, b=3)")
-    assert not hasattr(Further(), "__dict__")
 
 
 def test_a_class_may_say_itself_what_equals_it():
@@ -157,8 +154,8 @@ def test_a_class_of_no_fields():
     assert hash(Empty()) == hash(Empty())
 
 
-def test_what_is_worked_out_once_can_be_kept_where_there_are_no_slots():
-    @record(frozen=False, slots=False)
+def test_what_is_worked_out_once_is_kept_and_not_handed_on():
+    @record(frozen=False)
     class Kept:
         number: int
 
@@ -168,6 +165,8 @@ def test_what_is_worked_out_once_can_be_kept_where_there_are_no_slots():
 
     kept = Kept(2)
     assert kept.double is kept.double == 4
+    assert values(kept) == {"number": 2}
+    assert replace(kept, number=3).double == 6
 
 
 def test_a_default_that_all_would_share_is_refused():
@@ -185,5 +184,5 @@ def test_fields_tell_what_was_declared():
     assert (items.compare, hidden.repr, hidden.default) == (False, False, 0)
     assert is_record(OURS)
     assert is_record(OURS(1))
-    assert not is_record(Plain)
-    assert fields(Plain) == ()
+    assert not is_record(plain())
+    assert fields(plain()) == ()

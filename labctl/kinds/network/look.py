@@ -1,0 +1,36 @@
+"""Networks as libvirt has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libvirt
+
+from labctl.core.record import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labctl.kinds.network.spec import NetworkSpec
+
+
+def definition(network: Any) -> str:  # of a virNetwork
+    """The persistent definition; a driver that keeps none beside the running one has only that to show."""
+    try:
+        return str(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
+            raise
+        return str(network.XMLDesc(0))
+
+
+def observe(network: Any, defined: NetworkSpec, read: Callable[[str], NetworkSpec | None]) -> NetworkSpec:
+    """Give one network (a virNetwork) as it is, whose definition is known.
+
+    What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
+    """
+    active = bool(network.isActive())
+    spec = replace(defined, active=active, autostart=bool(network.autostart()))
+    if active and (live := read(network.XMLDesc(0))):
+        spec = replace(spec, dhcp_hosts=live.dhcp_hosts, dns_hosts=live.dns_hosts, dhcp_range=live.dhcp_range)
+    return spec
