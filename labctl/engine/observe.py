@@ -61,18 +61,19 @@ def observe(connection: Connection, lab: str) -> Observed:
     """Read everything of the lab, and the rest of the host as far as it matters."""
     entry = kept.entry("looks", f"{lab} on {connection.uri}")
     with translated(connection.uri), Readings(entry, _KINDS, _CODE) as readings:
-        return _Look(connection.virt, lab, readings).observed()
+        return _Look(connection, lab, readings).observed()
 
 
 class _Look:
     """One pass over libvirt."""
 
-    def __init__(self, virt: Any, lab: str, readings: Readings) -> None:
-        self._virt = virt
+    def __init__(self, connection: Connection, lab: str, readings: Readings) -> None:
+        self._virt = connection.virt
+        self._local = connection.local
         self._lab = lab
         self._readings = readings
         self._foreign: list[Foreign] = []
-        self._pools = {each.name(): each for each in virt.listAllStoragePools()}
+        self._pools = {each.name(): each for each in self._virt.listAllStoragePools()}
 
     def observed(self) -> Observed:
         vms, live = self._vms()
@@ -141,9 +142,11 @@ class _Look:
         pool = self._pools.get(identity.pool_name(self._lab))
         if pool is None:
             return
-        yield PoolSpec(self._lab, self._folder(pool), bool(pool.isActive()))
+        folder = self._folder(pool)
+        yield PoolSpec(self._lab, folder, bool(pool.isActive()))
         pools.started(pool)  # with a new folder where that is gone: to see what is in it
-        for facts in self._readings.of(volumes.read, volumes.texts(pool)):
+        there = volumes.facts_again(pool, folder, self._readings) if self._local else volumes.facts(pool)
+        for facts in there:
             owner, _, what = facts.name.partition(".")
             disk = disk_name(facts.name)
             if what == "seed":

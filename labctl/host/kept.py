@@ -6,8 +6,11 @@ Without pathlib, since finding them has to be quicker than doing without.
 from __future__ import annotations
 
 import os
+import time
 
 LONGEST = 250  # bytes that a file's name can have, with some to spare for a temporary one
+
+SETTLED_NS = 2 * 10**9  # a file that changes twice within a tick of its clock shows one change
 
 
 def entry(kind: str, name: str) -> str | None:
@@ -40,3 +43,21 @@ def write(path: str, data: bytes) -> None:
         write_private(Path(path), data)
     except (OSError, LabctlError):
         return
+
+
+def state(path: str | os.PathLike[str]) -> tuple[int, ...]:
+    """What changes when a file's content does, as for make and git: its device, inode, size, mtime and ctime.
+
+    Raises:
+        OSError: it can't be seen.
+    """
+    facts = os.stat(path)
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def settled(state: tuple[int, ...]) -> bool:
+    """Whether a state, asked for just now, is of a file that was not just written to.
+
+    Else it may be written to once more and look the same.
+    """
+    return time.time_ns() - max(state[3:]) > SETTLED_NS

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import labctl
-from labctl.core.record import is_record, restored, values
+from labctl.core.record import MISSING, is_record, restored, values
 from labctl.host import kept
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Readings:
         packages: those of labctl, as "kinds/vm", whose code says what is read; other code reads anew.
     """
 
-    def __init__(self, path: str | None, kinds: Iterable[type], packages: Iterable[str]) -> None:
+    def __init__(self, path: str | None, kinds: Iterable[type] = (), packages: Iterable[str] = ()) -> None:
         self._path = path
         self._kinds = {kind.__name__: kind for kind in kinds}
         self._stamp = (labctl.__version__, sys.implementation.cache_tag, *map(_code, packages))
@@ -53,13 +53,21 @@ class Readings:
             read: makes records, tuples and dicts of plain values out of a source, and depends on nothing else.
             sources: texts, or tuples of plain values.
         """
-        return [self._unpacked(self._packed(read, source)) for source in sources]
+        for source in sources:
+            if self.find(read.__name__, source) is MISSING:
+                self.keep(read.__name__, source, read(source))
+        return [self.find(read.__name__, source) for source in sources]
 
-    def _packed(self, read: Callable[[S], Any], source: S) -> Any:
-        key = (read.__name__, source)
-        if key not in self._now:
-            self._now[key] = self._before[key] if key in self._before else _packed(read(source))
-        return self._now[key]
+    def find(self, what: str, source: Any) -> Any:
+        """What was read of this source, MISSING where nothing is known."""
+        key = what, source
+        if key not in self._now and key in self._before:
+            self._now[key] = self._before[key]
+        return self._unpacked(self._now[key]) if key in self._now else MISSING
+
+    def keep(self, what: str, source: Any, read: Any) -> None:
+        """Have it for the next run."""
+        self._now[what, source] = _packed(read)
 
     def _kept(self) -> dict[Any, Any]:
         try:

@@ -12,14 +12,16 @@ import libvirt
 
 from labctl import resources
 from labctl.core.errors import LabctlError
-from labctl.core.record import record
-from labctl.host import streams
+from labctl.core.record import MISSING, record
+from labctl.host import kept, streams
 from labctl.host.dumps import dumps
 from labctl.host.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import BinaryIO
+
+    from labctl.host.readings import Readings
 
 
 @record
@@ -44,20 +46,39 @@ def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[F
     """The facts of all volumes, or of those among `names` that exist, sorted by name; a call for each."""
     with translated("can't list the volumes", where=pool.name()):
         if names is None:
-            found = texts(pool)
+            handles = pool.listAllVolumes()
         else:
-            found = _there(dumps([handle for name in names if (handle := find(pool, name)) is not None]))
-    return sorted(map(read, found), key=lambda facts: facts.name)
+            handles = [handle for name in names if (handle := find(pool, name)) is not None]
+        found = [read(text) for text in dumps(handles) if text is not None]
+    return sorted(found, key=lambda facts: facts.name)
 
 
-def texts(pool: libvirt.virStoragePool) -> list[str]:
-    """The XML of all volumes."""
+def facts_again(pool: libvirt.virStoragePool, folder: str, readings: Readings) -> list[Facts]:
+    """The facts of all volumes of a pool on this host, unsorted.
+
+    libvirt tells which there are. It is not asked about one whose file is the same as when it last was: it would look
+    into each, which takes as long as all the rest of a look.
+    """
     with translated("can't list the volumes", where=pool.name()):
-        return _there(dumps(pool.listAllVolumes()))
+        handles = {each.name(): each for each in pool.listAllVolumes()}
+        states = {name: _state(f"{folder}/{name}") for name in handles}
+        found = {name: readings.find("volume", state) for name, state in states.items() if state}
+        asked = [name for name in handles if found.get(name, MISSING) is MISSING]
+        texts = dumps([handles[name] for name in asked])
+    for name, text in zip(asked, texts, strict=True):
+        found[name] = None if text is None else read(text)
+        if text is not None and states[name]:
+            readings.keep("volume", states[name], found[name])
+    return [each for each in found.values() if each is not None]
 
 
-def _there(found: Sequence[str | None]) -> list[str]:
-    return [text for text in found if text is not None]
+def _state(path: str) -> tuple[str | int, ...] | None:
+    """What tells a file, and its content, from others; None where that isn't known for sure."""
+    try:
+        state = kept.state(path)
+    except OSError:
+        return None
+    return (path, *state) if kept.settled(state) else None
 
 
 def read(text: str) -> Facts:

@@ -16,6 +16,8 @@ from labctl.core.alike import alike
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import field, record
 from labctl.core.size import parse
+from labctl.host import kept
+from labctl.host.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,8 +109,13 @@ def entry(name: str) -> Entry:
 
 @cache
 def _own() -> dict[str, Entry]:
-    tree = _yaml(resources.text(OWN))
-    return {name: _entry(name, fields, OWN) for name, fields in tree.items()}
+    with Readings(kept.entry("catalogue", "own"), (Entry,), ("core", "kinds/image")) as readings:
+        (found,) = readings.of(_entries, [resources.text(OWN)])
+    return {entry.name: entry for entry in found}
+
+
+def _entries(text: str) -> tuple[Entry, ...]:
+    return tuple(_entry(name, fields, OWN) for name, fields in _yaml(text).items())
 
 
 def stated(path: Path) -> dict[str, dict[str, Any]]:

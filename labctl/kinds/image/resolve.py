@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from labctl.core.errors import LabctlError, UsageError
-from labctl.core.record import record, replace
+from labctl.core.record import MISSING, replace
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import ImageSpec
 
@@ -23,25 +22,6 @@ if TYPE_CHECKING:
     from labctl.kinds.image.catalogue import Entry
 
 DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
-SETTLED_S = 2.0  # a file changed within a clock's tick of being read looks unchanged; its digest is not kept
-
-
-@record
-class _State:
-    """What changes when a file's content does."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> _State:
-        facts = path.stat()
-        return cls(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
-
-    def __str__(self) -> str:
-        return f"{self.device} {self.inode} {self.size} {self.mtime_ns}"
 
 
 def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
@@ -177,23 +157,22 @@ def _built(recipe: Recipe, label: str, key: str) -> ImageSpec:
 
 def file_digest(path: Path) -> str:
     """The sha256 of a file in hex, remembered while the file is unchanged. LabctlError when it changes meanwhile."""
-    import json  # few labs have images that are files of their own
+    from labctl.host import kept
+    from labctl.host.readings import Readings
 
-    from labctl.host import cache
-    from labctl.host.keys import write_private
-
-    state = _State.of(path)
-    note = cache.folder("digests") / hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
-    try:
-        known = json.loads(note.read_text(encoding="utf-8"))
-        if known["state"] == str(state):
-            return str(known["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no note yet, or no longer a good one
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if _State.of(path) != state:
-        raise LabctlError("it was written to while it was read", where=str(path), hint="is a VM using it?")
-    if abs(time.time() - state.mtime_ns / 1e9) > SETTLED_S:
-        write_private(note, json.dumps({"state": str(state), "sha256": digest}).encode())
+    state = kept.state(path)
+    settled = kept.settled(state)
+    entry = kept.entry("digests", hashlib.sha256(os.fsencode(path)).hexdigest()[:32])
+    with Readings(entry) as readings:
+        known = readings.find("sha256", state)
+        if known is not MISSING:
+            return str(known)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if kept.state(path) != state:
+            raise LabctlError(
+                "it was written to while it was read", where=str(path), hint="is a VM using it?"
+            )
+        if settled:
+            readings.keep("sha256", state, digest)
     return digest

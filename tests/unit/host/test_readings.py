@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.core.record import field, record
+from labctl.core.record import MISSING, field, record
 from labctl.host import kept
 from labctl.host.readings import Readings
 
@@ -37,7 +37,12 @@ def read(text: str) -> Whole | None:
 def readings(tmp_path):
     def make(path=str(tmp_path / "cache/seen/one")) -> Readings:
         READ.clear()
-        return Readings(path, read, (Whole, Part))
+
+        def of(texts):
+            with Readings(path, (Whole, Part), ("core",)) as kept_before:
+                return kept_before.of(read, texts)
+
+        return of
 
     return make
 
@@ -45,59 +50,104 @@ def readings(tmp_path):
 @given(st.lists(st.text(alphabet="ab \n\x00\u20ac")))
 def test_a_second_run_gives_the_same_and_reads_nothing(tmp_path_factory, texts):
     path = str(tmp_path_factory.mktemp("cache") / "one")
-    first = Readings(path, read, (Whole, Part)).of(texts)
+    with Readings(path, (Whole, Part)) as readings:
+        first = readings.of(read, texts)
     READ.clear()
-    assert Readings(path, read, (Whole, Part)).of(texts) == first == [read(text) for text in texts]
-    assert len(READ) == len(texts), "only the comparison above has read"
+    with Readings(path, (Whole, Part)) as readings:
+        again = readings.of(read, texts)
+    assert not READ
+    assert again == first == [read(text) for text in texts]
 
 
 def test_another_text_is_read_and_the_old_one_forgotten(readings):
-    readings().of(["a", "b"])
-    assert [each.name for each in readings().of(["b", "c"])] == ["b", "c"]
+    readings()(["a", "b"])
+    assert [each.name for each in readings()(["b", "c"])] == ["b", "c"]
     assert READ == ["c"]
-    readings().of(["b", "a"])
+    readings()(["b", "a"])
     assert READ == ["a"]
 
 
 def test_what_is_given_out_is_ones_own(readings):
-    (one,) = readings().of(["a"])
+    (one,) = readings()(["a"])
     one.owners["text"] = "changed"
     one.name = "changed"
-    assert readings().of(["a"]) == [Whole("a", (Part("a", 1), Part("last")), {"text": "a"})]
+    assert readings()(["a"]) == [Whole("a", (Part("a", 1), Part("last")), {"text": "a"})]
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"x", b"\xff" * 40, b"N", b"i\x01\x00\x00\x00", b"(\x02\x00\x00\x00NN"]
 )
 def test_what_is_not_ours_is_ignored(readings, tmp_path, data):
-    readings().of(["a"])
+    readings()(["a"])
     (tmp_path / "cache/seen/one").write_bytes(data)
-    assert readings().of(["a"])[0].name == "a"
+    assert readings()(["a"])[0].name == "a"
     assert READ == ["a"]
 
 
 def test_other_code_reads_anew(readings, monkeypatch):
-    readings().of(["a"])
-    monkeypatch.setattr("labctl.host.readings.__version__", "another")
-    readings().of(["a"])
+    readings()(["a"])
+    monkeypatch.setattr("labctl.__version__", "another")
+    readings()(["a"])
     assert READ == ["a"]
 
 
+def test_code_that_was_edited_reads_anew(readings, tmp_path, monkeypatch):
+    code = tmp_path / "labctl/core/one.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("1")
+    monkeypatch.setattr("labctl.__path__", [str(tmp_path / "labctl")])
+    readings()(["a"])
+    readings()(["a"])
+    assert READ == []
+    code.write_text("12")
+    readings()(["a"])
+    assert READ == ["a"]
+
+
+def test_what_is_read_of_one_thing_is_not_that_of_another(readings):
+    readings()(["a"])
+    with Readings(None, (Whole, Part)) as one:
+        one.keep("this", "a", Part("this"))
+        assert one.find("that", "a") is MISSING
+        assert one.find("this", "a") == Part("this")
+
+
+def test_a_run_that_fails_keeps_nothing(tmp_path):
+    def fails(_text):
+        raise ValueError("not XML")
+
+    path = tmp_path / "one"
+    with pytest.raises(ValueError, match="not XML"), Readings(str(path)) as readings:
+        readings.of(fails, ["a"])
+    assert not path.exists()
+
+
+def test_a_file_that_is_being_written_to_is_not_settled(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    now = kept.state(file)
+    assert not kept.settled(now)
+    assert kept.settled((*now[:3], now[3] - kept.SETTLED_NS, now[4] - kept.SETTLED_NS))
+    assert not kept.settled((*now[:3], now[3] - kept.SETTLED_NS, now[4]))
+    file.write_text("more")
+    assert kept.state(file) != now
+
+
 def test_what_somebody_else_wrote_is_not_read(readings, monkeypatch):
-    readings().of(["a"])
+    readings()(["a"])
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    readings().of(["a"])
+    readings()(["a"])
     assert READ == ["a"]
 
 
 def test_it_works_without_a_place_to_keep_it(readings, tmp_path):
-    assert readings(None).of(["a"])[0].name == "a"
+    assert readings(None)(["a"])[0].name == "a"
     (tmp_path / "file").touch()
-    assert readings(str(tmp_path / "file/one")).of(["a"])[0].name == "a"
+    assert readings(str(tmp_path / "file/one"))(["a"])[0].name == "a"
 
 
 def test_it_is_for_its_owner_alone(readings, tmp_path):
-    readings().of(["a"])
+    readings()(["a"])
     file = tmp_path / "cache/seen/one"
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 

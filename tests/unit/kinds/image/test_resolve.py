@@ -8,7 +8,7 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
-from labctl.host import apt
+from labctl.host import apt, kept
 from labctl.kinds.image.resolve import made_by, resolve_name, resolve_path, resolve_recipe, resolve_url
 
 SHA256 = "ab" * 32
@@ -21,11 +21,15 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(apt, "resolve", lambda *_asked: None)
 
 
-def raw(path: Path, content: bytes = bytes(1024), age_s: float = 60) -> Path:
+def raw(path: Path, content: bytes = bytes(1024)) -> Path:
     path.write_bytes(content)
-    changed = path.stat().st_mtime - age_s
-    os.utime(path, (changed, changed))
     return path
+
+
+@pytest.fixture
+def long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files count as settled at once; nobody can set their ctime back."""
+    monkeypatch.setattr(kept, "SETTLED_NS", -(10**9))
 
 
 def test_a_path_is_known_by_its_content(tmp_path: Path) -> None:
@@ -34,25 +38,30 @@ def test_a_path_is_known_by_its_content(tmp_path: Path) -> None:
     assert (spec.label, spec.source, spec.size) == ("disk.img", "path", 1024)
 
 
+@pytest.mark.usefixtures("long_ago")
 def test_a_digest_is_counted_once(tmp_path: Path) -> None:
     path = raw(tmp_path / "disk.img")
     resolve_path(path)
     (note,) = (tmp_path / "cache/digests").iterdir()
-    note.write_text(note.read_text().replace(hashlib.sha256(bytes(1024)).hexdigest(), "0" * 64))
+    found = hashlib.sha256(bytes(1024)).hexdigest().encode()
+    note.write_bytes(note.read_bytes().replace(found, b"0" * 64))
     assert resolve_path(path).key == "sha256-" + "0" * 64
 
 
+@pytest.mark.usefixtures("long_ago")
 def test_a_changed_file_is_counted_again(tmp_path: Path) -> None:
-    resolve_path(raw(tmp_path / "disk.img"))
-    assert resolve_path(raw(tmp_path / "disk.img", b"x" * 1024, age_s=30)).key.endswith(
-        hashlib.sha256(b"x" * 1024).hexdigest()
-    )
+    path = raw(tmp_path / "disk.img")
+    resolve_path(path)
+    before = path.stat()
+    raw(path, b"x" * 1024)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert resolve_path(path).key.endswith(hashlib.sha256(b"x" * 1024).hexdigest())
 
 
 def test_a_file_still_warm_is_not_remembered(tmp_path: Path) -> None:
     """It could change within the same tick of the clock."""
-    resolve_path(raw(tmp_path / "disk.img", age_s=0))
-    assert list((tmp_path / "cache/digests").iterdir()) == []
+    resolve_path(raw(tmp_path / "disk.img"))
+    assert not (tmp_path / "cache/digests").exists()
 
 
 def test_a_kernel_is_not_looked_into(tmp_path: Path) -> None:
