@@ -14,6 +14,7 @@ from labctl.core.errors import LabctlError, goes_on
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
 from labctl.core.record import replace
+from labctl.host import kept
 from labctl.host.lock import held
 
 if TYPE_CHECKING:
@@ -195,17 +196,27 @@ def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> None:
 
 def _tidy(session: Session, plan: Plan, outcome: Outcome) -> None:
     """Remove local files that are of no use any more: all of them once the lab is gone."""
-    folder = session.folder
     removed = {
         step.address for step in plan.steps if step.action is Action.DELETE and step.address.kind == "pool"
     }
-    if not (removed & outcome.done and folder.is_dir()):
+    if not removed & outcome.done:
         return
-    from labctl.engine.observe import observe
+    import shutil
 
-    if not observe(session.connection, session.lab.name).specs:
-        import shutil
+    from labctl.app import names
+    from labctl.engine import observe
+    from labctl.labfile import documents
 
-        shutil.rmtree(folder, ignore_errors=True)
-        if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+    connection, lab = session.connection, session.lab
+    if observe.observe(connection, lab.name).specs:
+        return
+    for entry in (
+        observe.entry(connection.uri, lab.name),
+        documents.entry(str(lab.path)),
+        names.entry(str(lab.path)),
+    ):
+        kept.drop(entry)
+    if session.folder.is_dir():
+        shutil.rmtree(session.folder, ignore_errors=True)
+        if not any(session.folder.parent.iterdir()):
+            session.folder.parent.rmdir()

@@ -28,6 +28,11 @@ class Names:
     vms: dict[str, str]
 
 
+def entry(path: str) -> str | None:
+    """Where the names of a Labfile are kept."""
+    return kept.entry("names", path)
+
+
 def names(session: Session) -> Names:
     """Give them.
 
@@ -37,7 +42,7 @@ def names(session: Session) -> Names:
     content = None if "loaded" in session.__dict__ or _outside(session) else _content(session.source)
     if content is None:
         return _read(session)
-    with Readings(kept.entry("names", place(session.source)), (Names,), ("core", "labfile")) as readings:
+    with Readings(entry(place(session.source)), (Names,), ("core", "labfile")) as readings:
         found = readings.find("names", content)
         if found is MISSING:
             found = _read(session)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from labctl.core.spec import Spec
     from labctl.host.connection import Connection
 
-_KINDS = (Foreign, VmSpec, DiskUse, NicUse, NetworkSpec, DhcpHost, DnsHost, volumes.Facts)
-_CODE = ("core", "engine", "host", "kinds/network", "kinds/vm")
+KINDS = (Foreign, VmSpec, DiskUse, NicUse, NetworkSpec, DhcpHost, DnsHost, volumes.Facts)
+CODE = ("core", "engine", "host", "kinds/network", "kinds/vm")
 
 
 @record
@@ -57,10 +57,14 @@ class Observed:
         return {a: s.applied for a, s in self.specs.items() if isinstance(s, VmSpec | NetworkSpec)}
 
 
+def entry(uri: str, lab: str) -> str | None:
+    """Where the readings of a lab's looks are kept."""
+    return kept.entry("looks", f"{lab} on {uri}")
+
+
 def observe(connection: Connection, lab: str) -> Observed:
     """Read everything of the lab, and the rest of the host as far as it matters."""
-    entry = kept.entry("looks", f"{lab} on {connection.uri}")
-    with translated(connection.uri), Readings(entry, _KINDS, _CODE) as readings:
+    with translated(connection.uri), Readings(entry(connection.uri, lab), KINDS, CODE) as readings:
         return _Look(connection, lab, readings).observed()
 
 

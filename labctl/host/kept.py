@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 LONGEST = 250  # bytes that a file's name can have, with some to spare for a temporary one
 
@@ -43,6 +44,13 @@ def write(path: str, data: bytes) -> None:
         write_private(Path(path), data)
     except (OSError, LabctlError):
         return
+
+
+def drop(path: str | None) -> None:
+    """Forget it; that nothing was kept is no error."""
+    if path:
+        with suppress(OSError):
+            os.unlink(path)
 
 
 def state(path: str | os.PathLike[str]) -> tuple[int, ...]:

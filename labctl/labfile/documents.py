@@ -25,12 +25,16 @@ Document = tuple[
 ]  # with the keys that stand there twice, since the rest can still be judged
 
 
+def entry(path: str) -> str | None:
+    """Where the documents of a Labfile are kept."""
+    return kept.entry("documents", path)
+
+
 class Documents(Readings):
     """The documents of one Labfile, as a context; `path` is where that is, None for standard input."""
 
     def __init__(self, path: str | None) -> None:
-        entry = kept.entry("documents", path) if path else None
-        super().__init__(entry, (Problem, Position), ("core", "labfile"))
+        super().__init__(entry(path) if path else None, (Problem, Position), ("core", "labfile"))
 
     def read(self, data: bytes, file: str, *, empty: str = "the file is empty") -> Document:
         """Read one document whose top is a map; `empty` is what to say where there is none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from labctl.core.errors import Position
 from labctl.labfile.tree import Map, Mark, Path, Seq, key_at, mark_of, value_at, walk
@@ -26,7 +27,8 @@ class Positions(Mapping[Path, Position]):
             return value_at(self._top.mark)
         merged = self._vms.get(str(path[1])) if path[0] == "vms" and len(path) > 2 else None
         if merged is not None and path[2] in merged:
-            return _found(merged, path[2:])
+            with suppress(KeyError):  # where a file was included, what names it stands in the Labfile alone
+                return _found(merged, path[2:])
         return _found(self._top, path)
 
     def __iter__(self) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """A lab's whole life on the real API."""
 
+import os
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -36,6 +37,15 @@ def test_destroy_leaves_nothing(world):
     assert world.run(change.destroy) == 0
     assert world.everything() == set()
     assert not (world.folder / ".labctl").exists()
+
+
+def test_destroy_forgets_what_was_kept_of_the_lab(world):
+    world.run()
+    cache = Path(os.environ["XDG_CACHE_HOME"])
+    assert {path.parent.name for path in cache.rglob("*shop*")} == {"looks"}
+    assert {path.parent.name for path in cache.rglob("*Labfile*")} == {"documents"}
+    world.run(change.destroy)
+    assert {path.parent.name for path in cache.rglob("*") if path.is_file()} == {"hosts"}
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 1)])

@@ -137,6 +137,19 @@ def test_status_reads_an_unchanged_labfile_once(tmp_path):
         assert ("labctl.labfile.load" in done.stderr) == reads
 
 
+def test_a_second_look_parses_nothing_again(tmp_path):
+    """With PyYAML and ElementTree a run with nothing to do would take a fifth longer."""
+    text = "{labfile: 1, name: shop, networks: {front: {}}, vms: {web: {image: none, networks: [front]}}}"
+    (tmp_path / "Labfile.yaml").write_text(text)
+    words = ("-X", "importtime", "-m", "labctl", "-f", str(tmp_path), "-c", "test:///default", "plan")
+    for parses in (True, False):
+        done = python(*words, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")})
+        assert done.returncode == 0, done.stderr[-500:]
+        parsers = ("yaml", "xml.etree.ElementTree", "labctl.labfile.yaml", "labctl.kinds.vm.xml")
+        imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert all((parser in imported) == parses for parser in parsers)
+
+
 def test_an_interruption_ends_at_once_although_a_thread_hangs():
     script = """
 import os, signal, sys, threading, time

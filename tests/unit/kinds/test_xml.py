@@ -8,6 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from labctl.core import xmltree
+from labctl.core.record import MISSING
+from labctl.engine import reading
+from labctl.engine.observe import KINDS
+from labctl.host.readings import Readings
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
@@ -39,6 +43,19 @@ def test_nat_is_for_both_families(spec):
 @given(vms())
 def test_a_vm_reads_back(spec):
     assert vm_xml.read(vm_xml.render(spec)) == spec
+
+
+@given(vms(), networks())
+def test_what_is_read_can_be_kept(tmp_path_factory, vm, network):
+    path = str(tmp_path_factory.mktemp("kept") / "one")
+    texts = [xmltree.to_text(vm_xml.render(vm)), xmltree.to_text(network_xml.render(network))]
+    for run in (1, 2):
+        with Readings(path, KINDS) as readings:
+            assert readings.find("domain", texts[0]) is MISSING or run == 2
+            (domain,) = readings.of(reading.domain, texts[:1])
+            (net,) = readings.of(reading.network, texts[1:])
+        assert (domain[1], net[1]) == (vm, network)
+        assert (domain[0].name, net[0].name) == (vm.libvirt_name, network.libvirt_name)
 
 
 @given(vms())
