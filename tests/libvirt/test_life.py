@@ -41,6 +41,7 @@ def test_destroy_leaves_nothing(world):
 
 def test_destroy_forgets_what_was_kept_of_the_lab(world):
     world.run()
+    world.plan()
     cache = Path(os.environ["XDG_CACHE_HOME"])
     assert {path.parent.name for path in cache.rglob("*shop*")} == {"looks"}
     assert {path.parent.name for path in cache.rglob("*Labfile*")} == {"documents"}
