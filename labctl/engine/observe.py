@@ -1,6 +1,7 @@
 """What exists: one pass over libvirt, read into the same specs that the Labfile becomes.
 
-It costs one listing a kind and one XML dump an object; running domains are dumped a second time as they run.
+It costs one listing a kind and one XML dump an object. Running domains are dumped a second time as they run, volumes
+not again while their file on this host is the same. What was read once need not be parsed again (`host.readings`).
 """
 
 from __future__ import annotations

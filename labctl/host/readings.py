@@ -1,7 +1,8 @@
 """What was read before: a text that is the same, byte for byte, need not be parsed again, nor its parser imported.
 
-Reading is pure, so this is no second truth: libvirt is asked for every text in each run, and every file is opened
-(docs/adr/0013).
+Reading is pure, so this is no second truth: libvirt is asked for the texts, and files are opened, in each run. What has
+no text (the digest of a file; a volume, which libvirt looks into) is known by the state of its file, as make and git do
+it (docs/adr/0013).
 """
 
 from __future__ import annotations
@@ -54,20 +55,24 @@ class Readings:
             sources: texts, or tuples of plain values.
         """
         for source in sources:
-            if self.find(read.__name__, source) is MISSING:
+            if not self._has(read.__name__, source):
                 self.keep(read.__name__, source, read(source))
         return [self.find(read.__name__, source) for source in sources]
 
     def find(self, what: str, source: Any) -> Any:
         """What was read of this source, MISSING where nothing is known."""
-        key = what, source
-        if key not in self._now and key in self._before:
-            self._now[key] = self._before[key]
-        return self._unpacked(self._now[key]) if key in self._now else MISSING
+        return self._unpacked(self._now[what, source]) if self._has(what, source) else MISSING
 
     def keep(self, what: str, source: Any, read: Any) -> None:
         """Have it for the next run."""
         self._now[what, source] = _packed(read)
+
+    def _has(self, what: str, source: Any) -> bool:
+        """Whether it is known; what was asked for is kept for the next run."""
+        key = what, source
+        if key not in self._now and key in self._before:
+            self._now[key] = self._before[key]
+        return key in self._now
 
     def _kept(self) -> dict[Any, Any]:
         try:

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BYTES", "Document", "Documents", "content"]
 
 MAX_BYTES = 1 << 20
-Document = tuple[
-    Map, tuple[Problem, ...]
-]  # with the keys that stand there twice, since the rest can still be judged
+Document = tuple[Map, tuple[Problem, ...]]
 
 
 def entry(path: str) -> str | None:
@@ -38,6 +36,8 @@ class Documents(Readings):
 
     def read(self, data: bytes, file: str, *, empty: str = "the file is empty") -> Document:
         """Read one document whose top is a map; `empty` is what to say where there is none.
+
+        Keys that stand there twice are returned as problems, since the rest can still be judged.
 
         Raises:
             Rejected: it leaves no tree.
