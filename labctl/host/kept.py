@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from contextlib import suppress
 
 LONGEST = 250  # bytes that a file's name can have, with some to spare for a temporary one
 
+_SUM = 4  # bytes: what a crash of the host left half written must not be taken for anything
 SETTLED_NS = 2 * 10**9  # a file that changes twice within a tick of its clock shows one change
 
 
@@ -25,12 +27,13 @@ def entry(kind: str, name: str) -> str | None:
 
 
 def read(path: str) -> bytes:
-    """What was kept; nothing where there is none, or where somebody else wrote it."""
+    """What was kept; nothing where there is none, where it is broken, and where somebody else wrote it."""
     try:
         with open(path, "rb") as file:
-            return file.read() if os.fstat(file.fileno()).st_uid == os.geteuid() else b""
+            data = file.read() if os.fstat(file.fileno()).st_uid == os.geteuid() else b""
     except OSError:
         return b""
+    return data[_SUM:] if data[:_SUM] == _sum(data[_SUM:]) else b""
 
 
 def write(path: str, data: bytes) -> None:
@@ -41,9 +44,13 @@ def write(path: str, data: bytes) -> None:
     from labctl.host.keys import write_private
 
     try:
-        write_private(Path(path), data)
+        write_private(Path(path), _sum(data) + data)
     except (OSError, LabctlError):
         return
+
+
+def _sum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_SUM)
 
 
 def drop(path: str | None) -> None:

@@ -1,6 +1,7 @@
 """What was read from a text is kept with it, and nothing but the same text gets it."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,20 @@ def test_what_is_not_ours_is_ignored(readings, tmp_path, data):
     (tmp_path / "cache/seen/one").write_bytes(data)
     assert readings()(["a"])[0].name == "a"
     assert READ == ["a"]
+
+
+@given(st.data())
+def test_what_is_broken_is_as_none(tmp_path_factory, data):
+    """Of a byte that is not what it was, marshal may make a list of some gigabytes."""
+    path = str(tmp_path_factory.mktemp("cache") / "one")
+    with Readings(path, (Whole, Part)) as readings:
+        readings.of(read, ["a b", "c"])
+    whole = Path(path).read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    other = data.draw(st.binary(max_size=3).filter(lambda some: some != whole[at : at + 1]))
+    Path(path).write_bytes(whole[:at] + other + whole[at + 1 :])
+    with Readings(path, (Whole, Part)) as readings:
+        assert readings.find("read", "c") is MISSING
 
 
 def test_other_code_reads_anew(readings, monkeypatch):
