@@ -61,8 +61,8 @@ class Plain:
                 self._stream.flush()
 
     def _said_more(self, event: StepDone) -> bool:
-        """Whether it was told that a VM is ready, so that nobody needs to hear that it was made."""
-        made = event.action in ("create", "replace")
+        """Whether it was told that a VM is ready, so that nobody needs to hear that it was made or started."""
+        made = event.action in ("create", "replace") or self._done.get(event.address) == "started"
         return made and event.address in self._ready and not self._verbose
 
     def _text(self, event: Event) -> str:
@@ -86,7 +86,9 @@ class Plain:
                 return f"{event.address}: {word} ({seconds(event.seconds)})"
             case VmStage():
                 return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
-            case StepStarted() if self._verbose:
+            case StepStarted() if (
+                self._verbose or event.verb == "stop"
+            ):  # which takes a minute where a guest sleeps
                 return f"{event.address}: {DOING.get(event.verb, event.verb)}"
             case StepProgress() if self._verbose:
                 return f"{event.address}: {progress(event, self._rate(event))}"

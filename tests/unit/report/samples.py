@@ -71,9 +71,9 @@ def sample() -> Plan:
     return plan(before and after, before, applied=applied, lab="shop", connection="qemu:///system")
 
 
-def halted() -> Plan:
-    before = specs(vm("db", state="running"))
-    after = specs(vm("db", state="off"))
+def state_changed(was: str, to: str) -> Plan:
+    before = specs(vm("db", state=was))
+    after = specs(vm("db", state=to))
     return plan(after, before, lab="shop", connection="qemu:///system")
 
 

@@ -7,7 +7,7 @@ from labctl.report.colour import Paint
 from labctl.report.plantext import render
 from labctl.report.table import table
 from labctl.report.words import seconds
-from tests.unit.report.samples import halted, sample
+from tests.unit.report.samples import sample, state_changed
 
 GIB = 1 << 30
 
@@ -25,7 +25,7 @@ def test_colours_change_nothing_but_colour():
 
 
 def test_halt():
-    assert "~ state  running → off" in render(halted(), Paint())
+    assert "~ state  running → off" in render(state_changed("running", "off"), Paint())
 
 
 def test_nothing_to_do():

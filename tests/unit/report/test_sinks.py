@@ -10,13 +10,13 @@ import pytest
 from referencing import Registry, Resource
 
 from labctl import resources
-from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepSkipped
+from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepSkipped, StepStarted, VmStage
 from labctl.core.plan import Plan
 from labctl.report.jsonlines import JsonLines
 from labctl.report.plain import Plain
 from labctl.report.redact import hidden, redacting
 from labctl.report.terminal import Terminal
-from tests.unit.report.samples import EVENTS, halted, sample
+from tests.unit.report.samples import EVENTS, sample, state_changed
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
@@ -92,8 +92,16 @@ def test_what_was_begun_is_told_from_what_was_not():
 
 
 def test_a_vm_that_only_changes_its_state_is_halted():
-    text = plain([PlanReady(halted()), StepDone("vm/db", "update", 1.0)])
-    assert "vm/db: halted (1.0 s)" in text
+    """That it is asked to shut down is told: a guest that does not listen takes a minute."""
+    steps = [StepStarted("vm/db", "update", "stop"), StepDone("vm/db", "update", 1.0)]
+    text = plain([PlanReady(state_changed("running", "off")), *steps])
+    assert text.splitlines()[-2:] == ["vm/db: shutting down", "vm/db: halted (1.0 s)"]
+
+
+def test_a_vm_that_is_only_started_is_told_to_be_ready_last():
+    steps = [VmStage("db", "started", 0.4), VmStage("db", "ready", 0.5), StepDone("vm/db", "update", 0.5)]
+    text = plain([PlanReady(state_changed("off", "running")), *steps])
+    assert text.splitlines()[-2:] == ["vm/db: started (0.4 s)", "vm/db: ready (0.5 s)"]
 
 
 def test_terminal_without_a_terminal_tells_the_same():
