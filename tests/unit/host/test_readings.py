@@ -167,6 +167,15 @@ def test_it_is_for_its_owner_alone(readings, tmp_path):
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+def test_the_oldest_make_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "MOST", 2)
+    for name in ("c", "a", "b"):
+        kept.write(str(tmp_path / "kept" / name), name.encode())
+        os.utime(tmp_path / "kept" / name, ns=(0, "cab".index(name)))
+    kept.write(str(tmp_path / "kept/d"), b"d")
+    assert {path.name for path in (tmp_path / "kept").iterdir()} == {"b", "d"}
+
+
 def test_whose_home_is_not_known_keeps_nothing(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)

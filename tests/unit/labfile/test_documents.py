@@ -1,6 +1,6 @@
 """Documents that are the same as in the last run are not parsed again."""
 
-import sys
+import os
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from labctl.core.errors import Rejected
 from labctl.labfile import tree, yaml
-from labctl.labfile.documents import Documents
 from labctl.labfile.load import load
 from labctl.labfile.tree import Map, Seq, walk
 
@@ -117,9 +116,12 @@ def test_parameters_from_files_are_not_kept(labfile, parsed, tmp_path):
     assert not any(b"hush-hush" in each for each in kept)
 
 
-def test_standard_input_is_not_kept(tmp_path, monkeypatch):
+def test_what_can_be_read_once_only_is_not_kept(tmp_path, monkeypatch):
+    """As in `labctl -f <(make-a-labfile)`, whose path is of this process alone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with Documents(None) as documents:
-        assert documents.read(b"a: 1", "<stdin>")[0] == {"a": 1}
+    receiver, sender = os.pipe()
+    os.write(sender, b"{labfile: 1, name: shop}")
+    os.close(sender)
+    assert load(f"/dev/fd/{receiver}").lab.name == "shop"
+    os.close(receiver)
     assert not (tmp_path / "cache").exists()
-    assert "yaml" in sys.modules
