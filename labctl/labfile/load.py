@@ -55,7 +55,7 @@ def load(
     """
     data, path, name = _read(source)
     problems = Problems(name)
-    with Documents(str(path) if path.is_file() else None) as documents:
+    with Documents(str(path) if source != "-" and path.is_file() else None) as documents:
         top, found = documents.read(data, name, empty="the Labfile is empty")
         for problem in found:
             problems.add(problem)
