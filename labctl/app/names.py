@@ -1,7 +1,7 @@
 """The names in a Labfile. `status` needs no more of it, and reading it whole takes longer than all else that it does.
 
-So they are kept with the content that they were read from (`host.readings`). What depends on more than the file
-(parameters from outside, standard input) is read each time.
+So they are kept for as long as the file is the same (`host.readings`). What depends on more than the file (parameters
+from outside, standard input) is read each time.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from labctl.labfile.place import place
 
 if TYPE_CHECKING:
     from labctl.app.session import Session
-
-_LONGEST = 1 << 20  # bytes
 
 
 @record
@@ -39,15 +37,14 @@ def names(session: Session) -> Names:
     Raises:
         Rejected: the Labfile is wrong.
     """
-    content = None if "loaded" in session.__dict__ or _outside(session) else _content(session.source)
-    if content is None:
+    state = None if _more(session) else kept.state(session.source)
+    if "loaded" in session.__dict__ or not kept.settled(state):
         return _read(session)
     with Readings(entry(place(session.source)), (Names,), ("core", "labfile")) as readings:
-        found = readings.find("names", content)
+        found = readings.find("names", state)
         if found is MISSING:
             found = _read(session)
-            if _content(session.source) == content:  # nobody edited it meanwhile
-                readings.keep("names", content, found)
+            readings.keep("names", state, found)
     return found  # type: ignore[no-any-return]  # what was kept under this name
 
 
@@ -55,17 +52,7 @@ def _read(session: Session) -> Names:
     return Names(session.lab.name, {vm.name: vm.base for vm in session.lab.vms})
 
 
-def _outside(session: Session) -> bool:
+def _more(session: Session) -> bool:
     """Whether the names may depend on more than the file."""
     given = session.sets or session.params or any(name.startswith("LABCTL_SET_") for name in os.environ)
-    return bool(given) or session.source == "-"
-
-
-def _content(path: str) -> bytes | None:
-    """None where it can't be read, or not twice, or is too long for a Labfile."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read(_LONGEST) if file.seekable() else None
-    except OSError:
-        return None
-    return content if content is None or len(content) < _LONGEST else None
+    return bool(given) or session.source == "-" or session.standing

@@ -103,7 +103,7 @@ class _Look:
         autostarting = {each.UUIDString() for each in virt.listAllDomains(autostart)}
         texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
         there = [(*each, text) for each, text in zip(stats, texts, strict=True) if text is not None]
-        read = self._readings.of(reading.domain, [text for _, _, text in there])
+        read = [self._domain(text) for _, _, text in there]
         vms, running = [], []
         for (domain, facts, _), (foreign, spec) in zip(there, read, strict=True):
             state = state_name(facts.get("state.state", 0))
@@ -120,12 +120,18 @@ class _Look:
         ports = Ports(self._virt)
         texts = dumps([domain for domain, _ in running])
         there = [(spec, text) for (_, spec), text in zip(running, texts, strict=True) if text is not None]
-        read = self._readings.of(reading.domain, [text for _, text in there])
+        read = [self._domain(text) for _, text in there]
         return [
             replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
             for (defined, _), (_, live) in zip(there, read, strict=True)
             if live is not None
         ]
+
+    def _domain(self, text: str) -> tuple[Foreign, VmSpec | None]:
+        """Read one; of others' domains, whose XML may hold more than is ours to copy, nothing is kept."""
+        return (
+            self._readings.of(reading.domain, [text])[0] if identity.XMLNS in text else reading.domain(text)
+        )
 
     def _networks(self) -> list[NetworkSpec]:
         there = self._virt.listAllNetworks()

@@ -206,9 +206,12 @@ class Connection:
 
     @property
     def local(self) -> bool:
-        """Whether libvirt runs on this machine, so that its routes and files are ours to look at."""
-        rest = self.uri.partition("://")[2]
-        return rest.startswith("/")
+        """Whether libvirt runs on this machine, so that its routes and files are ours to look at.
+
+        A socket or command that the URI names may lead anywhere.
+        """
+        scheme, _, rest = self.uri.partition("://")
+        return rest.startswith("/") and "socket=" not in rest and not scheme.endswith("+ext")
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -217,12 +220,12 @@ class Connection:
         _model, memory_mib, cpus = self.virt.getInfo()[:3]
         # another host's libvirt probed it; here the node /dev/kvm alone proves nothing
         kvm = "kvm" in host.types and (host.virtualises or not self.local or _virtualises(host.arch))
-        return Capabilities(host.arch, kvm, host.types, cpus, memory_mib << 20)
+        return Capabilities(host.arch or "x86_64", kvm, host.types, cpus, memory_mib << 20)
 
 
 @record
 class Host:
-    """What libvirt's capabilities say; `virtualises` is whether they name the CPU's vmx or svm."""
+    """What libvirt's capabilities say; `arch` may be empty, `virtualises` is whether they name the CPU's vmx or svm."""
 
     arch: str
     types: frozenset[str]
@@ -234,12 +237,12 @@ def read_capabilities(text: str) -> Host:
     from xml.etree import ElementTree as ET
 
     root = ET.fromstring(text)
-    arch = root.findtext("host/cpu/arch") or "x86_64"
+    arch = root.findtext("host/cpu/arch") or ""
     types = {
         each.get("type", "")
         for guest in root.findall("guest")
         for machine in guest.findall("arch")
-        if machine.get("name") == arch
+        if machine.get("name") == (arch or "x86_64")
         for each in machine.findall("domain")
     }
     types = types or {each.get("type", "") for each in root.findall("guest/arch/domain")}

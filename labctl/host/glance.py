@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
+from labctl.core.identity import XMLNS
 from labctl.core.record import record
 from labctl.host import kept
 from labctl.host.connection import translated
@@ -50,7 +51,8 @@ def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[S
     with Readings(
         kept.entry("seen", connection.uri), (SeenVm, SeenNic, SeenNetwork), ("core", "host")
     ) as readings:
-        seen = readings.of(read, [text or "" for text in texts])  # what went meanwhile has none
+        # what went meanwhile has no text, and of what is others' nothing is kept
+        seen = readings.of(read, [text if text and XMLNS in text else "" for text in texts])
     found: tuple[list[SeenVm], list[SeenNetwork]] = [], []
     for each, (_, facts) in zip(seen, domains, strict=False):
         if isinstance(each, SeenVm) and lab in (None, each.lab):

@@ -6,11 +6,12 @@ Without pathlib, since finding them has to be quicker than doing without.
 from __future__ import annotations
 
 import os
+import stat
 import time
 import zlib
 from contextlib import suppress
 
-LONGEST = 250  # bytes that a file's name can have, with some to spare for a temporary one
+LONGEST = 245  # bytes that a file's name can have, with ten to spare for a temporary one's
 
 MOST = 200  # files of a kind
 _SUM = 4  # bytes: what a crash of the host left half written must not be taken for anything
@@ -19,12 +20,14 @@ SETTLED_NS = 2 * 10**9  # a file that changes twice within a tick of its clock s
 
 def entry(kind: str, name: str) -> str | None:
     """The file where something of this kind and name is kept; None where the name is too long for one."""
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if caches.startswith("~"):
-        return None  # nobody knows whose home that is
-    folder = os.environ.get("LABCTL_CACHE_DIR") or os.path.join(caches, "labctl")  # as host.cache has it
+    folder = os.environ.get("LABCTL_CACHE_DIR")  # as host.cache has it
+    if not folder:
+        caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        if caches.startswith("~"):
+            return None  # nobody knows whose home that is
+        folder = os.path.join(caches, "labctl")
     file = name.replace("%", "%%").replace("/", "%-")
-    return os.path.join(folder, kind, file) if len(os.fsencode(file)) < LONGEST else None
+    return os.path.join(folder, kind, file) if len(os.fsencode(file)) <= LONGEST else None
 
 
 def read(path: str) -> bytes:
@@ -70,19 +73,23 @@ def drop(path: str | None) -> None:
             os.unlink(path)
 
 
-def state(path: str | os.PathLike[str]) -> tuple[int, ...]:
+def state(path: str | os.PathLike[str]) -> tuple[int, ...] | None:
     """What changes when a file's content does, as for make and git: its device, inode, size, mtime and ctime.
 
-    Raises:
-        OSError: it can't be seen.
+    None where it can't be seen, or is no regular file, as a pipe or a device.
     """
-    facts = os.stat(path)
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(facts.st_mode):
+        return None
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
-def settled(state: tuple[int, ...]) -> bool:
+def settled(state: tuple[int, ...] | None) -> bool:
     """Whether a state, asked for just now, is of a file that was not just written to.
 
-    Else it may be written to once more and look the same.
+    Else it may be written to once more and look the same. The ctime tells, which nobody can set.
     """
-    return time.time_ns() - max(state[3:]) > SETTLED_NS
+    return state is not None and time.time_ns() - state[4] > SETTLED_NS

@@ -86,6 +86,8 @@ class Readings:
         if isinstance(value, list):
             name, whole, deep = value
             return restored(self._kinds[name], whole | {each: self._unpacked(whole[each]) for each in deep})
+        if isinstance(value, dict):
+            return dict(value)  # what is given out is the caller's own
         return tuple(map(self._unpacked, value)) if isinstance(value, tuple) else value
 
 
@@ -94,11 +96,13 @@ def _packed(value: Any) -> Any:
     if is_record(value):
         whole = {name: _packed(each) for name, each in values(value).items()}
         return [type(value).__name__, whole, tuple(name for name, each in whole.items() if _is_deep(each))]
+    if isinstance(value, dict):
+        return dict(value)
     return tuple(map(_packed, value)) if isinstance(value, tuple) else value
 
 
 def _is_deep(packed: Any) -> bool:
-    return isinstance(packed, list) or (isinstance(packed, tuple) and any(map(_is_deep, packed)))
+    return isinstance(packed, list | dict) or (isinstance(packed, tuple) and any(map(_is_deep, packed)))
 
 
 def _code(package: str) -> tuple[tuple[str, int, int], ...]:

@@ -57,7 +57,7 @@ def facts_again(pool: libvirt.virStoragePool, folder: str, readings: Readings) -
     """The facts of all volumes of a pool on this host, unsorted.
 
     libvirt tells which there are. It is not asked about one whose file is the same as when it last was: it would look
-    into each, which takes as long as all the rest of a look.
+    into each, which takes as long as all the rest of a look. Of such a one the allocation may be older.
     """
     with translated("can't list the volumes", where=pool.name()):
         handles = {each.name(): each for each in pool.listAllVolumes()}
@@ -74,11 +74,8 @@ def facts_again(pool: libvirt.virStoragePool, folder: str, readings: Readings) -
 
 def _state(path: str) -> tuple[str | int, ...] | None:
     """What tells a file, and its content, from others; None where that isn't known for sure."""
-    try:
-        state = kept.state(path)
-    except OSError:
-        return None
-    return (path, *state) if kept.settled(state) else None
+    state = kept.state(path)
+    return (path, *state) if state and kept.settled(state) else None
 
 
 def read(text: str) -> Facts:

@@ -1,11 +1,13 @@
 """The YAML documents that make a lab: the Labfile and what it includes.
 
-One that is the same as in the last run is not parsed again, and PyYAML, whose import takes as long as looking at fifty
-VMs, is not imported for it (`host.readings`).
+One that is the same as in the last run is not parsed again, and PyYAML, whose import takes as long as looking at a
+hundred VMs, is not imported for it (`host.readings`).
 """
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Position, Problem
@@ -34,21 +36,34 @@ class Documents(Readings):
     def __init__(self, path: str | None) -> None:
         super().__init__(entry(path) if path else None, (Problem, Position), ("core", "labfile"))
 
-    def read(self, data: bytes, file: str, *, empty: str = "the file is empty") -> Document:
-        """Read one document whose top is a map; `empty` is what to say where there is none.
+    def read(self, data: bytes, file: str, *, keep: bool, empty: str = "the file is empty") -> Document:
+        """Read one document whose top is a map.
 
         Keys that stand there twice are returned as problems, since the rest can still be judged.
+
+        Args:
+            data: what it says.
+            file: what messages call it.
+            keep: whether it may be kept, see `is_public`.
+            empty: what to say where nothing is in it.
 
         Raises:
             Rejected: it leaves no tree.
         """
-        ((found, problems),) = self.of(_parsed, [(data, file, empty)])
+        source = data, file, empty
+        found, problems = self.of(_parsed, [source])[0] if keep else _parsed(source)
         return tree.planted(found), problems
 
 
 def content(file: BinaryIO) -> bytes:
     """As much of a file as is read at most, and a byte more where it goes on."""
     return file.read(MAX_BYTES + 1)
+
+
+def is_public(file: BinaryIO) -> bool:
+    """Whether everybody may read it. What its owner keeps to himself, or decrypts into a pipe, is not copied."""
+    mode = os.fstat(file.fileno()).st_mode
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
 
 
 def _parsed(source: tuple[bytes, str, str]) -> tuple[dict[str, Any], tuple[Problem, ...]]:

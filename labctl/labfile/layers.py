@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Rejected
-from labctl.labfile.documents import content
+from labctl.labfile.documents import content, is_public
 from labctl.labfile.tree import Map, Seq
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class CloudConfigs:
         try:
             with path.open("rb") as file:
                 tree, found = self._documents.read(
-                    content(file), config["file"], empty="the cloud-config is empty"
+                    content(file), config["file"], keep=is_public(file), empty="the cloud-config is empty"
                 )
         except OSError as error:
             self._problems.at(config, "file", f"{config['file']}: {str(error.strerror).lower()}")

@@ -12,7 +12,7 @@ from labctl.labfile import dependencies, parameters
 from labctl.labfile.check import check_addresses, check_references
 from labctl.labfile.disks import Site
 from labctl.labfile.document import interpolated, sound, without_own_keys
-from labctl.labfile.documents import Documents, content
+from labctl.labfile.documents import Documents, content, is_public
 from labctl.labfile.groups import Membership
 from labctl.labfile.instances import Expansion, Instance, expand
 from labctl.labfile.layers import CloudConfigs
@@ -53,10 +53,10 @@ def load(
     `sets` are `--set NAME=VALUE`, `params_files` are YAML maps, `environ` is searched for `LABCTL_SET_NAME`. Raises
     `Rejected` with every problem of the file, in its order.
     """
-    data, path, name = _read(source)
+    data, path, name, public = _read(source)
     problems = Problems(name)
-    with Documents(str(path) if source != "-" and path.is_file() else None) as documents:
-        top, found = documents.read(data, name, empty="the Labfile is empty")
+    with Documents(str(path) if public else None) as documents:
+        top, found = documents.read(data, name, keep=public, empty="the Labfile is empty")
         for problem in found:
             problems.add(problem)
         if b"x-" in data:
@@ -68,14 +68,14 @@ def load(
     return Loaded(lab, problems.warnings())
 
 
-def _read(source: str) -> tuple[bytes, Path, str]:
-    """Give the content, the absolute path and the name for messages; no more than the cap is read."""
+def _read(source: str) -> tuple[bytes, Path, str, bool]:
+    """Give the content, the absolute path, the name for messages, and whether it may be kept; read up to the cap."""
     if source == "-":
-        return content(sys.stdin.buffer), Path.cwd() / "-", "<stdin>"
+        return content(sys.stdin.buffer), Path.cwd() / "-", "<stdin>", False
     path = Path(source)
     try:
         with path.open("rb") as file:
-            return content(file), Path(place(path)), source
+            return content(file), Path(place(path)), source, is_public(file)
     except FileNotFoundError:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None

@@ -164,7 +164,7 @@ def file_digest(path: Path) -> str:
     settled = kept.settled(state)
     entry = kept.entry("digests", hashlib.sha256(os.fsencode(path)).hexdigest()[:32])
     with Readings(entry) as readings:
-        known = readings.find("sha256", state)
+        known = readings.find("sha256", state) if state else MISSING
         if known is not MISSING:
             return str(known)
         with path.open("rb") as file:

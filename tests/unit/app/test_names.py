@@ -7,6 +7,9 @@ import pytest
 from labctl.app.names import Names, names
 from labctl.app.session import Session
 from labctl.core.errors import Rejected
+from labctl.host import kept
+from labctl.labfile.load import Loaded
+from labctl.labfile.model import Lab
 
 TEXT = "labfile: 1\nname: shop\nvms: {web: {image: none, count: %d}}\n"
 TWO = Names("shop", {"web-1": "web", "web-2": "web"})
@@ -15,6 +18,7 @@ TWO = Names("shop", {"web-1": "web", "web-2": "web"})
 @pytest.fixture
 def path(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(kept, "SETTLED_NS", -(10**9))  # nobody can set a ctime back
     path = tmp_path / "Labfile.yaml"
     path.write_text(TEXT % 2)
     return path
@@ -69,6 +73,20 @@ def test_parameters_from_outside_are_not_kept(path, monkeypatch):
     assert loads(Session(source=str(path), sets={"n": "2"}))
     monkeypatch.setenv("LABCTL_SET_N", "2")
     assert loads(Session(source=str(path)))
+
+
+def test_a_file_that_was_just_written_is_read_again(path, monkeypatch):
+    monkeypatch.setattr(kept, "SETTLED_NS", 2 * 10**9)
+    names(Session(source=str(path)))
+    assert loads(Session(source=str(path)))
+
+
+def test_what_libvirt_knows_of_a_broken_labfile_is_not_kept(path):
+    """It has no VMs in it."""
+    session = Session(source=str(path), standing=True)
+    session.loaded = Loaded(Lab("shop", path, path.parent))
+    names(session)
+    assert names(Session(source=str(path))) == TWO
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(path, tmp_path, monkeypatch):

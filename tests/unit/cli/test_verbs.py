@@ -11,7 +11,7 @@ from labctl.cli import change, context
 from labctl.cli.options import Options
 from labctl.core.errors import Interrupted, Rejected, UsageError
 from labctl.labfile import starters
-from tests.unit.report.samples import halted, sample
+from tests.unit.report.samples import sample, state_changed
 
 NODE = "test://" + str(Path(__file__).parents[2] / "libvirt/node.xml")
 LABFILE = """\
@@ -170,14 +170,14 @@ class TestConfirmation:
 
     @pytest.mark.parametrize(("answer", "goes"), [("y", True), ("YES", True), ("", False), ("n", False)])
     def test_a_harmless_plan_is_asked_for(self, monkeypatch, answer, goes):
-        assert self.ask(monkeypatch, halted(), answer=answer) is goes
+        assert self.ask(monkeypatch, state_changed("running", "off"), answer=answer) is goes
 
     @pytest.mark.parametrize(("answer", "goes"), [("y", False), ("yes", True)])
     def test_a_destructive_plan_needs_the_whole_word(self, monkeypatch, answer, goes):
         assert self.ask(monkeypatch, sample(), answer=answer) is goes
 
     def test_without_a_terminal_the_harmless_one_goes_on(self, monkeypatch):
-        assert self.ask(monkeypatch, halted(), terminal=False)
+        assert self.ask(monkeypatch, state_changed("running", "off"), terminal=False)
 
     def test_without_a_terminal_a_destructive_one_is_refused(self, monkeypatch):
         with pytest.raises(UsageError) as caught:
@@ -187,7 +187,7 @@ class TestConfirmation:
 
     def test_destroy_always_counts_as_destructive(self, monkeypatch):
         with pytest.raises(UsageError):
-            self.ask(monkeypatch, halted(), "destroy", terminal=False)
+            self.ask(monkeypatch, state_changed("running", "off"), "destroy", terminal=False)
 
     def test_ctrl_c_at_the_question_changes_nothing(self, monkeypatch, capsys):
         def interrupted():
@@ -196,5 +196,5 @@ class TestConfirmation:
         monkeypatch.setattr(context, "interactive", lambda: True)
         monkeypatch.setattr("sys.stdin", SimpleNamespace(readline=interrupted))
         with pytest.raises(Interrupted, match="nothing was changed"):
-            change.confirmed(halted(), "up", yes=False)
+            change.confirmed(state_changed("running", "off"), "up", yes=False)
         assert capsys.readouterr().err == "apply? [y/N] \n"

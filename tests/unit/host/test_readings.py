@@ -75,6 +75,14 @@ def test_what_is_given_out_is_ones_own(readings):
     assert readings()(["a"]) == [Whole("a", (Part("a", 1), Part("last")), {"text": "a"})]
 
 
+def test_what_is_given_out_is_not_what_is_kept(tmp_path):
+    for _ in range(2):
+        with Readings(str(tmp_path / "one"), (Whole, Part)) as readings:
+            one, same = readings.of(read, ["a", "a"])
+            one.owners["text"] = "changed"
+            assert same.owners == {"text": "a"}
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"x", b"\xff" * 40, b"N", b"i\x01\x00\x00\x00", b"(\x02\x00\x00\x00NN"]
 )
@@ -142,8 +150,9 @@ def test_a_file_that_is_being_written_to_is_not_settled(tmp_path):
     file.touch()
     now = kept.state(file)
     assert not kept.settled(now)
-    assert kept.settled((*now[:3], now[3] - kept.SETTLED_NS, now[4] - kept.SETTLED_NS))
-    assert not kept.settled((*now[:3], now[3] - kept.SETTLED_NS, now[4]))
+    assert kept.settled((*now[:4], now[4] - kept.SETTLED_NS))
+    os.utime(file, ns=(0, 0))
+    assert not kept.settled(kept.state(file))
     file.write_text("more")
     assert kept.state(file) != now
 
@@ -174,6 +183,21 @@ def test_the_oldest_make_room(tmp_path, monkeypatch):
         os.utime(tmp_path / "kept" / name, ns=(0, "cab".index(name)))
     kept.write(str(tmp_path / "kept/d"), b"d")
     assert {path.name for path in (tmp_path / "kept").iterdir()} == {"b", "d"}
+
+
+def test_a_name_just_short_enough_can_be_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path))
+    path = kept.entry("seen", "x" * kept.LONGEST)
+    kept.write(path, b"it")
+    assert kept.read(path) == b"it"
+    assert kept.entry("seen", "x" * (kept.LONGEST + 1)) is None
+
+
+def test_a_pipe_has_no_state(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert kept.state(tmp_path / "pipe") is None
+    assert kept.state(tmp_path / "none") is None
+    assert not kept.settled(None)
 
 
 def test_whose_home_is_not_known_keeps_nothing(monkeypatch):

@@ -125,3 +125,29 @@ def test_what_can_be_read_once_only_is_not_kept(tmp_path, monkeypatch):
     assert load(f"/dev/fd/{receiver}").lab.name == "shop"
     os.close(receiver)
     assert not (tmp_path / "cache").exists()
+
+
+def test_standard_input_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-").write_text("")
+    with (tmp_path / "Labfile.yaml").open("w+") as file:
+        file.write("{labfile: 1, name: shop}")
+        file.seek(0)
+        monkeypatch.setattr("sys.stdin", file)
+        assert load("-").lab.name == "shop"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_its_owner_keeps_to_himself_is_not_kept(labfile, parsed):
+    """A cloud-config may hold passwords."""
+    (labfile.parent / "own.yaml").chmod(0o640)
+    for _ in range(2):
+        load(str(labfile))
+    assert parsed == [str(labfile), "own.yaml", "own.yaml"]
+    labfile.chmod(0o600)
+    for _ in range(2):
+        load(str(labfile))
+    assert parsed[3:] == [str(labfile), "own.yaml"] * 2
+    kept = [path.read_bytes() for path in (labfile.parent / "cache").rglob("*") if path.is_file()]
+    assert not any(b"packages" in each for each in kept)
