@@ -76,7 +76,7 @@ def write_seed(path: Path, hostname: str, user: str, network: str = "") -> None:
 
 @dataclass(frozen=True)
 class Bare:
-    """What a bare domain is made of; `nics` are pairs of libvirt network and MAC."""
+    """What a bare domain is made of; `nics` are pairs of libvirt network and MAC, `devices` is more XML of its kind."""
 
     name: str
     guest: MicroGuest
@@ -84,6 +84,7 @@ class Bare:
     seed: Path | None = None
     nics: list[tuple[str, str]] = field(default_factory=list)
     memory_mib: int = 160
+    devices: str = ""
 
     def xml(self) -> str:
         seed = (
@@ -106,7 +107,7 @@ class Bare:
           <target dev='vda' bus='virtio'/></disk>{seed}{nics}
         <serial type='pty'><log file='/var/log/libvirt/qemu/{self.name}-console.log'/></serial>
         <channel type='unix'><target type='virtio' name='{PORT}'/></channel>
-        <memballoon model='virtio'/>
+        <memballoon model='virtio'/>{self.devices}
       </devices>
     </domain>"""
 
