@@ -156,8 +156,7 @@ class _Look:
         folder = self._folder(pool)
         yield PoolSpec(self._lab, folder, bool(pool.isActive()))
         pools.started(pool)  # with a new folder where that is gone: to see what is in it
-        there = volumes.facts_again(pool, folder, self._readings) if self._local else volumes.facts(pool)
-        for facts in there:
+        for facts in self._facts(pool, folder):
             owner, _, what = facts.name.partition(".")
             disk = disk_name(facts.name)
             if what == "seed":
@@ -165,6 +164,11 @@ class _Look:
                 yield SeedSpec(self._lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
             elif disk is not None:
                 yield _disk(facts, self._lab, disk)
+
+    def _facts(self, pool: Any, folder: str) -> list[volumes.Facts]:
+        if not self._local:
+            return volumes.facts(pool)
+        return volumes.facts_again(pool, pools.text(pool), folder, self._readings)
 
     def _folder(self, pool: Any) -> str:
         return self._readings.of(pools.folder, [pools.text(pool)])[0]

@@ -53,15 +53,17 @@ def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[F
     return sorted(found, key=lambda facts: facts.name)
 
 
-def facts_again(pool: libvirt.virStoragePool, folder: str, readings: Readings) -> list[Facts]:
-    """The facts of all volumes of a pool on this host, unsorted.
+def facts_again(pool: libvirt.virStoragePool, xml: str, folder: str, readings: Readings) -> list[Facts]:
+    """The facts of all volumes of a pool on this host, unsorted; `xml` is the pool's own, `folder` what that names.
 
     libvirt tells which there are. It is not asked about one whose file is the same as when it last was: it would look
-    into each, which takes as long as all the rest of a look. Of such a one the allocation may be older.
+    into each, which takes as long as all the rest of a look. Of such a one the allocation may be older. All are asked
+    about where the pool's XML is another: what lies under a volume libvirt learns when it refreshes the pool, and with
+    that it counts the pool's space anew.
     """
     with translated("can't list the volumes", where=pool.name()):
         handles = {each.name(): each for each in pool.listAllVolumes()}
-        states = {name: _state(f"{folder}/{name}") for name in handles}
+        states = {name: _state(xml, f"{folder}/{name}") for name in handles}
         found = {name: readings.find("volume", state) for name, state in states.items() if state}
         asked = [name for name in handles if found.get(name, MISSING) is MISSING]
         texts = dumps([handles[name] for name in asked])
@@ -72,10 +74,10 @@ def facts_again(pool: libvirt.virStoragePool, folder: str, readings: Readings) -
     return [each for each in found.values() if each is not None]
 
 
-def _state(path: str) -> tuple[str | int, ...] | None:
-    """What tells a file, and its content, from others; None where that isn't known for sure."""
+def _state(xml: str, path: str) -> tuple[str | int, ...] | None:
+    """What tells a file, its content and what libvirt knows of it from others; None where that isn't known for sure."""
     state = kept.state(path)
-    return (path, *state) if state and kept.settled(state) else None
+    return (xml, path, *state) if state and kept.settled(state) else None
 
 
 def read(text: str) -> Facts:

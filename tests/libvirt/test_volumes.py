@@ -5,7 +5,7 @@ import os
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host import kept, volumes
+from labctl.host import kept, pools, volumes
 from labctl.host.connection import Connection
 from labctl.host.readings import Readings
 from tests.libvirt.conftest import NODE
@@ -40,7 +40,7 @@ def look(pool, tmp_path, monkeypatch):
             volumes, "dumps", lambda handles: asked.extend(each.name() for each in handles) or dumps(handles)
         )
         with Readings(str(tmp_path / "kept"), (volumes.Facts,)) as readings:
-            found = volumes.facts_again(pool, str(tmp_path / "pool"), readings)
+            found = volumes.facts_again(pool, pools.text(pool), str(tmp_path / "pool"), readings)
         assert sorted(found, key=lambda each: each.name) == volumes.facts(pool)
         return {each.name for each in found}, sorted(asked[: len(asked) - len(found)])
 
@@ -74,20 +74,27 @@ def test_one_that_was_just_written_to_is_asked_about_in_each_run(look, monkeypat
     assert look() == look() == ({"a", "b"}, ["a", "b"])
 
 
+def test_all_are_asked_about_when_libvirt_counted_the_pool_anew(look, pool):
+    """As after a refresh, in which it learns what lies under a volume that someone changed by hand."""
+    look()
+    pool.createXML(VOLUME.format("c", 1 << 30))
+    assert look() == ({"a", "b", "c"}, ["a", "b", "c"])
+
+
 def test_which_there_are_is_what_libvirt_says(look, pool):
     look()
-    volume = pool.storageVolLookupByName("a")
-    volume.delete()
+    pool.storageVolLookupByName("a").delete()
+    assert look() == ({"b"}, ["b"]), "the pool's space was counted anew"
     assert look() == ({"b"}, [])
     pool.createXML(VOLUME.format("c", 1 << 20))
+    assert look() == ({"b", "c"}, ["b", "c"])
     assert look() == ({"b", "c"}, ["c"]), "there is no such file here"
-    assert look() == ({"b", "c"}, ["c"])
 
 
 def test_one_that_seemed_to_go_is_asked_about_again(look, pool, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, Readings(str(tmp_path / "kept"), (volumes.Facts,)) as readings:
         patch.setattr(volumes, "dumps", lambda handles: [None for _ in handles])
-        assert volumes.facts_again(pool, str(tmp_path / "pool"), readings) == []
+        assert volumes.facts_again(pool, pools.text(pool), str(tmp_path / "pool"), readings) == []
     assert look() == ({"a", "b"}, ["a", "b"])
 
 
@@ -101,4 +108,4 @@ def test_a_link_to_something_else_than_a_file_is_asked_about_in_each_run(look, t
 def test_a_pool_that_cannot_be_listed_is_an_error(pool, tmp_path):
     pool.destroy()
     with pytest.raises(LabctlError, match="again: can't list the volumes"), Readings(None) as readings:
-        volumes.facts_again(pool, str(tmp_path), readings)
+        volumes.facts_again(pool, pools.text(pool), str(tmp_path), readings)
