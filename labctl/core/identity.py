@@ -7,6 +7,11 @@ XMLNS = "https://labctl.org/xmlns/1"  # of labctl's metadata in libvirt's XML; a
 VOLUMES = "_volume"  # stands for the lab where a disk's file has its VM's name; a VM's starts with a letter
 
 
+def is_marked(xml: str) -> bool:
+    """Whether labctl's mark is anywhere in libvirt's XML of something, so that it may be labctl's."""
+    return XMLNS in xml
+
+
 def libvirt_name(lab: str, name: str) -> str:
     """The name of a domain or network in libvirt; names hold no dot, so it reads back unambiguously."""
     return f"{lab}.{name}"

@@ -54,8 +54,6 @@ def owned(
 class Owned:
     """The owned fields of a class of specs or items: `values` gives what they are, in one call."""
 
-    __slots__ = ("fields", "values")
-
     def __init__(self, kind: type) -> None:
         self.fields = tuple(each for each in fields(kind) if "effect" in each.metadata)
         self.values = getter([each.name for each in self.fields])

@@ -92,7 +92,7 @@ class _Look:
             {each.address: each for each in live},
             tuple(self._foreign),
             files,
-            None if store is None else self._folder(store),
+            None if store is None else self._folder(pools.text(store)),
         )
 
     def _vms(self) -> tuple[list[VmSpec], list[VmSpec]]:
@@ -103,7 +103,7 @@ class _Look:
         autostarting = {each.UUIDString() for each in virt.listAllDomains(autostart)}
         texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
         there = [(*each, text) for each, text in zip(stats, texts, strict=True) if text is not None]
-        read = [self._domain(text) for _, _, text in there]
+        read = self._domains([text for _, _, text in there])
         vms, running = [], []
         for (domain, facts, _), (foreign, spec) in zip(there, read, strict=True):
             state = state_name(facts.get("state.state", 0))
@@ -120,18 +120,16 @@ class _Look:
         ports = Ports(self._virt)
         texts = dumps([domain for domain, _ in running])
         there = [(spec, text) for (_, spec), text in zip(running, texts, strict=True) if text is not None]
-        read = [self._domain(text) for _, text in there]
+        read = self._domains([text for _, text in there])
         return [
             replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
             for (defined, _), (_, live) in zip(there, read, strict=True)
             if live is not None
         ]
 
-    def _domain(self, text: str) -> tuple[Foreign, VmSpec | None]:
-        """Read one; of others' domains, whose XML may hold more than is ours to copy, nothing is kept."""
-        return (
-            self._readings.of(reading.domain, [text])[0] if identity.XMLNS in text else reading.domain(text)
-        )
+    def _domains(self, texts: Sequence[str]) -> list[tuple[Foreign, VmSpec | None]]:
+        """Read them; of others' domains, whose XML may hold more than is ours to copy, nothing is kept."""
+        return self._readings.of(reading.domain, texts, kept=identity.is_marked)
 
     def _networks(self) -> list[NetworkSpec]:
         there = self._virt.listAllNetworks()
@@ -153,10 +151,13 @@ class _Look:
         pool = self._pools.get(identity.pool_name(self._lab))
         if pool is None:
             return
-        folder = self._folder(pool)
-        yield PoolSpec(self._lab, folder, bool(pool.isActive()))
+        active = bool(pool.isActive())
         pools.started(pool)  # with a new folder where that is gone: to see what is in it
-        for facts in self._facts(pool, folder):
+        xml = pools.text(pool)
+        folder = self._folder(xml)
+        yield PoolSpec(self._lab, folder, active)
+        there = volumes.facts_again(pool, xml, folder, self._readings) if self._local else volumes.facts(pool)
+        for facts in there:
             owner, _, what = facts.name.partition(".")
             disk = disk_name(facts.name)
             if what == "seed":
@@ -165,13 +166,8 @@ class _Look:
             elif disk is not None:
                 yield _disk(facts, self._lab, disk)
 
-    def _facts(self, pool: Any, folder: str) -> list[volumes.Facts]:
-        if not self._local:
-            return volumes.facts(pool)
-        return volumes.facts_again(pool, pools.text(pool), folder, self._readings)
-
-    def _folder(self, pool: Any) -> str:
-        return self._readings.of(pools.folder, [pools.text(pool)])[0]
+    def _folder(self, xml: str) -> str:
+        return self._readings.of(pools.folder, [xml])[0]
 
 
 def _disk(facts: volumes.Facts, lab: str, name: str) -> DiskSpec:

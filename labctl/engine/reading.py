@@ -5,11 +5,13 @@ Pure, and imported to the full only where there is something to read that was no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     from labctl.kinds.network.spec import NetworkSpec
     from labctl.kinds.vm.spec import VmSpec
 
@@ -37,16 +39,8 @@ def domain(text: str) -> tuple[Foreign, VmSpec | None]:
 
     root = ET.fromstring(text)
     spec = xml.read(root)
-    foreign = Foreign(
-        "domain",
-        root.findtext("name") or "",
-        root.findtext("uuid") or "",
-        lab=spec.lab if spec else "",
-        file=spec.file if spec else "",
-        macs=tuple((each.get("address") or "").lower() for each in root.findall("devices/interface/mac")),
-        memory=xml.memory_bytes(root.find("memory")),
-    )
-    return foreign, spec
+    macs = tuple((each.get("address") or "").lower() for each in root.findall("devices/interface/mac"))
+    return _foreign("domain", root, spec, macs=macs, memory=xml.memory_bytes(root.find("memory"))), spec
 
 
 def network(text: str) -> tuple[Foreign, NetworkSpec | None]:
@@ -58,16 +52,14 @@ def network(text: str) -> tuple[Foreign, NetworkSpec | None]:
     root = ET.fromstring(text)
     spec = xml.read(root)
     bridge = root.find("bridge")
-    foreign = Foreign(
-        "network",
-        root.findtext("name") or "",
-        root.findtext("uuid") or "",
-        lab=spec.lab if spec else "",
-        file=spec.file if spec else "",
-        subnets=tuple(
-            f"{each.get('address')}/{each.get('prefix') or each.get('netmask') or '32'}"
-            for each in root.findall("ip")
-        ),
-        bridge="" if bridge is None else bridge.get("name", ""),
+    subnets = tuple(
+        f"{each.get('address')}/{each.get('prefix') or each.get('netmask') or '32'}"
+        for each in root.findall("ip")
     )
-    return foreign, spec
+    name = "" if bridge is None else bridge.get("name", "")
+    return _foreign("network", root, spec, subnets=subnets, bridge=name), spec
+
+
+def _foreign(kind: str, root: Element, spec: VmSpec | NetworkSpec | None, **more: Any) -> Foreign:
+    name, uuid = root.findtext("name") or "", root.findtext("uuid") or ""
+    return Foreign(kind, name, uuid, spec.lab if spec else "", spec.file if spec else "", **more)

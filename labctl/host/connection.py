@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import libvirt
 
 from labctl.core.errors import LabctlError
-from labctl.core.record import record
-from labctl.host import kept
-from labctl.host.readings import Readings
+from labctl.host import capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
+
+    from labctl.host.capabilities import Capabilities
 
 CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
@@ -49,17 +49,6 @@ def run_event_loop() -> None:
             libvirt.virEventRunDefaultImpl()
 
     threading.Thread(target=run, name="libvirt-events", daemon=True).start()
-
-
-@record
-class Capabilities:
-    """What the libvirt host can do; memory in bytes."""
-
-    arch: str
-    kvm: bool
-    types: frozenset[str]  # libvirt's domain types: kvm, qemu, test
-    cpus: int
-    memory: int
 
 
 def choose_uri(asked: str | None) -> str:
@@ -215,47 +204,7 @@ class Connection:
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        with Readings(kept.entry("hosts", self.uri), (Host,), ("host",)) as readings:
-            (host,) = readings.of(read_capabilities, [self.virt.getCapabilities()])
-        _model, memory_mib, cpus = self.virt.getInfo()[:3]
-        # another host's libvirt probed it; here the node /dev/kvm alone proves nothing
-        kvm = "kvm" in host.types and (host.virtualises or not self.local or _virtualises(host.arch))
-        return Capabilities(host.arch or "x86_64", kvm, host.types, cpus, memory_mib << 20)
-
-
-@record
-class Host:
-    """What libvirt's capabilities say; `arch` may be empty, `virtualises` is whether they name the CPU's vmx or svm."""
-
-    arch: str
-    types: frozenset[str]
-    virtualises: bool
-
-
-def read_capabilities(text: str) -> Host:
-    """Read them (https://libvirt.org/formatcaps.html). Pure."""
-    from xml.etree import ElementTree as ET
-
-    root = ET.fromstring(text)
-    arch = root.findtext("host/cpu/arch") or ""
-    types = {
-        each.get("type", "")
-        for guest in root.findall("guest")
-        for machine in guest.findall("arch")
-        if machine.get("name") == (arch or "x86_64")
-        for each in machine.findall("domain")
-    }
-    types = types or {each.get("type", "") for each in root.findall("guest/arch/domain")}
-    features = {each.get("name") for each in root.findall("host/cpu/feature")}
-    return Host(arch, frozenset(types), bool(features & {"vmx", "svm"}))
-
-
-def _virtualises(arch: str) -> bool:
-    """Whether this machine's CPU has vmx or svm, where it is of an architecture that has such flags."""
-    from pathlib import Path  # most look at no file
-
-    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    return " vmx" in text or " svm" in text or "x86" not in arch
+        return capabilities.look(self.virt, self.uri, local=self.local)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
-from labctl.core.identity import XMLNS
+from labctl.core.identity import is_marked
 from labctl.core.record import record
 from labctl.host import kept
 from labctl.host.connection import translated
@@ -52,7 +52,7 @@ def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[S
         kept.entry("seen", connection.uri), (SeenVm, SeenNic, SeenNetwork), ("core", "host")
     ) as readings:
         # what went meanwhile has no text, and of what is others' nothing is kept
-        seen = readings.of(read, [text if text and XMLNS in text else "" for text in texts])
+        seen = readings.of(read, [text or "" for text in texts], kept=is_marked)
     found: tuple[list[SeenVm], list[SeenNetwork]] = [], []
     for each, (_, facts) in zip(seen, domains, strict=False):
         if isinstance(each, SeenVm) and lab in (None, each.lab):

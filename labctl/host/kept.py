@@ -12,7 +12,6 @@ import zlib
 from contextlib import suppress
 
 LONGEST = 245  # bytes that a file's name can have, with ten to spare for a temporary one's
-
 MOST = 200  # files of a kind
 _SUM = 4  # bytes: what a crash of the host left half written must not be taken for anything
 SETTLED_NS = 2 * 10**9  # a file that changes twice within a tick of its clock shows one change

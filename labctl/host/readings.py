@@ -47,17 +47,22 @@ class Readings:
             whole: Any = (self._stamp, self._now)
             kept.write(self._path, marshal.dumps(whole))
 
-    def of(self, read: Callable[[S], T], sources: Sequence[S]) -> list[T]:
+    def of(
+        self, read: Callable[[S], T], sources: Sequence[S], kept: Callable[[S], bool] = lambda _: True
+    ) -> list[T]:
         """What these say.
 
         Args:
             read: makes records, tuples and dicts of plain values out of a source, and depends on nothing else.
             sources: texts, or tuples of plain values.
+            kept: which of them may be kept, by default all.
         """
-        for source in sources:
-            if not self._has(read.__name__, source):
-                self.keep(read.__name__, source, read(source))
-        return [self.find(read.__name__, source) for source in sources]
+        return [self._read(read, source) if kept(source) else read(source) for source in sources]
+
+    def _read(self, read: Callable[[S], T], source: S) -> Any:
+        if not self._has(read.__name__, source):
+            self.keep(read.__name__, source, read(source))
+        return self.find(read.__name__, source)
 
     def find(self, what: str, source: Any) -> Any:
         """What was read of this source, MISSING where nothing is known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.identity import XMLNS
+from labctl.core.identity import is_marked
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class SeenNetwork:
 
 def read(text: str) -> SeenVm | SeenNetwork | None:
     """Read what labctl made; None of anything else."""
-    if XMLNS not in text:
+    if not is_marked(text):
         return None
     from xml.etree import ElementTree as ET  # most texts were read in an earlier run, see `readings`
 

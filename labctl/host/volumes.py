@@ -1,6 +1,7 @@
 """The volumes of a storage pool, and what is in them.
 
-Through the API alone, so that a remote host works too. https://libvirt.org/formatstorage.html has the XML's terms.
+Through the API alone, so that a remote host works too; `facts_again` looks at files, and is for this one.
+https://libvirt.org/formatstorage.html has the XML's terms.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from labctl.labfile.tree import Map
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["MAX_BYTES", "Document", "Documents", "content"]
+__all__ = ["MAX_BYTES", "Document", "Documents", "content", "entry", "is_public"]
 
 MAX_BYTES = 1 << 20
 Document = tuple[Map, tuple[Problem, ...]]
@@ -31,7 +31,7 @@ def entry(path: str) -> str | None:
 
 
 class Documents(Readings):
-    """The documents of one Labfile, as a context; `path` is where that is, None for standard input."""
+    """The documents of one Labfile, as a context; `path` is where that is, None where nothing may be kept."""
 
     def __init__(self, path: str | None) -> None:
         super().__init__(entry(path) if path else None, (Problem, Position), ("core", "labfile"))
@@ -50,9 +50,8 @@ class Documents(Readings):
         Raises:
             Rejected: it leaves no tree.
         """
-        source = data, file, empty
-        found, problems = self.of(_parsed, [source])[0] if keep else _parsed(source)
-        return tree.planted(found), problems
+        ((found, problems),) = self.of(_parsed, [(data, file, empty)], kept=lambda _: keep)
+        return tree.unpacked(found), problems
 
 
 def content(file: BinaryIO) -> bytes:
@@ -71,4 +70,4 @@ def _parsed(source: tuple[bytes, str, str]) -> tuple[dict[str, Any], tuple[Probl
 
     data, file, empty = source
     top, problems = yaml.read(data, file, empty=empty)
-    return tree.plain(top), tuple(problems)
+    return tree.packed(top), tuple(problems)

@@ -84,23 +84,23 @@ def copy(node: Any) -> Any:
     return node
 
 
-def plain(node: Any) -> Any:
-    """A tree as dicts, lists and scalars without classes of our own, from which `planted` makes it again."""
+def packed(node: Any) -> Any:
+    """A tree as dicts, lists and scalars without classes of our own, from which `unpacked` makes it again."""
     if isinstance(node, Map):
-        entries = {key: plain(value) for key, value in node.items()}
+        entries = {key: packed(value) for key, value in node.items()}
         return {"mark": node.mark, "marks": node.marks, "entries": entries}
     if isinstance(node, Seq):
-        return {"mark": node.mark, "marks": node.marks, "items": [plain(value) for value in node]}
+        return {"mark": node.mark, "marks": node.marks, "items": [packed(value) for value in node]}
     return node
 
 
-def planted(node: Any) -> Any:
-    """The tree that `plain` made this of."""
+def unpacked(node: Any) -> Any:
+    """The tree that `packed` made this of."""
     if not isinstance(node, dict):
         return node
     if "items" in node:
-        return Seq(node["mark"], [planted(value) for value in node["items"]], list(node["marks"]))
-    entries = {key: planted(value) for key, value in node["entries"].items()}
+        return Seq(node["mark"], [unpacked(value) for value in node["items"]], list(node["marks"]))
+    entries = {key: unpacked(value) for key, value in node["entries"].items()}
     return Map(node["mark"], entries, dict(node["marks"]))
 
 

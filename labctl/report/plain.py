@@ -86,9 +86,7 @@ class Plain:
                 return f"{event.address}: {word} ({seconds(event.seconds)})"
             case VmStage():
                 return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
-            case StepStarted() if (
-                self._verbose or event.verb == "stop"
-            ):  # which takes a minute where a guest sleeps
+            case StepStarted() if self._verbose or event.verb == "stop":  # a minute, where a guest sleeps
                 return f"{event.address}: {DOING.get(event.verb, event.verb)}"
             case StepProgress() if self._verbose:
                 return f"{event.address}: {progress(event, self._rate(event))}"

@@ -40,7 +40,7 @@ def whole(node):
 
 @given(TREES)
 def test_a_tree_comes_back_with_its_marks(node):
-    assert whole(tree.planted(tree.plain(node))) == whole(node)
+    assert whole(tree.unpacked(tree.packed(node))) == whole(node)
 
 
 @pytest.fixture
