@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from labctl.app import goals
+from labctl.app import goals, preflight
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.address import Address
 from labctl.core.errors import LabctlError, goes_on
@@ -79,6 +79,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
     with held(session.lock_name), ExitStack() as host:
         prepared = _look(session, goal, restart, whole=whole)
         _announce(prepared, sink)
+        preflight.refuse(prepared.obstacles)
         if prepared.plan and not confirm(prepared.plan):
             sink(_finished(began, 1, "nothing was changed"))
             return 1
@@ -91,6 +92,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
                 prepared = again
                 sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
                 sink(PlanReady(prepared.plan))
+                preflight.refuse(prepared.obstacles)
             sink = _releasing(sink, waiting, host)
         if not prepared.plan:
             _pin(session, prepared, sink)

@@ -6,18 +6,16 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import libvirt
-
-from labctl.app import space
+from labctl.app import memory, space
 from labctl.core import identity
 from labctl.core.address import Address
-from labctl.core.errors import LabctlError, Problem, Rejected
+from labctl.core.errors import FOREIGN, LabctlError, Problem, Rejected
 from labctl.core.plan import LOST, Action
-from labctl.core.size import size
+from labctl.core.record import record
+from labctl.core.spans import spans
 from labctl.core.spec import Effect
 from labctl.engine.places import Occupied
 from labctl.host import routes
-from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm.spec import VmSpec
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
 
 _UNDEFINE = {"domain": "undefine", "network": "net-undefine"}
-FOREIGN = "foreign"  # the severity of what is no mistake of the Labfile: exit 1 and not 2
 
 
 def occupied(connection: Connection, observed: Observed) -> list[Occupied]:
@@ -52,26 +49,35 @@ def occupied(connection: Connection, observed: Observed) -> list[Occupied]:
     return taken
 
 
+@record
+class Findings:
+    """`errors` leave no plan, `obstacles` leave one that can't be run as things are; `warnings` stop nothing."""
+
+    errors: tuple[Problem, ...] = ()
+    obstacles: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
 def check(
     session: Session, plan: Plan, observed: Observed, allocation: Allocation, sources: Sources
-) -> tuple[list[Problem], list[Problem]]:
-    """Give errors and warnings."""
+) -> Findings:
+    """Look at the host with the plan in hand."""
     errors = [*_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
-    errors += _memory(session, plan)
-    warnings = [*_acceleration(session, plan), *_too_little(session, plan, sources)]
+    obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
+    warnings = [*_emulation(session, plan), *memory.too_little(session, plan, sources)]
     for problem in space.check(session, plan):
-        (errors if problem.severity == "error" else warnings).append(problem)
-    return errors, warnings
+        (warnings if problem.severity == "warning" else obstacles).append(problem)
+    return Findings(tuple(errors), tuple(obstacles), tuple(warnings))
 
 
-def refuse(errors: list[Problem]) -> None:
+def refuse(errors: tuple[Problem, ...] | list[Problem]) -> None:
     """Raise what was found.
 
     Raises:
         Rejected: the Labfile asks for something that this host can't give.
-        LabctlError: all is foreign: objects of others, VMs that are protected.
+        Refused: nothing is wrong with the Labfile.
     """
     if not errors:
         return
@@ -81,7 +87,10 @@ def refuse(errors: list[Problem]) -> None:
 
 
 class Refused(Rejected):
-    """The Labfile is fine, but what exists stands against it."""
+    """The Labfile is fine, but what exists stands against it, or the host is short of something just now.
+
+    So it is an operation that failed: the same Labfile will do another time, and no edit of it is called for.
+    """
 
     exit_code = LabctlError.exit_code
 
@@ -164,6 +173,9 @@ def _refusals(session: Session, plan: Plan) -> Iterator[Problem]:
         yield Problem(
             why, str(address), where, f"keep its size, or remove {disk or vm} first and make it anew"
         )
+
+
+def _protected(session: Session, plan: Plan) -> Iterator[Problem]:
     for step in plan.steps:
         if step.destructive and isinstance(step.before, VmSpec) and step.before.protect and not _lost(step):
             yield Problem(
@@ -194,68 +206,33 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
             )
 
 
-def _too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
-    """New VMs with less memory than the catalogue says that their image needs."""
-    vms = {vm.name: vm for vm in session.lab.vms}
-    images = {spec.label: spec for spec in sources.images.values()}
-    for step in plan.steps:
-        name, _, part = step.address.name.partition("/")
-        made = part == "root" and step.action in (Action.CREATE, Action.REPLACE)
-        image = images.get(step.after.image) if made and isinstance(step.after, DiskSpec) else None
-        if image and vms[name].memory < image.memory:
-            yield Problem(
-                f"{image.label} needs {size(image.memory)} of memory to start well",
-                f"vms.{vms[name].base}.memory",
-                session.lab.where("vms", name, "memory"),
-                severity="warning",
-            )
-
-
-def _memory(session: Session, plan: Plan) -> Iterator[Problem]:
-    starting = [
-        step.after
-        for step in plan.steps
-        if isinstance(step.after, VmSpec)
-        and step.after.state == "running"
-        and not (isinstance(step.before, VmSpec) and step.before.state in ("running", "paused"))
-    ]
-    free = _available(session.connection)
-    wanted = sum(vm.memory for vm in starting)
-    if free is None or wanted <= free:
-        return
-    largest = max(starting, key=lambda vm: vm.memory)
-    yield Problem(
-        f"{len(starting)} VMs to start need {size(wanted)} of memory, and the host has {size(free)} available"
-        if len(starting) > 1
-        else f"it needs {size(wanted)} of memory, and the host has {size(free)} available",
-        f"vms.{largest.base}.memory",
-        session.lab.where("vms", largest.name, "memory"),
-        "lower `memory`, start fewer VMs, or halt another lab",
-    )
-
-
-def _available(connection: Connection) -> int | None:
-    """The memory that VMs can have, in bytes; None where the driver has no real memory (`test:///`)."""
-    try:
-        stats = connection.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
-    except libvirt.libvirtError:
-        return None
-    return sum(int(stats.get(name, 0)) for name in ("free", "buffers", "cached")) << 10
-
-
-def _acceleration(session: Session, plan: Plan) -> Iterator[Problem]:
+def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
+    """VMs that insist on KVM where there is none; a VM as written is told of once."""
     able = session.connection.capabilities
-    vms = {vm.name: vm for vm in session.lab.vms}
+    if able.kvm or "qemu" not in able.types:
+        return
+    vms = {vm.name: vm for vm in session.lab.vms if vm.accel == "kvm"}
+    stuck: dict[str, list[str]] = {}
     for step in plan.steps:
-        vm = vms.get(step.address.name) if step.address.kind == "vm" else None
-        if vm and vm.accel == "kvm" and not able.kvm and "qemu" in able.types:
-            yield Problem(
-                "this host has no usable KVM, so the VM can't start",
-                f"vms.{vm.base}.accel",
-                session.lab.where("vms", vm.name, "accel"),
-                "set `accel: auto`; `labctl doctor` tells why",
-                "warning",
-            )
+        if isinstance(step.after, VmSpec) and step.after.name in vms and _defines_or_starts(step):
+            stuck.setdefault(vms[step.after.name].base, []).append(step.after.name)
+    for base, names in stuck.items():
+        yield Problem(
+            f"this host has no usable KVM, so {spans(names)} can't start",
+            f"vms.{base}.accel",
+            session.lab.where("vms", base, "accel"),
+            "set `accel: auto`; `labctl doctor` tells why",
+            FOREIGN,
+        )
+
+
+def _defines_or_starts(step: Step) -> bool:
+    verbs = step.after.verbs(None, None) if step.after else ()
+    return step.action in (Action.CREATE, Action.REPLACE) or "start" in verbs
+
+
+def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:
+    able = session.connection.capabilities
     boots = any(
         isinstance(step.after, VmSpec) and "start" in step.after.verbs(None, None) for step in plan.steps
     )

@@ -36,13 +36,17 @@ Goal = Callable[[dict[Address, "Spec"], dict[Address, "Spec"]], dict[Address, "S
 
 @record
 class Prepared:
-    """A plan with what it was made from; `wanted` is the whole Labfile, before a goal narrowed it."""
+    """A plan with what it was made from; `wanted` is the whole Labfile, before a goal narrowed it.
+
+    `obstacles` are why it can't be run as things are, which who only looks at it is told as well.
+    """
 
     plan: Plan
     wanted: Specs
     observed: Observed
     allocation: Allocation
     warnings: tuple[Problem, ...] = ()
+    obstacles: tuple[Problem, ...] = ()
     restart: frozenset[Address] = field(default_factory=frozenset)
     sources: Sources = field(default_factory=Sources)
 
@@ -88,10 +92,11 @@ def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole
         lab=lab.name,
         connection=connection.uri,
     )
-    errors, warnings = preflight.check(session, made, observed, allocation, sources)
-    preflight.refuse(errors)
-    doubts = (*session.loaded.warnings, *sources.notes, *warnings)
-    return Prepared(made, wanted, observed, allocation, doubts, restart, sources)
+    found = preflight.check(session, made, observed, allocation, sources)
+    if found.errors:
+        preflight.refuse((*found.errors, *found.obstacles))
+    doubts = (*session.loaded.warnings, *sources.notes, *found.warnings)
+    return Prepared(made, wanted, observed, allocation, doubts, found.obstacles, restart, sources)
 
 
 def _sources(session: Session, observed: Observed) -> Sources:

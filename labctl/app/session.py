@@ -30,6 +30,7 @@ class Session:
     sets: Mapping[str, str] = field(default_factory=dict)
     params: Sequence[str] = ()  # files
     adopt: bool = False
+    overcommit: bool = False  # more memory than the host has left is no obstacle
     locked: bool = False  # images are those of Labfile.lock, or it is an error
     standing: bool = (
         False  # what exists is enough: a Labfile that became wrong or went must not hold up `destroy`

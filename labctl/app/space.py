@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.core.errors import Problem
+from labctl.core.errors import FOREIGN, Problem
 from labctl.core.size import size
 from labctl.host import pools
 from labctl.kinds.disk.spec import DiskSpec
@@ -22,7 +22,7 @@ BLOCK = 512  # stat(2): the unit of st_blocks
 
 
 def check(session: Session, plan: Plan) -> Iterator[Problem]:
-    """An error where images don't fit; a warning where disks might not, which take space as they are written."""
+    """Tell that images don't fit; warn where disks might not, which take space as they are written."""
     images = sum(_taken(step.after) for step in plan.steps)
     disks = sum(_growth(step.before, step.after) for step in plan.steps)
     if not images + disks or not session.connection.local:
@@ -35,6 +35,7 @@ def check(session: Session, plan: Plan) -> Iterator[Problem]:
         yield Problem(
             f"the images to store take {_rounded(images)}, {there}",
             hint="free some space: `labctl image prune` removes the images that nothing needs",
+            severity=FOREIGN,
         )
     elif images + disks > free:
         yield Problem(

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from labctl.cli import context
-from labctl.cli.options import Adopt, Locked, Options, Vms, Yes
+from labctl.cli.options import Adopt, Locked, Options, Overcommit, Vms, Yes
 from labctl.core.errors import Interrupted, UsageError
 from labctl.core.plan import Action
 from labctl.report.words import plural
@@ -35,15 +35,17 @@ def verb(name: str) -> Run:
 def applying(name: str) -> Run:
     """As `verb`, of one that makes the lab what the Labfile says."""
 
-    def run(
+    def run(  # noqa: PLR0913  # one for each option
         options: Options,
         vms: Vms = None,
         *,
         yes: Yes = False,
         adopt: Adopt = False,
         locked: Locked = False,
+        overcommit: Overcommit = False,
     ) -> int:
         session = context.session(options, adopt=adopt, locked=locked)
+        session.overcommit = overcommit
         return _run(name, session, options, vms or (), yes=yes)
 
     return run

@@ -46,6 +46,7 @@ OnlyVms = Annotated[list[str] | None, argument("VM", help="only these VMs")]
 OneVm = Annotated[str | None, argument("VM", help="may be left out where there is only one")]
 Yes = Annotated[bool, option("--yes", "-y", help="do not ask")]
 Locked = Annotated[bool, option("--locked", help="only images that Labfile.lock pins")]
+Overcommit = Annotated[bool, option("--overcommit", help="start VMs whatever memory the host has left")]
 Adopt = Annotated[bool, option("--adopt", help="take over a lab that another Labfile made")]
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
 from labctl.cli.options import Adopt, Locked, Options, Vms, option
+
+if TYPE_CHECKING:
+    from labctl.core.errors import Problem
 
 CHANGES = 3
 
@@ -26,11 +29,18 @@ def run(
     session = context.session(options, adopt=adopt, locked=locked)
     prepared = prepare(session, goals.up(vms or ()))
     plan = hidden(prepared.plan, session.lab.secrets)
-    if not options.quiet:
-        for warning in prepared.warnings:
+    for warning in hidden((*prepared.warnings, *map(_refused, prepared.obstacles)), session.lab.secrets):
+        if warning.severity != "note" or not options.quiet:
             context.say(problem_line(warning))
     if options.json:
         context.write_json(plan.to_json())
     else:
         context.write(render(plan, Paint.on_stdout(allowed=options.colour)))
     return CHANGES if plan and exit_code else 0
+
+
+def _refused(obstacle: Problem) -> Problem:
+    """A plan changes nothing, so what stops a run is only a warning of it."""
+    from labctl.core.record import replace
+
+    return replace(obstacle, severity="warning", summary=f"`labctl up` would refuse this: {obstacle.summary}")

@@ -26,6 +26,9 @@ class Position:
         return f"{self.file}:{self.line}:{self.column}"
 
 
+FOREIGN = "foreign"  # the severity of what is no mistake of the Labfile: exit 1 and not 2
+
+
 @record
 class Problem:
     """One thing that is wrong with the Labfile: `Labfile.yaml:6:16: vms.web.memory: …`, with a hint."""
@@ -34,7 +37,7 @@ class Problem:
     path: str = ""  # the field, as `vms.web.memory`
     where: Position | None = None
     hint: str = ""
-    severity: str = "error"  # or "warning"
+    severity: str = "error"  # or "warning", "note", FOREIGN
 
     def __str__(self) -> str:
         head = "".join(f"{part}: " for part in (str(self.where) if self.where else "", self.path) if part)

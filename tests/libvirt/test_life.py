@@ -493,3 +493,34 @@ def test_a_disk_smaller_than_its_image_is_told(world):
         ":3:46: vms.web.disk: 1MiB is less than the image's 8MiB (leave it out, or write more)",
         ":8:69: vms.web.disks.d.size: 2MiB is less than the image's 8MiB (leave it out, or write more)",
     ]
+
+
+def test_short_memory_stops_up_before_the_first_change_and_no_plan(world, monkeypatch):
+    monkeypatch.setattr("labctl.app.memory.available", lambda _connection: 100 << 20)
+    prepared = prepare(world.session(), goals.up())
+    told = "3 VMs need 192MiB of memory, and the host has 100MiB available"
+    assert [problem.summary for problem in prepared.obstacles] == [told]
+    assert len(prepared.plan.steps) == 10
+    with pytest.raises(Rejected, match=told) as refused:
+        world.run()
+    assert refused.value.exit_code == 1
+    assert world.everything() == set()
+    session = world.session()
+    session.overcommit = True
+    assert change.up(session, (), world.events.append, lambda _plan: True) == 0
+    assert len(world.everything()) == 6
+
+
+def test_what_is_protected_stops_a_run_and_no_plan(world):
+    world.edit("db: {networks", "db: {protect: true, networks")
+    world.run()
+    world.edit("  db: {protect: true, networks: [back], disks: [{name: data, size: 2MiB}]}\n", "")
+    world.edit(", depends_on: [db]", "")
+    prepared = prepare(world.session(), goals.up())
+    assert actions(prepared.plan)["vm/db"] == "delete"
+    assert [problem.summary for problem in prepared.obstacles] == [
+        "it is protected, and this would delete it"
+    ]
+    with pytest.raises(Rejected, match="protected"):
+        world.run()
+    assert world.domain("db").isActive()

@@ -51,6 +51,25 @@ def test_plan_as_json_with_its_exit_code(here, capsys):
     assert [step["address"] for step in found["steps"] if step["address"].startswith("vm/")] == ["vm/web-1"]
 
 
+def test_a_plan_that_memory_stands_against_is_shown_with_one_warning(here, capsys, monkeypatch):
+    monkeypatch.setattr("labctl.app.memory.available", lambda _connection: 100 << 20)
+    assert run("plan") == 0
+    told = capsys.readouterr()
+    assert "plan: 6 to create" in told.out
+    assert told.err == (
+        "warning: Labfile.yaml:4:33: vms.web.memory: `labctl up` would refuse this: 2 VMs need 128MiB of memory, and "
+        "the host has 100MiB available (lower `memory`, start fewer VMs, halt another lab, or go on with "
+        "--overcommit)\n"
+    )
+    assert run("plan", "--exit-code") == 3
+    capsys.readouterr()
+    with pytest.raises(Rejected) as refused:
+        run("up")
+    assert refused.value.exit_code == 1
+    assert "created" not in capsys.readouterr().err
+    assert run("up", "--overcommit") == 0
+
+
 def test_up_tells_on_stderr_and_json_on_stdout(here, capsys):
     assert run("up") == 0
     captured = capsys.readouterr()

@@ -1,0 +1,87 @@
+"""Whether VMs get the memory that they take, before one is started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from labctl.core.errors import FOREIGN, Problem
+from labctl.core.plan import Action
+from labctl.core.size import size
+from labctl.core.spans import spans
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.app.session import Session
+    from labctl.core.plan import Plan, Step
+    from labctl.engine.sources import Sources
+    from labctl.host.connection import Connection
+
+ALIVE = ("running", "paused")
+
+
+def on_host(vm: VmSpec) -> int:
+    """The memory of the host, in bytes, that a VM takes while it runs or is paused."""
+    return vm.memory
+
+
+def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
+    """Tell that the VMs which start or grow want more than the host has left."""
+    growing = [(step.after, _growth(step)) for step in plan.steps if isinstance(step.after, VmSpec)]
+    growing = [(vm, growth) for vm, growth in growing if growth > 0]
+    wanted, free = sum(growth for _, growth in growing), available(session.connection)
+    if session.overcommit or free is None or wanted <= free:
+        return
+    largest, _ = max(growing, key=lambda each: each[1])
+    who = "it needs" if len(growing) == 1 else f"{len(growing)} VMs need"
+    yield Problem(
+        f"{who} {size(wanted)} of memory, and the host has {size(free)} available",
+        f"vms.{largest.base}.memory",
+        session.lab.where("vms", largest.name, "memory"),
+        "lower `memory`, start fewer VMs, halt another lab, or go on with --overcommit",
+        FOREIGN,
+    )
+
+
+def _growth(step: Step) -> int:
+    """What a step takes of the host's memory beyond what its VM has already."""
+    was, then = (
+        on_host(spec) if isinstance(spec, VmSpec) and spec.state in ALIVE else 0
+        for spec in (step.before, step.after)
+    )
+    return then - was
+
+
+def available(connection: Connection) -> int | None:
+    """The memory that VMs can have, in bytes; None where the driver has no real memory (`test:///`)."""
+    try:
+        stats = connection.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
+    except libvirt.libvirtError:
+        return None
+    return sum(int(stats.get(name, 0)) for name in ("free", "buffers", "cached")) << 10
+
+
+def too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
+    """Warn of new VMs that have less memory than the catalogue says that their image needs, once an image."""
+    vms = {vm.name: vm for vm in session.lab.vms}
+    images = {spec.label: spec for spec in sources.images.values()}
+    short: dict[str, list[str]] = {}
+    for step in plan.steps:
+        name, _, part = step.address.name.partition("/")
+        made = part == "root" and step.action in (Action.CREATE, Action.REPLACE)
+        image = images.get(step.after.image) if made and isinstance(step.after, DiskSpec) else None
+        if image and vms[name].memory < image.memory:
+            short.setdefault(image.label, []).append(name)
+    for label, names in short.items():
+        bases = {vms[name].base for name in names}
+        yield Problem(
+            f"{label} needs {size(images[label].memory)} of memory to start well, "
+            f"and {spans(names)} {'has' if len(names) == 1 else 'have'} less",
+            f"vms.{bases.pop()}.memory" if len(bases) == 1 else "vms",
+            session.lab.where("vms", names[0], "memory"),
+            severity="warning",
+        )

@@ -1,0 +1,33 @@
+"""Names in a row told as one: `web-1 … web-30`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from labctl.core.address import natural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NUMBER = re.compile(r"[0-9]+")
+FEW = 3  # as many are written out
+
+
+def spans(names: Iterable[str]) -> str:
+    """Write names in their natural order; more than `FEW` in a row by the first and the last of them."""
+    runs: list[list[str]] = []
+    for name in sorted(names, key=natural):
+        if runs and follows(runs[-1][-1], name):
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    return ", ".join(f"{run[0]} … {run[-1]}" if len(run) > FEW else ", ".join(run) for run in runs)
+
+
+def follows(one: str, next_: str) -> bool:
+    """Whether two names are alike but for one number, which is by one higher in the next."""
+    if _NUMBER.sub("#", one) != _NUMBER.sub("#", next_):
+        return False
+    pairs = zip(*(map(int, _NUMBER.findall(each)) for each in (one, next_)), strict=True)
+    return [b - a for a, b in pairs if a != b] == [1]

@@ -1,0 +1,93 @@
+"""Memory that the host has not got stops a run, and no look at the plan."""
+
+import pytest
+
+from labctl.app import memory
+from labctl.core.plan import plan
+from labctl.core.record import replace
+from labctl.kinds.image.spec import ImageSpec
+from labctl.labfile.load import load
+from tests.composed import applied, specs
+
+MIB = 1 << 20
+IMAGE = ImageSpec("debian-12", "sha256-0", memory=512 * MIB)
+CONTENT = """\
+labfile: 1
+name: shop
+vms:
+  web: {count: 5, image: debian-12, memory: 256MiB}
+  db: {image: debian-12}
+  old: {image: debian-12, memory: 400MiB, state: "off"}
+"""
+
+
+class Session:
+    """As much of one as is looked at; `free` is the host's memory in bytes."""
+
+    overcommit = False
+
+    def __init__(self, tmp_path, free=None):
+        (tmp_path / "Labfile.yaml").write_text(CONTENT)
+        self.lab = load(str(tmp_path / "Labfile.yaml")).lab
+        self.connection = self
+        self.virt = self
+        self.free = free
+
+    def getMemoryStats(self, _cell):  # noqa: N802  # libvirt's name
+        return {"total": 1 << 40, "free": self.free >> 10, "buffers": 0, "cached": 0}
+
+
+@pytest.fixture
+def content():
+    import yaml
+
+    return {key: value for key, value in yaml.safe_load(CONTENT).items() if key == "vms"}
+
+
+def told(problems):
+    return [(problem.path, problem.summary) for problem in problems]
+
+
+def test_what_starts_is_summed_up_and_told_once(tmp_path, content):
+    """Five VMs of 256 MiB and one of 1 GiB; that which stays off takes nothing."""
+    session = Session(tmp_path, free=2000 * MIB)
+    made = plan(specs(content), {})
+    assert told(memory.shortage(session, made)) == [
+        ("vms.db.memory", "6 VMs need 2304MiB of memory, and the host has 2000MiB available")
+    ]
+    session.free = 2304 * MIB
+    assert not told(memory.shortage(session, made))
+
+
+def test_who_wants_to_go_on_is_not_stopped(tmp_path, content):
+    session = Session(tmp_path, free=0)
+    session.overcommit = True
+    assert not told(memory.shortage(session, plan(specs(content), {})))
+
+
+def test_a_vm_that_runs_counts_with_what_it_grows_by(tmp_path, content):
+    session = Session(tmp_path, free=1023 * MIB)
+    there = applied(specs(content))
+    content["vms"]["db"]["memory"] = "2GiB"
+    made = plan(specs(content, there), there)
+    assert told(memory.shortage(session, made)) == [
+        ("vms.db.memory", "it needs 1GiB of memory, and the host has 1023MiB available")
+    ]
+    off = {
+        address: replace(spec, state="off") if address.kind == "vm" else spec
+        for address, spec in there.items()
+    }
+    assert not told(memory.shortage(session, plan(off, there))), "halt takes none"
+
+
+def test_an_image_that_wants_more_is_told_of_once(tmp_path, content):
+    session = Session(tmp_path)
+    sources = type("Sources", (), {"images": {0: IMAGE}})
+    made = plan(specs(content), {})
+    assert told(memory.too_little(session, made, sources)) == [
+        ("vms", "debian-12 needs 512MiB of memory to start well, and old, web-1 … web-5 have less")
+    ]
+    del content["vms"]["old"]
+    assert told(memory.too_little(session, plan(specs(content), {}), sources)) == [
+        ("vms.web.memory", "debian-12 needs 512MiB of memory to start well, and web-1 … web-5 have less")
+    ]
