@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from labctl.cli import elsewhere
 from labctl.cli.options import Argument, Option, Options
 from labctl.cli.parameters import Parameter, global_parameters, parameters
 from labctl.cli.verbs import GROUPS, NESTED, TAKES_COMMAND, VERBS, module
@@ -116,12 +117,17 @@ class Verbs(TyperGroup):
             if not rest:
                 return verb, TyperCommand(verb, callback=lambda: _show(ctx)), []
             verb, rest = rest[0], [*rest[1:], "--help"]
-        path = " ".join(("labctl", *self.above))
         if verb not in self.table:
-            near = _close(verb, self.table)
-            hint = f"did you mean `{path} {near}`?" if near else f"`{path} --help` lists the commands"
-            raise UsageError(f"no such command: {verb}", hint=hint)
+            raise UsageError(f"no such command: {verb}", hint=self._meant(verb))
         return verb, _group(verb) if verb in NESTED and not self.above else _command(*self.above, verb), rest
+
+    def _meant(self, word: str) -> str:
+        """What other tools call so, else the nearest verb."""
+        if known := elsewhere.hint(word, self.above):
+            return known
+        path = " ".join(("labctl", *self.above))
+        near = _close(word, self.table)
+        return f"did you mean `{path} {near}`?" if near else f"`{path} --help` lists the commands"
 
 
 def _app() -> typer.Typer:

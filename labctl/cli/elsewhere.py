@@ -1,0 +1,77 @@
+"""What other tools call what labctl does: Vagrant, Docker Compose, Terraform, kcli, virsh, Multipass, Lima.
+
+One table for the verbs and one for those below `image`. A value lists labctl's own verbs, the likeliest first; what no
+one verb does is a sentence.
+"""
+
+from __future__ import annotations
+
+from labctl.cli.verbs import NESTED, VERBS
+
+Words = dict[str, tuple[str, ...] | str]
+
+_ANEW = "`labctl destroy VM`, then `labctl up`, makes it anew"
+_COPY = "`labctl ssh-config >config`, then `scp -F config FILE VM:`"
+_RUN = "`labctl ssh VM -- COMMAND` runs one in a VM"
+_EDIT = "write it in the Labfile; `labctl plan` shows what follows from it, `labctl up` does it"
+
+ELSEWHERE: Words = {
+    **dict.fromkeys(("start", "apply", "create", "run", "launch", "boot", "define", "deploy"), ("up",)),
+    **dict.fromkeys(("edit", "scale", "set", "rename", "setmem", "setvcpus", "modify", "alter"), _EDIT),
+    "down": ("destroy", "halt"),
+    **dict.fromkeys(("stop", "shutdown", "poweroff", "kill", "off"), ("halt",)),
+    **dict.fromkeys(
+        ("rm", "remove", "delete", "del", "undefine", "purge", "teardown", "clean"), ("destroy",)
+    ),
+    **dict.fromkeys(("restart", "reboot", "reset"), ("reload",)),
+    **dict.fromkeys(("rebuild", "recreate", "taint", "factory-reset", "redeploy", "replace"), _ANEW),
+    **dict.fromkeys(("pause", "sleep", "save", "managedsave"), ("suspend",)),
+    **dict.fromkeys(("unpause", "wake", "unsuspend"), ("resume",)),
+    **dict.fromkeys(("ps", "info", "show", "state", "stats", "top", "inspect", "describe"), ("status",)),
+    **dict.fromkeys(("dominfo", "domifaddr", "domstate", "ip", "port", "output", "get"), ("status",)),
+    **dict.fromkeys(("ls", "dir"), ("status", "list")),
+    **dict.fromkeys(("global-status", "labs", "workspace"), ("list",)),
+    **dict.fromkeys(("diff", "preview", "dry-run", "refresh"), ("plan",)),
+    **dict.fromkeys(("config", "lint", "check", "verify", "convert", "fmt"), ("validate",)),
+    **dict.fromkeys(("new", "generate", "skeleton"), ("init",)),
+    **dict.fromkeys(("login", "shell", "enter", "connect", "ssh-copy-id"), ("ssh",)),
+    **dict.fromkeys(("sshconfig", "ssh_config", "show-ssh"), ("ssh-config",)),
+    **dict.fromkeys(("attach", "serial", "tty"), ("console",)),
+    **dict.fromkeys(("exec", "execute", "command"), _RUN),
+    **dict.fromkeys(("cp", "copy", "scp", "rsync", "upload", "transfer", "push"), _COPY),
+    **dict.fromkeys(("log", "journal"), ("logs",)),
+    **dict.fromkeys(("box", "boxes", "images", "find", "template"), ("image list",)),
+    **dict.fromkeys(("pull", "download"), ("image pull",)),
+    **dict.fromkeys(("build", "package"), ("image build",)),
+    "import": ("image import",),
+    "rmi": ("image remove",),
+    "prune": ("image prune",),
+    "version": "`labctl --version`",
+}
+IMAGES: Words = {
+    **dict.fromkeys(("ls", "search", "find"), ("list",)),
+    **dict.fromkeys(("rm", "delete", "del", "rmi"), ("remove",)),
+    **dict.fromkeys(("info", "inspect", "cat", "describe"), ("show",)),
+    **dict.fromkeys(("get", "fetch", "download"), ("pull",)),
+    **dict.fromkeys(("add", "load", "upload", "convert"), ("import",)),
+    **dict.fromkeys(("upgrade", "refresh", "lock", "pin"), ("update",)),
+    **dict.fromkeys(("create", "make", "package", "commit"), ("build",)),
+    **dict.fromkeys(("check", "fsck", "validate"), ("verify",)),
+    **dict.fromkeys(("clean", "gc", "purge"), ("prune",)),
+}
+
+
+def hint(word: str, above: tuple[str, ...] = ()) -> str:
+    """What labctl calls that, as in "`labctl halt`: shut VMs down, keep everything"; empty for an unknown word.
+
+    `above` is the verb that it stood below, as `("image",)`.
+    """
+    meant = (IMAGES if above else ELSEWHERE).get(word, "")
+    if isinstance(meant, str):
+        return meant
+    return "; or ".join(_told(" ".join((*above, verb))) for verb in meant)
+
+
+def _told(verb: str) -> str:
+    first, _, below = verb.partition(" ")
+    return f"`labctl {verb}`: {NESTED[first][below] if below else VERBS[first]}"
