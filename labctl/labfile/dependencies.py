@@ -57,8 +57,13 @@ def connect(vms: Sequence[Vm], trees: Sequence[Map], targets: Targets, problems:
                 else:
                     problems.at(written, key, summary, hint)
                 continue
-            for each in expanded:
+            for each in (members := list(expanded)):
                 found[each] = max(found.get(each, stage), stage, key=_ORDER.index)
+            off = [each for each in members if instances[each].state == "off"]
+            if off and stage is not Stage.CREATED and vm.state != "off":  # one that is off waits for nothing
+                summary = f"{off[0]} is never {stage}: its state is off"
+                hint = f"write {{{name}: created}}, or leave it out"
+                problems.at(written, name if isinstance(written, Map) else key, summary, hint)
         connected.append(
             replace(vm, depends_on=tuple(Dependency(each, stage) for each, stage in found.items()))
         )
@@ -67,8 +72,8 @@ def connect(vms: Sequence[Vm], trees: Sequence[Map], targets: Targets, problems:
 
 
 def _report_cycles(vms: Sequence[Vm], places: Mapping[str, Map], problems: Problems) -> None:
-    """Tell each cycle once, at the VM in it that stands first in the file."""
-    needs = {vm.name: [each.vm for each in vm.depends_on] for vm in vms}
+    """Tell each cycle once, at the VM in it that stands first in the file. To be created, no VM waits for any."""
+    needs = {vm.name: [each.vm for each in vm.depends_on if each.stage is not Stage.CREATED] for vm in vms}
     bases = {vm.name: vm.base for vm in vms}
     done: set[str] = set()
     told: set[frozenset[str]] = set()

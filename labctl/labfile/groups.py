@@ -11,31 +11,35 @@ from labctl.labfile.tree import Map, Seq
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from labctl.labfile.roster import Roster
+
 __all__ = ["Membership"]
 
 
 class Membership:
     """The groups of a Labfile, judged once; `known` are their names, also of those whose fields are wrong.
 
-    `children` may name groups and VMs. A VM of the same name as a group is that group's own child when the group
-    names it; so `groups: {web: {children: [web]}}` is no cycle.
+    `children` may name groups, VMs as written and single instances; one beyond the count is ignored, as `instances`
+    ignores it. A VM of the same name as a group is that group's own child when the group names it; so
+    `groups: {web: {children: [web]}}` is no cycle.
     """
 
-    def __init__(self, groups: Map, known: Collection[str], vms: Collection[str], problems: Problems) -> None:
+    def __init__(self, groups: Map, known: Collection[str], vms: Collection[str], roster: Roster) -> None:
         self.groups = groups
         self._known = known
-        self._problems = problems
+        self._problems = problems = roster.problems
         self._parents: dict[str, list[str]] = {}  # group → groups that hold it
-        self._holders: dict[str, list[str]] = {}  # VM → groups whose children name it
+        self._holders: dict[str, list[str]] = {}  # VM or instance → groups whose children name it
+        machines = {*vms, *roster.bases}
         for name, fields in groups.items():
             children = self._names(fields, "children")
             for index, child in enumerate(children):
-                if child in vms:
+                if child in machines:
                     self._holders.setdefault(child, []).append(name)
                 if child in groups and child != name:
                     self._parents.setdefault(child, []).append(name)
-                elif child not in vms and child not in known:
-                    hint = nearest(child, [*vms, *known])
+                elif child not in machines and child not in known and not roster.beyond(child, list(vms)):
+                    hint = nearest(child, [*machines, *known])
                     problems.at(children, index, f"there is no VM or group {child}", hint)
         self._order = {name: place for place, name in enumerate(self._outer_first(problems))}
 
@@ -56,12 +60,15 @@ class Membership:
         self._problems.at(fields, key, f"{key} can't depend on an instance's name")
         return Seq(fields.mark)
 
-    def of(self, vm: str, named: list[str]) -> list[str]:
-        """List the groups that hold a VM, weakest first: through `children` outer first, then those it names."""
+    def of(self, names: tuple[str, str], named: list[str]) -> list[str]:
+        """List the groups that hold an instance, weakest first: through `children` outer first, then those it names.
+
+        `names` are that of its VM as written and its own; `children` may hold either.
+        """
         own = [name for name in dict.fromkeys(named) if name in self.groups]
         seen: set[str] = set()
         ahead = [
-            *self._holders.get(vm, ()),
+            *(holder for name in names for holder in self._holders.get(name, ())),
             *(parent for name in own for parent in self._parents.get(name, ())),
         ]
         while ahead:

@@ -22,6 +22,7 @@ from labctl.labfile.parameters import Sources
 from labctl.labfile.place import place
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
+from labctl.labfile.roster import Roster
 from labctl.labfile.tree import Map
 from labctl.labfile.vms import read_vm
 
@@ -126,12 +127,15 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems, documents: 
 def _instances(
     part: Mapping[str, Map], names: Mapping[str, list[str]], site: Site, documents: Documents
 ) -> list[Instance]:
-    membership = Membership(part["groups"], names["groups"], names["vms"], site.problems)
-    for vm in part["vms"]:
-        membership.check(part["vms"][vm])
+    roster = Roster(part["vms"], site.problems).called()
+    membership = Membership(part["groups"], names["groups"], names["vms"], roster)
+    for fields in part["vms"].values():
+        membership.check(fields)
+        for special in (fields.get("instances") or {}).values():
+            membership.check(special)
     membership.check(part["defaults"])
     configs = CloudConfigs(site, documents)
-    return expand(Expansion(part["defaults"], part["vms"], membership, configs, site))
+    return expand(Expansion(part["defaults"], roster, membership, configs, site))
 
 
 def _targets(instances: Sequence[Instance], names: Mapping[str, list[str]]) -> dependencies.Targets:

@@ -132,3 +132,116 @@ def test_problems_of_a_cloud_init_file_are_at_their_place_there(tmp_path):
     assert problems(tmp_path, "vms: {a: {image: debian-12, cloud_init: {file: base.yaml}}}\n") == [
         "base.yaml:2:1: a: the key a stands here twice, first in line 1, column 1 (keep one of them)"
     ]
+
+
+def test_a_group_holds_single_instances_of_a_counted_vm(tmp_path):
+    """Through `children`, which are the weaker ones, or `groups` of the instance, which replace those of its VM."""
+    lab = loaded(
+        tmp_path,
+        """
+        defaults: {image: none, cpus: 1, user: default}
+        groups:
+          outer: {children: [inner], cpus: 2, memory: 2MiB, user: outer, timeout: 2s}
+          inner: {children: [node-1], cpus: 3, memory: 3MiB, user: inner}
+          named: {cpus: 4, memory: 4MiB}
+          first: {cpus: 5, max_memory: 5MiB}
+          late: {children: [node], hostname: "${name}.lab"}
+        vms:
+          node: {count: 3, groups: [named], memory: 8MiB, max_memory: 16MiB,
+                 instances: {1: {groups: [first], memory: 9MiB}, 2: {groups: []}}}
+        """,
+    ).lab
+    one, two, three = lab.vms
+    assert [vm.groups for vm in lab.vms] == [
+        ("outer", "inner", "late", "first"),
+        ("late",),
+        ("late", "named"),
+    ]
+    assert [vm.cpus for vm in lab.vms] == [5, 1, 4]
+    assert (one.user, two.user, three.user) == ("inner", "default", "default")
+    assert [vm.memory >> 20 for vm in lab.vms] == [9, 8, 8]  # the VM's own is stronger than any group's
+    assert one.max_memory == 16 << 20
+    assert (one.timeout, two.timeout) == (2.0, 300.0)
+    assert [vm.hostname for vm in lab.vms] == ["node-1.lab", "node-2.lab", "node-3.lab"]
+    assert lab.groups["outer"] == lab.groups["first"] == ("node-1",)
+
+
+def test_a_group_that_holds_an_instance_serves_depends_on(tmp_path):
+    got = vms(
+        tmp_path,
+        """
+        defaults: {image: none}
+        groups: {heads: {children: [node-1]}}
+        vms: {node: {count: 2}, web: {depends_on: [heads]}}
+        """,
+    )
+    assert [each.vm for each in got["web"].depends_on] == ["node-1"]
+
+
+def test_an_instance_beyond_the_count_is_no_mistake_of_a_group(tmp_path):
+    """The count may be a parameter; another name is one, and so is a group that an instance names."""
+    text = """
+        parameters: {n: {type: integer, default: 1}}
+        defaults: {image: none}
+        groups: {g: {children: [node-2, x03, nod-1, node-x, broken-2]}}
+        vms:
+          node: {count: "${n}", instances: {1: {groups: [h]}}}
+          x: {count: 1, names: "${base}${index:02}"}
+          broken: [count, 3]
+        """
+    assert problems(tmp_path, text) == [
+        "Labfile.yaml:6:38: groups.g.children[2]: there is no VM or group nod-1 (did you mean node-1?)",
+        "Labfile.yaml:6:45: groups.g.children[3]: there is no VM or group node-x (did you mean node-1?)",
+        "Labfile.yaml:8:50: vms.node.instances.1.groups[0]: there is no group h (write it under groups)",
+        "Labfile.yaml:10:11: vms.broken: expected a map of VM fields, got a list",
+    ]
+
+
+def test_a_vm_may_wait_until_another_is_only_created(tmp_path):
+    """Of a name, an instance or a group; nobody waits to be created, so that is no circle."""
+    got = vms(
+        tmp_path,
+        """
+        defaults: {image: none}
+        groups: {g: {children: [db]}}
+        vms:
+          db: {state: off, depends_on: [a]}
+          node: {count: 2, depends_on: [a]}
+          a: {depends_on: {db: created, node-1: created}}
+          b: {depends_on: {g: created}}
+        """,
+    )
+    assert [(each.vm, str(each.stage)) for each in got["a"].depends_on] == [
+        ("db", "created"),
+        ("node-1", "created"),
+    ]
+    assert [(each.vm, str(each.stage)) for each in got["b"].depends_on] == [("db", "created")]
+
+
+def test_what_a_vm_that_is_off_never_reaches_can_t_be_waited_for(tmp_path):
+    """The stage that it does reach is named. A VM that is off itself waits for nothing."""
+    text = """
+        defaults: {image: none}
+        groups: {g: {children: [db, node-2]}}
+        vms:
+          db: {state: off}
+          node: {count: 2, instances: {2: {state: off}}}
+          a: {depends_on: [db]}
+          b: {depends_on: {node: started, db: created}}
+          c: {depends_on: [g]}
+          d: {depends_on: [db], state: off}
+        """
+    assert problems(tmp_path, text) == [
+        (
+            "Labfile.yaml:9:20: vms.a.depends_on[0]: db is never ready: its state is off "
+            "(write {db: created}, or leave it out)"
+        ),
+        (
+            "Labfile.yaml:10:26: vms.b.depends_on.node: node-2 is never started: its state is off "
+            "(write {node: created}, or leave it out)"
+        ),
+        (
+            "Labfile.yaml:11:20: vms.c.depends_on[0]: db is never ready: its state is off "
+            "(write {g: created}, or leave it out)"
+        ),
+    ]

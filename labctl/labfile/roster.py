@@ -1,0 +1,123 @@
+"""What the instances of each VM are called: `count`, `first` and `names` tell it, before any layer is laid."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.record import field, record
+from labctl.labfile import validate
+from labctl.labfile.interpolate import fill_instance
+from labctl.labfile.markers import MARK
+from labctl.labfile.tree import Map
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from labctl.labfile.problems import Problems
+
+__all__ = ["Roster", "Slot"]
+
+_MOST = 10_000  # VMs of a lab; each costs memory before anything else could refuse it
+
+
+@record
+class Slot:
+    """An instance to be; `index` is None without `count`, `offset` how far that is from the first."""
+
+    name: str
+    index: int | None
+    offset: int
+
+
+@record(frozen=False)
+class Roster:
+    """The instances of all VMs of a Labfile, by the VM as written, in the order of the file."""
+
+    vms: Map
+    problems: Problems
+    slots: dict[str, list[Slot]] = field(default_factory=dict)
+    bases: dict[str, str] = field(default_factory=dict)  # instance → the VM that it comes from
+
+    def called(self) -> Roster:
+        """Name all instances; names that can't be are reported."""
+        for base in self.vms:
+            self.slots[base] = []
+            for slot in self._of(base):
+                if len(self.bases) > _MOST:
+                    key = "count" if "count" in self.vms[base] else "image"
+                    self.problems.echo = False
+                    self.problems.at(self.vms[base], key, f"the lab grows beyond {_MOST:,} VMs")
+                    return self
+                self.slots[base].append(slot)
+            self.problems.echo = False
+        return self
+
+    def beyond(self, name: str, written: Mapping[str, Any] | list[str]) -> bool:
+        """Whether an instance would be called so if `count` were larger, or its VM, one of those `written`, right."""
+        for index in re.findall(r"[0-9]{1,6}", name):
+            counted = (base for base, fields in self.vms.items() if "count" in fields)
+            if any(_called(base, self.vms[base], int(index)) == name for base in counted):
+                return True
+        base, dash, _ = name.rpartition("-")
+        return bool(dash) and base in written and base not in self.vms
+
+    def _of(self, base: str) -> Iterator[Slot]:
+        written: Map = self.vms[base]
+        for index, offset in self._indices(written):
+            self.problems.echo = offset > 0
+            name = base if index is None else self._name(base, written, index)
+            if name is not None and self._claim(name, base):
+                yield Slot(name, index, offset)
+
+    def _indices(self, written: Map) -> Iterator[tuple[int | None, int]]:
+        """Give each instance's index, and how far it is from the first."""
+        if "count" not in written:
+            for key in ("first", "names", "instances"):
+                if key in written and "count" not in written.marks:
+                    self.problems.at_key(written, key, f"{key} needs count", "this VM is one, not counted")
+            return iter([(None, 0)])
+        for key in ("count", "first"):
+            if isinstance(written.get(key), str):
+                self.problems.at(written, key, f"{key} can't depend on an instance's name")
+                return iter(())
+        first = int(written.get("first", 1))
+        return ((first + offset, offset) for offset in range(int(written["count"])))
+
+    def _name(self, base: str, written: Map, index: int) -> str | None:
+        name = _called(base, written, index)
+        if isinstance(name, str) and MARK in name:
+            self.problems.at(written, "names", "names is made of base and index only")
+            return None
+        if not validate.is_valid(name, "name"):
+            key = "names" if "names" in written else "count"
+            limits = "a-z, 0-9 and -, a letter first, at most 31 characters"
+            self.problems.at(written, key, f"{name} can't be the name of an instance", limits)
+            return None
+        return str(name)
+
+    def _claim(self, name: str, base: str) -> bool:
+        """Take a name, unless another instance has it."""
+        if name not in self.bases:
+            self.bases[name] = base
+            return True
+        other, written = self.bases[name], self.vms[base]
+        if other == base:
+            self.problems.at(written, "names", f"two instances are called {name}", "names needs ${index}")
+            return False
+        key = next((each for each in ("names", "count") if each in written), None)
+        summary = f"{name} is also the name of {f'an instance of {other}' if name != other else 'another VM'}"
+        if key:
+            self.problems.at(written, key, summary, "choose another name")
+        else:
+            self.problems.at_key(self.vms, base, summary, "choose another name")
+        return False
+
+
+def _called(base: str, written: Map, index: int) -> Any:
+    """What `names` makes of an index."""
+    pattern = written.get("names")
+    if pattern is None:
+        return f"{base}-{index}"
+    one = Map(written.mark, {"names": pattern}, written.marks)
+    return fill_instance(one, {"base": base, "index": index})["names"]
