@@ -2,11 +2,15 @@
 
 import ipaddress
 import os
+import shutil
 import socket
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import surroundings
 from tests.https import authority, server  # noqa: F401  # fixtures
 
 # Machines are shared and noisy: no deadline, and slow generation is no failure. More examples on demand.
@@ -17,6 +21,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("labctl")
+
+
+def pytest_configure(config):
+    """Before anything of labctl is imported by a test; the workers of pytest-xdist come here too."""
+    home = Path(tempfile.mkdtemp(prefix="labctl-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    surroundings.isolate(home)
 
 
 @pytest.fixture(autouse=True)

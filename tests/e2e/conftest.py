@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.harness import oracle as leaks
 from tests.e2e.labfiles import Content, Lab
 from tests.e2e.micro import MicroGuest, bare, build
+from tests.surroundings import prepared
 
 LABCTL_TIMEOUT_S = 600
 
@@ -25,6 +26,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if Path(__file__).parent in item.path.parents:
                 item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _builds() -> None:
+    """The cache of labctl has what `make prepare` built, nothing else: this network reaches no package archive."""
+    cache = Path.home() / ".cache/labctl"
+    cache.mkdir(parents=True)
+    for name in ("builds", "apt"):
+        (cache / name).symlink_to(prepared() / "labctl" / name)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ IGNORED = (
     r"file/run/libvirt/[a-z]+/driver\.pid",  # a restarted libvirtd's own
     r"file/run/libvirt/(common|lockd|virtlogd.*|qemu/(passt|slirp|dbus|swtpm))",
     r"file/var/lib/libvirt/qemu/(channel/target|nvram|snapshot|checkpoint|save|dump|ram|autostart)",
-    r"file/tmp/pytest-of-[^/]*(/.*)?",
+    r"file/tmp/(pytest-of|labctl-tests)-[^/]*(/.*)?",
     # libvirt's own tables, chains and the jumps into them come with the first network and stay after the last.
     r"nft/(table|chain|libvirt-jump) .*",
 )

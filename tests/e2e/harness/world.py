@@ -27,6 +27,18 @@ PACKAGED = (  # libvirtd and virtlogd expect them
     "/var/log/libvirt/qemu",
     "/run/lock",  # locks of consoles and channels
 )
+ASTRAY = (  # beginnings of variables' names
+    "LABCTL_CONNECT",
+    "LABCTL_SET_",
+    "LIBVIRT_",
+    "VIRSH_",
+    "XDG_RUNTIME_DIR",
+    "DBUS_",
+    "TMPDIR",
+    "LANG",
+    "LC_",
+    "TZ",
+)
 QEMU_CONF = """\
 user = "root"
 group = "root"
@@ -106,15 +118,9 @@ def write_configuration() -> None:
 
 
 def clean_environment() -> None:
-    """Nothing of the caller's session leads a client to another libvirtd, or a tool to the session's bus."""
-    for name in (
-        "LABCTL_CONNECT",
-        "VIRSH_DEFAULT_CONNECT_URI",
-        "XDG_RUNTIME_DIR",
-        "DBUS_SESSION_BUS_ADDRESS",
-        "TMPDIR",
-    ):
-        os.environ.pop(name, None)
+    """Nothing of the caller leads a client to another libvirtd or a tool to its own bus, or changes a daemon."""
+    for name in [each for each in os.environ if each.startswith(ASTRAY)]:
+        del os.environ[name]
     os.environ["LIBVIRT_DEFAULT_URI"] = "qemu:///system"
     os.environ["LABCTL_E2E_PRIVATE"] = "1"  # what the tests ask before they touch anything
 

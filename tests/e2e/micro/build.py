@@ -1,7 +1,6 @@
 """Building the micro guest's kernel, initrd and disk images from packages and the files below root/."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -9,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.micro import packages
+from tests.surroundings import prepared
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "labctl-tests"
+CACHE = prepared() / "labctl-tests"
 ROOT = Path(__file__).parent / "root"
 GUEST_SCRIPT = Path(__file__).parents[3] / "templates" / "guest" / "labctl-guest.sh"
 CMDLINE = "console=ttyS0 quiet"
