@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
+from labctl.core.unquoted import Unquoted
 from labctl.kinds.seed.spec import SeedNic, SeedSpec
 
 if TYPE_CHECKING:
@@ -50,8 +51,17 @@ def seed_digest(secret: bytes, config: Mapping[str, Any], user: str, hostname: s
     import hmac  # a lab of guests without cloud-init has no seeds
     import json
 
-    document = json.dumps([config, user, hostname], sort_keys=True, default=str)
+    document = json.dumps([_telling(config), user, hostname], sort_keys=True, default=str)
     return f"{secret_name(secret)}:{hmac.new(secret, document.encode(), 'sha256').hexdigest()[:32]}"
+
+
+def _telling(config: Any) -> Any:
+    """The config with those scalars told from texts that are not: `2001-01-01` from `"2001-01-01"`."""
+    if isinstance(config, Unquoted):
+        return f"{config!s} as {Unquoted.__name__}"
+    if isinstance(config, dict):
+        return {_telling(key): _telling(value) for key, value in config.items()}
+    return [_telling(each) for each in config] if isinstance(config, list) else config
 
 
 def secret_name(secret: bytes) -> str:

@@ -41,6 +41,8 @@ _VALUES = """\
 ## Values
 
 - YAML 1.2: `no` and `22:22` are texts, `1.10` is a number unless it is quoted. A key may stand in a map only once.
+- `cloud_init`, also from a `{file}`, is YAML 1.1, as cloud-init reads it: `no` is false, `permissions: 0600` is octal,
+  `12:30:00` and `2001-01-01` are no texts. An alias means what it would mean if it were written out in its place.
 - Keys that start with `x-` are your own and ignored, so they can hold anchors. Within `cloud_init`, only at its top.
 - `${NAME}` in a text is filled in: a parameter, `lab`, in VMs `base` (the VM as written), `name` (the instance)
   and, with `count`, `index` (`${index:02}` pads with zeros). A text that is nothing but `${NAME}` takes the

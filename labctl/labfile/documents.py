@@ -36,7 +36,9 @@ class Documents(Readings):
     def __init__(self, path: str | None) -> None:
         super().__init__(entry(path) if path else None, (Problem, Position), ("core", "labfile"))
 
-    def read(self, data: bytes, file: str, *, keep: bool, empty: str = "the file is empty") -> Document:
+    def read(
+        self, data: bytes, file: str, *, keep: bool, empty: str = "the file is empty", cloud: bool = False
+    ) -> Document:
         """Read one document whose top is a map.
 
         Keys that stand there twice are returned as problems, since the rest can still be judged.
@@ -46,11 +48,12 @@ class Documents(Readings):
             file: what messages call it.
             keep: whether it may be kept, see `is_public`.
             empty: what to say where nothing is in it.
+            cloud: whether it is cloud-config, which is YAML 1.1.
 
         Raises:
             Rejected: it leaves no tree.
         """
-        ((found, problems),) = self.of(_parsed, [(data, file, empty)], kept=lambda _: keep)
+        ((found, problems),) = self.of(_parsed, [(data, file, empty, cloud)], kept=lambda _: keep)
         return tree.unpacked(found), problems
 
 
@@ -65,9 +68,9 @@ def is_public(file: BinaryIO) -> bool:
     return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
 
 
-def _parsed(source: tuple[bytes, str, str]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+def _parsed(source: tuple[bytes, str, str, bool]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     from labctl.labfile import yaml
 
-    data, file, empty = source
-    top, problems = yaml.read(data, file, empty=empty)
+    data, file, empty, cloud = source
+    top, problems = yaml.read(data, file, empty=empty, cloud=cloud)
     return tree.packed(top), tuple(problems)

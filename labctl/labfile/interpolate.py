@@ -97,6 +97,8 @@ def _resolved(value: Any, values: Mapping[str, str]) -> Any:
         return value
     if kind is str:
         return PATTERN.sub(lambda found: values[found[1]], value) if MARK in value else value
+    if isinstance(value, str | bytes):  # of cloud-config, as it was written
+        return value
     if isinstance(value, Mapping):
         return {key: _resolved(entry, values) for key, entry in value.items()}
     if isinstance(value, list | tuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.errors import Rejected
+from labctl.core.errors import Position, Problem, Rejected
+from labctl.labfile import userdata
 from labctl.labfile.documents import content, is_public
 from labctl.labfile.tree import Map, Seq
 
@@ -60,7 +61,7 @@ def _joined(weak: Seq, strong: Seq) -> Seq:
 
 
 class CloudConfigs:
-    """Reads `cloud_init: {file: PATH}`, each file once. A file is a map whatever its first line claims to be."""
+    """Reads `cloud_init: {file: PATH}`, each file once. What is no cloud-config is told by what it is."""
 
     def __init__(self, site: Site, documents: Documents) -> None:
         self._site = site
@@ -91,20 +92,37 @@ class CloudConfigs:
         self._files[path] = None
         if self._site.wrong(path):  # a pipe would wait for somebody to write
             return None
+        shown = self._problems.beside(config["file"])
         try:
             with path.open("rb") as file:
-                tree, found = self._documents.read(
-                    content(file), config["file"], keep=is_public(file), empty="the cloud-config is empty"
-                )
+                data, keep = content(file), is_public(file)
         except OSError as error:
             self._problems.at(config, "file", f"{config['file']}: {str(error.strerror).lower()}")
             return None
+        tree = self._parsed(data, shown, keep=keep)
+        if tree is None:
+            return None
+        self._problems.know(tree, self._problems.path_of(config, "file")[:-1])
+        self._files[path] = tree
+        return tree
+
+    def _parsed(self, data: bytes, shown: str, *, keep: bool) -> Map | None:
+        try:
+            if other := userdata.by_content(data, shown):
+                raise _not_cloud_config(shown, *other)
+            tree, found = self._documents.read(
+                data, shown, keep=keep, empty="the cloud-config is empty", cloud=True
+            )
+            if other := userdata.by_keys(tree):
+                raise _not_cloud_config(shown, *other)
         except Rejected as error:
             for problem in error.problems:
                 self._problems.add(problem)
             return None
         for problem in found:
             self._problems.add(problem)
-        self._problems.know(tree, self._problems.path_of(config, "file")[:-1])
-        self._files[path] = tree
         return tree
+
+
+def _not_cloud_config(file: str, what: str, instead: str) -> Rejected:
+    return Rejected([Problem(what, where=Position(file, 1, 1), hint=instead)])

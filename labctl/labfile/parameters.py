@@ -188,7 +188,7 @@ def _checked(entry: Map, value: Any) -> Any:
 
 
 def _controls(value: str) -> bool:
-    from labctl.labfile.yaml import CONTROL  # compiling it takes longer than all else here
+    from labctl.labfile.source import CONTROL  # compiling it takes longer than all else here
 
     return CONTROL.search(value) is not None
 

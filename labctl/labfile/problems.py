@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from labctl.core.alike import alike
@@ -81,6 +82,10 @@ class Problems:
 
         found = [problem for problem in self._found.values() if problem.severity == severity]
         return tuple(sorted(found, key=order))
+
+    def beside(self, written: str) -> str:
+        """Name a file whose path is relative to the Labfile as the Labfile is named: from where the user stands."""
+        return os.path.join(os.path.dirname(self.file), written)  # noqa: PTH118, PTH120  # `./` stays
 
     def hides(self, value: object) -> bool:
         """Whether a value holds a secret, so that no message may show any part of it."""

@@ -1,7 +1,8 @@
 """Plain data that knows where it stands: what the YAML reader gives and every later step keeps.
 
-Scalars are Python's own; maps and lists are `Map` and `Seq`, a dict and a list that remember the place of their
-entries. So the tree validates, merges and compares as ordinary data, and a problem found late still has its line.
+Scalars are Python's own, but for `Unquoted` ones in cloud-config; maps and lists are `Map` and `Seq`, a dict and a list
+that remember the place of their entries. So the tree validates, merges and compares as ordinary data, and a problem
+found late still has its line.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Position
+from labctl.core.unquoted import Unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,21 +89,29 @@ def copy(node: Any) -> Any:
 def packed(node: Any) -> Any:
     """A tree as dicts, lists and scalars without classes of our own, from which `unpacked` makes it again."""
     if isinstance(node, Map):
-        entries = {key: packed(value) for key, value in node.items()}
-        return {"mark": node.mark, "marks": node.marks, "entries": entries}
+        entries = {_packed_key(key): packed(value) for key, value in node.items()}
+        marks = {_packed_key(key): mark for key, mark in node.marks.items()}
+        return {"mark": node.mark, "marks": marks, "entries": entries}
     if isinstance(node, Seq):
         return {"mark": node.mark, "marks": node.marks, "items": [packed(value) for value in node]}
-    return node
+    return _packed_key(node) if isinstance(node, Unquoted) else node
+
+
+def _packed_key(text: str) -> Any:
+    return (str(text),) if isinstance(text, Unquoted) else text
 
 
 def unpacked(node: Any) -> Any:
     """The tree that `packed` made this of."""
+    if isinstance(node, tuple):
+        return Unquoted(node[0])
     if not isinstance(node, dict):
         return node
     if "items" in node:
         return Seq(node["mark"], [unpacked(value) for value in node["items"]], list(node["marks"]))
-    entries = {key: unpacked(value) for key, value in node["entries"].items()}
-    return Map(node["mark"], entries, dict(node["marks"]))
+    entries = {unpacked(key): unpacked(value) for key, value in node["entries"].items()}
+    marks = {unpacked(key): mark for key, mark in node["marks"].items()}
+    return Map(node["mark"], entries, marks)
 
 
 def at(node: Any, path: Path) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from labctl.core.record import record
+from labctl.labfile.cloud_init import read_cloud_init
 from labctl.labfile.disks import Site, read_disks, read_image
-from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import nearest
 from labctl.labfile.tree import Map, Seq
@@ -20,8 +20,6 @@ _AS_WRITTEN = (
     "hostname", "user", "arch", "accel", "machine", "firmware", "secure_boot", "tpm", "graphics", "autostart",
     "state", "protect",
 )  # fmt: skip
-_PASSWORDS = frozenset({"password", "chpasswd"})
-_USER_PASSWORDS = frozenset({"passwd", "hashed_passwd", "plain_text_passwd"})
 
 
 @record
@@ -44,7 +42,7 @@ def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
     else:
         site.problems.at_key(holder, who.base, "an image is missing", "image: debian-12, or image: none")
     memory, max_memory = _memory(site, tree)
-    cloud_init = _cloud_init(site, tree)
+    cloud_init = read_cloud_init(site, tree)
     nics = _nics(site, tree, who.offset)
     disks = read_disks(site, tree, image)
     vm = Vm(
@@ -83,29 +81,15 @@ def _memory(site: Site, tree: Map) -> tuple[int, int | None]:
     return found["memory"], most
 
 
-def _cloud_init(site: Site, tree: Map) -> Any:
-    config = tree.get("cloud_init")
-    if config is False or tree.get("image") == "none":
-        return False
-    if not isinstance(config, Map):
-        return {}
-    for key in ("ssh_pwauth", *_PASSWORDS):
-        if key in config and config[key] not in (False, None):
-            site.problems.at_key(config, key, "this turns password login on", severity="warning")
-            break
-    users = config.get("users")
-    for user in users if isinstance(users, Seq) else ():
-        if isinstance(user, Map) and user.get("lock_passwd") is False and user.keys() & _USER_PASSWORDS:
-            site.problems.at_key(user, "lock_passwd", "this turns password login on", severity="warning")
-    return plain(config)
-
-
 def _ready(site: Site, tree: Map, *, seeded: bool) -> tuple[Condition, ...]:
     found = []
     for entry in tree.get("ready") or ():
-        if not seeded and "exec" in entry and entry.get("from") != "host":
-            hint = "use tcp or http, which are checked from the host, or from: host"
+        if not seeded and "exec" in entry:
+            hint = "use tcp or http, which are checked from the host"
             site.problems.at_key(entry, "exec", "nothing in a VM without cloud-init can run this", hint)
+        elif "exec" in entry and entry.get("from") == "host":
+            hint = "leave `from` out, or use tcp or http, which can be checked from the host"
+            site.problems.at(entry, "from", "exec runs in the guest", hint)
         found.append(
             Condition(
                 tcp=int(entry["tcp"]) if "tcp" in entry else None,

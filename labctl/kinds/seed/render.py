@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl import resources
 from labctl.core.record import record
+from labctl.core.unquoted import Unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,10 +120,16 @@ def _to(route: list[str]) -> str:
 
 
 def _yaml(document: Mapping[str, Any]) -> str:
+    """Write what a reader of YAML 1.1 takes as the same values, in ASCII."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, _data: object) -> bool:
             return True
 
-    return yaml.dump(dict(document), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1 << 20)
+    def unquoted(dumper: Dumper, scalar: Unquoted) -> yaml.ScalarNode:
+        tag = dumper.resolve(yaml.ScalarNode, str(scalar), (True, False))  # type: ignore[no-untyped-call]
+        return dumper.represent_scalar(tag, str(scalar))
+
+    Dumper.add_representer(Unquoted, unquoted)
+    return yaml.dump(dict(document), Dumper=Dumper, sort_keys=False, width=1 << 20)

@@ -120,7 +120,7 @@ def test_dependencies_expand_to_instances(tmp_path):
 
 
 def test_cloud_init_files_merge_like_maps_and_are_not_interpolated(tmp_path):
-    (tmp_path / "base.yaml").write_text("#!/bin/sh\n## template: jinja\nruncmd: ['echo ${HOME}']\n")
+    (tmp_path / "base.yaml").write_text("#cloud-config\nruncmd: ['echo ${HOME}']\n")
     text = (
         "defaults: {image: debian-12, cloud_init: {file: base.yaml}}\nvms: {a: {cloud_init: {runcmd: [b]}}}\n"
     )

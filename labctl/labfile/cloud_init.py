@@ -1,0 +1,60 @@
+"""Turns `cloud_init` into plain data, and says what in it is doubtful."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labctl.labfile.interpolate import plain
+from labctl.labfile.tree import Map, Seq
+
+if TYPE_CHECKING:
+    from labctl.labfile.disks import Site
+
+__all__ = ["read_cloud_init"]
+
+_TRUE = frozenset({"true", "1", "on", "yes"})  # what cloud-init's util.is_true takes
+_USER_PASSWORDS = frozenset({"passwd", "hashed_passwd", "plain_text_passwd"})
+
+
+def read_cloud_init(site: Site, tree: Map) -> Any:
+    """Give the cloud-config of a VM's merged layers; False where it has no seed."""
+    config = tree.get("cloud_init")
+    if config is False or tree.get("image") == "none":
+        return False
+    if not isinstance(config, Map):
+        return {}
+    _doubt_passwords(site, config)
+    _doubt_users(site, config)
+    if "network" in config:
+        summary = "cloud-init does not look for the network in cloud-config, so this does nothing"
+        site.problems.at_key(config, "network", summary, "say it under `networks`", severity="warning")
+    return plain(config)
+
+
+def _doubt_passwords(site: Site, config: Map) -> None:
+    """Warn once of what lets people log in with passwords, by ssh or on the console.
+
+    `ssh_pwauth: unchanged`, or anything that is not true, leaves sshd as it is or turns passwords off.
+    """
+    chpasswd = config.get("chpasswd")
+    turns_on = {
+        "ssh_pwauth": str(config.get("ssh_pwauth")).strip().lower() in _TRUE,
+        "password": config.get("password") not in (None, ""),
+        "chpasswd": isinstance(chpasswd, Map) and bool(chpasswd.get("users") or chpasswd.get("list")),
+    }
+    for key, on in turns_on.items():
+        if on:
+            site.problems.at_key(config, key, "this turns password login on", severity="warning")
+            return
+
+
+def _doubt_users(site: Site, config: Map) -> None:
+    users = config.get("users")
+    entries = users if isinstance(users, Seq) else users.values() if isinstance(users, Map) else ()
+    for user in entries:
+        if not isinstance(user, Map):
+            continue
+        names = {key.replace("-", "_"): key for key in user}  # cloud-init takes both
+        lock = names.get("lock_passwd")
+        if lock and not user[lock] and names.keys() & _USER_PASSWORDS:
+            site.problems.at_key(user, lock, "this turns password login on", severity="warning")
