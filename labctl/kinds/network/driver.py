@@ -99,19 +99,21 @@ class NetworkDriver:
             network.create()
 
     def _update_live(self, network: Any, now: NetworkSpec, spec: NetworkSpec) -> None:
+        """Each record is taken out by what no other of its kind has; libvirt refuses a deletion that fits two.
+
+        A reservation is known by all of it, a DNS record by its address alone: a name may stand at several.
+        """
         if now.dhcp_range != spec.dhcp_range:
             old = [xml.dhcp_range(now.dhcp_range)] if now.dhcp_range else []
             new = [xml.dhcp_range(spec.dhcp_range)] if spec.dhcp_range else []
             self._swap(network, _DHCP_RANGE, 0, old, new)
         for parent, v6 in ((0, False), (1 if spec.host4 else 0, True)):
-            old = [
-                xml.dhcp_host(h) for h in now.dhcp_hosts if (":" in h.ip) == v6 and h not in spec.dhcp_hosts
-            ]
-            new = [
-                xml.dhcp_host(h) for h in spec.dhcp_hosts if (":" in h.ip) == v6 and h not in now.dhcp_hosts
-            ]
+            was = [host for host in now.dhcp_hosts if (":" in host.ip) == v6]
+            wanted = [host for host in spec.dhcp_hosts if (":" in host.ip) == v6]
+            old = [xml.dhcp_host(host) for host in was if host not in wanted]
+            new = [xml.dhcp_host(host) for host in wanted if host not in was]
             self._swap(network, _DHCP_HOST, parent, old, new)
-        old = [xml.dns_host(host) for host in now.dns_hosts if host not in spec.dns_hosts]
+        old = [xml.dns_host(replace(host, names=())) for host in now.dns_hosts if host not in spec.dns_hosts]
         new = [xml.dns_host(host) for host in spec.dns_hosts if host not in now.dns_hosts]
         self._swap(network, _DNS_HOST, -1, old, new)
 

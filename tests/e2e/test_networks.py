@@ -1,0 +1,82 @@
+"""Networks on the real libvirt, with its dnsmasq and its firewall; no guest boots here."""
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.e2e.labfiles import virsh
+
+OFF = {"image": "none", "memory": "32MiB", "cloud_init": False, "state": "off"}
+
+
+def network_lab(name, networks, vms):
+    """A lab of networks, whose VMs have nothing but NICs and never run."""
+    return {"labfile": 1, "name": name, "defaults": dict(OFF), "networks": networks, "vms": vms}
+
+
+def test_labs_come_and_go_beside_one_another(make_lab, labdir):
+    """What one lists the other takes away in the same moment: no command fails for it, and none is in another's way."""
+    labs = [
+        make_lab(
+            network_lab(
+                f"lab-{number}", {"front": {}, "back": {"mode": "isolated"}}, {"a": {"networks": ["front"]}}
+            ),
+            labdir / f"lab-{number}",
+        )
+        for number in range(4)
+    ]
+
+    def lives(lab):
+        for _ in range(2):
+            lab.ok("up", "--yes")
+            assert lab.plan() == {}
+            lab.destroy()
+            lab.ok("list")
+
+    with ThreadPoolExecutor(len(labs)) as threads:
+        list(threads.map(lives, labs))
+
+
+TWICE = ["lan", {"name": "lan", "nic": "second"}]
+EDITS = [
+    ("one of two NICs goes", {"a": ["lan"]}, {}, {"a": 2}),
+    ("it comes again, names meet", {"b": ["lan"], "a": TWICE}, {"dns": {"x": 1, "y": 1, "a": 1}}, {"a": 5, "b": 2}),
+    ("the one with the name goes, names part", {"a": TWICE[1:]}, {"dns": {"x": 1, "y": 2}}, {"a": 2, "x": 1, "y": 1}),
+    ("a range comes, and another VM", {"c": TWICE}, {"dhcp": "10.92.0.100-10.92.0.110"}, {"c": 4, "a": 0}),
+    ("it moves over its own end", {"c": TWICE, "d": TWICE}, {"dhcp": "10.92.0.105-10.92.0.120"}, {"c": 4, "d": 4}),
+    ("it goes, with a NIC of each", {"c": TWICE[1:], "d": ["lan"]}, {}, {"c": 2, "d": 2}),
+]  # fmt: skip
+
+
+def test_entries_that_look_alike_come_and_go_while_their_network_runs(make_lab):
+    """One VM twice on a network, in both families: after each `up` dnsmasq knows just what the Labfile says."""
+    lab = make_lab(network_lab("alike", lan(), {"a": {"networks": TWICE}}))
+    lab.up()
+    assert addresses(lab, "a") == 4
+    bridge = ElementTree.fromstring(virsh("net-dumpxml", "alike.lan")).find("bridge").get("name")
+    index = Path(f"/sys/class/net/{bridge}/ifindex")
+    born = index.read_text()
+    for what, vms, fields, names in EDITS:
+        lab.content["vms"] = {vm: {"networks": nics} for vm, nics in vms.items()}
+        lab.content["networks"] = lan(**fields)
+        lab.up()
+        assert {name: addresses(lab, name) for name in names} == names, what
+        assert index.read_text() == born, f"{what}: the network was made anew"
+    lab.destroy()
+
+
+def lan(dns=None, dhcp=""):
+    network = {"ipv6": True, "subnet": "10.92.0.0/24"}
+    if dns:
+        network["dns"] = {"hosts": {name: f"192.0.2.{number}" for name, number in dns.items()}}
+    if dhcp:
+        network["dhcp"] = {"range": dhcp}
+    return {"lan": network}
+
+
+def addresses(lab, name) -> int:
+    """How many dnsmasq gives for a name, in both families."""
+    command = ["busybox", "nslookup", f"{name}.{lab.name}.lab", "10.92.0.1"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return told.count(f"Name:\t{name}.{lab.name}.lab\nAddress: ")
