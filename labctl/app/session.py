@@ -127,4 +127,6 @@ class Session:
 
     @property
     def lock_name(self) -> str:
-        return f"lab {self.lab.name} on {self.connection.uri}"
+        from labctl.host.lock import of_lab
+
+        return of_lab(self.lab.name, self.connection.uri)

@@ -1,12 +1,13 @@
 """What exists: one pass over libvirt, read into the same specs that the Labfile becomes.
 
-It costs one listing a kind and one XML dump an object. Running domains are dumped a second time as they run, volumes
-not again while their file on this host is the same. What was read once need not be parsed again (`host.readings`).
+It costs a few listings a kind and one XML dump an object. What runs is dumped a second time as it runs, volumes not
+again while their file on this host is the same. What was read once need not be parsed again (`host.readings`). Others
+work on the same host: what goes after it was listed is not there (`host.dumps`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import libvirt
 
@@ -17,7 +18,7 @@ from labctl.engine import reading
 from labctl.engine.reading import Foreign
 from labctl.host import kept, pools, volumes
 from labctl.host.connection import translated
-from labctl.host.dumps import dumps
+from labctl.host.dumps import described, dumps
 from labctl.host.readings import Readings
 from labctl.host.state import state_name
 from labctl.kinds.disk.spec import DiskSpec, disk_name
@@ -30,13 +31,14 @@ from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from labctl.core.spec import Spec
     from labctl.host.connection import Connection
 
 KINDS = (Foreign, VmSpec, DiskUse, NicUse, NetworkSpec, DhcpHost, DnsHost, volumes.Facts)
 CODE = ("core", "engine", "host", "kinds/network", "kinds/vm")
+T = TypeVar("T")
 
 
 @record
@@ -86,21 +88,20 @@ class _Look:
         specs: dict[Address, Spec] = {each.address: each for each in own}
         specs |= {each.address: each for each in self._stored(specs)}
         files = frozenset(each.file for each in own if each.file)
-        store = self._pools.get(STORE)
+        store = self._looked(STORE, pools.text)
         return Observed(
             specs,
             {each.address: each for each in live},
             tuple(self._foreign),
             files,
-            None if store is None else self._folder(pools.text(store)),
+            None if store is None else self._folder(store),
         )
 
     def _vms(self) -> tuple[list[VmSpec], list[VmSpec]]:
         """As they are defined; those that run also as they run."""
         virt = self._virt
         stats = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
-        autostart = libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART
-        autostarting = {each.UUIDString() for each in virt.listAllDomains(autostart)}
+        autostarting = _uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART))
         texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
         there = [(*each, text) for each, text in zip(stats, texts, strict=True) if text is not None]
         read = self._domains([text for _, _, text in there])
@@ -132,14 +133,30 @@ class _Look:
         return self._readings.of(reading.domain, texts, kept=identity.is_marked)
 
     def _networks(self) -> list[NetworkSpec]:
-        there = self._virt.listAllNetworks()
-        read = self._readings.of(reading.network, [networks.definition(each) for each in there])
-        found = []
-        for network, (foreign, spec) in zip(there, read, strict=True):
+        virt = self._virt
+        listed = virt.listAllNetworks()
+        active = _uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE))
+        autostarting = _uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_AUTOSTART))
+        texts = described(listed, networks.definition)
+        there = [(each, text) for each, text in zip(listed, texts, strict=True) if text is not None]
+        read = self._readings.of(reading.network, [text for _, text in there])
+        own = []
+        for (network, _), (foreign, spec) in zip(there, read, strict=True):
             if spec is None or spec.lab != self._lab:
                 self._foreign.append(foreign)
             else:
-                found.append(networks.observe(network, spec, self._network))
+                uuid = network.UUIDString()
+                own.append((network, replace(spec, active=uuid in active, autostart=uuid in autostarting)))
+        return self._as_they_run(own)
+
+    def _as_they_run(self, own: Sequence[tuple[Any, NetworkSpec]]) -> list[NetworkSpec]:
+        """The networks, those that are active as they run; what went meanwhile is not among them."""
+        texts = iter(dumps([network for network, spec in own if spec.active]))
+        found = []
+        for _, spec in own:
+            text = next(texts) if spec.active else ""
+            if text is not None:
+                found.append(networks.running(spec, self._network(text)) if text else spec)
         return found
 
     def _network(self, text: str) -> NetworkSpec | None:
@@ -148,15 +165,11 @@ class _Look:
 
     def _stored(self, others: Mapping[Address, Spec]) -> Iterator[Spec]:
         """The lab's pool and what is in it; a seed's digest is in the metadata of its VM, which is among the others."""
-        pool = self._pools.get(identity.pool_name(self._lab))
-        if pool is None:
+        looked = self._looked(identity.pool_name(self._lab), self._contents)
+        if looked is None:
             return
-        active = bool(pool.isActive())
-        pools.started(pool)  # with a new folder where that is gone: to see what is in it
-        xml = pools.text(pool)
-        folder = self._folder(xml)
-        yield PoolSpec(self._lab, folder, active)
-        there = volumes.facts_again(pool, xml, folder, self._readings) if self._local else volumes.facts(pool)
+        pool, there = looked
+        yield pool
         for facts in there:
             owner, _, what = facts.name.partition(".")
             disk = disk_name(facts.name)
@@ -166,8 +179,26 @@ class _Look:
             elif disk is not None:
                 yield _disk(facts, self._lab, disk)
 
+    def _contents(self, pool: Any) -> tuple[PoolSpec, list[volumes.Facts]]:
+        active = bool(pool.isActive())
+        pools.started(pool)  # with a new folder where that is gone: to see what is in it
+        xml = pools.text(pool)
+        folder = self._folder(xml)
+        there = volumes.facts_again(pool, xml, folder, self._readings) if self._local else volumes.facts(pool)
+        return PoolSpec(self._lab, folder, active), there
+
+    def _looked(self, name: str, describe: Callable[[Any], T]) -> T | None:
+        """What is told of a pool; None where there is none of that name, or no longer."""
+        pool = self._pools.get(name)
+        return None if pool is None else described([pool], describe)[0]
+
     def _folder(self, xml: str) -> str:
         return self._readings.of(pools.folder, [xml])[0]
+
+
+def _uuids(objects: Iterable[Any]) -> frozenset[str]:
+    """Those of domains or networks."""
+    return frozenset(each.UUIDString() for each in objects)
 
 
 def _disk(facts: volumes.Facts, lab: str, name: str) -> DiskSpec:

@@ -244,9 +244,16 @@ def hint_for(message: str) -> str:
     return next((hint for part, hint in _HINTS if part in message), "")
 
 
+def code(error: BaseException | None) -> int | None:
+    """The code of an error of libvirt, also of one that was told in labctl's terms; None of any other."""
+    if isinstance(error, LabctlError):
+        error = error.__cause__
+    return error.get_error_code() if isinstance(error, libvirt.libvirtError) else None
+
+
 def missing(error: Exception) -> bool:
     """Whether libvirt says that the object is not there."""
-    return isinstance(error, libvirt.libvirtError) and error.get_error_code() in (
+    return code(error) in (
         libvirt.VIR_ERR_NO_DOMAIN,
         libvirt.VIR_ERR_NO_NETWORK,
         libvirt.VIR_ERR_NO_STORAGE_POOL,

@@ -1,40 +1,59 @@
-"""The XML of many libvirt objects at once: half of the time of such a call is the daemon's."""
+"""What many libvirt objects tell of themselves: half of the time of such a call is the daemon's.
+
+Others work on the same host: what was listed a moment ago may be gone when it is asked. That is no failure; every look
+at objects that were listed goes through here.
+"""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import libvirt
 
-from labctl.host.connection import CALLS_IN_FLIGHT
+from labctl.host.connection import CALLS_IN_FLIGHT, code
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-# not a pool: one that goes while its volumes are listed says nothing of them
-_GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_NETWORK, libvirt.VIR_ERR_NO_STORAGE_VOL)
+T = TypeVar("T")
+# Each kind's own word for it: a volume whose pool went says nothing of the volume
+_GONE = {
+    libvirt.virDomain: libvirt.VIR_ERR_NO_DOMAIN,
+    libvirt.virNetwork: libvirt.VIR_ERR_NO_NETWORK,
+    libvirt.virStoragePool: libvirt.VIR_ERR_NO_STORAGE_POOL,
+    libvirt.virStorageVol: libvirt.VIR_ERR_NO_STORAGE_VOL,
+}
 WORTH_A_THREAD = 8
 
 
 def dumps(objects: Sequence[Any], flags: int = 0) -> list[str | None]:
-    """The XML of each domain, network or volume; None where it went since it was listed.
-
-    They are made by threads that do nothing else: one that parses in between keeps the others from the interpreter.
+    """The XML of each domain, network, pool or volume; None where it went since it was listed.
 
     Raises:
         libvirt.libvirtError: one of them could not be made.
     """
-    texts: list[str | None] = [None] * len(objects)
+    return described(objects, lambda each: str(each.XMLDesc(flags)))
+
+
+def described(objects: Sequence[Any], describe: Callable[[Any], T]) -> list[T | None]:
+    """What is told of each domain, network, pool or volume; None where it went since it was listed.
+
+    It is asked for by threads that do nothing else: one that parses in between keeps the others from the interpreter.
+
+    Raises:
+        libvirt.libvirtError, LabctlError: what `describe` raised for another reason.
+    """
+    told: list[T | None] = [None] * len(objects)
     errors: list[Exception] = []
     waiting = iter(enumerate(objects))  # each is handed out once, whoever asks
 
     def work() -> None:
         for place, each in waiting:
             try:
-                texts[place] = each.XMLDesc(flags)
+                told[place] = describe(each)
             except Exception as error:  # noqa: BLE001  # it is raised where it was asked for
-                if not isinstance(error, libvirt.libvirtError) or error.get_error_code() not in _GONE:
+                if type(each) not in _GONE or code(error) != _GONE[type(each)]:
                     errors.append(error)
             if errors:
                 return
@@ -48,4 +67,4 @@ def dumps(objects: Sequence[Any], flags: int = 0) -> list[str | None]:
         helper.join()
     if errors:
         raise errors[0]
-    return texts
+    return told

@@ -29,6 +29,11 @@ def _folder() -> Path:
     return Path(platformdirs.user_runtime_dir("labctl"))
 
 
+def of_lab(name: str, uri: str) -> str:
+    """What the lock of a lab is called."""
+    return f"lab {name} on {uri}"
+
+
 @contextmanager
 def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold the lock of a lab or host while the block runs.

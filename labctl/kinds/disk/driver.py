@@ -11,6 +11,7 @@ from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.host import pools, volumes
 from labctl.host.connection import translated
+from labctl.host.dumps import dumps
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
@@ -73,10 +74,11 @@ class DiskDriver:
     def _user(self, spec: DiskSpec, path: str) -> tuple[Any, str]:
         """The running domain that has this disk, and what it calls it."""
         owner = spec.name.partition("/")[0] if "/" in spec.name else None
-        for domain in self._connection.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
-            if owner and domain.name() != identity.libvirt_name(spec.lab, owner):
-                continue
-            for disk in ET.fromstring(domain.XMLDesc(0)).findall("devices/disk"):
+        active = self._connection.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        name = identity.libvirt_name(spec.lab, owner or "")
+        able = [each for each in active if owner is None or each.name() == name]
+        for domain, text in zip(able, dumps(able), strict=True):
+            for disk in ET.fromstring(text).findall("devices/disk") if text else ():
                 source, target = disk.find("source"), disk.find("target")
                 if source is not None and target is not None and source.get("file") == path:
                     return domain, target.get("dev", "")

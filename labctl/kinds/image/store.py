@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import fields_by_name, record
-from labctl.host import pools, volumes
+from labctl.host import lock, pools, volumes
 from labctl.host.connection import translated
+from labctl.host.dumps import described, dumps
 from labctl.kinds.image.spec import POOL, ImageSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     import libvirt
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from labctl.kinds.image.content import Progress
 
 PARTS = ("ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marker goes first
+WAIT_S = 120.0  # for a lab whose pool is stopped while it is at work
 _INACTIVE = 2  # libvirt.VIR_DOMAIN_XML_INACTIVE
 
 
@@ -128,27 +130,38 @@ class ImageStore:
 
     def _users(self, folder: str) -> dict[str, list[str]]:
         """What stands on each volume of the store: overlays of any pool, domains that boot a kernel of it."""
+        virt = self._connection.virt
         users: dict[str, list[str]] = {}
         with translated():
-            for pool in self._pools():
-                for each in volumes.facts(pool):
+            listed = virt.listAllStoragePools()
+            for pool, there in zip(listed, described(listed, self._contents), strict=True):
+                for each in there or ():
                     if each.backing and each.backing.startswith(f"{folder}/"):
                         users.setdefault(each.backing.rpartition("/")[2], []).append(
                             f"{pool.name()}/{each.name}"
                         )
-            for domain in self._connection.virt.listAllDomains():
-                for volume in _named_in(domain.XMLDesc(_INACTIVE), folder):
+            domains = virt.listAllDomains()
+            for domain, text in zip(domains, dumps(domains, _INACTIVE), strict=True):
+                for volume in _named_in(text, folder) if text else ():
                     users.setdefault(volume, []).append(f"domain {domain.name()}")
         return users
 
-    def _pools(self) -> Iterator[libvirt.virStoragePool]:
-        """Those that can be looked into: of a lab's pool that someone stopped the disks are still there."""
-        virt = self._connection.virt
-        for pool in virt.listAllStoragePools():
-            if pool.isActive():
-                yield pool
-            elif pool.name().startswith(identity.pool_name("")):
-                yield pools.require(virt, pool.name())
+    def _contents(self, pool: libvirt.virStoragePool) -> list[volumes.Facts]:
+        """The volumes of a pool that can be looked into: in a lab's that someone stopped the disks are still there.
+
+        It is started for that once its lab is not at work any more: till then it may be on its way out.
+        """
+        if pool.isActive():
+            try:
+                return volumes.facts(pool)
+            except LabctlError:
+                if pool.isActive():
+                    raise
+        prefix, name = identity.pool_name(""), pool.name()
+        if not name.startswith(prefix):
+            return []
+        with lock.held(lock.of_lab(name.removeprefix(prefix), self._connection.uri), wait_s=WAIT_S):
+            return volumes.facts(pools.started(pool))
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
         """None when it can't be read: then the image counts as not complete."""

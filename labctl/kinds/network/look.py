@@ -25,12 +25,17 @@ def definition(network: Any) -> str:  # of a virNetwork
 
 
 def observe(network: Any, defined: NetworkSpec, read: Callable[[str], NetworkSpec | None]) -> NetworkSpec:
-    """Give one network (a virNetwork) as it is, whose definition is known.
+    """Give one network (a virNetwork) as it is, whose definition is known."""
+    active = bool(network.isActive())
+    spec = replace(defined, active=active, autostart=bool(network.autostart()))
+    return running(spec, read(network.XMLDesc(0))) if active else spec
+
+
+def running(spec: NetworkSpec, live: NetworkSpec | None) -> NetworkSpec:
+    """The network as it is, of what is defined and what runs.
 
     What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
     """
-    active = bool(network.isActive())
-    spec = replace(defined, active=active, autostart=bool(network.autostart()))
-    if active and (live := read(network.XMLDesc(0))):
-        spec = replace(spec, dhcp_hosts=live.dhcp_hosts, dns_hosts=live.dns_hosts, dhcp_range=live.dhcp_range)
-    return spec
+    if live is None:
+        return spec
+    return replace(spec, dhcp_hosts=live.dhcp_hosts, dns_hosts=live.dns_hosts, dhcp_range=live.dhcp_range)
