@@ -15,7 +15,7 @@ from labctl.core.record import record, replace
 from labctl.core.spec import Effect, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from labctl.core.address import Address
 
@@ -171,7 +171,8 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
             steps[address] = step
         if before and after and (why := after.refusal(before)):
             refusals.append((address, why))
-    linked = [replace(step, needs=_step_needs(step, steps)) for step in steps.values()]
+    users = _users(steps.values())
+    linked = [replace(step, needs=_step_needs(step, steps, users)) for step in steps.values()]
     return Plan(
         lab,
         connection,
@@ -247,13 +248,20 @@ def _lost(before: Spec, made: Step, steps: Mapping[Address, Step]) -> bool:
     return had and all(step.action is not Action.CREATE or step.address.kind != "pool" for step in grounds)
 
 
-def _step_needs(step: Step, steps: Mapping[Address, Step]) -> tuple[str, ...]:
+def _users(steps: Iterable[Step]) -> dict[Address, list[str]]:
+    """For each address those that need it and are deleted themselves, in the order of the steps."""
+    users: dict[Address, list[str]] = {}
+    for step in steps:
+        if step.before and step.action is Action.DELETE:
+            for address in {need.address for need in step.before.needs()}:
+                users.setdefault(address, []).append(step.id)
+    return users
+
+
+def _step_needs(
+    step: Step, steps: Mapping[Address, Step], users: Mapping[Address, list[str]]
+) -> tuple[str, ...]:
     if step.action is Action.DELETE:
-        users = (other for other in steps.values() if other.before and other.action is Action.DELETE)
-        return tuple(
-            str(other.address)
-            for other in users
-            if any(n.address == step.address for n in other.before.needs())  # type: ignore[union-attr]
-        )
+        return tuple(users.get(step.address, ()))
     wanted = {need.address for need in step.spec.needs()}
     return tuple(str(address) for address in sorted(wanted) if address in steps)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from labctl.core.address import Address
 from labctl.engine import subnets
 from labctl.engine.nics import place_nics
-from labctl.engine.places import Allocation, NetworkPlace, Occupied, allocates
+from labctl.engine.places import Allocation, NetworkPlace, Occupied, Taken, allocates
+from labctl.engine.subnets import Others
 from labctl.kinds.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -26,31 +27,30 @@ if TYPE_CHECKING:
 def allocate(lab: Lab, existing: Mapping[Address, Spec], occupied: Iterable[Occupied]) -> Allocation:
     """Place everything; `existing` are the lab's own objects, `occupied` the subnets of all others."""
     result = Allocation()
-    taken = list(occupied)
-    spoken_for = dict(subnets.spoken_for(lab, existing))
+    others = Others(Taken(occupied), Taken(subnets.spoken_for(lab, existing)))
     for network in lab.networks:
-        others = [
-            Occupied(subnet, f"network {name}") for name, subnet in spoken_for.items() if name != network.name
-        ]
-        _place_network(lab, network, existing, [*taken, *others], result)
+        _place_network(lab, network, existing, others, result)
         place = result.networks[network.name]
         shared = network.host is False  # such segments never meet the host's routing
-        mine = () if shared else (place.subnet4, place.subnet6)
-        taken += [Occupied(subnet, f"network {network.name}") for subnet in mine if subnet]
+        for subnet in () if shared else (place.subnet4, place.subnet6):
+            if subnet:
+                others.lab.add(Occupied(subnet, subnets.owner(network)))
     place_nics(lab, existing, result)
     _set_gateways(lab, result)
     return result
 
 
 def _place_network(
-    lab: Lab, network: Network, existing: Mapping[Address, Spec], taken: list[Occupied], result: Allocation
+    lab: Lab, network: Network, existing: Mapping[Address, Spec], others: Others, result: Allocation
 ) -> None:
     was = existing.get(Address("network", network.name))
     before = was if isinstance(was, NetworkSpec) else None
     subnet4 = (
-        subnets.choose4(lab, network, before, taken, result) if allocates(network) else network.subnet or None
+        subnets.choose4(lab, network, before, others, result)
+        if allocates(network)
+        else network.subnet or None
     )
-    subnet6 = subnets.choose6(lab, network, before, taken, result)
+    subnet6 = subnets.choose6(lab, network, before, others, result)
     hosts: tuple[IpAddress, ...] = ()
     if allocates(network) and network.host is not False:
         hosts = network.host or tuple(_first(subnet) for subnet in (subnet4, subnet6) if subnet)

@@ -9,6 +9,8 @@ from labctl.core.errors import Problem
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labctl.labfile.model import Lab, Network
 
 IpAddress = IPv4Address | IPv6Address
@@ -21,6 +23,40 @@ class Occupied:
 
     subnet: IpNetwork
     owner: str
+
+
+class Taken:
+    """Which addresses are spoken for, and by whom; asked for each network of a lab, so it compares numbers."""
+
+    def __init__(self, occupied: Iterable[Occupied] = ()) -> None:
+        self._spans: list[tuple[int, int, int, Occupied]] = []
+        for each in occupied:
+            self.add(each)
+
+    def add(self, each: Occupied) -> None:
+        self._spans.append((*_span(each.subnet), each))
+
+    def clash(self, subnet: IpNetwork, *, but: str = "") -> Occupied | None:
+        """What overlaps a subnet, of another owner than `but`."""
+        version, first, last = _span(subnet)
+        return next(
+            (
+                each
+                for other, low, high, each in self._spans
+                if low <= last and first <= high and other == version and each.owner != but
+            ),
+            None,
+        )
+
+    def covers(self, subnet: IpNetwork) -> bool:
+        """Whether one of them has all of a subnet."""
+        version, first, last = _span(subnet)
+        wider = [span for span in self._spans if span[1] <= first and last <= span[2] and span[0] == version]
+        return bool(wider)
+
+
+def _span(subnet: IpNetwork) -> tuple[int, int, int]:
+    return subnet.version, int(subnet.network_address), int(subnet.broadcast_address)
 
 
 @record
