@@ -78,6 +78,8 @@ def guarded(argv: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it exits
         return BROKEN_PIPE
+    except OSError as error:
+        return _refused(error, argv)
     except Exception as error:  # noqa: BLE001  # the boundary
         return _broken(error, argv)
     return code
@@ -98,6 +100,27 @@ def _failed(error: LabctlError, argv: list[str]) -> int:
         if error.hint:
             _tell(f"  hint: {error.hint}")
     return error.exit_code
+
+
+def _refused(error: OSError, argv: list[str]) -> int:
+    """What the machine did not let us do, where nobody nearer had a word for it."""
+    from labctl.core.errors import UsageError
+    from labctl.host import local
+
+    if error.errno in local.OUTSIDE and error.filename:
+        return _failed(local.failed(error, "can't use it"), argv)
+    if isinstance(error, FileNotFoundError) and _adrift():
+        return _failed(UsageError("the folder that you are in is gone", hint="cd to one that is there"), argv)
+    return _broken(error, argv)
+
+
+def _adrift() -> bool:
+    """Whether the folder that this process is in was removed."""
+    try:
+        os.getcwd()  # noqa: PTH109  # pathlib need not be imported
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _broken(error: Exception, argv: list[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from labctl.app import goals, preflight
@@ -14,11 +14,12 @@ from labctl.core.errors import LabctlError, goes_on
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
 from labctl.core.record import replace
-from labctl.host import kept
+from labctl.host import kept, local
 from labctl.host.lock import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from labctl.app.prepare import Goal
     from labctl.app.session import Session
@@ -99,12 +100,14 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             sink(_finished(began))
             return 0
         try:
+            if whole:
+                session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
             outcome = _execute(session, prepared.plan, sink)
         except BaseException as error:  # asked to stop at once, or a bug: a terminal has to be given back
             sink(_finished(began, 130 if isinstance(error, KeyboardInterrupt) else 1))
             raise
         _pin(session, prepared, sink)
-        _tidy(session, prepared.plan, outcome)
+        _tidy(session, prepared.plan, outcome, sink)
     _finish(outcome, verb, sink, began)
     return outcome.exit_code
 
@@ -135,7 +138,6 @@ def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
     from labctl.engine.registry import drivers
 
     connection = session.connection
-    session.keys.keep_secret(session.secret)
     boots = max(4, 2 * connection.capabilities.cpus)
     return execute(plan, drivers(connection, session.keys), connection, sink, boots=boots)
 
@@ -196,15 +198,13 @@ def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> None:
     sink(_finished(began, outcome.exit_code, hint, counts))
 
 
-def _tidy(session: Session, plan: Plan, outcome: Outcome) -> None:
+def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
     """Remove local files that are of no use any more: all of them once the lab is gone."""
     removed = {
         step.address for step in plan.steps if step.action is Action.DELETE and step.address.kind == "pool"
     }
     if not removed & outcome.done:
         return
-    import shutil
-
     from labctl.app import names
     from labctl.engine import observe
     from labctl.labfile import documents
@@ -218,7 +218,17 @@ def _tidy(session: Session, plan: Plan, outcome: Outcome) -> None:
         names.entry(str(lab.path)),
     ):
         kept.drop(entry)
-    if session.folder.is_dir():
-        shutil.rmtree(session.folder, ignore_errors=True)
-        if not any(session.folder.parent.iterdir()):
-            session.folder.parent.rmdir()
+    _remove(session.folder, sink)
+
+
+def _remove(folder: Path, sink: Sink) -> None:
+    """Remove the lab's local files; another user's stay and are named."""
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+    if whose := local.whose(folder):
+        hint = f"whoever may do so removes it with `rm -r {folder}`"
+        sink(Diagnostic("warning", f"the lab's local files stay: {whose}", hint))
+        return
+    with suppress(OSError):  # there is none, other labs have theirs there, or it is someone else's
+        folder.parent.rmdir()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labctl.core.errors import LabctlError, UsageError
+from labctl.core.errors import UsageError
+from labctl.host import local
 from labctl.labfile.problems import nearest
 from labctl.labfile.starters import names, read
 
@@ -29,5 +30,5 @@ def init(start: str, target: str, *, force: bool = False) -> Path:
             f"{path} is there already", hint="--force replaces it, -f writes elsewhere"
         ) from None
     except OSError as error:
-        raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error
+        raise local.failed(error, "can't write it", path) from error
     return path

@@ -156,7 +156,7 @@ def _unreachable(name: str, found: Reach) -> LabctlError:
 
 def _check_keys(session: Session, vm: str | None = None) -> None:
     keys = session.keys
-    lost = "" if keys.login.exists() else f"the lab's login key is not at {keys.login}"
+    lost = "" if keys.has_login() else f"the lab's login key is not at {keys.login}"
     if vm and not lost and keys.known_host(vm) is None:
         lost = f"the host key of {vm} is not known here"
     if lost:

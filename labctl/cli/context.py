@@ -56,8 +56,12 @@ def labfile(asked: str | None) -> str:
         return asked
     if asked is not None:
         path = _path(asked)
-        if not os.path.exists(path):
-            raise UsageError(f"no such file: {path}", hint="`labctl init` writes a Labfile to start from")
+        try:
+            os.stat(path)
+        except FileNotFoundError:
+            raise UsageError(
+                f"no such file: {path}", hint="`labctl init` writes a Labfile to start from"
+            ) from None
         return path
     here = folder = os.getcwd()
     while not os.path.exists(os.path.join(folder, LABFILE)) and folder != os.path.dirname(folder):

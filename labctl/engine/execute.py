@@ -19,6 +19,7 @@ from labctl.core.errors import Interrupted, LabctlError, NotReady
 from labctl.core.events import Diagnostic, StepDone, StepFailed, StepSkipped, StepStarted, Teller
 from labctl.core.operations import operations
 from labctl.core.record import field, record
+from labctl.host import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -145,6 +146,10 @@ class _Run:
             self._skip(operation, "the interruption")
         except LabctlError as error:
             self._fail(operation, error)
+        except OSError as error:
+            if error.errno not in local.OUTSIDE:
+                raise
+            self._fail(operation, local.failed(error, "can't use it"))
         else:
             self._finish(step)
         finally:
@@ -207,7 +212,8 @@ class _Run:
         self._failed[operation.id] = str(step.address)
         if step.address not in self.outcome.errors:
             self.outcome.errors[step.address] = error
-            self._sink(StepFailed(str(step.address), str(step.action), error.summary, error.hint))
+            told = error.summary if error.where == str(step.address) else str(error)
+            self._sink(StepFailed(str(step.address), str(step.action), told, error.hint))
 
     def _skip(self, operation: Operation, blame: str) -> None:
         step = operation.step

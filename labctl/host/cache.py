@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from labctl.core.errors import LabctlError
 from labctl.host.keys import private_folder
 
 
@@ -16,5 +17,7 @@ def folder(name: str) -> Path:
     import platformdirs
 
     root = Path(os.environ.get("LABCTL_CACHE_DIR") or platformdirs.user_cache_dir("labctl"))
+    if str(root).startswith("~"):
+        raise LabctlError("nobody knows your home", hint="set HOME, or LABCTL_CACHE_DIR to a folder of yours")
     private_folder(root / name)
     return root / name

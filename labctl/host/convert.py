@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
-from labctl.host import foreign, qcow2, qemu_img
+from labctl.host import foreign, local, qcow2, qemu_img
 from labctl.host.untrusted import opened
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _converted(image: qemu_img.Source, source: Path, target: Path, progress: Pro
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise LabctlError(f"can't write the image: {error.strerror}", where=str(target)) from error
+        raise local.failed(error, "can't write the image", target) from error
     part = Path(name)
     try:
         with os.fdopen(descriptor, "r+b", buffering=0) as result:
@@ -53,7 +53,7 @@ def _converted(image: qemu_img.Source, source: Path, target: Path, progress: Pro
             os.fsync(descriptor)
         part.replace(target)
     except OSError as error:
-        raise LabctlError(f"can't write the image: {error.strerror}", where=str(target)) from error
+        raise local.failed(error, "can't write the image", target) from error
     else:
         return header
     finally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.core.size import size
-from labctl.host import cache, https, lock, space
+from labctl.host import cache, https, local, lock
 from labctl.host.https import PARTIAL, PATIENCE, UNSATISFIABLE, Again, Patience
 from labctl.host.part import Part
 
@@ -65,7 +65,7 @@ def fetch(
                     _Download(ours, source, file, progress, patience).complete()
                     file.publish(done)
             except OSError as error:
-                raise space.write_error(error, part) from error
+                raise local.failed(error, "can't write it", part) from error
     return done
 
 

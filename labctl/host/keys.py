@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from labctl.core.errors import LabctlError
+from labctl.host import local
+
+_reading = local.told("can't read the lab's keys")
+_writing = local.told("can't keep the lab's keys")
 
 
 class Keys:
-    """Makes what is missing and keeps what is there."""
+    """Makes what is missing and keeps what is there. LabctlError where the folder is another user's."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,40 +29,52 @@ class Keys:
     def login_public(self) -> str:
         return self._public(self.login, "labctl")
 
+    @_reading
     def host(self, vm: str) -> tuple[str, str]:
         """The host key of a VM: private and public, in OpenSSH's formats."""
         path = self.folder / "host-keys" / vm
         public = self._public(path, vm)
         return path.read_text(), public
 
+    @_reading
+    def has_login(self) -> bool:
+        return self.login.exists()
+
+    @_reading
     def known_host(self, vm: str) -> str | None:
         """The public host key where it is known here; nothing is made."""
         path = self.folder / "host-keys" / f"{vm}.pub"
         return path.read_text().strip() if path.exists() else None
 
+    @_reading
     def knows(self, vm: str) -> bool:
         """Whether all that a login to this VM takes is here."""
         return self.login.exists() and self.known_host(vm) is not None
 
+    @_reading
     def known(self) -> frozenset[str]:
         """The VMs of which that is so."""
         files = (self.folder / "host-keys").glob("*.pub") if self.login.exists() else ()
         return frozenset(file.stem for file in files)
 
     def forget(self, vm: str) -> None:
-        """Drop a removed VM's host key: a new VM of that name gets its own."""
+        """Drop a removed VM's host key: a new VM of that name gets its own. Another user's files stay."""
         for suffix in ("", ".pub"):
-            (self.folder / "host-keys" / f"{vm}{suffix}").unlink(missing_ok=True)
+            with suppress(PermissionError):
+                (self.folder / "host-keys" / f"{vm}{suffix}").unlink(missing_ok=True)
 
+    @_reading
     def secret(self) -> bytes | None:
         """The key of digests, None where it is not there."""
         path = self.folder / "digest.key"
         return path.read_bytes() if path.exists() else None
 
+    @_writing
     def keep_secret(self, secret: bytes) -> None:
         if self.secret() is None:
             write_private(self.folder / "digest.key", secret)
 
+    @_writing
     def _public(self, path: Path, comment: str) -> str:
         with self._lock:
             public = path.with_name(f"{path.name}.pub")
@@ -72,11 +89,9 @@ def private_folder(path: Path) -> None:
     Raises:
         LabctlError: it can't be made, or someone else owns it.
     """
-    try:
+    with local.told("can't make it a folder of your own", path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)
-    except OSError as error:
-        raise LabctlError(f"can't make it: {error.strerror}", where=str(path)) from error
 
 
 def write_private(path: Path, data: bytes) -> None:

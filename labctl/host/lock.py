@@ -6,12 +6,14 @@ import fcntl
 import hashlib
 import os
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabHeld
+from labctl.host import local
 from labctl.host.keys import private_folder
 
 if TYPE_CHECKING:
@@ -22,11 +24,14 @@ _POLL_S = 0.1
 
 
 def _folder() -> Path:
-    if os.geteuid() == 0:
+    """The system's for root; for others the session's, or one of their own where there is no session."""
+    uid = os.geteuid()
+    if uid == 0:
         return Path("/run/labctl")
-    import platformdirs
-
-    return Path(platformdirs.user_runtime_dir("labctl"))
+    for session in (Path(os.environ.get("XDG_RUNTIME_DIR", "")), Path(f"/run/user/{uid}")):
+        if session.is_absolute() and os.access(session, os.R_OK | os.W_OK | os.X_OK) and session.is_dir():
+            return session / "labctl"
+    return Path(tempfile.gettempdir(), f"labctl-{uid}")
 
 
 def of_lab(name: str, uri: str) -> str:
@@ -50,7 +55,9 @@ def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lamb
     private_folder(folder)
     name = hashlib.sha256(what.encode()).hexdigest()[:16]
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(folder / f"{name}.lock", flags, 0o600), "r+", encoding="utf-8") as file:
+    with local.told("can't use the lock", folder / f"{name}.lock"):
+        descriptor = os.open(folder / f"{name}.lock", flags, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         _take(file, what, time.monotonic() + wait_s, waiting)
         file.truncate(0)
         file.write(f"{os.getpid()} {' '.join(['labctl', *sys.argv[1:]])}\n")

@@ -24,7 +24,7 @@ _REFRESH_S = 120.0
 def root(conn: libvirt.virConnect) -> PurePosixPath:
     """The folder on the libvirt host below which pools live.
 
-    Raises LabctlError for another host's session, whose user's home can't be asked for.
+    Raises LabctlError for another host's session, whose user's home can't be asked for, and for a user without one.
     """
     uri = urlsplit(conn.getURI())
     if not uri.path.endswith("/session"):
@@ -35,7 +35,10 @@ def root(conn: libvirt.virConnect) -> PurePosixPath:
             hint="connect to qemu+ssh://HOST/system",
             where=conn.getURI(),
         )
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    try:
+        data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    except RuntimeError as error:
+        raise LabctlError("nobody knows your home", hint="set HOME", where=conn.getURI()) from error
     return PurePosixPath(data) / "libvirt/images"
 
 

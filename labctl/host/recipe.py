@@ -15,7 +15,7 @@ from labctl import resources
 from labctl.core.alike import alike
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.record import record
-from labctl.host import apt
+from labctl.host import apt, local
 from labctl.host.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -134,12 +134,8 @@ def content(file: File) -> bytes:
     """What the file holds. LabctlError when it can't be read."""
     if file.source is None:
         return (file.content or "").encode()
-    try:
+    with local.told(f"can't read what becomes {file.target}", file.source):
         return file.source.read_bytes()
-    except OSError as error:
-        raise LabctlError(
-            f"can't read what becomes {file.target}: {error.strerror}", where=str(file.source)
-        ) from error
 
 
 def _base(distribution: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
 MARGIN = 256 << 20  # bytes that stay free
 STEP = 64 << 20  # bytes that may be written before the file system is asked again
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Room:
@@ -44,12 +42,3 @@ class Room:
 
     def _free(self) -> int:
         return shutil.disk_usage(self._folder).free
-
-
-def write_error(error: OSError, where: Path) -> LabctlError:
-    """What to raise for a write that failed."""
-    if error.errno in _FULL:
-        return LabctlError(
-            f"no space left: {error.strerror}", where=str(where), hint="free some space there and try again"
-        )
-    return LabctlError(f"can't write it: {error.strerror}", where=str(where))

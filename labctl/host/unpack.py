@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
 from labctl.core.size import size
-from labctl.host import codecs, space
+from labctl.host import codecs, local, space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def compression(source: Path) -> str | None:
         with source.open("rb") as file:
             return codecs.codec(file.read(codecs.MAGIC_SIZE))
     except OSError as error:
-        raise LabctlError(f"can't read it: {error.strerror}", where=str(source)) from error
+        raise local.failed(error, "can't read it", source) from error
 
 
 def unpack(source: Path, target: Path, progress: Progress, *, limit: int = LIMIT) -> str:
@@ -59,7 +59,7 @@ def unpack(source: Path, target: Path, progress: Progress, *, limit: int = LIMIT
             digest = output.finish()
         part.replace(target)
     except OSError as error:
-        raise space.write_error(error, target) from error
+        raise local.failed(error, "can't write it", target) from error
     except LabctlError as error:
         raise LabctlError(error.summary, hint=error.hint, where=error.where or str(source)) from error
     finally:

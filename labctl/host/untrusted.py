@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from labctl.core.errors import LabctlError
+from labctl.host import local
 
 if TYPE_CHECKING:
     import struct
@@ -30,7 +31,7 @@ def naming(where: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LabctlError(f"can't read the image: {error.strerror}", where=where) from error
+        raise local.failed(error, "can't read the image", where) from error
     except LabctlError as error:
         raise LabctlError(error.summary, hint=error.hint, where=error.where or where) from None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import record
+from labctl.host import local
 from labctl.labfile import dependencies, parameters
 from labctl.labfile.check import check_addresses, check_references
 from labctl.labfile.disks import Site
@@ -80,9 +81,11 @@ def _read(source: str) -> tuple[bytes, Path, str, bool]:
     except FileNotFoundError:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Rejected([Problem(f"{source} can't be read: {reason.lower()}")]) from None
+    except OSError as error:
+        refused = local.failed(error, f"{source} can't be read", source)
+        raise Rejected([Problem(refused.summary, hint=refused.hint)]) from None
+    except ValueError as error:
+        raise Rejected([Problem(f"{source} can't be read: {str(error).lower()}")]) from None
 
 
 def _lab(top: Map, path: Path, sources: Sources, problems: Problems, documents: Documents) -> Lab | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
+from labctl.host import local
 from labctl.host.keys import write_whole
 from labctl.kinds.image.spec import shown
 
@@ -54,7 +55,7 @@ def read(path: Path) -> Lock:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise LabctlError(f"can't read it: {error.strerror}", where=str(path), hint=_RESTORE) from error
+        raise local.failed(error, "can't read it", path, _RESTORE) from error
     except UnicodeDecodeError as error:
         raise LabctlError(f"can't read it: {error}", where=str(path), hint=_RESTORE) from error
     import json  # a lab without images has no lock
@@ -96,10 +97,8 @@ def write(path: Path, lock: Lock) -> bool:
     import json
 
     text = json.dumps({"lock": FORMAT, "images": images}, indent=2, ensure_ascii=False) + "\n"
-    try:
+    with local.told("can't write it", path):
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return False
         write_whole(path, text.encode(), 0o644)  # committed, and read by others
-    except OSError as error:
-        raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error
     return True

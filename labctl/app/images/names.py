@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.errors import LabctlError, UsageError
+from labctl.core.errors import UsageError
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import shown
 
@@ -88,9 +88,8 @@ def _ours(path: Path, stated: dict[str, Any]) -> bool:
 def _write(path: Path, entries: dict[str, Any]) -> None:
     import json
 
+    from labctl.host import local
     from labctl.host.keys import write_private
 
-    try:
+    with local.told("can't write it", path):
         write_private(path, f"{json.dumps(entries, indent=2, ensure_ascii=False)}\n".encode())
-    except OSError as error:
-        raise LabctlError(f"can't write it: {error.strerror}", where=str(path)) from error

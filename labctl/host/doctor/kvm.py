@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labctl.host import local
 from labctl.host.doctor.check import FAIL, OK, WARN, Check
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _node(distribution: Distribution, node: Path, *, capable: bool) -> Check:
     if not capable:
         return Check("kvm", WARN, f"{node} is there, but the CPU can't back it; it is not used")
     if not os.access(node, os.R_OK | os.W_OK):
-        add = distribution.as_root(f"usermod -aG kvm {_user()}")
+        add = distribution.as_root(f"usermod -aG kvm {local.user()}")
         return Check("kvm", WARN, f"{node} can't be opened by this user", f"{add}, then log in again")
     return _probe(node)
 
@@ -83,9 +84,3 @@ def _probe(node: Path) -> Check:
     if int(done.stdout) != API_VERSION:
         return Check("kvm", WARN, f"{node} has API version {done.stdout.strip()}, not {API_VERSION}")
     return Check("kvm", OK, f"{node} makes VMs")
-
-
-def _user() -> str:
-    import getpass
-
-    return getpass.getuser()

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from labctl.core.record import field, record
+from labctl.host import local
 from labctl.host.doctor.check import FAIL, OK, WARN, Check
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ def _start(seen: Libvirt, distribution: Distribution) -> str:
     if not any(Path(folder, name).exists() for folder in _SBIN for name in ("libvirtd", "virtqemud")):
         return distribution.install("libvirt", "qemu")
     if "ermission" in seen.error or "uthentication" in seen.error or "olkit" in seen.error:
-        import getpass
-
-        add = distribution.as_root(f"usermod -aG libvirt {getpass.getuser()}")
+        add = distribution.as_root(f"usermod -aG libvirt {local.user()}")
         return f"{add}, then log in again"
     if Path("/run/systemd/system").is_dir():
         return distribution.as_root("systemctl enable --now libvirtd")

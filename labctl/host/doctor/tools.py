@@ -6,6 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from labctl.host import local
 from labctl.host.doctor.check import FAIL, OK, WARN, Check, Verdict
 
 if TYPE_CHECKING:
@@ -37,12 +38,11 @@ def programs(distribution: Distribution) -> Iterator[Check]:
 
 def groups(distribution: Distribution) -> Iterator[Check]:
     """Whether an ordinary user may talk to the system's libvirt."""
-    import getpass
     import grp
 
     if os.geteuid() == 0:
         return
-    mine, user = set(os.getgroups()), getpass.getuser()
+    mine, user = set(os.getgroups()), local.user()
     for name in ("libvirt", "kvm"):
         try:
             group = grp.getgrnam(name)

@@ -29,13 +29,11 @@ def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
 
     LabctlError when it can't be read, or is refused; a `blob` (kernel, initrd) isn't looked into.
     """
-    from labctl.host import qcow2
+    from labctl.host import local, qcow2
 
     size = None if blob else qcow2.inspect(path).virtual_size
-    try:
+    with local.told("can't read it", path):
         digest = file_digest(path.absolute())
-    except OSError as error:
-        raise LabctlError(f"can't read it: {error.strerror}", where=str(path)) from error
     return ImageSpec(path.name, f"sha256-{digest}", "path", str(path.absolute()), size, blob=blob)
 
 

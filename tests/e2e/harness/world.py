@@ -50,6 +50,7 @@ cgroup_controllers = []
 LIBVIRTD_CONF = """\
 auth_unix_ro = "none"
 auth_unix_rw = "none"
+unix_sock_rw_perms = "0777"
 log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 """
 

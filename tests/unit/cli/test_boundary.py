@@ -67,6 +67,29 @@ def test_a_bug_is_one_line_without_debug(monkeypatch, capsys):
     assert "Traceback" not in text
 
 
+def test_what_the_machine_refuses_is_no_bug(monkeypatch, capsys, tmp_path):
+    code, text = told(monkeypatch, capsys, IsADirectoryError(21, "Is a directory", str(tmp_path)), "up")
+    assert (code, text) == (1, f"error: {tmp_path}: can't use it: Is a directory\n")
+
+
+def test_a_folder_that_went_is_told_as_such(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"""
+import os, sys
+import labctl.cli.plan
+from labctl.__main__ import guarded
+os.chdir({str(gone)!r})
+os.rmdir({str(gone)!r})
+sys.exit(guarded(['plan']))
+"""
+    done = python("-c", script, timeout=20)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: the folder that you are in is gone\n  hint: cd to one that is there\n",
+    )
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("oops"), LabctlError("oops")])
 def test_debug_shows_the_traceback(monkeypatch, capsys, error):
     assert "Traceback" in told(monkeypatch, capsys, error, "up", "--debug")[1]

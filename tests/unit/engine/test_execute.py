@@ -6,7 +6,8 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from labctl.core.events import StepSkipped
+from labctl.core.errors import LabctlError
+from labctl.core.events import StepFailed, StepSkipped
 from labctl.core.plan import plan
 from labctl.engine.execute import execute
 from labctl.kinds.vm.spec import VmSpec
@@ -19,6 +20,9 @@ class Connection:
 
     def __init__(self):
         self.threads = ThreadPoolExecutor()
+
+    def alive(self, _virt):
+        return True
 
     async def call(self, method, *arguments):
         return await asyncio.get_running_loop().run_in_executor(self.threads, method, *arguments)
@@ -58,6 +62,24 @@ def test_an_interrupted_run_ends_after_the_starts_in_flight():
     left = {each.address: each for each in events if isinstance(each, StepSkipped)}
     assert all(each.begun and each.reason == "after the interruption" for each in left.values())
     assert left.keys() == {"vm/a", "vm/b"} == {str(each) for each in outcome.skipped}
+
+
+def test_a_file_that_the_machine_refuses_fails_its_step_and_is_named(tmp_path):
+    class Refused(Driver):
+        def create(self, step, _tell):
+            raise PermissionError(1, "Operation not permitted", str(tmp_path))
+
+    class Where(Driver):
+        def create(self, step, _tell):
+            raise LabctlError("no", where=str(tmp_path))
+
+    vm = VmSpec("shop", "a", state="off")
+    for driver, told in ((Refused(), "can't use it: Operation not permitted"), (Where(), "no")):
+        events = []
+        outcome = execute(plan({vm.address: vm}, {}), {"vm": driver}, Connection(), events.append, boots=1)
+        (failed,) = [each for each in events if isinstance(each, StepFailed)]
+        assert failed.error.startswith(f"{tmp_path}: {told}")
+        assert outcome.exit_code == 1
 
 
 def test_what_is_interrupted_in_its_last_operation_is_told_too():
