@@ -44,7 +44,9 @@ def occupied(connection: Connection, observed: Observed) -> list[Occupied]:
     bridges |= {each.bridge for each in observed.foreign}
     if connection.local:
         taken += [
-            Occupied(subnet, f"route of {dev}") for subnet, dev in routes.routes() if dev not in bridges
+            Occupied(subnet, f"route of {dev}" if dev else "route of this host that leads nowhere")
+            for subnet, dev in routes.routes()
+            if dev not in bridges
         ]
     return taken
 

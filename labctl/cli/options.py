@@ -70,7 +70,9 @@ class Options:
     ] = None
     json: Annotated[bool, shared("--json", help="print JSON on standard output")] = False
     quiet: Annotated[bool, shared("--quiet", "-q", help="only warnings and errors")] = False
-    verbose: Annotated[bool, shared("--verbose", "-v", help="tell every operation")] = False
+    verbose: Annotated[
+        bool, shared("--verbose", "-v", help="tell every operation, and in plans every field")
+    ] = False
     debug: Annotated[bool, shared("--debug", help="show tracebacks")] = False
     no_color: Annotated[bool, shared("--no-color", help="also NO_COLOR")] = False
     help: Annotated[bool, shared("--help", "-h", help="show this")] = False

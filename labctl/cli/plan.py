@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
@@ -23,8 +24,9 @@ def run(
     from labctl.app.prepare import prepare
     from labctl.report.colour import Paint
     from labctl.report.plain import problem_line
-    from labctl.report.plantext import render
+    from labctl.report.plantext import Style, render
     from labctl.report.redact import hidden
+    from labctl.report.wrap import width
 
     session = context.session(options, adopt=adopt, locked=locked)
     prepared = prepare(session, goals.up(vms or ()))
@@ -35,7 +37,8 @@ def run(
     if options.json:
         context.write_json(plan.to_json())
     else:
-        context.write(render(plan, Paint.on_stdout(allowed=options.colour)))
+        style = Style(Paint.on_stdout(allowed=options.colour), width(sys.stdout), options.verbose)
+        context.write(render(plan, style))
     return CHANGES if plan and exit_code else 0
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from labctl.core.record import record
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 @record(order=True)
@@ -26,6 +30,25 @@ class Address:
         if not (kind and slash and name):
             raise ValueError(f"not an address: {text!r}")
         return cls(kind, name)
+
+
+def in_order(name: str) -> tuple[int, list[str | int]]:
+    """A sort key that puts 10.0.0.2 before 10.0.0.10 and fd00::9 before fd00::10; other names come naturally."""
+    length, number = numbered(name)
+    return length, [number] if length else natural(name)
+
+
+def numbered(text: str) -> tuple[int, int]:
+    """The length in bits and the value of an IP address or a MAC; 0 and 0 of anything else."""
+    from ipaddress import ip_address  # few plans have lists of them
+
+    if _MAC.fullmatch(text):
+        return 48, int(text.replace(":", ""), 16)
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return 0, 0
+    return address.max_prefixlen, int(address)
 
 
 def natural(name: str) -> list[str | int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.address import in_order
 from labctl.core.record import record
 from labctl.core.size import size
 from labctl.core.spec import Effect, Item, Spec, is_items, owned_by
@@ -11,12 +12,19 @@ from labctl.core.spec import Effect, Item, Spec, is_items, owned_by
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from labctl.core.record import Field
+
 Value = str | int | float | bool | None
+HIDDEN, OTHER = "(secret)", "(changed)"  # what stands for a secret, and for the one that takes its place
+THERE = "there"  # what something was that is replaced as a whole
 
 
 @record
 class Change:
-    """One field's change. `before` is None where there was nothing, `after` is None where nothing stays."""
+    """One field's change. `before` is None where nothing was set, `after` where nothing is to be.
+
+    `unset` says what that means; it is empty for what comes or goes as a whole, as a NIC.
+    """
 
     field: str
     before: Value
@@ -24,18 +32,67 @@ class Change:
     effect: Effect
     unit: str = ""
     condition: str = ""
+    unset: str = ""
+
+    @property
+    def sign(self) -> str:
+        if self.unset:
+            return "~"
+        return "+" if self.before is None else "-" if self.after is None else "~"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values for people: what was and what is to be, one where there is but one, as of a NIC that comes."""
+        if self.sign != "~":
+            return (show(self.after if self.before is None else self.before, self.unit),)
+        if self.before == THERE:
+            return (show(self.after),)
+        if self.unit in _UNTOLD and None not in (self.before, self.after):
+            return ("changed",)
+        return show(self.before, self.unit) or self.unset, show(self.after, self.unit) or self.unset
 
     def __str__(self) -> str:
-        if self.before is None:
-            return f"+ {self.field}: {show(self.after, self.unit)}"
-        if self.after is None:
-            return f"- {self.field}: {show(self.before, self.unit)}"
-        return f"~ {self.field}: {show(self.before, self.unit)} → {show(self.after, self.unit)}"
+        return f"{self.sign} {self.field}: {' → '.join(self.texts)}"
 
 
 def diff(before: Spec | Item, after: Spec | Item, prefix: str = "") -> tuple[Change, ...]:
     """Give the changes that lead from what is to what is wanted; empty when they agree on all that is owned."""
     return tuple(_changes(before, after, prefix))
+
+
+def created(spec: Spec) -> tuple[Change, ...]:
+    """Everything that is set in what comes, as changes from nothing."""
+    return tuple(
+        Change(name, None, value, effect, each.metadata["unit"], each.metadata["condition"])
+        for name, each, value, effect in _facts(spec)
+    )
+
+
+def deleted(spec: Spec) -> tuple[Change, ...]:
+    """Everything that is set in what goes, as changes to nothing."""
+    return tuple(
+        Change(name, value, None, effect, each.metadata["unit"], each.metadata["condition"])
+        for name, each, value, effect in _facts(spec)
+    )
+
+
+def _facts(of: Spec | Item, prefix: str = "") -> Iterator[tuple[str, Field, Value, Effect]]:
+    """Each owned field that is set: its name, itself, its value, what a change of it costs."""
+    own = owned_by(type(of))
+    for each, value in zip(own.fields, own.values(of), strict=True):
+        name = prefix + each.name
+        if is_items(value):
+            for item in _ordered(value):
+                yield from _facts(item, f"{name}.{item.key}.")
+        elif (told := _told(each, value)) is not None:
+            yield name, each, told, _effect(each, of)
+
+
+def _ordered(items: tuple[Item, ...]) -> list[Item]:
+    """Addresses in their order; whatever else there is, as NICs, in the Labfile's."""
+    keys = [in_order(item.key) for item in items]
+    places = [(length, key if length else []) for length, key in keys]
+    return [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])]
 
 
 def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[Change]:
@@ -46,25 +103,29 @@ def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[C
     for each, old, new in zip(own.fields, olds, news, strict=True):
         if new is None or old == new:
             continue
-        effect: Effect = each.metadata["effect"]
-        if isinstance(after, Item):
-            effect = after.effect(effect)
-        name = prefix + each.name
+        name, effect = prefix + each.name, _effect(each, after)
         if is_items(old) or is_items(new):
             yield from _item_changes(old or (), new or (), effect, name)
-        elif each.metadata["secret"]:
-            yield Change(name, "(secret)", "(changed)", effect)
         else:
+            was, to = _told(each, old), _told(each, new)
+            if was == to == HIDDEN:
+                to = OTHER
+            meta = each.metadata
             yield Change(
-                name, plain(old), plain(new), effect, each.metadata["unit"], each.metadata["condition"]
+                name, was, to, effect, each.metadata["unit"], meta["condition"], unset=meta["unset"] or "none"
             )
+
+
+def _effect(each: Field, of: Spec | Item) -> Effect:
+    declared: Effect = each.metadata["effect"]
+    return of.effect(declared) if isinstance(of, Item) else declared
 
 
 def _item_changes(
     old: tuple[Item, ...], new: tuple[Item, ...], effect: Effect, name: str
 ) -> Iterator[Change]:
     had, wanted = {item.key: item for item in old}, {item.key: item for item in new}
-    for key in sorted(had.keys() | wanted.keys()):
+    for key in sorted(had.keys() | wanted.keys(), key=in_order):
         field = f"{name}.{key}"
         if key not in wanted:
             yield Change(field, str(had[key]), None, had[key].effect(effect))
@@ -74,25 +135,28 @@ def _item_changes(
             yield from _changes(had[key], wanted[key], f"{field}.")
 
 
-def plain(value: Any) -> Value:
-    """Make a field's value fit for JSON: tuples become one readable string, nothing becomes the empty string."""
+def _told(each: Field, value: Any) -> Value:
+    """A field's value as JSON has it: None where nothing is set, a tuple as one readable string."""
+    if value is None or value in ("", ()) or (value == 0 and value is not False and each.metadata["unset"]):
+        return None
+    if each.metadata["unit"] == "secret":
+        return HIDDEN
+    if isinstance(value, tuple):
+        return ", ".join(map(each.metadata["each"], value))
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+_UNTOLD = ("digest", "secret")  # units of values that say nothing to people
+
+
+def show(value: Value, unit: str = "") -> str:
+    """Write a value for people: `512MiB`, `yes`; empty where nothing is set."""
     if value is None:
         return ""
-    if isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, tuple):
-        return ", ".join(str(plain(part)) for part in value)
-    return str(value)
-
-
-def show(value: Value | tuple[Any, ...], unit: str = "") -> str:
-    """Write a value for people: `512MiB`, `yes`, `(none)`; a digest says nothing to them."""
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if unit == "bytes" and isinstance(value, int):
         return size(value)
-    if unit == "digest" and value:
-        return "(changed)"
-    return "(none)" if value in ("", None) else str(value)
+    if unit == "KiB/s" and isinstance(value, int):
+        return f"{size(value << 10)}/s"
+    return "set" if unit in _UNTOLD else str(value)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.address import natural
-from labctl.core.diff import Change, diff, show
+from labctl.core.diff import THERE, Change, created, deleted, diff
 from labctl.core.record import record, replace
 from labctl.core.spec import Effect, Spec
 
@@ -67,6 +67,13 @@ class Step:
         assert spec is not None  # a step without either can't be constructed by `plan`
         return spec
 
+    @property
+    def fields(self) -> tuple[Change, ...]:
+        """The changes field by field; of what comes or goes, all that is set in it."""
+        if self.after is None:
+            return deleted(self.spec)
+        return created(self.spec) if self.before is None else self.changes
+
     def to_json(self) -> dict[str, Any]:
         """The shape of `schemas/plan.schema.json`."""
         return {
@@ -78,7 +85,7 @@ class Step:
             "destructive": self.destructive,
             "changes": [
                 {"field": each.field, "before": each.before, "after": each.after, "effect": each.effect.label}
-                for each in self.changes
+                for each in self.fields
             ],
         }
 
@@ -130,7 +137,7 @@ def step_lines(step: Step) -> list[str]:
     """Write one step as `str(plan)` does: the sign and address, then a line a field."""
     lines = [f"{step.action.sign} {step.address}  ({step.cause})"]
     if step.action is Action.CREATE:
-        lines += [f"    {name}: {show(value, unit)}" for name, value, unit in step.spec.summary()]
+        return lines + [f"    {change}" for change in step.fields]
     for change in step.changes:
         note = "" if change.effect is Effect.LIVE else f"  ({_COST[change.effect]})"
         lines.append(f"    {change}{note}")
@@ -213,7 +220,7 @@ def _step(
 
 def _restarted(step: Step | None, before: Spec, after: Spec) -> Step:
     """The step with a restart in it."""
-    asked = Change("restart", "", "asked for", Effect.RESTART)
+    asked = Change("restart", None, "asked for", Effect.RESTART)
     if step is None:
         return Step(after.address, Action.RESTART, "asked for", (asked,), before, after)
     if step.action in (Action.REPLACE, Action.RESTART):
@@ -235,7 +242,7 @@ def _inherited(before: Spec, after: Spec, steps: Mapping[Address, Step]) -> tupl
     for need in after.needs() if steps else ():  # nothing changed yet, as in most runs
         action = steps[need.address].action if need.address in steps else None
         if action is Action.REPLACE and need.on_replace:
-            changes.append(Change(str(need.address), "", REPLACED, need.on_replace))
+            changes.append(Change(str(need.address), THERE, REPLACED, need.on_replace))
         elif action is Action.CREATE and need.on_loss and _lost(before, steps[need.address], steps):
             changes.append(Change(str(need.address), LOST, REPLACED, need.on_loss))
     return tuple(changes)
@@ -264,4 +271,4 @@ def _step_needs(
     if step.action is Action.DELETE:
         return tuple(users.get(step.address, ()))
     wanted = {need.address for need in step.spec.needs()}
-    return tuple(str(address) for address in sorted(wanted) if address in steps)
+    return tuple(str(address) for address in sorted(wanted, key=_build_order) if address in steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from labctl.core.address import natural
+from labctl.core.address import natural, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,8 +26,16 @@ def spans(names: Iterable[str]) -> str:
 
 
 def follows(one: str, next_: str) -> bool:
-    """Whether two names are alike but for one number, which is by one higher in the next."""
-    if _NUMBER.sub("#", one) != _NUMBER.sub("#", next_):
+    """Whether an address is the next one, or two names are alike but for one number, which is by one higher."""
+    (length, a), (other, b) = numbered(one), numbered(next_)
+    if length:
+        return (other, b) == (length, a + 1)
+    if pattern(one) != pattern(next_):
         return False
     pairs = zip(*(map(int, _NUMBER.findall(each)) for each in (one, next_)), strict=True)
     return [b - a for a, b in pairs if a != b] == [1]
+
+
+def pattern(name: str) -> str:
+    """What names have in common that are alike but for numbers."""
+    return _NUMBER.sub("#", name)

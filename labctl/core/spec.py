@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labctl.core.record import field, fields, getter, record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from labctl.core.address import Address
 
 
@@ -32,23 +34,26 @@ def owned(
     effect: Effect = Effect.LIVE,
     *,
     unit: str = "",
-    secret: bool = False,
     condition: str = "",
+    unset: str = "",
+    each: Callable[[Any], str] = str,
     **options: Any,
 ) -> Any:
     """Declare a field of a spec that is compared.
 
     Args:
         effect: what a change of it costs; for a tuple of items, what adding or removing one costs.
-        unit: "bytes" makes people see `512MiB`, "digest" only that it changed.
-        secret: only that it changed is shown, never a value.
+        unit: "bytes" makes people see `512MiB`, "KiB/s" `1MiB/s`, "digest" only that it changed. Of a "secret" no
+            value is shown anywhere.
+        unset: what it means that nothing is set, as "libvirt's own" or "no limit"; with it 0 says so, as None, the
+            empty string and the empty tuple always do. Without it that is "none".
+        each: how one of a tuple of values is told.
         condition: for a field that tells a condition (is it running?) rather than a setting: what a plan gives as the
             cause when only that differs. Such a field is no part of the fingerprint.
         options: `default`, `default_factory`, … of `core.record.field`.
     """
-    return field(
-        metadata={"effect": effect, "unit": unit, "secret": secret, "condition": condition}, **options
-    )
+    told = {"unit": unit, "condition": condition, "unset": unset, "each": each}
+    return field(metadata={"effect": effect, **told}, **options)
 
 
 class Owned:
@@ -82,6 +87,17 @@ class Need:
     until: str = "create"
     on_replace: Effect | None = None
     on_loss: Effect | None = None
+
+
+@record
+class Part:
+    """A part of what is told of something new.
+
+    Things of the same `what`s are told together; `own` is each one's: its addresses, parted by spaces, or its MAC.
+    """
+
+    what: str
+    own: str = ""
 
 
 class Item:
@@ -126,17 +142,14 @@ class Spec:
         del before
         return ""
 
-    def summary(self) -> tuple[tuple[str, Any, str], ...]:
-        """The fields worth showing when it is created, as (name, value, unit)."""
-        rows = []
-        for each in owned_by(type(self)).fields:
-            value = getattr(self, each.name)
-            shows = not each.metadata["condition"]
-            if shows and value not in (None, (), "", False) and value != each.default:
-                shown = tuple(item.key for item in value) if is_items(value) else value
-                shown = "(secret)" if each.metadata["secret"] else shown
-                rows.append((each.name, shown, each.metadata["unit"]))
-        return tuple(rows)
+    def brief(self) -> tuple[Part, ...]:
+        """What people want to know of it before it is made, the most telling first: a line or two in all."""
+        return ()
+
+    @property
+    def owner(self) -> Address | None:
+        """Whose `brief` tells of this as well, where both are new."""
+        return None
 
     def fingerprint(self) -> str:
         """A digest of the owned fields; stored with what was applied, it tells an edit from drift."""

@@ -160,7 +160,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         cpus=vm.cpus,
         memory=vm.memory,
         max_memory=vm.max_memory or vm.memory,
-        disks=tuple(_disk_uses(vm, site, boot)),
+        disks=tuple(_disk_uses(lab, vm, site, boot)),
         nics=tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics),
         arch=vm.arch or site.arch,
         accel=accel,
@@ -189,6 +189,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         file=str(lab.path),
         base=vm.base,
         user=vm.user,
+        foreign=vm.arch not in (None, site.arch),
     )
 
 
@@ -245,9 +246,11 @@ def _boot_files(vm: Vm, site: Site) -> dict[str, Any]:
     return {"cmdline": ""}
 
 
-def _disk_uses(vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
+def _disk_uses(lab: Lab, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
     uses = []
+    volumes = {each.name: each.size for each in lab.volumes}
     for disk in vm.disks:
+        image = site.image(vm, disk)
         name = disk.volume or f"{vm.name}/{disk.name}"
         shared = disk.volume is not None
         uses.append(
@@ -262,6 +265,8 @@ def _disk_uses(vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
                 serial=disk.serial or disk.name,
                 shareable=shared,
                 boot=boot.get(disk.name, 0),
+                size=volumes[name] if shared else disk.size or (image.size if image else None),
+                image=image.label if image else "",
             )
         )
     if vm.cloud_init is not False:
@@ -275,9 +280,10 @@ def _nic_use(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[s
     network = next(each for each in lab.networks if each.name == nic.network)
     own = network.external is None
     rates = nic.bandwidth
+    spot = allocation.nics[vm.name, nic.name]
     return NicUse(
         name=nic.name,
-        mac=allocation.nics[vm.name, nic.name].mac,
+        mac=spot.mac,
         network=network.external or identity.libvirt_name(lab.name, network.name),
         ours=network.name if own else "",
         model=nic.model,
@@ -287,6 +293,7 @@ def _nic_use(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[s
         outbound=(rates.outbound if rates else None) or 0,
         boot=boot.get(nic.name, 0),
         guest=guest_lines(lab, vm, nic, allocation) if vm.cloud_init is not False else (),
+        given=tuple(str(each) for each in (spot.ip, spot.ip6) if each),
     )
 
 

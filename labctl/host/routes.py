@@ -6,6 +6,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 _UP = 0x1
+_REJECT = 0x200  # RTF_REJECT, linux/ipv6_route.h
+_NONE = "*"  # the interface of an IPv4 route that has none
 _LINKS = Path("/sys/class/net")
 
 
@@ -14,29 +16,32 @@ def link(name: str) -> bool:
     return (_LINKS / name).exists()
 
 
-def routes() -> list[tuple[IPv4Network | IPv6Network, str]]:
-    """Every route but default ones and those to single hosts, with its interface. Empty where /proc has none."""
-    return [*_ipv4(), *_ipv6()]
+def routes(proc: Path = Path("/proc/net")) -> list[tuple[IPv4Network | IPv6Network, str]]:
+    """Every route but default ones and those to single hosts, with its interface. Empty where /proc has none.
+
+    A route that rejects what is sent there (blackhole, unreachable, prohibit) has the empty string for its interface.
+    """
+    return [*_ipv4(proc / "route"), *_ipv6(proc / "ipv6_route")]
 
 
-def _ipv4() -> list[tuple[IPv4Network | IPv6Network, str]]:
+def _ipv4(path: Path) -> list[tuple[IPv4Network | IPv6Network, str]]:
     found: list[tuple[IPv4Network | IPv6Network, str]] = []
-    for words in _rows(Path("/proc/net/route")):
+    for words in _rows(path):
         if len(words) > 7 and words[0] != "Iface" and int(words[3], 16) & _UP:
             address, mask = (int.from_bytes(bytes.fromhex(words[n])[::-1]) for n in (1, 7))
             prefix = mask.bit_count()
             if 0 < prefix < 32:
-                found.append((IPv4Network((address & mask, prefix)), words[0]))
+                found.append((IPv4Network((address & mask, prefix)), "" if words[0] == _NONE else words[0]))
     return found
 
 
-def _ipv6() -> list[tuple[IPv4Network | IPv6Network, str]]:
+def _ipv6(path: Path) -> list[tuple[IPv4Network | IPv6Network, str]]:
     found: list[tuple[IPv4Network | IPv6Network, str]] = []
-    for words in _rows(Path("/proc/net/ipv6_route")):
+    for words in _rows(path):
         prefix = int(words[1], 16)
         network = IPv6Network((int(words[0], 16), prefix), strict=False)
         if 0 < prefix < 128 and not network.is_link_local and not network.is_multicast:
-            found.append((network, words[9]))
+            found.append((network, "" if int(words[8], 16) & _REJECT else words[9]))
     return found
 
 

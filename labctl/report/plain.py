@@ -20,7 +20,6 @@ from labctl.core.events import (
 )
 from labctl.core.size import size
 from labctl.report import plantext
-from labctl.report.colour import Paint
 from labctl.report.rate import Rate
 from labctl.report.words import DOING, DONE, done_words, plural, seconds
 
@@ -80,7 +79,7 @@ class Plain:
     def _chatter(self, event: Event) -> str:
         match event:
             case PlanReady(plan):
-                return plantext.render(plan, Paint())
+                return plantext.render(plan, plantext.Style(verbose=self._verbose))
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
                 return f"{event.address}: {word} ({seconds(event.seconds)})"

@@ -1,39 +1,56 @@
-"""A plan for people, as users of Terraform know it: signs, field by field before → after, a summary."""
+"""A plan for people, as users of Terraform know it: signs, a line for what is new, before → after for what changes."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from labctl.core.diff import show
 from labctl.core.plan import Action
+from labctl.core.record import record
+from labctl.core.spans import spans
 from labctl.core.spec import Effect
+from labctl.report import together
+from labctl.report.colour import Paint
+from labctl.report.wrap import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from labctl.core.diff import Change
     from labctl.core.plan import Plan, Step
-    from labctl.report.colour import Paint
 
 DIGITS = 12  # of a digest are enough for people
-_NUMBER = re.compile(r"[0-9]+")
-_DIGEST = r"[0-9a-f]{40,}"
-FEW_STEPS, FEW_VALUES = 3, 8  # more are not written out on the screen; --json has them all
+_DIGEST = re.compile(r"[0-9a-f]{40,}")
+COLUMN = 22  # where names are longer, what is told of them begins further right or below
+NARROW = 30  # with less room than this beside the names, what is told of them stands below
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
 
 
-def render(plan: Plan, paint: Paint) -> str:
+@record
+class Style:
+    """How a text is written: its colours, the columns of the screen (None is endless), and whether all is told."""
+
+    paint: Paint = Paint()
+    width: int | None = None
+    verbose: bool = False
+
+
+def render(plan: Plan, style: Style) -> str:
     """The whole text, without a line's end; one line when there is nothing to do."""
     if not plan:
         return nothing(plan)
-    what = f"lab {paint.bold(plan.lab)}" if plan.lab else "images"
+    steps = list(plan.steps) if style.verbose else together.told(plan)
+    groups = [[step] for step in steps] if style.verbose else together.groups(steps)
+    what = f"lab {style.paint.bold(plan.lab)}" if plan.lab else "images"
     lines = [f"{what} on {plan.connection}", ""]
-    for told in _blocks(plan.steps, paint):
-        block = len(told) > 1  # stands apart; single lines stay together
-        lines += [""] * (block and bool(lines[-1])) + told + [""] * block
+    for told in _blocks(groups, style):
+        block = told.apart and len(told.lines) > 1  # stands apart; single lines stay together
+        lines += [""] * (block and bool(lines[-1])) + told.lines + [""] * block
     lines += [""] * bool(lines[-1])
-    return "\n".join([*lines, summary(plan, paint)])
+    lines.append(summary(plan, style.paint))
+    if len(steps) < len(plan.steps):
+        lines.append(style.paint.dim("a new VM is told with its disks and its seed; -v tells every field"))
+    return "\n".join(lines)
 
 
 def nothing(plan: Plan) -> str:
@@ -43,89 +60,92 @@ def nothing(plan: Plan) -> str:
 def summary(plan: Plan, paint: Paint) -> str:
     """As in `plan: 2 to create, 1 to delete, 4 unchanged`, with a warning where data goes."""
     text = paint.bold(plan.headline())
-    lost = [str(step.address) for step in plan.steps if step.destructive]
-    if lost:
-        few = 6
-        names = ", ".join(lost[:few]) + (f" and {len(lost) - few} more" if len(lost) > few else "")
-        text += "\n" + paint.red(f"data is lost with: {names}")
+    if lost := [step.id for step in plan.steps if step.destructive]:
+        text += "\n" + paint.red(f"data is lost with: {spans(lost)}")
     return text
 
 
-def _blocks(steps: Sequence[Step], paint: Paint) -> Iterator[list[str]]:
-    """The lines of each step; those of instances to which the same happens in one block, where the first stands."""
-    runs: list[list[Step]] = []
-    latest: dict[tuple[object, ...], list[Step]] = {}
-    for step in steps:
-        likeness = _likeness(step, paint)
-        run = latest.get(likeness)
-        if run and _follows(run[-1], step):
-            run.append(step)
+@record
+class _Told:
+    """The lines of one or several steps; `apart` where more than one of them is a block."""
+
+    lines: list[str]
+    apart: bool
+
+
+def _blocks(groups: Sequence[Sequence[Step]], style: Style) -> Iterator[_Told]:
+    new = [together.name(group) for group in groups if group[0].action is Action.CREATE]
+    column = max((len(name) for name in new if len(name) <= COLUMN), default=COLUMN)
+    for group in groups:
+        if group[0].action is not Action.CREATE:
+            yield _Told([_head(group, style.paint), *_body(group[0], style)], apart=True)
+        elif style.verbose:
+            yield _Told([*_new(group, column, style), *_body(group[0], style)], apart=True)
         else:
-            runs.append([step])
-            latest[likeness] = runs[-1]
-    long = {run[0].address: run for run in runs if len(run) > FEW_STEPS}
-    told = {step.address for run in long.values() for step in run[1:]}
-    for step in steps:
-        if step.address in long:
-            run = long[step.address]
-            name = f"{step.address} … {run[-1].address}"
-            yield [_head(step, paint, name, f"{len(run)} alike"), *_body(step, paint)]
-        elif step.address not in told:
-            yield [_head(step, paint), *_body(step, paint)]
+            yield _Told(_new(group, column, style), apart=False)
 
 
-def _likeness(step: Step, paint: Paint) -> tuple[object, ...]:
-    return _NUMBER.sub("#", str(step.address)), step.action, step.cause, *_body(step, paint)
+def _sign(step: Step, paint: Paint) -> str:
+    return _colour(step, paint)(f"{step.action.sign:>3}")
 
 
-def _follows(one: Step, next_: Step) -> bool:
-    """Whether two addresses that are alike but for numbers differ by one in one of them."""
-    pairs = zip(*(map(int, _NUMBER.findall(str(each.address))) for each in (one, next_)), strict=True)
-    return [b - a for a, b in pairs if a != b] == [1]
+def _new(group: Sequence[Step], column: int, style: Style) -> list[str]:
+    """`+ vm/web-1, web-2   each 1 CPU, 512MiB, debian-12 · front 10.90.0.2, .3`."""
+    name, indent, room = together.name(group), 4 + column + 2, None
+    beside = style.width is None
+    if style.width is not None:
+        indent = indent if style.width - indent >= NARROW else 8
+        room = style.width - indent
+        beside = len(name) <= column and indent > 8
+    texts = wrapped((_readable(part) for part in together.parts(group)), "·", room)
+    head = f"{_sign(group[0], style.paint)} {style.paint.bold(name)}"
+    if texts and beside:
+        head += " " * max(2, column + 2 - len(name)) + texts.pop(0)
+    return [head, *(" " * indent + text for text in texts)]
 
 
-def _head(step: Step, paint: Paint, name: str = "", note: str = "") -> str:
-    cause = "" if step.action is Action.CREATE else step.cause  # that it is new shows
-    told = ", ".join(filter(None, (note, cause)))
-    sign = _colour(step, paint)(f"{step.action.sign:>3}")
-    return f"{sign} {paint.bold(name or str(step.address))}" + (f"  {paint.dim(f'({told})')}" if told else "")
+def _head(group: Sequence[Step], paint: Paint) -> str:
+    step = group[0]
+    return f"{_sign(step, paint)} {paint.bold(together.name(group))}  {paint.dim(f'({step.cause})')}"
 
 
-def _body(step: Step, paint: Paint) -> Iterator[str]:
-    if step.action is Action.CREATE:
-        rows = [row for row in step.spec.summary() if row[2] != "digest"]
-        width = max((len(name) for name, _, _ in rows), default=0)
-        for name, value, unit in rows:
-            yield f"      {name:<{width}}  {re.sub(_DIGEST, _short, show(_text(value), unit))}"
-    width = max((len(each.field) for each in step.changes), default=0)
-    for change in step.changes:
-        yield _change(change, width, paint)
+def _body(step: Step, style: Style) -> Iterator[str]:
+    new = step.action is Action.CREATE
+    alone = [[each] for each in (step.fields if new else step.changes)]
+    changes = alone if style.verbose else together.changes(step.changes)
+    column = max((len(together.field(group)) for group in changes), default=0)
+    for group in changes:
+        yield from _change(group, column, style, new=new)
 
 
-def _change(change: Change, width: int, paint: Paint) -> str:
-    before, after = (
-        re.sub(_DIGEST, _short, show(value, change.unit)) for value in (change.before, change.after)
-    )
-    if change.before is None:
-        sign, values = paint.green("+"), after
-    elif change.after is None:
-        sign, values = paint.red("-"), before
-    else:
-        sign, values = paint.yellow("~"), f"{before} → {after}" if change.before != "" else after
-    note = NOTES.get(change.effect)
-    return f"    {sign} {change.field:<{width}}  {values}" + (paint.red(f"  ({note})") if note else "")
+def _change(group: Sequence[Change], column: int, style: Style, *, new: bool) -> Iterator[str]:
+    change, indent = group[0], 6 + column + 2
+    note = "" if new else NOTES.get(change.effect, "")
+    values = [_readable(text) for text in change.texts]
+    if len(group) > 1:
+        values[-1] += f" … {_readable(group[-1].texts[-1])}"
+    values[-1] += f"  ({note})" if note else ""
+    first, *rest = wrapped(values, "→", None if style.width is None else style.width - indent)
+    sign = " " if new else _SIGNS[change.sign](style.paint)(change.sign)
+    yield f"    {sign} {together.field(group):<{column}}  {_noted(first, note, style.paint)}"
+    yield from (" " * indent + _noted(line, note, style.paint) for line in rest)
 
 
-def _short(digest: re.Match[str]) -> str:
-    return f"{digest[0][:DIGITS]}…"
+_SIGNS: dict[str, Callable[[Paint], Callable[[str], str]]] = {
+    "+": lambda paint: paint.green,
+    "-": lambda paint: paint.red,
+    "~": lambda paint: paint.yellow,
+}
 
 
-def _text(value: object) -> str | int | float | bool:
-    """A field's value on one line: tuples joined, line breaks escaped."""
-    if isinstance(value, tuple):
-        more = len(value) - FEW_VALUES
-        return ", ".join(map(str, value[:FEW_VALUES])) + f" and {more} more" * (more > 0)
-    return value if isinstance(value, bool | int | float) else str(value).replace("\n", "\\n")
+def _noted(line: str, note: str, paint: Paint) -> str:
+    """A line with its note, which may have been wrapped, in red."""
+    return line.replace(f"({note})", paint.red(f"({note})")) if note else line
+
+
+def _readable(text: str) -> str:
+    """A value on one line, of whose digests people see the first digits."""
+    return _DIGEST.sub(lambda match: f"{match[0][:DIGITS]}…", text.replace("\n", "\\n"))
 
 
 def _colour(step: Step, paint: Paint) -> Callable[[str], str]:

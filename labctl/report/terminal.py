@@ -27,13 +27,16 @@ from labctl.core.events import (
 )
 from labctl.core.record import field, record
 from labctl.core.size import size
-from labctl.report import plain, plantext
+from labctl.report import plain, plantext, wrap
 from labctl.report.colour import Paint
+from labctl.report.plantext import Style
 from labctl.report.rate import Rate
 from labctl.report.words import DOING, DONE, done_words, seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from labctl.core.plan import Plan
 
 REFRESH_HZ = 8
 BAR_WIDTH = 24
@@ -75,7 +78,7 @@ class Terminal:
             case PlanReady(plan):
                 self._done |= done_words(plan)
                 self._total = len(plan.steps)
-                self._stream.write(plantext.render(plan, self._paint) + "\n")
+                self._stream.write(self._plan(plan) + "\n")
                 self._stream.flush()
             case StepStarted():
                 self._start(event)
@@ -100,6 +103,9 @@ class Terminal:
                 )
             case Finished():
                 self._finish(event)
+
+    def _plan(self, plan: Plan) -> str:
+        return plantext.render(plan, Style(self._paint, wrap.width(self._stream), self._verbose))
 
     def _start(self, event: StepStarted) -> None:
         if self._live is None:

@@ -79,14 +79,18 @@ class Lab:
         assert finished.code in (0, CHANGES), finished
         steps = json.loads(finished.stdout)["steps"]
         assert bool(steps) == (finished.code == CHANGES)
-        return {
-            step["address"]: [step["action"], *(change["field"] for change in step["changes"])]
-            for step in steps
-        }
+        return {step["address"]: [step["action"], *_changed(step)] for step in steps}
 
     def ssh(self, vm: str, command: str) -> str:
         """What the command writes in the VM, logged in as a user would."""
         return self.ok("ssh", vm, "--", command).stdout
+
+
+def _changed(step: dict[str, Any]) -> list[str]:
+    """The fields that change; not those of what comes or goes, which are all that it has."""
+    if step["action"] in ("create", "delete"):
+        return []
+    return [change["field"] for change in step["changes"]]
 
 
 def virsh(*arguments: str) -> str:

@@ -8,7 +8,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import record
 from labctl.core.size import size as human
-from labctl.core.spec import Effect, Need, Spec, owned
+from labctl.core.spec import Effect, Need, Part, Spec, owned
 
 
 @record
@@ -24,7 +24,7 @@ class DiskSpec(Spec):
 
     lab: str
     name: str  # "web-1/root" or "shared"
-    size: int | None = owned(Effect.LIVE, unit="bytes", default=None)
+    size: int | None = owned(Effect.LIVE, unit="bytes", default=None, unset="its image's")
     base: str = owned(Effect.REPLACE, default="")
     format: Literal["qcow2", "raw"] = owned(Effect.REPLACE, default="qcow2")
     image: str = ""
@@ -37,6 +37,17 @@ class DiskSpec(Spec):
     @property
     def volume(self) -> str:
         return volume_name(self.name)
+
+    @property
+    def owner(self) -> Address | None:
+        """The VM, of a disk that is one's own."""
+        vm, slash, _ = self.name.partition("/")
+        return Address("vm", vm) if slash else None
+
+    def brief(self) -> tuple[Part, ...]:
+        words = [human(self.size)] if self.size else []
+        words += [f"on {self.image}"] if self.image else [self.format] * (self.format != "qcow2")
+        return (Part(", ".join(words)),)
 
     def needs(self) -> tuple[Need, ...]:
         image = (Need(Address("image", self.image)),) if self.image else ()

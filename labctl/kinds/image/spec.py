@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core.address import Address
 from labctl.core.record import record
-from labctl.core.spec import Effect, Spec, owned
+from labctl.core.size import size as human
+from labctl.core.spec import Effect, Part, Spec, owned
 
 if TYPE_CHECKING:
     from labctl.host.wanted import Wanted
@@ -69,3 +70,8 @@ class ImageSpec(Spec):
     @property
     def initrd(self) -> str:
         return f"{self.key}.initrd"
+
+    def brief(self) -> tuple[Part, ...]:
+        come = {"path": f"from {self.origin}", "url": f"from {self.origin}", "build": "built from packages"}
+        sized = [human(self.size)] if self.size else []
+        return tuple(Part(each) for each in (short(self.key), *sized, come.get(self.source, "")) if each)

@@ -6,10 +6,12 @@ from typing import ClassVar, Literal
 
 from labctl.core import identity
 from labctl.core.address import Address
+from labctl.core.edits import Edit, edited
 from labctl.core.record import record
-from labctl.core.spec import Effect, Item, Spec, owned
+from labctl.core.spec import Effect, Item, Part, Spec, owned
 
 LIVE, REPLACE = Effect.LIVE, Effect.REPLACE
+OWN, NO_LIMIT = "libvirt's own", "no limit"
 Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
 
 
@@ -58,8 +60,8 @@ class NetworkSpec(Spec):
     lab: str
     name: str
     mode: Mode = owned(REPLACE, default="nat")
-    bridge: str = owned(REPLACE, default="")
-    dev: str = owned(REPLACE, default="")
+    bridge: str = owned(REPLACE, default="", unset=OWN)
+    dev: str = owned(REPLACE, default="", unset="any")
     subnet4: str = owned(REPLACE, default="")
     subnet6: str = owned(REPLACE, default="")
     host4: str = owned(REPLACE, default="")
@@ -71,17 +73,17 @@ class NetworkSpec(Spec):
     dns: bool = owned(REPLACE, default=True)
     dns_hosts: tuple[DnsHost, ...] = owned(LIVE, default=())
     domain: str = owned(REPLACE, default="")
-    forwarders: tuple[str, ...] = owned(REPLACE, default=())
+    forwarders: tuple[str, ...] = owned(REPLACE, default=(), unset="the host's")
     routes: tuple[str, ...] = owned(REPLACE, default=())  # "10.2.0.0/16 via 10.0.0.9"
-    mtu: int = owned(REPLACE, default=0)
-    vlan: int = owned(REPLACE, default=0)
-    inbound: int = owned(REPLACE, default=0)
-    outbound: int = owned(REPLACE, default=0)
+    mtu: int = owned(REPLACE, default=0, unset=OWN)
+    vlan: int = owned(REPLACE, default=0, unset="none")
+    inbound: int = owned(REPLACE, default=0, unit="KiB/s", unset=NO_LIMIT)
+    outbound: int = owned(REPLACE, default=0, unit="KiB/s", unset=NO_LIMIT)
     isolated: bool = owned(REPLACE, default=False)  # the field `isolate_guests`
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     autostart: bool = owned(LIVE, default=False)
     active: bool = owned(LIVE, default=True, condition="not started")
-    xml: tuple[tuple[str, str, str], ...] = owned(REPLACE, default=())
+    xml: tuple[Edit, ...] = owned(REPLACE, default=(), each=edited)
     applied: str = ""  # the fingerprint of the spec last applied
     unedited: NetworkSpec | None = None  # what to render before the edits, which all else has in it
 
@@ -92,3 +94,8 @@ class NetworkSpec(Spec):
     @property
     def libvirt_name(self) -> str:
         return identity.libvirt_name(self.lab, self.name)
+
+    def brief(self) -> tuple[Part, ...]:
+        from labctl.kinds.network.brief import brief  # only plans of new networks need it
+
+        return brief(self)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import record
-from labctl.core.spec import Effect, Spec, owned
+from labctl.core.spec import Effect, Part, Spec, owned
 
 
 @record
@@ -27,3 +27,6 @@ class PoolSpec(Spec):
     @property
     def libvirt_name(self) -> str:
         return identity.pool_name(self.lab)
+
+    def brief(self) -> tuple[Part, ...]:
+        return (Part(self.path),)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core.address import Address
 from labctl.core.record import field, record
-from labctl.core.spec import Effect, Need, Spec, owned
+from labctl.core.spec import Effect, Need, Part, Spec, owned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ class SeedSpec(Spec):
 
     lab: str
     vm: str
-    cloud_init: str | None = owned(Effect.REPLACE, secret=True, default=None)
+    cloud_init: str | None = owned(Effect.REPLACE, unit="secret", default=None)
     instance: str = ""  # cloud-init's instance-id
     config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     user: str = "lab"
@@ -52,6 +52,13 @@ class SeedSpec(Spec):
     @property
     def volume(self) -> str:
         return f"{self.vm}.seed"
+
+    @property
+    def owner(self) -> Address:
+        return Address("vm", self.vm)
+
+    def brief(self) -> tuple[Part, ...]:
+        return (Part("cloud-init's part"),)
 
     def needs(self) -> tuple[Need, ...]:
         return (Need(Address("pool", self.lab)),)

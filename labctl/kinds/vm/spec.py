@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from labctl.core import identity
 from labctl.core.address import Address
-from labctl.core.record import record, replace
-from labctl.core.spec import Effect, Item, Need, Spec, owned
+from labctl.core.edits import Edit, edited
+from labctl.core.record import field, record, replace
+from labctl.core.size import size as human
+from labctl.core.spec import Effect, Item, Need, Part, Spec, owned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
+OWN, NO_LIMIT, UNORDERED = "libvirt's own", "no limit", "not in the order"
+BUS = MODEL = "virtio"
 HOTPLUG_BUSES = ("virtio", "scsi")
 BOOT_VERBS = ("start", "booted", "ready")
 
@@ -25,14 +29,17 @@ class DiskUse(Item):
     source: str = owned(LIVE)  # the path of the volume on the libvirt host
     disk: str = ""  # the address name of the disk, "web-1/data"; empty for a seed
     format: str = owned(LIVE, default="qcow2")
-    bus: str = owned(LIVE, default="virtio")
-    cache: str = owned(LIVE, default="")
-    discard: str = owned(LIVE, default="")
+    bus: str = owned(LIVE, default=BUS)
+    cache: str = owned(LIVE, default="", unset=OWN)
+    discard: str = owned(LIVE, default="", unset=OWN)
     serial: str = owned(LIVE, default="")
     shareable: bool = owned(LIVE, default=False)
     readonly: bool = False
-    boot: int = owned(RESTART, default=0)  # the place in the boot order, from 1; 0 is none
+    boot: int = owned(RESTART, default=0, unset=UNORDERED)  # the place in the boot order, from 1; 0 is none
     target: str = ""
+    # what a plan tells of the disk behind it, where it is known: bytes, and the name of its image
+    size: int | None = field(default=None, repr=False, compare=False)
+    image: str = field(default="", repr=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -44,7 +51,9 @@ class DiskUse(Item):
         return declared if self.bus in HOTPLUG_BUSES else max(declared, RESTART)
 
     def __str__(self) -> str:
-        return f"{self.bus}, {self.source.rsplit('/', 1)[-1]}"
+        return ", ".join(
+            [self.bus, self.source.rsplit("/", 1)[-1], *([human(self.size)] if self.size else [])]
+        )
 
 
 @record
@@ -59,23 +68,32 @@ class NicUse(Item):
     mac: str = owned(LIVE)
     network: str = owned(LIVE)  # the libvirt network's name
     ours: str = ""  # the address name of the network, empty for an external one
-    model: str = owned(LIVE, default="virtio")
+    model: str = owned(LIVE, default=MODEL)
     link: str = owned(LIVE, default="up")
-    mtu: int = owned(LIVE, default=0)
-    inbound: int = owned(LIVE, default=0)
-    outbound: int = owned(LIVE, default=0)
-    boot: int = owned(RESTART, default=0)
+    mtu: int = owned(LIVE, default=0, unset="its network's")
+    inbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
+    outbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
+    boot: int = owned(RESTART, default=0, unset=UNORDERED)
     guest: tuple[str, ...] = owned(LIVE, default=())
     plugged: bool = owned(LIVE, default=True)
     port: str = ""
+    # what labctl gives it, which a guest without a seed learns by DHCP alone
+    given: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def key(self) -> str:
         return self.name
 
     def __str__(self) -> str:
-        address = next((f", {line.split()[1]}" for line in self.guest if line.startswith("address")), "")
-        return f"{self.network}, {self.mac}{address}"
+        more = [] if self.model == MODEL else [self.model]
+        more += [f"link {self.link}"] * (self.link != "up")
+        return ", ".join([self.network, self.mac, *self.addresses, *more])
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What it is given; of one that exists already what its guest was told to have."""
+        told = [line.split()[1].partition("/")[0] for line in self.guest if line.startswith("address ")]
+        return self.given or tuple(told)
 
 
 @record
@@ -115,12 +133,12 @@ class VmSpec(Spec):
     max_memory: int = owned(RESTART, unit="bytes", default=1 << 30)
     disks: tuple[DiskUse, ...] = owned(LIVE, default=())
     nics: tuple[NicUse, ...] = owned(LIVE, default=())
-    arch: str | None = owned(REPLACE, default=None)
+    arch: str | None = owned(REPLACE, default=None, unset=OWN)
     accel: str = owned(RESTART, default="kvm")  # libvirt's domain type: kvm, qemu, test
-    machine: str | None = owned(RESTART, default=None)
-    cpu_mode: str | None = owned(RESTART, default=None)
-    cpu_model: str | None = owned(RESTART, default=None)
-    cpu_topology: str | None = owned(RESTART, default=None)  # "sockets:cores:threads"
+    machine: str | None = owned(RESTART, default=None, unset=OWN)
+    cpu_mode: str | None = owned(RESTART, default=None, unset=OWN)
+    cpu_model: str | None = owned(RESTART, default=None, unset=OWN)
+    cpu_topology: str | None = owned(RESTART, default=None, unset=OWN)  # "sockets:cores:threads"
     cpu_features: tuple[str, ...] | None = owned(RESTART, default=None)
     firmware: str = owned(REPLACE, default="bios")
     secure_boot: bool = owned(REPLACE, default=False)
@@ -132,7 +150,7 @@ class VmSpec(Spec):
     autostart: bool = owned(LIVE, default=False)
     protect: bool = owned(LIVE, default=False)
     hosts: str | None = owned(LIVE, unit="digest", default=None)
-    xml: tuple[tuple[str, str, str], ...] = owned(RESTART, default=())
+    xml: tuple[Edit, ...] = owned(RESTART, default=(), each=edited)
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
@@ -146,6 +164,7 @@ class VmSpec(Spec):
     after: tuple[tuple[str, str], ...] = ()  # depends_on: (VM, stage)
     base: str = ""  # the VM as written, for `status` and groups
     user: str = ""  # whom `ssh` logs in as
+    foreign: bool = field(default=False, repr=False, compare=False)  # of another architecture than the host
     applied: str = ""
     unedited: VmSpec | None = None  # what to render before the edits, which all else has in it
 
@@ -174,6 +193,11 @@ class VmSpec(Spec):
         images = [Need(Address("image", name)) for name in self.images]
         order = [Need(Address("vm", vm), "start", _UNTIL[stage]) for vm, stage in self.after]
         return (Need(pool), *images, *disks, *seed, *networks.values(), *order)
+
+    def brief(self) -> tuple[Part, ...]:
+        from labctl.kinds.vm.brief import brief  # only plans of new VMs need it
+
+        return brief(self)
 
     def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[str, ...]:
         """`release` lets go of devices that leave, so that their network or disk can go; `update` brings the rest."""

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema
 import pytest
 
 import labctl.cli
+from labctl import resources
 from labctl.cli import change, context
 from labctl.cli.options import Options
 from labctl.core.errors import Interrupted, Rejected, UsageError
@@ -49,6 +51,21 @@ def test_plan_as_json_with_its_exit_code(here, capsys):
     assert run("plan", "--json", "--exit-code", "--set", "n=1") == 3
     found = json.loads(capsys.readouterr().out)
     assert [step["address"] for step in found["steps"] if step["address"].startswith("vm/")] == ["vm/web-1"]
+
+
+def test_the_json_of_new_things_has_every_field_that_is_set(here, capsys):
+    assert run("plan", "--json", "--set", "n=1") == 0
+    found = json.loads(capsys.readouterr().out)
+    jsonschema.validate(found, json.loads(resources.text("schemas/plan.schema.json")))
+    steps = {step["address"]: step["changes"] for step in found["steps"]}
+    assert {change["before"] for changes in steps.values() for change in changes} == {None}
+    vm = {change["field"]: (change["after"], change["effect"]) for change in steps["vm/web-1"]}
+    assert vm["memory"] == (64 << 20, "live")
+    assert vm["cpus"] == (1, "restart")
+    assert vm["state"] == ("running", "live")
+    assert vm["nics.front.model"] == ("virtio", "live")
+    assert vm["disks.root.bus"] == ("virtio", "restart")
+    assert {"field": "size", "before": None, "after": 1 << 20, "effect": "live"} in steps["disk/web-1/root"]
 
 
 def test_a_plan_that_memory_stands_against_is_shown_with_one_warning(here, capsys, monkeypatch):

@@ -188,3 +188,19 @@ def test_a_lost_disk_that_cannot_be_plugged_in_costs_a_restart():
         disk = DiskSpec("shop", "web/data", 1 << 20)
         steps = {step.address: step.action for step in plan(lab(vm, DISK, disk), lab(vm, DISK)).steps}
         assert steps == {disk.address: Action.CREATE, vm.address: action}
+
+
+def test_the_json_of_what_goes_has_every_field_that_was_set():
+    """Who reads a plan learns what is lost: the sizes of disks, the images that they stood on."""
+    assert plan({}, lab(DISK)).to_json()["steps"][0]["changes"] == [
+        {"field": "size", "before": 1 << 30, "after": None, "effect": "live"},
+        {"field": "base", "before": "sha256-a.img", "after": None, "effect": "replace"},
+        {"field": "format", "before": "qcow2", "after": None, "effect": "replace"},
+    ]
+
+
+def test_what_a_step_waits_for_comes_in_the_order_of_the_plan():
+    disks = [replace(DISK, name=f"web/data-{n}", base="", image="") for n in (10, 2)]
+    uses = tuple(replace(ROOT, name=each.name[4:], disk=each.name) for each in disks)
+    step = plan(lab(*disks, replace(VM, disks=uses, nics=())), {}).steps[-1]
+    assert step.needs == ("disk/web/data-2", "disk/web/data-10")

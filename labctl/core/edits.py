@@ -1,0 +1,11 @@
+"""The escape hatch `xml:`, as specs hold its entries."""
+
+from __future__ import annotations
+
+Edit = tuple[str, str, str]  # at, set or add or remove, the value
+
+
+def edited(edit: Edit) -> str:
+    """Write an entry for people, in the Labfile's words: `add at ./devices <watchdog model='i6300esb'/>`."""
+    at, action, value = edit
+    return f"{action} at {at} {' '.join(value.split())}".strip()

@@ -1,0 +1,49 @@
+"""What a plan tells of a new network: whatever is not as it is when a Labfile says nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.size import size
+from labctl.core.spec import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.kinds.network.spec import NetworkSpec
+
+
+def brief(spec: NetworkSpec) -> tuple[Part, ...]:
+    """Where it leads and who can be reached on it, then what the host does there."""
+    if spec.mode in ("bridge", "macvtap"):
+        return (Part(f"{spec.mode} to {spec.bridge or spec.dev}"), *map(Part, _besides(spec)))
+    subnets = [each for each in (spec.subnet4, spec.subnet6) if each]
+    return tuple(map(Part, (" ".join([spec.mode, *subnets]), _host(spec), *_besides(spec))))
+
+
+def _host(spec: NetworkSpec) -> str:
+    """Which address the host has, and what it gives out."""
+    hosts = [each.partition("/")[0] for each in (spec.host4, spec.host6) if each]
+    if not hosts:
+        return "without the host"
+    dhcp = "DHCP" if spec.dhcp_hosts or spec.dhcp_range else "no DHCP"
+    dns = "DNS" if spec.dns else "no DNS"
+    dns += f" {spec.domain}" * (spec.domain not in ("", f"{spec.lab}.lab"))
+    return f"host {' '.join(hosts)}, {' '.join(filter(None, (dhcp, spec.dhcp_range)))}, {dns}"
+
+
+def _besides(spec: NetworkSpec) -> Iterator[str]:
+    words = {
+        f"through {spec.dev}": spec.dev and spec.mode not in ("bridge", "macvtap"),
+        f"boots {spec.boot_file}": spec.boot_file,
+        "routes " + ", ".join(spec.routes): spec.routes,
+        "DNS asks " + ", ".join(spec.forwarders): spec.forwarders,
+        f"mtu {spec.mtu}": spec.mtu,
+        f"vlan {spec.vlan}": spec.vlan,
+        f"inbound {size(spec.inbound << 10)}/s": spec.inbound,
+        f"outbound {size(spec.outbound << 10)}/s": spec.outbound,
+        "guests isolated": spec.isolated,
+        "starts with the host": spec.autostart,
+        f"{len(spec.xml)} xml edit{'s' * (len(spec.xml) > 1)}": spec.xml,
+    }
+    return (word for word, told in words.items() if told)

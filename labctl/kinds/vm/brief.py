@@ -1,0 +1,112 @@
+"""What a plan tells of a new VM: whatever is not as it is when a Labfile says nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core import identity
+from labctl.core.record import replace
+from labctl.core.size import size
+from labctl.core.spans import spans
+from labctl.core.spec import Part
+from labctl.kinds.vm.spec import BUS, MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+
+# Without a word of it; others boot by UEFI.
+_BIOS = ("x86_64", "i686", None)
+
+
+def brief(spec: VmSpec) -> tuple[Part, ...]:
+    """What it is made of, then its disks and NICs, then how and when it starts."""
+    if spec.unedited:  # which alone knows what the disks are
+        known = {use.name: use for use in spec.unedited.disks}
+        uses = (
+            replace(use, size=known[use.name].size, image=known[use.name].image) if use.name in known else use
+            for use in spec.disks
+        )
+        spec = replace(spec, disks=tuple(uses))
+    told = [
+        Part(_size(spec)),
+        *_disks(spec),
+        *(part for nic in spec.nics for part in _nic(spec, nic)),
+        *map(Part, _start(spec)),
+        *map(Part, _besides(spec)),
+        *map(Part, _waits(spec)),
+    ]
+    return tuple(each for each in told if each.what)
+
+
+def _size(spec: VmSpec) -> str:
+    memory = size(spec.memory)
+    if spec.max_memory != spec.memory:
+        memory += f" of {size(spec.max_memory)}"
+    root = next((use.image for use in spec.disks if use.name == "root"), "")
+    machine = [spec.arch or ""] * spec.foreign + [spec.machine or ""]
+    return ", ".join(filter(None, [f"{spec.cpus} CPU{'s' * (spec.cpus > 1)}", memory, root, *machine]))
+
+
+def _disks(spec: VmSpec) -> list[Part]:
+    """One part for all; the root disk is left out where there is no more to say of it than its image."""
+    return [Part(", ".join(filter(None, map(_disk, spec.disks))))]
+
+
+def _disk(use: DiskUse) -> str:
+    if not use.disk:
+        return ""  # a seed
+    words = [size(use.size)] if use.size else []
+    words += [use.bus] * (use.bus != BUS)
+    words += [f"on {use.image}"] * bool(use.image and use.name != "root")
+    words += ["shared"] * use.shareable
+    return " ".join([use.name, *words]) if words or use.name != "root" else ""
+
+
+def _nic(spec: VmSpec, nic: NicUse) -> Iterator[Part]:
+    network = nic.ours or nic.network
+    name = network if nic.name == network else f"{nic.name} on {network}"
+    words = [nic.model] * (nic.model != MODEL) + [f"link {nic.link}"] * (nic.link != "up")
+    words += [f"mtu {nic.mtu}"] * bool(nic.mtu)
+    name += f" ({', '.join(words)})" if words else ""
+    yield Part(name, " ".join(nic.addresses))
+    if nic.mac != identity.mac_address(spec.lab, spec.name, nic.name):
+        yield Part(f"{nic.name} MAC", nic.mac)
+
+
+def _start(spec: VmSpec) -> Iterator[str]:
+    devices = [(use.boot, use.name) for use in spec.disks if use.boot]
+    devices += [(nic.boot, nic.name) for nic in spec.nics if nic.boot]
+    if devices:
+        yield "boots from " + ", ".join(name for _, name in sorted(devices))
+    root = {use.image for use in spec.disks if use.name == "root"}
+    if spec.kernel and not set(spec.images) <= root:
+        yield "kernel " + ", ".join(spec.images)
+    if spec.firmware != ("bios" if spec.arch in _BIOS else "uefi"):
+        yield spec.firmware
+    if spec.state != "running":
+        yield f"stays {spec.state}"
+
+
+def _besides(spec: VmSpec) -> Iterator[str]:
+    words = {
+        "secure boot": spec.secure_boot,
+        "TPM": spec.tpm,
+        f"CPU {spec.cpu_model}": spec.cpu_model,
+        f"topology {spec.cpu_topology}": spec.cpu_topology,
+        f"graphics by {spec.graphics}": spec.graphics != "none",
+        "starts with the host": spec.autostart,
+        "protected": spec.protect,
+        f"{len(spec.xml)} xml edit{'s' * (len(spec.xml) > 1)}": spec.xml,
+    }
+    return (word for word, told in words.items() if told)
+
+
+def _waits(spec: VmSpec) -> Iterator[str]:
+    """`after db is ready`; VMs of which the same stage is awaited in one."""
+    stages: dict[str, list[str]] = {}
+    for vm, stage in spec.after:
+        stages.setdefault(stage, []).append(vm)
+    for stage, vms in stages.items():
+        yield f"after {spans(vms)} {'is' if len(vms) == 1 else 'are'} {stage}"
