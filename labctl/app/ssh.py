@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.host.glance import Seen
-    from labctl.host.seen import SeenVm
+    from labctl.host.seen import SeenNic, SeenVm
 
 
 @record
@@ -84,7 +84,7 @@ def reach(seen: Seen, uri: str) -> Reach:
     running = [vm for vm in sorted(seen.vms, key=lambda vm: natural(vm.name)) if vm.state == "running"]
     logins = {}
     for vm in running:
-        if address := next((nic.ip for nic in vm.nics if nic.ip and nic.network in networks), ""):
+        if address := next((nic.ip for nic in _linked(vm) if nic.network in networks), ""):
             logins[vm.name] = Login(vm.name, vm.user, address, outer)
     reasons = {vm.name: f"it is {vm.state}" for vm in seen.vms if vm.state != "running"}
     direct = [vm for vm in running if vm.name in logins]
@@ -99,11 +99,16 @@ def reach(seen: Seen, uri: str) -> Reach:
 
 def _through(vm: SeenVm, direct: Sequence[SeenVm]) -> Login | None:
     """A login by way of a VM that the host reaches and that shares a network with this one."""
-    for nic in vm.nics:
+    for nic in _linked(vm):
         for other in direct:
-            if nic.ip and any(each.network == nic.network and each.ip for each in other.nics):
+            if any(each.network == nic.network for each in _linked(other)):
                 return Login(vm.name, vm.user, nic.ip, other.name)
     return None
+
+
+def _linked(vm: SeenVm) -> list[SeenNic]:
+    """Its NICs that have an address and whose link is up."""
+    return [nic for nic in vm.nics if nic.ip and nic.link == "up"]
 
 
 def _outer(uri: str) -> str:
@@ -117,6 +122,8 @@ def _why(vm: SeenVm) -> str:
         return "it has no NIC"
     if not any(nic.ip for nic in vm.nics):
         return "no address of it is known"
+    if not _linked(vm):
+        return f"the link of {', '.join(nic.network for nic in vm.nics if nic.ip)} is down"
     names = ", ".join(nic.network for nic in vm.nics)
     return f"the host has no address on its networks ({names}), and no other VM of the lab leads there"
 

@@ -176,7 +176,7 @@ def _of(name: str, differing: Mapping[str, list[str]] | None) -> tuple[str, ...]
 def _addresses_json(nic: SeenNic) -> list[dict[str, str | None]]:
     """One for each address of a NIC; a NIC without any is there too."""
     ips: list[str | None] = [*nic.ips] or [None]
-    return [{"network": nic.network, "ip": ip, "mac": nic.mac} for ip in ips]
+    return [{"network": nic.network, "ip": ip, "mac": nic.mac, "link": nic.link} for ip in ips]
 
 
 def _vm_json(row: Row, uri: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 from labctl.cli import context
 from labctl.cli.options import Options
 
@@ -11,21 +13,19 @@ def run(options: Options) -> int:
     from labctl.host.connection import Connection, choose_uri
     from labctl.report.colour import Paint
     from labctl.report.table import table
+    from labctl.report.wrap import width
 
     connection = Connection(choose_uri(options.connect))
     found = labs(connection)
     if options.json:
         context.write_json({"format": FORMAT, "labs": [lab.to_json() for lab in found]})
     elif found:
-        rows = [
-            [lab.name, str(lab.vms), str(lab.running), ", ".join(lab.networks) or "-", _files(lab.files)]
-            for lab in found
-        ]
-        context.write(table(HEAD, rows, Paint.on_stdout(allowed=options.colour)))
+        rows = [[lab.name, str(lab.vms), str(lab.running), lab.networks, _files(lab.files)] for lab in found]
+        context.write(table(HEAD, rows, Paint.on_stdout(allowed=options.colour), width(sys.stdout)))
     else:
         context.say(f"no lab on {connection.uri}")
     return 0
 
 
-def _files(files: set[str]) -> str:
-    return ", ".join(sorted(files)) or "(unknown: only its storage pool is left)"
+def _files(files: set[str]) -> list[str]:
+    return sorted(files) or ["(unknown: only its storage pool is left)"]

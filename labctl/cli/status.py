@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 from labctl.cli import context
@@ -7,6 +8,8 @@ from labctl.cli.options import OnlyVms, Options, option
 
 if TYPE_CHECKING:
     from labctl.app.status import Row, Status
+    from labctl.host.seen import SeenNic
+    from labctl.report.table import Cell
 
 HEAD = ("VM", "state", "ready", "addresses", "CPUs", "memory", "disks")
 
@@ -37,22 +40,28 @@ def run(
 def _show(seen: Status, options: Options, *, drift: bool) -> None:
     from labctl.report.colour import Paint
     from labctl.report.statustext import coloured
+    from labctl.report.wrap import width
 
     if not seen.rows:
         context.say(f"lab {seen.lab} has no VMs")
         return
-    rows = [[*_cells(row), *([", ".join(row.drift or ()) or "-"] if drift else [])] for row in seen.rows]
+    rows = [[*_cells(row), *([row.drift or ()] if drift else [])] for row in seen.rows]
     head = [*HEAD, *(["drift"] if drift else [])]
-    context.write(coloured(head, rows, Paint.on_stdout(allowed=options.colour)))
+    context.write(coloured(head, rows, Paint.on_stdout(allowed=options.colour), width(sys.stdout)))
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row) -> list[Cell]:
     from labctl.core.size import size
 
     seen = row.seen
     if seen is None:
-        return [row.name, row.state, "-", "-", "-", "-", "-"]
-    addresses = ", ".join(" ".join([nic.network, *nic.ips]) for nic in seen.nics)
+        return [row.name, row.state, "-", (), "-", "-", ()]
     ready = ("yes" if seen.ready else "no") if seen.state == "running" else "-"
-    disks = ", ".join(seen.disks) or "-"
-    return [row.name, row.state, ready, addresses or "-", str(seen.cpus), size(seen.memory), disks]
+    addresses = [text for nic in seen.nics for text in _addresses(nic)]
+    return [row.name, row.state, ready, addresses, str(seen.cpus), size(seen.memory), seen.disks]
+
+
+def _addresses(nic: SeenNic) -> list[str]:
+    """`front 10.0.0.2`, a text for each address; of a NIC without one its network."""
+    down = " (link down)" if nic.link == "down" else ""
+    return [f"{nic.network} {ip}".strip() + down for ip in nic.ips or [""]]

@@ -20,6 +20,7 @@ class SeenNic:
     mac: str
     ip: str = ""  # IPv4 where it has both
     ip6: str = ""  # where `ip` is another
+    link: str = "up"  # or down
 
     @property
     def ips(self) -> list[str]:
@@ -110,7 +111,13 @@ def _nics(root: Element, own: Element, lab: str) -> Iterator[SeenNic]:
         words = [line.split() for line in told.get(alias.removeprefix("ua-nic-"), "").split("; ")]
         given = [line[1].partition("/")[0] for line in words if line[:1] == ["address"]]
         address = "" if mac is None else mac.get("address", "").lower()
-        yield SeenNic(network.removeprefix(f"{lab}."), address, *given[:2])
+        ip, ip6 = (*given, "", "")[:2]
+        yield SeenNic(network.removeprefix(f"{lab}."), address, ip, ip6, _link(element))
+
+
+def _link(interface: Element) -> str:
+    link = interface.find("link")
+    return "up" if link is None else link.get("state", "up")
 
 
 def _network(root: Element, own: Element) -> SeenNetwork:

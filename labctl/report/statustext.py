@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from labctl.report.colour import Paint
+    from labctl.report.table import Cell
 
 STATES = {"running": "green", "paused": "yellow", "crashed": "red", "absent": "dim", "off": "dim"}
 _STATE = r"(?<=  )(running|paused|crashed|absent|off)(?=  )"
 
 
-def coloured(head: Sequence[str], rows: Sequence[Sequence[str]], paint: Paint) -> str:
+def coloured(head: Sequence[str], rows: Sequence[Sequence[Cell]], paint: Paint, width: int | None) -> str:
     """A table whose states have their colours, once it is aligned."""
-    text = table(head, rows, paint)
+    text = table(head, rows, paint, width)
     if not paint.enabled:
         return text
     first, *rest = text.split("\n")

@@ -1,21 +1,95 @@
-"""A plain aligned table; rich's costs more to import than all the rest of `labctl status`."""
+"""A plain aligned table, no wider than the screen; rich's costs more to import than all the rest of `labctl status`."""
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from labctl.report.colour import Paint
 
+    Cell = str | Sequence[str]  # a text, or several that may stand in lines of their own
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], paint: Paint) -> str:
-    """Align the cells; the head is in capitals, the last column is not padded."""
-    widths = [max(len(row[at]) for row in (head, *rows)) for at in range(len(head))]
-    lines = [_line([cell.upper() for cell in head], widths)]
-    return "\n".join([paint.bold(lines[0]), *(_line(row, widths) for row in rows)])
+GAP = 2
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], paint: Paint, width: int | None = None) -> str:
+    """Align the cells; the head is in capitals, the last column is not padded.
+
+    Where the screen is narrower, cells of several texts take several lines; where that does not suffice, they stand
+    below their row. Nothing is cut off. `width` None is endless.
+    """
+    head = [cell.upper() for cell in head]
+    grid = [[(cell,) if isinstance(cell, str) else tuple(cell) or ("-",) for cell in row] for row in rows]
+    columns = [list(column) for column in zip(*grid, strict=True)]
+    lists = [at for at in range(len(head)) if any(not isinstance(row[at], str) for row in rows)]
+    rooms = [max(len(", ".join(cell)) for cell in column) for column in columns]
+    if width is not None:
+        gaps = GAP * (len(head) - 1)
+        _shrink(rooms, {at: _least(columns[at]) for at in lists}, width - gaps, [len(each) for each in head])
+    told = [[filled(cell, room) for cell, room in zip(row, rooms, strict=True)] for row in grid]
+    first, *lines = _aligned(head, told)
+    if width is not None and lists and max(map(len, (first, *lines))) > width:
+        first, *lines = _stacked(head, grid, lists, paint, width)
+    return "\n".join([paint.bold(first), *lines])
+
+
+def _least(column: Sequence[Sequence[str]]) -> int:
+    """The room that its longest text takes, with the comma that may follow."""
+    return max(len(text) + 1 for cell in column for text in cell)
+
+
+def _shrink(rooms: list[int], least: dict[int, int], width: int, heads: Sequence[int]) -> None:
+    """Take from the widest of the columns that can give, until all fit or none can."""
+    while sum(map(max, rooms, heads)) > width and (able := [at for at in least if rooms[at] > least[at]]):
+        rooms[max(able, key=lambda at: rooms[at])] -= 1
+
+
+def _aligned(head: Sequence[str], rows: Sequence[Sequence[Sequence[str]]]) -> list[str]:
+    """The lines of a table whose cells are lists of lines."""
+    columns = zip(head, *rows, strict=True)
+    widths = [max(len(name), *(len(line) for cell in cells for line in cell)) for name, *cells in columns]
+    lines = [cells for row in rows for cells in zip_longest(*row, fillvalue="")]
+    return [_line(cells, widths) for cells in (head, *lines)]
+
+
+def filled(texts: Iterable[str], room: int) -> list[str]:
+    """Texts with commas between them, in lines of this length; one that is longer has its own."""
+    lines = [""]
+    for text in texts:
+        if lines[-1] and len(lines[-1]) + 2 + len(text) > room:
+            lines[-1] += ","
+            lines.append(text)
+        else:
+            lines[-1] += f", {text}" if lines[-1] else text
+    return lines
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+    return (" " * GAP).join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _stacked(  # the table's own, and which of its columns are lists
+    head: Sequence[str],
+    grid: Sequence[Sequence[Sequence[str]]],
+    lists: Sequence[int],
+    paint: Paint,
+    width: int,
+) -> list[str]:
+    """Cells of several texts stand below their row, with the names of their columns."""
+    plain = [at for at in range(len(head)) if at not in lists]
+    first, *tops = _aligned([head[at] for at in plain], [[row[at] for at in plain] for row in grid])
+    column = max(len(head[at]) for at in lists)
+    lines = [first]
+    for row, top in zip(grid, tops, strict=True):
+        lines.append(top)
+        for at in lists:
+            names = [head[at].lower()] if row[at] != ("-",) else []
+            below = filled(row[at], width - column - 2 * GAP) if names else []
+            lines += [
+                f"{'':{GAP}}{paint.dim(f'{name:<{column}}')}{'':{GAP}}{text}"
+                for name, text in zip_longest(names, below, fillvalue="")
+            ]
+    return lines

@@ -86,6 +86,14 @@ def test_the_labfile_and_what_exists(monkeypatch, session):
     jsonschema.validate(found.to_json(), schema)
 
 
+def test_a_link_that_is_down_shows(monkeypatch, session):
+    web = vm("web-1")
+    web.nics[0].link = "down"
+    seen(monkeypatch, web)
+    (told,) = status.status(session, ["web-1"]).to_json()["vms"][0]["addresses"]
+    assert told == {"network": "front", "ip": "10.0.0.2", "mac": "52:54:00:00:00:01", "link": "down"}
+
+
 def test_a_broken_labfile_leaves_what_exists(monkeypatch, session):
     path = Path(session.source)
     path.write_text("labfile: 1\nnmae: shop\n")
@@ -182,6 +190,7 @@ def test_a_glance_at_xml():
                 "shop.back",
                 "back",
                 guest=("address 10.1.0.2/24", "address fd00::2/64", "mtu 1400"),
+                link="down",
             ),
             NicUse("lan", "52:54:00:00:00:03", "default"),
         ),
@@ -200,6 +209,7 @@ def test_a_glance_at_xml():
         ("back", "10.1.0.2", "fd00::2"),
         ("default",),
     ]
+    assert [nic.link for nic in found.nics] == ["up", "down", "up"]
     glance._set_state(found, {"state.state": 5})
     assert not found.ready, "a VM that is off is not ready, whatever it was"
 
@@ -234,6 +244,17 @@ class TestReach:
             vm("db", nics=(("back", "10.1.0.3"),)),
         )
         assert (found.logins["db"].address, found.logins["db"].jump) == ("10.1.0.3", "gate")
+
+    def test_no_way_leads_over_a_link_that_is_down(self):
+        web = vm("web-1", nics=(("front", "10.0.0.2"), ("back", "10.1.0.2")))
+        db = vm("db", nics=(("back", "10.1.0.3"),))
+        web.nics[0].link = "down"
+        found = self.reach(web, db, networks=[network(), network("back", ("10.1.0.1",))])
+        assert (found.logins["web-1"].address, found.logins["web-1"].jump) == ("10.1.0.2", "")
+        web.nics[1].link = "down"
+        found = self.reach(web, db, networks=[network(), network("back", ())])
+        assert found.reasons["web-1"] == "the link of front, back is down"
+        assert found.reasons["db"].startswith("the host has no address on its networks (back)")
 
     def test_through_the_libvirt_host(self):
         assert (

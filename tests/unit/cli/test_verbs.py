@@ -105,6 +105,17 @@ def test_status_of_what_is_not_there(here, capsys):
     assert capsys.readouterr().out.splitlines()[1].split() == ["web-2", "absent", *"-----"]
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_status_is_no_wider_than_the_screen(here, capsys, monkeypatch, width):
+    monkeypatch.setattr("labctl.report.wrap.width", lambda _stream: width)
+    nics = ", ".join(f"{{name: front, nic: n{each}}}" for each in range(10, 16))
+    (here / "Labfile.yaml").write_text(LABFILE.replace("networks: [front]", f"networks: [{nics}]"))
+    assert run("up", "--set", "n=1") == 0
+    capsys.readouterr()
+    assert run("status") == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= width
+
+
 def test_list_of_nothing(here, capsys):
     assert run("list", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"format": 1, "labs": []}
