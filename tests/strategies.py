@@ -86,7 +86,7 @@ def vms(draw: st.DrawFn) -> VmSpec:
             f"{folder}/{name}.root",
             f"{name}/root",
             serial="root",
-            bus=draw(st.sampled_from(["virtio", "scsi"])),
+            bus=draw(st.sampled_from(["virtio", "scsi", "sata"])),
         )
     ]
     disks += [
@@ -101,7 +101,7 @@ def vms(draw: st.DrawFn) -> VmSpec:
             st.lists(names.filter(lambda n: n not in ("root", "seed", "console")), max_size=3, unique=True)
         )
     ]
-    disks.append(DiskUse("seed", f"{folder}/{name}.seed", format="raw", readonly=True))
+    disks.append(DiskUse("seed", f"{folder}/{name}.seed", format="raw", bus=disks[0].bus, readonly=True))
     memory = draw(mebibytes)
     uefi = draw(st.booleans())
     spec = VmSpec(
@@ -126,6 +126,7 @@ def vms(draw: st.DrawFn) -> VmSpec:
         protect=draw(st.booleans()),
         hosts=draw(st.sampled_from(["", "0123456789abcdef"])),
         ready=draw(st.booleans()),
+        awaited=draw(st.booleans()),
         console_log=f"{folder}/{name}.console",
         seed="01234567:0123456789abcdef",
         # names before its own: the loader refuses cycles

@@ -36,6 +36,13 @@ class Row:
     def state(self) -> str:
         return self.seen.state if self.seen else "absent"
 
+    @property
+    def ready(self) -> bool | None:
+        """Whether labctl saw this boot ready; None for a VM that has neither a seed nor conditions to tell it."""
+        if self.seen and not self.seen.awaited:
+            return None
+        return bool(self.seen and self.seen.ready)
+
 
 @record
 class Status:
@@ -185,7 +192,7 @@ def _vm_json(row: Row, uri: str) -> dict[str, Any]:
     return {
         "name": row.name,
         "state": row.state,
-        "ready": bool(seen and seen.ready),
+        "ready": row.ready,
         "addresses": [each for nic in (seen.nics if seen else ()) for each in _addresses_json(nic)],
         "cpus": seen.cpus if seen else None,
         "memory_bytes": seen.memory if seen else None,

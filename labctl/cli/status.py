@@ -56,7 +56,7 @@ def _cells(row: Row) -> list[Cell]:
     seen = row.seen
     if seen is None:
         return [row.name, row.state, "-", (), "-", "-", ()]
-    ready = ("yes" if seen.ready else "no") if seen.state == "running" else "-"
+    ready = {True: "yes", False: "no", None: "-"}[row.ready] if seen.state == "running" else "-"
     addresses = [text for nic in seen.nics for text in _addresses(nic)]
     return [row.name, row.state, ready, addresses, str(seen.cpus), size(seen.memory), seen.disks]
 

@@ -16,7 +16,7 @@ from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm.spec import Check, DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from labctl.core.address import Address
@@ -176,7 +176,8 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         hosts=hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] if lines else "",
         xml=tuple((edit.at, edit.action, edit.value) for edit in vm.xml),
         state=vm.state,
-        ready=True if vm.state == "running" else None,
+        ready=True if vm.state == "running" and _awaited(vm) else None,
+        awaited=_awaited(vm),
         keyed=True if vm.state == "running" and vm.cloud_init is not False else None,
         host_lines=lines,
         checks=tuple(_check(condition, vm, allocation) for condition in vm.ready),
@@ -185,12 +186,25 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         seed=seed_digest(site.secret, vm.cloud_init or {}, vm.user, vm.hostname or vm.name)
         if vm.cloud_init is not False
         else "",
-        after=tuple((each.vm, str(each.stage)) for each in vm.depends_on),
+        after=tuple(_after(lab, vm)),
         file=str(lab.path),
         base=vm.base,
         user=vm.user,
         foreign=vm.arch not in (None, site.arch),
     )
+
+
+def _awaited(vm: Vm) -> bool:
+    """Whether anything tells that it is ready."""
+    return vm.cloud_init is not False or bool(vm.ready)
+
+
+def _after(lab: Lab, vm: Vm) -> Iterator[tuple[str, str]]:
+    """What its start waits for; of a VM that nothing is told of, the most that can be waited for is its start."""
+    awaited = {each.name for each in lab.vms if _awaited(each)}
+    for each in vm.depends_on:
+        kept = each.stage == "created" or each.vm in awaited
+        yield each.vm, str(each.stage) if kept else "started"
 
 
 def _root_image(vm: Vm, site: Site) -> ImageSpec | None:
@@ -270,9 +284,10 @@ def _disk_uses(lab: Lab, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[Di
             )
         )
     if vm.cloud_init is not False:
-        # a read-only virtio disk: cloud kernels have no driver for a SATA CD-ROM
+        # on the bus of its root disk, which the guest has a driver for; cloud kernels have none for a SATA CD-ROM
+        bus = next((use.bus for use in uses if use.name == "root"), "virtio")
         source = f"{site.pool}/{vm.name}.seed"
-        uses.append(DiskUse(name="seed", source=source, format="raw", readonly=True))
+        uses.append(DiskUse(name="seed", source=source, format="raw", bus=bus, readonly=True))
     return uses
 
 

@@ -153,7 +153,8 @@ class _Run:
         else:
             self._finish(step)
         finally:
-            if operation.verb == BOOT_END or operation.id in self._failed:
+            over = operation.verb == BOOT_END or self._left[step.address] == 0
+            if over or operation.id in self._failed:
                 self._release_boot(step.address)
 
     async def _perform(self, operation: Operation) -> None:

@@ -37,6 +37,7 @@ class SeenVm:
     file: str
     user: str
     ready: bool  # as it was when it last told; nothing is that does not run
+    awaited: bool  # whether anything tells that it is ready
     cpus: int
     memory: int
     disks: tuple[str, ...]
@@ -84,6 +85,7 @@ def _vm(root: Element, own: Element) -> SeenVm:
         file=own.get("file", ""),
         user=own.get("user", ""),
         ready=own.get("ready") == "yes",
+        awaited=own.get("awaited") != "no",
         cpus=int(root.findtext("vcpu") or 1),
         memory=int(root.findtext("currentMemory") or root.findtext("memory") or 0) << 10,
         disks=tuple(_names(root, "disk")),

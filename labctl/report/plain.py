@@ -21,7 +21,7 @@ from labctl.core.events import (
 from labctl.core.size import size
 from labctl.report import plantext
 from labctl.report.rate import Rate
-from labctl.report.words import DOING, DONE, done_words, plural, seconds
+from labctl.report.words import DOING, DONE, and_state, done_words, plural, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,14 +44,14 @@ class Plain:
         self._clock, self._rates = clock, dict[str, Rate]()
         self._lock = threading.Lock()
         self._done: dict[str, str] = {}
-        self._ready: set[str] = set()
+        self._stages: dict[str, str] = {}  # the last that a VM told
 
     def __call__(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, PlanReady):
                 self._done |= done_words(event.plan)
-            if isinstance(event, VmStage) and event.stage == "ready":
-                self._ready.add(f"vm/{event.vm}")
+            if isinstance(event, VmStage):
+                self._stages[f"vm/{event.vm}"] = event.stage
             if isinstance(event, StepDone) and self._said_more(event):
                 return
             text = self._text(event)
@@ -62,7 +62,7 @@ class Plain:
     def _said_more(self, event: StepDone) -> bool:
         """Whether it was told that a VM is ready, so that nobody needs to hear that it was made or started."""
         made = event.action in ("create", "replace") or self._done.get(event.address) == "started"
-        return made and event.address in self._ready and not self._verbose
+        return made and self._stages.get(event.address) == "ready" and not self._verbose
 
     def _text(self, event: Event) -> str:
         match event:
@@ -82,6 +82,8 @@ class Plain:
                 return plantext.render(plan, plantext.Style(verbose=self._verbose))
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
+                if self._stages.get(event.address) == "started":
+                    word += and_state("started")
                 return f"{event.address}: {word} ({seconds(event.seconds)})"
             case VmStage():
                 return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"

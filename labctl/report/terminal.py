@@ -31,7 +31,7 @@ from labctl.report import plain, plantext, wrap
 from labctl.report.colour import Paint
 from labctl.report.plantext import Style
 from labctl.report.rate import Rate
-from labctl.report.words import DOING, DONE, done_words, seconds
+from labctl.report.words import DOING, DONE, and_state, done_words, seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -63,7 +63,7 @@ class Terminal:
         self._lock = threading.RLock()
         self._lines: dict[str, _Line] = {}
         self._done: dict[str, str] = {}
-        self._ready: set[str] = set()
+        self._stages: dict[str, str] = {}  # the last that a VM told
         self._hints: list[tuple[str, str]] = []
         self._began = time.monotonic()
         self._total = self._count = 0
@@ -90,7 +90,7 @@ class Terminal:
                 self._stage(event)
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
-                word += " and ready" * (event.address in self._ready)
+                word += and_state(self._stages.get(event.address))
                 self._over(event.address, "✓", "green", f"{word}  {seconds(event.seconds)}")
             case StepFailed():
                 self._hints.append((event.address, event.hint))
@@ -127,8 +127,7 @@ class Terminal:
     def _stage(self, event: VmStage) -> None:
         if line := self._lines.get(f"vm/{event.vm}"):
             line.text = _STAGES.get(event.stage, event.stage)
-        if event.stage == "ready":
-            self._ready.add(f"vm/{event.vm}")
+        self._stages[f"vm/{event.vm}"] = event.stage
         if self._verbose:
             self._say(Text(f"  vm/{event.vm} {event.stage}  {seconds(event.seconds)}", style="dim"))
 

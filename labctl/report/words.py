@@ -49,6 +49,11 @@ def done_word(step: Step) -> str:
     return DONE[step.action]
 
 
+def and_state(stage: str | None) -> str:
+    """What to add to the word of a VM's step, by the last stage that the VM told: more than it told is not known."""
+    return {"ready": " and ready", "started": " and running"}.get(stage or "", "")
+
+
 def seconds(value: float) -> str:
     """`0.3 s`, `42.1 s`, `3 min 05 s`."""
     if value < 100:  # beyond it nobody wants the tenths

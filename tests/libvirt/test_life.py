@@ -257,6 +257,7 @@ def test_a_lost_network_is_made_again(world):
 @pytest.mark.parametrize(("volume", "vm"), [("db.data", "~ vm/db"), ("web-1.root", "-/+ vm/web-1")])
 def test_who_has_a_lost_disk_gets_the_new_one(world, volume, vm):
     world.edit("db: {", "db: {state: off, ")  # this driver can't unplug; tests/e2e does
+    world.edit("depends_on: [db]", "depends_on: {db: created}")
     assert world.run() == 0
     pool = world.connection.virt.storagePoolLookupByName("labctl-shop")
     pool.storageVolLookupByName(volume).delete()

@@ -151,7 +151,16 @@ def _plugged(domain: Any, device: Device) -> bool:
 
 
 def attach(domain: Any, device: Device) -> None:
+    if isinstance(device, DiskUse) and device.bus == "scsi":
+        _attach_controller(domain, xml.scsi_controller(device.target))
     domain.attachDeviceFlags(ET.tostring(element(device), encoding="unicode"), LIVE)
+
+
+def _attach_controller(domain: Any, index: int) -> None:
+    """Plug in the controller that a SCSI disk will be on, where that is not there yet."""
+    there = ET.fromstring(domain.XMLDesc(0)).find(f"devices/controller[@type='scsi'][@index='{index}']")
+    if there is None:
+        domain.attachDeviceFlags(ET.tostring(xml.controller(index), encoding="unicode"), LIVE)
 
 
 def preserve(old: ET.Element, new: ET.Element) -> None:
@@ -159,13 +168,22 @@ def preserve(old: ET.Element, new: ET.Element) -> None:
     old_devices, new_devices = old.find("devices"), new.find("devices")
     if old_devices is None or new_devices is None:
         return
-    if new_devices.find("controller") is None:
-        new_devices.extend(old_devices.findall("controller"))
+    there = {_key(each): each for each in new_devices.findall("controller")}
+    for controller in old_devices.findall("controller"):
+        same, place = there.get(_key(controller)), controller.find("address")
+        if same is None:
+            new_devices.append(controller)
+        elif place is not None and same.find("address") is None:
+            same.append(place)
     places = {_alias(each): each.find("address") for each in old_devices if _alias(each).startswith("ua-")}
     for device in new_devices:
         place = places.get(_alias(device))
         if place is not None and device.find("address") is None:
             device.append(place)
+
+
+def _key(controller: ET.Element) -> tuple[str, str]:
+    return controller.get("type", ""), controller.get("index", "")
 
 
 def _alias(device: ET.Element) -> str:

@@ -116,6 +116,8 @@ class VmDriver:
             if domain.isActive():
                 self._update_live(domain, spec, tell)
             self._define(spec, domain)
+            if domain.isActive() and not spec.awaited:
+                _note(domain, replace(spec, ready=None), _LIVE)  # it may have been told ready before
 
     def _update_live(self, domain: Any, spec: VmSpec, tell: Teller) -> None:
         now = devices.live(domain)
@@ -143,7 +145,7 @@ class VmDriver:
                 volumes.delete(pool, console.volume(spec.name))
 
     async def booted(self, step: Step, tell: Teller) -> None:
-        """Follow the guest until its cloud-init ended; what has none is booted as soon as it runs."""
+        """Follow the guest until its cloud-init ended; what has none counts as booted as soon as it runs."""
         spec = cast("VmSpec", step.after)
         if spec.scripted:
             made = step.action in (Action.CREATE, Action.REPLACE)
@@ -170,8 +172,7 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._require(spec)
             for seen, flag in ((replace(spec, ready=None), _CONFIG), (replace(spec, ready=True), _LIVE)):
-                text = xml.plain_metadata(replace(seen, applied=spec.fingerprint()))
-                domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, "labctl", identity.XMLNS, flag)
+                _note(domain, replace(seen, applied=spec.fingerprint()), flag)
 
     def _define(self, spec: VmSpec, domain: Any) -> None:
         """Write the persistent definition. What the guest has yet to be told is marked as not told."""
@@ -209,6 +210,11 @@ def _untold(spec: VmSpec, domain: Any) -> VmSpec:
         hosts=was.hosts if was else "",
         nics=tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in spec.nics),
     )
+
+
+def _note(domain: Any, spec: VmSpec, flag: int) -> None:
+    text = xml.plain_metadata(spec)
+    domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, "labctl", identity.XMLNS, flag)
 
 
 def _run(domain: Any) -> None:

@@ -119,9 +119,10 @@ class VmSpec(Spec):
     """Memory is bytes. None in an owned field leaves the choice to libvirt.
 
     `state` is `running`, `off` or `paused` (observed also `crashed`). `ready` is True once labctl saw this boot ready;
-    it lives in the running domain's metadata and goes with it. `hosts` is the digest of the names that the guest's
-    hosts file was given, `seed` that of its seed, both in the metadata. `keyed` is False while the lab's local folder
-    lacks the keys to log in with.
+    it lives in the running domain's metadata and goes with it. `awaited` is whether anything tells that it is ready, a
+    seed's script or a condition; a VM without is running, and no more is known of it. `hosts` is the digest of the
+    names that the guest's hosts file was given, `seed` that of its seed, both in the metadata. `keyed` is False while
+    the lab's local folder lacks the keys to log in with.
     """
 
     kind: ClassVar[str] = "vm"
@@ -154,6 +155,7 @@ class VmSpec(Spec):
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
+    awaited: bool = owned(LIVE, default=True, condition="what tells that it is ready came or went")
     host_lines: tuple[str, ...] = ()  # what `hosts` is the digest of: "10.0.0.2 db db.shop.lab"
     checks: tuple[Check, ...] = ()  # the `ready` conditions
     timeout: float = 300.0  # seconds from its start until it has to be ready
@@ -201,14 +203,17 @@ class VmSpec(Spec):
 
     def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[str, ...]:
         """`release` lets go of devices that leave, so that their network or disk can go; `update` brings the rest."""
-        boot: tuple[str, ...] = BOOT_VERBS if self.state == "running" else ()
+        boot: tuple[str, ...] = (
+            (BOOT_VERBS if self.awaited else ("start",)) if self.state == "running" else ()
+        )
         if effect is None:
             return ("create", *boot)
         if effect is REPLACE:
             return ("delete", "create", *boot)
         was = before.state if isinstance(before, VmSpec) else "off"
         stops = was not in ("off", "crashed") and (self.state == "off" or effect is RESTART)
-        boots = stops or was != "running" or not (isinstance(before, VmSpec) and before.ready)
+        seen_ready = isinstance(before, VmSpec) and before.ready
+        boots = stops or was != "running" or (self.awaited and not seen_ready)
         if not (boots and boot):
             boot = ("told",) if self.scripted and self.state == "running" else ()
         return ("stop" if stops else "release", "update", *boot)

@@ -38,6 +38,7 @@ def render(spec: VmSpec) -> Element:
     root = _rendered(spec.unedited or spec)
     root.insert(2, metadata(spec))
     xmltree.edit(root, spec.xml)
+    _add_controllers(root)
     return root
 
 
@@ -78,7 +79,31 @@ def _rendered(spec: VmSpec) -> Element:
     return root
 
 
-_NOT_IN_XML = ("state", "ready", "autostart", "protect", "hosts", "xml", "machine")
+def _add_controllers(root: Element) -> None:
+    """Write out the SCSI controllers of disks: libvirt's own choice is lsilogic, which few guests can drive."""
+    devices = root.find("devices")
+    assert devices is not None  # the template has it
+    there = {each.get("index") for each in devices.iterfind("controller[@type='scsi']")}
+    targets = [each.get("dev", "") for each in devices.iterfind("disk/target[@bus='scsi']")]
+    for index in sorted({scsi_controller(target) for target in targets}):
+        if str(index) not in there:
+            devices.append(controller(index))
+
+
+def controller(index: int) -> Element:
+    """One SCSI controller, also what a live attach takes."""
+    return ET.Element("controller", type="scsi", index=str(index), model="virtio-scsi")
+
+
+def scsi_controller(target: str) -> int:
+    """The index of the controller that libvirt puts a SCSI disk on: 15 on each, in the order of their targets."""
+    number = 0
+    for letter in target.removeprefix("sd"):
+        number = number * 26 + ord(letter) - ord("a") + 1
+    return (number - 1) // 15
+
+
+_NOT_IN_XML = ("state", "ready", "awaited", "autostart", "protect", "hosts", "xml", "machine")
 
 
 def effective(spec: VmSpec) -> VmSpec:
@@ -114,6 +139,7 @@ def metadata(spec: VmSpec) -> Element:
         "hosts": spec.hosts,
         "protect": "yes" if spec.protect else None,
         "ready": "yes" if spec.ready else None,
+        "awaited": None if spec.awaited else "no",
         "xml": json.dumps(spec.xml) if spec.xml else None,
         "after": " ".join(f"{vm}:{stage}" for vm, stage in spec.after),
         "images": " ".join(spec.images),
@@ -155,6 +181,8 @@ def disk(use: DiskUse) -> Element:
     element = xmltree.fill(
         resources.text("templates/libvirt/disk.xml"),
         {
+            # QEMU has no read-only disk on an ATA bus
+            "device": "cdrom" if use.readonly and use.bus in ("ide", "sata") else "disk",
             "format": use.format,
             "cache": use.cache or None,
             "discard": use.discard or None,
@@ -237,6 +265,7 @@ def read(root: Element) -> VmSpec | None:
         hosts=own.get("hosts", ""),
         xml=tuple(tuple(each) for each in json.loads(own.get("xml", "[]"))),
         ready=own.get("ready") == "yes",
+        awaited=own.get("awaited") != "no",
         console_log=_console_log(root),
         seed=own.get("seed", ""),
         images=tuple(own.get("images", "").split()),

@@ -1,33 +1,21 @@
 """Building the micro guest's kernel, initrd and disk images from packages and the files below root/."""
 
 import hashlib
+import lzma
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.micro import packages
+from tests.e2e.micro import elf, packages, sealed
+from tests.e2e.micro.flavours import CLOUD, GENERAL, OTHER, Flavour
 from tests.surroundings import prepared
 
 CACHE = prepared() / "labctl-tests"
 ROOT = Path(__file__).parent / "root"
 GUEST_SCRIPT = Path(__file__).parents[3] / "templates" / "guest" / "labctl-guest.sh"
-CMDLINE = "console=ttyS0 quiet"
-
-BUSYBOX = Path("/bin/busybox")
-PROGRAMS = {Path("/usr/sbin/dropbear"): "usr/sbin/dropbear"}
-BOOT_MODULES = (  # loaded by init, in this order, each after what it needs; what is built in is left out
-    "virtio_pci",
-    "virtio_blk",
-    "virtio_net",
-    "virtio_console",
-    "virtio_balloon",
-    "isofs",
-    "button",
-    "evdev",
-)
-OTHER_MODULES = ("overlay", "virtio-rng", "virtio_scsi", "sd_mod", "virtiofs")  # loaded on demand
+BUSYBOX = Path("/bin/busybox")  # of this host, which is asked for its names
 FOLDERS = (
     "proc",
     "sys",
@@ -58,55 +46,92 @@ IMAGE_SIZE = "64M"
 
 @dataclass(frozen=True)
 class MicroGuest:
-    """Paths of what a domain needs; `image` is an empty root, `pxe_image` holds what /bin/pxe-server serves."""
+    """Paths of what a domain needs; `image` is an empty root.
+
+    `pxe_image` holds what /bin/pxe-server serves, of CLOUD; `sealed_image` boots by secure boot, of GENERAL.
+    """
 
     kernel: Path
     initrd: Path
     image: Path
     pxe_image: Path
-    cmdline: str = CMDLINE
+    sealed_image: Path
+    cmdline: str
+    arch: str
 
 
-def build(target: Path = CACHE) -> MicroGuest:
-    """The micro guest below `target`, made only when an input changed. CalledProcessError when a tool fails.
+@dataclass(frozen=True)
+class Parts:
+    """Unpacked packages: the kernel's, and a root with busybox and dropbear, which is the host's own for its kind.
 
-    Needs the package archive when no kernel is in the cache, which the private libvirtd's network does not reach.
+    `loaders` are those that secure boot trusts, by where they belong.
     """
-    kernel = packages.unpacked("linux-image-cloud-amd64", target / "kernel")
-    sftp = packages.unpacked("openssh-sftp-server", target / "sftp")
-    done = target / f"micro-{_digest(kernel, sftp)}"
+
+    kernel: Path
+    root: Path
+    sftp: Path | None = None
+    loaders: dict[str, Path] = field(default_factory=dict)
+
+
+def build(flavour: Flavour = CLOUD, target: Path = CACHE) -> MicroGuest:
+    """A micro guest below `target`, made only when an input changed. CalledProcessError when a tool fails.
+
+    Needs the package archive when its packages are not in the cache, which the private libvirtd's network can't reach.
+    """
+    parts = _parts(flavour, target)
+    done = target / f"{flavour.name}-{_digest(flavour, parts)}"
     if not done.exists():
         with tempfile.TemporaryDirectory(dir=target) as work:
             made = Path(work) / "made"
             made.mkdir()
-            _make(made, kernel, sftp, Path(work))
+            _make(flavour, made, parts, Path(work))
             made.rename(done)
-        _forget_older(target, done)
-    return MicroGuest(done / "vmlinuz", done / "initrd", done / "micro.qcow2", done / "micro-pxe.qcow2")
+        _forget_older(target, flavour.name, done)
+    images = [done / f"{name}.qcow2" for name in ("micro", "micro-pxe", "sealed")]
+    return MicroGuest(done / "vmlinuz", done / "initrd", *images, flavour.cmdline, flavour.arch)
 
 
-def _make(made: Path, kernel: Path, sftp: Path, work: Path) -> None:
-    shutil.copy(next(kernel.glob("boot/vmlinuz-*")), made / "vmlinuz")
+def _parts(flavour: Flavour, target: Path) -> Parts:
+    suffix = "" if flavour == CLOUD else f"-{flavour.name}"
+    kernel = packages.unpacked(flavour.kernel, target / f"kernel{suffix}", flavour.archive)
+    if flavour.archive == packages.HOST:
+        loaders = sealed.loaders(target) if flavour == GENERAL else {}
+        return Parts(kernel, Path("/"), packages.unpacked("openssh-sftp-server", target / "sftp"), loaders)
+    root = packages.root_of(["busybox-static", "dropbear-bin"], target / f"root{suffix}", flavour.archive)
+    return Parts(kernel, root)
+
+
+def _make(flavour: Flavour, made: Path, parts: Parts, work: Path) -> None:
+    kernel = next(each for name in ("vmlinuz-*", "vmlinux-*") for each in parts.kernel.glob(f"boot/{name}"))
+    shutil.copy(kernel, made / "vmlinuz")
     tree = work / "tree"
     shutil.copytree(ROOT, tree)
     for name in FOLDERS:
         (tree / name).mkdir(parents=True, exist_ok=True)
     for name, text in FILES.items():
         _write(tree / name, text.encode())
-    _copy_program(sftp / "usr/lib/openssh/sftp-server", tree / "usr/lib/sftp-server", tree)
-    for program, name in PROGRAMS.items():
-        _copy_program(program, tree / name, tree)
-    _copy_program(GUEST_SCRIPT, tree / "usr/local/sbin/labctl-guest", tree, libraries=False)
-    _install_busybox(tree)
-    _install_modules(kernel, tree)
+    if parts.sftp:
+        elf.copy(parts.sftp / "usr/lib/openssh/sftp-server", tree / "usr/lib/sftp-server", parts.root, tree)
+    elf.copy(parts.root / "usr/sbin/dropbear", tree / "usr/sbin/dropbear", parts.root, tree)
+    _write(tree / "usr/local/sbin/labctl-guest", GUEST_SCRIPT.read_bytes())
+    _install_busybox(_busybox(parts), tree)
+    _install_modules(flavour.modules, parts.kernel, tree)
     _pack(tree, made / "initrd")
     _image({}, made / "micro.qcow2", work)
-    _image({"vmlinuz": made / "vmlinuz", "initrd": made / "initrd"}, made / "micro-pxe.qcow2", work)
+    boot = {"vmlinuz": made / "vmlinuz", "initrd": made / "initrd"}
+    if flavour == CLOUD:
+        _image(boot, made / "micro-pxe.qcow2", work)
+    if parts.loaders:
+        sealed.image(parts.loaders | boot, made / "sealed.qcow2", flavour.cmdline, work)
 
 
-def _install_busybox(tree: Path) -> None:
-    (tree / "bin").mkdir(exist_ok=True)
-    shutil.copy(BUSYBOX, tree / "bin/busybox")
+def _busybox(parts: Parts) -> Path:
+    return next(each for name in ("bin", "usr/bin") if (each := parts.root / name / "busybox").exists())
+
+
+def _install_busybox(busybox: Path, tree: Path) -> None:
+    """With the links that the host's would have: another architecture's can't be asked."""
+    _write(tree / "bin/busybox", busybox.read_bytes())
     listing = subprocess.run([BUSYBOX, "--list-full"], check=True, capture_output=True, text=True).stdout
     for name in listing.split():
         link = tree / name
@@ -117,32 +142,32 @@ def _install_busybox(tree: Path) -> None:
         (tree / "sbin/init").symlink_to("/bin/busybox")
 
 
-def _copy_program(program: Path, place: Path, tree: Path, *, libraries: bool = True) -> None:
-    _write(place, program.read_bytes())
-    if not libraries:
-        return
-    listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    for library in (word for word in listing.split() if word.startswith("/")):
-        _write(tree / library.lstrip("/"), Path(library).read_bytes())
-
-
-def _install_modules(kernel: Path, tree: Path) -> None:
-    release = next(kernel.glob("lib/modules/*")).name
-    subprocess.run(["depmod", "-b", kernel, release], check=True)
+def _install_modules(wanted: tuple[str, ...], kernel: Path, tree: Path) -> None:
+    """Copy modules, unpacked: busybox loads no compressed ones."""
+    folder = next(path for name in ("lib", "usr/lib") for path in kernel.glob(f"{name}/modules/*"))
+    release = folder.name
+    subprocess.run(["depmod", "-b", folder.parents[2], release], check=True)
     needs = {}
-    for line in (kernel / "lib/modules" / release / "modules.dep").read_text().splitlines():
+    for line in (folder / "modules.dep").read_text().splitlines():
         path, _, needed = line.partition(":")
-        needs[Path(path).stem] = [*reversed(needed.split()), path]
-    boot = list(dict.fromkeys(path for name in BOOT_MODULES for path in needs.get(name, [])))
-    other = [path for name in OTHER_MODULES for path in needs.get(name, [])]
-    folder = Path("lib/modules") / release
+        needs[Path(path).name.partition(".")[0]] = [*reversed(needed.split()), path]
+    boot = list(dict.fromkeys(path for name in wanted for path in needs.get(name, [])))
+    other = [path for name in OTHER for path in needs.get(name, [])]
+    place = Path("lib/modules") / release
     for path in {*boot, *other}:
-        _write(tree / folder / path, (kernel / folder / path).read_bytes())
+        _write(tree / place / path.removesuffix(".xz"), _unpacked(folder / path))
     subprocess.run(
         ["depmod", "-b", tree, release], check=True, stderr=subprocess.DEVNULL
     )  # no list of built-in ones
-    (tree / "lib/modules/boot").write_text("".join(f"/{folder / path}\n" for path in boot))
-    (tree / "lib/modules/overlay").write_text(f"/{folder / needs['overlay'][-1]}\n")
+    loaded = [f"/{place / path.removesuffix('.xz')}" for path in boot]
+    (tree / "lib/modules/boot").write_text("".join(f"{path}\n" for path in loaded))
+    overlay = needs["overlay"][-1].removesuffix(".xz")
+    (tree / "lib/modules/overlay").write_text(f"/{place / overlay}\n")
+
+
+def _unpacked(module: Path) -> bytes:
+    content = module.read_bytes()
+    return lzma.decompress(content) if module.suffix == ".xz" else content
 
 
 def _pack(tree: Path, initrd: Path) -> None:
@@ -178,17 +203,19 @@ def _write(place: Path, content: bytes) -> None:
     place.chmod(0o755)
 
 
-def _digest(kernel: Path, sftp: Path) -> str:
+def _digest(flavour: Flavour, parts: Parts) -> str:
     """Of everything that goes in; packages by the version in their folder's name."""
-    digest = hashlib.sha256(f"{kernel.name} {sftp.name}".encode())
+    folders = (parts.kernel, parts.root, *([parts.sftp] if parts.sftp else []))
+    digest = hashlib.sha256(" ".join([repr(flavour), *(folder.name for folder in folders)]).encode())
     sources = sorted(path for path in ROOT.rglob("*") if path.is_file())
-    for path in (*sources, GUEST_SCRIPT, BUSYBOX, *PROGRAMS, Path(__file__)):
+    own = (parts.root / "usr/sbin/dropbear", _busybox(parts)) if parts.root == Path("/") else ()
+    for path in (*sources, GUEST_SCRIPT, *own, *parts.loaders.values(), *Path(__file__).parent.glob("*.py")):
         digest.update(str(path.relative_to(ROOT) if path in sources else path.name).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _forget_older(target: Path, newest: Path) -> None:
-    for folder in sorted(target.glob("micro-*"), key=lambda path: path.stat().st_mtime)[:-3]:
+def _forget_older(target: Path, name: str, newest: Path) -> None:
+    for folder in sorted(target.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime)[:-3]:
         if folder != newest:
             shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ import pytest
 from labctl import resources
 from labctl.app import listing, ssh, status
 from labctl.app.session import Session
+from labctl.cli.status import _cells
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host import glance
 from labctl.host.glance import Seen
@@ -36,6 +37,7 @@ def vm(name="web-1", state="running", nics=(("front", "10.0.0.2"),), **more) -> 
         "file": "/x/Labfile.yaml",
         "user": "lab",
         "ready": state == "running",
+        "awaited": True,
         "cpus": 1,
         "memory": GIB,
         "disks": ("root",),
@@ -92,6 +94,17 @@ def test_a_link_that_is_down_shows(monkeypatch, session):
     seen(monkeypatch, web)
     (told,) = status.status(session, ["web-1"]).to_json()["vms"][0]["addresses"]
     assert told == {"network": "front", "ip": "10.0.0.2", "mac": "52:54:00:00:00:01", "link": "down"}
+
+
+def test_a_vm_that_nothing_is_told_of_is_neither_ready_nor_unready(monkeypatch, session):
+    seen(monkeypatch, vm("web-1"), vm("db", ready=False, awaited=False))
+    found = status.status(session)
+    told = {each["name"]: each["ready"] for each in found.to_json()["vms"]}
+    assert told == {"db": None, "web-1": True, "web-2": False}
+    schema = json.loads(resources.text("schemas/status.schema.json"))
+    jsonschema.validate(found.to_json(), schema)
+    cells = {row.name: _cells(row)[1:3] for row in found.rows}
+    assert cells == {"db": ["running", "-"], "web-1": ["running", "yes"], "web-2": ["absent", "-"]}
 
 
 def test_a_broken_labfile_leaves_what_exists(monkeypatch, session):
@@ -203,7 +216,7 @@ def test_a_glance_at_xml():
     glance._set_state(found, {"state.state": 1})
     assert (found.name, found.base, found.user, found.file) == ("web-1", "web", "me", "/x/Labfile.yaml")
     assert (found.state, found.ready, found.cpus, found.memory) == ("running", True, 2, GIB // 2)
-    assert (found.disks, found.seeded) == (("root",), True)
+    assert (found.disks, found.seeded, found.awaited) == (("root",), True, True)
     assert [(nic.network, *nic.ips) for nic in found.nics] == [
         ("front",),
         ("back", "10.1.0.2", "fd00::2"),

@@ -91,10 +91,17 @@ def test_up_tells_on_stderr_and_json_on_stdout(here, capsys):
     assert run("up") == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "vm/web-2: ready" in captured.err
+    assert "vm/web-2: created and running" in captured.err
     assert run("up", "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (lines[0]["event"], lines[-1]["event"], lines[-1]["ok"]) == ("Format", "Finished", True)
+
+
+def test_a_vm_that_nothing_is_told_of_is_never_called_ready(here, capsys):
+    """It has neither a seed nor conditions: it runs, and more is not known."""
+    assert run("up", "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["stage"] for line in lines if line["event"] == "VmStage"} == {"started"}
 
 
 def test_status_of_what_is_not_there(here, capsys):

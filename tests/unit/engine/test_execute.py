@@ -82,6 +82,22 @@ def test_a_file_that_the_machine_refuses_fails_its_step_and_is_named(tmp_path):
         assert outcome.exit_code == 1
 
 
+def test_vms_that_nothing_is_told_of_don_t_hold_up_others():
+    """Their boot is over, as far as anybody knows, when they run."""
+
+    class Starts(Driver):
+        def start(self, step, _tell):
+            self.done.append(f"start {step.address.name}")
+
+    vms = [VmSpec("shop", name, awaited=False) for name in ("a", "b", "c")]
+    driver = Starts()
+    outcome = execute(
+        plan({vm.address: vm for vm in vms}, {}), {"vm": driver}, Connection(), lambda _: None, boots=1
+    )
+    assert outcome.done == {vm.address for vm in vms}
+    assert sorted(driver.done)[3:] == ["start a", "start b", "start c"]
+
+
 def test_what_is_interrupted_in_its_last_operation_is_told_too():
     class Waits(Driver):
         def start(self, step, _tell):

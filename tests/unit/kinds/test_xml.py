@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,8 +15,9 @@ from labctl.engine.observe import KINDS
 from labctl.host.readings import Readings
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm import devices
 from labctl.kinds.vm import xml as vm_xml
-from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.spec import DiskUse, VmSpec
 from tests.strategies import networks, vms
 
 SCHEMAS = Path("/usr/share/libvirt/schemas")
@@ -91,3 +93,35 @@ def test_an_edit_is_in_the_spec_and_once_in_the_xml():
     vm = vm_xml.effective(VmSpec("lab", "a", xml=(("devices", "add", added),)))
     assert [nic.mac for nic in vm.nics] == ["52:54:00:00:00:99"]
     assert len(vm_xml.render(vm).findall("devices/interface")) == 1
+
+
+@pytest.mark.parametrize("bus", ["virtio", "scsi", "sata", "ide"])
+def test_a_seed_is_a_cd_rom_where_no_disk_can_be_read_only(bus):
+    """QEMU refuses read-only disks on ATA buses."""
+    seed = vm_xml.disk(DiskUse("seed", "/pool/a.seed", bus=bus, readonly=True, target="sda"))
+    data = vm_xml.disk(DiskUse("data", "/pool/a.data", bus=bus, target="sdb"))
+    assert seed.get("device") == ("cdrom" if bus in ("sata", "ide") else "disk")
+    assert data.get("device") == "disk"
+
+
+def test_scsi_disks_are_on_virtio_scsi():
+    """15 on each controller, as libvirt places them."""
+    names = [f"d{n}" for n in range(17)]
+    disks = tuple(DiskUse(name, f"/pool/a.{name}", bus="scsi") for name in names)
+    root = vm_xml.render(VmSpec("lab", "a", disks=disks).with_targets({}))
+    controllers = [(each.get("index"), each.get("model")) for each in root.iterfind("devices/controller")]
+    assert controllers == [("0", "virtio-scsi"), ("1", "virtio-scsi")]
+    own = ("devices", "add", "<controller type='scsi' index='0' model='lsilogic'/>")
+    root = vm_xml.render(VmSpec("lab", "a", disks=disks[:1], xml=(own,)).with_targets({}))
+    assert [each.get("model") for each in root.iterfind("devices/controller")] == ["lsilogic"]
+
+
+def test_controllers_keep_their_places():
+    """What libvirt chose is carried over, beside what is written out."""
+    controller = "<controller type='{}' index='0' model='{}'><address type='pci' slot='{}'/></controller>"
+    have = controller.format("scsi", "virtio-scsi", "7") + controller.format("virtio-serial", "", "9")
+    old = ET.fromstring(f"<domain><devices>{have}</devices></domain>")
+    new = vm_xml.render(VmSpec("lab", "a", disks=(DiskUse("d", "/pool/a.d", bus="scsi", target="sda"),)))
+    devices.preserve(old, new)
+    slots = {c.get("type"): c.find("address").get("slot") for c in new.iterfind("devices/controller")}
+    assert slots == {"scsi": "7", "virtio-serial": "9"}
