@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labctl.core import identity
 from labctl.core.address import natural
 from labctl.core.record import field, record
 from labctl.host import glance
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from labctl.host.connection import Connection
 
 FORMAT = 1
-POOLS = "labctl-"
-STORE = "labctl-images"  # every lab's, none of its own
 
 
 @record(frozen=False)
@@ -56,9 +55,8 @@ def labs(connection: Connection) -> list[Listed]:
         lab.files.add(network.file)
     with translated(connection.uri):
         pools = [pool.name() for pool in connection.virt.listAllStoragePools()]
-    for name in pools:
-        if name.startswith(POOLS) and name != STORE:
-            found.setdefault(name.removeprefix(POOLS), Listed(name.removeprefix(POOLS)))
+    for name in filter(None, map(identity.lab_of, pools)):
+        found.setdefault(name, Listed(name))
     for lab in found.values():
         lab.files.discard("")
     return sorted(found.values(), key=lambda lab: natural(lab.name))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from labctl.app import preflight
+from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
 from labctl.core.record import field, record, replace
@@ -111,7 +112,7 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
     able = connection.capabilities
     root = pools.root(connection.virt)
     pool = observed.specs.get(Address("pool", lab.name))
-    name = f"{root}/labctl-{lab.name}"
+    name = f"{root}/{identity.pool_name(lab.name)}"
     return Site(
         arch=able.arch,
         kvm=able.kvm,

@@ -7,6 +7,7 @@ from labctl.core.errors import Rejected
 
 def run(options: Options) -> int:
     from labctl.app.validate import validate
+    from labctl.report.plain import problem_line
 
     found = validate(context.session(options))
     if options.json:
@@ -14,7 +15,7 @@ def run(options: Options) -> int:
         return 0 if found.ok else Rejected.exit_code
     if not options.quiet:
         for warning in found.warnings:
-            context.say(f"warning: {warning}")
+            context.say(problem_line(warning))
     if not found.ok:
         raise Rejected(found.errors)
     context.write(f"ok: {found.headline()}")

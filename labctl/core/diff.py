@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.address import in_order
 from labctl.core.record import record
-from labctl.core.size import size
+from labctl.core.size import size, sizes
 from labctl.core.spec import Effect, Item, Spec, is_items, owned_by
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Change:
             return (show(self.after),)
         if self.unit in _UNTOLD and None not in (self.before, self.after):
             return ("changed",)
+        if self.unit == "bytes" and isinstance(self.before, int) and isinstance(self.after, int):
+            return sizes(self.before, self.after)
         return show(self.before, self.unit) or self.unset, show(self.after, self.unit) or self.unset
 
     def __str__(self) -> str:

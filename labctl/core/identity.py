@@ -4,7 +4,11 @@ from __future__ import annotations
 
 XMLNS = "https://labctl.org/xmlns/1"  # of labctl's metadata in libvirt's XML; a name, nothing is fetched
 
+POOLS = "labctl-"  # what the names of labctl's storage pools begin with
+STORE = f"{POOLS}images"  # the pool of all labs' images
 VOLUMES = "_volume"  # stands for the lab where a disk's file has its VM's name; a VM's starts with a letter
+SEED, CONSOLE = "seed", "console"  # the suffixes of a VM's volumes that are no disks
+_BRIDGES = "lab-"
 
 
 def is_marked(xml: str) -> bool:
@@ -18,7 +22,12 @@ def libvirt_name(lab: str, name: str) -> str:
 
 
 def pool_name(lab: str) -> str:
-    return f"labctl-{lab}"
+    return f"{POOLS}{lab}"
+
+
+def lab_of(pool: str) -> str | None:
+    """The lab whose volumes are in the storage pool of that name; None where it is no lab's."""
+    return pool.removeprefix(POOLS) if pool.startswith(POOLS) and pool != STORE else None
 
 
 def object_uuid(lab: str, kind: str, name: str) -> str:
@@ -35,7 +44,13 @@ def mac_address(lab: str, vm: str, nic: str) -> str:
 
 def bridge_name(lab: str, network: str) -> str:
     """`lab-` and 8 hex digits: within the 15 characters that Linux gives an interface's name."""
-    return f"lab-{_digest(f'{lab}/{network}')[:8]}"
+    return f"{_BRIDGES}{_digest(f'{lab}/{network}')[:8]}"
+
+
+def is_bridge_name(name: str) -> bool:
+    """Whether some network's bridge may get that name from `bridge_name`."""
+    digits = name.removeprefix(_BRIDGES)
+    return digits != name and len(digits) == 8 and set(digits) <= set("0123456789abcdef")
 
 
 def _digest(text: str) -> str:

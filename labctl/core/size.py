@@ -23,6 +23,20 @@ def parse(text: str) -> int:
     return int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
 
 
+DISK_STEP = 1 << 10  # libvirt has qemu-img make disks of whole KiB, whatever it was asked for
+
+
+def rounded_up(count: int, step: int = DISK_STEP) -> int:
+    """The next multiple of `step`; by default what a disk of `count` bytes becomes."""
+    return -(-count // step) * step
+
+
+def sizes(first: int, second: int) -> tuple[str, str]:
+    """Two sizes as `size` writes them, but in bytes where both would look the same."""
+    texts = size(first), size(second)
+    return texts if first == second or texts[0] != texts[1] else (f"{first}B", f"{second}B")
+
+
 def size(count: int) -> str:
     """Write bytes with the largest binary unit that keeps them exact, else with one decimal."""
     power = max(0, (count.bit_length() - 1) // 10) if count else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.record import field, record
+from labctl.core.size import rounded_up
 from labctl.engine.guests import Names, guest_lines, seed, seed_digest, with_prefix
 from labctl.engine.places import allocates
 from labctl.kinds.disk.spec import DiskSpec, volume_name
@@ -143,7 +144,7 @@ def _disk(lab: Lab, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
     return DiskSpec(
         lab.name,
         f"{vm.name}/{disk.name}",
-        disk.size or (image.size if image else None),
+        disk.size or (rounded_up(image.size) if image and image.size else None),
         base=image.volume if image else "",
         image=image.label if image else "",
         seed=vm.name if disk.name == "root" and vm.cloud_init is not False else "",
@@ -182,7 +183,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         host_lines=lines,
         checks=tuple(_check(condition, vm, allocation) for condition in vm.ready),
         timeout=vm.timeout * (1 if accel == "kvm" else SLOW),
-        console_log=f"{site.pool}/{vm.name}.console",
+        console_log=f"{site.pool}/{vm.name}.{identity.CONSOLE}",
         seed=seed_digest(site.secret, vm.cloud_init or {}, vm.user, vm.hostname or vm.name)
         if vm.cloud_init is not False
         else "",
@@ -286,7 +287,7 @@ def _disk_uses(lab: Lab, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[Di
     if vm.cloud_init is not False:
         # on the bus of its root disk, which the guest has a driver for; cloud kernels have none for a SATA CD-ROM
         bus = next((use.bus for use in uses if use.name == "root"), "virtio")
-        source = f"{site.pool}/{vm.name}.seed"
+        source = f"{site.pool}/{vm.name}.{identity.SEED}"
         uses.append(DiskUse(name="seed", source=source, format="raw", bus=bus, readonly=True))
     return uses
 

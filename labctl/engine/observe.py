@@ -173,7 +173,7 @@ class _Look:
         for facts in there:
             owner, _, what = facts.name.partition(".")
             disk = disk_name(facts.name)
-            if what == "seed":
+            if what == identity.SEED:
                 vm = others.get(Address("vm", owner))
                 yield SeedSpec(self._lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
             elif disk is not None:

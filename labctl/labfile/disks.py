@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
 from labctl.kinds.image import catalogue
+from labctl.labfile import reserved
 from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
-from labctl.labfile.values import size, whole_size
+from labctl.labfile.values import whole_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Site", "read_disks", "read_image"]
 
-_SECTOR = 512  # qcow2 and raw sizes are whole sectors; anything else would come back as a difference
 # Bytes of a serial that guests see: virtio-blk's VIRTIO_BLK_ID_BYTES, ATA's and NVMe's fields; of SCSI QEMU takes 36.
 _SERIAL_SHOWN = {"virtio": 20, "sata": 20, "ide": 20, "nvme": 20, "scsi": 36}
-_OTHER_FILES = frozenset({"seed", "console"})  # lie beside a VM's disks under these names
 _MOST_DISKS = 256  # far more than QEMU's buses have room for
 
 
@@ -112,7 +111,7 @@ def _build(site: Site, tree: Map) -> Image:
         distribution=tree.get("distribution", "debian"),
         suite=tree["suite"],
         packages=tuple(tree.get("packages") or ()),
-        size=size(tree.get("size", "4GiB")),
+        size=whole_size(tree, "size", "MiB", site.problems) if "size" in tree else 4 << 30,
         files=tuple(files),
         run=tuple(tree.get("run") or ()),
         bootable=tree.get("bootable", False),
@@ -191,7 +190,7 @@ def _options(tree: Map) -> dict[str, Any]:
 def _size(site: Site, holder: Map, key: str) -> int | None:
     if key not in holder:
         return None
-    return whole_size(holder, key, _SECTOR, site.problems)
+    return whole_size(holder, key, "KiB", site.problems)
 
 
 def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]]) -> None:
@@ -200,9 +199,10 @@ def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]])
     serials: dict[str, str] = {}
     for disk, (holder, key) in zip(disks, holders, strict=True):
         serial = disk.serial or disk.name
-        if disk.name in names:
-            hint = "root is the VM's first disk, see disk" if disk.name == "root" else "give it another name"
-            site.problems.at(holder, key, f"two disks are called {disk.name}", hint)
+        if key != "disk" and (told := reserved.refused("disk", disk.name)):
+            site.problems.at(holder, key, *told)
+        elif disk.name in names:
+            site.problems.at(holder, key, f"two disks are called {disk.name}", "give it another name")
         elif serial in serials:
             site.problems.at(
                 holder, key, f"the disks {serials[serial]} and {disk.name} have the same serial {serial}"
@@ -210,10 +210,6 @@ def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]])
         elif len(serial) > (shown := _SERIAL_SHOWN[disk.bus]):
             summary = f"{disk.bus} shows {shown} characters of the serial {serial}"
             site.problems.at(holder, key, summary, "give it a short one by serial")
-        elif disk.name in _OTHER_FILES:
-            site.problems.at(
-                holder, key, f"a disk can't be called {disk.name}", "the VM has a file of that name"
-            )
         elif disk.volume and disk.volume in volumes:
             site.problems.at(holder, key, f"the volume {disk.volume} is a disk of this VM already")
         names.add(disk.name)

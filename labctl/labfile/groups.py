@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.labfile import reserved
 from labctl.labfile.markers import MARK
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
@@ -32,6 +33,7 @@ class Membership:
         self._holders: dict[str, list[str]] = {}  # VM or instance → groups whose children name it
         machines = {*vms, *roster.bases}
         for name, fields in groups.items():
+            reserved.report("group", name, groups, name, problems)
             children = self._names(fields, "children")
             for index, child in enumerate(children):
                 if child in machines:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import record
 from labctl.host import local
-from labctl.labfile import dependencies, parameters
+from labctl.labfile import dependencies, parameters, reserved
 from labctl.labfile.check import check_addresses, check_references
 from labctl.labfile.disks import Site
 from labctl.labfile.document import interpolated, sound, without_own_keys
@@ -29,6 +29,8 @@ from labctl.labfile.vms import read_vm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from labctl.labfile.model import Network
 
 __all__ = ["Loaded", "load"]
 
@@ -75,6 +77,11 @@ def _read(source: str) -> tuple[bytes, Path, str, bool]:
     if source == "-":
         return content(sys.stdin.buffer), Path.cwd() / "-", "<stdin>", False
     path = Path(source)
+    if path.suffix == ".lock":  # the lock of a Labfile is called so, and stands beside it
+        hint = "rename it, as to Labfile.yaml"
+        raise Rejected(
+            [Problem(f"{source} can't be a Labfile: its own lock would be written over it", hint=hint)]
+        )
     try:
         with path.open("rb") as file:
             return content(file), Path(place(path)), source, is_public(file)
@@ -108,6 +115,7 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems, documents: 
     problems.echo = False
     targets = _targets(instances, names)
     connected = dependencies.connect(vms, [each.tree for each in instances], targets, problems)
+    _names(valid, nets, problems)
     check_addresses(nets, part["networks"], connected, instances, problems)
     by_name = {net.name: net for net in nets}, {vm.name: vm for vm in connected}
     check_references(references, *by_name, problems)
@@ -139,6 +147,16 @@ def _instances(
     membership.check(part["defaults"])
     configs = CloudConfigs(site, documents)
     return expand(Expansion(part["defaults"], roster, membership, configs, site))
+
+
+def _names(top: Map, nets: Sequence[Network], problems: Problems) -> None:
+    """Report a lab's name that is labctl's own, and one of the lab's own networks that is called external."""
+    reserved.report("lab", top["name"], top, "name", problems)
+    for net in nets:
+        lab, dot, name = (net.external or "").partition(".")
+        if dot and lab == top["name"]:
+            hint = f"write `networks: {{{name}: …}}`, and use {name}"
+            problems.at(top["networks"][net.name], "external", f"{net.external} is this lab's own", hint)
 
 
 def _targets(instances: Sequence[Instance], names: Mapping[str, list[str]]) -> dependencies.Targets:

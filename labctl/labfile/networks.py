@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import TYPE_CHECKING, Any
 
+from labctl.core import identity
+from labctl.labfile import reserved
 from labctl.labfile.model import Dhcp, Network, Volume
 from labctl.labfile.tree import Map
 from labctl.labfile.values import address, addresses, bandwidth, network, routes, whole_size
@@ -26,8 +28,8 @@ _SMALLEST = {4: 30, 6: 126}  # prefixes of the smallest subnets with room for tw
 
 
 def read_volume(name: str, tree: Map, problems: Problems) -> Volume:
-    """Read one of `volumes`; its size in whole sectors."""
-    return Volume(name, whole_size(tree, "size", 512, problems))
+    """Read one of `volumes`; its size in whole KiB, as any disk's."""
+    return Volume(name, whole_size(tree, "size", "KiB", problems))
 
 
 def read_network(name: str, tree: Map, problems: Problems) -> Network:
@@ -41,6 +43,8 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
     no_host = tree.get("host") is False or (tree.get("subnet") is False and not ipv6)
     dns = tree.get("dns") or Map(tree.mark)
     hosts = dns.get("hosts") or Map(tree.mark)
+    for each in hosts:
+        reserved.report("name of the network's DNS", each, hosts, each, problems)
     names = [(each, address(hosts, each, problems)) for each in sorted(hosts)]
     result = Network(
         name,
@@ -64,6 +68,11 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         xml=edits(tree, problems),
     )
     _combinations(result, tree, problems)
+    if result.mode not in ATTACHED and identity.is_bridge_name(result.bridge or ""):
+        hint = "write another name, or leave it out"
+        problems.at(
+            tree, "bridge", f"{result.bridge} may be what labctl calls another network's bridge", hint
+        )
     return result
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
-from labctl.labfile import validate
+from labctl.labfile import reserved, validate
 from labctl.labfile.documents import content
-from labctl.labfile.interpolate import RESERVED
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, key_at, mark_of, value_at
 
@@ -72,10 +71,7 @@ def evaluate(declared: object, sources: Sources, problems: Problems) -> dict[str
 
 
 def _declaration(known: Map, name: str, entry: Map, problems: Problems) -> None:
-    if name in RESERVED:
-        problems.at_key(
-            known, name, f"a parameter can't be called {name}", "${" + name + "} has a meaning already"
-        )
+    reserved.report("parameter", name, known, name, problems)
     if entry.get("secret") and "default" in entry:
         problems.at(
             entry, "default", "a secret can't have a default", "leave it out: the value is given at each run"

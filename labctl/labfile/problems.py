@@ -19,7 +19,7 @@ _SHORTEST_SECRET = 3  # redacting shorter ones would make messages unreadable an
 
 
 class Problems:
-    """Errors and warnings, each told once for one place.
+    """Errors, warnings and notes, each told once for one place.
 
     A problem is reported at an entry of a map or list. Its path is that of the entry as the user wrote it, which is
     looked up from its place: a field that a VM has from `defaults` is reported as `defaults.…`.
@@ -61,10 +61,12 @@ class Problems:
     def add(self, problem: Problem) -> None:
         """Report a problem; the second one of the same words at the same place is dropped."""
         summary, path, hint = map(self._fit, (problem.summary, problem.path, problem.hint))
-        problem = Problem(summary, path, problem.where, hint, problem.severity)
+        severity = problem.severity
+        problem = Problem(summary, path, problem.where, hint, severity)
         if self.echo and problem.where in self._places:
             return
-        self._places.add(problem.where)
+        if severity != "note":
+            self._places.add(problem.where)
         self._found.setdefault((problem.where, problem.summary), problem)
 
     def errors(self) -> tuple[Problem, ...]:
@@ -72,15 +74,15 @@ class Problems:
         return self._sorted("error")
 
     def warnings(self) -> tuple[Problem, ...]:
-        """All warnings, likewise."""
-        return self._sorted("warning")
+        """All warnings and notes, likewise."""
+        return self._sorted("warning", "note")
 
-    def _sorted(self, severity: str) -> tuple[Problem, ...]:
+    def _sorted(self, *severities: str) -> tuple[Problem, ...]:
         def order(problem: Problem) -> tuple[bool, bool, str, int, int]:
             where = problem.where or Position("", 0, 0)
             return problem.where is None, where.file != self.file, where.file, where.line, where.column
 
-        found = [problem for problem in self._found.values() if problem.severity == severity]
+        found = [problem for problem in self._found.values() if problem.severity in severities]
         return tuple(sorted(found, key=order))
 
     def beside(self, written: str) -> str:

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.size import parse as size
+from labctl.core.size import rounded_up
 from labctl.labfile.markers import MARK
 from labctl.labfile.model import Bandwidth, Route
 from labctl.labfile.tree import Map, Seq, entries
@@ -33,14 +34,25 @@ _FASTEST = (1 << 32) - 1  # libvirt's schema says unsignedInt
 _MOST = (1 << 63) - 1
 
 
-def whole_size(holder: Map, key: str, step: int, problems: Problems) -> int:
-    """Read the size at `key` in bytes, rounded up to whole steps; nothing, or more than libvirt counts, is reported."""
-    found = -(-size(holder[key]) // step) * step
+def whole_size(holder: Map, key: str, unit: str, problems: Problems) -> int:
+    """Read the size at `key` in bytes, rounded up to whole units; nothing, or more than libvirt counts, is reported.
+
+    What is stored is then what is wanted, and a plan right after `up` is empty.
+    """
+    step, exact = size(f"1{unit}"), size(holder[key])
+    found = rounded_up(exact, step)
     if not found or found > _MOST:
         problems.at(
             holder, key, "this can't be 0" if not found else f"{holder[key]} is more than libvirt can count"
         )
+    elif found != exact:
+        _round(holder, key, f"{found // step}{unit}", problems)
     return found
+
+
+def _round(holder: Map, key: str, result: str, problems: Problems) -> None:
+    unit = result.lstrip("0123456789")
+    problems.at(holder, key, f"{holder[key]} is rounded up to {result}, whole {unit}", severity="note")
 
 
 def duration(holder: Map, key: str, problems: Problems) -> float:
@@ -53,13 +65,16 @@ def duration(holder: Map, key: str, problems: Problems) -> float:
 
 
 def rate(holder: Map, key: str, problems: Problems) -> int:
-    """Read the rate at `key` in KiB/s, libvirt's unit, at least 1; none, or more than it counts, is reported."""
-    found = size(holder[key].removesuffix("/s"))
-    if not found or found >> 10 > _FASTEST:
+    """Read the rate at `key` in KiB/s, libvirt's unit, rounded up; none, or more than it counts, is reported."""
+    exact = size(holder[key].removesuffix("/s"))
+    found = rounded_up(exact, 1 << 10) >> 10
+    if not found or found > _FASTEST:
         problems.at(
             holder, key, f"{holder[key]} is more than libvirt can count" if found else "this can't be 0"
         )
-    return max(1, found >> 10)
+    elif found << 10 != exact:
+        _round(holder, key, f"{found}KiB/s", problems)
+    return found
 
 
 def bandwidth(tree: Map | None, problems: Problems) -> Bandwidth | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labctl.core.record import record
+from labctl.labfile import reserved
 from labctl.labfile.cloud_init import read_cloud_init
 from labctl.labfile.disks import Site, read_disks, read_image
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
@@ -15,7 +16,6 @@ from labctl.labfile.xml import edits
 
 __all__ = ["Identity", "read_vm"]
 
-_MIB = 1 << 20  # QEMU's memory comes in whole MiB
 _AS_WRITTEN = (
     "hostname", "user", "arch", "accel", "machine", "firmware", "secure_boot", "tpm", "graphics", "autostart",
     "state", "protect",
@@ -73,7 +73,7 @@ def _memory(site: Site, tree: Map) -> tuple[int, int | None]:
     found: dict[str, int] = {"memory": 1 << 30}
     for key in ("memory", "max_memory"):
         if key in tree:
-            found[key] = whole_size(tree, key, _MIB, site.problems)
+            found[key] = whole_size(tree, key, "MiB", site.problems)  # as QEMU has it
     most = found.get("max_memory")
     if most is not None and most < found["memory"]:
         written: str = tree.get("memory", "1GiB")
@@ -157,6 +157,7 @@ def _nics(site: Site, tree: Map, offset: int) -> tuple[Nic, ...]:
             hint = nearest(network, site.networks, "write it under networks")
             site.problems.at(holder, key, f"there is no network {network}", hint)
         nic = _nic(site, entry, offset) if detailed else Nic(network, network)
+        reserved.report("NIC", nic.name, listed, index, site.problems)
         if nic.name in taken:
             same = taken[nic.name] == network
             summary = (

@@ -8,6 +8,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import record
 from labctl.core.size import size as human
+from labctl.core.size import sizes
 from labctl.core.spec import Effect, Need, Part, Spec, owned
 
 
@@ -62,7 +63,8 @@ class DiskSpec(Spec):
             and before.size
             and self.size < before.size
         ):
-            return f"can't shrink from {human(before.size)} to {human(self.size)}: what lies at the end would be lost"
+            had, wanted = sizes(before.size, self.size)
+            return f"can't shrink from {had} to {wanted}: what lies at the end would be lost"
         return ""
 
 
@@ -74,6 +76,6 @@ def volume_name(name: str) -> str:
 def disk_name(volume: str) -> str | None:
     """The reverse of `volume_name`; None for what is no disk (a seed, a console's log)."""
     owner, dot, name = volume.partition(".")
-    if not dot or name in ("seed", "console") or "." in name:
+    if not dot or name in (identity.SEED, identity.CONSOLE) or "." in name:
         return None
     return name if owner == identity.VOLUMES else f"{owner}/{name}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import record
 from labctl.core.size import size as human
@@ -16,7 +17,7 @@ from labctl.core.spec import Effect, Part, Spec, owned
 if TYPE_CHECKING:
     from labctl.host.wanted import Wanted
 
-POOL = "labctl-images"
+POOL = identity.STORE
 
 
 def shown(key: str) -> str:

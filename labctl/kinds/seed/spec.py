@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import field, record
 from labctl.core.spec import Effect, Need, Part, Spec, owned
@@ -51,7 +52,7 @@ class SeedSpec(Spec):
 
     @property
     def volume(self) -> str:
-        return f"{self.vm}.seed"
+        return f"{self.vm}.{identity.SEED}"
 
     @property
     def owner(self) -> Address:

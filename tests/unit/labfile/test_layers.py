@@ -104,12 +104,12 @@ def test_dependencies_expand_to_instances(tmp_path):
         tmp_path,
         """
         defaults: {image: none}
-        groups: {all: {children: [db, web]}}
+        groups: {every: {children: [db, web]}}
         vms:
           db: {}
           web: {count: 2, depends_on: {db: started}}
           top: {depends_on: {web: provisioned, web-1: ready}}
-          mate: {groups: [all], depends_on: [all]}
+          mate: {groups: [every], depends_on: [every]}
         """,
     )
     assert [(each.vm, each.stage) for each in got["top"].depends_on] == [

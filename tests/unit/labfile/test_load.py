@@ -62,10 +62,10 @@ def test_values_become_the_models(tmp_path):
     assert net.bandwidth == Bandwidth(10240, None)
     assert net.dhcp.range == (IPv4Address("10.1.0.100"), IPv4Address("10.1.0.200"))
     assert net.dns_hosts == (("x.y", "10.1.0.9"),)
-    assert lab.volumes[0].size == 10**9
+    assert lab.volumes[0].size == 10**9 + 512  # whole KiB
     assert vm.disks == (
-        Disk("root", 1536),
-        Disk("d-1", 1_000_448, bus="scsi"),  # whole sectors
+        Disk("root", 2048),
+        Disk("d-1", 1_000_448, bus="scsi"),  # whole KiB
         Disk("d-2", 1_000_448, bus="scsi"),
         Disk("v", volume="v"),
     )
