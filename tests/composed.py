@@ -12,12 +12,11 @@ from labctl.app.prepare import _keep
 from labctl.core.address import Address
 from labctl.core.record import replace
 from labctl.core.spec import Spec
-from labctl.engine.allocate import allocate
+from labctl.engine.allocate import settle
 from labctl.engine.compose import Site, compose
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.vm.spec import VmSpec
-from labctl.labfile.interpolate import resolve
-from labctl.labfile.load import load
+from labctl.labfile.load import Loaded, load
 
 if TYPE_CHECKING:
     from labctl.engine.places import Occupied
@@ -34,14 +33,13 @@ def specs(
     """Everything that a Labfile wants, where `existing` is there; nothing for none."""
     if content is None:
         return {}
-    lab, existing = _lab(content), existing or {}
-    allocation = allocate(lab, existing, occupied)
+    existing = existing or {}
+    loaded, allocation = settle(_loaded(content), existing, occupied)
     assert not allocation.problems
-    values = allocation.values()
-    resolved = replace(lab, vms=resolve(lab.vms, values), networks=resolve(lab.networks, values))
+    lab = replace(loaded.lab, path=LABFILE, folder=LABFILE.parent)
     site = Site("x86_64", kvm=True, types=frozenset({"kvm", "qemu"}), pool=f"{ROOT}/labctl-{lab.name}",
                 store=f"{ROOT}/labctl-images", images=_images(lab), secret=b"of the tests")  # fmt: skip
-    wanted = compose(resolved, allocation, site)
+    wanted = compose(lab, allocation, site)
     return {address: _keep(spec, existing, site) for address, spec in wanted.items()}
 
 
@@ -54,12 +52,11 @@ def applied(wanted: Specs) -> Specs:
     return made
 
 
-def _lab(content: dict[str, Any]) -> Lab:
+def _loaded(content: dict[str, Any]) -> Loaded:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "Labfile.yaml"
         path.write_text(yaml.safe_dump({"labfile": 1, "name": "shop", **content}, sort_keys=False))
-        lab = load(str(path)).lab
-    return replace(lab, path=LABFILE, folder=LABFILE.parent)
+        return load(str(path))
 
 
 def _images(lab: Lab) -> dict[tuple[Image, str], ImageSpec]:

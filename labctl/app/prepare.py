@@ -11,7 +11,7 @@ from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
 from labctl.core.record import field, record, replace
 from labctl.engine import edits
-from labctl.engine.allocate import allocate
+from labctl.engine.allocate import settle
 from labctl.engine.compose import Site, compose
 from labctl.engine.guests import secret_name
 from labctl.engine.observe import Observed, merge, observe
@@ -72,15 +72,18 @@ def prepare(
 
 
 def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole: bool) -> Prepared:
-    lab, connection = session.lab, session.connection
+    loaded, connection = session.loaded, session.connection
+    lab = loaded.lab
     observed = observe(connection, lab.name)
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if whole:
-        allocation = allocate(lab, observed.specs, preflight.occupied(connection, observed))
+        taken = preflight.occupied(connection, observed)
+        loaded, allocation = settle(session.loaded, observed.specs, taken)
         preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
-        sources = _sources(session, observed)
+        lab = loaded.lab
+        sources = _sources(session, lab, observed)
         site = _site(session, observed, sources)
-        wanted = compose(_resolved(lab, allocation), allocation, site)
+        wanted = compose(lab, allocation, site)
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
         wanted = {address: _keep(spec, existing, site) for address, spec in wanted.items()}
         preflight.refuse(edits.check(lab, wanted.values()))
@@ -96,15 +99,15 @@ def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole
     found = preflight.check(session, made, observed, allocation, sources)
     if found.errors:
         preflight.refuse((*found.errors, *found.obstacles))
-    doubts = (*session.loaded.warnings, *sources.notes, *found.warnings)
+    doubts = (*loaded.warnings, *sources.notes, *found.warnings)
     return Prepared(made, wanted, observed, allocation, doubts, found.obstacles, restart, sources)
 
 
-def _sources(session: Session, observed: Observed) -> Sources:
+def _sources(session: Session, lab: Lab, observed: Observed) -> Sources:
     disks = [spec for spec in observed.specs.values() if isinstance(spec, DiskSpec)]
     in_use = frozenset(disk.base.removesuffix(".img") for disk in disks if disk.base)
     pinning = Pinning(session.lock, session.locked, in_use)
-    return resolve_images(session.connection, session.lab, session.connection.capabilities.arch, pinning)
+    return resolve_images(session.connection, lab, session.connection.capabilities.arch, pinning)
 
 
 def _site(session: Session, observed: Observed, sources: Sources) -> Site:
@@ -141,15 +144,6 @@ def _stored(site: Site) -> dict[Address, Spec]:
     """The images that are complete in the store, under the names that this lab gives them."""
     every = {spec.address: spec for spec in (*site.images.values(), *site.blobs.values())}
     return {address: spec for address, spec in every.items() if spec.key in site.present}
-
-
-def _resolved(lab: Lab, allocation: Allocation) -> Lab:
-    if not lab.refers:
-        return lab
-    from labctl.labfile.interpolate import resolve
-
-    values = allocation.values()
-    return replace(lab, vms=resolve(lab.vms, values), networks=resolve(lab.networks, values))
 
 
 def _keep(spec: Spec, existing: Specs, site: Site) -> Spec:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
+from labctl.core.errors import Problem
 from labctl.engine import subnets
 from labctl.engine.nics import place_nics
 from labctl.engine.places import Allocation, NetworkPlace, Occupied, Taken, allocates
@@ -21,7 +22,33 @@ if TYPE_CHECKING:
 
     from labctl.core.spec import Spec
     from labctl.engine.places import IpAddress, IpNetwork
+    from labctl.labfile.load import Loaded
     from labctl.labfile.model import Lab, Network
+
+
+def settle(
+    loaded: Loaded, existing: Mapping[Address, Spec], occupied: Iterable[Occupied]
+) -> tuple[Loaded, Allocation]:
+    """Place everything, filling in the references in the order in which their values follow from one another.
+
+    That takes as many rounds as the longest chain of them has links; the loader refuses circles (docs/adr/0014).
+
+    Raises:
+        Rejected: some text is not right with the values.
+    """
+    taken, needs = tuple(occupied), loaded.references
+    filled, allocation = loaded, allocate(loaded.lab, existing, taken)
+    known: dict[str, str] = {}
+    while len(known) < len(needs) and not allocation.problems:
+        every = allocation.values()
+        values = {name: every[name] for name in needs if needs[name] <= known.keys() and name in every}
+        if len(values) == len(known):  # the loader has judged that there is a value for each
+            missing = next(name for name in needs if name not in values)
+            allocation.problems.append(Problem(f"${{{missing}}} has no value", hint="write it down"))
+            break
+        filled, known = loaded.filled(values), values
+        allocation = allocate(filled.lab, existing, taken)
+    return filled, allocation
 
 
 def allocate(lab: Lab, existing: Mapping[Address, Spec], occupied: Iterable[Occupied]) -> Allocation:

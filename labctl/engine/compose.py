@@ -60,7 +60,7 @@ class Site:
 
 
 def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]:
-    """Give every spec of the lab; the references in the Labfile's strings are resolved by now."""
+    """Give every spec of the lab; the references in the Labfile's texts are filled in by now."""
     specs: list[Spec] = [PoolSpec(lab.name, site.pool), *site.images.values(), *site.blobs.values()]
     specs += [_network(lab, network, allocation) for network in lab.networks if network.external is None]
     specs += [DiskSpec(lab.name, each.name, each.size, format="raw") for each in lab.volumes]

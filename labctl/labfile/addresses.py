@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
+from labctl.labfile.markers import MARK
 from labctl.labfile.networks import ATTACHED
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
@@ -156,7 +157,7 @@ class Book:
     def check_gateway(self, vms: Sequence[Vm], bases: Iterable[str]) -> None:
         """Report a gateway VM that does not exist or is not on the network."""
         name = self.net.gateway
-        if not isinstance(name, str):
+        if not isinstance(name, str) or MARK in name:
             return
         vm = next((each for each in vms if each.name == name), None)
         if vm is None:

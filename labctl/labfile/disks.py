@@ -11,6 +11,7 @@ from labctl.core.record import field, record
 from labctl.kinds.image import catalogue
 from labctl.labfile import reserved
 from labctl.labfile.interpolate import plain
+from labctl.labfile.markers import MARK
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
@@ -39,7 +40,7 @@ class Site:
     def file(self, holder: Map, key: str) -> Path:
         """Give the absolute path written at `key`; a missing file is reported."""
         path = (self.folder / _expanded(holder[key])).absolute()
-        if wrong := self.wrong(path):
+        if MARK not in holder[key] and (wrong := self.wrong(path)):
             self.problems.at(holder, key, f"{holder[key]}: {wrong}", f"looked for in {path.parent}")
         return path
 
@@ -73,6 +74,8 @@ def read_image(site: Site, holder: Map) -> Image | None:
         return None
     if "/" in written:
         return Image(path=site.file(holder, "image"))
+    if MARK in written:  # not known yet
+        return Image(name=written)
     known = catalogue.entries()
     if written not in known:
         hint = nearest(written, [*known, "none"], "`labctl image list` shows them")
@@ -116,13 +119,13 @@ def _build(site: Site, tree: Map) -> Image:
         run=tuple(tree.get("run") or ()),
         bootable=tree.get("bootable", False),
     )
-    for problem in wanted.problems():
+    stated = json.dumps(plain(tree), sort_keys=True)
+    for problem in wanted.problems() if MARK not in stated else ():
         *path, key = (int(part) if part.isdecimal() else part for part in problem.path.split("."))
         holder: Any = tree
         for part in path:
             holder = holder[part]
         site.problems.at(holder, key, problem.summary, problem.hint)
-    stated = json.dumps(plain(tree), sort_keys=True)
     return Image(build=wanted, digest=hashlib.sha256(stated.encode()).hexdigest())
 
 
@@ -207,7 +210,7 @@ def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]])
             site.problems.at(
                 holder, key, f"the disks {serials[serial]} and {disk.name} have the same serial {serial}"
             )
-        elif len(serial) > (shown := _SERIAL_SHOWN[disk.bus]):
+        elif MARK not in serial and len(serial) > (shown := _SERIAL_SHOWN[disk.bus]):
             summary = f"{disk.bus} shows {shown} characters of the serial {serial}"
             site.problems.at(holder, key, summary, "give it a short one by serial")
         elif disk.volume and disk.volume in volumes:

@@ -47,8 +47,9 @@ _VALUES = """\
 - `${NAME}` in a text is filled in: a parameter, `lab`, in VMs `base` (the VM as written), `name` (the instance)
   and, with `count`, `index` (`${index:02}` pads with zeros). A text that is nothing but `${NAME}` takes the
   parameter's type: `count: "${n}"` is a number. `$${` is a literal `${`.
-- `${vms.VM.NIC.ip}`, `.ip6`, `.mac` and `${networks.NET.subnet}`, `.host`, `.gateway` are filled in once addresses are
-  given out. They can stand in the fields marked † and anywhere in `cloud_init`.
+- `${vms.VM.NIC.ip}`, `.ip6`, `.mac` and `${networks.NET.subnet}`, `.host`, `.gateway` can stand in any text, those of
+  networks included. They are filled in when addresses are given out, and what comes out is judged then. On `external`,
+  `bridge` and `macvtap` there are none but what is written down, and none may follow from itself.
 - Layers, weakest first: `defaults`, groups that hold the VM through `children` (outer first), groups that the VM names,
   the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready` appends, and so do
   lists in `cloud_init`. An `image` replaces as a whole.
@@ -77,8 +78,7 @@ def _table(schema: dict[str, Any]) -> Iterator[str]:
         default = "" if default in (None, {}, [], "") else f"`{json.dumps(default, ensure_ascii=False)}`"
         if key in required:
             default = "required"
-        mark = " †" if field.get("references") and field.get("type") == "string" else ""
-        cells = (f"`{key}`{mark}", _value(field), default, str(field.get("description", "")))
+        cells = (f"`{key}`", _value(field), default, str(field.get("description", "")))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
         if field.get("type") == "object" and "properties" in field and key != "defaults":
             yield from _below(key, field)

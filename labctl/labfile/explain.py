@@ -16,13 +16,13 @@ from labctl.core.alike import alike
 from labctl.core.errors import Problem
 from labctl.core.record import record, replace
 from labctl.labfile import schema as schemas
-from labctl.labfile.markers import MARK, is_late, written
+from labctl.labfile.markers import MARK, is_late, samples, written
 from labctl.labfile.scalars import resolve
 from labctl.labfile.tree import Map, Path, at, value_at
 from labctl.labfile.validate import python_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from labctl.labfile.problems import Problems
 
@@ -72,8 +72,21 @@ def report(found: list[Violation], tree: Map, problems: Problems) -> None:
 def _validator(name: str | None) -> Draft202012Validator:
     document = schemas.document()
     schema = document if name is None else {"$ref": f"#/$defs/{name}", "$defs": document["$defs"]}
-    extended = cast("type[Draft202012Validator]", extend(Draft202012Validator, {"pattern": _pattern}))  # type: ignore[no-untyped-call]
+    rules = {**Draft202012Validator.VALIDATORS, "pattern": _pattern}
+    sampled = {key: _sampled(rules[key]) for key in ("pattern", "enum", "const", "minLength", "maxLength")}
+    extended = cast("type[Draft202012Validator]", extend(Draft202012Validator, sampled))  # type: ignore[no-untyped-call]
     return extended(schema)
+
+
+def _sampled(rule: Callable[..., Iterable[ValidationError]]) -> Callable[..., Iterator[ValidationError]]:
+    """The rule for what a string with references may turn out as."""
+
+    def judged(validator: Any, argument: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        texts = samples(instance) if isinstance(instance, str) and MARK in instance else [instance]
+        found = [list(rule(validator, argument, text, schema) or ()) for text in texts]
+        yield from found[0] if all(found) else ()
+
+    return judged
 
 
 def _pattern(
@@ -87,12 +100,9 @@ def _tell(error: ValidationError, above: Path) -> Iterator[Violation]:
     path = (*above, *error.relative_path)
     value: Any = error.instance
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
-    if isinstance(value, str) and MARK in value:
-        if not is_late(value) and not (schema.get("references") and schema.get("type") == "string"):
-            yield Violation(
-                path, f"{written(value)} can't stand here", "addresses are known only after the plan"
-            )
-    elif error.validator == "additionalProperties":
+    if isinstance(value, str) and MARK in value and is_late(value):
+        return  # it is judged once the instance's names are filled in
+    if error.validator == "additionalProperties":
         yield from _unknown_keys(value, schema, path)
     elif error.validator == "required":
         missing = [key for key in schema["required"] if key not in value]

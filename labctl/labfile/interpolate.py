@@ -6,16 +6,15 @@ Between the passes a string carries marks (see `markers`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from labctl.core.record import field, fields_by_name, record, replace
+from labctl.core.record import field, record
 from labctl.labfile.markers import MARK, PATTERN, UNKNOWN, is_reference, marked
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq, entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "INSTANCE_NAMES",
@@ -24,13 +23,12 @@ __all__ = [
     "Scope",
     "fill",
     "fill_instance",
+    "fill_references",
     "has_late",
     "plain",
-    "resolve",
 ]
 
 T = TypeVar("T")
-_ATOMS = frozenset({type(None), bool, int, float})
 INSTANCE_NAMES = ("base", "name", "index")
 RESERVED = frozenset({"lab", *INSTANCE_NAMES, "vms", "networks"})
 _WRITTEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
@@ -83,33 +81,13 @@ def fill_instance(node: T, values: Mapping[str, Any], problems: Problems | None 
     return cast("T", _mapped(node, MARK, second))
 
 
-def resolve(value: T, values: Mapping[str, str]) -> T:
-    """Third pass: replace references in any nesting of the model's values, given `{"vms.db.back.ip": "10.0.0.2"}`.
+def fill_references(node: T, values: Mapping[str, str]) -> T:
+    """Third pass: fill in references, given `{"vms.db.back.ip": "10.0.0.2"}`; those without a value stay."""
 
-    What holds no reference is returned as it is. Raises `KeyError` for a reference without a value.
-    """
-    return cast("T", _resolved(value, values))
+    def third(text: str, _holder: Map | Seq, _key: str | int) -> str:
+        return PATTERN.sub(lambda found: values.get(found[1], found[0]), text)
 
-
-def _resolved(value: Any, values: Mapping[str, str]) -> Any:
-    kind: Any = type(value)
-    if kind in _ATOMS:
-        return value
-    if kind is str:
-        return PATTERN.sub(lambda found: values[found[1]], value) if MARK in value else value
-    if isinstance(value, str | bytes):  # of cloud-config, as it was written
-        return value
-    if isinstance(value, Mapping):
-        return {key: _resolved(entry, values) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return kind([_resolved(entry, values) for entry in value]) if value else value
-    changed = {}
-    for name in fields_by_name(kind):
-        old = getattr(value, name)
-        new = _resolved(old, values)
-        if new is not old and new != old:
-            changed[name] = new
-    return replace(value, **changed) if changed else value
+    return cast("T", _mapped(node, MARK, third)) if values else node
 
 
 def has_late(node: object) -> bool:

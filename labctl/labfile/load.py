@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
-from labctl.core.record import record
+from labctl.core.record import field, record
 from labctl.host import local
 from labctl.labfile import dependencies, parameters, reserved
-from labctl.labfile.check import check_addresses, check_references
+from labctl.labfile import references as references_
+from labctl.labfile.check import check_addresses
 from labctl.labfile.disks import Site
 from labctl.labfile.document import interpolated, sound, without_own_keys
 from labctl.labfile.documents import Documents, content, is_public
 from labctl.labfile.groups import Membership
 from labctl.labfile.instances import Expansion, Instance, expand
+from labctl.labfile.interpolate import fill_references
 from labctl.labfile.layers import CloudConfigs
 from labctl.labfile.model import Lab
 from labctl.labfile.networks import read_network, read_volume
@@ -23,6 +25,7 @@ from labctl.labfile.parameters import Sources
 from labctl.labfile.place import place
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
+from labctl.labfile.references import Needs, Place
 from labctl.labfile.roster import Roster
 from labctl.labfile.tree import Map
 from labctl.labfile.vms import read_vm
@@ -30,6 +33,7 @@ from labctl.labfile.vms import read_vm
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from labctl.labfile.interpolate import Reference
     from labctl.labfile.model import Network
 
 __all__ = ["Loaded", "load"]
@@ -39,10 +43,50 @@ _PARTS = ("networks", "volumes", "vms", "groups", "defaults")
 
 @record
 class Loaded:
-    """A lab and what is doubtful about it."""
+    """A lab and what is doubtful about it.
+
+    `references` are those such as `vms.db.back.ip`, each with the others that its value follows from. Until they are
+    `filled`, what the Labfile says by them is not known.
+    """
 
     lab: Lab
     warnings: tuple[Problem, ...] = ()
+    references: Needs = field(default_factory=dict)
+    _source: _Source | None = field(default=None, repr=False, compare=False)
+
+    def filled(self, values: Mapping[str, str]) -> Loaded:
+        """The lab with these references filled in, and judged again.
+
+        Raises:
+            Rejected: some text is not right with them, with every problem.
+        """
+        return _accepted(self._source.judged(values)) if self._source and values else self
+
+
+@record
+class _Source:
+    """A Labfile that was parsed: `top`, and `found`, what was wrong with it as YAML. `name` is for messages."""
+
+    top: Map
+    found: tuple[Problem, ...]
+    path: Path
+    name: str
+    sources: Sources
+    documents: Documents
+
+    def judged(self, values: Mapping[str, str]) -> Loaded | Rejected:
+        """Judge it all, with the references filled in that have a value; or give every problem, to be raised."""
+        problems = Problems(self.name)
+        for problem in self.found:
+            problems.add(problem)
+        problems.know(self.top)
+        parameters_ = parameters.evaluate(self.top.get("parameters"), self.sources, problems)
+        tree, references = interpolated(self.top, parameters_, problems)
+        found = _lab(self, fill_references(tree, values), references, parameters_, problems)
+        if found is None or len(problems):
+            return Rejected(problems.errors())
+        lab, needs = found
+        return Loaded(lab, problems.warnings(), needs, self)
 
 
 def load(
@@ -58,18 +102,19 @@ def load(
     `Rejected` with every problem of the file, in its order.
     """
     data, path, name, public = _read(source)
-    problems = Problems(name)
     with Documents(str(path) if public else None) as documents:
         top, found = documents.read(data, name, keep=public, empty="the Labfile is empty")
-        for problem in found:
-            problems.add(problem)
         if b"x-" in data:
             top = without_own_keys(top)
-        problems.know(top)
-        lab = _lab(top, path, Sources(sets or {}, params_files, environ or {}), problems, documents)
-    if lab is None or len(problems):
-        raise Rejected(problems.errors())
-    return Loaded(lab, problems.warnings())
+        given = Sources(sets or {}, params_files, environ or {})
+        judged = _Source(top, tuple(found), path, name, given, documents).judged({})
+    return _accepted(judged)  # outside: what was read is kept of a wrong Labfile too
+
+
+def _accepted(judged: Loaded | Rejected) -> Loaded:
+    if isinstance(judged, Rejected):
+        raise judged
+    return judged
 
 
 def _read(source: str) -> tuple[bytes, Path, str, bool]:
@@ -95,19 +140,23 @@ def _read(source: str) -> tuple[bytes, Path, str, bool]:
         raise Rejected([Problem(f"{source} can't be read: {str(error).lower()}")]) from None
 
 
-def _lab(top: Map, path: Path, sources: Sources, problems: Problems, documents: Documents) -> Lab | None:
+def _lab(
+    source: _Source,
+    tree: Map,
+    references: Sequence[Reference],
+    values: Mapping[str, Any],
+    problems: Problems,
+) -> tuple[Lab, Needs] | None:
     """Judge the whole file; None where too little of it is sound to go on."""
-    values = parameters.evaluate(top.get("parameters"), sources, problems)
-    tree, references = interpolated(top, values, problems)
     valid = sound(tree, problems)
     if valid is None:
         return None
     # a name whose field is wrong still is a name: nobody who uses it did anything wrong
     names = {part: list(tree.get(part) or ()) if isinstance(tree.get(part), Map) else [] for part in _PARTS}
     part = {key: valid.get(key) or Map(valid.mark) for key in _PARTS}
-    site = Site(path.parent, problems, names["networks"], names["volumes"])
+    site = Site(source.path.parent, problems, names["networks"], names["volumes"])
     nets = [read_network(name, each, problems) for name, each in part["networks"].items()]
-    instances = _instances(part, names, site, documents)
+    instances = _instances(part, names, site, source.documents)
     vms = []
     for each in instances:
         problems.echo = each.who.repeated
@@ -117,12 +166,11 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems, documents: 
     connected = dependencies.connect(vms, [each.tree for each in instances], targets, problems)
     _names(valid, nets, problems)
     check_addresses(nets, part["networks"], connected, instances, problems)
-    by_name = {net.name: net for net in nets}, {vm.name: vm for vm in connected}
-    check_references(references, *by_name, problems)
-    return Lab(
+    needs = references_.check(references, Place.of(nets, part["networks"], connected, instances), problems)
+    lab = Lab(
         name=valid.get("name", ""),
-        path=path,
-        folder=path.parent,
+        path=source.path,
+        folder=source.path.parent,
         description=valid.get("description", ""),
         networks=tuple(nets),
         volumes=tuple(read_volume(name, each, problems) for name, each in part["volumes"].items()),
@@ -130,9 +178,9 @@ def _lab(top: Map, path: Path, sources: Sources, problems: Problems, documents: 
         groups={name: tuple(targets.groups[name]) for name in part["groups"]},
         parameters=values,
         secrets=problems.secrets,
-        refers=bool(references),
-        positions=Positions(top, {each.who.base: each.tree for each in instances}),
+        positions=Positions(source.top, {each.who.base: each.tree for each in instances}),
     )
+    return lab, needs
 
 
 def _instances(

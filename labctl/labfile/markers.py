@@ -8,6 +8,10 @@ first pass on.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MARK = "\x01"
 _END = "\x02"
@@ -23,6 +27,28 @@ def marked(name: str) -> str:
 def is_reference(name: str) -> bool:
     """Whether a name is one of a VM's or network's values, known after allocation."""
     return name.startswith(("vms.", "networks."))
+
+
+# A value of each kind of reference; an address or subnet may turn out to be of either version.
+_SAMPLES = (
+    {"subnet": "10.0.0.0/24", "mac": "52:54:00:00:00:01", "ip6": "fd00::1"},
+    {
+        "subnet": "fd00::/64",
+        "mac": "52:54:00:00:00:01",
+        "ip6": "fd00::1",
+        "host": "fd00::1",
+        "gateway": "fd00::1",
+    },
+)
+
+
+def samples(text: str) -> list[str]:
+    """What a text with references may turn out as, by which its form can be judged before they are known."""
+    return [_sampled(text, values) for values in _SAMPLES]
+
+
+def _sampled(text: str, values: Mapping[str, str]) -> str:
+    return PATTERN.sub(lambda found: values.get(found[1].rpartition(".")[2], "10.0.0.1"), text)
 
 
 def is_late(text: str) -> bool:

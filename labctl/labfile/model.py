@@ -1,8 +1,8 @@
 """What a Labfile says, after layers, `count` and parameters: the loader's result.
 
 Everything is frozen. Sizes are bytes, durations are seconds, bandwidths are KiB/s, addresses are `ipaddress` objects.
-What a Labfile leaves to labctl is `None` here; `engine.allocate` fills it in. References such as `${vms.db.back.ip}`
-need those addresses, so they stay in the strings until `labfile.interpolate.resolve` is given their values.
+What a Labfile leaves to labctl is `None` here; `engine.allocate` fills it in. So is an address, until it is known, that
+follows from a reference such as `${vms.db.back.ip}`; a text with one holds its mark (see `load.Loaded.filled`).
 """
 
 from __future__ import annotations
@@ -242,7 +242,6 @@ class Lab:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # group → its instances
     parameters: Mapping[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    refers: bool = True  # whether a string may still hold a reference
     positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False)
 
     def where(self, *path: str | int) -> Position | None:

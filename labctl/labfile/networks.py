@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.labfile import reserved
+from labctl.labfile.markers import MARK
 from labctl.labfile.model import Dhcp, Network, Volume
 from labctl.labfile.tree import Map
 from labctl.labfile.values import address, addresses, bandwidth, network, routes, whole_size
@@ -15,7 +16,7 @@ from labctl.labfile.xml import edits
 if TYPE_CHECKING:
     from labctl.labfile.problems import Problems
 
-__all__ = ["read_network", "read_volume"]
+__all__ = ["ATTACHED", "has_gateway", "read_network", "read_volume"]
 
 ATTACHED = frozenset({"bridge", "macvtap"})  # modes in which libvirt only attaches to what the host has
 _OWN = ("host", "dhcp", "domain", "dns", "routes", "mtu", "isolate_guests")  # needs a bridge of libvirt's own
@@ -76,6 +77,13 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
     return result
 
 
+def has_gateway(net: Network) -> bool:
+    """Whether guests get a default route there; what attaches to the host's own network may have one by DHCP."""
+    if net.gateway is None:
+        return net.mode in {"nat", "routed"}
+    return net.gateway is not False
+
+
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
 
@@ -130,7 +138,7 @@ def _dhcp(tree: Map, problems: Problems) -> Dhcp:
     if not isinstance(written, Map):
         return Dhcp(written)
     limits = None
-    if "range" in written:
+    if "range" in written and MARK not in written["range"]:
         try:
             first, last = (IPv4Address(part.strip()) for part in written["range"].split("-"))
         except ValueError:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from labctl.labfile import schema as schemas
-from labctl.labfile.markers import MARK, is_late
+from labctl.labfile.markers import MARK, is_late, samples
 
 __all__ = ["UnknownKeywordError", "compiled", "is_valid", "python_pattern"]
 
@@ -30,7 +30,6 @@ ANNOTATIONS = frozenset(
         "default",
         "examples",
         "format",
-        "references",
     }
 )
 _BESIDE = frozenset({"patternProperties", "additionalProperties"})  # judged together with `properties`
@@ -57,7 +56,7 @@ def compiled(name: str | None = None) -> Check:
 
 
 def build(schema: Schema | bool) -> Check:  # noqa: FBT001 - true and false are schemas
-    """Compile a schema. A string with marks that are not filled in yet passes (see `markers`)."""
+    """Compile a schema. Of a string with marks (see `markers`), late ones pass, references are tried as samples."""
     if isinstance(schema, bool):
         return lambda _value: schema
     if unknown := schema.keys() - ANNOTATIONS - _BESIDE - _RULES.keys():
@@ -65,11 +64,10 @@ def build(schema: Schema | bool) -> Check:  # noqa: FBT001 - true and false are 
     checks = [_RULES[keyword](argument) for keyword, argument in schema.items() if keyword in _RULES]
     if schema.keys() & (_BESIDE | {"properties"}):
         checks.append(_members(schema))
-    takes_references = bool(schema.get("references")) and schema.get("type") == "string"
 
     def check(value: Any) -> bool:
         if type(value) is str and MARK in value:
-            return takes_references or is_late(value)
+            return is_late(value) or any(map(check, samples(value)))
         for rule in checks:  # noqa: SIM110 - a generator costs twice the time here
             if not rule(value):
                 return False

@@ -86,7 +86,9 @@ def bandwidth(tree: Map | None, problems: Problems) -> Bandwidth | None:
 
 
 def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:
-    """Read the IP address at `key`; None, reported, where it is none."""
+    """Read the IP address at `key`; None where it is not known yet or, reported, where it is none."""
+    if MARK in holder[key]:
+        return None
     try:
         found = ip_address(holder[key])
     except ValueError:
@@ -107,8 +109,10 @@ def addresses(holder: Map, key: str, problems: Problems) -> tuple[Any, ...]:
 
 
 def network(holder: Map | Seq, key: Any, problems: Problems) -> Any:
-    """Read the subnet at `key`; None, reported, where it is none or an address within one."""
+    """Read the subnet at `key`; None where it is not known yet or, reported, is none or an address within one."""
     text = holder[key]
+    if MARK in text:
+        return None
     try:
         found: IPv4Network | IPv6Network = ip_network(text, strict=False)
     except ValueError:

@@ -20,7 +20,7 @@ def test_every_size_is_stored_as_it_is_wanted(make_lab, labdir):
     ]
     disks.append({"name": "shared", "volume": "shared"})
     rates = {"inbound": "1MB/s", "outbound": "1B/s"}
-    networks = {"n": {"mode": "isolated", "bandwidth": rates}}
+    networks = {"n": {"mode": "isolated"}}
     web = {"state": "off", "disk": "5G", "memory": "100M", "max_memory": "1G", "disks": disks}
     lab = make_lab(blank_lab("sizes", networks=networks, vms={"web": web}))
     web["networks"] = [{"name": "n", "bandwidth": rates}]

@@ -1,6 +1,3 @@
-import pytest
-
-from labctl.labfile.interpolate import resolve
 from labctl.labfile.model import Condition
 from tests.unit.labfile.labfiles import loaded, problems, vms
 
@@ -44,8 +41,8 @@ vms:
 networks: {n: {}}
 """
     )
-    config = vms(tmp_path, text)["a"].cloud_init
-    assert resolve(config, {"vms.a.n.ip": "10.0.0.2"}) == {"x": "${vms.a.n.ip} 10.0.0.2 ${s} $$ $ {} true a"}
+    config = loaded(tmp_path, text).filled({"vms.a.n.ip": "10.0.0.2"}).lab.vms[0].cloud_init
+    assert config == {"x": "${vms.a.n.ip} 10.0.0.2 ${s} $$ $ {} true a"}
 
 
 def test_a_parameters_value_is_not_interpolated_again(tmp_path):
@@ -54,11 +51,11 @@ def test_a_parameters_value_is_not_interpolated_again(tmp_path):
         'parameters: {s: {}}\nvms: {a: {image: debian-12, cloud_init: {x: "${s} ${name}"}}}\n',
         sets={"s": "${name} ${vms.a.n.ip}"},
     )
-    assert resolve(got["a"].cloud_init, {}) == {"x": "${name} ${vms.a.n.ip} a"}
+    assert got["a"].cloud_init == {"x": "${name} ${vms.a.n.ip} a"}
 
 
-def test_resolve_reaches_into_the_model_and_shares_what_has_no_references(tmp_path):
-    lab = loaded(
+def test_references_are_filled_in_all_that_a_lab_says(tmp_path):
+    found = loaded(
         tmp_path,
         """
         networks: {n: {}}
@@ -67,13 +64,11 @@ def test_resolve_reaches_into_the_model_and_shares_what_has_no_references(tmp_pa
           b: {image: debian-12, networks: [n], ready: [{exec: "ping ${vms.a.n.ip}"}],
               boot: {kernel: Labfile.yaml, cmdline: "gw=${networks.n.gateway}"}}
         """,
-    ).lab
-    done = resolve(lab.vms, {"vms.a.n.ip": "10.0.0.2", "networks.n.gateway": "10.0.0.1"})
-    assert done[0] is lab.vms[0]
+    )
+    assert found.references == {"vms.a.n.ip": frozenset(), "networks.n.gateway": frozenset()}
+    done = found.filled({"vms.a.n.ip": "10.0.0.2", "networks.n.gateway": "10.0.0.1"}).lab.vms
     assert done[1].ready == (Condition(exec="ping 10.0.0.2"),)
     assert done[1].boot.cmdline == "gw=10.0.0.1"
-    with pytest.raises(KeyError):
-        resolve(lab.vms, {})
 
 
 def test_keys_are_never_interpolated(tmp_path):

@@ -1,0 +1,225 @@
+"""Judges references such as `${vms.db.back.ip}`: that what they name exists, is labctl's to know, and no circle.
+
+What an address follows from is a graph: an address that is written down follows from what it refers to, one that labctl
+gives from all that the network's addresses follow from. Without a circle, filling in what is known and giving out
+addresses again ends after as many rounds as the longest chain has links (docs/adr/0014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.record import record
+from labctl.labfile.markers import PATTERN, is_reference
+from labctl.labfile.networks import ATTACHED, has_gateway
+from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.tree import Map, Seq, entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from labctl.labfile.instances import Instance
+    from labctl.labfile.interpolate import Reference
+    from labctl.labfile.model import Network, Vm
+
+__all__ = ["Needs", "Place", "check"]
+
+Needs = Mapping[str, frozenset[str]]
+_GIVEN = (
+    "given"  # `networks.NET.given.ip`: the addresses that labctl gives there; no name that anybody can write
+)
+
+
+@record
+class Link:
+    """What a value follows from, and where the Labfile says so; nowhere where it follows by itself."""
+
+    name: str
+    holder: Map | Seq | None = None
+    key: Any = None
+
+
+@record
+class Place:
+    """What references may lead to; `tree` is the Labfile's `networks`."""
+
+    nets: Mapping[str, Network]
+    tree: Map
+    vms: Mapping[str, Vm]
+    entries: Mapping[tuple[str, str], Map | str]  # (VM, NIC) → what the Labfile says of it
+
+    @classmethod
+    def of(
+        cls, nets: Sequence[Network], tree: Map, vms: Sequence[Vm], instances: Sequence[Instance]
+    ) -> Place:
+        """Put it together."""
+        found = {}
+        for vm, instance in zip(vms, instances, strict=True):
+            for entry in instance.tree.get("networks") or ():
+                nic = entry.get("nic", entry["name"]) if isinstance(entry, Map) else entry
+                found[vm.name, nic] = entry
+        return cls({net.name: net for net in nets}, tree, {vm.name: vm for vm in vms}, found)
+
+
+def check(references: Sequence[Reference], place: Place, problems: Problems) -> Needs:
+    """Report references to what does not exist, whose value labctl can't know, or that lead back to themselves.
+
+    Gives for each reference the others that have to be filled in before its value is known.
+    """
+    if not references:
+        return {}
+    bases = {vm.base for vm in place.vms.values()}
+    for reference in references:
+        if problems.has(reference.holder, reference.key, f"${{{reference.name}}}"):
+            continue
+        first, *rest = reference.name.split(".")
+        if first == "networks":
+            summary, hint = _of_network(rest[0], rest[1], place.nets)
+        elif rest[0] not in place.vms:
+            counted = rest[0] in bases
+            summary = f"{rest[0]} is several VMs" if counted else f"there is no VM {rest[0]}"
+            hint = f"name one instance, as {rest[0]}-1" if counted else nearest(rest[0], place.vms)
+        else:
+            summary, hint = _of_nic(place, rest[0], rest[1], rest[2])
+        if summary:
+            problems.at(reference.holder, reference.key, f"${{{reference.name}}}: {summary}", hint)
+    return _followed(dict.fromkeys(reference.name for reference in references), place, problems)
+
+
+def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str, str]:
+    net = nets.get(name)
+    if net is None:
+        return f"there is no network {name}", nearest(name, nets)
+    if net.external or net.mode in ATTACHED:
+        return (
+            "its addresses are not labctl's to know",
+            f"{name} is {'external' if net.external else net.mode}",
+        )
+    if net.subnet is False and not net.ipv6:
+        return f"{name} has no addresses", ""
+    if what == "host" and net.host is False:
+        return f"the host has no address on {name}", ""
+    if what == "gateway" and not has_gateway(net):
+        return f"{name} has no gateway", ""
+    return "", ""
+
+
+def _of_nic(place: Place, vm: str, name: str, what: str) -> tuple[str, str]:
+    nic = next((each for each in place.vms[vm].nics if each.name == name), None)
+    if nic is None:
+        return f"{vm} has no NIC {name}", nearest(name, [each.name for each in place.vms[vm].nics])
+    net = place.nets.get(nic.network)
+    if what == "mac" or net is None:
+        return "", ""
+    entry = place.entries[vm, name]
+    stated = bool(entry.get(what)) if isinstance(entry, Map) else False
+    if net.external or (net.mode in ATTACHED and not stated):
+        return "labctl can't know this address", f"{net.name} is {'external' if net.external else net.mode}"
+    given, family = (nic.ip, net.subnet) if what == "ip" else (nic.ip6, net.ipv6)
+    if given is False or (family is False and not stated):
+        return f"this NIC has no {'IPv4' if what == 'ip' else 'IPv6'} address", ""
+    return "", ""
+
+
+def _followed(names: Iterable[str], place: Place, problems: Problems) -> Needs:
+    """Follow each to its end; a circle is told once, at one of the references in it."""
+    needs: dict[str, frozenset[str]] = {}
+    told: set[frozenset[str]] = set()
+    links: dict[str, list[Link]] = {}
+    for start in names:
+        trail: dict[str, Link] = {}
+        ahead = [Link(start)]
+        while ahead:
+            at = ahead[-1]
+            trail[at.name] = at
+            if at.name not in links:
+                links[at.name] = list(_links(place, at.name))
+            following = next((each for each in links[at.name] if each.name not in needs), None)
+            if following is None:
+                needs.setdefault(at.name, _needs(links[at.name], needs))
+                ahead.pop()
+                trail.pop(at.name)
+            elif following.name in trail:
+                circle = [*list(trail.values())[list(trail).index(following.name) + 1 :], following]
+                needs[following.name] = frozenset()  # it has no end: what is wrong is told
+                if (members := frozenset(each.name for each in circle)) not in told:
+                    told.add(members)
+                    _tell(circle, problems)
+            else:
+                ahead.append(following)
+    return {name: needs[name] for name in names}
+
+
+def _needs(links: list[Link], known: Needs) -> frozenset[str]:
+    """All references below some links, and those that the links themselves are."""
+    return frozenset(each.name for each in links if each.holder is not None).union(
+        *(known[each.name] for each in links)
+    )
+
+
+def _tell(circle: list[Link], problems: Problems) -> None:
+    """Tell a circle at the first reference in it."""
+    first = next((index for index, each in enumerate(circle) if each.holder is not None), 0)
+    around = [each.name for each in (*circle[first:], *circle[:first])]
+    shown = [name for name in around if f".{_GIVEN}." not in name]
+    summary = f"this follows from itself: {' → '.join([*shown, shown[0]])}"
+    holder = circle[first].holder
+    if holder is not None:
+        problems.at(holder, circle[first].key, summary, "write one of them down")
+
+
+def _links(place: Place, name: str) -> Iterator[Link]:
+    """What a value follows from."""
+    first, owner, *rest = name.split(".")
+    if first == "networks" and owner in place.tree:
+        yield from _network_links(place, owner, *rest)
+    elif first == "vms" and (owner, rest[0]) in place.entries:
+        yield from _nic_links(place.entries[owner, rest[0]], rest[1])
+
+
+def _network_links(place: Place, name: str, what: str, family: str = "") -> Iterator[Link]:
+    fields = place.tree[name]
+    if what == "subnet":
+        yield from _written(fields, "subnet", "ipv6")
+        if "subnet" not in fields:  # a free one is clear of all that are written down
+            others = (each for each in place.tree if each != name and "subnet" in place.tree[each])
+            yield from (Link(f"networks.{each}.subnet") for each in others)
+    elif what == "host":
+        yield from _written(fields, "host")
+        yield Link(f"networks.{name}.subnet")
+    elif what == "gateway":
+        yield from _written(fields, "gateway")
+        yield Link(f"networks.{name}.host")
+        gateway = place.vms.get(str(place.nets[name].gateway))
+        for nic in gateway.nics if gateway else ():
+            if nic.network == name:
+                yield from (Link(f"vms.{gateway.name}.{nic.name}.{each}") for each in ("ip", "ip6"))  # type: ignore[union-attr]
+    elif what == _GIVEN:
+        yield Link(f"networks.{name}.host")
+        yield from _written(fields, "gateway", "reserve", "dhcp")
+        for entry in place.entries.values():
+            if isinstance(entry, Map) and entry["name"] == name:
+                yield from _written(entry, family, "mac")
+
+
+def _nic_links(entry: Map | str, what: str) -> Iterator[Link]:
+    if isinstance(entry, Map) and what in entry:
+        yield from _written(entry, what)
+    elif what != "mac":
+        network = entry["name"] if isinstance(entry, Map) else entry
+        yield Link(f"networks.{network}.{_GIVEN}.{what}")
+
+
+def _written(fields: Map, *keys: str) -> Iterator[Link]:
+    """The references in some fields; of `dhcp` those of the range, since the rest moves no address."""
+    for key in keys:
+        value = fields.get(key)
+        if key == "dhcp" and isinstance(value, Map):
+            yield from _written(value, "range")
+        elif isinstance(value, str):
+            yield from (Link(name, fields, key) for name in PATTERN.findall(value) if is_reference(name))
+        elif isinstance(value, Seq):
+            for index, each in entries(value):
+                found = PATTERN.findall(each) if isinstance(each, str) else ()
+                yield from (Link(name, value, index) for name in found if is_reference(name))
