@@ -11,7 +11,12 @@ Messages start in lower case, have no final period, and end with the hint.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from labctl.core.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @record(order=True)
@@ -73,6 +78,13 @@ class UsageError(LabctlError):
     """The command line is wrong."""
 
     exit_code = 2
+
+
+class NotMadeFor(UsageError):
+    """An image is for other architectures than the one that is wanted, in libvirt's words."""
+
+    def __init__(self, what: str, arch: str, known: Iterable[str]) -> None:
+        super().__init__(f"{what} is not made for {arch}", hint=f"it is for {', '.join(known)}")
 
 
 class LabHeld(LabctlError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TypeVar
 
-from labctl.core.errors import LabctlError, Problem, Rejected
+from labctl.core.errors import LabctlError, NotMadeFor, Problem, Rejected
 from labctl.core.record import field, record, replace
 from labctl.core.size import sizes
 from labctl.kinds.image import catalogue, resolve
@@ -216,9 +216,10 @@ def _each(
 
 def _problem(lab: Lab, error: LabctlError, vm: Vm, *path: str) -> Problem:
     """An error of something that a VM, as written, states."""
-    return Problem(
-        str(error), ".".join(("vms", vm.base, *path)), lab.where("vms", vm.name, *path), error.hint
-    )
+    summary = str(error)
+    if isinstance(error, NotMadeFor) and vm.arch is None:
+        summary += ", the architecture of this libvirt host"
+    return Problem(summary, ".".join(("vms", vm.base, *path)), lab.where("vms", vm.name, *path), error.hint)
 
 
 def _lost(

@@ -12,7 +12,7 @@ from labctl.host.untrusted import refuse
 
 CONVERT = "convert it yourself, if you trust it: qemu-img convert -f {} -O qcow2 FILE NEW"
 IMPORT = "`labctl image import --convert` makes a qcow2 of it, after the same scrutiny"
-UNPACK = "unpack it first"
+UNPACK = "unpack it first: {} FILE"
 DOWNLOADED = "the address gives a web page, not an image: look for the direct link"
 FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (  # offset, magic, what it is, hint
     (0, b"KDMV", "a VMDK image", IMPORT),
@@ -30,15 +30,15 @@ FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (  # offset, magic, what it i
     (0, b"Bochs Virtual HD Image", "a Bochs image", CONVERT.format("bochs")),
     (0, b"#!/bin/sh\n#V2.0 Format\n", "a cloop image", CONVERT.format("cloop")),
     (0, b"LUKS\xba\xbe", "an encrypted (LUKS) image", "labctl has no keys of images"),
-    (0, b"\x1f\x8b", "compressed by gzip", UNPACK),
-    (0, b"\xfd7zXZ\0", "compressed by xz", UNPACK),
-    (0, b"\x28\xb5\x2f\xfd", "compressed by zstd", UNPACK),
-    (0, b"\x04\x22\x4d\x18", "compressed by lz4", UNPACK),
-    (0, b"BZh", "compressed by bzip2", UNPACK),
-    (0, b"PK\x03\x04", "a zip archive", UNPACK),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
-    (0, b"Rar!\x1a\x07", "a RAR archive", UNPACK),
-    (257, b"ustar", "a tar archive (an OVA?)", UNPACK),
+    (0, b"\x1f\x8b", "compressed by gzip", UNPACK.format("gunzip -k")),
+    (0, b"\xfd7zXZ\0", "compressed by xz", UNPACK.format("xz -dk")),
+    (0, b"\x28\xb5\x2f\xfd", "compressed by zstd", UNPACK.format("zstd -d")),
+    (0, b"\x04\x22\x4d\x18", "compressed by lz4", UNPACK.format("lz4 -d")),
+    (0, b"BZh", "compressed by bzip2", UNPACK.format("bunzip2 -k")),
+    (0, b"PK\x03\x04", "a zip archive", UNPACK.format("unzip")),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK.format("7z x")),
+    (0, b"Rar!\x1a\x07", "a RAR archive", UNPACK.format("unrar x")),
+    (257, b"ustar", "a tar archive (an OVA?)", UNPACK.format("tar -xf")),
 )
 TRAILERS = (  # magic at the start of the last 512 bytes, what it is, hint
     (b"conectix", "a VHD image of fixed size", IMPORT),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl import resources
 from labctl.core.alike import alike
-from labctl.core.errors import LabctlError, Rejected, UsageError
+from labctl.core.errors import NotMadeFor, Rejected, UsageError
 from labctl.core.record import record
 from labctl.host import apt, local
 from labctl.host.wanted import Wanted
@@ -106,7 +106,7 @@ def custom(wanted: Wanted, arch: str, name: str = "") -> Recipe:
 
     Raises:
         Rejected: what is asked for makes no sense, with all problems, their paths relative to `build`.
-        LabctlError: it is not made for that architecture.
+        NotMadeFor: it is not made for that architecture.
     """
     if problems := wanted.problems():
         raise Rejected(problems)
@@ -114,9 +114,7 @@ def custom(wanted: Wanted, arch: str, name: str = "") -> Recipe:
     base = _base(wanted.distribution)
     names = base["architectures"].get(arch)
     if names is None:
-        raise LabctlError(
-            f"{name} is not made for {arch}", hint=f"it is for {', '.join(base['architectures'])}"
-        )
+        raise NotMadeFor(name, arch, base["architectures"])
     packages = [*base["packages"], *(base["bootable"] if wanted.bootable else []), *wanted.packages]
     return Recipe(
         name=name,

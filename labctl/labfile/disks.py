@@ -14,7 +14,7 @@ from labctl.labfile.interpolate import plain
 from labctl.labfile.markers import MARK
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.tree import Map, Seq, lost
 from labctl.labfile.values import whole_size
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def _described(site: Site, tree: Map) -> Image | None:
         for key in digests:
             site.problems.at_key(tree, key, f"{key} goes with url, not with build", "leave it out")
         return _build(site, tree["build"])
+    if lost(tree, "sha256", "sha512"):
+        return None
     if len(digests) != 1:
         found = "none is given" if not digests else "both are given"
         site.problems.at(tree, "url", f"an image's URL needs one digest, {found}", "add sha256 or sha512")
@@ -132,7 +134,7 @@ def _build(site: Site, tree: Map) -> Image:
 def read_disks(site: Site, tree: Map, image: Image | None) -> tuple[Disk, ...]:
     """Read the root disk and `disks`; names and serials must differ."""
     disks: list[Disk] = []
-    if image is not None or "disk" in tree:
+    if image is not None or "disk" in tree or lost(tree, "image", "disk"):
         disks.append(_root(site, tree, image))
     holders: list[tuple[Seq | Map, Any]] = [(tree, "disk")] * len(disks)
     listed = tree.get("disks") or Seq(tree.mark)
@@ -151,7 +153,7 @@ def _root(site: Site, tree: Map, image: Image | None) -> Disk:
     written = tree.get("disk")
     if isinstance(written, Map):
         disk = Disk("root", _size(site, written, "size"), image, **_options(written))
-        if disk.size is None and tree.get("image") == "none":
+        if "size" not in written.marks and tree.get("image") == "none":
             site.problems.at(tree, "disk", "a disk without an image needs a size")
         return disk
     return Disk("root", _size(site, tree, "disk"), image)
@@ -162,7 +164,7 @@ def _disk(site: Site, entry: Map) -> list[Disk]:
     image = read_image(site, entry) if "image" in entry else None
     if volume is not None:
         _volume(site, entry)
-    elif "size" not in entry and image is None:
+    elif not entry.marks.keys() & {"size", "image", "volume"}:
         site.problems.at(entry, "name", "this disk needs a size", "or an image, or a volume")
     made = Disk(name, _size(site, entry, "size"), None if volume else image, volume, **_options(entry))
     if "count" not in entry:

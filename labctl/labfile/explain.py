@@ -5,19 +5,17 @@ Messages come from the schema's titles: `expected a size such as 512MiB or 20GiB
 
 from __future__ import annotations
 
-import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from labctl.core.alike import alike
 from labctl.core.errors import Problem
 from labctl.core.record import record, replace
+from labctl.labfile import hints
 from labctl.labfile import schema as schemas
 from labctl.labfile.markers import MARK, is_late, samples, written
-from labctl.labfile.scalars import resolve
 from labctl.labfile.tree import Map, Path, at, value_at
 from labctl.labfile.validate import python_pattern
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Violation", "report", "violations"]
 
-_UNITS = {"a size": "MiB", "a duration": "s", "a rate": "MiB/s"}
 _LONGEST = 48  # characters of a wrong value that are worth repeating
 
 
@@ -123,17 +120,13 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: Path) -> 
     known = schema["properties"]
     for key in value:
         if key not in known and not key.startswith("x-"):
-            close = alike(key, known)
-            hint = f"did you mean {close[0]}?" if close else ""
-            if not close and len(known) <= 12:
-                hint = f"known: {', '.join(known)}"
-            yield Violation((*path, key), f"unknown key {_bare(key)}", hint, key=True)
+            yield Violation((*path, key), f"unknown key {_bare(key)}", hints.of_key(key, known), key=True)
 
 
 def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
     """Tell what is wrong with the alternative that the user meant, judged by the type of the value."""
-    written: Any = error.validator_value
-    alternatives = [schemas.deref(branch) for branch in written]
+    written_: Any = error.validator_value
+    alternatives = [schemas.deref(branch) for branch in written_]
     if all(set(branch) == {"required"} for branch in alternatives):
         if not isinstance(error.instance, dict):
             return  # its type has been told
@@ -149,7 +142,12 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
     meant = [index for index in range(len(alternatives)) if index not in wrong_type]
     if not meant:
         options = " or ".join(_title(branch) for branch in alternatives)
-        yield Violation(path, f"expected {options}", _hint({}, error.instance), got=_shown(error.instance))
+        yield Violation(
+            path,
+            f"expected {options}",
+            hints.of_value({"anyOf": written_}, error.instance),
+            got=_shown(error.instance),
+        )
         return
     for child in context:
         if child.relative_schema_path[0] == meant[0]:
@@ -157,7 +155,7 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
 
 
 def _expected(path: Path, schema: dict[str, Any], value: object, *, key: bool = False) -> Violation:
-    return Violation(path, f"expected {_title(schema)}", _hint(schema, value), key, _shown(value))
+    return Violation(path, f"expected {_title(schema)}", hints.of_value(schema, value), key, _shown(value))
 
 
 def _title(schema: dict[str, Any]) -> str:
@@ -182,47 +180,6 @@ def _title(schema: dict[str, Any]) -> str:
         if key in schema
     ]
     return " ".join([kinds.get(str(schema.get("type")), "another value"), *limits])
-
-
-def _hint(schema: dict[str, Any], value: object) -> str:
-    if isinstance(value, str):
-        return _text_hint(schema, value)
-    title = str(schema.get("title", ""))
-    unit = next((unit for start, unit in _UNITS.items() if title.startswith(start)), "")
-    if unit and isinstance(value, int):
-        return f"write the unit: {value}{unit}"
-    if schema.get("type") == "string" and isinstance(value, int | float):
-        plain = str(value).lower() if isinstance(value, bool) else str(value)
-        if python_pattern(schema.get("pattern", "")).search(plain):
-            return "quote it to make it a text"
-    return ""
-
-
-def _text_hint(schema: dict[str, Any], value: str) -> str:
-    if "enum" in schema:
-        close = alike(value, map(str, schema["enum"]))
-        return f"did you mean {close[0]}?" if close else ""
-    kind = schema.get("type", "boolean")  # without one it is an alternative: true and false may be among them
-    if kind == "boolean" and value.lower() in {"yes", "no", "on", "off", "y", "n"}:
-        return "YAML 1.2 has true and false only"
-    if kind in {"integer", "number"} and not isinstance(resolve(value or "-"), str):
-        return "leave the quotes out"
-    return _foreign_letter(value) or _lower_case(schema, value)
-
-
-def _foreign_letter(value: str) -> str:
-    for letter in value:
-        if ord(letter) > 0x7F:
-            name = unicodedata.name(letter, "nameless").lower()
-            return f"{letter} is U+{ord(letter):04X}, {name}, not ASCII"
-    return ""
-
-
-def _lower_case(schema: dict[str, Any], value: str) -> str:
-    plain = value.lower().replace(" ", "-").replace("_", "-")
-    if plain != value and "pattern" in schema and python_pattern(schema["pattern"]).search(plain):
-        return f"write {plain}"
-    return ""
 
 
 def _bare(text: str) -> str:

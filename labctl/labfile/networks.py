@@ -9,7 +9,7 @@ from labctl.core import identity
 from labctl.labfile import reserved
 from labctl.labfile.markers import MARK
 from labctl.labfile.model import Dhcp, Network, Volume
-from labctl.labfile.tree import Map
+from labctl.labfile.tree import Map, lost
 from labctl.labfile.values import address, addresses, bandwidth, network, routes, whole_size
 from labctl.labfile.xml import edits
 
@@ -68,7 +68,8 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         isolate_guests=tree.get("isolate_guests", False),
         xml=edits(tree, problems),
     )
-    _combinations(result, tree, problems)
+    if not lost(tree, "mode", "subnet", "ipv6", "host", "bridge", "dev"):
+        _combinations(result, tree, problems)
     if result.mode not in ATTACHED and identity.is_bridge_name(result.bridge or ""):
         hint = "write another name, or leave it out"
         problems.at(

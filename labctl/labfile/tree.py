@@ -53,6 +53,11 @@ def mark_of(holder: Map | Seq, key: str | int) -> Mark:
         return holder.mark
 
 
+def lost(holder: Map, *keys: str) -> bool:
+    """Whether one of the fields was written and taken out, because it is wrong: what misses it is no second mistake."""
+    return any(key in holder.marks and key not in holder for key in keys)
+
+
 def value_at(mark: Mark) -> Position:
     """Say where the value stands."""
     return Position(mark[0], mark[1], mark[2])

@@ -10,7 +10,7 @@ from labctl.labfile.cloud_init import read_cloud_init
 from labctl.labfile.disks import Site, read_disks, read_image
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import nearest
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.tree import Map, Seq, lost
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
 from labctl.labfile.xml import edits
 
@@ -20,6 +20,7 @@ _AS_WRITTEN = (
     "hostname", "user", "arch", "accel", "machine", "firmware", "secure_boot", "tpm", "graphics", "autostart",
     "state", "protect",
 )  # fmt: skip
+_TOPOLOGY = ("sockets", "cores", "threads")
 
 
 @record
@@ -39,7 +40,7 @@ def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
     image = None
     if "image" in tree:
         image = read_image(site, tree)
-    else:
+    elif not lost(tree, "image"):
         site.problems.at_key(holder, who.base, "an image is missing", "image: debian-12, or image: none")
     memory, max_memory = _memory(site, tree)
     cloud_init = read_cloud_init(site, tree)
@@ -64,7 +65,7 @@ def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
         xml=edits(tree, site.problems),
         **{key: tree[key] for key in _AS_WRITTEN if key in tree},
     )
-    if vm.secure_boot and vm.firmware != "uefi":
+    if vm.secure_boot and vm.firmware != "uefi" and not lost(tree, "firmware"):
         site.problems.at_key(tree, "secure_boot", "secure boot needs UEFI", "firmware: uefi")
     return vm
 
@@ -75,7 +76,7 @@ def _memory(site: Site, tree: Map) -> tuple[int, int | None]:
         if key in tree:
             found[key] = whole_size(tree, key, "MiB", site.problems)  # as QEMU has it
     most = found.get("max_memory")
-    if most is not None and most < found["memory"]:
+    if most is not None and most < found["memory"] and not lost(tree, "memory"):
         written: str = tree.get("memory", "1GiB")
         site.problems.at(tree, "max_memory", f"max_memory {tree['max_memory']} is less than memory {written}")
     return found["memory"], most
@@ -110,14 +111,14 @@ def _cpu(site: Site, tree: Map) -> Cpu:
     mode, model = written.get("mode"), written.get("model")
     if model and mode in {"host", "maximum"}:
         site.problems.at_key(written, "model", f"a model can't be set in mode {mode}", "mode: custom")
-    elif mode == "custom" and not model:
+    elif mode == "custom" and not model and not lost(written, "model"):
         site.problems.at(written, "mode", "mode custom needs a model")
     shape = None
     if "topology" in written:
-        sizes = [int(written["topology"].get(key, 1)) for key in ("sockets", "cores", "threads")]
+        sizes = [int(written["topology"].get(key, 1)) for key in _TOPOLOGY]
         shape = (sizes[0], sizes[1], sizes[2])
         product, cpus = shape[0] * shape[1] * shape[2], int(tree.get("cpus", 1))
-        if product != cpus:
+        if product != cpus and not (lost(tree, "cpus") or lost(written["topology"], *_TOPOLOGY)):
             summary = f"the topology has {product} CPUs, the VM {cpus}"
             site.problems.at_key(written, "topology", summary, f"cpus: {product}")
     return Cpu(mode or ("custom" if model else None), model, written.get("nested"), shape)
@@ -128,7 +129,7 @@ def _boot(site: Site, tree: Map, devices: list[str]) -> Boot:
     if not written:
         return Boot()
     for key in ("initrd", "cmdline"):
-        if key in written and "kernel" not in written:
+        if key in written and "kernel" not in written.marks:
             site.problems.at_key(written, key, f"{key} needs a kernel")
             break
     order = written.get("order") or Seq(written.mark)

@@ -34,5 +34,5 @@ def test_every_size_is_stored_as_it_is_wanted(make_lab, labdir):
     web["disk"] = "5G"
     refused = lab.run("plan")
     assert refused.code == 2
-    assert "can't shrink from 5001000960B to 5000000512B" in refused.stderr
+    assert "can't shrink from 4769.3MiB to 4768.4MiB" in refused.stderr
     lab.destroy()

@@ -42,7 +42,9 @@ def architecture(asked: str | None, connection: Connection) -> str:
 
     arch = asked or connection.capabilities.arch
     if arch not in ARCHITECTURES:
-        raise UsageError(f"no images are for the architecture {arch}", hint=f"{' or '.join(ARCHITECTURES)}")
+        whose = "" if asked else ", that of this libvirt host"
+        hint = " or ".join(f"--arch {each}" for each in ARCHITECTURES)
+        raise UsageError(f"no images are for the architecture {arch}{whose}", hint=hint)
     return arch
 
 

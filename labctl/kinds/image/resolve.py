@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from labctl.core.errors import LabctlError, UsageError
+from labctl.core.errors import LabctlError, NotMadeFor
 from labctl.core.record import MISSING, replace
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import ImageSpec
@@ -60,8 +60,7 @@ def resolve_name(name: str, arch: str) -> ImageSpec:
     """
     entry = catalogue.entry(name)
     if arch not in entry.architectures:
-        hint = f"it is for {', '.join(entry.architectures)}"
-        raise UsageError(f"{name} is not made for {arch}", hint=hint)
+        raise NotMadeFor(name, arch, entry.architectures)
     if digest := entry.digests.get(arch):
         return pinned(entry, arch, digest, entry.urls.get(arch, ""))
     if arch not in entry.checksums or arch not in entry.urls:

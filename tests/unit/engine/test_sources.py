@@ -92,3 +92,15 @@ def test_an_imported_image_in_use_is_pinned_without_the_file_that_it_came_from(r
     found = resolve({"a": {"image": "router"}}, kept, pinning=Pinning({}, in_use=[X86]))
     assert found.pins["router", "x86_64"].origin == ""
     assert [each.source for each in found.images.values()] == ["store"]
+
+
+def test_an_image_that_is_not_for_the_host_says_that_this_is_the_host_s_architecture(resolve, tmp_path):
+    """Where the Labfile states another one, it is the Labfile's."""
+    entry = {"arm": {"digests": {"aarch64": ARM.replace("-", ":")}}}
+    (tmp_path / "config/images/arm.yaml").write_text(json.dumps(entry))
+    with pytest.raises(Rejected) as error:
+        resolve({"a": {"image": "arm"}, "b": {"image": "router", "arch": "riscv64"}})
+    assert [(each.summary, each.hint) for each in error.value.problems] == [
+        ("arm is not made for x86_64, the architecture of this libvirt host", "it is for aarch64"),
+        ("router is not made for riscv64", "it is for x86_64, aarch64"),
+    ]

@@ -119,6 +119,6 @@ def test_edits_that_no_xml_takes_are_told(tmp_path):
 def test_a_wrong_type_is_told_once_and_a_bare_number_gets_its_unit(tmp_path):
     text = "vms: {a: {image: none, ready: [x], networks: [{name: n, bandwidth: {inbound: 10}}]}}\nnetworks: {n: {}}\n"
     assert told(tmp_path, text) == [
-        '3:32: vms.a.ready[0]: expected a condition `{tcp}`, `{exec}` or `{http}`, got "x"',
+        '3:32: vms.a.ready[0]: expected a condition `{tcp}`, `{exec}` or `{http}`, got "x" (write {exec: x})',
         "3:78: vms.a.networks[0].bandwidth.inbound: expected a rate such as 10MiB/s, got 10 (write the unit: 10MiB/s)",
     ]
