@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -33,6 +34,10 @@ def main() -> NoReturn:
     # A run leaves little garbage, and libvirt's objects must not go at any moment: their end forgets the error of a
     # call that has just failed in the same thread, before the exception has taken it over.
     gc.disable()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # as stderr: what can't be encoded is no reason to fail
     watch_interruptions(sys.argv[1:])
     code = guarded(sys.argv[1:])
     if code != INTERRUPTED:
@@ -152,7 +157,9 @@ def _traceback() -> None:
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    from labctl.core.text import LINES, printable
+
+    sys.stderr.write(printable(line, LINES) + "\n")  # it may name a file that somebody else called so
 
 
 def _leave(code: int) -> NoReturn:

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import UsageError
+from labctl.core.text import LINES, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,7 @@ def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
 
 def say(line: str) -> None:
     """Tell the user; data goes to standard output instead."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(printable(line, LINES) + "\n")
 
 
 def write(text: str) -> None:

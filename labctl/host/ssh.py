@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 from labctl.core.record import record
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.host.keys import Keys
+
+
+CONFIG = "ssh_config"
 
 
 @record
@@ -34,13 +39,19 @@ def write(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> Path:
     logins = list(logins)
     known = [f"{alias(lab, each.vm)} {key}\n" for each in logins if (key := _public(keys, each.vm))]
     write_private(folder / "known_hosts", "".join(known).encode())
-    path = folder / "ssh_config"
+    path = folder / CONFIG
     write_private(path, config(folder, lab, logins, keys).encode())
     return path
 
 
 def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
-    """The configuration: a block a VM, then what they share. https://man.openbsd.org/ssh_config"""
+    """The configuration: a block a VM, then what they share. https://man.openbsd.org/ssh_config
+
+    The way through another VM is a ProxyCommand. OpenSSH makes one of a ProxyJump too, but hands on the name of its
+    configuration as it stands, whatever a shell makes of that.
+    """
+    logins = list(logins)
+    vms = {each.vm for each in logins}
     blocks = []
     for each in logins:
         lines = [
@@ -49,7 +60,11 @@ def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
             f"  HostKeyAlias {alias(lab, each.vm)}",
             f"  User {each.user}",
         ]
-        lines += [f"  ProxyJump {each.jump}"] * bool(each.jump)
+        if each.jump in vms:
+            through = shlex.quote(str(folder / CONFIG)).replace("%", "%%")
+            lines.append(f"  ProxyCommand ssh -F {through} -W '[%h]:%p' {each.jump}")
+        elif each.jump:
+            lines.append(f"  ProxyJump {each.jump}")
         blocks.append(lines)
     shared = [
         f"Host {' '.join(each.vm for each in logins)}",
@@ -72,8 +87,11 @@ def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
 
 
 def quoted(path: Path) -> str:
-    """A path as OpenSSH reads it: % introduces its tokens, blanks need quotes."""
-    return '"' + str(path).replace("%", "%%") + '"'
+    """A path as OpenSSH reads it: within quotes, where % introduces its tokens and backslashes escape.
+
+    Of `${NAME}` it would take the environment's value, which nothing escapes: no Labfile is in such a folder.
+    """
+    return '"' + re.sub(r'(["\\])', r"\\\1", str(path)).replace("%", "%%") + '"'
 
 
 def _public(keys: Keys, vm: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
+from labctl.core.text import printable
 from labctl.host import local
 from labctl.labfile import dependencies, parameters, reserved
 from labctl.labfile import references as references_
@@ -22,7 +23,7 @@ from labctl.labfile.layers import CloudConfigs
 from labctl.labfile.model import Lab
 from labctl.labfile.networks import read_network, read_volume
 from labctl.labfile.parameters import Sources
-from labctl.labfile.place import place
+from labctl.labfile.place import place, unfit
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
 from labctl.labfile.references import Needs, Place
@@ -119,9 +120,12 @@ def _accepted(judged: Loaded | Rejected) -> Loaded:
 
 def _read(source: str) -> tuple[bytes, Path, str, bool]:
     """Give the content, the absolute path, the name for messages, and whether it may be kept; read up to the cap."""
+    path = Path.cwd() / "-" if source == "-" else Path(place(source))
+    if why := unfit(str(path)):
+        hint = "the lab's files lie beside it: rename it, or the folder that is called so"
+        raise Rejected([Problem(f"the path of {printable(source)} holds {why}", hint=hint)])
     if source == "-":
-        return content(sys.stdin.buffer), Path.cwd() / "-", "<stdin>", False
-    path = Path(source)
+        return content(sys.stdin.buffer), path, "<stdin>", False
     if path.suffix == ".lock":  # the lock of a Labfile is called so, and stands beside it
         hint = "rename it, as to Labfile.yaml"
         raise Rejected(
@@ -129,7 +133,7 @@ def _read(source: str) -> tuple[bytes, Path, str, bool]:
         )
     try:
         with path.open("rb") as file:
-            return content(file), Path(place(path)), source, is_public(file)
+            return content(file), path, source, is_public(file)
     except FileNotFoundError:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.alike import alike
 from labctl.core.errors import Position, Problem
+from labctl.core.text import printable
 from labctl.labfile.markers import written
 from labctl.labfile.tree import Map, Mark, Path, Seq, key_at, mark_of, text_of, value_at, walk
 
@@ -98,10 +99,7 @@ class Problems:
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret, "***")
-        text = written(text)
-        if text.isprintable():
-            return text
-        return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+        return printable(written(text))
 
     def has(self, holder: Map | Seq, key: str | int, text: str) -> bool:
         """Whether something that mentions `text` was reported at a value's place."""

@@ -241,16 +241,22 @@ def test_another_cloud_init_starts_from_a_new_root_disk(make_lab, micro):
 
 
 def test_a_lab_is_adopted_and_taken_back(make_lab, micro, labdir):
-    """All of it changes hands, so that --adopt is needed once; the keys that its guests know are the holder's."""
-    content = micro_lab("shop", micro, networks={"back": dict(BACK)}, vms={"web": {"networks": ["back"]}})
-    mine, theirs = make_lab(content), make_lab(dict(content), labdir / "theirs")
+    """All of it changes hands, so that --adopt is needed once; the keys that its guests know are the holder's.
+
+    One folder is called so that XML, OpenSSH and a shell have to be told; a guest is reached through another one.
+    """
+    networks = {"back": dict(BACK), "wire": {"subnet": "10.90.7.0/24", "host": False}}
+    vms = {"web": {"networks": ["back", "wire"]}, "inner": {"networks": ["wire"]}}
+    content = micro_lab("shop", micro, networks=networks, vms=vms)
+    odd = labdir / """a "b" 'c' %h #é ~ <&> $HOME \\"""
+    mine, theirs = make_lab(content), make_lab(dict(content), odd)
     mine.up()
     guest = domain_ids()
     assert theirs.run("up", "--yes").code == 1
     for taker, loser in ((theirs, mine), (mine, theirs)):
         taker.ok("up", "--yes", "--adopt")
         assert taker.plan() == {}
-        assert taker.ssh("web", "hostname") == "web\n"
+        assert [taker.ssh(vm, "hostname") for vm in ("web", "inner")] == ["web\n", "inner\n"]
         assert loser.run("plan").code == 1
     assert domain_ids() == guest
     mine.destroy()

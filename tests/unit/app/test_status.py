@@ -327,7 +327,7 @@ class TestSsh:
         gate = vm("web-1", nics=(("front", "10.0.0.2"), *back))
         seen(monkeypatch, vm("db", nics=back), gate, vm("web-2", "off"))
         text, reasons = ssh.config(session, ["db"])
-        assert "ProxyJump web-1" in text
+        assert "-W '[%h]:%p' web-1" in text
         assert text.startswith("Host web-1\n")
         assert "\nHost db\n" in text
         assert reasons == {}

@@ -272,3 +272,16 @@ def test_a_closed_pipe_is_no_error():
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
+def test_a_name_of_a_file_reaches_no_terminal_as_it_is(tmp_path):
+    """What a terminal would act on, and bytes that are no text, are escaped, on both outputs."""
+    name = os.fsencode(tmp_path) + b"/a\x1b[31m\xff.yaml"
+    ran = subprocess.run(
+        [sys.executable, "-m", "labctl", "-f", name, "validate", "--json"], capture_output=True, check=False
+    )
+    assert ran.returncode == 2
+    assert b"\x1b" not in ran.stdout + ran.stderr
+    assert b"Traceback" not in ran.stderr
+    assert b"internal error" not in ran.stderr
+    assert b"no such file" in ran.stderr
