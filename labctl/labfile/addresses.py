@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
 from labctl.labfile.markers import MARK
-from labctl.labfile.networks import ATTACHED
+from labctl.labfile.networks import ATTACHED, IPV6_MTU
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map, Seq
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from labctl.labfile.model import Network, Nic, Route, Vm
 
 __all__ = ["Book", "check_overlaps"]
 
 _FIELDS = {4: "subnet", 6: "ipv6"}
-_GATEWAY = "the gateway's"
-_NO_GUESTS = frozenset({"the host's", "reserved"})
+_GATEWAY, _HOST = "the gateway's", "the host's"
+_NO_GUESTS = frozenset({_HOST, "reserved"})
+_MTU = 1500  # of a bridge for which none is written
 
 
 @record(frozen=False)
@@ -39,17 +40,17 @@ class Book:
         for index, address in enumerate(net.host or ()):
             place = (host, index) if isinstance(host, Seq) else (tree, "host")
             if self._inside(address, *place):
-                self.owners[address] = "the host's"
+                self.owners[address] = _HOST
         if not net.host and net.host is not False and net.mode not in ATTACHED:
             for subnet in self._subnets():
-                self.owners[subnet[1]] = "the host's"
+                self.owners[subnet[1]] = _HOST
         if net.gateway and not isinstance(net.gateway, str) and self._inside(net.gateway, tree, "gateway"):
             self.owners.setdefault(net.gateway, _GATEWAY)
         for index, address in enumerate(net.reserve):
             if len(net.reserve) == len(tree["reserve"]) and self._inside(address, tree["reserve"], index):
                 self.owners.setdefault(address, "reserved")
         self._range()
-        self._routes(tree, net.routes)
+        self._routes(tree, net.routes, [each for each, whose in self.owners.items() if whose == _HOST])
 
     def _subnets(self) -> list[Any]:
         return [each for each in (self.net.subnet, self.net.ipv6) if each and not isinstance(each, bool)]
@@ -69,14 +70,16 @@ class Book:
         ]:
             self.problems.at(dhcp, "range", f"the range holds {taken[0][0]}, which is {taken[0][1]}")
 
-    def _routes(self, holder: Map, routes: Sequence[Route]) -> None:
+    def _routes(self, holder: Map, routes: Sequence[Route], own: Collection[Any]) -> None:
         """Report routes whose next hop is not on this network: neither libvirt nor a guest takes them."""
         written = holder.get("routes") or ()
         if self.net.external or len(written) != len(routes):  # what is wrong by itself has been reported
             return
         for entry, route in zip(written, routes, strict=True):
             known = self.net.mode not in ATTACHED or _FIELDS[route.via.version] in self.tree
-            if known and not route.via.is_link_local:
+            if route.via in own:
+                self.problems.at(entry, "via", f"{route.via} is its own address", "name the next hop")
+            elif known and not route.via.is_link_local:
                 self._inside(route.via, entry, "via")
 
     def _usable(self, address: Any, subnet: Any) -> bool:
@@ -110,7 +113,8 @@ class Book:
         holder, key = place
         entry = holder[key]
         if isinstance(entry, Map):
-            self._routes(entry, nic.routes)
+            self._routes(entry, nic.routes, (nic.ip, nic.ip6))
+            self._mtu(nic, entry)
         for name in ("ip", "ip6"):
             address = getattr(nic, name)
             if address is None and name == "ip" and not (isinstance(entry, Map) and "ip" in entry):
@@ -132,6 +136,19 @@ class Book:
                 summary = f"nothing brings {address} to the guest"
                 hint = "it has no seed and the network no DHCP"
                 self.problems.at(entry, name, summary, hint, severity="warning")
+
+    def _mtu(self, nic: Nic, entry: Map) -> None:
+        """Report an MTU that the network can't carry; what others than libvirt made may carry anything."""
+        if nic.mtu is None:
+            return
+        net = self.net
+        largest = net.mtu or _MTU
+        if nic.mtu > largest and not net.external and net.mode not in ATTACHED:
+            has = f"the MTU of {net.name}" if net.mtu else f"which {net.name} has as long as it has no `mtu`"
+            hint = f"write mtu: {nic.mtu} on the network too, or {largest} at most here"
+            self.problems.at(entry, "mtu", f"{nic.mtu} is more than {largest}, {has}", hint)
+        elif nic.mtu < IPV6_MTU and net.ipv6 and nic.ip6 is not False:
+            self.problems.at(entry, "mtu", f"IPv6 needs {IPV6_MTU} bytes", f"write {IPV6_MTU}, or ip6: false")
 
     def _leased(self) -> bool:
         net = self.net
@@ -155,8 +172,11 @@ class Book:
             self.problems.at(networks[self.net.name], "subnet", summary, "write a larger subnet")
 
     def check_gateway(self, vms: Sequence[Vm], bases: Iterable[str]) -> None:
-        """Report a gateway VM that does not exist or is not on the network."""
+        """Report a gateway VM that does not exist or is not on the network, and an address that strangers may get."""
         name = self.net.gateway
+        limits = self.net.dhcp.range
+        if limits and self.owners.get(name) == _GATEWAY and _within(name, limits):
+            self.problems.at(self.tree["dhcp"], "range", f"the range holds {name}, which is the gateway's")
         if not isinstance(name, str) or MARK in name:
             return
         vm = next((each for each in vms if each.name == name), None)

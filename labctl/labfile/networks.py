@@ -25,6 +25,7 @@ _NEVER = [
     ip_network(each)  # hosts don't route these
     for each in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8")
 ]
+IPV6_MTU = 1280  # RFC 8200: every link carries as much
 _SMALLEST = {4: 30, 6: 126}  # prefixes of the smallest subnets with room for two
 
 
@@ -70,6 +71,9 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
     )
     if not lost(tree, "mode", "subnet", "ipv6", "host", "bridge", "dev"):
         _combinations(result, tree, problems)
+    if result.mtu and result.mtu < IPV6_MTU and result.ipv6:
+        hint = f"write {IPV6_MTU} at least, or leave ipv6 out"
+        problems.at(tree, "mtu", f"IPv6 needs {IPV6_MTU} bytes", hint)
     if result.mode not in ATTACHED and identity.is_bridge_name(result.bridge or ""):
         hint = "write another name, or leave it out"
         problems.at(

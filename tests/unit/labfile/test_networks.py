@@ -157,3 +157,66 @@ def test_one_nic_has_the_default_route(tmp_path):
         "6:88: vms.a.networks[1].default_route: the default route leads through n already (one NIC of a VM has it)",
         "7:59: vms.b.networks[1].default_route: m has no gateway (write its gateway)",
     ]
+
+
+def test_a_nic_sends_no_more_than_its_network_carries(tmp_path):
+    """Less is its own affair; what a network carries that is not labctl's own nobody knows."""
+    text = """
+        networks:
+          n: {mtu: 9000}
+          m: {}
+          x: {external: default}
+          b: {mode: bridge, bridge: br0}
+        vms:
+          a: {image: none, networks: [{name: n, mtu: 9216}, {name: m, mtu: 1501}]}
+          b: {image: none, networks: [{name: n, mtu: 9000}, {name: m, mtu: 1400}]}
+          c: {image: none, networks: [{name: x, mtu: 9216}, {name: b, mtu: 9216}]}
+        """
+    assert told(tmp_path, text) == [
+        (
+            "10:46: vms.a.networks[0].mtu: 9216 is more than 9000, the MTU of n "
+            "(write mtu: 9216 on the network too, or 9000 at most here)"
+        ),
+        (
+            "10:68: vms.a.networks[1].mtu: 1501 is more than 1500, which m has as long as it has no `mtu` "
+            "(write mtu: 1501 on the network too, or 1500 at most here)"
+        ),
+    ]
+
+
+def test_ipv6_needs_room(tmp_path):
+    text = """
+        networks: {n: {ipv6: true}, m: {ipv6: true, mtu: 1279}, k: {mtu: 600}}
+        vms:
+          a: {image: none, networks: [{name: n, mtu: 1279}]}
+          b: {image: none, networks: [{name: n, mtu: 1279, ip6: false}, k]}
+        """
+    assert told(tmp_path, text) == [
+        "4:50: networks.m.mtu: IPv6 needs 1280 bytes (write 1280 at least, or leave ipv6 out)",
+        "6:46: vms.a.networks[0].mtu: IPv6 needs 1280 bytes (write 1280, or ip6: false)",
+    ]
+
+
+def test_no_next_hop_is_oneself(tmp_path):
+    """Neither the host's nor the guest's; the kernel takes no such route."""
+    text = """
+        networks:
+          n: {subnet: 10.1.0.0/24, routes: [{to: 10.8.0.0/16, via: 10.1.0.1}]}
+        vms:
+          a: {image: none, networks: [{name: n, ip: 10.1.0.5, routes: [{to: 10.9.0.0/16, via: 10.1.0.5}]}]}
+        """
+    assert told(tmp_path, text) == [
+        "5:60: networks.n.routes[0].via: 10.1.0.1 is its own address (name the next hop)",
+        "7:87: vms.a.networks[0].routes[0].via: 10.1.0.5 is its own address (name the next hop)",
+    ]
+
+
+@pytest.mark.parametrize(("ip", "problems"), [("10.1.0.8", 1), ("10.1.0.9", 0)])
+def test_no_stranger_becomes_the_gateway(tmp_path, ip, problems):
+    """Which a reservation sees to, where a VM has that address."""
+    text = f"""
+        networks: {{n: {{subnet: 10.1.0.0/24, gateway: 10.1.0.9, dhcp: {{range: 10.1.0.7-10.1.0.10}}}}}}
+        vms: {{a: {{image: none, networks: [{{name: n, ip: {ip}}}]}}}}
+        """
+    expected = "4:70: networks.n.dhcp.range: the range holds 10.1.0.9, which is the gateway's"
+    assert told(tmp_path, text) == [expected] * problems
