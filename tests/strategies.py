@@ -42,6 +42,7 @@ def networks(draw: st.DrawFn) -> NetworkSpec:
         dns=hosted or not own,
         dns_hosts=tuple(sorted(dns, key=lambda host: host.ip)),
         domain=draw(st.sampled_from(["", "shop.lab"])) if hosted else "",
+        dnsmasq=draw(st.sampled_from([(), ("dhcp-option=option:router", "ra-param=*,0,0")])) if own else (),
         mtu=draw(st.sampled_from([0, 1400, 9000])) if own else 0,
         inbound=draw(st.sampled_from([0, 1024])) if own else 0,
         outbound=draw(st.sampled_from([0, 2048])) if own else 0,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core import identity
 from labctl.core.record import field, record
 from labctl.core.size import rounded_up
+from labctl.engine import routers
 from labctl.engine.guests import Names, guest_lines, seed, seed_digest, with_prefix
 from labctl.engine.places import allocates
 from labctl.kinds.disk.spec import DiskSpec, volume_name
@@ -48,6 +49,11 @@ class Site:
     present: Mapping[str, ImageSpec] = field(default_factory=dict)  # complete in the store, by key
     secret: bytes = b""
 
+    @property
+    def dnsmasq(self) -> bool:
+        """Whether libvirt serves its networks by one; its test driver keeps no options of it."""
+        return "test" not in self.types
+
     def domain_type(self, accel: str) -> str:
         """Libvirt's domain type; on a node without QEMU (`test:///`) its own."""
         if accel == "kvm" or (accel == "auto" and self.kvm):
@@ -62,7 +68,9 @@ class Site:
 def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]:
     """Give every spec of the lab; the references in the Labfile's texts are filled in by now."""
     specs: list[Spec] = [PoolSpec(lab.name, site.pool), *site.images.values(), *site.blobs.values()]
-    specs += [_network(lab, network, allocation) for network in lab.networks if network.external is None]
+    specs += [
+        _network(lab, network, allocation, site) for network in lab.networks if network.external is None
+    ]
     specs += [DiskSpec(lab.name, each.name, each.size, format="raw") for each in lab.volumes]
     names = Names(lab, allocation)
     for vm in lab.vms:
@@ -73,7 +81,7 @@ def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]
     return {spec.address: spec for spec in specs}
 
 
-def _network(lab: Lab, network: Network, allocation: Allocation) -> NetworkSpec:
+def _network(lab: Lab, network: Network, allocation: Allocation, site: Site) -> NetworkSpec:
     place = allocation.networks[network.name]
     own = allocates(network)
     members = [(vm, nic) for vm in lab.vms for nic in vm.nics if nic.network == network.name]
@@ -97,6 +105,7 @@ def _network(lab: Lab, network: Network, allocation: Allocation) -> NetworkSpec:
         dns_hosts=_dns_hosts(network, allocation, members) if place.dns else (),
         domain=(network.domain or f"{lab.name}.lab") if place.dns else "",
         forwarders=network.dns_forwarders if place.dns else (),
+        dnsmasq=_router(network, allocation, members) if site.dnsmasq else (),
         routes=tuple(f"{route.to} via {route.via}" for route in network.routes),
         mtu=network.mtu or 0,
         vlan=network.vlan or 0,
@@ -107,6 +116,11 @@ def _network(lab: Lab, network: Network, allocation: Allocation) -> NetworkSpec:
         xml=tuple((edit.at, edit.action, edit.value) for edit in network.xml),
         file=str(lab.path),
     )
+
+
+def _router(network: Network, allocation: Allocation, members: list[tuple[Vm, Nic]]) -> tuple[str, ...]:
+    macs = [allocation.nics[vm.name, nic.name].mac for vm, nic in members if vm.name == network.gateway]
+    return routers.options(allocation.networks[network.name], network.mode, macs)
 
 
 def _dhcp_hosts(

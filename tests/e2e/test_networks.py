@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tests.e2e.client import client
 from tests.e2e.labfiles import virsh
 
 OFF = {"image": "none", "memory": "32MiB", "cloud_init": False, "state": "off"}
@@ -54,8 +55,7 @@ def test_entries_that_look_alike_come_and_go_while_their_network_runs(make_lab):
     lab = make_lab(network_lab("alike", lan(), {"a": {"networks": TWICE}}))
     lab.up()
     assert addresses(lab, "a") == 4
-    bridge = ElementTree.fromstring(virsh("net-dumpxml", "alike.lan")).find("bridge").get("name")
-    index = Path(f"/sys/class/net/{bridge}/ifindex")
+    index = Path(f"/sys/class/net/{bridge(lab, 'lan')}/ifindex")
     born = index.read_text()
     for what, vms, fields, names in EDITS:
         lab.content["vms"] = {vm: {"networks": nics} for vm, nics in vms.items()}
@@ -80,3 +80,48 @@ def addresses(lab, name) -> int:
     command = ["busybox", "nslookup", f"{name}.{lab.name}.lab", "10.92.0.1"]
     told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return told.count(f"Name:\t{name}.{lab.name}.lab\nAddress: ")
+
+
+def bridge(lab, network) -> str:
+    return ElementTree.fromstring(virsh("net-dumpxml", f"{lab.name}.{network}")).find("bridge").get("name")
+
+
+# What `gateway` says, the router that DHCP then tells ({} is the subnet's), and whether the host advertises itself
+GATEWAYS = {
+    "plain": ({}, "{}.1", True),
+    "none": ({"gateway": False}, None, False),
+    "other": ({"gateway": "10.93.3.9"}, "{}.9", False),
+    "machine": ({"gateway": "gw"}, "{}.2", False),
+    "open": ({"mode": "open"}, None, False),
+    "alone": ({"mode": "isolated"}, None, False),
+    "inner": ({"mode": "isolated", "gateway": "gw"}, "{}.2", False),
+}
+
+
+def test_dhcp_and_advertisements_name_the_router_of_the_labfile(make_lab, tmp_path):
+    """To those with a reservation and to strangers; the VM that is the router is sent nowhere."""
+    networks = {}
+    for number, (name, (fields, _, _)) in enumerate(GATEWAYS.items(), 1):
+        ranged = {"range": f"10.93.{number}.100-10.93.{number}.110"}
+        networks[name] = {"subnet": f"10.93.{number}.0/24", "ipv6": True, "dhcp": ranged, **fields}
+    vms = {"gw": {"networks": list(networks)}, "a": {"networks": list(networks)}}
+    lab = make_lab(network_lab("routers", networks, vms))
+    lab.up()
+    found = {}
+    for name in networks:
+        reserved = ElementTree.fromstring(virsh("net-dumpxml", f"routers.{name}")).findall(
+            "ip/dhcp/host[@mac]"
+        )
+        macs = {host.get("name"): host.get("mac") for host in reserved}
+        with client("stranger", bridge(lab, name)) as someone:
+            advertised = someone.has_advertised_router()
+            leases = [someone.lease(tmp_path, mac) for mac in ("", macs["a"], macs["gw"])]
+        assert leases[0]["ip"].endswith(tuple(f".{number}" for number in range(100, 111)))
+        assert [lease["ip"].rpartition(".")[2] for lease in leases[1:]] == ["3", "2"]
+        found[name] = ([lease.get("router") for lease in leases], advertised)
+    wanted = {}
+    for number, (name, (fields, router, advertised)) in enumerate(GATEWAYS.items(), 1):
+        told = router and router.format(f"10.93.{number}")
+        wanted[name] = ([told, told, None if fields.get("gateway") == "gw" else told], advertised)
+    assert found == wanted
+    lab.destroy()

@@ -74,6 +74,7 @@ class NetworkSpec(Spec):
     dns_hosts: tuple[DnsHost, ...] = owned(LIVE, default=())
     domain: str = owned(REPLACE, default="")
     forwarders: tuple[str, ...] = owned(REPLACE, default=(), unset="the host's")
+    dnsmasq: tuple[str, ...] = owned(REPLACE, default=(), unset=OWN)  # its options beside those of libvirt
     routes: tuple[str, ...] = owned(REPLACE, default=())  # "10.2.0.0/16 via 10.0.0.9"
     mtu: int = owned(REPLACE, default=0, unset=OWN)
     vlan: int = owned(REPLACE, default=0, unset="none")

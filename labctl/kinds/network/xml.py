@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labctl.core.xmltree import Element
     from labctl.kinds.network.spec import Mode
 
+DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 _FORWARD = {
     "nat": "nat",
     "routed": "route",
@@ -26,6 +27,8 @@ _FORWARD = {
     "macvtap": "bridge",
     "isolated": None,
 }
+
+ET.register_namespace("dnsmasq", DNSMASQ)
 
 
 def render(spec: NetworkSpec) -> Element:
@@ -67,6 +70,10 @@ def _rendered(spec: NetworkSpec) -> Element:
         root.append(_dns(spec))
         root.extend(_ip_elements(spec))
     root.extend(_route(text) for text in spec.routes)
+    if spec.dnsmasq:
+        options = ET.SubElement(root, f"{{{DNSMASQ}}}options")
+        for value in spec.dnsmasq:
+            ET.SubElement(options, f"{{{DNSMASQ}}}option", value=value)
     return root
 
 
@@ -190,6 +197,9 @@ def read(root: Element) -> NetworkSpec | None:
         dns_hosts=tuple(sorted(map(_read_dns_host, root.findall("dns/host")), key=lambda host: host.ip)),
         domain=attribute(root, "domain", "name"),
         forwarders=tuple(each.get("addr", "") for each in root.findall("dns/forwarder")),
+        dnsmasq=tuple(
+            each.get("value", "") for each in root.findall(f"{{{DNSMASQ}}}options/{{{DNSMASQ}}}option")
+        ),
         routes=tuple(map(_read_route, root.findall("route"))),
         mtu=int(attribute(root, "mtu", "size") or 0),
         vlan=int(attribute(root, "vlan/tag", "id") or 0),
