@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.host import firewall
 from labctl.host.connection import choose_uri
 from labctl.host.doctor import kvm, libvirtd, network, resources, tools
 from labctl.host.doctor.check import FAIL, OK, Check, distribution
@@ -37,7 +38,7 @@ def examine(uri: str | None) -> Iterator[Check]:
     if seen.virt:
         yield _store(chosen)
     version = seen.virt.getLibVersion() if seen.virt else 0
-    yield from network.firewalls(here, own_rules=0 < version < network.NFTABLES)
+    yield from network.firewalls(here, firewall.read(version or firewall.NFTABLES))
     yield network.dns_port()
 
 

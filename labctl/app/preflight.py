@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from labctl.app import memory, space
+from labctl.app import memory, space, traffic
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import FOREIGN, LabctlError, Problem, Rejected
@@ -69,6 +69,7 @@ def check(
     errors += _bridges(session, plan, observed)
     obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
     warnings = [*_emulation(session, plan), *memory.too_little(session, plan, sources)]
+    warnings += traffic.check(session, plan, allocation)
     for problem in space.check(session, plan):
         (warnings if problem.severity == "warning" else obstacles).append(problem)
     return Findings(tuple(errors), tuple(obstacles), tuple(warnings))

@@ -24,6 +24,12 @@ def routes(proc: Path = Path("/proc/net")) -> list[tuple[IPv4Network | IPv6Netwo
     return [*_ipv4(proc / "route"), *_ipv6(proc / "ipv6_route")]
 
 
+def uplink(path: Path = Path("/proc/net/route")) -> str:
+    """The interface of the default route; empty where there is none."""
+    rows = [words for words in _rows(path) if len(words) > 7 and words[1] == words[7] == "0" * 8]
+    return min(rows, key=lambda words: int(words[6]))[0] if rows else ""
+
+
 def _ipv4(path: Path) -> list[tuple[IPv4Network | IPv6Network, str]]:
     found: list[tuple[IPv4Network | IPv6Network, str]] = []
     for words in _rows(path):

@@ -46,7 +46,7 @@ class Client:
         return self.ok("ip", "-6", "route")
 
     def reaches(self, address: str) -> bool:
-        return self.run("ping", "-q", "-c", "1", "-W", "2", address).returncode == 0
+        return self.run("busybox", "ping", "-q", "-c", "1", "-W", "2", address).returncode == 0
 
 
 @contextmanager

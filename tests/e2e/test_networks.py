@@ -1,5 +1,6 @@
 """Networks on the real libvirt, with its dnsmasq and its firewall; no guest boots here."""
 
+import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -125,3 +126,45 @@ def test_dhcp_and_advertisements_name_the_router_of_the_labfile(make_lab, tmp_pa
         wanted[name] = ([told, told, None if fields.get("gateway") == "gw" else told], advertised)
     assert found == wanted
     lab.destroy()
+
+
+def test_a_firewall_that_drops_is_named_and_its_mend_mends(make_lab, tmp_path):
+    """By `doctor` and by `up`, with guests' packets as witnesses: to somewhere beyond the host, and to its DHCP."""
+    front = {"mode": "routed", "subnet": "10.94.0.0/24", "dhcp": {"range": "10.94.0.100-10.94.0.110"}}
+    lab = make_lab(network_lab("walled", {"front": front}, {}))
+    assert "firewall" not in lab.ok("up", "--yes").stderr
+    assert [each["verdict"] for each in firewall(lab)] == ["ok"]
+    with client("inside", bridge(lab, "front")) as inside, client("outside") as outside:
+        run("ip addr add 192.0.2.1/24 dev outside")
+        for each, address, host in ((inside, "10.94.0.9", "10.94.0.1"), (outside, "192.0.2.2", "192.0.2.1")):
+            each.ok("ip", "addr", "add", f"{address}/24", "dev", "eth0")
+            each.ok("ip", "route", "add", "default", "via", host)
+        for hook, what, passes in (
+            ("forward", "guests on nat and routed networks send", lambda: inside.reaches("192.0.2.2")),
+            ("input", "guests ask of the host by DHCP", lambda: "ip" in inside.lease(tmp_path)),
+        ):
+            assert passes(), hook
+            run("nft add table inet guard")
+            run(f"nft add chain inet guard {hook} '{{ type filter hook {hook} priority 0; policy drop; }}'")
+            assert not passes(), hook
+            (told,) = firewall(lab)
+            assert told["found"] == f"inet guard {hook} drops what {what}"
+            front["dns"] = {"hosts": {hook: "192.0.2.9"}}
+            warned = lab.ok("up", "--yes").stderr
+            assert "this host's firewall drops what its guests" in warned
+            assert f": inet guard {hook} (" in warned
+            run(told["fix"])
+            assert passes(), hook
+            assert [each["verdict"] for each in firewall(lab)] == ["ok"]
+            run("nft delete table inet guard")
+    lab.destroy()
+
+
+def firewall(lab):
+    """What `doctor` says of firewalls."""
+    checks = json.loads(lab.run("doctor", "--json").stdout)["checks"]
+    return [each for each in checks if each["name"] == "firewall"]
+
+
+def run(command: str) -> None:
+    subprocess.run(["sh", "-c", command], check=True)

@@ -1,52 +1,86 @@
-"""What stands in the way of the lab's networks: firewalls that drop forwarded traffic, a taken port 53."""
+"""What stands in the way of the lab's networks: firewalls that drop what guests send or ask, a taken port 53."""
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.host.doctor.check import OK, WARN, Check
+from labctl.host.firewall import SERVICES
+from labctl.host.packets import Fate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.host.doctor.check import Distribution
+    from labctl.host.firewall import Rules
 
-BRIDGES = "lab-+"  # the names of labctl's bridges, as iptables matches them
+BRIDGE = "lab-00000000"  # a name as labctl gives to bridges
 _DNS_PORT = "0035"
 _LISTENS = "0A"
-NFTABLES = (
-    10_004_000  # since 10.4 libvirt's rules have tables of their own, which can't overrule those of others
-)
-_SBIN = "/usr/sbin:/sbin"
 
 
-def firewalls(
-    distribution: Distribution, root: Path = Path("/"), *, own_rules: bool = False
-) -> Iterator[Check]:
-    """Each firewall that could drop what guests send through this host.
+def firewalls(distribution: Distribution, rules: Rules, root: Path = Path("/")) -> Iterator[Check]:
+    """Each chain and firewall that drops what guests send through this host or ask of it, or might."""
+    found = [*_firewalld(distribution, root)]
+    fates = [
+        ("what guests on nat and routed networks send", *rules.forwarding(BRIDGE)),
+        ("what they send by IPv6", *rules.forwarding(BRIDGE, "ip6")),
+        *(
+            (f"what guests ask of the host by {each}", *rules.asking(port, BRIDGE))
+            for each, port in SERVICES.items()
+        ),
+    ]
+    told = set()
+    for what, fate, chain in fates:
+        if fate is not Fate.PASSES and (fate, chain) not in told:  # one word of each
+            told.add((fate, chain))
+            found.append(_told(what, fate, chain, rules, distribution))
+    yield from found or [
+        Check("firewall", OK, "no rule of nftables or iptables drops what guests send or ask")
+    ]
 
-    `own_rules` says that libvirt's rules stand in the same chains and let its networks pass.
-    """
-    found = [*_ufw(distribution, root), *_firewalld(distribution, root)]
-    if not own_rules:
-        found += _forward_policy(distribution)
-    yield from found or [Check("firewall", OK, "forwarded traffic is not dropped")]
+
+def _told(what: str, fate: Fate, chain: str, rules: Rules, distribution: Distribution) -> Check:
+    if fate is Fate.DROPPED:
+        return Check("firewall", WARN, f"{chain} drops {what}", _way(chain, rules, distribution))
+    if not chain:
+        fix = "" if os.geteuid() == 0 else "sudo labctl doctor"
+        return Check("firewall", WARN, f"whether {what} is dropped is not known: {rules.unread}", fix)
+    see = distribution.as_root(f"nft list chain {chain}")
+    return Check(
+        "firewall",
+        WARN,
+        f"whether {chain} drops {what} is not known: it goes by more than interfaces",
+        f"see `{see}`",
+    )
 
 
-def _ufw(distribution: Distribution, root: Path) -> Iterator[Check]:
-    if "ENABLED=yes" not in _read(root / "etc/ufw/ufw.conf"):
-        return
-    if re.search(r'^DEFAULT_FORWARD_POLICY="?(DROP|REJECT)', _read(root / "etc/default/ufw"), re.MULTILINE):
+def _way(chain: str, rules: Rules, distribution: Distribution) -> str:
+    """The commands that let it pass, in front of what drops it."""
+    family, table, name = (
+        chain.split(" ", 1)[0],
+        chain.split(" ", 1)[1].rpartition(" ")[0],
+        chain.rpartition(" ")[2],
+    )
+    forwards = rules.chains[family, table, name].hook == "forward"
+    if not table.startswith("filter") or family not in ("ip", "ip6"):
+        rest = ("iifname", "oifname") if forwards else ("iifname",)
+        ports = "" if forwards else f" udp dport {{ {', '.join(map(str, SERVICES.values()))} }}"
+        commands = [f"nft insert rule {chain} {way} 'lab-*'{ports} accept" for way in rest]
+        return " && ".join(map(distribution.as_root, commands))
+    if forwards and any(each.name.startswith("ufw-") for each in rules.chains.values()):
         edit = "sed -i s/^DEFAULT_FORWARD_POLICY=.*/DEFAULT_FORWARD_POLICY=ACCEPT/ /etc/default/ufw"
-        fix = f"{distribution.as_root(edit)} && {distribution.as_root('ufw reload')}"
-        yield Check(
-            "firewall", WARN, "ufw drops forwarded traffic: guests on nat and routed networks stay alone", fix
-        )
+        return f"{distribution.as_root(edit)} && {distribution.as_root('ufw reload')}"
+    tool = ("iptables" if family == "ip" else "ip6tables") + ("-legacy" if "legacy" in table else "")
+    if not forwards:
+        commands = [
+            f"{tool} -I {name} -i lab-+ -p udp --dport {port} -j ACCEPT" for port in SERVICES.values()
+        ]
+        return " && ".join(map(distribution.as_root, commands))
+    place = "DOCKER-USER" if (family, table, "DOCKER-USER") in rules.chains else name
+    return " && ".join(distribution.as_root(f"{tool} -I {place} -{way} lab-+ -j ACCEPT") for way in "io")
 
 
 def _firewalld(distribution: Distribution, root: Path) -> Iterator[Check]:
@@ -56,38 +90,6 @@ def _firewalld(distribution: Distribution, root: Path) -> Iterator[Check]:
     if not any(zone.exists() for zone in zones):
         fix = distribution.install("libvirt")
         yield Check("firewall", WARN, "firewalld runs without libvirt's zone, which its package brings", fix)
-
-
-def _forward_policy(distribution: Distribution) -> Iterator[Check]:
-    """A FORWARD chain whose policy is DROP, as Docker sets it."""
-    docker = Path("/sys/class/net/docker0").exists()
-    rules = _rules()
-    if rules is None:
-        if docker:
-            fix = f"see `{distribution.as_root('iptables -S FORWARD')}`"
-            yield Check(
-                "firewall", WARN, "Docker is here, which drops forwarded traffic; only root can see it", fix
-            )
-        elif os.geteuid() != 0:
-            yield Check("firewall", OK, "its rules can't be read as an ordinary user")
-        return
-    if "-P FORWARD DROP" not in rules or f"-i {BRIDGES} -j ACCEPT" in rules:
-        return
-    chain = "DOCKER-USER" if docker else "FORWARD"
-    commands = [f"iptables -I {chain} -{way} {BRIDGES} -j ACCEPT" for way in "io"]
-    fix = " && ".join(map(distribution.as_root, commands))
-    yield Check(
-        "firewall", WARN, f"{'Docker' if docker else 'iptables'} drops forwarded traffic by default", fix
-    )
-
-
-def _rules() -> str | None:
-    """The rules for forwarded traffic; None where they can't be read."""
-    tool = shutil.which("iptables") or shutil.which("iptables", path=_SBIN)
-    if tool is None or os.geteuid() != 0:
-        return None
-    done = subprocess.run([tool, "-w", "2", "-S"], capture_output=True, text=True, check=False, timeout=10)
-    return done.stdout if done.returncode == 0 else None
 
 
 def dns_port(root: Path = Path("/")) -> Check:

@@ -1,0 +1,80 @@
+"""Whether this host's packet filter lets the guests' traffic through, told before it is missed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core import identity
+from labctl.core.errors import Problem
+from labctl.engine.places import allocates
+from labctl.host import firewall
+from labctl.host.packets import Fate
+from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.app.session import Session
+    from labctl.core.plan import Plan
+    from labctl.engine.places import Allocation
+    from labctl.host.firewall import Rules
+    from labctl.labfile.model import Lab, Network
+
+_FORWARDING = ("nat", "routed", "open")
+
+
+def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Problem]:
+    """A warning for each chain that drops what the guests of networks send which the plan starts, or puts VMs on.
+
+    Only on a host of ours, and where its rules can be read: whoever can't is not told each time.
+    """
+    concerned = _concerned(plan)
+    networks = [each for each in session.lab.networks if each.name in concerned and allocates(each)]
+    connection = session.connection
+    if not networks or not connection.local or "qemu" not in connection.capabilities.types:
+        return
+    rules = firewall.read(connection.virt.getLibVersion())
+    dropped: dict[tuple[str, str], list[str]] = {}
+    for network in networks:
+        for key in _dropped(session.lab, network, allocation, rules):
+            dropped.setdefault(key, []).append(network.name)
+    for (what, chain), names in dropped.items():
+        path = ("networks", names[0]) if len(names) == 1 else ("networks",)
+        whose = "its guests" if len(names) == 1 else f"the guests of {', '.join(names)}"
+        yield Problem(
+            f"this host's firewall drops what {whose} {what}: {chain}",
+            ".".join(path),
+            session.lab.where(*path),
+            "`labctl doctor` says how to let it pass",
+            "warning",
+        )
+
+
+def _concerned(plan: Plan) -> set[str]:
+    """The networks that a plan makes or starts, or on which it starts VMs."""
+    found = set()
+    for step in plan.steps:
+        if isinstance(step.after, NetworkSpec):
+            found.add(step.after.name)
+        elif isinstance(step.after, VmSpec) and step.after.state == "running":
+            found |= {nic.ours for nic in step.after.nics}
+    return found
+
+
+def _dropped(lab: Lab, network: Network, allocation: Allocation, rules: Rules) -> Iterator[tuple[str, str]]:
+    """What is dropped of what a network's guests send, in a few words, and by which chain."""
+    bridge = network.bridge or identity.bridge_name(lab.name, network.name)
+    opened = network.mode != "open"
+    place = allocation.networks.get(network.name)
+    if place is None:
+        return
+    if network.mode in _FORWARDING:
+        for family, host, how in (("ip", place.host4, ""), ("ip6", place.host6, " by IPv6")):
+            fate, chain = rules.forwarding(bridge, family, opened=opened)
+            if host and fate is Fate.DROPPED:
+                yield f"send through the host{how}", chain
+    for name, port in firewall.SERVICES.items() if place.host4 else ():
+        fate, chain = rules.asking(port, bridge, opened=opened)
+        if fate is Fate.DROPPED and (place.dhcp or name != "DHCP"):
+            yield f"ask the host by {name}", chain
