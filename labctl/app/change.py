@@ -80,7 +80,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
     with held(session.lock_name), ExitStack() as host:
         prepared = _look(session, goal, restart, whole=whole)
         _announce(prepared, sink)
-        preflight.refuse(prepared.obstacles)
+        _refuse(prepared, sink, began)
         if prepared.plan and not confirm(prepared.plan):
             sink(_finished(began, 1, "nothing was changed"))
             return 1
@@ -93,7 +93,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
                 prepared = again
                 sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
                 sink(PlanReady(prepared.plan))
-                preflight.refuse(prepared.obstacles)
+                _refuse(prepared, sink, began)
             sink = _releasing(sink, waiting, host)
         if not prepared.plan:
             _pin(session, prepared, sink)
@@ -167,6 +167,17 @@ def _announce(prepared: Prepared, sink: Sink) -> None:
         summary = f"{where}{warning.path}: {warning.summary}" if warning.path else warning.summary
         sink(Diagnostic(warning.severity, summary, warning.hint))
     sink(PlanReady(prepared.plan))
+
+
+def _refuse(prepared: Prepared, sink: Sink, began: float) -> None:
+    """End here where something stands against the plan, before the first change.
+
+    Raises:
+        Refused: it does.
+    """
+    if prepared.obstacles:
+        sink(_finished(began, preflight.Refused.exit_code))
+        preflight.refuse(prepared.obstacles)
 
 
 def _networks(plan: Plan) -> set[str]:

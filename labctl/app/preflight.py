@@ -11,7 +11,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import FOREIGN, LabctlError, Problem, Rejected
 from labctl.core.plan import LOST, Action
-from labctl.core.record import record
+from labctl.core.record import record, replace
 from labctl.core.spans import spans
 from labctl.core.spec import Effect
 from labctl.engine.places import Occupied
@@ -21,7 +21,7 @@ from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan, Step
@@ -72,7 +72,15 @@ def check(
     warnings += traffic.check(session, plan, allocation)
     for problem in space.check(session, plan):
         (warnings if problem.severity == "warning" else obstacles).append(problem)
-    return Findings(tuple(errors), tuple(obstacles), tuple(warnings))
+    return Findings(*map(once, (errors, obstacles, warnings)))
+
+
+def once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The same of several objects is told once, with their names."""
+    paths: dict[Problem, list[str]] = {}
+    for problem in problems:
+        paths.setdefault(replace(problem, path=""), []).append(problem.path)
+    return tuple(replace(problem, path=spans(set(those))) for problem, those in paths.items())
 
 
 def refuse(errors: tuple[Problem, ...] | list[Problem]) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NUMBER = re.compile(r"[0-9]+")
+_QUAD = re.compile(r"[0-9]+(\.[0-9]+){3}")
 FEW = 3  # as many are written out
 
 
@@ -27,9 +28,9 @@ def spans(names: Iterable[str]) -> str:
 
 def follows(one: str, next_: str) -> bool:
     """Whether an address is the next one, or two names are alike but for one number, which is by one higher."""
-    (length, a), (other, b) = numbered(one), numbered(next_)
-    if length:
-        return (other, b) == (length, a + 1)
+    if ":" in one or _QUAD.fullmatch(one):
+        (length, a), (other, b) = numbered(one), numbered(next_)
+        return length > 0 and (other, b) == (length, a + 1)
     if pattern(one) != pattern(next_):
         return False
     pairs = zip(*(map(int, _NUMBER.findall(each)) for each in (one, next_)), strict=True)

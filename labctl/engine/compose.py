@@ -115,6 +115,7 @@ def _network(lab: Lab, network: Network, allocation: Allocation, site: Site) -> 
         autostart=any(vm.autostart for vm, _nic in members),
         xml=tuple((edit.at, edit.action, edit.value) for edit in network.xml),
         file=str(lab.path),
+        gateways=tuple(map(str, place.gateways)),
     )
 
 

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from labctl.core.diff import Change
     from labctl.core.plan import Plan, Step
+    from labctl.report.together import Told
 
 DIGITS = 12  # of a digest are enough for people
 _DIGEST = re.compile(r"[0-9a-f]{40,}")
 COLUMN = 22  # where names are longer, what is told of them begins further right or below
+FOLDED = "a new VM is told with its disks and its seed"
 NARROW = 30  # with less room than this beside the names, what is told of them stands below
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
 
@@ -40,16 +42,17 @@ def render(plan: Plan, style: Style) -> str:
     if not plan:
         return nothing(plan)
     steps = list(plan.steps) if style.verbose else together.told(plan)
-    groups = [[step] for step in steps] if style.verbose else together.groups(steps)
+    groups = [together.alone(step) for step in steps] if style.verbose else together.groups(steps)
     what = f"lab {style.paint.bold(plan.lab)}" if plan.lab else "images"
     lines = [f"{what} on {plan.connection}", ""]
     for told in _blocks(groups, style):
-        block = told.apart and len(told.lines) > 1  # stands apart; single lines stay together
-        lines += [""] * (block and bool(lines[-1])) + told.lines + [""] * block
+        apart = [""] * bool(told.body)  # what stays without lines of its own below stays together
+        lines += (apart if lines[-1] else []) + told.head + told.body + apart
     lines += [""] * bool(lines[-1])
-    lines.append(summary(plan, style.paint))
+    lines += summary(plan, style)
     if len(steps) < len(plan.steps):
-        lines.append(style.paint.dim("a new VM is told with its disks and its seed; -v tells every field"))
+        hint = wrapped([f"{FOLDED}; -v tells every field"], "", style.width)
+        lines += map(style.paint.dim, hint)
     return "\n".join(lines)
 
 
@@ -57,39 +60,40 @@ def nothing(plan: Plan) -> str:
     return f"nothing to do: {plan.unchanged} unchanged" if plan.unchanged else "nothing to do"
 
 
-def summary(plan: Plan, paint: Paint) -> str:
+def summary(plan: Plan, style: Style) -> list[str]:
     """As in `plan: 2 to create, 1 to delete, 4 unchanged`, with a warning where data goes."""
-    text = paint.bold(plan.headline())
+    lines = [*map(style.paint.bold, wrapped([plan.headline()], "", style.width))]
     if lost := [step.id for step in plan.steps if step.destructive]:
-        text += "\n" + paint.red(f"data is lost with: {spans(lost)}")
-    return text
+        lines += map(style.paint.red, wrapped([f"data is lost with: {spans(lost)}"], "", style.width))
+    return lines
 
 
 @record
-class _Told:
-    """The lines of one or several steps; `apart` where more than one of them is a block."""
+class _Block:
+    """The lines of one or several steps: what happens to what, and field by field how."""
 
-    lines: list[str]
-    apart: bool
+    head: list[str]
+    body: list[str]
 
 
-def _blocks(groups: Sequence[Sequence[Step]], style: Style) -> Iterator[_Told]:
-    new = [together.name(group) for group in groups if group[0].action is Action.CREATE]
+def _blocks(groups: Sequence[Sequence[Told]], style: Style) -> Iterator[_Block]:
+    new = [together.name(group) for group in groups if group[0].step.action is Action.CREATE]
     column = max((len(name) for name in new if len(name) <= COLUMN), default=COLUMN)
     for group in groups:
-        if group[0].action is not Action.CREATE:
-            yield _Told([_head(group, style.paint), *_body(group[0], style)], apart=True)
-        elif style.verbose:
-            yield _Told([*_new(group, column, style), *_body(group[0], style)], apart=True)
-        else:
-            yield _Told(_new(group, column, style), apart=False)
+        step = group[0].step
+        made = step.action is Action.CREATE
+        head = _new(group, column, style) if made else _head(group, style)
+        yield _Block(head, list(_body(step, style)) if style.verbose or not made else [])
 
 
-def _sign(step: Step, paint: Paint) -> str:
-    return _colour(step, paint)(f"{step.action.sign:>3}")
+def _signed(group: Sequence[Told], name: Sequence[str], paint: Paint) -> list[str]:
+    """The lines of a name, the first with the sign of what happens."""
+    step = group[0].step
+    signs = [_colour(step, paint)(f"{step.action.sign:>3}"), *["   "] * (len(name) - 1)]
+    return [f"{sign} {paint.bold(line)}" for sign, line in zip(signs, name, strict=True)]
 
 
-def _new(group: Sequence[Step], column: int, style: Style) -> list[str]:
+def _new(group: Sequence[Told], column: int, style: Style) -> list[str]:
     """`+ vm/web-1, web-2   each 1 CPU, 512MiB, debian-12 · front 10.90.0.2, .3`."""
     name, indent, room = together.name(group), 4 + column + 2, None
     beside = style.width is None
@@ -98,15 +102,23 @@ def _new(group: Sequence[Step], column: int, style: Style) -> list[str]:
         room = style.width - indent
         beside = len(name) <= column and indent > 8
     texts = wrapped((_readable(part) for part in together.parts(group)), "·", room)
-    head = f"{_sign(group[0], style.paint)} {style.paint.bold(name)}"
+    head = _signed(group, [name] if beside else _fitting(name, style), style.paint)
     if texts and beside:
-        head += " " * max(2, column + 2 - len(name)) + texts.pop(0)
-    return [head, *(" " * indent + text for text in texts)]
+        head[0] += " " * max(2, column + 2 - len(name)) + texts.pop(0)
+    return [*head, *(" " * indent + text for text in texts)]
 
 
-def _head(group: Sequence[Step], paint: Paint) -> str:
-    step = group[0]
-    return f"{_sign(step, paint)} {paint.bold(together.name(group))}  {paint.dim(f'({step.cause})')}"
+def _fitting(name: str, style: Style) -> list[str]:
+    return wrapped([name], "", None if style.width is None else style.width - 4)
+
+
+def _head(group: Sequence[Told], style: Style) -> list[str]:
+    """`~ vm/web-1, web-2  (changed in the Labfile)`."""
+    name, cause = _fitting(together.name(group), style), f"({group[0].step.cause})"
+    head = _signed(group, name, style.paint)
+    if style.width is None or 4 + len(name[-1]) + 2 + len(cause) <= style.width:
+        return [*head[:-1], f"{head[-1]}  {style.paint.dim(cause)}"]
+    return [*head, f"    {style.paint.dim(cause)}"]
 
 
 def _body(step: Step, style: Style) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core.plan import Action
+from labctl.core.record import record
 from labctl.core.spans import FEW, follows, pattern, spans
 
 if TYPE_CHECKING:
@@ -21,39 +22,53 @@ def told(plan: Plan) -> list[Step]:
     return [step for step in plan.steps if step.address not in new or step.spec.owner not in new]
 
 
-def groups(steps: Iterable[Step]) -> list[list[Step]]:
+@record
+class Told:
+    """A step with its parts, where it makes something new."""
+
+    step: Step
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def owns(self) -> list[str]:
+        return [word for part in self.parts for word in part.own.split()]
+
+    @property
+    def likeness(self) -> tuple[object, ...]:
+        """The same for those that can be told together."""
+        step, parts = self.step, [(part.what, len(part.own.split())) for part in self.parts]
+        return step.address.kind, step.action, step.cause, step.changes, *parts
+
+
+def alone(step: Step) -> list[Told]:
+    return [Told(step, step.spec.brief() if step.action is Action.CREATE else ())]
+
+
+def groups(steps: Sequence[Step]) -> list[list[Told]]:
     """What is told at once, each where the first of its steps stands.
 
     No more than a few are listed; more only in a row, so that it shows which has what.
     """
-    alike: dict[tuple[object, ...], list[Step]] = {}
-    steps = list(steps)
+    alike: dict[tuple[object, ...], list[Told]] = {}
     for step in steps:
-        alike.setdefault(_likeness(step), []).append(step)
-    found = {group[0].address: group for those in alike.values() for group in _portions(those)}
+        (one,) = alone(step)
+        alike.setdefault(one.likeness, []).append(one)
+    found = {group[0].step.address: group for those in alike.values() for group in _portions(those)}
     return [found[step.address] for step in steps if step.address in found]
 
 
-def _likeness(step: Step) -> tuple[object, ...]:
-    parts = tuple((part.what, len(part.own.split())) for part in brief(step))
-    return step.address.kind, step.action, step.cause, step.changes, parts
-
-
-def brief(step: Step) -> tuple[Part, ...]:
-    return step.spec.brief() if step.action is Action.CREATE else ()
-
-
-def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    runs: list[list[Step]] = []
-    latest: dict[str, list[Step]] = {}  # of those whose names are alike but for numbers
-    for step in steps:
-        run = latest.get(pattern(step.id))
-        if run and _next(run[-1], step):
-            run.append(step)
+def _portions(every: Sequence[Told]) -> Iterator[list[Told]]:
+    runs: list[list[Told]] = []
+    latest: dict[str, list[Told]] = {}  # of those whose names are alike but for numbers
+    for one in every:
+        name = pattern(one.step.id)
+        run = latest.get(name)
+        if run and _next(run[-1], one):
+            run.append(one)
         else:
-            runs.append([step])
-            latest[pattern(step.id)] = runs[-1]
-    few: list[Step] = []
+            runs.append([one])
+            latest[name] = runs[-1]
+    few: list[Told] = []
     for run in runs:
         if len(run) > FEW or len(few) + len(run) > FEW:
             yield from [few] * bool(few)
@@ -65,27 +80,23 @@ def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
     yield from [few] * bool(few)
 
 
-def _next(one: Step, other: Step) -> bool:
+def _next(one: Told, other: Told) -> bool:
     """Whether the other follows by its name and by all that is its own."""
-    owns = [(a, b) for a, b in zip(_owns(one), _owns(other), strict=True) if a != b]
-    return all(follows(a, b) for a, b in [(one.id, other.id), *owns])
+    owns = [(a, b) for a, b in zip(one.owns, other.owns, strict=True) if a != b]
+    return all(follows(a, b) for a, b in [(one.step.id, other.step.id), *owns])
 
 
-def _owns(step: Step) -> list[str]:
-    return [word for part in brief(step) for word in part.own.split()]
-
-
-def name(group: Sequence[Step]) -> str:
+def name(group: Sequence[Told]) -> str:
     """`vm/web-1, web-2`."""
-    return f"{group[0].address.kind}/{spans(step.address.name for step in group)}"
+    return f"{group[0].step.address.kind}/{spans(one.step.address.name for one in group)}"
 
 
-def parts(group: Sequence[Step]) -> list[str]:
+def parts(group: Sequence[Told]) -> list[str]:
     """What is told of new things, part by part, with each one's own in the order of their names."""
     several = f"{len(group)}, each " if len(group) > FEW else "each " if len(group) > 1 else ""
     texts = [
         " ".join(filter(None, (those[0].what, " and ".join(map(_folded, _columns(those))))))
-        for those in zip(*map(brief, group), strict=True)
+        for those in zip(*(one.parts for one in group), strict=True)
     ]
     return [several + texts[0], *texts[1:]] if texts else []
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from tests.e2e.harness import daemons
-from tests.e2e.labfiles import Lab, blank_lab, micro_lab, virsh
+from tests.e2e.labfiles import CHANGES, Lab, blank_lab, micro_lab, virsh
 
 SEED = os.environ.get("LABCTL_SEED", "1")
 MOMENTS = 40  # as many events as the blank lab's `up` has, and a few more
@@ -188,6 +188,28 @@ def test_who_has_port_53_is_named(make_lab):
         assert "faulty" not in virsh("net-list", "--all")
     lab.up()
     lab.destroy()
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"memory": "900GiB"}, "3 VMs need 2700GiB of memory, and the host has"),
+        ({"accel": "kvm"}, "no usable KVM"),
+    ],
+    ids=["memory", "kvm"],
+)
+def test_what_the_host_lacks_stops_up_before_the_first_change_and_no_plan(make_lab, fields, why):
+    lab = blank(make_lab)
+    lab.content["defaults"] |= fields
+    shown = lab.run("plan", "--exit-code")
+    assert shown.code == CHANGES
+    assert "+ vm/web-1, web-2" in shown.stdout
+    assert shown.stderr.count(why) == shown.stderr.count("`labctl up` would refuse this") >= 1
+    refused = lab.run("up", "--yes")
+    assert refused.code == 1
+    assert why in refused.stderr
+    assert "nothing was changed" in refused.stderr
+    assert virsh("list", "--all", "--name").split() == []
 
 
 def test_a_failing_command_is_told_in_the_guests_words(make_lab, micro):

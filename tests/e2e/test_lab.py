@@ -1,6 +1,7 @@
 """A lab of micro guests through its whole life, with the labctl command and with virsh behind its back."""
 
 import hashlib
+import json
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -47,6 +48,7 @@ def test_a_running_lab_changes_without_a_restart(make_lab, micro, foreign):
     memory_follows(lab)
     dns_and_dhcp_follow(lab)
     a_network_is_renamed(lab)
+    a_link_goes_down(lab)
 
     assert domain_ids() == ids
     assert digests(".seed") == seeds
@@ -125,6 +127,23 @@ def a_network_is_renamed(lab):
     assert {plan[f"vm/{name}"][0] for name in ("web-1", "web-2", "db")} == {"update"}
     lab.up()
     assert f"inet {address('db', 'inner')}/24" in lab.ssh("db", "ip addr")
+
+
+def a_link_goes_down(lab):
+    """It shows, `ssh` takes another way, and `up` brings it up again."""
+
+    def links() -> dict[str, str]:
+        (web,) = (vm for vm in json.loads(lab.ok("status", "--json").stdout)["vms"] if vm["name"] == "web-1")
+        return {each["network"]: each["link"] for each in web["addresses"]}
+
+    assert links() == {"front": "up", "inner": "up"}
+    virsh("domif-setlink", "shop.web-1", mac_of("web-1", "front"), "down")
+    assert links() == {"front": "down", "inner": "up"}
+    assert f"front {address('web-1', 'front')} (link down)" in lab.ok("status").stdout
+    assert lab.ssh("web-1", "cat /sys/class/net/*/carrier").split().count("0") == 1
+    assert lab.plan() == {"vm/web-1": ["update", "nics.front.link"]}
+    lab.up()
+    assert links() == {"front": "up", "inner": "up"}
 
 
 def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):

@@ -505,6 +505,7 @@ def test_short_memory_stops_up_before_the_first_change_and_no_plan(world, monkey
     with pytest.raises(Rejected, match=told) as refused:
         world.run()
     assert refused.value.exit_code == 1
+    assert world.events[-1].exit_code == 1, "who follows the events learns that they end"
     assert world.everything() == set()
     session = world.session()
     session.overcommit = True

@@ -18,12 +18,24 @@ def brief(spec: NetworkSpec) -> tuple[Part, ...]:
     if spec.mode in ("bridge", "macvtap"):
         return (Part(f"{spec.mode} to {spec.bridge or spec.dev}"), *map(Part, _besides(spec)))
     subnets = [each for each in (spec.subnet4, spec.subnet6) if each]
-    return tuple(map(Part, (" ".join([spec.mode, *subnets]), _host(spec), *_besides(spec))))
+    told = (" ".join([spec.mode, *subnets]), _host(spec), _gateway(spec), *_besides(spec))
+    return tuple(Part(text) for text in told if text)
+
+
+def _hosts(spec: NetworkSpec) -> tuple[str, ...]:
+    return tuple(each.partition("/")[0] for each in (spec.host4, spec.host6) if each)
+
+
+def _gateway(spec: NetworkSpec) -> str:
+    """Where it is another than the host, or the host is none against its custom."""
+    if spec.gateways == (_hosts(spec) if spec.mode in ("nat", "routed") else ()):
+        return ""
+    return f"gateway {' '.join(spec.gateways)}" if spec.gateways else "no gateway"
 
 
 def _host(spec: NetworkSpec) -> str:
     """Which address the host has, and what it gives out."""
-    hosts = [each.partition("/")[0] for each in (spec.host4, spec.host6) if each]
+    hosts = _hosts(spec)
     if not hosts:
         return "without the host"
     dhcp = "DHCP" if spec.dhcp_hosts or spec.dhcp_range else "no DHCP"

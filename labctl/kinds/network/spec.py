@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.edits import Edit, edited
-from labctl.core.record import record
+from labctl.core.record import field, record
 from labctl.core.spec import Effect, Item, Part, Spec, owned
 
 LIVE, REPLACE = Effect.LIVE, Effect.REPLACE
@@ -86,6 +86,8 @@ class NetworkSpec(Spec):
     active: bool = owned(LIVE, default=True, condition="not started")
     xml: tuple[Edit, ...] = owned(REPLACE, default=(), each=edited)
     applied: str = ""  # the fingerprint of the spec last applied
+    # where guests send what is for others, told in plans alone: their NICs have it as a route
+    gateways: tuple[str, ...] = field(default=(), repr=False, compare=False)
     unedited: NetworkSpec | None = None  # what to render before the edits, which all else has in it
 
     @property

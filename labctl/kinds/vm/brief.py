@@ -22,13 +22,8 @@ _BIOS = ("x86_64", "i686", None)
 
 def brief(spec: VmSpec) -> tuple[Part, ...]:
     """What it is made of, then its disks and NICs, then how and when it starts."""
-    if spec.unedited:  # which alone knows what the disks are
-        known = {use.name: use for use in spec.unedited.disks}
-        uses = (
-            replace(use, size=known[use.name].size, image=known[use.name].image) if use.name in known else use
-            for use in spec.disks
-        )
-        spec = replace(spec, disks=tuple(uses))
+    if spec.unedited:
+        spec = _with_what_is_known(spec, spec.unedited)
     told = [
         Part(_size(spec)),
         *_disks(spec),
@@ -38,6 +33,18 @@ def brief(spec: VmSpec) -> tuple[Part, ...]:
         *map(Part, _waits(spec)),
     ]
     return tuple(each for each in told if each.what)
+
+
+def _with_what_is_known(spec: VmSpec, unedited: VmSpec) -> VmSpec:
+    """The VM as its `xml:` makes it, with what no XML tells: sizes and images of its disks, addresses of its NICs."""
+    disks = {use.name: (use.size, use.image) for use in unedited.disks}
+    given = {nic.name: nic.given for nic in unedited.nics}
+    uses = [(use, *disks.get(use.name, (None, ""))) for use in spec.disks]
+    return replace(
+        spec,
+        disks=tuple(replace(use, size=size, image=image) for use, size, image in uses),
+        nics=tuple(replace(nic, given=given.get(nic.name, ())) for nic in spec.nics),
+    )
 
 
 def _size(spec: VmSpec) -> str:

@@ -5,8 +5,10 @@ import re
 import pytest
 import yaml
 
+from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
 from labctl.core.record import replace
+from labctl.engine.edits import effective
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import DhcpHost, NetworkSpec
 from labctl.report.colour import Paint
@@ -134,11 +136,29 @@ def test_what_a_vm_differs_in_is_told_of_it(fields, told):
     assert line_of("vm/x", content | {"vms": {"x": fields, "a": {"count": 2}, "b": {}}}) == told
 
 
+def test_what_xml_does_not_tell_is_told_of_an_edited_vm():
+    nic = {"name": "front", "mac": "52:54:00:12:34:56"}
+    fields = {"networks": [nic], "cloud_init": False, "xml": [{"at": "./vcpu", "set": "3"}]}
+    made = specs(THREE | {"vms": {"x": fields}})[Address("vm", "x")]
+    assert [part.what for part in effective(made).brief()] == [
+        "3 CPUs, 512MiB, debian-12",
+        "root 3GiB",
+        "front",
+        "front MAC",
+        "1 xml edit",
+    ]
+    assert effective(made).brief()[2].own == "10.90.0.2"
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
         ({}, "nat 10.90.0.0/24 · host 10.90.0.1, DHCP, DNS"),
         ({"mode": "isolated", "dhcp": False}, "isolated 10.90.0.0/24 · host 10.90.0.1, no DHCP, DNS"),
+        ({"gateway": "10.90.0.9"}, "nat 10.90.0.0/24 · host 10.90.0.1, DHCP, DNS · gateway 10.90.0.9"),
+        ({"gateway": False}, "nat 10.90.0.0/24 · host 10.90.0.1, DHCP, DNS · no gateway"),
+        ({"mode": "isolated", "gateway": "x"},
+         "isolated 10.90.0.0/24 · host 10.90.0.1, DHCP, DNS · gateway 10.90.0.2"),
         ({"host": False}, "isolated 10.90.0.0/24 · without the host"),
         ({"domain": "x.lab", "dhcp": {"range": "10.90.0.100-10.90.0.200"}},
          "nat 10.90.0.0/24 · host 10.90.0.1, DHCP 10.90.0.100-10.90.0.200, DNS x.lab"),
@@ -180,8 +200,17 @@ def test_no_line_is_wider_than_the_screen_and_nothing_is_lost(width):
     }
     content = THREE | {"vms": vms}
     narrow = text(content, width)
-    assert max(map(len, narrow.splitlines()[2:-3])) <= width
+    assert max(map(len, narrow.splitlines())) <= width
     assert narrow.split() == text(content, None).split()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_long_names_of_what_goes_are_wrapped_too(width):
+    names = [f"a-machine-with-a-long-name-{letter}" for letter in "abcde"]
+    before = {"vms": {name: {"image": "debian-12"} for name in names}}
+    told = text({"vms": {}}, width, before=before)
+    assert max(map(len, told.splitlines())) <= width
+    assert told.split() == text({"vms": {}}, None, before=before).split()
 
 
 def test_a_change_is_wrapped_before_its_arrow():

@@ -145,7 +145,7 @@ def test_the_terminal_does_not_wait_for_itself(monkeypatch):
     for each in threads:
         each.start()
     for each in threads:
-        each.join(timeout=10)
+        each.join(timeout=60)
     assert not any(each.is_alive() for each in threads)
     fed(sink, end)
 

@@ -1,0 +1,41 @@
+"""Names and addresses in their order, and told in rows."""
+
+import pytest
+
+from labctl.core.address import in_order
+from labctl.core.spans import follows, spans
+
+
+def test_addresses_come_as_addresses_and_names_naturally():
+    assert sorted(["10.0.0.10", "10.0.0.2", "9.0.0.1"], key=in_order) == ["9.0.0.1", "10.0.0.2", "10.0.0.10"]
+    assert sorted(["fd00::10", "fd00::9", "fd00::a"], key=in_order) == ["fd00::9", "fd00::a", "fd00::10"]
+    assert sorted(["web-10", "web-2", "db"], key=in_order) == ["db", "web-2", "web-10"]
+    assert min(["52:54:00:00:00:0a", "52:54:00:00:00:09"], key=in_order).endswith("09")
+
+
+@pytest.mark.parametrize(
+    ("one", "next_", "is_"),
+    [
+        ("web-1", "web-2", True),
+        ("web-9", "web-10", True),
+        ("web-1", "web-3", False),
+        ("web-1", "db-2", False),
+        ("a-1-1", "a-2-2", False),
+        ("10.0.0.9", "10.0.0.10", True),
+        ("10.0.0.255", "10.0.1.0", True),
+        ("10.0.1.1", "10.0.2.1", False),
+        ("fd00::9", "fd00::a", True),
+        ("fd00::9", "fd00::10", False),
+        ("52:54:00:00:00:09", "52:54:00:00:00:0a", True),
+        ("52:54:00:00:00:09", "52:54:00:00:00:10", False),
+        ("10.0.0.1", "fd00::2", False),
+    ],
+)
+def test_what_follows(one, next_, is_):
+    assert follows(one, next_) is is_
+
+
+def test_more_than_a_few_in_a_row_are_told_by_their_ends():
+    assert spans(["web-10", "web-2", "web-1"]) == "web-1, web-2, web-10"
+    assert spans(f"web-{n}" for n in range(30, 0, -1)) == "web-1 … web-30"
+    assert spans(["db", *(f"web-{n}" for n in (1, 2, 3, 4, 7))]) == "db, web-1 … web-4, web-7"
