@@ -67,6 +67,10 @@ def check(
     errors = [*_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
+    if plan:
+        from labctl.app import hardware  # most runs have nothing to do
+
+        errors += hardware.check(session, plan, observed)
     obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
     warnings = [*_emulation(session, plan), *memory.too_little(session, plan, sources)]
     warnings += traffic.check(session, plan, allocation)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
-from labctl.core.record import field, record
+from labctl.core.record import field, record, replace
 from labctl.core.size import rounded_up
 from labctl.engine import routers
 from labctl.engine.guests import Names, guest_lines, seed, seed_digest, with_prefix
@@ -15,10 +15,11 @@ from labctl.engine.places import allocates
 from labctl.kinds.disk.spec import DiskSpec, volume_name
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
+from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import Check, DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from labctl.core.address import Address
@@ -54,9 +55,9 @@ class Site:
         """Whether libvirt serves its networks by one; its test driver keeps no options of it."""
         return "test" not in self.types
 
-    def domain_type(self, accel: str) -> str:
+    def domain_type(self, accel: str, arch: str) -> str:
         """Libvirt's domain type; on a node without QEMU (`test:///`) its own."""
-        if accel == "kvm" or (accel == "auto" and self.kvm):
+        if accel == "kvm" or (accel == "auto" and self.kvm and architectures.runs_natively(arch, self.arch)):
             return "kvm"
         return "qemu" if "qemu" in self.types or not self.types else min(self.types)
 
@@ -73,11 +74,13 @@ def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]
     ]
     specs += [DiskSpec(lab.name, each.name, each.size, format="raw") for each in lab.volumes]
     names = Names(lab, allocation)
+    awaited = {vm.name for vm in lab.vms if _awaited(vm)}
     for vm in lab.vms:
         specs += [_disk(lab, vm, disk, site) for disk in vm.disks if disk.volume is None]
         if vm.cloud_init is not False:
             specs.append(seed(lab, vm, allocation, site.secret, names))
-        specs.append(_vm(lab, vm, allocation, site, names))
+        after = tuple(_after(vm, awaited))
+        specs.append(replace(_vm(lab, vm, allocation, site, names), after=after))
     return {spec.address: spec for spec in specs}
 
 
@@ -167,7 +170,8 @@ def _disk(lab: Lab, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
 
 
 def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> VmSpec:
-    accel = site.domain_type(vm.accel)
+    arch = vm.arch or site.arch
+    accel = site.domain_type(vm.accel, arch)
     lines = names.lines(vm) if vm.cloud_init is not False else ()
     boot = {name: place for place, name in enumerate(vm.boot.order, 1)}
     return VmSpec(
@@ -178,10 +182,10 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         max_memory=vm.max_memory or vm.memory,
         disks=tuple(_disk_uses(lab, vm, site, boot)),
         nics=tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics),
-        arch=vm.arch or site.arch,
+        arch=arch,
         accel=accel,
-        machine=vm.machine or ("q35" if vm.secure_boot else None),
-        **_cpu(vm, accel, _root_image(vm, site)),
+        machine=_machine(vm, arch),
+        **_cpu(vm, accel, architectures.of(arch).cpu, _root_image(vm, site)),
         firmware=vm.firmware or _firmware(vm, site),
         secure_boot=vm.secure_boot,
         tpm=vm.tpm,
@@ -202,7 +206,6 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         seed=seed_digest(site.secret, vm.cloud_init or {}, vm.user, vm.hostname or vm.name)
         if vm.cloud_init is not False
         else "",
-        after=tuple(_after(lab, vm)),
         file=str(lab.path),
         base=vm.base,
         user=vm.user,
@@ -215,9 +218,8 @@ def _awaited(vm: Vm) -> bool:
     return vm.cloud_init is not False or bool(vm.ready)
 
 
-def _after(lab: Lab, vm: Vm) -> Iterator[tuple[str, str]]:
+def _after(vm: Vm, awaited: Collection[str]) -> Iterator[tuple[str, str]]:
     """What its start waits for; of a VM that nothing is told of, the most that can be waited for is its start."""
-    awaited = {each.name for each in lab.vms if _awaited(each)}
     for each in vm.depends_on:
         kept = each.stage == "created" or each.vm in awaited
         yield each.vm, str(each.stage) if kept else "started"
@@ -229,26 +231,40 @@ def _root_image(vm: Vm, site: Site) -> ImageSpec | None:
 
 
 def _firmware(vm: Vm, site: Site) -> str:
-    """What its image boots by; without a word of it BIOS, which other architectures than x86 lack."""
+    """What its image boots by, else BIOS; where there is none, UEFI, but for a kernel that is booted directly."""
     image = _root_image(vm, site)
-    if image and image.firmware:
-        return image.firmware
-    return "bios" if (vm.arch or site.arch) in ("x86_64", "i686") else "uefi"
+    has = architectures.of(vm.arch or site.arch)
+    if not has.bios:
+        direct = vm.boot.kernel or (image and image.direct)
+        return "uefi" if has.uefi and not direct else "bios"
+    return image.firmware if image and image.firmware else "bios"
 
 
-def _cpu(vm: Vm, accel: str, image: ImageSpec | None) -> dict[str, Any]:
-    """With KVM the host's CPU; emulated, QEMU's own default, which is the quickest (docs/adr/0004).
+def _machine(vm: Vm, arch: str) -> str | None:
+    """The Labfile's, else the architecture's; secure boot on x86 needs a q35."""
+    default = architectures.of(arch)
+    return vm.machine or ("q35" if vm.secure_boot and default is architectures.X86 else default.machine)
 
-    It is of the first level of x86-64: an image that was built for a later one gets the most that QEMU emulates.
+
+def _cpu(vm: Vm, accel: str, quickest: str | None, image: ImageSpec | None) -> dict[str, Any]:
+    """With KVM the host's CPU; emulated, the model that is the quickest (docs/adr/0004), QEMU's own for None.
+
+    On x86 that is of the first level of x86-64: an image that was built for a later one gets the most that QEMU
+    emulates.
     """
-    demanding = "maximum" if image and image.cpu and accel == "qemu" else None
-    mode = vm.cpu.mode or ("host" if accel == "kvm" else demanding)
+    mode, model = vm.cpu.mode, vm.cpu.model
+    if mode is None and accel == "kvm":
+        mode = "host"
+    elif mode is None and accel == "qemu" and image and image.cpu:
+        mode = "maximum"
+    elif mode is None and accel == "qemu" and quickest:
+        mode, model = "custom", quickest
     if mode == "host" and accel != "kvm":
         mode = "maximum"
     topology = vm.cpu.topology
     return {
         "cpu_mode": _CPU_MODES[mode] if mode else None,
-        "cpu_model": vm.cpu.model,
+        "cpu_model": model,
         "cpu_topology": ":".join(map(str, topology)) if topology else None,
         "cpu_features": ("vmx",) if vm.cpu.nested and accel == "kvm" and mode == "custom" else None,
     }

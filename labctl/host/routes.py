@@ -16,6 +16,15 @@ def link(name: str) -> bool:
     return (_LINKS / name).exists()
 
 
+def links() -> list[str]:
+    """The names of this host's network interfaces."""
+    return sorted(each.name for each in _LINKS.iterdir()) if _LINKS.exists() else []
+
+
+def is_bridge(name: str) -> bool:
+    return (_LINKS / name / "bridge").exists()
+
+
 def routes(proc: Path = Path("/proc/net")) -> list[tuple[IPv4Network | IPv6Network, str]]:
     """Every route but default ones and those to single hosts, with its interface. Empty where /proc has none.
 

@@ -1,13 +1,15 @@
 """Each disk bus, NIC model and firmware of the schema, driven by a guest."""
 
 import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from labctl import resources
-from tests.e2e.labfiles import micro_lab
-from tests.e2e.micro import GENERAL, build
+from tests.e2e.labfiles import blank_lab, micro_lab
+from tests.e2e.micro import AARCH64, GENERAL, RISCV64, build
 
 ELSEWHERE = {"nvme"}  # this libvirt has none, see test_what_this_host_can_t_do_is_an_error_of_the_plan
 MODELS = {
@@ -54,6 +56,8 @@ def test_guests_find_disks_on_every_bus_and_nics_of_every_model(make_lab, genera
     networks = {model: {"mode": "isolated"} for model in MODELS}
     lab = make_lab(micro_lab("hardware", general, networks=networks, vms=vms))
     lab.up()
+    command = Path(f"/proc/{Path('/run/libvirt/qemu/hardware.many.pid').read_text()}/cmdline").read_text()
+    assert "tb-size=64" in command  # what QEMU may keep of translated code, in MiB
     drivers = lab.ssh("many", "for nic in /sys/class/net/*/device/driver; do readlink $nic; done")
     assert sorted(Path(line).name for line in drivers.splitlines()) == sorted(MODELS.values())
     assert {bus: size << 20 for bus, size in sizes.items()}.items() <= disks(lab, "many").items()
@@ -76,7 +80,7 @@ def disks(lab, vm: str) -> dict[str, int]:
 def test_a_vm_boots_by_secure_boot(make_lab, general):
     """From its disk: what the firmware starts has to be signed."""
     sealed = {
-        "image": str(general.sealed_image),
+        "image": str(general.bootable_image),
         "firmware": "uefi",
         "secure_boot": True,
         "memory": "320MiB",
@@ -85,5 +89,84 @@ def test_a_vm_boots_by_secure_boot(make_lab, general):
     }
     lab = make_lab(micro_lab("sealed", general, networks={"front": {}}, vms={"sealed": sealed}))
     del lab.content["defaults"]["boot"]
+    lab.up()
+    lab.destroy()
+
+
+def test_guests_of_other_architectures_are_ready_beside_one_of_the_hosts(make_lab, micro):
+    """Emulated, each with its disk, its NIC and labctl's port; one boots its kernel by UEFI."""
+    arm, risc = build(AARCH64), build(RISCV64)
+    vms = {
+        "here": {"networks": ["front"]},
+        "arm": foreign(arm),
+        "risc": foreign(risc),
+        "uefi": {**foreign(arm), "image": str(arm.bootable_image), "tpm": True, "graphics": "vnc"},
+    }
+    del vms["uefi"]["boot"]
+    lab = make_lab(micro_lab("arches", micro, networks={"front": {}}, vms=vms))
+    boot = lab.content["defaults"].pop("boot")
+    vms["here"]["boot"] = boot
+    lab.up()
+    machines = {vm: lab.ssh(vm, "uname -m").strip() for vm in vms}
+    assert machines == {"here": "x86_64", "arm": "aarch64", "risc": "riscv64", "uefi": "aarch64"}
+    for vm in ("arm", "risc"):
+        assert "root" in disks(lab, vm)
+        lab.ssh("here", f"ping -q -c 1 -W 10 {vm}")
+    lab.ssh("uefi", "test -d /sys/firmware/efi && test -d /sys/class/tpm/tpm0")
+    lab.ok("halt", "uefi")  # by ACPI, as on any PC
+    lab.destroy()
+
+
+def foreign(guest) -> dict[str, Any]:
+    boot = {"kernel": str(guest.kernel), "initrd": str(guest.initrd), "cmdline": guest.cmdline}
+    image = str(guest.image)
+    return {"arch": guest.arch, "image": image, "memory": "320MiB", "networks": ["front"], "boot": boot}
+
+
+WRONG = {
+    "vms.ide.disk": {"machine": "q35", "disk": {"size": "1MiB", "bus": "ide"}},
+    "vms.nvme.disks": {"disks": [{"name": "fast", "size": "1MiB", "bus": "nvme"}]},
+    "vms.machine.machine": {"machine": "pcc"},
+    "vms.model.cpu": {"cpu": {"model": "qemu46"}},
+    "vms.cpus.cpus": {"cpus": 300},
+    "vms.sealed.secure_boot": {"machine": "pc", "firmware": "uefi", "secure_boot": True},
+    "vms.risc.boot": {"arch": "riscv64"},
+    "vms.arm.firmware": {"arch": "aarch64", "firmware": "bios"},
+    "vms.sparc.arch": {"arch": "mips64"},
+    "networks.gone.external": {"networks": ["gone"]},
+    "networks.bridged.bridge": {"networks": ["bridged"]},
+    "networks.tapped.dev": {"networks": ["tapped"]},
+}
+
+
+def test_what_this_host_can_t_do_is_an_error_of_the_plan(make_lab):
+    """All of it at once, before the first change; what libvirt says is asked, not guessed."""
+    networks = {
+        "gone": {"external": "defualt"},
+        "bridged": {"mode": "bridge", "bridge": "br9"},
+        "tapped": {"mode": "macvtap", "dev": "eth9"},
+    }
+    vms = {path.split(".")[1]: vm for path, vm in WRONG.items()}
+    lab = make_lab(blank_lab("wrong", networks=networks, vms=vms))
+    lab.content["defaults"]["state"] = "off"
+    refused = lab.run("up", "--yes")
+    assert refused.code == 2, refused
+    told = [line.split(": ")[1] for line in refused.stderr.splitlines() if line.startswith("Labfile.yaml:")]
+    assert sorted(told) == sorted(WRONG)
+    lab.content["vms"], lab.content["networks"] = {"plain": {}}, {}
+    lab.up()
+
+
+def test_a_tpm_without_swtpm_is_an_error_of_the_plan(make_lab):
+    lab = make_lab(blank_lab("tpm", networks={}, vms={"a": {"tpm": True, "state": "off"}}))
+    hidden = ["/usr/bin/swtpm", "/usr/bin/swtpm_setup"]
+    for each in hidden:
+        subprocess.run(["mount", "--bind", "/dev/null", each], check=True)  # nobody can run it
+    try:
+        refused = lab.run("plan")
+        assert (refused.code, "apt-get install swtpm swtpm-tools" in refused.stderr) == (1, True), refused
+    finally:
+        for each in hidden:
+            subprocess.run(["umount", each], check=True)
     lab.up()
     lab.destroy()

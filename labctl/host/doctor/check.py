@@ -36,6 +36,15 @@ PACKAGES = {
     "mkfs.ext4": ("e2fsprogs", "e2fsprogs", "e2fsprogs"),
     "mmdebstrap": ("mmdebstrap", "mmdebstrap", "mmdebstrap"),
     "ssh": ("openssh-client", "openssh-clients", "openssh"),
+    # swtpm and its swtpm_setup, which makes a TPM's state
+    "swtpm": ("swtpm swtpm-tools", "swtpm swtpm-tools", "swtpm"),
+    "qemu-system": ("qemu-system", "qemu", "qemu-full"),
+    "qemu-system-x86": ("qemu-system-x86", "qemu-kvm", "qemu-base"),
+    "qemu-system-arm": ("qemu-system-arm", "qemu-system-aarch64", "qemu-system-aarch64"),
+    "qemu-system-misc": ("qemu-system-misc", "qemu-system-riscv", "qemu-system-riscv"),
+    "qemu-system-ppc": ("qemu-system-ppc", "qemu-system-ppc", "qemu-system-ppc"),
+    "ovmf": ("ovmf", "edk2-ovmf", "edk2-ovmf"),
+    "qemu-efi-aarch64": ("qemu-efi-aarch64", "edk2-aarch64", "edk2-aarch64"),
     "ssh-keygen": ("openssh-client", "openssh-clients", "openssh"),
 }
 _INSTALL = ("apt-get install", "dnf install", "pacman -S")

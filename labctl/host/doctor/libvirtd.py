@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from labctl.host.doctor.check import Distribution
 
 SYSTEM, SESSION = "qemu:///system", "qemu:///session"
+# What guests may be of, beside the host's own, each with the package of its QEMU
+OTHERS = {"aarch64": "qemu-system-arm", "riscv64": "qemu-system-misc"}
 ASLEEP = "is not started yet; libvirt starts it when it is first used"
 
 
@@ -55,6 +57,7 @@ def checks(seen: Libvirt, distribution: Distribution) -> Iterator[Check]:
         return
     yield Check("libvirt", OK, f"{seen.uri} answers, libvirt {_version(seen.virt.getLibVersion())}")
     yield _emulator(seen, distribution)
+    yield _architectures(seen, distribution)
     yield _security(seen)
 
 
@@ -109,6 +112,17 @@ def _emulator(seen: Libvirt, distribution: Distribution) -> Check:
     except libvirt.libvirtError:
         version = ""  # libvirt knows it only once it has probed an emulator
     return Check("qemu", OK, f"{found or seen.virt.getType()}{version}")
+
+
+def _architectures(seen: Libvirt, distribution: Distribution) -> Check:
+    """Those that there is an emulator for, and the packages of others; few people need them."""
+    found = {each.get("name", "") for each in seen.capabilities.findall("guest/arch")}
+    lacking = [name for name in OTHERS if name not in found]
+    more = distribution.install(*(OTHERS[name] for name in lacking)) if lacking else ""
+    text = f"QEMU is there for {', '.join(sorted(found & {*OTHERS, 'x86_64', 'i686'})) or 'none'}"
+    if lacking and not seen.uri.startswith("test:"):
+        text += f"; `{more}` brings {', '.join(lacking)}"
+    return Check("architectures", OK, text)
 
 
 def _security(seen: Libvirt) -> Check:

@@ -20,6 +20,7 @@ _NEEDED: tuple[tuple[str, Verdict, str], ...] = (
     ("qemu-img", FAIL, "images are converted with it"),
     ("ssh", WARN, "`labctl ssh` is not there without it"),
     ("ssh-keygen", FAIL, "it makes the lab's keys"),
+    ("swtpm", WARN, "only VMs with `tpm: true` need it"),
     ("mkfs.ext4", WARN, "only building images needs it"),
     ("mmdebstrap", WARN, "only building debian-12 needs it, where it can't be downloaded"),
 )

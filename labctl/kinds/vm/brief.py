@@ -9,15 +9,13 @@ from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.core.spans import spans
 from labctl.core.spec import Part
+from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import BUS, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
-
-# Without a word of it; others boot by UEFI.
-_BIOS = ("x86_64", "i686", None)
 
 
 def brief(spec: VmSpec) -> tuple[Part, ...]:
@@ -52,7 +50,9 @@ def _size(spec: VmSpec) -> str:
     if spec.max_memory != spec.memory:
         memory += f" of {size(spec.max_memory)}"
     root = next((use.image for use in spec.disks if use.name == "root"), "")
-    machine = [spec.arch or ""] * spec.foreign + [spec.machine or ""]
+    machine = [spec.arch or ""] * spec.foreign + [spec.machine or ""] * (
+        spec.machine != architectures.of(spec.arch).machine
+    )
     return ", ".join(filter(None, [f"{spec.cpus} CPU{'s' * (spec.cpus > 1)}", memory, root, *machine]))
 
 
@@ -83,6 +83,7 @@ def _nic(spec: VmSpec, nic: NicUse) -> Iterator[Part]:
 
 
 def _start(spec: VmSpec) -> Iterator[str]:
+    needs = architectures.of(spec.arch)
     devices = [(use.boot, use.name) for use in spec.disks if use.boot]
     devices += [(nic.boot, nic.name) for nic in spec.nics if nic.boot]
     if devices:
@@ -90,7 +91,8 @@ def _start(spec: VmSpec) -> Iterator[str]:
     root = {use.image for use in spec.disks if use.name == "root"}
     if spec.kernel and not set(spec.images) <= root:
         yield "kernel " + ", ".join(spec.images)
-    if spec.firmware != ("bios" if spec.arch in _BIOS else "uefi"):
+    plain = "bios" if needs.bios or spec.kernel or not needs.uefi else "uefi"
+    if spec.firmware != plain:
         yield spec.firmware
     if spec.state != "running":
         yield f"stays {spec.state}"
@@ -100,7 +102,7 @@ def _besides(spec: VmSpec) -> Iterator[str]:
     words = {
         "secure boot": spec.secure_boot,
         "TPM": spec.tpm,
-        f"CPU {spec.cpu_model}": spec.cpu_model,
+        f"CPU {spec.cpu_model}": spec.cpu_model not in (None, architectures.of(spec.arch).cpu),
         f"topology {spec.cpu_topology}": spec.cpu_topology,
         f"graphics by {spec.graphics}": spec.graphics != "none",
         "starts with the host": spec.autostart,

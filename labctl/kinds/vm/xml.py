@@ -11,6 +11,7 @@ from labctl.core import identity, xmltree
 from labctl.core.record import replace
 from labctl.core.spec import owned_by
 from labctl.core.xmltree import attribute, find, text
+from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
@@ -38,12 +39,17 @@ def render(spec: VmSpec) -> Element:
     root = _rendered(spec.unedited or spec)
     root.insert(2, metadata(spec))
     xmltree.edit(root, spec.xml)
-    _add_controllers(root)
+    _complete(root)
     return root
 
 
+def machine(spec: VmSpec) -> str | None:
+    """The machine type after the user's own edits; None for libvirt's own."""
+    return attribute(render(spec), "os/type", "machine") or None
+
+
 def _rendered(spec: VmSpec) -> Element:
-    uefi = spec.firmware == "uefi"
+    uefi, needs = spec.firmware == "uefi", architectures.of(spec.arch)
     root = xmltree.fill(
         resources.text("templates/libvirt/domain.xml"),
         {
@@ -63,26 +69,43 @@ def _rendered(spec: VmSpec) -> Element:
             "initrd": spec.initrd or None,
             "cmdline": spec.cmdline or None,
             "console_log": spec.console_log or None,
-            "tpm_model": "tpm-crb" if spec.tpm else None,
+            "tpm_model": needs.tpm if spec.tpm else None,
             "tpm_backend": "emulator" if spec.tpm else None,
         },
     )
+    _drop_features(root, {"acpi": needs.acpi or uefi, "apic": needs.apic})
     if (cpu := _cpu(spec)) is not None:
         root.insert(list(root).index(root.find("devices")), cpu)  # type: ignore[arg-type]  # the template has it
     devices = root.find("devices")
     assert devices is not None  # likewise
     devices.extend(map(disk, spec.disks))
     devices.extend(map(nic, spec.nics))
-    devices.extend(_graphics(spec.graphics))
+    devices.extend(_graphics(spec.graphics, keyboard=needs.keyboard))
     if not any(use.boot for use in spec.disks) and not any(use.boot for use in spec.nics):
         _boot_from(root, "hd" if spec.disks else "network")
     return root
 
 
-def _add_controllers(root: Element) -> None:
-    """Write out the SCSI controllers of disks: libvirt's own choice is lsilogic, which few guests can drive."""
+def _drop_features(root: Element, there: dict[str, bool]) -> None:
+    """Leave out what the architecture has not."""
+    features = root.find("features")
+    assert features is not None  # the template has it
+    for name, has in there.items():
+        if not has:
+            features.remove(features.find(name))  # type: ignore[arg-type]  # likewise
+    if not len(features):
+        root.remove(features)
+
+
+def _complete(root: Element) -> None:
+    """Write out what libvirt would choose otherwise, unless an edit has done so.
+
+    It makes SCSI controllers of disks lsilogic, which few guests can drive, and a balloon on some architectures only.
+    """
     devices = root.find("devices")
     assert devices is not None  # the template has it
+    if devices.find("memballoon") is None:
+        devices.append(ET.Element("memballoon", model="virtio"))
     there = {each.get("index") for each in devices.iterfind("controller[@type='scsi']")}
     targets = [each.get("dev", "") for each in devices.iterfind("disk/target[@bus='scsi']")]
     for index in sorted({scsi_controller(target) for target in targets}):
@@ -218,15 +241,15 @@ def nic(use: NicUse) -> Element:
     )
 
 
-def _graphics(kind: str) -> list[Element]:
-    """A display that can only be reached from the host itself."""
+def _graphics(kind: str, *, keyboard: bool) -> list[Element]:
+    """A display that can only be reached from the host itself; with a keyboard, where the machine has none."""
     if kind == "none":
         return []
     graphics = ET.Element("graphics", type=kind, autoport="yes", listen="127.0.0.1")
     ET.SubElement(graphics, "listen", type="address", address="127.0.0.1")
     video = ET.Element("video")
     ET.SubElement(video, "model", type="virtio")
-    return [graphics, video]
+    return [graphics, video, *([ET.Element("input", type="keyboard", bus="usb")] if keyboard else [])]
 
 
 def read(root: Element) -> VmSpec | None:

@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.micro import elf, packages, sealed
-from tests.e2e.micro.flavours import CLOUD, GENERAL, OTHER, Flavour
+from tests.e2e.micro import bootable, elf, packages
+from tests.e2e.micro.flavours import CLOUD, OTHER, Flavour
 from tests.surroundings import prepared
 
 CACHE = prepared() / "labctl-tests"
@@ -48,14 +48,14 @@ IMAGE_SIZE = "64M"
 class MicroGuest:
     """Paths of what a domain needs; `image` is an empty root.
 
-    `pxe_image` holds what /bin/pxe-server serves, of CLOUD; `sealed_image` boots by secure boot, of GENERAL.
+    `pxe_image` holds what /bin/pxe-server serves, of CLOUD; `bootable_image` boots by UEFI, of those with loaders.
     """
 
     kernel: Path
     initrd: Path
     image: Path
     pxe_image: Path
-    sealed_image: Path
+    bootable_image: Path
     cmdline: str
     arch: str
 
@@ -64,7 +64,7 @@ class MicroGuest:
 class Parts:
     """Unpacked packages: the kernel's, and a root with busybox and dropbear, which is the host's own for its kind.
 
-    `loaders` are those that secure boot trusts, by where they belong.
+    `loaders` are those of UEFI, by where they belong.
     """
 
     kernel: Path
@@ -87,18 +87,18 @@ def build(flavour: Flavour = CLOUD, target: Path = CACHE) -> MicroGuest:
             _make(flavour, made, parts, Path(work))
             made.rename(done)
         _forget_older(target, flavour.name, done)
-    images = [done / f"{name}.qcow2" for name in ("micro", "micro-pxe", "sealed")]
+    images = [done / f"{name}.qcow2" for name in ("micro", "micro-pxe", "bootable")]
     return MicroGuest(done / "vmlinuz", done / "initrd", *images, flavour.cmdline, flavour.arch)
 
 
 def _parts(flavour: Flavour, target: Path) -> Parts:
     suffix = "" if flavour == CLOUD else f"-{flavour.name}"
     kernel = packages.unpacked(flavour.kernel, target / f"kernel{suffix}", flavour.archive)
+    loaders = bootable.loaders(flavour, target)
     if flavour.archive == packages.HOST:
-        loaders = sealed.loaders(target) if flavour == GENERAL else {}
         return Parts(kernel, Path("/"), packages.unpacked("openssh-sftp-server", target / "sftp"), loaders)
     root = packages.root_of(["busybox-static", "dropbear-bin"], target / f"root{suffix}", flavour.archive)
-    return Parts(kernel, root)
+    return Parts(kernel, root, None, loaders)
 
 
 def _make(flavour: Flavour, made: Path, parts: Parts, work: Path) -> None:
@@ -122,7 +122,7 @@ def _make(flavour: Flavour, made: Path, parts: Parts, work: Path) -> None:
     if flavour == CLOUD:
         _image(boot, made / "micro-pxe.qcow2", work)
     if parts.loaders:
-        sealed.image(parts.loaders | boot, made / "sealed.qcow2", flavour.cmdline, work)
+        bootable.image(parts.loaders | boot, made / "bootable.qcow2", flavour.cmdline, work)
 
 
 def _busybox(parts: Parts) -> Path:

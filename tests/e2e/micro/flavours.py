@@ -14,8 +14,20 @@ OTHER = ("overlay", "virtio-rng", "virtio_scsi", "sd_mod", "virtiofs")
 
 
 @dataclass(frozen=True)
+class Loader:
+    """A file of a package, and its place on an EFI system partition."""
+
+    package: str
+    path: str
+    place: str
+
+
+@dataclass(frozen=True)
 class Flavour:
-    """One kind of micro guest. `arch` is libvirt's word, `kernel` a metapackage of `archive`'s."""
+    """One kind of micro guest. `arch` is libvirt's word, `kernel` a metapackage of `archive`'s.
+
+    With `loaders` there is a disk too that boots by UEFI.
+    """
 
     name: str
     kernel: str
@@ -23,6 +35,7 @@ class Flavour:
     arch: str = "x86_64"
     archive: Archive = HOST
     modules: tuple[str, ...] = field(default=(*VIRTIO, "isofs", *INPUT))
+    loaders: tuple[Loader, ...] = ()
 
     @property
     def cmdline(self) -> str:
@@ -31,7 +44,19 @@ class Flavour:
 
 CLOUD = Flavour("micro", "linux-image-cloud-amd64")
 # With drivers for hardware that a cloud has not
-GENERAL = Flavour("general", "linux-image-amd64", modules=(*VIRTIO, *DISKS, *CARDS, "isofs", "ext4", *INPUT))
+GENERAL = Flavour(
+    "general",
+    "linux-image-amd64",
+    modules=(*VIRTIO, *DISKS, *CARDS, "isofs", "ext4", *INPUT),
+    loaders=(
+        Loader("shim-signed", "usr/lib/shim/shimx64.efi.signed", "EFI/BOOT/BOOTX64.EFI"),
+        Loader(
+            "grub-efi-amd64-signed",
+            "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed",
+            "EFI/BOOT/grubx64.efi",
+        ),
+    ),
+)
 AARCH64 = Flavour(
     "aarch64",
     "linux-image-arm64",
@@ -39,6 +64,13 @@ AARCH64 = Flavour(
     arch="aarch64",
     archive=Archive("arm64", "bookworm"),
     modules=(*VIRTIO, "isofs", "ext4", *INPUT),
+    loaders=(
+        Loader(
+            "grub-efi-arm64-signed",
+            "usr/lib/grub/arm64-efi-signed/grubaa64.efi.signed",
+            "EFI/BOOT/BOOTAA64.EFI",
+        ),
+    ),
 )
 # Debian has it since 13
 RISCV64 = Flavour(

@@ -1,5 +1,7 @@
 """Doctor's checks on made-up hosts."""
 
+from xml.etree import ElementTree as ET
+
 import libvirt
 import pytest
 
@@ -29,6 +31,33 @@ def test_commands_fit_the_distribution(tmp_path, release, command):
 
 def test_one_package_is_named_once():
     assert DEBIAN.install("ssh", "ssh-keygen") == "sudo apt-get install openssh-client"
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (
+            ("x86_64",),
+            "QEMU is there for x86_64; `sudo apt-get install qemu-system-arm qemu-system-misc` brings aarch64, riscv64",
+        ),
+        (
+            ("x86_64", "aarch64", "sh4"),
+            "QEMU is there for aarch64, x86_64; `sudo apt-get install qemu-system-misc` brings riscv64",
+        ),
+        (("x86_64", "aarch64", "riscv64"), "QEMU is there for aarch64, riscv64, x86_64"),
+    ],
+)
+def test_the_architectures_of_guests(there, found):
+    arches = "".join(f"<guest><arch name='{name}'/></guest>" for name in there)
+    seen = libvirtd.Libvirt(
+        "qemu:///system", capabilities=ET.fromstring(f"<capabilities>{arches}</capabilities>")
+    )
+    check = libvirtd._architectures(seen, DEBIAN)
+    assert (check.verdict, check.found) == ("ok", found)
+
+
+def test_a_tpm_needs_two_packages():
+    assert DEBIAN.install("swtpm") == "sudo apt-get install swtpm swtpm-tools"
 
 
 class TestKvm:

@@ -1,4 +1,4 @@
-"""A disk that boots by secure boot: the distribution's signed shim, GRUB and kernel on an EFI system partition.
+"""A disk that boots by UEFI: the distribution's signed loaders and kernel on an EFI system partition.
 
 The file system is on the whole disk, which UEFI takes as well as a partition.
 """
@@ -7,24 +7,23 @@ import subprocess
 from pathlib import Path
 
 from tests.e2e.micro import packages
+from tests.e2e.micro.flavours import Flavour
 
 SIZE = "64M"
-PACKAGES = {
-    "shim-signed": ("usr/lib/shim/shimx64.efi.signed", "EFI/BOOT/BOOTX64.EFI"),
-    "grub-efi-amd64-signed": ("usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed", "EFI/BOOT/grubx64.efi"),
-}
 GRUB = "linux /vmlinuz {cmdline}\ninitrd /initrd\nboot\n"
 
 
-def loaders(target: Path) -> dict[str, Path]:
-    """The signed loaders, by where they belong."""
-    unpacked = {name: packages.unpacked(name, target / name) for name in PACKAGES}
-    return {place: unpacked[name] / path for name, (path, place) in PACKAGES.items()}
+def loaders(flavour: Flavour, target: Path) -> dict[str, Path]:
+    """A flavour's loaders, by where they belong."""
+    return {
+        each.place: packages.unpacked(each.package, target / each.package, flavour.archive) / each.path
+        for each in flavour.loaders
+    }
 
 
 def image(files: dict[str, Path], made: Path, cmdline: str, work: Path) -> None:
     """A qcow2 with these files, by their places, and GRUB's menu."""
-    raw, menu = work / "sealed.raw", work / "grub.cfg"
+    raw, menu = work / "bootable.raw", work / "grub.cfg"
     menu.write_text(GRUB.format(cmdline=cmdline))
     files = files | {"EFI/debian/grub.cfg": menu}
     subprocess.run(["truncate", "-s", SIZE, raw], check=True)

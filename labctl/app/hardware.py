@@ -1,0 +1,194 @@
+"""Whether this host's libvirt and QEMU have what VMs and networks ask for, before the first change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import FOREIGN, Problem
+from labctl.core.plan import Action
+from labctl.host import domcaps, routes
+from labctl.host.doctor.check import distribution
+from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm import architectures
+from labctl.kinds.vm.spec import VmSpec
+from labctl.labfile.problems import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.app.session import Session
+    from labctl.core.plan import Plan, Step
+    from labctl.engine.observe import Observed
+    from labctl.host.domcaps import DomainCapabilities
+
+_IDE_DISKS = 4  # two to each of the two channels of a PC
+
+
+def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """Every problem once, for the first instance of a VM that has it."""
+    host = _Host(session, observed)
+    told = set()
+    for step in plan.steps:
+        for problem in host.problems(step):
+            if (problem.path, problem.summary) not in told:
+                told.add((problem.path, problem.summary))
+                yield problem
+
+
+class _Host:
+    """What the host has, asked once for each kind of domain."""
+
+    def __init__(self, session: Session, observed: Observed) -> None:
+        self._session = session
+        self._networks = {each.name for each in observed.foreign if each.kind == "network"}
+        self._asked: dict[tuple[str, str | None, str], DomainCapabilities] = {}
+
+    def problems(self, step: Step) -> Iterator[Problem]:
+        if isinstance(step.after, VmSpec) and _asks(step):
+            yield from self._vm(step.after)
+            yield from self._external(step.after)
+        if isinstance(step.after, NetworkSpec) and self._session.connection.local:
+            yield from self._links(step.after)
+
+    def _can(self, arch: str, machine: str | None, accel: str) -> DomainCapabilities:
+        kind = arch, machine, accel
+        if kind not in self._asked:
+            self._asked[kind] = domcaps.look(self._session.connection.virt, *kind)
+        return self._asked[kind]
+
+    def _vm(self, vm: VmSpec) -> Iterator[Problem]:
+        machine = _machine(vm)
+        if vm.accel == "kvm" and not self._session.connection.capabilities.kvm:
+            return  # that this host has no KVM at all is told elsewhere, and more can't be asked then
+        can = self._can(vm.arch or "x86_64", machine, vm.accel)
+        if can.lacks:
+            yield self._lacks(vm, can.lacks, machine)
+            return
+        yield from self._firmware(vm, can)
+        yield from self._cpu(vm, can)
+        yield from self._devices(vm, can)
+
+    def _lacks(self, vm: VmSpec, what: str, machine: str | None) -> Problem:
+        arch = vm.arch or "x86_64"
+        if what == "emulator":
+            hint = self._install(architectures.of(arch).emulator)
+            return self._problem(vm, "arch", f"this host has no QEMU for {arch}", hint, FOREIGN)
+        if what == "accel":
+            hint = "set `accel: auto`, which emulates it"
+            return self._problem(vm, "accel", f"this host has no {vm.accel} for {arch}", hint, FOREIGN)
+        known = set(domcaps.machines(self._session.connection.virt.getCapabilities(), arch)) - {""}
+        hint = nearest(machine or "", known, "`virsh capabilities` lists them")
+        return self._problem(vm, "machine", f"QEMU has no machine {machine} for {arch}", hint)
+
+    def _firmware(self, vm: VmSpec, can: DomainCapabilities) -> Iterator[Problem]:
+        arch, has = vm.arch or "x86_64", architectures.of(vm.arch)
+        if vm.firmware == "uefi" and can.firmware is not None and "efi" not in can.firmware:
+            if has.uefi:
+                hint = self._install(has.firmware)
+                yield self._problem(vm, "firmware", f"no UEFI for {arch} is installed", hint, FOREIGN)
+            else:
+                hint = "leave it out, and name a kernel under `boot`"
+                yield self._problem(vm, "firmware", f"there is no UEFI for {arch}", hint)
+        elif vm.firmware == "bios" and not has.bios and not vm.kernel:
+            if has.uefi:
+                yield self._problem(
+                    vm, "firmware", f"{arch} has no BIOS", "leave `firmware` out: it boots by UEFI"
+                )
+            else:
+                summary = f"{arch} has no firmware that boots a disk"
+                yield self._problem(vm, "boot", summary, "name a `kernel` here, and its `initrd`")
+        elif vm.secure_boot and can.secure is not None and "yes" not in can.secure:
+            able = self._can(arch, "q35", vm.accel).secure if has is architectures.X86 else None
+            hint = "machine: q35" if able and "yes" in able else "set `secure_boot: false`"
+            yield self._problem(vm, "secure_boot", "no firmware does secure boot on this machine", hint)
+
+    def _cpu(self, vm: VmSpec, can: DomainCapabilities) -> Iterator[Problem]:
+        if can.cpus is not None and vm.cpus > can.cpus:
+            yield self._problem(vm, "cpus", f"this machine has room for {can.cpus} CPUs")
+        model = vm.cpu_model
+        if vm.cpu_mode != "custom" or not model or can.cpu_models is None or model in can.cpu_models:
+            return
+        if model in (can.known_models or ()):
+            summary = f"this host can't run the CPU model {model}"
+            yield self._problem(vm, "cpu", summary, f"mode: {'host' if vm.accel == 'kvm' else 'maximum'}")
+        else:
+            hint = nearest(model, can.cpu_models, "`virsh domcapabilities` lists them")
+            yield self._problem(vm, "cpu", f"libvirt knows no CPU model {model}", hint)
+
+    def _devices(self, vm: VmSpec, can: DomainCapabilities) -> Iterator[Problem]:
+        for use in vm.disks:
+            if can.buses is not None and use.bus not in can.buses and use.name != "seed":
+                others = self._can(vm.arch or "x86_64", "pc", vm.accel).buses if use.bus == "ide" else None
+                hint = "machine: pc, or bus: sata" if others and "ide" in others else "bus: virtio or scsi"
+                owner = f"the machine {_machine(vm)}" if others else "this libvirt"
+                field = "disk" if use.name == "root" else "disks"
+                yield self._problem(vm, field, f"{owner} has no {use.bus} disks ({use.name})", hint)
+        if sum(use.bus == "ide" for use in vm.disks) > _IDE_DISKS:
+            yield self._problem(
+                vm, "disks", f"IDE has room for {_IDE_DISKS} disks, the seed is one", "bus: sata"
+            )
+        if vm.graphics != "none" and can.graphics is not None and vm.graphics not in can.graphics:
+            known = sorted({"vnc", "spice"} & can.graphics)
+            hint = f"graphics: {known[0]}" if known else "leave it out"
+            yield self._problem(vm, "graphics", f"this host's QEMU has no {vm.graphics}", hint)
+        if vm.tpm and can.tpm_backends is not None and "emulator" not in can.tpm_backends:
+            yield self._problem(vm, "tpm", "this host can't emulate a TPM", self._install("swtpm"), FOREIGN)
+
+    def _external(self, vm: VmSpec) -> Iterator[Problem]:
+        """Networks that are others', which have to be there and active."""
+        for nic in vm.nics:
+            if nic.ours or not nic.network:
+                continue
+            name = next(
+                (each.name for each in self._session.lab.networks if each.external == nic.network), ""
+            )
+            place = self._session.lab.where("networks", name, "external")
+            if nic.network not in self._networks:
+                hint = nearest(nic.network, self._networks, "`virsh net-list --all` lists them")
+                summary = f"libvirt has no network {nic.network}"
+                yield Problem(summary, f"networks.{name}.external", place, hint)
+            elif not self._session.connection.virt.networkLookupByName(nic.network).isActive():
+                summary = f"the network {nic.network} is not active"
+                hint = f"virsh net-start {nic.network}"
+                yield Problem(summary, f"networks.{name}.external", place, hint, FOREIGN)
+
+    def _links(self, network: NetworkSpec) -> Iterator[Problem]:
+        """What a network attaches to."""
+        key, name = ("bridge", network.bridge) if network.mode == "bridge" else ("dev", network.dev)
+        if network.mode not in ("bridge", "macvtap") or not name:
+            return
+        if not routes.link(name):
+            summary, hint = f"this host has no {key} {name}", nearest(name, routes.links(), "see `ip link`")
+        elif key == "bridge" and not routes.is_bridge(name):
+            summary, hint = f"{name} is no bridge", "mode: macvtap attaches to an interface, as `dev`"
+        else:
+            return
+        place = self._session.lab.where("networks", network.name, key)
+        yield Problem(summary, f"networks.{network.name}.{key}", place, hint)
+
+    def _install(self, what: str) -> str:
+        command = distribution().install(what)
+        return command if self._session.connection.local else f"there: {command}"
+
+    def _problem(
+        self, vm: VmSpec, key: str, summary: str, hint: str = "", severity: str = "error"
+    ) -> Problem:
+        place = self._session.lab.where("vms", vm.name, key)
+        return Problem(summary, f"vms.{vm.base}.{key}", place, hint, severity)
+
+
+def _machine(vm: VmSpec) -> str | None:
+    """The machine type, which an edit may have set; None for libvirt's own."""
+    if not vm.xml:
+        return vm.machine
+    from labctl.kinds.vm import xml  # few have edits
+
+    return xml.machine(vm)
+
+
+def _asks(step: Step) -> bool:
+    """Whether a step makes, starts or changes its VM; what only halts or pauses one needs nothing."""
+    if step.action is not Action.UPDATE:
+        return True
+    starts = any(each.field == "state" and each.after == "running" for each in step.changes)
+    return starts or any(not each.condition for each in step.changes)

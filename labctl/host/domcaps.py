@@ -1,0 +1,93 @@
+"""What domains of one kind can have on a libvirt host (https://libvirt.org/formatdomaincaps.html)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import libvirt
+
+from labctl.core.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+Words = frozenset[str] | None  # None where libvirt does not say, which forbids nothing
+
+
+@record
+class DomainCapabilities:
+    """`lacks` is what is not there at all, in which case nothing else is known. Words are those of the domain's XML.
+
+    `cpu_models` are the models of mode custom that this host can run, `known_models` all that libvirt knows.
+    """
+
+    lacks: Literal["", "emulator", "machine", "accel"] = ""
+    cpus: int | None = None
+    firmware: Words = None
+    secure: Words = None  # "yes" where a loader does secure boot
+    buses: Words = None
+    graphics: Words = None
+    tpm_backends: Words = None
+    cpu_models: Words = None
+    known_models: Words = None
+
+
+def look(virt: Any, arch: str, machine: str | None, accel: str) -> DomainCapabilities:  # a virConnect
+    """Ask libvirt, which answers from what it found out about its emulators.
+
+    Raises:
+        libvirt.libvirtError: it does not answer.
+    """
+    try:
+        return read(virt.getDomainCapabilities(None, arch, machine, accel))
+    except libvirt.libvirtError as error:
+        code = error.get_error_code()
+        if code == libvirt.VIR_ERR_NO_SUPPORT:
+            return DomainCapabilities()  # a driver like test:/// says nothing
+        if code == libvirt.VIR_ERR_CONFIG_UNSUPPORTED:
+            return DomainCapabilities("emulator")
+        if code != libvirt.VIR_ERR_INVALID_ARG:
+            raise
+    # it refuses the one or the other with the same code
+    return DomainCapabilities("machine" if machine and not look(virt, arch, None, accel).lacks else "accel")
+
+
+def read(text: str) -> DomainCapabilities:
+    """Read the XML. Pure."""
+    from xml.etree import ElementTree as ET  # some drivers say nothing
+
+    root = ET.fromstring(text)
+    vcpu = root.find("vcpu")
+    models = [] if root.find("cpu") is None else root.findall("cpu/mode[@name='custom']/model")
+    return DomainCapabilities(
+        cpus=int(vcpu.get("max", 0)) or None if vcpu is not None else None,
+        firmware=_words(root, "os/enum[@name='firmware']"),
+        secure=_words(root, "os/loader/enum[@name='secure']"),
+        buses=_words(root, "devices/disk/enum[@name='bus']"),
+        graphics=_words(root, "devices/graphics/enum[@name='type']"),
+        tpm_backends=_tpm(root),
+        cpu_models=frozenset(each.text or "" for each in models if each.get("usable") != "no") or None,
+        known_models=frozenset(each.text or "" for each in models) or None,
+    )
+
+
+def _tpm(root: Element) -> Words:
+    tpm = root.find("devices/tpm")
+    if tpm is not None and tpm.get("supported") == "no":
+        return frozenset()
+    return _words(root, "devices/tpm/enum[@name='backendModel']")
+
+
+def _words(root: Element, path: str) -> Words:
+    enum = root.find(path)
+    return None if enum is None else frozenset(each.text or "" for each in enum)
+
+
+def machines(capabilities: str, arch: str) -> Iterator[str]:
+    """The machine types of an architecture, out of libvirt's capabilities."""
+    from xml.etree import ElementTree as ET
+
+    for each in ET.fromstring(capabilities).iterfind(f"guest/arch[@name='{arch}']/machine"):
+        yield each.text or ""
+        yield each.get("canonical", "")
