@@ -118,6 +118,7 @@ def vms(draw: st.DrawFn) -> VmSpec:
         machine=draw(st.sampled_from([None, "pc", "q35"])),
         cpu_mode=draw(st.sampled_from([None, "maximum", "host-passthrough"])),
         cpu_topology=draw(st.sampled_from([None, "1:2:1"])),
+        tb_cache=draw(st.sampled_from([None, 64 << 20, 256 << 20])),
         firmware="uefi" if uefi else "bios",
         secure_boot=uefi and draw(st.booleans()),
         tpm=draw(st.booleans()),

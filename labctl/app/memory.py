@@ -25,8 +25,8 @@ ALIVE = ("running", "paused")
 
 
 def on_host(vm: VmSpec) -> int:
-    """The memory of the host, in bytes, that a VM takes while it runs or is paused."""
-    return vm.memory
+    """The memory of the host, in bytes, that a VM takes while it runs or is paused, with its translated code."""
+    return vm.memory + (vm.tb_cache or 0)
 
 
 def shortage(session: Session, plan: Plan) -> Iterator[Problem]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from labctl.core.spec import Spec
     from labctl.labfile.model import Lab
 
+TB_CACHE_SINCE = 8_000_000  # libvirt 8.0.0
+
 Specs = Mapping[Address, "Spec"]
 Goal = Callable[[dict[Address, "Spec"], dict[Address, "Spec"]], dict[Address, "Spec"]]
 
@@ -126,6 +128,7 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
         blobs=sources.blobs,
         present=sources.present,
         secret=session.secret,
+        tb_cache=connection.virt.getLibVersion() >= TB_CACHE_SINCE,
     )
 
 

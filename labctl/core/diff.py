@@ -106,6 +106,8 @@ def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[C
         if new is None or old == new:
             continue
         name, effect = prefix + each.name, _effect(each, after)
+        if old is None and each.metadata["gain"]:
+            effect = each.metadata["gain"]
         if is_items(old) or is_items(new):
             yield from _item_changes(old or (), new or (), effect, name)
         else:

@@ -30,12 +30,13 @@ class Effect(IntEnum):
         return self.name.lower()
 
 
-def owned(
+def owned(  # noqa: PLR0913  # one by place, the rest by keyword
     effect: Effect = Effect.LIVE,
     *,
     unit: str = "",
     condition: str = "",
     unset: str = "",
+    gain: Effect | None = None,
     each: Callable[[Any], str] = str,
     **options: Any,
 ) -> Any:
@@ -47,12 +48,13 @@ def owned(
             value is shown anywhere.
         unset: what it means that nothing is set, as "libvirt's own" or "no limit"; with it 0 says so, as None, the
             empty string and the empty tuple always do. Without it that is "none".
+        gain: what it costs to set it where it is None, if that is another than of a change.
         each: how one of a tuple of values is told.
         condition: for a field that tells a condition (is it running?) rather than a setting: what a plan gives as the
             cause when only that differs. Such a field is no part of the fingerprint.
         options: `default`, `default_factory`, … of `core.record.field`.
     """
-    told = {"unit": unit, "condition": condition, "unset": unset, "each": each}
+    told = {"unit": unit, "condition": condition, "unset": unset, "gain": gain, "each": each}
     return field(metadata={"effect": effect, **told}, **options)
 
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.model import Condition, Disk, Image, Lab, Network, Nic, Vm
 
+TB_CACHE = (
+    64 << 20,
+    512 << 20,
+)  # the least and the most of translated code that an emulated guest's QEMU keeps
 SLOW = 4  # how much longer everything may take without KVM
 _CPU_MODES = {"host": "host-passthrough", "maximum": "maximum", "custom": "custom"}
 
@@ -49,6 +53,7 @@ class Site:
     blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
     present: Mapping[str, ImageSpec] = field(default_factory=dict)  # complete in the store, by key
     secret: bytes = b""
+    tb_cache: bool = True  # whether its libvirt can bound what QEMU keeps of translated code
 
     @property
     def dnsmasq(self) -> bool:
@@ -186,6 +191,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         accel=accel,
         machine=_machine(vm, arch),
         **_cpu(vm, accel, architectures.of(arch).cpu, _root_image(vm, site)),
+        tb_cache=_tb_cache(vm.max_memory or vm.memory) if accel == "qemu" and site.tb_cache else None,
         firmware=vm.firmware or _firmware(vm, site),
         secure_boot=vm.secure_boot,
         tpm=vm.tpm,
@@ -238,6 +244,12 @@ def _firmware(vm: Vm, site: Site) -> str:
         direct = vm.boot.kernel or (image and image.direct)
         return "uefi" if has.uefi and not direct else "bios"
     return image.firmware if image and image.firmware else "bios"
+
+
+def _tb_cache(memory: int) -> int:
+    """A quarter of a guest's memory, within bounds, in bytes and whole MiB (docs/adr/0004)."""
+    least, most = TB_CACHE
+    return max(least, min(memory // 4, most)) >> 20 << 20
 
 
 def _machine(vm: Vm, arch: str) -> str | None:

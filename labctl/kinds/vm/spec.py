@@ -141,6 +141,8 @@ class VmSpec(Spec):
     cpu_model: str | None = owned(RESTART, default=None, unset=OWN)
     cpu_topology: str | None = owned(RESTART, default=None, unset=OWN)  # "sockets:cores:threads"
     cpu_features: tuple[str, ...] | None = owned(RESTART, default=None)
+    # What QEMU keeps of translated code. A VM that was started without such a bound gets it at its next start
+    tb_cache: int | None = owned(RESTART, unit="bytes", default=None, unset="QEMU's own", gain=LIVE)
     firmware: str = owned(REPLACE, default="bios")
     secure_boot: bool = owned(REPLACE, default=False)
     tpm: bool = owned(RESTART, default=False)

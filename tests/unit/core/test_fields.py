@@ -38,6 +38,7 @@ SET = {
     "size": 5 << 30,
     "cloud_init": "key:0123456789abcdef",
     "hosts": "0123456789abcdef",
+    "tb_cache": 64 << 20,
     "ready": True,
     "keyed": True,
 }

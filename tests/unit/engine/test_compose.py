@@ -3,6 +3,9 @@
 import pytest
 
 from labctl.core.address import Address
+from labctl.core.diff import diff
+from labctl.core.record import replace
+from labctl.core.spec import Effect
 from tests.composed import specs
 
 VM = {"image": "debian-12"}
@@ -45,3 +48,46 @@ def test_the_seed_is_on_the_bus_of_the_root_disk(bus):
     """A guest that can boot from it has the driver."""
     spec = vm(v={**VM, "disk": {"bus": bus}, "disks": [{"name": "data", "size": "1GiB"}]})
     assert {use.name: use.bus for use in spec.disks} == {"root": bus, "data": "virtio", "seed": bus}
+
+
+@pytest.mark.parametrize(
+    ("arch", "machine", "model", "firmware", "accel"),
+    [
+        ("x86_64", None, None, "bios", "kvm"),
+        ("i686", None, None, "bios", "kvm"),
+        ("aarch64", "virt", "cortex-a57", "uefi", "qemu"),
+        ("riscv64", "virt", None, "bios", "qemu"),
+    ],
+)
+def test_each_architecture_gets_what_it_needs(arch, machine, model, firmware, accel):
+    """The host is an x86_64 with KVM, which runs no foreign code."""
+    spec = vm(v={**BLANK, "arch": arch})
+    found = (spec.machine, spec.cpu_model, spec.firmware, spec.accel)
+    assert found == (machine, model, firmware, accel)
+
+
+def test_what_the_labfile_says_comes_before_what_its_architecture_needs():
+    written = {"arch": "aarch64", "machine": "virt-7.2", "cpu": {"mode": "maximum"}, "firmware": "bios"}
+    spec = vm(v={**BLANK, **written})
+    found = (spec.machine, spec.cpu_mode, spec.cpu_model, spec.firmware)
+    assert found == ("virt-7.2", "maximum", None, "bios")
+
+
+@pytest.mark.parametrize(
+    ("memory", "bound"), [("64MiB", 64), ("160MiB", 64), ("768MiB", 192), ("1GiB", 256), ("64GiB", 512)]
+)
+def test_an_emulated_guests_translated_code_is_bounded_by_its_memory(memory, bound):
+    """A running guest may grow to its maximum without a restart, so that is what counts."""
+    assert vm(v={**BLANK, "accel": "tcg", "memory": memory}).tb_cache == bound << 20
+    grows = {**BLANK, "accel": "tcg", "memory": "64MiB", "max_memory": memory}
+    assert vm(v=grows).tb_cache == bound << 20
+    assert vm(v={**BLANK, "memory": memory}).tb_cache is None, "KVM translates nothing"
+
+
+def test_a_vm_that_was_made_without_a_bound_is_not_restarted_for_it():
+    """It gets it at its next start; another bound than it has takes a restart."""
+    spec = vm(v={**BLANK, "accel": "tcg"})
+    (change,) = diff(replace(spec, tb_cache=None), spec)
+    assert (change.field, change.effect) == ("tb_cache", Effect.LIVE)
+    (change,) = diff(replace(spec, tb_cache=64 << 20), spec)
+    assert (change.field, change.effect) == ("tb_cache", Effect.RESTART)

@@ -125,3 +125,29 @@ def test_controllers_keep_their_places():
     devices.preserve(old, new)
     slots = {c.get("type"): c.find("address").get("slot") for c in new.iterfind("devices/controller")}
     assert slots == {"scsi": "7", "virtio-serial": "9"}
+
+
+@pytest.mark.parametrize(
+    ("arch", "firmware", "features"),
+    [
+        ("x86_64", "bios", ["acpi", "apic"]),
+        ("aarch64", "uefi", ["acpi"]),
+        ("aarch64", "bios", []),
+        ("riscv64", "bios", []),
+    ],
+)
+def test_each_architecture_has_its_features_and_devices(arch, firmware, features):
+    """Elsewhere than on a PC, ACPI comes with UEFI; a TPM is a TIS, and a screen has a keyboard beside it."""
+    spec = VmSpec("lab", "a", arch=arch, firmware=firmware, tpm=True, graphics="vnc")
+    root = vm_xml.render(spec)
+    assert [each.tag for each in root.findall("features/*")] == features
+    assert root.find("devices/memballoon").get("model") == "virtio"
+    x86 = arch == "x86_64"
+    assert root.find("devices/tpm").get("model") == ("tpm-crb" if x86 else "tpm-tis")
+    assert (root.find("devices/input") is None) is x86
+
+
+def test_an_edit_may_take_the_balloon_away():
+    none = ("devices", "add", "<memballoon model='none'/>")
+    root = vm_xml.render(VmSpec("lab", "a", xml=(none,)))
+    assert [each.get("model") for each in root.iterfind("devices/memballoon")] == ["none"]
