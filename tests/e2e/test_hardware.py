@@ -153,7 +153,11 @@ def test_what_this_host_can_t_do_is_an_error_of_the_plan(make_lab):
     assert refused.code == 2, refused
     told = [line.split(": ")[1] for line in refused.stderr.splitlines() if line.startswith("Labfile.yaml:")]
     assert sorted(told) == sorted(WRONG)
-    lab.content["vms"], lab.content["networks"] = {"plain": {}}, {}
+    screen = {"arch": "aarch64", "graphics": "vnc", "tpm": True}
+    lab.content["vms"], lab.content["networks"] = {"plain": {}, "arm": screen}, {}
+    lab.up()
+    lab.content["vms"]["plain"]["machine"] = "q35"
+    assert lab.plan()["vm/plain"] == ["restart", "machine"]
     lab.up()
 
 

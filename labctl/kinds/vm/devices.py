@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
+from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
 from labctl.kinds.vm import xml
@@ -164,7 +165,12 @@ def _attach_controller(domain: Any, index: int) -> None:
 
 
 def preserve(old: ET.Element, new: ET.Element) -> None:
-    """Carry over what libvirt chose: the controllers and the places of devices on their buses."""
+    """Carry over what libvirt chose: the controllers and the places of devices on their buses.
+
+    Another machine has other buses.
+    """
+    if _machine(old) != _machine(new):
+        return
     old_devices, new_devices = old.find("devices"), new.find("devices")
     if old_devices is None or new_devices is None:
         return
@@ -180,6 +186,11 @@ def preserve(old: ET.Element, new: ET.Element) -> None:
         place = places.get(_alias(device))
         if place is not None and device.find("address") is None:
             device.append(place)
+
+
+def _machine(root: ET.Element) -> str:
+    own = xmltree.own_metadata(root, "vm")
+    return "" if own is None else own.get("machine", "")
 
 
 def _key(controller: ET.Element) -> tuple[str, str]:

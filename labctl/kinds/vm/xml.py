@@ -250,7 +250,8 @@ def _graphics(kind: str, *, keyboard: bool) -> list[Element]:
     ET.SubElement(graphics, "listen", type="address", address="127.0.0.1")
     video = ET.Element("video")
     ET.SubElement(video, "model", type="virtio")
-    return [graphics, video, *([ET.Element("input", type="keyboard", bus="usb")] if keyboard else [])]
+    usb = ET.Element("controller", type="usb", index="0", model="qemu-xhci")
+    return [graphics, video, *([usb, ET.Element("input", type="keyboard", bus="usb")] if keyboard else [])]
 
 
 def read(root: Element) -> VmSpec | None:

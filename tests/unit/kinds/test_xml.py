@@ -127,6 +127,15 @@ def test_controllers_keep_their_places():
     assert slots == {"scsi": "7", "virtio-serial": "9"}
 
 
+def test_another_machine_takes_nothing_over():
+    """A q35 has no pci-root, which libvirt would refuse."""
+    root = "<controller type='pci' index='0' model='pci-root'/>"
+    old = ET.fromstring(f"<domain><devices>{root}</devices></domain>")
+    new = vm_xml.render(VmSpec("lab", "a", machine="q35"))
+    devices.preserve(old, new)
+    assert new.find("devices/controller") is None
+
+
 @pytest.mark.parametrize(
     ("arch", "firmware", "features"),
     [
@@ -145,6 +154,7 @@ def test_each_architecture_has_its_features_and_devices(arch, firmware, features
     x86 = arch == "x86_64"
     assert root.find("devices/tpm").get("model") == ("tpm-crb" if x86 else "tpm-tis")
     assert (root.find("devices/input") is None) is x86
+    assert (root.find("devices/controller[@type='usb']") is None) is x86
 
 
 def test_an_edit_may_take_the_balloon_away():
