@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from labctl.app import memory, space, traffic
+from labctl.app import memory, space, storage, traffic
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import FOREIGN, LabctlError, Problem, Rejected
@@ -74,8 +74,8 @@ def check(
     obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
     warnings = [*_emulation(session, plan), *memory.too_little(session, plan, sources)]
     warnings += traffic.check(session, plan, allocation)
-    for problem in space.check(session, plan):
-        (warnings if problem.severity == "warning" else obstacles).append(problem)
+    for problem in (*storage.check(session, plan, observed), *space.check(session, plan)):
+        (warnings if problem.severity in ("warning", "note") else obstacles).append(problem)
     return Findings(*map(once, (errors, obstacles, warnings)))
 
 

@@ -14,9 +14,10 @@ from labctl.engine import edits
 from labctl.engine.allocate import settle
 from labctl.engine.compose import Site, compose
 from labctl.engine.guests import secret_name
-from labctl.engine.observe import Observed, merge, observe
+from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.places import Allocation
 from labctl.engine.sources import Pinning, Sources, resolve_images
+from labctl.engine.stored import named
 from labctl.host import pools
 from labctl.host.connection import translated
 from labctl.kinds.disk.spec import DiskSpec
@@ -76,7 +77,7 @@ def prepare(
 def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole: bool) -> Prepared:
     loaded, connection = session.loaded, session.connection
     lab = loaded.lab
-    observed = observe(connection, lab.name)
+    observed = observe(connection, lab.name, named(lab))
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if whole:
         taken = preflight.occupied(connection, observed)
@@ -85,7 +86,7 @@ def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole
         lab = loaded.lab
         sources = _sources(session, lab, observed)
         site = _site(session, observed, sources)
-        wanted = compose(lab, allocation, site)
+        wanted = onward(observed, compose(lab, allocation, site))
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
         wanted = {address: _keep(spec, existing, site) for address, spec in wanted.items()}
         preflight.refuse(edits.check(lab, wanted.values()))
@@ -144,9 +145,13 @@ def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Sp
 
 
 def _stored(site: Site) -> dict[Address, Spec]:
-    """The images that are complete in the store, under the names that this lab gives them."""
+    """The images that the store has, sound or not, under the names that this lab gives them."""
     every = {spec.address: spec for spec in (*site.images.values(), *site.blobs.values())}
-    return {address: spec for address, spec in every.items() if spec.key in site.present}
+    return {
+        address: replace(spec, sound=site.present[spec.key].sound)
+        for address, spec in every.items()
+        if spec.key in site.present
+    }
 
 
 def _keep(spec: Spec, existing: Specs, site: Site) -> Spec:
@@ -155,6 +160,8 @@ def _keep(spec: Spec, existing: Specs, site: Site) -> Spec:
     So does a disk whose VM someone undefined: its seed is made again because its digest went with the VM.
     """
     before = existing.get(spec.address)
+    if isinstance(spec, DiskSpec) and isinstance(before, DiskSpec):
+        spec = replace(spec, above=before.above)
     if isinstance(spec, DiskSpec) and spec.seed and Address("vm", spec.seed) not in existing:
         return replace(spec, seed="")
     if isinstance(spec, VmSpec):

@@ -12,7 +12,7 @@ from labctl.host import glance
 from labctl.labfile.place import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from labctl.app.session import Session
     from labctl.host.seen import SeenNetwork, SeenNic, SeenVm
@@ -98,7 +98,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         Row(name, existing.get(name), name in known.vms, _of(name, differing))
         for name in sorted(chosen, key=natural)
     )
-    notes += [f"{row.name}: {row.seen.problem}" for row in rows if row.seen and row.seen.problem]
+    notes += [note for row in rows if row.seen for note in _notes(row.name, row.seen)]
     notes += [
         f"{row.name}: no longer in the Labfile; `labctl up` removes it" for row in rows if not row.expected
     ]
@@ -133,9 +133,19 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
         networks,
         (
             f"the Labfile {why}",
-            *(f"{row.name}: {row.seen.problem}" for row in rows if row.seen and row.seen.problem),
+            *(note for row in rows if row.seen for note in _notes(row.name, row.seen)),
         ),
     )
+
+
+def _notes(name: str, seen: SeenVm) -> Iterator[str]:
+    """Why a VM can't go on, and what someone else did to its disks."""
+    if seen.problem:
+        yield f"{name}: {seen.problem}"
+    for disk, path in seen.moved:
+        yield f"{name}: its disk {disk} is in {path or 'no file'}, which labctl did not make"
+    if seen.snapshots:
+        yield f"{name}: it has snapshots that labctl did not make: {', '.join(seen.snapshots)}"
 
 
 def choose(wanted: Iterable[str], bases: Mapping[str, str]) -> list[str]:
@@ -197,6 +207,8 @@ def _vm_json(row: Row, uri: str) -> dict[str, Any]:
         "cpus": seen.cpus if seen else None,
         "memory_bytes": seen.memory if seen else None,
         "disks": list(seen.disks) if seen else [],
+        "moved": dict(seen.moved) if seen else {},
+        "snapshots": list(seen.snapshots) if seen else [],
         "uptime_s": glance.uptime(seen.libvirt_name, uri) if seen and running else None,
         "drift": None if row.drift is None else list(row.drift),
         "problem": (seen.problem or None) if seen else None,

@@ -97,6 +97,8 @@ def _loss(plan: Plan) -> str:
             plural(lost.count(kind), word) for kind, word in (("vm", "VM"), ("disk", "disk")) if kind in lost
         ]
         parts += [f"{action} {' and '.join(counts)}"] * bool(counts)
+    if losses := [f"{step.address} {step.loss}" for step in plan.steps if step.loss]:
+        parts.append(f"lose of {', of '.join(losses)}")
     return ", ".join(parts) or f"delete the lab {plan.lab}"
 
 

@@ -59,7 +59,13 @@ class Step:
     @property
     def destructive(self) -> bool:
         """Whether data of the user can be lost by it."""
-        return self.action in (Action.DELETE, Action.REPLACE) and self.address.kind in ("vm", "disk")
+        goes = self.action in (Action.DELETE, Action.REPLACE) and self.address.kind in ("vm", "disk")
+        return goes or bool(self.loss)
+
+    @property
+    def loss(self) -> str:
+        """What of the user's data is lost although nothing is deleted, as `what is in /srv/copy.qcow2`."""
+        return self.after.loss(self.before) if self.before and self.after else ""
 
     @property
     def spec(self) -> Spec:
@@ -209,6 +215,8 @@ def _step(
         return Step(address, Action.CREATE, "not there yet", after=after)
     if after is None:
         return Step(address, Action.DELETE, "no longer wanted", before=before)
+    if steps:
+        after = after.anew(_made(after, steps))
     changes = diff(before, after)
     inherited = _inherited(before, after, steps)
     if not changes and not inherited:
@@ -216,6 +224,12 @@ def _step(
     effect = max(change.effect for change in (*changes, *inherited))
     cause = _cause(changes, inherited, edited=applied != after.fingerprint())
     return Step(address, _ACTION[effect], cause, (*changes, *inherited), before, after)
+
+
+def _made(after: Spec, steps: Mapping[Address, Step]) -> set[Address]:
+    """What of that which something needs is made anew."""
+    needed = (steps[need.address] for need in after.needs() if need.address in steps)
+    return {step.address for step in needed if step.action in (Action.CREATE, Action.REPLACE)}
 
 
 def _restarted(step: Step | None, before: Spec, after: Spec) -> Step:

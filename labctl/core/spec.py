@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labctl.core.record import field, fields, getter, record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from labctl.core.address import Address
 
@@ -143,6 +143,16 @@ class Spec:
         """Why this can't be made out of `before` at all, or the empty string."""
         del before
         return ""
+
+    def loss(self, before: Spec) -> str:
+        """What data of the user making this out of `before` loses although nothing is deleted, or the empty string."""
+        del before
+        return ""
+
+    def anew(self, made: Collection[Address]) -> Spec:
+        """This one where these that it needs are made anew: without what was kept of those that were there."""
+        del made
+        return self
 
     def brief(self) -> tuple[Part, ...]:
         """What people want to know of it before it is made, the most telling first: a line or two in all."""

@@ -103,6 +103,21 @@ def text(root: Element, path: str) -> str:
     return "" if element is None else element.text or ""
 
 
+def layers(disk: Element) -> tuple[str, ...]:
+    """What a `<disk>` of a domain lies in: the file that is written to, then what that stands on, next first.
+
+    Of a source that is no file the words that name it: a device, `POOL/VOLUME`, `PROTOCOL/NAME`. libvirt tells what
+    lies below of a running domain always, of one that is off where a snapshot or its definition said so.
+    """
+    found = []
+    layer: Element | None = disk
+    while layer is not None and (source := layer.find("source")) is not None:
+        words = (source.get("pool") or source.get("protocol"), source.get("volume") or source.get("name"))
+        found.append(source.get("file") or source.get("dev") or "/".join(filter(None, words)))
+        layer = layer.find("backingStore")
+    return tuple(found)
+
+
 def edit(root: Element, edits: Sequence[tuple[str, str, str]]) -> None:
     """Apply the escape hatch `xml:`: (at, action, value) with ElementTree's XPath subset, `…/@name` an attribute.
 

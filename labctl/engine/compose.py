@@ -51,7 +51,7 @@ class Site:
     store: str
     images: Mapping[tuple[Image, str], ImageSpec] = field(default_factory=dict)
     blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
-    present: Mapping[str, ImageSpec] = field(default_factory=dict)  # complete in the store, by key
+    present: Mapping[str, ImageSpec] = field(default_factory=dict)  # in the store, by key
     secret: bytes = b""
     tb_cache: bool = True  # whether its libvirt can bound what QEMU keeps of translated code
 

@@ -7,21 +7,23 @@ work on the same host: what goes after it was listed is not there (`host.dumps`)
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import libvirt
 
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.record import field, record, replace
-from labctl.engine import reading
+from labctl.engine import chains, reading
+from labctl.engine import stored as shelf
 from labctl.engine.reading import Foreign
+from labctl.engine.stored import Stored
 from labctl.host import kept, pools, volumes
 from labctl.host.connection import translated
 from labctl.host.dumps import described, dumps
 from labctl.host.readings import Readings
 from labctl.host.state import state_name
-from labctl.kinds.disk.spec import DiskSpec, disk_name
+from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.network import look as networks
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
@@ -31,8 +33,9 @@ from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from labctl.core.address import Address
     from labctl.core.spec import Spec
     from labctl.host.connection import Connection
 
@@ -47,6 +50,7 @@ class Observed:
 
     `live` holds running VMs as they run where that differs from how they are defined. `files` are the Labfiles that
     objects of this lab name as theirs. `store` is the folder of the images' pool, None where there is no such pool.
+    `stored` is what the lab's pool holds, its strangers included.
     """
 
     specs: Mapping[Address, Spec] = field(default_factory=dict)
@@ -54,6 +58,7 @@ class Observed:
     foreign: tuple[Foreign, ...] = ()
     files: frozenset[str] = frozenset()
     store: str | None = None
+    stored: Stored = field(default_factory=Stored)
 
     @property
     def applied(self) -> dict[Address, str]:
@@ -65,10 +70,13 @@ def entry(uri: str, lab: str) -> str | None:
     return kept.entry("looks", f"{lab} on {uri}")
 
 
-def observe(connection: Connection, lab: str) -> Observed:
-    """Read everything of the lab, and the rest of the host as far as it matters."""
+def observe(connection: Connection, lab: str, named: Collection[str] = ()) -> Observed:
+    """Read everything of the lab, and the rest of the host as far as it matters.
+
+    `named` are the volumes of the disks that the Labfile names; so are those that its VMs have.
+    """
     with translated(connection.uri), Readings(entry(connection.uri, lab), KINDS, CODE) as readings:
-        return _Look(connection, lab, readings).observed()
+        return _Look(connection, lab, readings).observed(named)
 
 
 class _Look:
@@ -80,28 +88,46 @@ class _Look:
         self._lab = lab
         self._readings = readings
         self._foreign: list[Foreign] = []
+        self._handles: list[Any] = []  # the virDomains of the lab
         self._pools = {each.name(): each for each in self._virt.listAllStoragePools()}
 
-    def observed(self) -> Observed:
+    def observed(self, named: Collection[str]) -> Observed:
         vms, live = self._vms()
         own: list[VmSpec | NetworkSpec] = [*vms, *self._networks()]
         specs: dict[Address, Spec] = {each.address: each for each in own}
-        specs |= {each.address: each for each in self._stored(specs)}
         files = frozenset(each.file for each in own if each.file)
-        store = self._looked(STORE, pools.text)
-        return Observed(
-            specs,
-            {each.address: each for each in live},
-            tuple(self._foreign),
-            files,
-            None if store is None else self._folder(store),
-        )
+        images = self._looked(STORE, pools.text)
+        store = None if images is None else self._folder(images)
+        stored = Stored()
+        if there := self._looked(identity.pool_name(self._lab), self._contents):
+            pool, every = there
+            above = shelf.above([*vms, *live], pool.path)
+            stored = shelf.sort(every, {*named, *shelf.had([*vms, *live])}, store, above)
+            sizes = {each.path: each.capacity for each in every}
+            for name, facts in stored.disks.items():
+                disk = replace(shelf.disk(facts, self._lab, name), above=above.get(name, ()))
+                specs[disk.address] = self._as_large(disk, sizes) if disk.above else disk
+            digests = {vm.name: vm.seed for vm in vms}
+            seeds = [SeedSpec(self._lab, owner, digests.get(owner, "")) for owner in stored.seeds]
+            specs |= {each.address: each for each in (replace(pool, own=stored.beside), *seeds)}
+        running = {each.address: each for each in live}
+        return Observed(specs, running, tuple(self._foreign), files, store, stored)
+
+    def _as_large(self, disk: DiskSpec, sizes: Mapping[str, int]) -> DiskSpec:
+        """A disk of the size of the overlay on which its VM goes on."""
+        size = sizes.get(disk.top)
+        if size is None:  # in no pool, or in ours and libvirt did not notice yet
+            for domain in self._handles:
+                with suppress(libvirt.libvirtError):  # it is not this one's
+                    size = domain.blockInfo(disk.top)[0]
+        return replace(disk, size=size or disk.size)
 
     def _vms(self) -> tuple[list[VmSpec], list[VmSpec]]:
         """As they are defined; those that run also as they run."""
         virt = self._virt
         stats = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
         autostarting = _uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART))
+        snapshotted = _uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT))
         texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
         there = [(*each, text) for each, text in zip(stats, texts, strict=True) if text is not None]
         read = self._domains([text for _, _, text in there])
@@ -112,10 +138,33 @@ class _Look:
                 self._foreign.append(foreign if state != "off" else replace(foreign, memory=0))
                 continue
             vm = replace(spec, state=state, autostart=foreign.uuid in autostarting, ready=False)
+            made = chains.snapshots(domain) if foreign.uuid in snapshotted else []
+            vm = replace(chains.completed(vm, self._ground(made)), snapshots=chains.kinds(made))
             vms.append(vm)
+            self._handles.append(domain)
             if state != "off":
                 running.append((domain, vm))
         return vms, self._live(running)
+
+    def _ground(self, snapshots: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+        """What gives what a path stands on: these snapshots, else the volume that it is."""
+        made = chains.grounds(snapshots)
+
+        def ground(path: str) -> tuple[str, ...]:
+            return made.get(path) or self._backing(path)
+
+        return ground
+
+    def _backing(self, path: str) -> tuple[str, ...]:
+        """What a volume of any pool stands on; those of the lab's are looked for anew, overlays being QEMU's work."""
+        pool = self._pools.get(identity.pool_name(self._lab))
+        try:
+            if pool is not None and f"/{pool.name()}/" in path:
+                pools.refresh(pools.started(pool))
+            below = volumes.read(self._virt.storageVolLookupByPath(path).XMLDesc()).backing
+        except libvirt.libvirtError:
+            return ()  # it is in no pool
+        return (below,) if below else ()
 
     def _live(self, running: Sequence[tuple[Any, VmSpec]]) -> list[VmSpec]:
         ports = Ports(self._virt)
@@ -163,22 +212,6 @@ class _Look:
         ((_, spec),) = self._readings.of(reading.network, [text])
         return spec
 
-    def _stored(self, others: Mapping[Address, Spec]) -> Iterator[Spec]:
-        """The lab's pool and what is in it; a seed's digest is in the metadata of its VM, which is among the others."""
-        looked = self._looked(identity.pool_name(self._lab), self._contents)
-        if looked is None:
-            return
-        pool, there = looked
-        yield pool
-        for facts in there:
-            owner, _, what = facts.name.partition(".")
-            disk = disk_name(facts.name)
-            if what == identity.SEED:
-                vm = others.get(Address("vm", owner))
-                yield SeedSpec(self._lab, owner, vm.seed if isinstance(vm, VmSpec) else "")
-            elif disk is not None:
-                yield _disk(facts, self._lab, disk)
-
     def _contents(self, pool: Any) -> tuple[PoolSpec, list[volumes.Facts]]:
         active = bool(pool.isActive())
         pools.started(pool)  # with a new folder where that is gone: to see what is in it
@@ -199,11 +232,6 @@ class _Look:
 def _uuids(objects: Iterable[Any]) -> frozenset[str]:
     """Those of domains or networks."""
     return frozenset(each.UUIDString() for each in objects)
-
-
-def _disk(facts: volumes.Facts, lab: str, name: str) -> DiskSpec:
-    base = (facts.backing or "").rsplit("/", 1)[-1]
-    return DiskSpec(lab, name, facts.capacity, base, "raw" if facts.format == "raw" else "qcow2")
 
 
 def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:
@@ -228,6 +256,16 @@ def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, 
     return merged
 
 
+def onward(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:
+    """What is wanted, with the disks of running VMs where these have them."""
+    placed = dict(desired)
+    for address, live in observed.live.items():
+        wanted = placed.get(address)
+        if isinstance(wanted, VmSpec):
+            placed[address] = wanted.onward(live)
+    return placed
+
+
 def _same(one: object, other: object) -> bool:
     if isinstance(one, tuple) and isinstance(other, tuple):
         return {repr(_bare(each)) for each in one} == {repr(_bare(each)) for each in other}
@@ -235,7 +273,9 @@ def _same(one: object, other: object) -> bool:
 
 
 def _bare(item: Any) -> Any:  # a DiskUse or NicUse
-    return replace(item, target="") if hasattr(item, "target") else replace(item, guest=())
+    return (
+        replace(item, target="", below=(), volume=()) if hasattr(item, "target") else replace(item, guest=())
+    )
 
 
 def _as_it_runs(name: str, live: VmSpec, defined: VmSpec) -> Any:

@@ -13,11 +13,12 @@ from labctl.kinds.image.store import ImageStore
 from labctl.labfile.lockfile import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from labctl.host.connection import Connection
     from labctl.kinds.image.spec import ImageSpec
+    from labctl.kinds.image.store import Looked
     from labctl.labfile.lockfile import Lock
     from labctl.labfile.model import Disk, Image, Lab, Vm
 
@@ -28,7 +29,7 @@ NO_PIN = "it is not in Labfile.lock"
 
 @record
 class Sources:
-    """The specs of all images and blobs of the lab; `present` by key what of them is complete in the store.
+    """The specs of all images and blobs of the lab; `present` by key what of them the store has, damaged ones too.
 
     `pins` is what a lock has to say of them, `notes` what the user should know.
     """
@@ -59,7 +60,8 @@ def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning
         Rejected: some of them can't be read or are refused, each with its place in the Labfile.
     """
     store = ImageStore(connection)
-    finder = _Finder(lab.folder, pinning, store.observe(_keys(pinning)), [])
+    looked = store.look(_keys(pinning))
+    finder = _Finder(lab.folder, pinning, {key: each.spec for key, each in looked.items()}, [])
     wanted = [(vm, each, _field(disk)) for vm, disk, each in _stated(lab, arch)]
     files = [(vm, getattr(vm.boot, name), ("boot", name)) for vm in lab.vms for name in ("kernel", "initrd")]
     problems: list[Problem] = []
@@ -69,20 +71,34 @@ def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning
         raise Rejected(problems)
     _tell_apart(images, blobs)
     keys = {spec.key for spec in (*images.values(), *blobs.values())}
-    present = finder.present | store.observe(keys - finder.present.keys())
+    looked |= store.look(keys - looked.keys())
+    present = {key: each.spec for key, each in looked.items()}
     for each, spec in images.items():
         if spec.key in present:
             known = present[spec.key]
-            images[each] = replace(spec, size=known.size, direct=known.direct, cmdline=known.cmdline)
+            images[each] = replace(
+                spec, size=known.size, direct=known.direct, cmdline=known.cmdline, sound=True
+            )
     if problems := [*_lost(lab, arch, images, present), *_too_small(lab, arch, images)]:
         raise Rejected(problems)
     pins = {
         (written(image, lab.folder), its): Pin(spec.key, _portable(spec, lab.folder), spec.size)
         for (image, its), spec in images.items()
     }
-    return Sources(
-        images, blobs, {key: present[key] for key in keys & present.keys()}, pins, tuple(finder.notes)
-    )
+    notes = (*finder.notes, *_damaged({**images, **blobs}.values(), looked))
+    return Sources(images, blobs, {key: present[key] for key in keys & present.keys()}, pins, notes)
+
+
+def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, Looked]) -> Iterator[Problem]:
+    """Tell damaged images, each once, and what stands on them."""
+    for spec in {spec.key: spec for spec in specs}.values():
+        each = looked.get(spec.key)
+        if each and each.wrong:
+            what = "; ".join(f"{name}: {why}" for name, why in sorted(each.wrong.items()))
+            on_it = f"; on it stand {', '.join(each.users)}" if each.users else ""
+            hint = "what runs on it goes on with the damaged file until `labctl reload`" if each.users else ""
+            told = f"image {spec.label}: it is damaged in the store: {what}{on_it}"
+            yield Problem(told, hint=hint, severity="warning")
 
 
 def _field(disk: Disk) -> tuple[str, ...]:
@@ -108,7 +124,7 @@ def _keys(pinning: Pinning) -> set[str]:
 
 @record
 class _Finder:
-    """`present` are the pinned images and those in use which the store has, by key."""
+    """`present` are the pinned images and those in use which the store has, damaged ones too, by key."""
 
     folder: Path
     pinning: Pinning
@@ -229,10 +245,12 @@ def _lost(
     seen: set[Wanted] = set()
     for vm, disk, each in _stated(lab, arch):
         spec = images.get(each)
-        if spec and spec.source == "store" and spec.key not in present and each not in seen:
+        there = present.get(spec.key) if spec else None
+        if spec and spec.source == "store" and not (there and there.sound) and each not in seen:
             seen.add(each)
+            state = "damaged in" if there else "not in"
             error = LabctlError(
-                f"the image {each[0].name} was imported, and is not in the store of this host",
+                f"the image {each[0].name} was imported, and is {state} the store of this host",
                 hint=f"`labctl image import FILE {each[0].name}` puts it there",
             )
             yield _problem(lab, error, vm, *_field(disk))

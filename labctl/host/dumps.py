@@ -23,6 +23,7 @@ _GONE = {
     libvirt.virNetwork: libvirt.VIR_ERR_NO_NETWORK,
     libvirt.virStoragePool: libvirt.VIR_ERR_NO_STORAGE_POOL,
     libvirt.virStorageVol: libvirt.VIR_ERR_NO_STORAGE_VOL,
+    libvirt.virDomainSnapshot: libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT,
 }
 WORTH_A_THREAD = 8
 

@@ -45,6 +45,8 @@ def look(connection: Connection, lab: str | None = None) -> Seen:
 
 def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[SeenNetwork]]:
     domains = connection.virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+    having = connection.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
+    snapshots = {each.name(): each for each in having}
     networks = connection.virt.listAllNetworks()
     active = {n.name() for n in connection.virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
     texts = dumps([*(domain for domain, _ in domains), *networks])
@@ -57,6 +59,8 @@ def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[S
     for each, (_, facts) in zip(seen, domains, strict=False):
         if isinstance(each, SeenVm) and lab in (None, each.lab):
             _set_state(each, facts)
+            if each.libvirt_name in snapshots:
+                each.snapshots = tuple(sorted(snapshots[each.libvirt_name].snapshotListNames()))
             found[0].append(each)
     for each, network in zip(seen[len(domains) :], networks, strict=True):
         if isinstance(each, SeenNetwork) and lab in (None, each.lab):

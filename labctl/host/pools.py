@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import libvirt
@@ -16,6 +17,9 @@ from labctl import resources
 from labctl.core.errors import LabctlError
 from labctl.host import volumes
 from labctl.host.storage_errors import ignoring, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 SYSTEM_ROOT = PurePosixPath("/var/lib/libvirt/images")
 _REFRESH_S = 120.0
@@ -105,22 +109,51 @@ def folder(text: str) -> str:
     return ET.fromstring(text).findtext("target/path", "")
 
 
-def remove(conn: libvirt.virConnect, name: str) -> None:
-    """Delete the volumes, the folder and the pool; whatever of these is not there is no error."""
+def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[str]:
+    """Remove the pool, the volumes of it that are `own`, and overlays in it whose ground is gone.
+
+    The folder goes too where nothing is left in it. Gives the names of what is left; whatever is not there is no error.
+    """
     pool = _lookup(conn, name)
     if pool is None:
-        return
+        return []
+    left: list[str] = []
     with translated(f"can't remove the pool {name}"):
         started(pool)
         with ignoring("No such file"):  # the folder: then it holds nothing, and libvirt stops the pool
             refresh(pool)
         if pool.isActive():
-            for volume in pool.listVolumes():
-                volumes.delete(pool, volume)
+            left = _emptied(pool, own)
             pool.destroy()
+        if not left:
+            left = _removed(pool)
+        pool.undefine()
+    return left
+
+
+def _emptied(pool: libvirt.virStoragePool, own: Collection[str]) -> list[str]:
+    """Delete the volumes that are labctl's; gives the others."""
+    there = {facts.path: facts for facts in volumes.facts(pool)}
+    inside = f"{path(pool)}/"
+    orphans = [each for each in there.values() if each.backing and each.backing.startswith(inside)]
+    gone = {each.path for each in there.values() if each.name in own}
+    while more := {each.path for each in orphans if each.backing not in there.keys() - gone} - gone:
+        gone |= more
+    for each in sorted(gone):
+        volumes.delete(pool, there[each].name)
+    return sorted(facts.name for each, facts in there.items() if each not in gone)
+
+
+def _removed(pool: libvirt.virStoragePool) -> list[str]:
+    """Delete the pool's folder; gives what stands for files in it that libvirt takes for no volumes."""
+    try:
         with ignoring("No such file"):
             pool.delete()
-        pool.undefine()
+    except libvirt.libvirtError as error:
+        if "not empty" not in str(error):
+            raise
+        return ["files that are no volumes"]
+    return []
 
 
 def refresh(pool: libvirt.virStoragePool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.identity import is_marked
+from labctl.core.identity import VOLUMES, is_marked, pool_name
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ class SeenNic:
 
 @record(frozen=False)
 class SeenVm:
-    """A domain. `state` is running, paused, off or crashed, `memory` bytes, `problem` why it can't go on."""
+    """A domain. `state` is running, paused, off or crashed, `memory` bytes, `problem` why it can't go on.
+
+    `moved` are the disks that lie elsewhere than labctl made them, with their paths, as after someone's snapshot;
+    `snapshots` the names of those.
+    """
 
     name: str
     lab: str
@@ -44,8 +48,10 @@ class SeenVm:
     nics: tuple[SeenNic, ...]
     libvirt_name: str
     seeded: bool  # whether cloud-init brought labctl's login into it
+    moved: tuple[tuple[str, str], ...] = ()
     state: str = "off"
     problem: str = ""
+    snapshots: tuple[str, ...] = ()
 
 
 @record(frozen=False)
@@ -77,9 +83,9 @@ def read(text: str) -> SeenVm | SeenNetwork | None:
 
 
 def _vm(root: Element, own: Element) -> SeenVm:
-    lab = own.get("lab", "")
+    lab, name = own.get("lab", ""), own.get("address", "").partition("/")[2]
     return SeenVm(
-        name=own.get("address", "").partition("/")[2],
+        name=name,
         lab=lab,
         base=own.get("base", ""),
         file=own.get("file", ""),
@@ -91,8 +97,23 @@ def _vm(root: Element, own: Element) -> SeenVm:
         disks=tuple(_names(root, "disk")),
         nics=tuple(_nics(root, own, lab)),
         libvirt_name=root.findtext("name") or "",
+        moved=tuple(_moved(root, lab, name)),
         seeded=any(each.get("name") == "ua-disk-seed" for each in root.iterfind("devices/disk/alias")),
     )
+
+
+def _moved(root: Element, lab: str, vm: str) -> Iterator[tuple[str, str]]:
+    """The lab's disks that are not in their own volumes, of which its pool's folder has the name."""
+    from labctl.core.xmltree import attribute, layers
+
+    for element in root.iterfind("devices/disk"):
+        label = attribute(element, "alias", "name")
+        name = label.removeprefix("ua-disk-")
+        path = next(iter(layers(element)), "")
+        folder, _, volume = path.rpartition("/")
+        own = volume == f"{vm}.{name}" or volume.startswith(f"{VOLUMES}.")
+        if name != label and not (own and folder.endswith(f"/{pool_name(lab)}")):
+            yield name, path
 
 
 def _names(root: Element, kind: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from labctl.host.dumps import dumps
 from labctl.host.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import BinaryIO
 
     from labctl.host.readings import Readings
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @record
 class Facts:
-    """What libvirt says of a volume; sizes in bytes, `backing` the path of what lies under an overlay."""
+    """What libvirt says of a volume; sizes in bytes, `backing` the path of what lies under an overlay.
+
+    `capacity`, `format` and `backing` are what libvirt takes the content for; `physical` is the length of the file.
+    """
 
     name: str
     path: str
@@ -35,6 +38,7 @@ class Facts:
     allocation: int
     format: str
     backing: str | None
+    physical: int = 0
 
 
 def names(pool: libvirt.virStoragePool) -> set[str]:
@@ -95,7 +99,29 @@ def read(text: str) -> Facts:
         allocation=int(root.findtext("allocation", "0")),
         format=xmltree.attribute(root, "target/format", "type") or "raw",
         backing=xmltree.text(root, "backingStore/path") or None,
+        physical=int(root.findtext("physical", "0")),
     )
+
+
+def stamps(pool: libvirt.virStoragePool, names: Iterable[str]) -> dict[str, str]:
+    """What tells that the file of a volume was not written to: its size, mtime and ctime, as one text.
+
+    Not the atime, which reading changes. A volume whose file is not there is left out.
+    """
+    found = {}
+    with translated("can't look at the volumes", where=pool.name()):
+        for name in names:
+            with ignoring("No such file", libvirt.VIR_ERR_NO_STORAGE_VOL):
+                found[name] = _stamp(pool.storageVolLookupByName(name).XMLDesc())
+    return found
+
+
+def _stamp(text: str) -> str:
+    from xml.etree import ElementTree as ET
+
+    root = ET.fromstring(text)
+    paths = ("physical", "target/timestamps/mtime", "target/timestamps/ctime")
+    return " ".join(root.findtext(path, "-") for path in paths)
 
 
 def path(pool: libvirt.virStoragePool, name: str) -> str:

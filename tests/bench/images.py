@@ -13,6 +13,7 @@ from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path
 from labctl.kinds.image.spec import POOL
 from labctl.kinds.image.store import ImageStore
+from tests.pools import remove
 
 URI = "qemu:///system"
 MIB = 1 << 20
@@ -66,11 +67,11 @@ def bare_overlays(path: Path, count: int) -> None:
 
 
 def no_overlays() -> None:
-    pools.remove(Connection(URI).virt, "labctl-bench")
+    remove(Connection(URI).virt, "labctl-bench")
 
 
 def no_store() -> None:
-    pools.remove(Connection(URI).virt, POOL)
+    remove(Connection(URI).virt, POOL)
 
 
 if __name__ == "__main__":  # the process whose memory is measured

@@ -24,15 +24,16 @@ from labctl.kinds.image.spec import POOL
 from tests.answers import MIB, Answer, after, by_path, head, serving
 from tests.e2e.conftest import Labctl
 from tests.e2e.labfiles import micro_lab
+from tests.pools import remove
 
 
 @pytest.fixture(autouse=True)
 def store(connection, server, monkeypatch, tmp_path):
     """An empty store, cache and configuration; the server's authority is trusted."""
     monkeypatch.setenv("LABCTL_CONFIG_DIR", str(tmp_path / "config"))
-    pools.remove(connection, POOL)
+    remove(connection, POOL)
     yield
-    pools.remove(connection, POOL)
+    remove(connection, POOL)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from labctl.kinds.image.resolve import resolve_path, resolve_recipe
 from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import ImageStore
 from tests.e2e import debian
+from tests.pools import remove
 
 SECTOR = 512
 URI = "qemu:///system"
@@ -33,7 +34,7 @@ def silent(_text: str, _done: int = 0, _total: int = 0) -> None:
 def pool(connection: libvirt.virConnect):
     made = pools.define(connection, "labctl-t", pools.root(connection) / "labctl-t")
     yield made
-    pools.remove(connection, "labctl-t")
+    remove(connection, "labctl-t")
 
 
 @pytest.fixture
@@ -41,9 +42,9 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A driver with an empty store, which is gone afterwards, and a cache of its own."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
     opened = Connection(URI)
-    pools.remove(opened.virt, POOL)
+    remove(opened.virt, POOL)
     yield ImageDriver(opened)
-    pools.remove(opened.virt, POOL)
+    remove(opened.virt, POOL)
     opened.close()
 
 
@@ -115,7 +116,7 @@ def test_a_pool_is_removed_without_its_folder(connection, running) -> None:
     if not running:
         pool.destroy()
     Path(folder).rmdir()
-    pools.remove(connection, "labctl-lost")
+    assert pools.remove(connection, "labctl-lost", ()) == []
     assert pools.find(connection, "labctl-lost") is None
 
 
@@ -130,7 +131,7 @@ def test_a_path_is_stored_once_whatever_its_name(driver, store, connection, tmp_
     before = Path(volumes.path(pool, one.volume)).stat()
     store_now(driver, two)
     assert Path(volumes.path(pool, one.volume)).stat().st_mtime_ns == before.st_mtime_ns
-    assert volumes.names(pool) == {one.volume, f"{one.key}.ok"}
+    assert volumes.names(pool) == {one.volume, f"{one.key}.ok", f"{one.key}.seen"}
     assert store.observe({one.key, "sha256-0"})[one.key].size == 64 << 20
 
 

@@ -99,8 +99,9 @@ class _Maker:
         """Make the image in a folder; gives its spec."""
         pool = pools.require(self.connection.virt, identity.pool_name(self.vm.lab))
         overlay, flat = f"{self.vm.name}.{OVERLAY}", f"{self.vm.name}.{FLAT}"
+        self._ground(pool)
         try:
-            root = volumes.require(pool, f"{self.vm.name}.root")
+            root = self._root(pool)
             volumes.delete(pool, overlay)  # of a run that was killed
             volumes.create(pool, overlay, capacity=root.info()[1], backing=(root.path(), "qcow2"))
             with self._running(volumes.path(pool, overlay)) as domain:
@@ -114,6 +115,14 @@ class _Maker:
             for volume in (overlay, flat):
                 volumes.delete(pool, volume)
         return self._spec(pool, image, name)
+
+    def _root(self, pool: libvirt.virStoragePool) -> libvirt.virStorageVol:
+        """The root disk: its volume, or the overlay of someone's snapshot on which it went on."""
+        moved = dict(self.vm.moved).get("root")
+        if moved is None:
+            return volumes.require(pool, f"{self.vm.name}.root")
+        pools.refresh(pool)
+        return self.connection.virt.storageVolLookupByPath(moved)
 
     @contextmanager
     def _running(self, disk: str) -> Iterator[Any]:
@@ -164,12 +173,21 @@ class _Maker:
                 found: GuestState | Reply = each
                 return found
 
-    def _spec(self, pool: libvirt.virStoragePool, image: Path, name: str) -> ImageSpec:
-        """What it is: as the image that the VM's disk stands on, but for the content."""
-        store = ImageStore(self.connection)
+    def _ground(self, pool: libvirt.virStoragePool) -> tuple[volumes.Facts, ImageSpec | None]:
+        """The root disk's volume, and the image that it stands on where it does. LabctlError for a damaged one."""
         (root,) = volumes.facts(pool, {f"{self.vm.name}.root"})
         key = (root.backing or "").rpartition("/")[2].removesuffix(".img")
-        base = store.observe({key}).get(key)
+        looked = ImageStore(self.connection).look({key}).get(key)
+        if looked and looked.wrong:
+            raise LabctlError(
+                f"its disk stands on an image that is damaged in the store, {looked.spec.label}",
+                hint="`labctl up` has it again",
+            )
+        return root, looked.spec if looked else None
+
+    def _spec(self, pool: libvirt.virStoragePool, image: Path, name: str) -> ImageSpec:
+        """What it is: as the image that the VM's disk stands on, but for the content."""
+        root, base = self._ground(pool)
         if base and base.direct:
             store = pools.require(self.connection.virt, POOL)
             for volume, beside in ((base.kernel, "vmlinuz"), (base.initrd, "initrd")):
@@ -215,6 +233,8 @@ def twin(definition: str, disk: str) -> str:
             source = element.find("source")
             assert source is not None  # labctl defined it
             source.set("file", disk)
+            for below in element.findall("backingStore"):  # the overlay itself says what it stands on
+                element.remove(below)
     return ET.tostring(root, encoding="unicode")
 
 

@@ -28,7 +28,6 @@ def run(options: Options, images: shared.Images = None) -> int:
         context.say("the store is empty")
     elif damaged:
         context.say(
-            "  hint: what stands on a damaged image is damaged too: `labctl destroy`, `labctl image remove` and"
-            " `labctl up` make both anew"
+            "  hint: `labctl up` of a lab with that image fetches or builds it again, and so does `labctl image pull`"
         )
     return 1 if damaged else 0

@@ -7,11 +7,12 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core import identity
+from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
 from labctl.host import pools, volumes
 from labctl.host.connection import translated
 from labctl.host.dumps import dumps
+from labctl.kinds.disk.ground import Ground
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
@@ -27,6 +28,7 @@ class DiskDriver:
         """`images` is the name of the pool that holds the base images."""
         self._connection = connection
         self._images = images
+        self._ground = Ground()
 
     def create(self, step: Step, _tell: Teller) -> None:
         spec = cast("DiskSpec", step.after)
@@ -54,21 +56,30 @@ class DiskDriver:
                 where=str(spec.address),
                 hint="give it more",
             )
-        return (base.path, base.format), size
+        # an image is qcow2 or raw; for libvirt, which looks at the content, a raw one may be an iso as well
+        return (base.path, "qcow2" if base.format == "qcow2" else "raw"), size
 
     def update(self, step: Step, _tell: Teller) -> None:
-        """Grow it: through the running VM that has it, so that its guest sees it, else the volume itself."""
+        """Grow it: through the running VM that has it, so that its guest sees it, else the volume itself.
+
+        Where someone's snapshot put an overlay on it, that is what grows.
+        """
         spec = cast("DiskSpec", step.after)
         if spec.size is None:
             return
+        virt = self._connection.virt
         with translated(str(spec.address)):
-            pool = pools.require(self._connection.virt, identity.pool_name(spec.lab))
-            volume = pool.storageVolLookupByName(spec.volume)
-            domain, target = self._user(spec, volume.path())
+            pool = pools.require(virt, identity.pool_name(spec.lab))
+            path = spec.top or pool.storageVolLookupByName(spec.volume).path()
+            domain, target = self._user(spec, path)
             if domain is not None:
                 domain.blockResize(target, spec.size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
                 pools.refresh(pool)
-            elif volume.info()[1] < spec.size:
+                return
+            pools.refresh(pool)  # an overlay is not libvirt's own work
+            volume = virt.storageVolLookupByPath(path)
+            _refuse_guessed(spec, volumes.read(volume.XMLDesc()))
+            if volume.info()[1] < spec.size:
                 volume.resize(spec.size)
 
     def _user(self, spec: DiskSpec, path: str) -> tuple[Any, str]:
@@ -79,14 +90,37 @@ class DiskDriver:
         able = [each for each in active if owner is None or each.name() == name]
         for domain, text in zip(able, dumps(able), strict=True):
             for disk in ET.fromstring(text).findall("devices/disk") if text else ():
-                source, target = disk.find("source"), disk.find("target")
-                if source is not None and target is not None and source.get("file") == path:
+                target = disk.find("target")
+                if xmltree.layers(disk)[:1] == (path,) and target is not None:
                     return domain, target.get("dev", "")
         return None, ""
 
-    def delete(self, step: Step, _tell: Teller) -> None:
+    def delete(self, step: Step, tell: Teller) -> None:
+        """Remove it with the overlays of the lab's pool that stand on it, the top first: without it they are nothing.
+
+        Raises:
+            LabctlError: a domain runs on it, which labctl would have ended were it the lab's.
+        """
         spec = cast("DiskSpec", step.before)
+        virt = self._connection.virt
         with translated(str(spec.address)):
-            pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
-            if pool is not None:
-                volumes.delete(pool, spec.volume)
+            pool = pools.find(virt, identity.pool_name(spec.lab))
+            if pool is None or spec.volume not in volumes.names(pool):
+                return
+            self._ground.look(virt, pool)
+            path = volumes.path(pool, spec.volume)
+            overlays = self._ground.overlays((*spec.above, path))
+            self._ground.refuse(virt, [path, *(each.path for each in overlays)])
+            for each in overlays:
+                tell.progress(f"removing {each.name}, which stands on it")
+                volumes.delete(pool, each.name)
+            volumes.delete(pool, spec.volume)
+
+
+def _refuse_guessed(spec: DiskSpec, facts: volumes.Facts) -> None:
+    """Raise LabctlError where libvirt would have QEMU's tool open what guests wrote as what they say that it is."""
+    if spec.format == "raw" and not spec.top and facts.format != "raw":
+        raise LabctlError(
+            f"its guests wrote what libvirt takes for {facts.format}, so that it can't grow while no VM runs on it",
+            hint="start a VM that has it, then run the same command again",
+        )

@@ -19,6 +19,8 @@ class DiskSpec(Spec):
     `size` in bytes, None where the image's own decides. `base` is the file name of the backing volume in the image
     store, empty for a blank disk; `image` the address name of that image. `seed` names the seed that was or will be
     applied to what the disk holds: cloud-init does its work once, so with another seed it starts from a new disk.
+    `above` are the paths of the overlays that someone's snapshots put on it, the top first: on that its VM goes on, and
+    that is as large as `size` says.
     """
 
     kind: ClassVar[str] = "disk"
@@ -30,6 +32,7 @@ class DiskSpec(Spec):
     format: Literal["qcow2", "raw"] = owned(Effect.REPLACE, default="qcow2")
     image: str = ""
     seed: str = ""
+    above: tuple[str, ...] = ()
 
     @property
     def address(self) -> Address:
@@ -49,6 +52,11 @@ class DiskSpec(Spec):
         words = [human(self.size)] if self.size else []
         words += [f"on {self.image}"] if self.image else [self.format] * (self.format != "qcow2")
         return (Part(", ".join(words)),)
+
+    @property
+    def top(self) -> str:
+        """The overlay on which its VM goes on; empty where that is the volume itself."""
+        return next(iter(self.above), "")
 
     def needs(self) -> tuple[Need, ...]:
         image = (Need(Address("image", self.image)),) if self.image else ()

@@ -8,9 +8,11 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, cast
 
+from labctl.core.errors import LabctlError
 from labctl.core.record import replace, values
 from labctl.host import pools, volumes
 from labctl.host.connection import translated
+from labctl.kinds.image import sound
 from labctl.kinds.image.content import READABLE, Content, Part, changed, content, seldom
 from labctl.kinds.image.resolve import file_digest
 from labctl.kinds.image.spec import POOL, ImageSpec
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
     from labctl.kinds.image.content import Progress
+    from labctl.kinds.image.store import Looked
 
 WAIT_S = 7200.0  # for another labctl that stores the same
 REFRESH_S = 30.0
@@ -47,8 +50,10 @@ class ImageDriver:
         with translated(str(spec.address)):
             await self.fetch(spec, tell.progress)
 
+    update = create  # what is damaged is had again
+
     async def fetch(self, spec: ImageSpec, progress: Progress) -> None:
-        """Have the image in the store: nothing to do where it is complete, else fetched or built, and uploaded.
+        """Have the image in the store: nothing to do where it is sound, else fetched or built, and uploaded.
 
         One at a time for a key, also with other labctl processes. Downloads and builds take no turn of libvirt's, so
         that several run beside what else there is to do.
@@ -58,9 +63,14 @@ class ImageDriver:
         """
         with ExitStack() as stack:
             await asyncio.to_thread(stack.enter_context, self._held(spec, progress))
-            if await self._connection.call(ImageStore(self._connection).observe, {spec.key}):
+            looked = (await self._connection.call(ImageStore(self._connection).look, {spec.key})).get(
+                spec.key
+            )
+            if looked and not looked.wrong:
                 return
             have = await asyncio.to_thread(stack.enter_context, content(spec, progress))
+            if looked:
+                _refuse_other(looked, have)
             await self._connection.call(self._fill, spec, have, progress)
 
     def _held(self, spec: ImageSpec, progress: Progress) -> AbstractContextManager[None]:
@@ -73,8 +83,8 @@ class ImageDriver:
         """Upload all parts, and the marker once they are read back."""
         conn = self._connection.virt
         pool = pools.define(conn, POOL, self._folder())
-        for part in have.parts:
-            self._put(pool, part, progress)
+        sound.forget(pool, spec.key)
+        stamps = {part.volume: self._put(pool, part, progress) for part in have.parts}
         self._await_format(pool, spec, have)
         marker = {
             **values(replace(spec, wanted=None)),  # what was asked for may name files of this machine
@@ -85,14 +95,15 @@ class ImageDriver:
         data = json.dumps(marker).encode()
         volumes.delete(pool, f"{spec.key}.ok")
         volumes.upload(conn, pool, f"{spec.key}.ok", data, length=len(data), mode=READABLE)
+        sound.record(conn, pool, spec.key, stamps)
 
     def _folder(self) -> str:
         """Where the store is, or is to be made."""
         pool = pools.find(self._connection.virt, POOL)
         return pools.path(pool) if pool else str(pools.root(self._connection.virt) / POOL)
 
-    def _put(self, pool: libvirt.virStoragePool, part: Part, progress: Progress) -> None:
-        """Upload a file and read it back: presence is not completeness."""
+    def _put(self, pool: libvirt.virStoragePool, part: Part, progress: Progress) -> str:
+        """Upload a file and read it back: presence is not completeness. Gives the stamp of what was read."""
         conn, before = self._connection.virt, part.file.stat()
         if part.of_user and f"sha256-{file_digest(part.file)}" != part.digest:
             raise changed(part)
@@ -108,12 +119,14 @@ class ImageDriver:
                 progress=seldom(lambda done, total: progress("uploading", done, total)),
             )
             source.seek(0)
+            stamp = volumes.stamps(pool, [part.volume]).get(part.volume, "")
             verifying = seldom(lambda done, total: progress("verifying", done, total))
             whole = volumes.same(conn, pool, part.volume, source, verifying)
         after = part.file.stat()
         if not whole or (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
             volumes.delete(pool, part.volume)
             raise changed(part)
+        return stamp
 
     def _await_format(self, pool: libvirt.virStoragePool, spec: ImageSpec, have: Content) -> None:
         """Wait until libvirt has seen what it is: it looks in a thread of its own after an upload."""
@@ -122,3 +135,13 @@ class ImageDriver:
             if any(each.format == "qcow2" for each in volumes.facts(pool, {spec.volume})):
                 return
             pools.refresh(pool)
+
+
+def _refuse_other(damaged: Looked, have: Content) -> None:
+    """Raise LabctlError where disks stand on an image that was built again and is another: they would read nonsense."""
+    new = {part.volume: part.digest for part in have.parts}
+    if damaged.users and any(new.get(volume) != digest for volume, digest in damaged.digests.items()):
+        raise LabctlError(
+            f"it is damaged, and was not built the same again, so that {', '.join(damaged.users)} can't stand on it",
+            hint="put the file back from a backup, or `labctl destroy` what stands on it",
+        )

@@ -1,7 +1,8 @@
 """An image: a read-only base of disks, or a kernel or initrd, in the store that all labs of a libvirt share.
 
 The store is the directory pool `labctl-images`. An image's files there are named after its `key`: `KEY.img`, and for
-one that boots directly `KEY.vmlinuz` and `KEY.initrd`; `KEY.ok` is written last and says that they are complete.
+one that boots directly `KEY.vmlinuz` and `KEY.initrd`; `KEY.ok` is written last and says that they were complete,
+`KEY.seen` what their files looked like when that was verified.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class ImageSpec(Spec):
     cpu: str = ""
     memory: int = 0
     wanted: Wanted | None = None  # of a build that the Labfile states; `origin` then only names it
+    sound: bool = owned(Effect.LIVE, default=True, condition="damaged in the store")
 
     @property
     def address(self) -> Address:

@@ -6,27 +6,26 @@ and was right. Whatever lies there without a marker is of a run that was killed,
 
 from __future__ import annotations
 
-import hashlib
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
-from labctl.core.record import fields_by_name, record
+from labctl.core.record import fields_by_name, record, replace
 from labctl.host import lock, pools, volumes
 from labctl.host.connection import translated
 from labctl.host.dumps import described, dumps
+from labctl.kinds.image import sound
 from labctl.kinds.image.spec import POOL, ImageSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     import libvirt
 
     from labctl.host.connection import Connection
     from labctl.kinds.image.content import Progress
 
-PARTS = ("ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marker goes first
+PARTS = ("seen", "ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marks go first
 WAIT_S = 120.0  # for a lab whose pool is stopped while it is at work
 _INACTIVE = 2  # libvirt.VIR_DOMAIN_XML_INACTIVE
 
@@ -41,6 +40,16 @@ class Stored:
     digests: Mapping[str, str]  # of its volumes, as `sha256-HEX`
 
 
+@record
+class Looked:
+    """An image that the store has: what is `wrong` by volume, nothing where it is sound, and then what stands on it."""
+
+    spec: ImageSpec
+    wrong: Mapping[str, str]
+    digests: Mapping[str, str]
+    users: tuple[str, ...] = ()
+
+
 class ImageStore:
     """What is in the store, and what of it may go."""
 
@@ -48,14 +57,30 @@ class ImageStore:
         self._connection = connection
 
     def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
-        """Those of the keys whose images are complete; a listing, and the small marker of each."""
-        if not keys:
-            return {}
-        pool = pools.find(self._connection.virt, POOL)
+        """Those of the keys whose images are complete and sound."""
+        return {key: looked.spec for key, looked in self.look(keys).items() if not looked.wrong}
+
+    def look(self, keys: Collection[str]) -> dict[str, Looked]:
+        """Those of the keys which the store has, or had; what changed since it was verified is read once more.
+
+        A listing, and for each the two small marks and the stamps of its files.
+        """
+        pool = pools.find(self._connection.virt, POOL) if keys else None
         names = volumes.names(pool) if pool is not None else set()
-        complete = sorted(key for key in keys if {f"{key}.ok", f"{key}.img"} <= names)
-        markers = {key: self._marker(pool, key) for key in complete}
-        return {key: _spec(marker) for key, marker in markers.items() if marker}
+        found = {}
+        for key in sorted(key for key in keys if f"{key}.ok" in names):
+            marker = self._marker(pool, key)
+            if marker is not None:
+                digests = marker.get("digests") or {}
+                wrong = sound.wrong(self._connection.virt, pool, key, digests)
+                users = self._standing(pool, digests) if wrong else ()
+                found[key] = Looked(replace(_spec(marker), sound=not wrong), wrong, digests, users)
+        return found
+
+    def _standing(self, pool: libvirt.virStoragePool, names: Iterable[str]) -> tuple[str, ...]:
+        """What stands on these volumes of the store, as `Stored` has it."""
+        users = self._users(pools.path(pool))
+        return tuple(sorted({user for name in names for user in users.get(name, ())}))
 
     def stored(self) -> list[Stored]:
         """Every image that is complete in the store, and what stands on it."""
@@ -89,25 +114,15 @@ class ImageStore:
         return {name: size for name, size in sizes.items() if name.rpartition(".")[0] not in kept}
 
     def verify(self, stored: Stored, progress: Progress) -> dict[str, str]:
-        """Read an image back; gives what is wrong by volume, nothing where all is well."""
-        pool = pools.require(self._connection.virt, POOL)
-        wrong = {}
-        for volume, expected in sorted(stored.digests.items()):
-            algorithm, _, digest = expected.partition("-")
-            read = hashlib.new(algorithm)
-            try:
-                volumes.download_to(
-                    self._connection.virt,
-                    pool,
-                    volume,
-                    _Hashing(read),
-                    progress=partial(progress, "verifying"),
-                )
-            except LabctlError as error:
-                wrong[volume] = str(error)
-                continue
-            if read.hexdigest() != digest:
-                wrong[volume] = f"its {algorithm} is {read.hexdigest()}, not {digest}"
+        """Read an image back; gives what is wrong by volume, nothing where all is well. What is found is recorded."""
+        virt = self._connection.virt
+        pool, key = pools.require(virt, POOL), stored.spec.key
+        stamps = volumes.stamps(pool, stored.digests)
+        wrong = sound.damage(virt, pool, dict(sorted(stored.digests.items())), progress)
+        if wrong:
+            sound.forget(pool, key)
+        else:
+            sound.record(virt, pool, key, stamps)
         return wrong
 
     def delete(self, key: str) -> None:
@@ -140,11 +155,19 @@ class ImageStore:
                         users.setdefault(each.backing.rpartition("/")[2], []).append(
                             f"{pool.name()}/{each.name}"
                         )
-            domains = virt.listAllDomains()
-            for domain, text in zip(domains, dumps(domains, _INACTIVE), strict=True):
-                for volume in _named_in(text, folder) if text else ():
-                    users.setdefault(volume, []).append(f"domain {domain.name()}")
+            for domain, named in self._domains(folder):
+                for volume, itself in named.items():
+                    if itself or volume not in users:  # else the overlay tells it better
+                        users.setdefault(volume, []).append(f"domain {domain}")
         return users
+
+    def _domains(self, folder: str) -> Iterator[tuple[str, dict[str, bool]]]:
+        """The volumes of the store that domains have, as they run and as they are defined."""
+        domains = self._connection.virt.listAllDomains()
+        for flags in (0, _INACTIVE):
+            for domain, text in zip(domains, dumps(domains, flags), strict=True):
+                if text is not None:
+                    yield domain.name(), _named_in(text, folder)
 
     def _contents(self, pool: libvirt.virStoragePool) -> list[volumes.Facts]:
         """The volumes of a pool that can be looked into: in a lab's that someone stopped the disks are still there.
@@ -175,21 +198,20 @@ class ImageStore:
         return marker if whole else None
 
 
-class _Hashing:
-    """A digest as a writer."""
-
-    def __init__(self, digest: Any) -> None:
-        self.write = digest.update
-
-
-def _named_in(text: str, folder: str) -> set[str]:
-    """The volumes of the store that a domain's XML names itself: its kernel, its initrd, or a disk."""
+def _named_in(text: str, folder: str) -> dict[str, bool]:
+    """The volumes of the store that a domain's XML names: True for a kernel, initrd or disk, False below a disk."""
     from xml.etree import ElementTree as ET
 
+    from labctl.core.xmltree import layers
+
     root = ET.fromstring(text)
-    paths = [root.findtext("os/kernel"), root.findtext("os/initrd")]
-    paths += [each.get("file") for each in root.iterfind("devices/disk/source")]
-    return {path.rpartition("/")[2] for path in paths if path and path.startswith(f"{folder}/")}
+    disks = [layers(disk) for disk in root.iterfind("devices/disk")]
+    found = {path: False for disk in disks for path in disk[1:]}
+    found |= {path: True for disk in disks for path in disk[:1]}
+    found |= dict.fromkeys(filter(None, (root.findtext("os/kernel"), root.findtext("os/initrd"))), True)
+    return {
+        path.rpartition("/")[2]: itself for path, itself in found.items() if path.startswith(f"{folder}/")
+    }
 
 
 def _spec(marker: dict[str, Any]) -> ImageSpec:

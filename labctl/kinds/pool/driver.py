@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PoolDriver:
-    """Makes the pool with its folder, and removes both with whatever is left in them."""
+    """Makes the pool with its folder, and removes them; what labctl did not make stays, and the folder with it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -27,7 +27,9 @@ class PoolDriver:
 
     update = create  # starting it is all that can be wrong with it
 
-    def delete(self, step: Step, _tell: Teller) -> None:
+    def delete(self, step: Step, tell: Teller) -> None:
         spec = cast("PoolSpec", step.before)
         with translated(str(spec.address)):
-            pools.remove(self._connection.virt, spec.libvirt_name)
+            left = pools.remove(self._connection.virt, spec.libvirt_name, spec.own)
+        if left:
+            tell.warn(f"{spec.path} stays, since it holds what labctl did not make: {', '.join(left)}")

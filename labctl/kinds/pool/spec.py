@@ -12,13 +12,17 @@ from labctl.core.spec import Effect, Part, Spec, owned
 
 @record
 class PoolSpec(Spec):
-    """`path` is the folder on the libvirt host; what exists keeps its own, so it is not compared."""
+    """`path` is the folder on the libvirt host; what exists keeps its own, so it is not compared.
+
+    `own` are the names of volumes that may be in it besides disks: seeds, consoles' logs.
+    """
 
     kind: ClassVar[str] = "pool"
 
     lab: str
     path: str
     active: bool = owned(Effect.LIVE, default=True, condition="not started")
+    own: tuple[str, ...] = ()
 
     @property
     def address(self) -> Address:

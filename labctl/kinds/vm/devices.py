@@ -16,7 +16,7 @@ from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 Device = DiskUse | NicUse
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
@@ -27,16 +27,22 @@ FIXED = ("root", "seed")  # never leave a running VM
 
 def live(domain: Any) -> VmSpec:  # a running virDomain
     """Read the domain as it runs."""
-    return Ports(domain.connect()).checked(_read(domain))
+    return Ports(domain.connect()).checked(seen(domain))
 
 
-def _read(domain: Any) -> VmSpec:
+def seen(domain: Any) -> VmSpec:
+    """Read the domain as it runs, or as it is defined where it does not."""
     spec = xml.read(ET.fromstring(domain.XMLDesc(0)))
     if spec is None:
         raise LabctlError(
             "it lost labctl's metadata", where=domain.name(), hint="`labctl plan` shows what it is now"
         )
     return spec
+
+
+def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
+    """A domain but for the disks that are replaced, of which these are the addresses."""
+    return replace(now, disks=tuple(use for use in now.disks if f"disk/{use.disk}" not in replaced))
 
 
 def element(device: Device) -> ET.Element:
@@ -76,7 +82,8 @@ def _alike(now: Device, wanted: Device | None) -> bool:
         )
         return replace(now, boot=wanted.boot, port=wanted.port) == wanted
     if isinstance(now, DiskUse) and isinstance(wanted, DiskUse):
-        return replace(now, boot=wanted.boot, target=wanted.target) == wanted
+        unplugged = {name: getattr(wanted, name) for name in ("boot", "target", "disk", "below", "volume")}
+        return replace(now, **unplugged) == wanted
     return False
 
 
@@ -146,7 +153,7 @@ def _ask(domain: Any, device: Device) -> None:
 
 
 def _plugged(domain: Any, device: Device) -> bool:
-    now = _read(domain)
+    now = seen(domain)
     devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
     return any(each.name == device.name for each in devices)
 
@@ -195,6 +202,18 @@ def _machine(root: ET.Element) -> str:
 
 def _key(controller: ET.Element) -> tuple[str, str]:
     return controller.get("type", ""), controller.get("index", "")
+
+
+def preserve_layers(old: ET.Element, new: ET.Element) -> None:
+    """Carry over what disks that stay where they are stand on: of a VM that is off only its definition tells it."""
+    layers = {
+        (_alias(each), xmltree.layers(each)[:1]): each.find("backingStore")
+        for each in old.iterfind("devices/disk")
+    }
+    for disk in new.iterfind("devices/disk"):
+        below = layers.get((_alias(disk), xmltree.layers(disk)[:1]))
+        if below is not None and disk.find("backingStore") is None:
+            disk.append(below)
 
 
 def _alias(device: ET.Element) -> str:

@@ -103,8 +103,7 @@ class VmDriver:
             domain = self._require(before)
             if not domain.isActive():
                 return
-            replaced = {change.field for change in step.changes if change.after == REPLACED}
-            for device in devices.leaving(devices.live(domain), after, replaced):
+            for device in devices.leaving(devices.live(domain), after, _replaced(step)):
                 tell.progress(f"unplugging {device.name}")
                 devices.detach(domain, device)
 
@@ -113,6 +112,8 @@ class VmDriver:
         spec = cast("VmSpec", step.after)
         with translated(str(spec.address)):
             domain = self._require(spec)
+            # someone's snapshot may be younger than the plan
+            spec = spec.onward(devices.without(devices.seen(domain), _replaced(step)))
             if domain.isActive():
                 self._update_live(domain, spec, tell)
             self._define(spec, domain)
@@ -176,13 +177,15 @@ class VmDriver:
 
     def _define(self, spec: VmSpec, domain: Any) -> None:
         """Write the persistent definition. What the guest has yet to be told is marked as not told."""
-        told = spec if spec.state != "running" or not spec.scripted else _untold(spec, domain)
+        defined = None if domain is None else ET.fromstring(domain.XMLDesc(_INACTIVE))
+        told = spec if spec.state != "running" or not spec.scripted else _untold(spec, defined)
         root = xml.render(replace(told, ready=None, applied=spec.fingerprint()))
-        if domain is not None:
-            devices.preserve(ET.fromstring(domain.XMLDesc(0 if domain.isActive() else _INACTIVE)), root)
-        defined = self._connection.virt.defineXML(xmltree.to_text(root))
-        if bool(defined.autostart()) != spec.autostart:
-            defined.setAutostart(int(spec.autostart))
+        if defined is not None:
+            devices.preserve(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
+            devices.preserve_layers(defined, root)
+        made = self._connection.virt.defineXML(xmltree.to_text(root))
+        if bool(made.autostart()) != spec.autostart:
+            made.setAutostart(int(spec.autostart))
 
     def _find(self, spec: VmSpec) -> Any:
         try:
@@ -201,9 +204,14 @@ class VmDriver:
         return domain
 
 
-def _untold(spec: VmSpec, domain: Any) -> VmSpec:
+def _replaced(step: Step) -> set[str]:
+    """The addresses of what it needs that is made anew."""
+    return {change.field for change in step.changes if change.after == REPLACED}
+
+
+def _untold(spec: VmSpec, defined: ET.Element | None) -> VmSpec:
     """The spec with what its guest was told so far, which for a new one is nothing."""
-    was = None if domain is None else xml.read(ET.fromstring(domain.XMLDesc(_INACTIVE)))
+    was = None if defined is None else xml.read(defined)
     guest = {nic.name: nic.guest for nic in was.nics} if was else {}
     return replace(
         spec,

@@ -10,9 +10,10 @@ from labctl.core.edits import Edit, edited
 from labctl.core.record import field, record, replace
 from labctl.core.size import size as human
 from labctl.core.spec import Effect, Item, Need, Part, Spec, owned
+from labctl.kinds.vm.targets import PREFIX, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
 OWN, NO_LIMIT, UNORDERED = "libvirt's own", "no limit", "not in the order"
@@ -23,10 +24,14 @@ BOOT_VERBS = ("start", "booted", "ready")
 
 @record
 class DiskUse(Item):
-    """A disk as the VM sees it. `target` (`vda`) is chosen once and kept; guests find it by its serial."""
+    """A disk as the VM sees it. `target` (`vda`) is chosen once and kept; guests find it by its serial.
+
+    `below` is what the source stands on, next first, where libvirt tells it. Someone's snapshot puts an overlay on the
+    lab's volume, on which the disk goes on: then `source` is that, and `volume` the path and format of the lab's own.
+    """
 
     name: str
-    source: str = owned(LIVE)  # the path of the volume on the libvirt host
+    source: str = owned(LIVE)  # the path on the libvirt host
     disk: str = ""  # the address name of the disk, "web-1/data"; empty for a seed
     format: str = owned(LIVE, default="qcow2")
     bus: str = owned(LIVE, default=BUS)
@@ -40,10 +45,30 @@ class DiskUse(Item):
     # what a plan tells of the disk behind it, where it is known: bytes, and the name of its image
     size: int | None = field(default=None, repr=False, compare=False)
     image: str = field(default="", repr=False, compare=False)
+    below: tuple[str, ...] = ()
+    volume: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         return self.name
+
+    def onward(self, before: DiskUse | None) -> DiskUse:
+        """This disk where what exists has it: on top of the overlays that were put on its volume."""
+        if before is None or self.source not in before.below:
+            return self
+        return replace(
+            self,
+            source=before.source,
+            format=before.format,
+            below=before.below,
+            volume=(self.source, self.format),
+        )
+
+    def anew(self) -> DiskUse:
+        """This disk where its volume is made anew, with nothing on top."""
+        if not self.volume:
+            return self
+        return replace(self, source=self.volume[0], format=self.volume[1], below=(), volume=())
 
     def effect(self, declared: Effect) -> Effect:
         if self.name in ("root", "seed"):
@@ -118,6 +143,7 @@ class Check:
 class VmSpec(Spec):
     """Memory is bytes. None in an owned field leaves the choice to libvirt.
 
+    `snapshots` are those that someone made of it, as (name, "internal" or "external").
     `state` is `running`, `off` or `paused` (observed also `crashed`). `ready` is True once labctl saw this boot ready;
     it lives in the running domain's metadata and goes with it. `awaited` is whether anything tells that it is ready, a
     seed's script or a condition; a VM without is running, and no more is known of it. `hosts` is the digest of the
@@ -162,6 +188,7 @@ class VmSpec(Spec):
     checks: tuple[Check, ...] = ()  # the `ready` conditions
     timeout: float = 300.0  # seconds from its start until it has to be ready
     keyed: bool | None = owned(LIVE, default=None, condition="its keys in .labctl/ were lost")
+    snapshots: tuple[tuple[str, str], ...] = ()
     console_log: str = ""
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
@@ -221,9 +248,38 @@ class VmSpec(Spec):
         return ("stop" if stops else "release", "update", *boot)
 
     def keep(self, before: VmSpec) -> VmSpec:
-        """Take over what was chosen once and is not the Labfile's: the disks' targets."""
-        targets = {use.name: use.target for use in before.disks}
-        return self.with_targets(targets)
+        """Take over what is not the Labfile's: the disks' targets, and where a disk went on after a snapshot."""
+        had = {use.name: use for use in before.disks}
+        return self.onward(before).with_targets({name: use.target for name, use in had.items()})
+
+    def onward(self, before: VmSpec) -> VmSpec:
+        """With its disks where what exists has them."""
+        had = {use.name: use for use in before.disks}
+        return replace(
+            self,
+            disks=tuple(use.onward(had.get(use.name)) for use in self.disks),
+            unedited=self.unedited and self.unedited.onward(before),
+        )
+
+    def anew(self, made: Collection[Address]) -> VmSpec:
+        """A disk that is made anew has nothing on top of it."""
+        return replace(
+            self,
+            disks=tuple(use.anew() if Address("disk", use.disk) in made else use for use in self.disks),
+            unedited=self.unedited and self.unedited.anew(made),
+        )
+
+    def loss(self, before: Spec) -> str:
+        """A disk that is taken off its file loses what is there, unless the other file stands on it."""
+        had = {use.name: use for use in before.disks} if isinstance(before, VmSpec) else {}
+        lost = [
+            had[use.name].source
+            for use in self.disks
+            if use.name in had
+            and not use.readonly
+            and had[use.name].source not in ("", use.source, *use.below)
+        ]
+        return f"what is in {', '.join(lost)}" if lost else ""
 
     def with_targets(self, taken: dict[str, str]) -> VmSpec:
         """Give each disk its target: the one it has, else the first free one of its bus."""
@@ -231,9 +287,9 @@ class VmSpec(Spec):
         disks = []
         for use in self.disks:
             target = taken.get(use.name, "")
-            prefix = _PREFIX.get(use.bus, "vd")
+            prefix = PREFIX.get(use.bus, "vd")
             if not target.startswith(prefix):
-                target = next(name for name in _targets(prefix) if name not in used)
+                target = next(name for name in targets(prefix) if name not in used)
                 used.add(target)
             disks.append(replace(use, target=target))
         return replace(self, disks=tuple(disks))
@@ -252,14 +308,3 @@ _UNTIL = {
     "provisioned": "booted",
     "ready": "ready",
 }
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "nvme": "nvme"}
-
-
-def _targets(prefix: str) -> Iterator[str]:
-    """`vda`, `vdb`, … `vdz`, `vdaa`, …"""
-    if prefix == "nvme":
-        yield from (f"nvme{n}n1" for n in range(64))
-    for first in ("", *_LETTERS):
-        for last in _LETTERS:
-            yield prefix + first + last

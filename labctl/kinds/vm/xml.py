@@ -139,6 +139,13 @@ def effective(spec: VmSpec) -> VmSpec:
         return spec
     owned = (each.name for each in owned_by(type(spec)).fields if each.name not in _NOT_IN_XML)
     changed = {name: getattr(seen, name) for name in owned if getattr(spec, name) is not None}
+    had = {use.name: use for use in spec.disks}  # with what the XML does not tell
+    changed["disks"] = tuple(
+        replace(use, disk=had[use.name].disk, below=had[use.name].below, volume=had[use.name].volume)
+        if use.name in had and use.source == had[use.name].source
+        else use
+        for use in seen.disks
+    )
     return replace(spec, unedited=spec, **changed)
 
 
@@ -333,14 +340,14 @@ def _read_disks(root: Element, lab: str) -> list[DiskUse]:
     pool = f"/{identity.pool_name(lab)}/"
     found = []
     for element in root.iterfind("devices/disk"):
-        source = attribute(element, "source", "file")
+        source, *below = xmltree.layers(element) or ("",)
         name = attribute(element, "alias", "name").removeprefix("ua-disk-")
         seed = name == "seed"
         found.append(
             DiskUse(
                 name=name or source,
                 source=source,
-                disk="" if seed or pool not in source else _disk_address(source),
+                disk="" if seed else _disk_address([each for each in (source, *below) if pool in each]),
                 format=attribute(element, "driver", "type"),
                 bus=attribute(element, "target", "bus"),
                 cache=attribute(element, "driver", "cache"),
@@ -350,13 +357,17 @@ def _read_disks(root: Element, lab: str) -> list[DiskUse]:
                 readonly=element.find("readonly") is not None,
                 boot=int(attribute(element, "boot", "order") or 0),
                 target=attribute(element, "target", "dev"),
+                below=tuple(below),
             )
         )
     return found
 
 
-def _disk_address(source: str) -> str:
-    owner, _, name = source.rsplit("/", 1)[-1].partition(".")
+def _disk_address(layers: list[str]) -> str:
+    """The disk that the lowest of these volumes of the lab's pool is: what lies on it are someone's overlays."""
+    if not layers:
+        return ""
+    owner, _, name = layers[-1].rsplit("/", 1)[-1].partition(".")
     return name if owner == identity.VOLUMES else f"{owner}/{name}"
 
 

@@ -204,3 +204,43 @@ def test_what_a_step_waits_for_comes_in_the_order_of_the_plan():
     uses = tuple(replace(ROOT, name=each.name[4:], disk=each.name) for each in disks)
     step = plan(lab(*disks, replace(VM, disks=uses, nics=())), {}).steps[-1]
     assert step.needs == ("disk/web/data-2", "disk/web/data-10")
+
+
+def moved(source="/pool/web.e1", *below: str) -> VmSpec:
+    """The VM as it is where someone put its root disk there."""
+    return replace(VM, disks=(replace(ROOT, source=source, below=below),))
+
+
+def test_a_disk_stays_on_the_overlays_that_someone_put_on_it():
+    was = moved("/pool/web.e1", "/pool/web.root", "/store/a.img")
+    assert not plan(lab(NETWORK, DISK, VM.keep(was)), lab(NETWORK, DISK, was))
+    made = plan(lab(NETWORK, DISK, replace(VM, cpus=2).keep(was)), lab(NETWORK, DISK, was))
+    (step,) = made.steps
+    assert [change.field for change in step.changes] == ["cpus"]
+    assert step.after.disks[0].source == "/pool/web.e1"
+    assert not made.destructive
+
+
+def test_a_definition_that_lags_behind_its_overlay_is_no_loss():
+    """The running VM is on it, and so will the definition be."""
+    was = moved("/pool/web.e1", "/pool/web.root")
+    made = plan(lab(NETWORK, DISK, VM.onward(was)), lab(NETWORK, DISK, VM))
+    assert [change.after for change in made.steps[0].changes] == ["/pool/web.e1"]
+    assert not made.destructive
+
+
+def test_taking_a_disk_off_a_file_that_does_not_stand_on_it_loses_that_file():
+    was = moved("/srv/copy", "/store/a.img")
+    made = plan(lab(NETWORK, DISK, VM.keep(was)), lab(NETWORK, DISK, was))
+    (step,) = made.steps
+    assert (step.action, step.destructive) == (Action.RESTART, True)
+    assert step.loss == "what is in /srv/copy"
+    assert step.to_json()["destructive"]
+
+
+def test_a_disk_that_is_made_anew_has_nothing_on_top():
+    was = moved("/pool/web.e1", "/pool/web.root")
+    other = replace(DISK, base="sha256-b.img")
+    made = plan(lab(NETWORK, other, VM.keep(was)), lab(NETWORK, DISK, was))
+    (vm,) = [step for step in made.steps if step.address == VM.address]
+    assert (vm.action, vm.after.disks[0].source) == (Action.REPLACE, "/pool/web.root")

@@ -11,7 +11,9 @@ from labctl.core.errors import Rejected
 from labctl.engine import sources
 from labctl.engine.sources import Pinning, Sources
 from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.image.store import Looked
 from labctl.labfile.load import load
+from labctl.labfile.lockfile import Pin
 
 X86, ARM = "sha256-" + "a" * 64, "sha256-" + "b" * 64
 Resolve = Callable[..., Sources]
@@ -35,8 +37,13 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
             def __init__(self, _connection: object) -> None:
                 pass
 
-            def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
-                return {each.key: each for each in stored if each.key in keys}
+            def look(self, keys: Collection[str]) -> dict[str, Looked]:
+                found = [each for each in stored if each.key in keys]
+                damage = {f"{X86}.img": "it is gone"}
+                return {
+                    each.key: Looked(each, {} if each.sound else damage, {}, ("labctl-t/a.root",))
+                    for each in found
+                }
 
         monkeypatch.setattr(sources, "ImageStore", Store)
         document = {"labfile": 1, "name": "t", "vms": vms}
@@ -45,6 +52,22 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
         return sources.resolve_images(None, lab, "x86_64", pinning or Pinning({}))  # type: ignore[arg-type]
 
     return resolved
+
+
+def test_a_damaged_image_is_wanted_sound_and_told_with_what_stands_on_it(resolve):
+    damaged = spec(X86, arch="x86_64", source="url", origin="https://vendor.example/router", sound=False)
+    pinning = Pinning({("router", "x86_64"): Pin(X86, "https://vendor.example/router", 1 << 20)})
+    found = resolve({"a": {"image": "router"}}, damaged, pinning=pinning)
+    assert [each.sound for each in found.images.values()] == [True]
+    assert [each.sound for each in found.present.values()] == [False]
+    assert [each.summary for each in found.notes] == [
+        f"image router: it is damaged in the store: {X86}.img: it is gone; on it stand labctl-t/a.root"
+    ]
+
+
+def test_an_imported_image_that_is_damaged_is_an_error_that_says_so(resolve):
+    with pytest.raises(Rejected, match="was imported, and is damaged in the store of this host"):
+        resolve({"a": {"image": "router"}}, spec(X86, arch="x86_64", sound=False))
 
 
 def test_one_name_is_another_image_on_another_architecture(resolve):

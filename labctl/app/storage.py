@@ -1,0 +1,186 @@
+"""What others did to the lab's disks: snapshots, overlays, strangers' files, domains that have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from labctl.core import identity
+from labctl.core.address import Address
+from labctl.core.errors import FOREIGN, Problem
+from labctl.core.plan import Action
+from labctl.host import pools, uses, volumes
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.pool.spec import PoolSpec
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from labctl.app.session import Session
+    from labctl.core.plan import Plan, Step
+    from labctl.engine.observe import Observed
+
+GOES = (Action.DELETE, Action.REPLACE)
+MADE = (Action.CREATE, Action.REPLACE)
+
+
+def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """Notes on what is there, warnings of what goes with it, and what stands against the plan."""
+    steps = {step.address: step for step in plan.steps}
+    pool = observed.specs.get(Address("pool", session.lab.name))
+    yield from _snapshots(observed, steps)
+    if isinstance(pool, PoolSpec):
+        yield from _overlays(observed, steps, pool)
+        yield from _strangers(observed, pool)
+        yield from _used(session, plan, observed, pool)
+        yield from _growing(session, observed, steps, pool)
+        yield from _undecided(session, observed, steps, pool)
+
+
+def _goes(steps: Mapping[Address, Step], address: Address) -> bool:
+    return address in steps and steps[address].action in GOES
+
+
+def _snapshots(observed: Observed, steps: Mapping[Address, Step]) -> Iterator[Problem]:
+    for address, spec in sorted(observed.specs.items()):
+        if isinstance(spec, VmSpec) and spec.snapshots:
+            names = ", ".join(f"{name} ({kind})" for name, kind in spec.snapshots)
+            if _goes(steps, address):
+                yield Problem(f"its snapshots go with it: {names}", str(address), severity="warning")
+            else:
+                hint = f"`virsh snapshot-list {spec.libvirt_name}` tells more"
+                yield Problem(
+                    f"it has snapshots that labctl did not make: {names}", str(address), None, hint, "note"
+                )
+
+
+def _overlays(observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec) -> Iterator[Problem]:
+    """Where disks go on after a snapshot, and what becomes of that where the disk goes."""
+    for address, spec in sorted(observed.specs.items()):
+        if not isinstance(spec, DiskSpec):
+            continue
+        inside = {f"{pool.path}/{name}" for name in observed.stored.overlays.get(spec.name, ())}
+        every = {*inside, *spec.above}
+        if every and _goes(steps, address):
+            gone = sorted(each for each in every if each.startswith(f"{pool.path}/"))
+            left = sorted(every - set(gone))
+            if gone:
+                told = f"what stands on it goes with it: {', '.join(gone)}"
+                yield Problem(told, str(address), severity="warning")
+            if left:
+                told = f"what stands on it elsewhere stays, and is of no use without it: {', '.join(left)}"
+                yield Problem(told, str(address), severity="warning")
+        elif spec.top:
+            yield Problem(
+                f"it goes on in {spec.top}, which someone's snapshot put on it", str(address), severity="note"
+            )
+
+
+def _strangers(observed: Observed, pool: PoolSpec) -> Iterator[Problem]:
+    if observed.stored.strangers:
+        yield Problem(
+            f"labctl did not make what is there beside the lab's own, and leaves it: "
+            f"{', '.join(observed.stored.strangers)}",
+            str(pool.address),
+            None,
+            f"it is in {pool.path}",
+            "note",
+        )
+
+
+def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> Iterator[Problem]:
+    """Disks that are to go, and that a domain has which this plan does not change."""
+    gone = [step for step in plan.steps if step.action in GOES and isinstance(step.before, DiskSpec)]
+    if not gone:
+        return
+    ours = {
+        (vm.libvirt_name, identity.object_uuid(vm.lab, "vm", vm.name))
+        for vm in (step.before for step in plan.steps)
+        if isinstance(vm, VmSpec)
+    }
+    users = uses.of_files(session.connection.virt)
+    for step in gone:
+        disk = step.before
+        assert isinstance(disk, DiskSpec)  # as chosen above
+        overlays = observed.stored.overlays.get(disk.name, ())
+        paths = [f"{pool.path}/{name}" for name in (disk.volume, *overlays)]
+        others = {
+            use.domain: use
+            for path in paths
+            for use in users.get(path, ())
+            if (use.domain, use.uuid) not in ours
+        }
+        for name, use in sorted(others.items()):
+            does = "runs on it" if use.running else "has it as a disk"
+            hint = f"take it off there first, or `virsh undefine {name}` where nobody needs that domain"
+            yield Problem(
+                f"the domain {name}, which this does not change, {does}",
+                str(step.address),
+                None,
+                hint,
+                FOREIGN,
+            )
+
+
+def _growing(
+    session: Session, observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec
+) -> Iterator[Problem]:
+    """Overlays of disks that libvirt can't grow: no VM runs on them, and they are in none of its pools."""
+    for step in _of_disks(steps.values()):
+        disk = step.before
+        if step.action is not Action.UPDATE or not isinstance(disk, DiskSpec) or not disk.top:
+            continue
+        runs = Address("vm", disk.name.partition("/")[0]) in observed.live
+        if runs or disk.top.startswith(f"{pool.path}/") or _is_volume(session.connection.virt, disk.top):
+            continue
+        yield Problem(
+            f"it goes on in {disk.top}, which is in no storage pool, so that it can only grow while its VM runs",
+            str(step.address),
+            None,
+            "let its VM run with the size that it has, then change the size",
+            FOREIGN,
+        )
+
+
+def _of_disks(steps: Iterable[Step]) -> Iterator[Step]:
+    return (step for step in steps if step.address.kind == "disk")
+
+
+def _is_volume(virt: libvirt.virConnect, path: str) -> bool:
+    try:
+        virt.storageVolLookupByPath(path)
+    except libvirt.libvirtError:
+        return False
+    return True
+
+
+def _undecided(
+    session: Session, observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec
+) -> Iterator[Problem]:
+    """Disks of VMs that someone undefined, with overlays on them: nobody knows any more on which they went on."""
+    new = [s.after for s in steps.values() if s.action is Action.CREATE and isinstance(s.after, VmSpec)]
+    kept = [
+        disk
+        for vm in new
+        for use in vm.disks
+        if isinstance(disk := observed.specs.get(Address("disk", use.disk)), DiskSpec)
+        and not (disk.address in steps and steps[disk.address].action in MADE)
+    ]
+    if not kept:
+        return
+    there = pools.require(session.connection.virt, pool.libvirt_name)
+    pools.refresh(there)  # an overlay is QEMU's work, which libvirt sees only then
+    found = volumes.facts(there)
+    for disk in kept:
+        on_it = [each.name for each in found if each.backing == f"{pool.path}/{disk.volume}"]
+        if on_it:
+            yield Problem(
+                f"{', '.join(on_it)} stands on it, and no VM tells any more which of them is the disk",
+                str(disk.address),
+                None,
+                f"`virsh vol-delete --pool {pool.libvirt_name} {on_it[0]}` where that is not needed, "
+                "else `virsh vol-download` saves it",
+                FOREIGN,
+            )

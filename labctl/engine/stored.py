@@ -1,0 +1,122 @@
+"""What is in a lab's pool, and whose it is. Volumes carry no metadata: their names tell, and what they stand on. Pure.
+
+labctl's are those of disks that the Labfile or a VM of the lab names, what goes with these VMs (seeds, logs), and root
+disks on an image of the store, which a run that was killed may have left. Someone's snapshots of these disks are
+overlays that stand on them. Everything else is a stranger's, whatever its name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core import identity
+from labctl.core.record import field, record
+from labctl.kinds.disk.spec import DiskSpec, disk_name, volume_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from labctl.host.volumes import Facts
+    from labctl.kinds.vm.spec import VmSpec
+    from labctl.labfile.model import Lab
+
+# volumes that labctl makes for a VM besides its disks
+BESIDE = (identity.SEED, identity.CONSOLE, "golden", "golden-flat")
+
+
+@record
+class Stored:
+    """`disks` by name (`web/root`), `seeds` by VM, `overlays` of each disk and `strangers` as volumes' names.
+
+    `beside` are the names of what labctl may have made for its VMs besides their disks.
+    """
+
+    disks: Mapping[str, Facts] = field(default_factory=dict)
+    seeds: tuple[str, ...] = ()
+    overlays: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+
+def named(lab: Lab) -> frozenset[str]:
+    """The volumes of the disks that a Labfile names."""
+    own = (f"{vm.name}/{disk.name}" for vm in lab.vms for disk in vm.disks if disk.volume is None)
+    return frozenset(map(volume_name, (*own, *(each.name for each in lab.volumes))))
+
+
+def had(vms: Iterable[VmSpec]) -> set[str]:
+    """The volumes of the disks that VMs were defined with."""
+    uses = [(vm, use) for vm in vms for use in vm.disks]
+    shared = {volume_name(use.disk) for _, use in uses if use.disk and "/" not in use.disk}
+    return shared | {volume_name(f"{vm.name}/{use.name}") for vm, use in uses if use.name not in BESIDE}
+
+
+def above(vms: Iterable[VmSpec], folder: str) -> dict[str, tuple[str, ...]]:
+    """The overlays that VMs have on disks of the pool in this folder, the top first, by the disks' names."""
+    uses = [use for vm in vms for use in vm.disks if use.disk]
+    own = {use.disk: f"{folder}/{volume_name(use.disk)}" for use in uses}
+    return {
+        use.disk: (use.source, *use.below[: use.below.index(own[use.disk])])
+        for use in uses
+        if own[use.disk] in use.below
+    }
+
+
+def sort(
+    volumes: Iterable[Facts], known: Iterable[str], store: str | None, above: Mapping[str, Sequence[str]]
+) -> Stored:
+    """Tell them apart.
+
+    Args:
+        volumes: all of the pool.
+        known: the volumes of disks that are named.
+        store: the folder of the images' store, None where there is none.
+        above: the overlays that VMs have, by disk.
+    """
+    there = {each.name: each for each in volumes}
+    disks = {name for name in there if name in set(known) or _is_disk(there[name], store)}
+    owners = {name.partition(".")[0] for name in (*disks, *known)}
+    every = [f"{owner}.{what}" for owner in sorted(owners) for what in BESIDE]
+    beside = (there.keys() & set(every)) - disks
+    below = {each.path: each for each in there.values()}
+    overlays: dict[str, list[str]] = {}
+    for name in sorted(there.keys() - disks - beside):
+        if disk := next((disk for disk, paths in above.items() if there[name].path in paths), ""):
+            overlays.setdefault(disk, []).append(name)
+        elif lowest := _stands_on(there[name], below, disks):
+            overlays.setdefault(str(disk_name(lowest)), []).append(name)
+    standing = {name for names in overlays.values() for name in names}
+    golden = {name for name in beside if disk_name(name)}  # left by a run that was killed: `up` removes it
+    return Stored(
+        {str(disk_name(name)): there[name] for name in sorted(disks | golden) if disk_name(name)},
+        tuple(sorted(name.partition(".")[0] for name in beside if name.endswith(f".{identity.SEED}"))),
+        {disk: tuple(names) for disk, names in overlays.items()},
+        tuple(sorted(there.keys() - disks - beside - standing)),
+        tuple(every),
+    )
+
+
+def _is_disk(facts: Facts, store: str | None) -> bool:
+    owner, _, what = facts.name.partition(".")
+    on_image = store is not None and (facts.backing or "").startswith(f"{store}/")
+    return owner == identity.VOLUMES or (what == "root" and on_image)
+
+
+def _stands_on(facts: Facts, below: Mapping[str, Facts], disks: set[str]) -> str:
+    """The disk's volume that an overlay stands on in the end; empty where there is none."""
+    seen: set[str] = set()
+    layer: Facts | None = facts
+    while layer is not None and layer.name not in seen:
+        if layer.name in disks:
+            return layer.name
+        seen.add(layer.name)
+        layer = below.get(layer.backing or "")
+    return ""
+
+
+def disk(facts: Facts, lab: str, name: str) -> DiskSpec:
+    """What a disk's volume is. Of a raw one libvirt tells what its guests wrote there, be it the header of a qcow2."""
+    if "/" not in name:
+        return DiskSpec(lab, name, facts.physical or facts.capacity, format="raw")
+    base = (facts.backing or "").rsplit("/", 1)[-1]
+    return DiskSpec(lab, name, facts.capacity, base, "raw" if facts.format == "raw" else "qcow2")

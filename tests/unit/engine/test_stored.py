@@ -1,0 +1,75 @@
+"""Whose a volume of the lab's pool is."""
+
+import pytest
+
+from labctl.engine import stored
+from labctl.host.volumes import Facts
+from labctl.kinds.vm.spec import DiskUse, VmSpec
+
+POOL, STORE = "/images/labctl-shop", "/images/labctl-images"
+IMAGE = f"{STORE}/sha256-aa.img"
+
+
+def facts(name: str, backing: str | None = None, **more) -> Facts:
+    return Facts(name, f"{POOL}/{name}", 1 << 20, 0, more.pop("format", "qcow2"), backing, **more)
+
+
+def sort(*there: Facts, known=("web.root",), above=()) -> stored.Stored:
+    return stored.sort(there, known, STORE, dict(above))
+
+
+@pytest.mark.parametrize("name", ["web.root", "_volume.shared", "left.root"])
+def test_disks_are_known_by_name_and_a_root_disk_that_was_left_by_its_image(name):
+    found = sort(facts(name, IMAGE))
+    assert (len(found.disks), found.strangers) == (1, ())
+
+
+@pytest.mark.parametrize("name", ["backup.qcow2", "notes", "a.b.c", "left.data", "left.root", "other.seed"])
+def test_anything_else_is_a_strangers_whatever_its_name(name):
+    found = sort(facts("web.root"), facts(name))
+    assert (set(found.disks), found.strangers) == ({"web/root"}, (name,))
+
+
+def test_seeds_and_logs_go_with_the_vms_that_are_known():
+    found = sort(facts("web.root"), facts("web.seed"), facts("web.console"), facts("web.golden"))
+    assert (found.seeds, found.strangers) == (("web",), ())
+    assert set(found.disks) == {"web/root", "web/golden"}, "what a killed run left is removed as a disk"
+    assert {"web.seed", "web.console"} <= set(found.beside)
+
+
+def test_overlays_are_told_with_the_disk_that_they_stand_on_in_the_end():
+    found = sort(
+        facts("web.root", IMAGE), facts("web.e1", f"{POOL}/web.root"), facts("x.qcow2", f"{POOL}/web.e1")
+    )
+    assert found.overlays == {"web/root": ("web.e1", "x.qcow2")}
+    assert (set(found.disks), found.strangers) == ({"web/root"}, ())
+
+
+def test_so_are_those_that_only_a_vm_tells_of():
+    """As where a file elsewhere lies between them."""
+    found = sort(
+        facts("web.root"), facts("web.e2", "/srv/e1"), above={"web/root": (f"{POOL}/web.e2", "/srv/e1")}
+    )
+    assert (found.overlays, found.strangers) == ({"web/root": ("web.e2",)}, ())
+
+
+def test_a_circle_is_a_strangers():
+    found = sort(facts("web.root"), facts("a", f"{POOL}/b"), facts("b", f"{POOL}/a"))
+    assert found.strangers == ("a", "b")
+
+
+def test_a_vm_tells_which_volumes_are_its_disks_and_what_lies_on_them():
+    uses = (
+        DiskUse("root", "/srv/top", "web/root", below=(f"{POOL}/web.e1", f"{POOL}/web.root", IMAGE)),
+        DiskUse("data", f"{POOL}/_volume.data", "data"),
+        DiskUse("seed", f"{POOL}/web.seed"),
+    )
+    vm = VmSpec("shop", "web", disks=uses)
+    assert stored.had([vm]) == {"web.root", "web.data", "_volume.data"}
+    assert stored.above([vm], POOL) == {"web/root": ("/srv/top", f"{POOL}/web.e1")}
+
+
+def test_what_guests_wrote_to_a_raw_volume_is_not_believed():
+    wrote = facts("_volume.shared", "/etc/shadow", physical=5 << 20)
+    disk = stored.disk(wrote, "shop", "shared")
+    assert (disk.size, disk.format, disk.base) == (5 << 20, "raw", "")
