@@ -117,7 +117,9 @@ def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
         for step in plan.steps
         for kind in ({"vm": "domain", "network": "network"}.get(step.address.kind, ""),)
         if step.action is Action.CREATE
+        or (isinstance(step.before, VmSpec | NetworkSpec) and step.before.renamed)
     }
+    yield from _unknown(session, plan, observed)
     for each in observed.foreign:
         if address := names.get((each.kind, each.name)):
             yield Problem(
@@ -137,6 +139,24 @@ def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
             "give this one another name, or take it over with --adopt",
             FOREIGN,
         )
+
+
+def _unknown(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """Ours by their UUID alone: someone took both labctl's mark and the name."""
+    strangers = {each.uuid: each for each in observed.foreign}
+    for step in plan.steps:
+        kind, name = step.address.kind, step.address.name
+        if step.action is not Action.CREATE or kind not in ("vm", "network") or not strangers:
+            continue
+        if each := strangers.get(identity.object_uuid(session.lab.name, kind, name)):
+            rename = f"rename it back with `virsh domrename {each.name} {session.lab.name}.{name}`, or "
+            yield Problem(
+                f"the {each.kind} {each.name} has its UUID, and labctl's mark on it was removed",
+                f"{kind}s.{name}",
+                session.lab.where(f"{kind}s", name),
+                f"{rename if kind == 'vm' else ''}remove it with `virsh {_UNDEFINE[each.kind]} {each.name}`",
+                FOREIGN,
+            )
 
 
 def _pool(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:

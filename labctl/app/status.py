@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.app.names import names
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, Rejected, UsageError
+from labctl.core.identity import object_uuid
 from labctl.core.record import record
 from labctl.host import glance
 from labctl.labfile.place import place
@@ -67,6 +68,7 @@ class Status:
                     "mode": each.mode,
                     "subnets": list(each.subnets),
                     "host": list(each.host),
+                    "problem": each.problem or None,
                 }
                 for each in self.networks
             ],
@@ -99,14 +101,29 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         for name in sorted(chosen, key=natural)
     )
     notes += [note for row in rows if row.seen for note in _notes(row.name, row.seen)]
+    notes += _unmarked(seen.strangers, known.lab, rows)
     notes += [
         f"{row.name}: no longer in the Labfile; `labctl up` removes it" for row in rows if not row.expected
     ]
     notes += [
         f"network {each.name} is down; `labctl up` starts it" for each in seen.networks if not each.active
     ]
+    notes += [
+        f"network {each.name}: {each.problem}; `labctl up` mends it" for each in seen.networks if each.problem
+    ]
     networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
     return Status(known.lab, session.connection.uri, rows, networks, tuple(notes))
+
+
+def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> list[str]:
+    """The VMs whose domains are there, but no longer say that labctl made them."""
+    absent = [row.name for row in rows if row.seen is None] if strangers else []
+    domains = [(name, strangers.get(object_uuid(lab, "vm", name))) for name in absent]
+    return [
+        f"{name}: labctl's mark on its domain {domain} was removed; `labctl up` restores it"
+        for name, domain in domains
+        if domain
+    ]
 
 
 def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError) -> Status:

@@ -66,6 +66,7 @@ class Owned:
         self.values = getter([each.name for each in self.fields])
 
 
+YES = "yes"  # the value of a field that tells something odd, and says nothing where all is as it should be
 _OWNED: dict[type, Owned] = {}
 
 

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import libvirt
 
 from labctl.core import identity
+from labctl.core.address import Address
 from labctl.core.record import field, record, replace
+from labctl.core.spec import YES
 from labctl.engine import chains, reading
 from labctl.engine import stored as shelf
+from labctl.engine.ownership import own
 from labctl.engine.reading import Foreign
 from labctl.engine.stored import Stored
-from labctl.host import kept, pools, volumes
+from labctl.host import bridges, kept, pools, volumes
 from labctl.host.connection import translated
 from labctl.host.dumps import described, dumps
 from labctl.host.readings import Readings
@@ -35,7 +38,6 @@ from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from labctl.core.address import Address
     from labctl.core.spec import Spec
     from labctl.host.connection import Connection
 
@@ -84,7 +86,7 @@ class _Look:
 
     def __init__(self, connection: Connection, lab: str, readings: Readings) -> None:
         self._virt = connection.virt
-        self._local = connection.local
+        self._local, self._visible = connection.local, bridges.visible(connection)
         self._lab = lab
         self._readings = readings
         self._foreign: list[Foreign] = []
@@ -93,9 +95,9 @@ class _Look:
 
     def observed(self, named: Collection[str]) -> Observed:
         vms, live = self._vms()
-        own: list[VmSpec | NetworkSpec] = [*vms, *self._networks()]
-        specs: dict[Address, Spec] = {each.address: each for each in own}
-        files = frozenset(each.file for each in own if each.file)
+        ours: list[VmSpec | NetworkSpec] = [*vms, *self._networks()]
+        specs: dict[Address, Spec] = {each.address: each for each in ours}
+        files = frozenset(each.file for each in ours if each.file)
         images = self._looked(STORE, pools.text)
         store = None if images is None else self._folder(images)
         stored = Stored()
@@ -128,16 +130,24 @@ class _Look:
         stats = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
         autostarting = _uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART))
         snapshotted = _uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT))
+        transient = _uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT))
         texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
         there = [(*each, text) for each, text in zip(stats, texts, strict=True) if text is not None]
         read = self._domains([text for _, _, text in there])
         vms, running = [], []
-        for (domain, facts, _), (foreign, spec) in zip(there, read, strict=True):
+        for (domain, facts, text), (foreign, seen) in zip(there, read, strict=True):
             state = state_name(facts.get("state.state", 0))
-            if spec is None or spec.lab != self._lab:
+            spec = own(self._lab, VmSpec, text, (foreign, seen))
+            if spec is None:
                 self._foreign.append(foreign if state != "off" else replace(foreign, memory=0))
                 continue
-            vm = replace(spec, state=state, autostart=foreign.uuid in autostarting, ready=False)
+            vm = replace(
+                spec,
+                state=state,
+                autostart=foreign.uuid in autostarting,
+                undefined=YES if foreign.uuid in transient else "",
+                ready=False,
+            )
             made = chains.snapshots(domain) if foreign.uuid in snapshotted else []
             vm = replace(chains.completed(vm, self._ground(made)), snapshots=chains.kinds(made))
             vms.append(vm)
@@ -171,9 +181,12 @@ class _Look:
         texts = dumps([domain for domain, _ in running])
         there = [(spec, text) for (_, spec), text in zip(running, texts, strict=True) if text is not None]
         read = self._domains([text for _, text in there])
+        seen = [
+            (spec, own(self._lab, VmSpec, text, each)) for (spec, text), each in zip(there, read, strict=True)
+        ]
         return [
             replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
-            for (defined, _), (_, live) in zip(there, read, strict=True)
+            for defined, live in seen
             if live is not None
         ]
 
@@ -186,31 +199,43 @@ class _Look:
         listed = virt.listAllNetworks()
         active = _uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE))
         autostarting = _uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_AUTOSTART))
+        transient = _uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT))
         texts = described(listed, networks.definition)
         there = [(each, text) for each, text in zip(listed, texts, strict=True) if text is not None]
         read = self._readings.of(reading.network, [text for _, text in there])
-        own = []
-        for (network, _), (foreign, spec) in zip(there, read, strict=True):
-            if spec is None or spec.lab != self._lab:
+        ours = []
+        for (network, text), (foreign, seen) in zip(there, read, strict=True):
+            spec, uuid = own(self._lab, NetworkSpec, text, (foreign, seen)), foreign.uuid
+            if spec is None:
                 self._foreign.append(foreign)
-            else:
-                uuid = network.UUIDString()
-                own.append((network, replace(spec, active=uuid in active, autostart=uuid in autostarting)))
-        return self._as_they_run(own)
+                continue
+            spec = replace(spec, active=uuid in active, autostart=uuid in autostarting)
+            ours.append((network, replace(spec, undefined=YES if uuid in transient else "")))
+        return self._as_they_run(ours)
 
-    def _as_they_run(self, own: Sequence[tuple[Any, NetworkSpec]]) -> list[NetworkSpec]:
+    def _as_they_run(self, ours: Sequence[tuple[Any, NetworkSpec]]) -> list[NetworkSpec]:
         """The networks, those that are active as they run; what went meanwhile is not among them."""
-        texts = iter(dumps([network for network, spec in own if spec.active]))
+        texts = iter(dumps([network for network, spec in ours if spec.active]))
         found = []
-        for _, spec in own:
+        for _, spec in ours:
             text = next(texts) if spec.active else ""
             if text is not None:
-                found.append(networks.running(spec, self._network(text)) if text else spec)
+                found.append(self._checked(networks.running(spec, self._network(text))) if text else spec)
         return found
 
+    def _checked(self, network: NetworkSpec) -> NetworkSpec:
+        """Say of one that runs whether it still works."""
+        if not (self._visible and network.active):
+            return network
+        bridge = "" if network.mode in ("bridge", "macvtap") else network.bridge
+        gone = bridges.lost(network.libvirt_name, bridge, served=network.served)
+        return replace(
+            network, unlinked=YES if gone == "bridge" else "", unserved=YES if gone == "dnsmasq" else ""
+        )
+
     def _network(self, text: str) -> NetworkSpec | None:
-        ((_, spec),) = self._readings.of(reading.network, [text])
-        return spec
+        (read,) = self._readings.of(reading.network, [text])
+        return own(self._lab, NetworkSpec, text, read)
 
     def _contents(self, pool: Any) -> tuple[PoolSpec, list[volumes.Facts]]:
         active = bool(pool.isActive())
@@ -218,7 +243,7 @@ class _Look:
         xml = pools.text(pool)
         folder = self._folder(xml)
         there = volumes.facts_again(pool, xml, folder, self._readings) if self._local else volumes.facts(pool)
-        return PoolSpec(self._lab, folder, active), there
+        return PoolSpec(self._lab, folder, active, "" if pool.isPersistent() else YES), there
 
     def _looked(self, name: str, describe: Callable[[Any], T]) -> T | None:
         """What is told of a pool; None where there is none of that name, or no longer."""
@@ -244,15 +269,14 @@ def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, 
         defined, wanted = merged[address], desired.get(address)
         if not isinstance(defined, VmSpec):
             continue
-        seen = replace(defined, ready=live.ready)
+        seen = replace(defined, ready=live.ready, unmarked=defined.unmarked or live.unmarked)
         for name in ("disks", "nics", "memory", "max_memory", "cpus"):
             if not isinstance(wanted, VmSpec) or _same(getattr(defined, name), getattr(wanted, name)):
                 seen = replace(seen, **{name: _as_it_runs(name, live, defined)})
         merged[address] = seen
     for address, spec in merged.items():
-        wanted = desired.get(address)
-        if isinstance(spec, DiskSpec) and isinstance(wanted, DiskSpec):
-            merged[address] = replace(spec, image=wanted.image)
+        if address in desired:
+            merged[address] = _known(spec, desired[address], observed.specs)
     return merged
 
 
@@ -264,6 +288,24 @@ def onward(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address,
         if isinstance(wanted, VmSpec):
             placed[address] = wanted.onward(live)
     return placed
+
+
+def _known(spec: Spec, wanted: Spec, defined: Mapping[Address, Spec]) -> Spec:
+    """With what libvirt does not know of it, or no longer, as it is wanted."""
+    if isinstance(spec, DiskSpec) and isinstance(wanted, DiskSpec):
+        return replace(spec, image=wanted.image)
+    if isinstance(spec, VmSpec) and isinstance(wanted, VmSpec) and _unmarked(defined[spec.address]):
+        return spec.remarked(wanted)
+    if isinstance(spec, NetworkSpec) and isinstance(wanted, NetworkSpec) and spec.unmarked:
+        return spec.remarked(wanted)
+    if isinstance(spec, SeedSpec) and isinstance(wanted, SeedSpec):
+        known = not _unmarked(defined.get(Address("vm", spec.vm)))  # the mark holds its digest
+        return spec if known else replace(spec, cloud_init=wanted.cloud_init)
+    return spec
+
+
+def _unmarked(vm: Spec | None) -> bool:
+    return isinstance(vm, VmSpec) and bool(vm.unmarked)
 
 
 def _same(one: object, other: object) -> bool:

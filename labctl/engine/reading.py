@@ -60,6 +60,17 @@ def network(text: str) -> tuple[Foreign, NetworkSpec | None]:
     return _foreign("network", root, spec, subnets=subnets, bridge=name), spec
 
 
+def adopted(kind: str, text: str, lab: str, name: str) -> Any:
+    """Read a `vm` or `network` of the lab from which someone removed labctl's mark: a VmSpec or NetworkSpec."""
+    from xml.etree import ElementTree as ET
+
+    from labctl.kinds.network import xml as network_xml
+    from labctl.kinds.vm import xml as vm_xml
+
+    adopt = vm_xml.adopt if kind == "vm" else network_xml.adopt
+    return adopt(ET.fromstring(text), lab, name)
+
+
 def _foreign(kind: str, root: Element, spec: VmSpec | NetworkSpec | None, **more: Any) -> Foreign:
     name, uuid = root.findtext("name") or "", root.findtext("uuid") or ""
     return Foreign(kind, name, uuid, spec.lab if spec else "", spec.file if spec else "", **more)

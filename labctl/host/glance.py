@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
-from labctl.core.identity import is_marked
-from labctl.core.record import record
-from labctl.host import kept
+from labctl.core.identity import is_marked, libvirt_name, object_uuid
+from labctl.core.record import field, record
+from labctl.host import bridges, kept
 from labctl.host.connection import translated
 from labctl.host.dumps import dumps
 from labctl.host.readings import Readings
@@ -19,13 +19,18 @@ from labctl.host.seen import SeenNetwork, SeenNic, SeenVm, read
 from labctl.host.state import state_name
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from labctl.host.connection import Connection
 
 
 @record(frozen=False)
 class Seen:
+    """`strangers` are the names of domains without labctl's mark, by their UUIDs."""
+
     vms: list[SeenVm]
     networks: list[SeenNetwork]
+    strangers: dict[str, str] = field(default_factory=dict)
 
 
 def look(connection: Connection, lab: str | None = None) -> Seen:
@@ -35,38 +40,68 @@ def look(connection: Connection, lab: str | None = None) -> Seen:
         LabctlError: libvirt does not answer.
     """
     with translated(connection.uri):
-        vms, networks = _look(connection, lab)
+        vms, networks, strangers = _look(connection, lab)
     leases = {(net.lab, net.name): net.leases for net in networks}
     for vm in vms:
         for nic in vm.nics:
             nic.ip = nic.ip or leases.get((vm.lab, nic.network), {}).get(nic.mac, "")
-    return Seen(vms, networks)
+    return Seen(vms, networks, strangers)
 
 
-def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[SeenNetwork]]:
-    domains = connection.virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
-    having = connection.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
+def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[SeenNetwork], dict[str, str]]:
+    virt = connection.virt
+    domains = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+    transient = {each.name() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)}
+    having = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
     snapshots = {each.name(): each for each in having}
-    networks = connection.virt.listAllNetworks()
-    active = {n.name() for n in connection.virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
+    networks = virt.listAllNetworks()
+    active = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
+    undefined = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT)}
     texts = dumps([*(domain for domain, _ in domains), *networks])
     with Readings(
         kept.entry("seen", connection.uri), (SeenVm, SeenNic, SeenNetwork), ("core", "host")
     ) as readings:
         # what went meanwhile has no text, and of what is others' nothing is kept
         seen = readings.of(read, [text or "" for text in texts], kept=is_marked)
-    found: tuple[list[SeenVm], list[SeenNetwork]] = [], []
-    for each, (_, facts) in zip(seen, domains, strict=False):
-        if isinstance(each, SeenVm) and lab in (None, each.lab):
+    vms, nets, strangers = [], [], {}
+    for each, (domain, facts) in zip(seen, domains, strict=False):
+        if not isinstance(each, SeenVm):
+            strangers[domain.UUIDString()] = domain.name()
+        elif lab in (None, each.lab) and _is_it(domain, "vm", each):
             _set_state(each, facts)
             if each.libvirt_name in snapshots:
                 each.snapshots = tuple(sorted(snapshots[each.libvirt_name].snapshotListNames()))
-            found[0].append(each)
+            each.problem = each.problem or _changed(domain, each, "domain", transient)
+            vms.append(each)
+    visible = bridges.visible(connection)
     for each, network in zip(seen[len(domains) :], networks, strict=True):
-        if isinstance(each, SeenNetwork) and lab in (None, each.lab):
+        if isinstance(each, SeenNetwork) and lab in (None, each.lab) and _is_it(network, "network", each):
             each.active = network.name() in active
-            found[1].append(each)
-    return found
+            each.problem = _changed(network, each, "network", undefined)
+            if each.active and visible and not each.problem:
+                gone = bridges.lost(network.name(), each.bridge, served=each.served)
+                each.problem = f"its {gone} is gone" if gone else ""
+            nets.append(each)
+    return vms, nets, strangers
+
+
+def _is_it(thing: Any, kind: str, seen: SeenVm | SeenNetwork) -> bool:
+    """Whether a virDomain or virNetwork is the one that its mark names, under another name perhaps, and no copy."""
+    return bool(
+        thing.name() == libvirt_name(seen.lab, seen.name)
+        or thing.UUIDString() == object_uuid(seen.lab, kind, seen.name)
+    )
+
+
+def _changed(thing: Any, seen: SeenVm | SeenNetwork, word: str, undefined: Collection[str]) -> str:
+    """What someone did to a virDomain or virNetwork that is ours."""
+    if thing.name() != libvirt_name(seen.lab, seen.name):
+        return f"its {word} was renamed to {thing.name()}"
+    return (
+        f"its {word} is not defined any more, so it is gone once it stops"
+        if thing.name() in undefined
+        else ""
+    )
 
 
 def _set_state(vm: SeenVm, facts: dict[str, Any]) -> None:

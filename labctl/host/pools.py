@@ -69,6 +69,7 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
                 pool = _lookup(conn, name)  # another labctl was quicker
                 if pool is None:
                     raise
+    _persist(conn, pool)
     present = path(pool)
     if present != str(folder):
         raise LabctlError(
@@ -119,6 +120,7 @@ def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[st
         return []
     left: list[str] = []
     with translated(f"can't remove the pool {name}"):
+        _persist(conn, pool)
         started(pool)
         with ignoring("No such file"):  # the folder: then it holds nothing, and libvirt stops the pool
             refresh(pool)
@@ -154,6 +156,13 @@ def _removed(pool: libvirt.virStoragePool) -> list[str]:
             raise
         return ["files that are no volumes"]
     return []
+
+
+def _persist(conn: libvirt.virConnect, pool: libvirt.virStoragePool) -> None:
+    """Define what someone undefined while it was active: else it is gone once it is stopped."""
+    with translated(f"can't define the pool {pool.name()}"):
+        if not pool.isPersistent():
+            conn.storagePoolDefineXML(pool.XMLDesc())
 
 
 def refresh(pool: libvirt.virStoragePool) -> None:

@@ -56,7 +56,10 @@ class SeenVm:
 
 @record(frozen=False)
 class SeenNetwork:
-    """A network; `host` holds the host's own addresses on it, `leases` what each MAC is given."""
+    """A network; `host` holds the host's own addresses on it, `leases` what each MAC is given.
+
+    `served` says whether libvirt runs dnsmasq for it, `problem` what someone did to it.
+    """
 
     name: str
     lab: str
@@ -66,6 +69,9 @@ class SeenNetwork:
     host: tuple[str, ...]
     leases: dict[str, str] = field(default_factory=dict)
     active: bool = False
+    bridge: str = ""  # where libvirt made one
+    served: bool = False
+    problem: str = ""
 
 
 def read(text: str) -> SeenVm | SeenNetwork | None:
@@ -146,7 +152,9 @@ def _link(interface: Element) -> str:
 def _network(root: Element, own: Element) -> SeenNetwork:
     hosts = [each.get("address", "") for each in root.iterfind("ip")]
     leases = {(each.get("mac") or "").lower(): each.get("ip", "") for each in root.iterfind("ip/dhcp/host")}
-    forward = root.find("forward")
+    forward, bridge, dns = root.find("forward"), root.find("bridge"), root.find("dns")
+    ours = forward is None or forward.get("mode") != "bridge"
+    names = dns is None or dns.get("enable") != "no"
     return SeenNetwork(
         name=own.get("address", "").partition("/")[2],
         lab=own.get("lab", ""),
@@ -155,4 +163,6 @@ def _network(root: Element, own: Element) -> SeenNetwork:
         subnets=tuple(filter(None, (own.get("subnet4"), own.get("subnet6")))),
         host=tuple(hosts),
         leases=leases,
+        bridge=bridge.get("name", "") if ours and bridge is not None else "",
+        served=bool(hosts) and (names or root.find("ip/dhcp/*") is not None),
     )

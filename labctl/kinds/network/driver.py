@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core import xmltree
+from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
 from labctl.host.connection import missing, translated
 from labctl.host.listeners import listener
 from labctl.kinds.network import xml
 from labctl.kinds.network.look import definition, observe
+from labctl.kinds.network.spec import DnsHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
 
 DNS_PORT = 53
 _ADD, _DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
+_MODIFY = libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY
 _DHCP_HOST, _DHCP_RANGE = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, libvirt.VIR_NETWORK_SECTION_IP_DHCP_RANGE
 _DNS_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST
 
 
-def _read(text: str) -> NetworkSpec | None:
-    return xml.read(ET.fromstring(text))
+def _read(text: str, spec: NetworkSpec) -> NetworkSpec:
+    """What libvirt has of a network, whoever removed labctl's mark from it."""
+    root = ET.fromstring(text)
+    return xml.read(root) or xml.adopt(root, spec.lab, spec.name)
 
 
 class NetworkDriver:
@@ -65,9 +70,10 @@ class NetworkDriver:
         with translated(str(spec.address)):
             network = self._find(spec)
             if network is not None and network.isActive():
-                defined = _read(definition(network))
-                if defined is not None:
-                    self._update_live(network, observe(network, defined, _read), spec)
+                read = partial(_read, spec=spec)
+                self._update_live(network, observe(network, read(definition(network)), read), spec)
+                if cast("NetworkSpec", step.before).unserved:
+                    self._serve(network, spec)
             self._activate(self._define(spec), spec)
 
     def delete(self, step: Step, _tell: Teller) -> None:
@@ -76,17 +82,25 @@ class NetworkDriver:
             network = self._find(spec)
             if network is None:
                 return
+            if not network.isPersistent():  # else it is gone once it is stopped, and that would be an error
+                network = self._connection.virt.networkDefineXML(network.XMLDesc())
             if network.isActive():
                 network.destroy()
             network.undefine()
 
     def _find(self, spec: NetworkSpec) -> Any:
-        try:
-            return self._connection.virt.networkLookupByName(spec.libvirt_name)
-        except libvirt.libvirtError as error:
-            if missing(error):
-                return None
-            raise
+        virt = self._connection.virt
+        uuid = identity.object_uuid(spec.lab, spec.kind, spec.name)  # it has that still if someone renamed it
+        for look, word in (
+            (virt.networkLookupByUUIDString, uuid),
+            (virt.networkLookupByName, spec.libvirt_name),
+        ):
+            try:
+                return look(word)
+            except libvirt.libvirtError as error:
+                if not missing(error):
+                    raise
+        return None
 
     def _define(self, spec: NetworkSpec) -> Any:
         applied = replace(spec, applied=spec.fingerprint())
@@ -116,6 +130,21 @@ class NetworkDriver:
         old = [xml.dns_host(replace(host, names=())) for host in now.dns_hosts if host not in spec.dns_hosts]
         new = [xml.dns_host(host) for host in spec.dns_hosts if host not in now.dns_hosts]
         self._swap(network, _DNS_HOST, -1, old, new)
+
+    def _serve(self, network: Any, spec: NetworkSpec) -> None:
+        """Have dnsmasq started anew: libvirt does that when what it serves changes, so that is said once more."""
+        if spec.dhcp_hosts:
+            first = spec.dhcp_hosts[0]
+            parent = 1 if ":" in first.ip and spec.host4 else 0
+            text = ET.tostring(xml.dhcp_host(first), encoding="unicode")
+            network.update(_MODIFY, _DHCP_HOST, parent, text, libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE)
+        elif spec.dns:
+            probe = [xml.dns_host(DnsHost((spec.host4 or spec.host6).partition("/")[0], ("labctl.invalid",)))]
+            self._swap(network, _DNS_HOST, -1, [], probe)
+            self._swap(network, _DNS_HOST, -1, probe, [])
+        else:
+            served = [xml.dhcp_range(spec.dhcp_range)]
+            self._swap(network, _DHCP_RANGE, 0, served, served)
 
     def _swap(
         self,

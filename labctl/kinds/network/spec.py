@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.edits import Edit, edited
-from labctl.core.record import field, record
+from labctl.core.record import field, record, replace
 from labctl.core.spec import Effect, Item, Part, Spec, owned
 
 LIVE, REPLACE = Effect.LIVE, Effect.REPLACE
@@ -83,6 +83,13 @@ class NetworkSpec(Spec):
     isolated: bool = owned(REPLACE, default=False)  # the field `isolate_guests`
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     autostart: bool = owned(LIVE, default=False)
+    renamed: str = owned(
+        REPLACE, default="", condition="renamed outside labctl"
+    )  # libvirt's name where not ours
+    unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
+    undefined: str = owned(LIVE, default="", condition="not defined any more")
+    unlinked: str = owned(REPLACE, default="", condition="its bridge is gone")
+    unserved: str = owned(LIVE, default="", condition="its dnsmasq is gone")
     active: bool = owned(LIVE, default=True, condition="not started")
     xml: tuple[Edit, ...] = owned(REPLACE, default=(), each=edited)
     applied: str = ""  # the fingerprint of the spec last applied
@@ -96,9 +103,20 @@ class NetworkSpec(Spec):
 
     @property
     def libvirt_name(self) -> str:
-        return identity.libvirt_name(self.lab, self.name)
+        return self.renamed or identity.libvirt_name(self.lab, self.name)
 
     def brief(self) -> tuple[Part, ...]:
         from labctl.kinds.network.brief import brief  # only plans of new networks need it
 
         return brief(self)
+
+    @property
+    def served(self) -> bool:
+        """Whether libvirt runs dnsmasq for it."""
+        return bool(self.host4 or self.host6) and (self.dns or bool(self.dhcp_hosts or self.dhcp_range))
+
+    def remarked(self, wanted: NetworkSpec) -> NetworkSpec:
+        """Take what only labctl's mark tells for what is wanted: nobody knows it any more, and the rest still shows."""
+        told = {name: getattr(wanted, name) for name in ("file", "xml", "subnet4", "subnet6")}
+        alike = {self.mode, wanted.mode} == {"bridge", "macvtap"}  # but for the mark
+        return replace(self, mode=wanted.mode if alike else self.mode, **told)

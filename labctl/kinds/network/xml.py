@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
 from labctl.core.record import replace
-from labctl.core.spec import owned_by
+from labctl.core.spec import YES, owned_by
 from labctl.core.xmltree import attribute
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 
@@ -77,7 +77,7 @@ def _rendered(spec: NetworkSpec) -> Element:
     return root
 
 
-_NOT_IN_XML = ("active", "autostart", "xml")
+_NOT_IN_XML = ("active", "autostart", "xml", "renamed", "unmarked", "undefined", "unlinked", "unserved")
 
 
 def effective(spec: NetworkSpec) -> NetworkSpec:
@@ -172,6 +172,21 @@ def _route(text: str) -> Element:
         prefix=str(network.prefixlen),
         gateway=via,
     )
+
+
+def adopt(root: Element, lab: str, name: str) -> NetworkSpec:
+    """Read a definition of ours from which someone removed labctl's mark."""
+    if (holder := root.find("metadata")) is not None:
+        root.remove(holder)
+    root.append(xmltree.metadata("network", {"lab": lab, "address": f"network/{name}"}))
+    seen = read(root)
+    assert seen is not None  # it has a mark now
+    subnets = {
+        f"subnet{version}": str(ip_interface(host).network)
+        for version, host in ((4, seen.host4), (6, seen.host6))
+        if host
+    }
+    return replace(seen, unmarked=YES, **subnets)
 
 
 def read(root: Element) -> NetworkSpec | None:

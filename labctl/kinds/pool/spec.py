@@ -22,6 +22,7 @@ class PoolSpec(Spec):
     lab: str
     path: str
     active: bool = owned(Effect.LIVE, default=True, condition="not started")
+    undefined: str = owned(Effect.LIVE, default="", condition="not defined any more")
     own: tuple[str, ...] = ()
 
     @property

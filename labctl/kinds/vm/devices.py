@@ -25,19 +25,15 @@ BALLOON_STILL_S = 3.0  # a balloon that has not moved for so long has come to re
 FIXED = ("root", "seed")  # never leave a running VM
 
 
-def live(domain: Any) -> VmSpec:  # a running virDomain
-    """Read the domain as it runs."""
-    return Ports(domain.connect()).checked(seen(domain))
+def live(domain: Any, spec: VmSpec) -> VmSpec:  # a running virDomain
+    """Read the domain of that VM as it runs."""
+    return Ports(domain.connect()).checked(seen(domain, spec))
 
 
-def seen(domain: Any) -> VmSpec:
-    """Read the domain as it runs, or as it is defined where it does not."""
-    spec = xml.read(ET.fromstring(domain.XMLDesc(0)))
-    if spec is None:
-        raise LabctlError(
-            "it lost labctl's metadata", where=domain.name(), hint="`labctl plan` shows what it is now"
-        )
-    return spec
+def seen(domain: Any, spec: VmSpec) -> VmSpec:
+    """Read it as it runs, or as it is defined where it does not; whoever removed labctl's mark from it."""
+    root = ET.fromstring(domain.XMLDesc(0))
+    return xml.read(root) or xml.adopt(root, spec.lab, spec.name)
 
 
 def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
@@ -153,7 +149,7 @@ def _ask(domain: Any, device: Device) -> None:
 
 
 def _plugged(domain: Any, device: Device) -> bool:
-    now = seen(domain)
+    now = xml.adopt(ET.fromstring(domain.XMLDesc(0)), "", "")  # whoever's it is, its devices are the same
     devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
     return any(each.name == device.name for each in devices)
 

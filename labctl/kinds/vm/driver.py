@@ -69,6 +69,7 @@ class VmDriver:
             domain = await self._connection.call(self._find, spec)
             if domain is None or not await self._connection.call(domain.isActive):
                 return
+            await self._connection.call(_persist, domain)
             tell.progress("shutting down")
             await self._connection.call(_shutdown, domain)
             if not await self._ended(domain, SHUTDOWN_S):
@@ -103,25 +104,30 @@ class VmDriver:
             domain = self._require(before)
             if not domain.isActive():
                 return
-            for device in devices.leaving(devices.live(domain), after, _replaced(step)):
+            for device in devices.leaving(devices.live(domain, before), after, _replaced(step)):
                 tell.progress(f"unplugging {device.name}")
                 devices.detach(domain, device)
 
     def update(self, step: Step, tell: Teller) -> None:
         """Plug in what comes, set what can be set live, and write the persistent definition."""
-        spec = cast("VmSpec", step.after)
+        before, spec = cast("VmSpec", step.before), cast("VmSpec", step.after)
         with translated(str(spec.address)):
             domain = self._require(spec)
+            if domain.name() != spec.libvirt_name:
+                _rename(domain, spec.libvirt_name)
+                domain = self._require(spec)
             # someone's snapshot may be younger than the plan
-            spec = spec.onward(devices.without(devices.seen(domain), _replaced(step)))
+            spec = spec.onward(devices.without(devices.seen(domain, spec), _replaced(step)))
             if domain.isActive():
                 self._update_live(domain, spec, tell)
+                if before.unmarked:
+                    _note(domain, replace(spec, ready=before.ready), _LIVE)
             self._define(spec, domain)
             if domain.isActive() and not spec.awaited:
                 _note(domain, replace(spec, ready=None), _LIVE)  # it may have been told ready before
 
     def _update_live(self, domain: Any, spec: VmSpec, tell: Teller) -> None:
-        now = devices.live(domain)
+        now = devices.live(domain, spec)
         for device in devices.coming(now, spec.keep(now)):
             devices.attach(domain, device)
         devices.adjust_nics(domain, now, spec)
@@ -138,6 +144,7 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._find(spec)
             if domain is not None:
+                _persist(domain)
                 _destroy(domain)
                 _undefine(domain)
             pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
@@ -188,12 +195,15 @@ class VmDriver:
             made.setAutostart(int(spec.autostart))
 
     def _find(self, spec: VmSpec) -> Any:
-        try:
-            return self._connection.virt.lookupByName(spec.libvirt_name)
-        except libvirt.libvirtError as error:
-            if missing(error):
-                return None
-            raise
+        virt = self._connection.virt
+        uuid = identity.object_uuid(spec.lab, spec.kind, spec.name)  # it has that still if someone renamed it
+        for look, word in ((virt.lookupByUUIDString, uuid), (virt.lookupByName, spec.libvirt_name)):
+            try:
+                return look(word)
+            except libvirt.libvirtError as error:
+                if not missing(error):
+                    raise
+        return None
 
     def _require(self, spec: VmSpec) -> Any:
         domain = self._find(spec)
@@ -236,6 +246,28 @@ def _run(domain: Any) -> None:
     except libvirt.libvirtError:
         if state_name(domain.state()[0]) != "running":
             raise
+
+
+def _persist(domain: Any) -> None:
+    """Define what someone undefined while it runs: else it is gone once it is off, with all that is kept of it."""
+    if not domain.isPersistent():
+        domain.connect().defineXML(domain.XMLDesc(_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE))
+
+
+def _rename(domain: Any, name: str) -> None:
+    """Give a domain that is off its name back; a driver that can't takes it as a new definition."""
+    try:
+        domain.rename(name)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
+            raise
+        root, virt = (
+            ET.fromstring(domain.XMLDesc(_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)),
+            domain.connect(),
+        )
+        root.find("name").text = name  # type: ignore[union-attr]  # each has one
+        _undefine(domain)
+        virt.defineXML(ET.tostring(root, encoding="unicode"))
 
 
 def _shutdown(domain: Any) -> None:

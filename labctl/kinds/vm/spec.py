@@ -181,6 +181,11 @@ class VmSpec(Spec):
     hosts: str | None = owned(LIVE, unit="digest", default=None)
     xml: tuple[Edit, ...] = owned(RESTART, default=(), each=edited)
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
+    renamed: str = owned(
+        RESTART, default="", condition="renamed outside labctl"
+    )  # libvirt's name where not ours
+    unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
+    undefined: str = owned(LIVE, default="", condition="not defined any more")
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
     awaited: bool = owned(LIVE, default=True, condition="what tells that it is ready came or went")
@@ -205,7 +210,7 @@ class VmSpec(Spec):
 
     @property
     def libvirt_name(self) -> str:
-        return identity.libvirt_name(self.lab, self.name)
+        return self.renamed or identity.libvirt_name(self.lab, self.name)
 
     @property
     def scripted(self) -> bool:
@@ -281,6 +286,14 @@ class VmSpec(Spec):
         ]
         return f"what is in {', '.join(lost)}" if lost else ""
 
+    def remarked(self, wanted: VmSpec) -> VmSpec:
+        """Take what only labctl's mark tells for what is wanted: nobody knows it any more, and the rest still shows."""
+        guest = {nic.name: nic.guest for nic in wanted.nics}
+        told = {name: getattr(wanted, name) for name in _MARK}
+        return replace(
+            self, nics=tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in self.nics), **told
+        )
+
     def with_targets(self, taken: dict[str, str]) -> VmSpec:
         """Give each disk its target: the one it has, else the first free one of its bus."""
         used = {taken[use.name] for use in self.disks if use.name in taken}
@@ -293,6 +306,9 @@ class VmSpec(Spec):
                 used.add(target)
             disks.append(replace(use, target=target))
         return replace(self, disks=tuple(disks))
+
+
+_MARK = ("awaited", "file", "machine", "seed", "hosts", "protect", "xml", "images", "after", "base", "user")
 
 
 def _need(use: DiskUse) -> Need:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
 from labctl.core.record import replace
-from labctl.core.spec import owned_by
+from labctl.core.spec import YES, owned_by
 from labctl.core.xmltree import attribute, find, text
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
@@ -127,7 +127,8 @@ def scsi_controller(target: str) -> int:
     return (number - 1) // 15
 
 
-_NOT_IN_XML = ("state", "ready", "awaited", "autostart", "protect", "hosts", "xml", "machine")
+_NOT_SETTINGS = ("state", "ready", "awaited", "renamed", "unmarked", "undefined")
+_NOT_IN_XML = (*_NOT_SETTINGS, "autostart", "protect", "hosts", "xml", "machine")
 
 
 def effective(spec: VmSpec) -> VmSpec:
@@ -259,6 +260,16 @@ def _graphics(kind: str, *, keyboard: bool) -> list[Element]:
     ET.SubElement(video, "model", type="virtio")
     usb = ET.Element("controller", type="usb", index="0", model="qemu-xhci")
     return [graphics, video, *([usb, ET.Element("input", type="keyboard", bus="usb")] if keyboard else [])]
+
+
+def adopt(root: Element, lab: str, name: str) -> VmSpec:
+    """Read a definition of ours from which someone removed labctl's mark."""
+    if (holder := root.find("metadata")) is not None:
+        root.remove(holder)
+    root.append(xmltree.metadata("vm", {"lab": lab, "address": f"vm/{name}"}))
+    seen = read(root)
+    assert seen is not None  # it has a mark now
+    return replace(seen, unmarked=YES)
 
 
 def read(root: Element) -> VmSpec | None:
