@@ -190,5 +190,7 @@ def _asks(step: Step) -> bool:
     """Whether a step makes, starts or changes its VM; what only halts or pauses one needs nothing."""
     if step.action is not Action.UPDATE:
         return True
-    starts = any(each.field == "state" and each.after == "running" for each in step.changes)
+    starts = any(
+        each.field == "state" and each.after == "running" and each.before != "paused" for each in step.changes
+    )
     return starts or any(not each.condition for each in step.changes)

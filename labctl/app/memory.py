@@ -53,6 +53,9 @@ def _growth(step: Step) -> int:
         on_host(spec) if isinstance(spec, VmSpec) and spec.state in ALIVE else 0
         for spec in (step.before, step.after)
     )
+    before, after = step.before, step.after
+    if was and then and isinstance(before, VmSpec) and isinstance(after, VmSpec) and before.tb_cache is None:
+        then -= after.tb_cache or 0  # it runs without a bound, and has this one from its next start on
     return then - was
 
 

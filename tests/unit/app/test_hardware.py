@@ -142,9 +142,10 @@ def test_what_does_not_change_is_not_asked_about(told):
     there = applied(specs(content))
     assert told(content, there) == []
     assert told({"vms": {"a": {**BLANK, "tpm": True, "state": "off"}}}, there) == []
+    vm = there[Address("vm", "a")]
+    assert told(content, there | {vm.address: replace(vm, state="paused")}) == []
     assert not told.asked
-    there[Address("vm", "a")] = replace(there[Address("vm", "a")], state="off", ready=False)
-    assert len(told(content, there)) == 1
+    assert len(told(content, there | {vm.address: replace(vm, state="off", ready=False)})) == 1
 
 
 @pytest.mark.parametrize(

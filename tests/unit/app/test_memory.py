@@ -48,6 +48,21 @@ def told(problems):
     return [(problem.path, problem.summary) for problem in problems]
 
 
+def test_what_is_kept_of_translated_code_is_counted(tmp_path, content):
+    """Of an emulated VM that starts; one that runs without a bound takes no more for getting one."""
+    emulated = {"vms": {name: {**vm, "accel": "tcg"} for name, vm in content["vms"].items()}}
+    wanted = specs(emulated)
+    session = Session(tmp_path, free=2304 * MIB)
+    (summary,) = [each.summary for each in memory.shortage(session, plan(wanted, {}))]
+    assert summary.startswith(f"6 VMs need {2304 + 5 * 64 + 256}MiB of memory")
+    unbounded = {
+        address: replace(spec, tb_cache=None) if address.kind == "vm" else spec
+        for address, spec in applied(wanted).items()
+    }
+    session.free = 0
+    assert not told(memory.shortage(session, plan(wanted, unbounded)))
+
+
 def test_what_starts_is_summed_up_and_told_once(tmp_path, content):
     """Five VMs of 256 MiB and one of 1 GiB; that which stays off takes nothing."""
     session = Session(tmp_path, free=2000 * MIB)
