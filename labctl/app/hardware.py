@@ -70,6 +70,11 @@ class _Host:
 
     def _lacks(self, vm: VmSpec, what: str, machine: str | None) -> Problem:
         arch = vm.arch or "x86_64"
+        if what == "arch":
+            known = set(domcaps.architectures(self._session.connection.virt.getCapabilities()))
+            meant = architectures.ELSEWHERE.get(arch)
+            hint = f"did you mean {meant}?" if meant else nearest(arch, known)
+            return self._problem(vm, "arch", f"libvirt knows no architecture {arch}", hint)
         if what == "emulator":
             hint = self._install(architectures.of(arch).emulator)
             return self._problem(vm, "arch", f"this host has no QEMU for {arch}", hint, FOREIGN)

@@ -22,7 +22,7 @@ class DomainCapabilities:
     `cpu_models` are the models of mode custom that this host can run, `known_models` all that libvirt knows.
     """
 
-    lacks: Literal["", "emulator", "machine", "accel"] = ""
+    lacks: Literal["", "arch", "emulator", "machine", "accel"] = ""
     cpus: int | None = None
     firmware: Words = None
     secure: Words = None  # "yes" where a loader does secure boot
@@ -33,7 +33,7 @@ class DomainCapabilities:
     known_models: Words = None
 
 
-def look(virt: Any, arch: str, machine: str | None, accel: str) -> DomainCapabilities:  # a virConnect
+def look(virt: Any, arch: str, machine: str | None, accel: str | None) -> DomainCapabilities:  # a virConnect
     """Ask libvirt, which answers from what it found out about its emulators.
 
     Raises:
@@ -49,8 +49,12 @@ def look(virt: Any, arch: str, machine: str | None, accel: str) -> DomainCapabil
             return DomainCapabilities("emulator")
         if code != libvirt.VIR_ERR_INVALID_ARG:
             raise
-    # it refuses the one or the other with the same code
-    return DomainCapabilities("machine" if machine and not look(virt, arch, None, accel).lacks else "accel")
+    # it refuses each with the same code: ask with less
+    if machine is not None:
+        return DomainCapabilities(look(virt, arch, None, accel).lacks or "machine")
+    if accel is not None:
+        return DomainCapabilities(look(virt, arch, None, None).lacks or "accel")
+    return DomainCapabilities("arch")
 
 
 def read(text: str) -> DomainCapabilities:
@@ -84,8 +88,15 @@ def _words(root: Element, path: str) -> Words:
     return None if enum is None else frozenset(each.text or "" for each in enum)
 
 
+def architectures(capabilities: str) -> Iterator[str]:
+    """The architectures that there is an emulator for, out of libvirt's capabilities."""
+    from xml.etree import ElementTree as ET
+
+    return (each.get("name", "") for each in ET.fromstring(capabilities).iterfind("guest/arch"))
+
+
 def machines(capabilities: str, arch: str) -> Iterator[str]:
-    """The machine types of an architecture, out of libvirt's capabilities."""
+    """The machine types of an architecture, likewise."""
     from xml.etree import ElementTree as ET
 
     for each in ET.fromstring(capabilities).iterfind(f"guest/arch[@name='{arch}']/machine"):

@@ -51,6 +51,16 @@ _ROWS = {
     "riscv64": Architecture("virt", bios=False, emulator="qemu-system-misc"),
     "ppc64le": Architecture("pseries", emulator="qemu-system-ppc"),
 }
+# What others call them: dpkg, Docker, Windows
+ELSEWHERE = {
+    "amd64": "x86_64",
+    "x64": "x86_64",
+    "i386": "i686",
+    "x86": "i686",
+    "arm64": "aarch64",
+    "armhf": "armv7l",
+    "ppc64el": "ppc64le",
+}
 _OTHER = Architecture()
 
 

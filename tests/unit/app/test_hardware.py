@@ -35,6 +35,7 @@ KINDS = {
     ("x86_64", "pcc"): DomainCapabilities("machine"),
     ("aarch64", "virt"): VIRT,
     ("riscv64", "virt"): DomainCapabilities("emulator"),
+    ("arm64", None): DomainCapabilities("arch"),
 }
 CAPABILITIES = "<capabilities><guest><arch name='x86_64'><machine>pc</machine></arch></guest></capabilities>"
 BLANK = {"image": "none", "disk": "1GiB"}
@@ -81,6 +82,7 @@ def told(tmp_path, monkeypatch):
     ("vm", "field", "summary", "hint"),
     [
         ({"machine": "pcc"}, "machine", "QEMU has no machine pcc for x86_64", "did you mean pc?"),
+        ({"arch": "arm64"}, "arch", "libvirt knows no architecture arm64", "did you mean aarch64?"),
         ({"arch": "riscv64"}, "arch", "this host has no QEMU for riscv64", "get qemu-system-misc"),
         (
             {"machine": "q35", "disk": {"size": "1GiB", "bus": "ide"}},

@@ -30,9 +30,11 @@ class Virt:
     """Knows x86_64 with the machine pc, emulated."""
 
     def getDomainCapabilities(self, _emulator, arch, machine, accel):  # noqa: N802  # libvirt's name
+        if arch == "arm64":
+            raise error(libvirt.VIR_ERR_INVALID_ARG)
         if arch == "mips":
             raise error(libvirt.VIR_ERR_CONFIG_UNSUPPORTED)
-        if accel != "qemu" or machine not in (None, "pc"):
+        if accel not in (None, "qemu") or machine not in (None, "pc"):
             raise error(libvirt.VIR_ERR_INVALID_ARG)
         return TEXT
 
@@ -60,6 +62,8 @@ def test_the_words_are_those_of_the_xml():
     ("kind", "lacks"),
     [
         (("mips", "malta", "qemu"), "emulator"),
+        (("arm64", "virt", "qemu"), "arch"),
+        (("arm64", None, "kvm"), "arch"),
         (("x86_64", "pcc", "qemu"), "machine"),
         (("x86_64", "pc", "kvm"), "accel"),
         (("x86_64", None, "kvm"), "accel"),
