@@ -267,10 +267,10 @@ def _defines_or_starts(step: Step) -> bool:
 
 
 def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:
+    """A note where VMs start that do without KVM."""
     able = session.connection.capabilities
-    boots = any(
-        isinstance(step.after, VmSpec) and "start" in step.after.verbs(None, None) for step in plan.steps
-    )
+    specs = [step.after for step in plan.steps if isinstance(step.after, VmSpec)]
+    boots = any(spec.accel != "kvm" and "start" in spec.verbs(None, None) for spec in specs)
     if boots and not able.kvm and "qemu" in able.types:
         yield Problem(
             "no usable KVM here: VMs are emulated, and every time limit is 4 times as long",
