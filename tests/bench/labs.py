@@ -41,3 +41,16 @@ defaults: {{image: none, cloud_init: false}}
 networks: {{front: {{subnet: 10.70.0.0/16}}, back: {{mode: isolated, subnet: 10.71.0.0/16}}}}
 vms:
 {vms}"""
+
+
+def networks(count: int) -> str:
+    """As many networks as VMs, which are not started."""
+    names = "".join(f"  n{number}: {{mode: isolated}}\n" for number in range(count))
+    vms = "".join(f"  v{number}: {{networks: [n{number}]}}\n" for number in range(count))
+    return f"""\
+labfile: 1
+name: wide
+defaults: {{image: none, cloud_init: false, memory: 32MiB, state: off}}
+networks:
+{names}vms:
+{vms}"""

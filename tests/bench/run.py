@@ -20,6 +20,7 @@ from tests.bench import bare, images, labs
 PYTHON = sys.executable
 LABCTL = str(Path(PYTHON).with_name("labctl"))  # as users call it
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
+WIDTHS = [int(each) for each in os.environ.get("LABCTL_BENCH_NETWORKS", "50 100").split()]
 ROUNDS = int(os.environ.get("LABCTL_BENCH_ROUNDS", "3"))
 
 
@@ -126,6 +127,20 @@ def nothing_to_do(folder: Path) -> None:
     timed(labctl(folder, "destroy", "--yes"))
 
 
+def wide(folder: Path) -> None:
+    """Many networks with a VM on each: of a network libvirt takes as long as it takes, so these have one round."""
+    for count in WIDTHS:
+        (folder / "Labfile.yaml").write_text(labs.networks(count))
+        mine = [timed(labctl(folder, verb, "--yes")) for verb in ("up", "destroy")]
+        script = [PYTHON, "-m", "tests.bench.networks", str(count)]
+        run = subprocess.run(script, capture_output=True, text=True, check=True)
+        for verb, seconds, bare_s in zip(
+            ("up", "destroy"), mine, map(float, run.stdout.split()), strict=True
+        ):
+            found = f"{seconds / bare_s:.2f} times ({seconds:.1f} s to {bare_s:.1f} s, {bare_s / count:.2f} s each)"
+            row(f"`{verb}` of {count} networks and VMs, to bare calls", found, "at most 1.2")
+
+
 def stores(folder: Path) -> None:
     """The image store."""
     image = images.sparse(folder / "image.raw")
@@ -192,6 +207,7 @@ def main() -> None:
         start()
         plans(folder)
         nothing_to_do(folder)
+        wide(folder)
         stores(folder)
         resident(folder)
         boots(folder)
