@@ -108,8 +108,26 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             raise
         _pin(session, prepared, sink)
         _tidy(session, prepared.plan, outcome, sink)
+        if whole and outcome.exit_code == 0:
+            outcome = _spread(session, goal, prepared.plan, sink) or outcome
     _finish(outcome, verb, sink, began)
     return outcome.exit_code
+
+
+def _spread(session: Session, goal: Goal, plan: Plan, sink: Sink) -> Outcome | None:
+    """Tell guests the names of those whose addresses are known only since this run; None where none are new."""
+    from labctl.kinds.vm.spec import VmSpec
+
+    if not any(isinstance(step.after, VmSpec) and step.after.reports for step in plan.steps):
+        return None
+    again = _look(session, goal, frozenset(), whole=True).plan
+    if not again or any(
+        step.action is not Action.UPDATE or step.address.kind != "vm" for step in again.steps
+    ):
+        return None
+    sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
+    sink(PlanReady(again))
+    return _execute(session, again, sink)
 
 
 def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:

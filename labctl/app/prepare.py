@@ -14,6 +14,7 @@ from labctl.engine import edits
 from labctl.engine.allocate import settle
 from labctl.engine.compose import Site, compose
 from labctl.engine.guests import secret_name
+from labctl.engine.heard import heard
 from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.places import Allocation
 from labctl.engine.sources import Pinning, Sources, resolve_images
@@ -80,6 +81,7 @@ def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole
     observed = observe(connection, lab.name, named(lab))
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if whole:
+        observed = heard(connection, observed)
         taken = preflight.occupied(connection, observed)
         loaded, allocation = settle(session.loaded, observed.specs, taken)
         preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
@@ -134,14 +136,21 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
 
 
 def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Spec]:
-    """Say of each VM whether this Labfile's folder has the keys to log in to it."""
-    own, known = str(session.lab.path), session.keys.known()
-    return {
-        address: replace(spec, keyed=spec.file == own and spec.name in known)
-        if isinstance(spec, VmSpec)
-        else spec
-        for address, spec in specs.items()
-    }
+    """Say of each VM, and of its seed, whether this Labfile's folder has the keys to log in to it."""
+    keys, own, known = session.keys, str(session.lab.path), session.keys.known()
+
+    def keyed(vm: Spec | None) -> bool:
+        if not isinstance(vm, VmSpec):
+            return True
+        return vm.file == own and vm.name in known and (not vm.keys or vm.keys == keys.mark(vm.name))
+
+    result = dict(specs)
+    for address, spec in specs.items():
+        if isinstance(spec, VmSpec):
+            result[address] = replace(spec, keyed=keyed(spec))
+        elif isinstance(spec, SeedSpec):
+            result[address] = replace(spec, keyed=keyed(specs.get(Address("vm", spec.vm))))
+    return result
 
 
 def _stored(site: Site) -> dict[Address, Spec]:

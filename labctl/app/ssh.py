@@ -78,8 +78,13 @@ def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, st
 
 
 def reach(seen: Seen, uri: str) -> Reach:
-    """Find for each VM the first address on a network that the host is on, else a VM to go through."""
-    networks = {net.name for net in seen.networks if net.active and net.host}
+    """Find for each VM the first address on a network that the host is on, else a VM to go through.
+
+    The host is taken to be on what it bridges and on networks that are none of the lab's; it never reaches a macvtap.
+    """
+    own = {net.name: net for net in seen.networks}
+    networks = {net.name for net in own.values() if net.active and (net.host or net.mode == "bridge")}
+    networks |= {nic.network for vm in seen.vms for nic in vm.nics if nic.reports} - own.keys()
     outer = _outer(uri)
     running = [vm for vm in sorted(seen.vms, key=lambda vm: natural(vm.name)) if vm.state == "running"]
     logins = {}
@@ -121,7 +126,8 @@ def _why(vm: SeenVm) -> str:
     if not vm.nics:
         return "it has no NIC"
     if not any(nic.ip for nic in vm.nics):
-        return "no address of it is known"
+        told = [nic.network for nic in vm.nics if nic.reports]
+        return f"its guest reports no address on {', '.join(told)}" if told else "no address of it is known"
     if not _linked(vm):
         return f"the link of {', '.join(nic.network for nic in vm.nics if nic.ip)} is down"
     names = ", ".join(nic.network for nic in vm.nics)
@@ -131,7 +137,7 @@ def _why(vm: SeenVm) -> str:
 def look(session: Session) -> Seen:
     """What exists of the session's lab; what is wrong with its Labfile is told before libvirt is asked."""
     lab = session.lab.name
-    return glance.look(session.connection, lab)
+    return glance.look(session.connection, lab, ask=True)
 
 
 def one(session: Session, vm: str | None, seen: Seen) -> str:
@@ -156,6 +162,8 @@ def _unreachable(name: str, found: Reach) -> LabctlError:
     hint = ""
     if why.startswith("the host"):
         hint = f"`labctl console {name}` needs no network; or put a VM on one of them and on a network of the host"
+    elif why.startswith("its guest"):
+        hint = f"does a DHCP server answer there? `labctl console {name}` needs no network"
     elif not why.startswith("it has no"):
         hint = f"`labctl up {name}` mends that"
     return LabctlError(f"can't log in: {why}", where=f"vm/{name}", hint=hint)

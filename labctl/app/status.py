@@ -91,7 +91,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         known = names(session)
     except (Rejected, UsageError) as error:
         return _without_labfile(session, vms, error)
-    seen = glance.look(session.connection, known.lab)
+    seen = glance.look(session.connection, known.lab, ask=True)
     bases = known.vms | {vm.name: vm.base for vm in seen.vms}
     chosen = choose(vms, bases)
     existing = {vm.name: vm for vm in seen.vms}

@@ -33,6 +33,7 @@ class Change:
     unit: str = ""
     condition: str = ""
     unset: str = ""
+    drift: str = ""
 
     @property
     def sign(self) -> str:
@@ -114,10 +115,8 @@ def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[C
             was, to = _told(each, old), _told(each, new)
             if was == to == HIDDEN:
                 to = OTHER
-            meta = each.metadata
-            yield Change(
-                name, was, to, effect, each.metadata["unit"], meta["condition"], unset=meta["unset"] or "none"
-            )
+            words = {word: each.metadata[word] for word in ("unit", "condition", "drift")}
+            yield Change(name, was, to, effect, **words, unset=each.metadata["unset"] or "none")
 
 
 def _effect(each: Field, of: Spec | Item) -> Effect:

@@ -94,9 +94,16 @@ class LabHeld(LabctlError):
 
 
 class NotReady(LabctlError):
-    """A VM was made but did not become ready, or its cloud-init failed."""
+    """A VM was made but did not become ready, or its cloud-init failed.
+
+    `brief` says so in words that hold nothing of what the guest or the Labfile says: libvirt shows them to others.
+    """
 
     exit_code = 4
+
+    def __init__(self, summary: str, *, hint: str = "", where: str = "", brief: str = "") -> None:
+        super().__init__(summary, hint=hint, where=where)
+        self.brief = brief or "it did not become ready in time"
 
 
 class Interrupted(LabctlError):

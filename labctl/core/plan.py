@@ -247,7 +247,10 @@ def _cause(changes: tuple[Change, ...], inherited: tuple[Change, ...], *, edited
         return f"{inherited[0].field} {'was lost' if inherited[0].before == LOST else 'is replaced'}"
     if all(change.condition for change in changes):
         return changes[0].condition
-    return "changed in the Labfile" if edited else "changed outside labctl"
+    if edited:
+        return "changed in the Labfile"
+    drifts = [change.drift for change in changes if not change.condition]
+    return drifts[0] if all(drifts) else "changed outside labctl"
 
 
 def _inherited(before: Spec, after: Spec, steps: Mapping[Address, Step]) -> tuple[Change, ...]:

@@ -38,6 +38,7 @@ def owned(  # noqa: PLR0913  # one by place, the rest by keyword
     unset: str = "",
     gain: Effect | None = None,
     each: Callable[[Any], str] = str,
+    drift: str = "",
     **options: Any,
 ) -> Any:
     """Declare a field of a spec that is compared.
@@ -52,9 +53,18 @@ def owned(  # noqa: PLR0913  # one by place, the rest by keyword
         each: how one of a tuple of values is told.
         condition: for a field that tells a condition (is it running?) rather than a setting: what a plan gives as the
             cause when only that differs. Such a field is no part of the fingerprint.
+        drift: what a plan gives as the cause when only that differs and the Labfile did not change it, where that is
+            not that somebody else did.
         options: `default`, `default_factory`, … of `core.record.field`.
     """
-    told = {"unit": unit, "condition": condition, "unset": unset, "gain": gain, "each": each}
+    told = {
+        "unit": unit,
+        "condition": condition,
+        "unset": unset,
+        "gain": gain,
+        "each": each,
+        "drift": drift,
+    }
     return field(metadata={"effect": effect, **told}, **options)
 
 

@@ -179,6 +179,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
     accel = site.domain_type(vm.accel, arch)
     lines = names.lines(vm) if vm.cloud_init is not False else ()
     boot = {name: place for place, name in enumerate(vm.boot.order, 1)}
+    nics = tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics)
     return VmSpec(
         lab=lab.name,
         name=vm.name,
@@ -186,7 +187,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         memory=vm.memory,
         max_memory=vm.max_memory or vm.memory,
         disks=tuple(_disk_uses(lab, vm, site, boot)),
-        nics=tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics),
+        nics=nics,
         arch=arch,
         accel=accel,
         machine=_machine(vm, arch),
@@ -204,7 +205,8 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         state=vm.state,
         ready=True if vm.state == "running" and _awaited(vm) else None,
         awaited=_awaited(vm),
-        keyed=True if vm.state == "running" and vm.cloud_init is not False else None,
+        keyed=True if vm.cloud_init is not False else None,
+        heard=True if vm.state == "running" and any("dhcp" in nic.guest for nic in nics) else None,
         host_lines=lines,
         checks=tuple(_check(condition, vm, allocation) for condition in vm.ready),
         timeout=vm.timeout * (1 if accel == "kvm" else SLOW),

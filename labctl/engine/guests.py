@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.unquoted import Unquoted
-from labctl.kinds.seed.spec import SeedNic, SeedSpec
+from labctl.engine.places import allocates
+from labctl.host.seen import by_family
+from labctl.kinds.seed.spec import SeedNic, SeedSpec, network_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labctl.engine.places import Allocation
+    from labctl.engine.places import Allocation, IpAddress
     from labctl.labfile.model import Lab, Nic, Vm
 
 
@@ -23,14 +25,15 @@ def seed(lab: Lab, vm: Vm, allocation: Allocation, secret: bytes, names: Names) 
     digest = seed_digest(secret, config, vm.user, hostname)
     nics: list[SeedNic] = []
     for nic in vm.nics:
-        primary = names.primary(vm) == nic.network and not any(each.nameservers for each in nics)
-        place = allocation.networks[nic.network]
+        spot, place = allocation.nics[vm.name, nic.name], allocation.networks[nic.network]
+        primary = names.primary_nic(vm) == nic.name
+        servers = [host for host, own in ((place.host4, spot.ip), (place.host6, spot.ip6)) if host and own]
         nics.append(
             SeedNic(
                 nic.name,
-                allocation.nics[vm.name, nic.name].mac,
+                spot.mac,
                 guest_lines(lab, vm, nic, allocation),
-                tuple(str(each) for each in (place.host4, place.host6) if each) if primary else (),
+                tuple(map(str, servers)) if primary else (),
                 (names.domain(nic.network),) if primary else (),
             )
         )
@@ -38,6 +41,8 @@ def seed(lab: Lab, vm: Vm, allocation: Allocation, secret: bytes, names: Names) 
         lab.name,
         vm.name,
         digest,
+        network=network_digest((nic.mac, nic.lines) for nic in nics),
+        keyed=True,
         instance=identity.object_uuid(lab.name, "seed", f"{vm.name}/{digest}"),
         config=config,
         user=vm.user,
@@ -69,7 +74,7 @@ def secret_name(secret: bytes) -> str:
 
 
 def guest_lines(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> tuple[str, ...]:
-    """How a NIC is to be inside the guest, in the words of the guest's script; empty where only DHCP knows."""
+    """How a NIC is to be inside the guest, in the words of the guest's script; empty where it is left alone."""
     spot = allocation.nics[vm.name, nic.name]
     place = allocation.networks[nic.network]
     network = next(each for each in lab.networks if each.name == nic.network)
@@ -77,20 +82,29 @@ def guest_lines(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> tuple[str
     lines = [f"address {with_prefix(ip, subnet)}" for ip, subnet in pairs if ip and subnet]
     if mtu := nic.mtu or network.mtu:
         lines.insert(0, f"mtu {mtu}")
+    if nic.ip is None and not allocates(network):
+        lines.append("dhcp")  # somebody else gives it an address
     if _default_nic(vm, allocation) == nic.name:
-        own = {str(spot.ip), str(spot.ip6)}
-        lines += [f"route default {each}" for each in place.gateways if str(each) not in own]
+        lines += [f"route default {each}" for each in _gateways(vm, nic, allocation)]
     lines += [f"route {route.to} {route.via}" for route in nic.routes]
     return tuple(lines)
 
 
 def _default_nic(vm: Vm, allocation: Allocation) -> str | None:
-    """The NIC that gets the default route: the one that says so, else the first whose network has a gateway."""
+    """The NIC that gets the default route: the one that says so, else the first that reaches a gateway."""
     asked = next((nic.name for nic in vm.nics if nic.default_route), None)
     if asked:
         return asked
-    able = (nic for nic in vm.nics if nic.default_route is None and allocation.networks[nic.network].gateways)
+    able = (nic for nic in vm.nics if nic.default_route is None and _gateways(vm, nic, allocation))
     return next((nic.name for nic in able), None)
+
+
+def _gateways(vm: Vm, nic: Nic, allocation: Allocation) -> list[IpAddress]:
+    """Its network's gateways, of the families in which the NIC has an address, which is not the gateway's own."""
+    spot = allocation.nics[vm.name, nic.name]
+    own = {4: spot.ip, 6: spot.ip6}
+    gateways = allocation.networks[nic.network].gateways
+    return [each for each in gateways if own[each.version] not in (None, each)]
 
 
 class Names:
@@ -103,12 +117,24 @@ class Names:
         for vm in lab.vms:
             for nic in vm.nics:
                 spot = allocation.nics[vm.name, nic.name]
-                row = (vm.name, str(spot.ip or ""), str(spot.ip6 or ""))
+                first, second = str(spot.ip or ""), str(spot.ip6 or "")
+                if not first and not allocates(self._networks[nic.network]):
+                    first = next(iter(by_family(spot.seen)), "")
+                row = (vm.name, first, second)
                 self._members.setdefault(nic.network, []).append(row)
 
     def primary(self, vm: Vm) -> str | None:
-        """The network whose DNS server the VM asks: the first that has one."""
-        return next((nic.network for nic in vm.nics if self._allocation.networks[nic.network].dns), None)
+        """The network whose DNS server the VM asks: the first that has one which it reaches."""
+        name = self.primary_nic(vm)
+        return next((nic.network for nic in vm.nics if nic.name == name), None)
+
+    def primary_nic(self, vm: Vm) -> str | None:
+        """The NIC on it; one without an address reaches nobody."""
+        for nic in vm.nics:
+            spot, place = self._allocation.nics[vm.name, nic.name], self._allocation.networks[nic.network]
+            if (spot.ip and place.host4) or (spot.ip6 and place.host6):
+                return nic.name
+        return None
 
     def domain(self, network: str) -> str:
         return self._networks[network].domain or f"{self._lab.name}.lab"

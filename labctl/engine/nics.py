@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 def place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) -> None:
     known = dict(_known_addresses(existing))
+    seen = {nic.mac: nic.seen for spec in existing.values() if isinstance(spec, VmSpec) for nic in spec.nics}
     by_network: dict[str, list[tuple[Vm, Nic, str]]] = {}
     owners: dict[str, str] = {}
     for vm in lab.vms:
@@ -38,7 +39,7 @@ def place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) -
                     )
                 )
             by_network.setdefault(nic.network, []).append((vm, nic, mac))
-            result.nics[vm.name, nic.name] = NicPlace(mac)
+            result.nics[vm.name, nic.name] = NicPlace(mac, seen=seen.get(mac, ()))
     for network in lab.networks:
         members = by_network.get(network.name, [])
         place = result.networks[network.name]
@@ -109,7 +110,7 @@ def _number(
         spot = result.nics[key]
         v4 = address if isinstance(address, IPv4Address) else spot.ip
         v6 = address if isinstance(address, IPv6Address) else spot.ip6
-        result.nics[key] = NicPlace(spot.mac, v4, v6)
+        result.nics[key] = NicPlace(spot.mac, v4, v6, spot.seen)
     return None
 
 

@@ -31,7 +31,7 @@ from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.network import look as networks
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
-from labctl.kinds.seed.spec import SeedSpec
+from labctl.kinds.seed.spec import SeedSpec, network_digest
 from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
@@ -109,8 +109,8 @@ class _Look:
             for name, facts in stored.disks.items():
                 disk = replace(shelf.disk(facts, self._lab, name), above=above.get(name, ()))
                 specs[disk.address] = self._as_large(disk, sizes) if disk.above else disk
-            digests = {vm.name: vm.seed for vm in vms}
-            seeds = [SeedSpec(self._lab, owner, digests.get(owner, "")) for owner in stored.seeds]
+            owners = {vm.name: vm for vm in vms}
+            seeds = [_seed(self._lab, owner, owners.get(owner)) for owner in stored.seeds]
             specs |= {each.address: each for each in (replace(pool, own=stored.beside), *seeds)}
         running = {each.address: each for each in live}
         return Observed(specs, running, tuple(self._foreign), files, store, stored)
@@ -257,6 +257,13 @@ class _Look:
 def _uuids(objects: Iterable[Any]) -> frozenset[str]:
     """Those of domains or networks."""
     return frozenset(each.UUIDString() for each in objects)
+
+
+def _seed(lab: str, owner: str, vm: VmSpec | None) -> SeedSpec:
+    """What the VM's metadata says of its seed: what its guest knows, or will know when it boots."""
+    if vm is None:
+        return SeedSpec(lab, owner, "")
+    return SeedSpec(lab, owner, vm.seed, network=network_digest((nic.mac, nic.guest) for nic in vm.nics))
 
 
 def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:

@@ -77,9 +77,12 @@ class NetworkPlace:
 
 @record
 class NicPlace:
+    """`seen` is what its guest reported, where somebody else gives it addresses."""
+
     mac: str
     ip: IPv4Address | None = None
     ip6: IPv6Address | None = None
+    seen: tuple[str, ...] = ()
 
 
 @record(frozen=False)

@@ -26,6 +26,10 @@ class GuestState:
     log: str = ""
     uptime: int = 0
 
+    def of(self, mac: str) -> tuple[str, ...]:
+        """The addresses of a NIC, without their prefixes."""
+        return tuple(ip.partition("/")[0] for nic, ip in self.addresses if nic == mac)
+
     @property
     def over(self) -> bool:
         return self.stage == "done"
@@ -40,12 +44,23 @@ class Reply:
     detail: str = ""
 
 
+def key_lines(user: str, sudo: str, login: str, private: str, public: str) -> str:
+    """What `templates/guest/keys.sh` reads; `sudo` is yes or no, the keys are in OpenSSH's formats."""
+    encoded = base64.b64encode(private.encode()).decode()
+    return f"login {user} {sudo} {login}\nhost-key {encoded} {public}\n"
+
+
+def encoded(lines: Sequence[str]) -> str:
+    """Lines as one word."""
+    return base64.b64encode("".join(f"{line}\n" for line in lines).encode()).decode() if lines else ""
+
+
 def command_hosts(lines: Sequence[str]) -> str:
-    return f"hosts {_base64(lines)}\n"
+    return f"hosts {encoded(lines)}\n"
 
 
 def command_nic(mac: str, lines: Sequence[str]) -> str:
-    return f"nic {mac} {_base64(lines)}\n"
+    return f"nic {mac} {encoded(lines)}\n"
 
 
 def command_clock(epoch_s: int) -> str:
@@ -56,10 +71,6 @@ def command_check(name: str, kind: str, value: str, *, timeout: float, interval:
     """Ask for a `ready` condition: `kind` is tcp, exec or http."""
     payload = value if kind == "tcp" else base64.b64encode(value.encode()).decode()
     return f"check {name} {max(1, round(timeout))} {max(1, round(interval))} {kind} {payload}\n"
-
-
-def _base64(lines: Sequence[str]) -> str:
-    return base64.b64encode("".join(f"{line}\n" for line in lines).encode()).decode() if lines else ""
 
 
 @record(frozen=False)

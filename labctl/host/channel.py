@@ -27,6 +27,8 @@ class GuestPort:
         domain: Any,  # a running virDomain
         received: Callable[[GuestState | Reply], None],
         closed: Callable[[], None],
+        *,
+        force: bool = True,  # take it from who has it
     ) -> None:
         self._received, self._closed = received, closed
         self._reader = LineReader()
@@ -35,7 +37,7 @@ class GuestPort:
         self._open = True
         run_event_loop()
         self._stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
-        domain.openChannel(PORT, self._stream, libvirt.VIR_DOMAIN_CHANNEL_FORCE)
+        domain.openChannel(PORT, self._stream, libvirt.VIR_DOMAIN_CHANNEL_FORCE if force else 0)
         self._stream.eventAddCallback(_READABLE | _BROKEN, self._happened, None)
         self.send(HELLO)
 

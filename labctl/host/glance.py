@@ -15,7 +15,7 @@ from labctl.host import bridges, kept
 from labctl.host.connection import translated
 from labctl.host.dumps import dumps
 from labctl.host.readings import Readings
-from labctl.host.seen import SeenNetwork, SeenNic, SeenVm, read
+from labctl.host.seen import SeenNetwork, SeenNic, SeenVm, by_family, read
 from labctl.host.state import state_name
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class Seen:
     strangers: dict[str, str] = field(default_factory=dict)
 
 
-def look(connection: Connection, lab: str | None = None) -> Seen:
-    """Look at one lab, or at all labs of the host.
+def look(connection: Connection, lab: str | None = None, *, ask: bool = False) -> Seen:
+    """Look at one lab, or at all labs of the host; `ask` guests for addresses that only they know.
 
     Raises:
         LabctlError: libvirt does not answer.
@@ -45,7 +45,25 @@ def look(connection: Connection, lab: str | None = None) -> Seen:
     for vm in vms:
         for nic in vm.nics:
             nic.ip = nic.ip or leases.get((vm.lab, nic.network), {}).get(nic.mac, "")
+            if nic.reports and vm.state not in ("running", "paused"):
+                nic.ip = nic.ip6 = ""  # what it had when it ran
+    if ask:
+        _ask(connection, vms)
     return Seen(vms, networks, strangers)
+
+
+def _ask(connection: Connection, vms: list[SeenVm]) -> None:
+    """Bring addresses up to date that guests get from others."""
+    asked = [vm for vm in vms if vm.state == "running" and any(nic.reports for nic in vm.nics)]
+    if not asked:
+        return
+    from labctl.host import report
+
+    told = report.states(connection, [vm.libvirt_name for vm in asked])
+    for vm in asked:
+        for nic in vm.nics if vm.libvirt_name in told else ():
+            if nic.reports:
+                nic.ip, nic.ip6 = [*by_family(told[vm.libvirt_name].of(nic.mac)), "", ""][:2]
 
 
 def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[SeenNetwork], dict[str, str]]:
@@ -107,7 +125,8 @@ def _changed(thing: Any, seen: SeenVm | SeenNetwork, word: str, undefined: Colle
 def _set_state(vm: SeenVm, facts: dict[str, Any]) -> None:
     vm.state = state_name(facts.get("state.state", 0))
     vm.ready = vm.ready and vm.state == "running"
-    vm.problem = _problem(vm.state, facts.get("state.reason", 0))
+    noted = vm.problem if vm.state == "running" and not vm.ready else ""
+    vm.problem = _problem(vm.state, facts.get("state.reason", 0)) or noted
 
 
 def _problem(state: str, reason: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from contextlib import suppress
@@ -50,6 +51,16 @@ class Keys:
     def knows(self, vm: str) -> bool:
         """Whether all that a login to this VM takes is here."""
         return self.login.exists() and self.known_host(vm) is not None
+
+    @_reading
+    def mark(self, vm: str) -> str:
+        """Stand for the public keys that a login to this VM takes; empty where one is not here."""
+        try:
+            login = self.login.with_suffix(".pub").read_bytes()
+            host = (self.folder / "host-keys" / f"{vm}.pub").read_bytes()
+        except OSError:
+            return ""
+        return hashlib.sha256(login + host).hexdigest()[:16]
 
     @_reading
     def known(self) -> frozenset[str]:

@@ -8,19 +8,23 @@ from labctl.core.identity import VOLUMES, is_marked, pool_name
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from xml.etree.ElementTree import Element
 
 
 @record(frozen=False)
 class SeenNic:
-    """A NIC; `network` is the lab's own name for it, or libvirt's where it is none of the lab's."""
+    """A NIC; `network` is the lab's own name for it, or libvirt's where it is none of the lab's.
+
+    `reports` says that only its guest knows its addresses.
+    """
 
     network: str
     mac: str
     ip: str = ""  # IPv4 where it has both
     ip6: str = ""  # where `ip` is another
     link: str = "up"  # or down
+    reports: bool = False
 
     @property
     def ips(self) -> list[str]:
@@ -104,6 +108,7 @@ def _vm(root: Element, own: Element) -> SeenVm:
         nics=tuple(_nics(root, own, lab)),
         libvirt_name=root.findtext("name") or "",
         moved=tuple(_moved(root, lab, name)),
+        problem=own.get("problem", ""),
         seeded=any(each.get("name") == "ua-disk-seed" for each in root.iterfind("devices/disk/alias")),
     )
 
@@ -132,21 +137,34 @@ def _names(root: Element, kind: str) -> Iterator[str]:
 
 
 def _nics(root: Element, own: Element, lab: str) -> Iterator[SeenNic]:
-    told = {each.get("name", ""): each.get("guest", "") for each in own}
+    told = {each.get("name", ""): each for each in own}
     names = list(_names(root, "interface"))
     for element, alias in zip(root.iterfind("devices/interface"), names, strict=True):
         source, mac = element.find("source"), element.find("mac")
         network = "" if source is None else source.get("network") or source.get("bridge") or ""
-        words = [line.split() for line in told.get(alias.removeprefix("ua-nic-"), "").split("; ")]
+        fact = told.get(alias.removeprefix("ua-nic-"))
+        words = [line.split() for line in _said(fact, "guest").split("; ")]
         given = [line[1].partition("/")[0] for line in words if line[:1] == ["address"]]
+        reports = ["dhcp"] in words
+        ip, ip6 = [*(by_family(_said(fact, "seen").split()) if reports else given), "", ""][:2]
         address = "" if mac is None else mac.get("address", "").lower()
-        ip, ip6 = (*given, "", "")[:2]
-        yield SeenNic(network.removeprefix(f"{lab}."), address, ip, ip6, _link(element))
+        yield SeenNic(network.removeprefix(f"{lab}."), address, ip, ip6, _link(element), reports)
 
 
 def _link(interface: Element) -> str:
     link = interface.find("link")
     return "up" if link is None else link.get("state", "up")
+
+
+def _said(fact: Element | None, name: str) -> str:
+    return "" if fact is None else fact.get(name, "")
+
+
+def by_family(addresses: Iterable[str]) -> list[str]:
+    """The first address of each family, IPv4 before IPv6."""
+    found = list(addresses)
+    firsts = [[each for each in found if (":" in each) == six][:1] for six in (False, True)]
+    return [each for first in firsts for each in first]
 
 
 def _network(root: Element, own: Element) -> SeenNetwork:
@@ -155,11 +173,12 @@ def _network(root: Element, own: Element) -> SeenNetwork:
     forward, bridge, dns = root.find("forward"), root.find("bridge"), root.find("dns")
     ours = forward is None or forward.get("mode") != "bridge"
     names = dns is None or dns.get("enable") != "no"
+    mode = "isolated" if forward is None else forward.get("mode", "nat")
     return SeenNetwork(
         name=own.get("address", "").partition("/")[2],
         lab=own.get("lab", ""),
         file=own.get("file", ""),
-        mode="isolated" if forward is None else forward.get("mode", "nat"),
+        mode="macvtap" if own.get("mode") == "macvtap" else mode,
         subnets=tuple(filter(None, (own.get("subnet4"), own.get("subnet6")))),
         host=tuple(hosts),
         leases=leases,

@@ -1,12 +1,15 @@
 #!/bin/sh
 # labctl's guest side: talks with labctl on the host over the virtio-serial port org.labctl.guest.0.
 #
-# POSIX sh with ip, base64, sed, grep, tr, cat, mktemp, sleep: nothing that a minimal image lacks. It needs no
-# network. Both directions are lines of ASCII. The host sends words, with payloads in base64:
+# POSIX sh with ip, base64, sed, grep, tr, cat, cmp, mktemp, sleep: nothing that a minimal image lacks. It needs no
+# network. A part of the user-data that is labctl's own starts it at each boot, with keys.sh in front, and leaves it
+# /run/labctl/seed, which has the lines of keys.sh and `nic MAC BASE64` as below.
+#
+# Both directions of the port are lines of ASCII. The host sends words, with payloads in base64:
 #
 #   hello                                   one state line now, further ones when it changes, until hang-up
 #   hosts BASE64                            replace labctl's block in /etc/hosts; an empty payload removes it
-#   nic MAC BASE64                          make this NIC so: lines `mtu N`, `address IP/PREFIX`,
+#   nic MAC BASE64                          make this NIC so: lines `mtu N`, `address IP/PREFIX`, `dhcp`,
 #                                           `route CIDR|default VIA`; kept over reboots; empty forgets it
 #   check ID TIMEOUT_S INTERVAL_S tcp PORT | exec BASE64 | http BASE64
 #                                           tried until it succeeds or the time is up
@@ -14,12 +17,12 @@
 #
 # and gets one JSON object per line:
 #
-#   {"event":"state","boot_id":"…","stage":"init|config|final|done","uptime_s":12,
-#    "addresses":[{"mac":"…","ip":"10.0.0.2/24"}],
+#   {"event":"state","boot_id":"...","stage":"init|config|final|done","uptime_s":12,
+#    "addresses":[{"mac":"...","ip":"10.0.0.2/24"}],
 #    "status": cloud-init's status.json or null, "result": its result.json or null, verbatim,
 #    "log": the end of its output where there are errors, else null}
-#   {"event":"check","id":"…","ok":true,"detail":"…"}
-#   {"event":"ack","command":"nic","target":"52:54:00:…","ok":true,"detail":"…"}
+#   {"event":"check","id":"...","ok":true,"detail":"..."}
+#   {"event":"ack","command":"nic","target":"52:54:00:...","ok":true,"detail":"..."}
 #
 # Only one process may open the port, so it is opened once, as fd 3, for all. A write to it blocks while no host
 # listens, and a read ends at once: hence the loop at the end, and a writer process that may be killed in a write.
@@ -27,7 +30,9 @@
 
 port_name=org.labctl.guest.0
 run=/run/labctl-guest
-nics=/var/lib/labctl/nics
+seed=/run/labctl/seed
+kept=/var/lib/labctl
+nics=$kept/nics
 cloud=/run/cloud-init
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
@@ -72,7 +77,8 @@ set_stage() {
     *'"stage": "modules-final"'*) stage=final ;;
     *) stage=init ;;
     esac
-    [ "$result" = null ] && [ ! -e $cloud/disabled ] || stage="done"
+    # what is ready is ready to be logged in to
+    if [ "$result" != null ] || [ -e $cloud/disabled ]; then if [ -e $run/settled ]; then stage="done"; else stage=final; fi; fi
 }
 
 addresses() {
@@ -84,10 +90,14 @@ addresses() {
     done
 }
 
-observe() { # sets $status, $result, $stage and $state
+read_stage() { # sets $status, $result and $stage
     read_document $cloud/status.json && status=$document
     read_document $cloud/result.json && result=$document
     set_stage
+}
+
+observe() { # sets $state, too
+    read_stage
     case $status$result in
     *'"errors": ['[!]]*) log=$(tail -n 20 /var/log/cloud-init-output.log 2>/dev/null | json_string) ;;
     *) log=null ;;
@@ -115,6 +125,7 @@ set_hosts() { # BASE64
         sed '/^# labctl: begin$/,/^# labctl: end$/d' /etc/hosts >/etc/hosts.labctl &&
         { [ -z "$block" ] || printf '# labctl: begin\n%s\n# labctl: end\n' "$block" >>/etc/hosts.labctl; } &&
         mv /etc/hosts.labctl /etc/hosts || return 1
+    mkdir -p -m 700 $kept && printf '%s\n' "$1" >$kept/hosts
     if command -v restorecon >/dev/null; then restorecon /etc/hosts; fi
 }
 
@@ -140,12 +151,14 @@ facts() { sed -n "s/^$1 //p" "$2"; } # KEY FILE
 apply_nic() { # MAC FILE OLD-FILE; says what failed
     nic=$(wait_for_nic "$1") || { echo "no NIC has this MAC"; return 1; }
     # NetworkManager would put DHCP on a NIC that it has never seen
-    if command -v nmcli >/dev/null; then nmcli device set "$nic" managed no >/dev/null 2>&1; fi
+    if [ -n "$(facts address "$2")" ] && command -v nmcli >/dev/null; then nmcli device set "$nic" managed no >/dev/null 2>&1; fi
     ip link set dev "$nic" up || return 1
     for mtu in $(facts mtu "$2"); do ip link set dev "$nic" mtu "$mtu" || return 1; done
-    ip -o addr show dev "$nic" scope global | grep -v ' dynamic' | while read -r _ _ _ address _; do
+    # what a DHCP client has set is not for us to take away
+    grep -qx dhcp "$2" || ip -o addr show dev "$nic" scope global | grep -v ' dynamic' | while read -r _ _ _ address _; do
         facts address "$2" | grep -qxF "$address" || ip addr del "$address" dev "$nic"
     done
+    if grep -qx dhcp "$2"; then start_dhcp "$nic"; fi
     for address in $(facts address "$2"); do
         ip -o addr show dev "$nic" | grep -qF " $address " || ip addr add "$address" dev "$nic" || return 1
     done
@@ -156,6 +169,21 @@ apply_nic() { # MAC FILE OLD-FILE; says what failed
     while read -r to via; do
         ip "$(family "$via")" route replace "$to" via "$via" dev "$nic" || return 1
     done <"$run/routes.$nic"
+}
+
+start_dhcp() { # NIC; where the distribution does it, that is enough
+    [ -z "$(ip -o -4 addr show dev "$1" scope global)" ] || return 0
+    if command -v networkctl >/dev/null && systemctl -q is-active systemd-networkd; then
+        mkdir -p /run/systemd/network
+        printf '[Match]\nName=%s\n[Network]\nDHCP=ipv4\n' "$1" >"/run/systemd/network/10-labctl-$1.network"
+        networkctl reload
+    elif command -v nmcli >/dev/null; then
+        nmcli device set "$1" managed yes && nmcli -w 0 device connect "$1"
+    elif command -v dhclient >/dev/null; then
+        dhclient -nw "$1" 3>&- 4>&-
+    else
+        udhcpc -b -i "$1" -x "hostname:$(hostname)" 3>&- 4>&-
+    fi >/dev/null 2>&1
 }
 
 family() { case $1 in *:*) echo -6 ;; *) echo -4 ;; esac; }
@@ -170,17 +198,44 @@ set_nic() { # MAC BASE64
     apply_nic "$mac" "$nics/$mac.new" "$nics/$mac" && mv "$nics/$mac.new" "$nics/$mac"
 }
 
-reapply_nics() { # at boot, once the distribution has brought up what it knows
-    [ -e $nics ] || return
+# What a seed says counts from its first boot on, what was told since counts more. A new seed counts more than both: it
+# was made while this guest did not run. On the first boot of all, cloud-init sets up the NICs.
+take_seed() {
+    [ -r $seed ] && ! cmp -s $seed $kept/seed || return 0
+    first=yes
+    [ ! -e /var/lib/cloud/instance/boot-finished ] || first=no
+    rm -rf $nics
+    mkdir -p -m 700 $kept
+    (umask 077 && grep -v '^nic ' $seed >$kept/keys)
+    if [ $first = no ]; then
+        mkdir -p $nics
+        sed -n 's/^nic //p' $seed | while read -r mac lines; do
+            printf %s "$lines" | base64 -d >"$nics/$mac"
+        done
+    fi
+    (umask 077 && cat $seed >$kept/seed)
+}
+
+reapply_nics() {
+    [ -e $nics ] || return 0
+    for file in "$nics"/*; do
+        case $file in *.new | *\*) continue ;; esac
+        apply_nic "${file##*/}" "$file" "$file"
+    done
+}
+
+settle() { # at boot, once cloud-init and the distribution have made users and brought up what they know
+    take_seed
     tries=120
-    while observe && [ "$stage" = init ] && [ $tries -gt 0 ]; do
+    while read_stage && [ "$stage" = init ] && [ $tries -gt 0 ]; do
         tries=$((tries - 1))
         sleep 1
     done
-    for file in "$nics"/*; do
-        case $file in *.new | *\*) continue ;; esac
-        apply_nic "${file##*/}" "$file" "$file" >/dev/null 2>&1
-    done
+    [ ! -r $kept/keys ] || apply_keys $kept/keys
+    reapply_nics
+    # cloud-init's manage_etc_hosts writes the file anew at each boot
+    [ ! -s $kept/hosts ] || grep -qs '^# labctl: begin$' /etc/hosts || set_hosts "$(cat $kept/hosts)"
+    : >$run/settled
 }
 
 probe() { # KIND ARGUMENT SECONDS
@@ -234,7 +289,7 @@ begin_session() {
     writer=$!
 }
 
-handle() { # COMMAND WORDS…
+handle() { # COMMAND WORDS...
     command=$1
     case $command in
     hello) [ -z "$watcher" ] || kill "$watcher"; watch_state & watcher=$! ;;
@@ -256,7 +311,7 @@ find_port() {
 
 rm -rf $run
 mkdir -m 700 $run
-reapply_nics &
+settle >/dev/null 2>&1 &
 until port=$(find_port); do sleep 1; done
 exec 3<>"$port" || exit 1
 while :; do

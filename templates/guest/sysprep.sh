@@ -2,7 +2,7 @@
 # its own. cloud-init then takes the next boot for the first of a new instance.
 set -u
 if command -v cloud-init >/dev/null; then cloud-init clean --logs --seed || exit 1; fi
-rm -rf /var/lib/cloud /var/lib/labctl /etc/sudoers.d/90-cloud-init-users
+rm -rf /var/lib/cloud /var/lib/labctl /etc/sudoers.d/90-cloud-init-users /etc/sudoers.d/90-labctl
 sed -i '/^# labctl: begin$/,/^# labctl: end$/d' /etc/hosts
 # keys: the host's, and those that may log in
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /etc/dropbear/*_host_key

@@ -11,7 +11,13 @@ BOOT_S = 2400  # emulated guests, one after the other, on a machine that does ot
 FAILING = """
   broken:
     networks: [back]
-    cloud_init: {runcmd: ["echo the disk is on fire >&2; exit 7"]}
+    cloud_init:
+      runcmd: ["echo the disk is on fire >&2; exit 7"]
+      write_files: [{path: /etc/app.key, permissions: 0600, content: k}]
+      bootcmd: [{this is: no command}]
+      users:
+        - {name: erin, lock_passwd: no, hashed_passwd: "$6$salt$none", uid: 02000}
+        - {name: dana, sudo: true}
 """
 
 
@@ -53,7 +59,7 @@ def test_the_example_lab_comes_up_and_works(example):
 
 
 def another_one_fails(example):
-    """A VM whose command fails: exit 4 with the guest's own words; the others are as they were."""
+    """A VM whose cloud-config fails: exit 4 with the guest's own words; the others are as they were."""
     example.labfile.write_text(example.labfile.read_text() + FAILING)
     failed = example("up", "--yes")
     assert failed.code == 4, failed.stderr
@@ -62,3 +68,27 @@ def another_one_fails(example):
     vms = {vm["name"]: vm for vm in json.loads(example("status", "--json").stdout)["vms"]}
     assert (vms["broken"]["state"], vms["broken"]["ready"]) == ("running", False)
     assert (vms["web"]["ready"], vms["db"]["ready"]) == (True, True)
+
+    for module in ("bootcmd", "users_groups", "scripts_user"):
+        assert module in vms["broken"]["problem"]
+    assert "changed outside labctl" not in example("plan").stdout
+    labctl_s_part_survives(example)
+
+
+def labctl_s_part_survives(example):
+    """Entries in `users` and `bootcmd` that cloud-init can't take cost nobody a login; what it takes means the same."""
+    facts = example(
+        "ssh",
+        "broken",
+        "--",
+        "stat -c %a /etc/app.key; id -u erin; sudo getent shadow erin; sudo -n true && id -un",
+    )
+    assert facts.stdout.split("\n")[:2] == ["600", str(0o2000)], facts
+    assert facts.stdout.split("\n")[2].startswith("erin:$6$"), "her password is not locked"
+    assert facts.stdout.split("\n")[3] == "lab"
+
+    shutil.rmtree(example.labfile.parent / ".labctl")  # and the keys with it
+    assert example("ssh", "broken", "--", "true").code != 0
+    assert example("up", "--yes").code == 4  # its cloud-init failed as before, and yet:
+    for vm in ("broken", "web"):
+        assert example("ssh", vm, "--", "true").code == 0

@@ -1,18 +1,21 @@
-"""What the files of a seed say: the user's cloud-config, and labctl's own part, which nothing in it can take away."""
+"""What the files of a seed say: the user's cloud-config, and labctl's own part, which nothing in that can take away."""
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from labctl import resources
 from labctl.core.record import record
 from labctl.core.unquoted import Unquoted
+from labctl.guest.protocol import encoded, key_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from labctl.kinds.seed.spec import SeedNic, SeedSpec
+
+
+_END = "LABCTL-END"  # of a here-document
 
 
 @record
@@ -33,18 +36,53 @@ def files(spec: SeedSpec, login: str, host_key: HostKey) -> dict[str, str]:
     """
     return {
         "meta-data": _yaml({"instance-id": spec.instance, "local-hostname": spec.hostname}),
-        "user-data": "#cloud-config\n" + _yaml(cloud_config(spec, login, host_key)),
+        "user-data": user_data(spec, login, host_key),
         "network-config": _yaml(network_config(spec.nics)),
     }
 
 
+def user_data(spec: SeedSpec, login: str, host_key: HostKey) -> str:
+    """A MIME message of two parts: labctl's own as a boothook, which runs whatever the cloud-config says, and that.
+
+    https://docs.cloud-init.io/en/latest/explanation/format.html
+    """
+    from email.mime.multipart import MIMEMultipart  # only where a seed is made
+    from email.mime.text import MIMEText
+
+    message = MIMEMultipart(boundary=f"== labctl {spec.instance} ==")
+    config = "#cloud-config\n" + _yaml(cloud_config(spec, login, host_key))
+    for text, kind in ((boothook(spec, login, host_key), "cloud-boothook"), (config, "cloud-config")):
+        message.attach(MIMEText(text, kind, "us-ascii"))
+    return message.as_string()
+
+
+def boothook(spec: SeedSpec, login: str, host_key: HostKey) -> str:
+    """Leave the guest's script what it has to see to, and start it; cloud-init runs this early in every boot.
+
+    It is a transient unit without default dependencies: those would wait for targets that wait for cloud-init.
+    """
+    script = resources.text("templates/guest/keys.sh") + resources.text("templates/guest/labctl-guest.sh")
+    sudo = spec.user != "root" and "sudo" not in _own_entry(spec)
+    seed = key_lines(spec.user, "yes" if sudo else "no", login, host_key.private, host_key.public)
+    seed += "".join(f"nic {nic.mac} {encoded(nic.lines)}\n" for nic in spec.nics)
+    run = "/run/labctl/guest.sh"
+    return (
+        "#cloud-boothook\n#!/bin/sh\numask 077\nmkdir -p /run/labctl\n"
+        f"cat >/run/labctl/seed <<'{_END}'\n{seed}{_END}\n"
+        f"cat >{run} <<'{_END}'\n{script}{_END}\n"
+        "systemd-run --quiet --no-block --collect --unit=labctl-guest -p DefaultDependencies=no"
+        f" /bin/sh {run} 2>/dev/null || setsid /bin/sh {run} </dev/null >/dev/null 2>&1 &\n"
+    )
+
+
 def cloud_config(spec: SeedSpec, login: str, host_key: HostKey) -> dict[str, Any]:
-    """Merge labctl's part into the user's: their users, commands and files stay, access and the guest's script too."""
+    """The user's cloud-config, with the login and the host key in it: cloud-init is to make no others."""
     merged = dict(spec.config)
     merged["users"] = _users(spec, login)
     merged["ssh_deletekeys"] = True
-    merged["ssh_keys"] = {"ed25519_private": host_key.private, "ed25519_public": host_key.public}
-    merged["bootcmd"] = [_start_script(), *_list(spec.config.get("bootcmd"))]
+    own = {"ed25519_private": host_key.private, "ed25519_public": host_key.public}
+    theirs = spec.config.get("ssh_keys")
+    merged["ssh_keys"] = (theirs | own) if isinstance(theirs, dict) else own
     merged.setdefault("ssh_pwauth", False)
     merged.setdefault("preserve_hostname", False)
     if spec.user == "root":
@@ -53,40 +91,45 @@ def cloud_config(spec: SeedSpec, login: str, host_key: HostKey) -> dict[str, Any
 
 
 def _users(spec: SeedSpec, login: str) -> list[Any]:
-    """The user's list with the login in it; an entry of that name keeps what the user wrote and gains the key."""
-    users = _list(spec.config.get("users"))
-    mine: dict[str, Any] = {"name": spec.user, "ssh_authorized_keys": [login]}
+    """The login, then the user's list; an entry of that name keeps what the user wrote and gains the key.
+
+    cloud-init makes them in this order and stops at the first that it can't make.
+    """
+    mine: dict[str, Any] = {"name": spec.user}
     if spec.user != "root":
         mine |= {"sudo": "ALL=(ALL) NOPASSWD:ALL", "shell": "/bin/bash", "lock_passwd": True}
-    others = []
-    for user in users:
-        if isinstance(user, dict) and user.get("name") == spec.user:
-            keys = [login, *_list(user.get("ssh_authorized_keys"))]
-            mine = mine | user | {"ssh_authorized_keys": keys}
-        elif user != spec.user:
-            others.append(user)
-    return [*others, mine]
+    own = _own_entry(spec)
+    mine |= own | {"ssh_authorized_keys": [login, *_list(own.get("ssh_authorized_keys"))]}
+    others = [user for user in _entries(spec) if _name(user) != spec.user]
+    return [mine, *others]
+
+
+def _own_entry(spec: SeedSpec) -> dict[str, Any]:
+    """What the user wrote of the login."""
+    entries = (user for user in _entries(spec) if isinstance(user, dict) and _name(user) == spec.user)
+    return next(entries, {})
+
+
+def _entries(spec: SeedSpec) -> list[Any]:
+    """`users` as a list; cloud-init takes a map by name, and names with commas between, too."""
+    users = spec.config.get("users")
+    if isinstance(users, dict):
+        return [
+            {"name": name, **fields} if isinstance(fields, dict) else name for name, fields in users.items()
+        ]
+    if isinstance(users, str):
+        return [each.strip() for each in users.split(",")]
+    return _list(users)
+
+
+def _name(user: object) -> object:
+    return user.get("name") if isinstance(user, dict) else user
 
 
 def _list(value: object) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _start_script() -> list[str]:
-    """Install and start the guest's script; cloud-init runs `bootcmd` early in every boot.
-
-    It is a transient unit without default dependencies: those would wait for targets that wait for cloud-init.
-    """
-    script = base64.b64encode(resources.text("templates/guest/labctl-guest.sh").encode()).decode()
-    run = "/run/labctl/guest.sh"
-    start = (
-        f"mkdir -p -m 700 /run/labctl && printf %s {script} | base64 -d >{run}\n"
-        "systemd-run --quiet --no-block --collect --unit=labctl-guest -p DefaultDependencies=no"
-        f" /bin/sh {run} 2>/dev/null || setsid /bin/sh {run} </dev/null >/dev/null 2>&1 &"
-    )
-    return ["sh", "-c", start]
 
 
 def network_config(nics: tuple[SeedNic, ...]) -> dict[str, Any]:
@@ -99,7 +142,7 @@ def network_config(nics: tuple[SeedNic, ...]) -> dict[str, Any]:
 
 def _ethernet(nic: SeedNic) -> dict[str, Any]:
     words = [line.split() for line in nic.lines]
-    config: dict[str, Any] = {"match": {"macaddress": nic.mac}, "dhcp4": not nic.lines, "dhcp6": False}
+    config: dict[str, Any] = {"match": {"macaddress": nic.mac}, "dhcp4": ["dhcp"] in words, "dhcp6": False}
     if addresses := [word[1] for word in words if word[0] == "address"]:
         config["addresses"] = addresses
     if routes := [{"to": _to(word), "via": word[2]} for word in words if word[0] == "route"]:

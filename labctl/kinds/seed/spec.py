@@ -1,11 +1,13 @@
 """The seed of a VM: its cloud-init NoCloud ISO (https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html).
 
-Only what cloud-init does once per instance counts: a changed `digest` means a new instance. The network's part may
-differ from the ISO's later; then the guest's script is told, and other VMs' seeds never change when a lab grows.
+What cloud-init does once per instance counts most: another `cloud_init` means a new instance. The rest, the NICs and
+keys that the guest's script sees to, is written anew where it changed, so that a guest that does not run learns it at
+its next boot, whoever starts it; one that runs is told through its port. No seed changes because another VM came.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
@@ -14,12 +16,12 @@ from labctl.core.record import field, record
 from labctl.core.spec import Effect, Need, Part, Spec, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @record
 class SeedNic:
-    """A NIC's part of the network-config. `lines` are those of `NicUse.guest`; none means DHCP.
+    """A NIC's part of the network-config. `lines` are those of `NicUse.guest`.
 
     `nameservers` and `search` stand on one NIC of a VM only: a resolver that has several asks just the first.
     """
@@ -31,15 +33,27 @@ class SeedNic:
     search: tuple[str, ...] = ()
 
 
+def network_digest(nics: Iterable[tuple[str, tuple[str, ...]]]) -> str:
+    """Stand for what a seed says of NICs, given the MAC and the lines of each."""
+    return hashlib.sha256(repr(sorted((mac, tuple(lines)) for mac, lines in nics)).encode()).hexdigest()[:16]
+
+
 @record
 class SeedSpec(Spec):
-    """`cloud_init` stands for the user's cloud-config, user and hostname: a keyed digest, which tells no secret."""
+    """`cloud_init` stands for the user's cloud-config, user and hostname: a keyed digest, which tells no secret.
+
+    `network` is the digest of its NICs' lines. `keyed` is False where the keys in it were lost here.
+    """
 
     kind: ClassVar[str] = "seed"
 
     lab: str
     vm: str
     cloud_init: str | None = owned(Effect.REPLACE, unit="secret", default=None)
+    network: str | None = owned(
+        Effect.LIVE, unit="digest", default=None, condition="what it says of NICs changed"
+    )
+    keyed: bool | None = owned(Effect.LIVE, default=None, condition="its keys in .labctl/ were lost")
     instance: str = ""  # cloud-init's instance-id
     config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     user: str = "lab"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl.core import identity, xmltree
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, NotReady
 from labctl.core.plan import REPLACED, Action
 from labctl.core.record import replace
 from labctl.core.size import size
@@ -20,6 +21,8 @@ from labctl.kinds.vm import devices, xml
 from labctl.kinds.vm.guest import Conversations
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from labctl.core.events import Teller
     from labctl.core.plan import Step
     from labctl.host.connection import Connection
@@ -47,6 +50,7 @@ class VmDriver:
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
+        self._keys = keys
         self._conversations = Conversations(connection, keys)
 
     def create(self, step: Step, _tell: Teller) -> None:
@@ -157,13 +161,16 @@ class VmDriver:
         spec = cast("VmSpec", step.after)
         if spec.scripted:
             made = step.action in (Action.CREATE, Action.REPLACE)
-            await self._conversations.booted(spec, tell, None if made else cast("VmSpec", step.before))
+            before = None if made else cast("VmSpec", step.before)
+            async with self._explained(spec):
+                await self._conversations.booted(spec, tell, before)
         tell.stage("booted")
 
     async def ready(self, step: Step, tell: Teller) -> None:
         """Wait for the `ready` conditions, then remember in the running domain that they were met."""
         spec = cast("VmSpec", step.after)
-        await self._conversations.ready(spec, tell)
+        async with self._explained(spec):
+            await self._conversations.ready(spec, tell)
         if spec.memory < spec.max_memory:
             with translated(str(spec.address)):
                 await self._connection.call(devices.settle_memory, self._require(spec), spec.memory)
@@ -176,16 +183,40 @@ class VmDriver:
         await self._conversations.told(spec, tell, cast("VmSpec", step.before))
         await self._connection.call(self._remember, spec)
 
+    @asynccontextmanager
+    async def _explained(self, spec: VmSpec) -> AsyncIterator[None]:
+        """Leave in the running domain why it did not become ready, for `status`."""
+        try:
+            yield
+        except NotReady as error:
+            await self._connection.call(self._blame, spec, error.brief)
+            raise
+
+    def _blame(self, spec: VmSpec, problem: str) -> None:
+        domain = self._find(spec)
+        if domain is not None and domain.isActive():
+            live = xml.read(ET.fromstring(domain.XMLDesc()))
+            if live is not None:
+                _note(domain, replace(live, problem=problem), _LIVE)
+
     def _remember(self, spec: VmSpec) -> None:
+        spec = replace(self._conversations.seen(spec), keys=self._mark(spec))
         with translated(str(spec.address)):
             domain = self._require(spec)
             for seen, flag in ((replace(spec, ready=None), _CONFIG), (replace(spec, ready=True), _LIVE)):
                 _note(domain, replace(seen, applied=spec.fingerprint()), flag)
 
+    def _mark(self, spec: VmSpec) -> str:
+        """Stand for the keys that its guest has, where this run sees to them."""
+        return self._keys.mark(spec.name) if spec.keyed else spec.keys
+
     def _define(self, spec: VmSpec, domain: Any) -> None:
-        """Write the persistent definition. What the guest has yet to be told is marked as not told."""
+        """Write the persistent definition. What a running guest has yet to be told is marked as not told."""
         defined = None if domain is None else ET.fromstring(domain.XMLDesc(_INACTIVE))
-        told = spec if spec.state != "running" or not spec.scripted else _untold(spec, defined)
+        was = None if defined is None else xml.read(defined)
+        told = replace(_as_known(spec, was), keys=self._mark(spec))
+        if domain is not None and domain.isActive() and spec.scripted:
+            told = _untold(told, was)
         root = xml.render(replace(told, ready=None, applied=spec.fingerprint()))
         if defined is not None:
             devices.preserve(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
@@ -219,15 +250,19 @@ def _replaced(step: Step) -> set[str]:
     return {change.field for change in step.changes if change.after == REPLACED}
 
 
-def _untold(spec: VmSpec, defined: ET.Element | None) -> VmSpec:
-    """The spec with what its guest was told so far, which for a new one is nothing."""
-    was = None if defined is None else xml.read(defined)
+def _as_known(spec: VmSpec, was: VmSpec | None) -> VmSpec:
+    """The spec with what its guest said last, and with the names that it has: of both its seed says nothing."""
+    seen = {nic.mac: nic.seen for nic in was.nics} if was else {}
+    nics = (replace(nic, seen=seen.get(nic.mac, ())) if "dhcp" in nic.guest else nic for nic in spec.nics)
+    hosts = (was.hosts if was else "") if spec.scripted and spec.state == "running" else spec.hosts
+    return replace(spec, nics=tuple(nics), hosts=hosts)
+
+
+def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
+    """The spec with what its running guest was told so far of NICs and keys; one that does not run has its seed."""
     guest = {nic.name: nic.guest for nic in was.nics} if was else {}
-    return replace(
-        spec,
-        hosts=was.hosts if was else "",
-        nics=tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in spec.nics),
-    )
+    nics = tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in spec.nics)
+    return replace(spec, nics=nics, keys=was.keys if was else "")
 
 
 def _note(domain: Any, spec: VmSpec, flag: int) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import libvirt
 
+from labctl import resources
 from labctl.core.errors import LabctlError, NotReady
+from labctl.core.record import replace
 from labctl.guest import protocol
 from labctl.guest.protocol import GuestState, Reply
 from labctl.host import console, probe
@@ -24,19 +27,20 @@ if TYPE_CHECKING:
     from labctl.host.keys import Keys
     from labctl.kinds.vm.spec import Check, VmSpec
 
-# Run by root in the guest; the keys hold no quote.
-_REKEY = """set -e
-home=$(getent passwd '{user}' | cut -d: -f6)
-mkdir -p "$home/.ssh"
-echo '{login}' >>"$home/.ssh/authorized_keys"
-chown -R '{user}' "$home/.ssh"
-umask 077
-printf %s '{private}' >/etc/ssh/ssh_host_ed25519_key
-echo '{public}' >/etc/ssh/ssh_host_ed25519_key.pub
-systemctl restart ssh || systemctl restart sshd || service ssh restart || service sshd restart
+# Run by root in the guest, after keys.sh; in the lines of keys nothing but $sudo means something to a shell.
+_REKEY = """umask 077
+mkdir -p /var/lib/labctl
+sudo=no
+[ -n "$(home_of {user})" ] || sudo=yes
+cat >/var/lib/labctl/keys <<END
+{lines}END
+umask 022
+apply_keys /var/lib/labctl/keys
 """
 _STAGES = ("init", "config", "final", "done")  # in their order; between two of them cloud-init tells none
+_MODULE = re.compile(r"\(['\"](\w{1,40})['\"]")
 ANSWER_S = 60.0  # an emulated guest under load takes its time
+LEASE_S = 20.0  # for an address after its cloud-init has ended
 
 
 class Conversations:
@@ -47,6 +51,7 @@ class Conversations:
         self._keys = keys
         self._open: dict[str, Conversation] = {}
         self._deadlines: dict[str, float] = {}
+        self._states: dict[str, GuestState | None] = {}
 
     async def booted(self, spec: VmSpec, tell: Teller, before: VmSpec | None) -> None:
         """Follow a guest to the end of its cloud-init, then tell it what it does not know.
@@ -59,15 +64,43 @@ class Conversations:
             if before is not None and before.state == "paused":
                 talk.send(protocol.command_clock(int(time.time())))
             await talk.followed(spec, tell, deadline)
-            # not before: cloud-init was at the same files, and each command costs a booting guest time
-            if before is not None or spec.host_lines:
-                async with self._bounded(spec):
-                    await talk.answered(talk.tell(spec, new=before is None))
-            async with self._bounded(spec):
-                await self._rekey(spec, talk, before)
+            try:
+                await self._informed(spec, talk, before)
+            except LabctlError:
+                talk.judge(spec, tell)  # what cloud-init says of itself explains more
+                raise
+            talk.judge(spec, tell)
+            await self._addressed(spec, talk, tell)
         except BaseException:
             await self._close(spec)
             raise
+
+    async def _informed(self, spec: VmSpec, talk: Conversation, before: VmSpec | None) -> None:
+        """Tell it names, NICs and keys; not before cloud-init's end, since that is at the same files."""
+        if before is not None or spec.host_lines:
+            async with self._bounded(spec):
+                await talk.answered(talk.tell(spec, new=before is None))
+        async with self._bounded(spec):
+            await self._rekey(spec, talk, before)
+
+    async def _addressed(self, spec: VmSpec, talk: Conversation, tell: Teller) -> None:
+        """Learn the addresses that somebody else gives its NICs."""
+        try:
+            async with asyncio.timeout(LEASE_S):
+                await talk.addressed(spec)
+        except TimeoutError:
+            tell.warn(
+                "its guest has no address on every network yet", "does a DHCP server answer on the others?"
+            )
+        self._states[spec.name] = talk.state
+
+    def seen(self, spec: VmSpec) -> VmSpec:
+        """The VM with the addresses that its guest reported in this run."""
+        state = self._states.get(spec.name)
+        if state is None:
+            return spec
+        nics = (replace(nic, seen=state.of(nic.mac)) if "dhcp" in nic.guest else nic for nic in spec.nics)
+        return replace(spec, nics=tuple(nics))
 
     async def ready(self, spec: VmSpec, tell: Teller) -> None:
         deadline = self._deadline(spec)
@@ -88,6 +121,7 @@ class Conversations:
             async with self._bounded(spec):
                 await talk.answered(talk.tell(spec))
                 await self._rekey(spec, talk, before)
+            await self._addressed(spec, talk, tell)
         finally:
             await self._close(spec)
 
@@ -107,7 +141,8 @@ class Conversations:
             return
         login = self._keys.login_public()
         private, public = self._keys.host(spec.name)
-        script = _REKEY.format(user=spec.user, login=login, private=private, public=public)
+        lines = protocol.key_lines(spec.user, "$sudo", login, private, public)
+        script = resources.text("templates/guest/keys.sh") + _REKEY.format(user=spec.user, lines=lines)
         talk.send(protocol.command_check("rekey", "exec", script, timeout=ANSWER_S / 2, interval=1))
         reply = await talk.reply("check rekey")
         if not reply.ok:
@@ -264,12 +299,18 @@ class Conversation:
             ) from error
         except LabctlError as error:
             raise not_ready(spec, error.summary, await self._tail(spec)) from error
-        self._judge(spec, tell)
+
+    async def addressed(self, spec: VmSpec) -> None:
+        """Wait until each NIC that somebody else gives an address has one."""
+        macs = [nic.mac for nic in spec.nics if "dhcp" in nic.guest and nic.link == "up"]
+        while macs and not (self.state and all(map(self.state.of, macs))):
+            await self._next()
 
     async def _tail(self, spec: VmSpec) -> str:
         return await self._connection.call(console.tail, self._connection.virt, spec.lab, spec.name)
 
-    def _judge(self, spec: VmSpec, tell: Teller) -> None:
+    def judge(self, spec: VmSpec, tell: Teller) -> None:
+        """Tell what cloud-init says of itself. Raises `NotReady` where it failed."""
         state = self.state
         if state is None:
             return
@@ -281,4 +322,14 @@ class Conversation:
                 "cloud-init failed: " + "; ".join(state.errors) + log,
                 where=str(spec.address),
                 hint=f"mend `cloud_init` and run `labctl up`, or look with `labctl ssh {spec.name}`",
+                brief=_brief(state.errors),
             )
+
+
+def _brief(errors: tuple[str, ...]) -> str:
+    """Which modules of cloud-init failed, as in `('users_groups', TypeError(…))`."""
+    modules = dict.fromkeys(found[1] for each in errors if (found := _MODULE.match(each)))
+    return (
+        " ".join(["cloud-init failed", *([f"in {', '.join(modules)}"] if modules else [])])
+        + ": `labctl up` tells why"
+    )

@@ -19,6 +19,7 @@ LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
 OWN, NO_LIMIT, UNORDERED = "libvirt's own", "no limit", "not in the order"
 BUS = MODEL = "virtio"
 HOTPLUG_BUSES = ("virtio", "scsi")
+UNTOLD = "its guest was not told yet"
 BOOT_VERBS = ("start", "booted", "ready")
 
 
@@ -83,7 +84,8 @@ class DiskUse(Item):
 
 @record
 class NicUse(Item):
-    """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`.
+    """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`,
+    and `dhcp` where somebody else gives it addresses; `seen` are those that the guest then reported.
 
     `port` is the UUID of libvirt's network port that a running one was given; `plugged` is False where its network
     has lost that port, as one does that was stopped.
@@ -99,11 +101,12 @@ class NicUse(Item):
     inbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
     outbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
     boot: int = owned(RESTART, default=0, unset=UNORDERED)
-    guest: tuple[str, ...] = owned(LIVE, default=())
+    guest: tuple[str, ...] = owned(LIVE, default=(), drift=UNTOLD)
     plugged: bool = owned(LIVE, default=True)
     port: str = ""
     # what labctl gives it, which a guest without a seed learns by DHCP alone
     given: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    seen: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -147,8 +150,9 @@ class VmSpec(Spec):
     `state` is `running`, `off` or `paused` (observed also `crashed`). `ready` is True once labctl saw this boot ready;
     it lives in the running domain's metadata and goes with it. `awaited` is whether anything tells that it is ready, a
     seed's script or a condition; a VM without is running, and no more is known of it. `hosts` is the digest of the
-    names that the guest's hosts file was given, `seed` that of its seed, both in the metadata. `keyed` is False while
-    the lab's local folder lacks the keys to log in with.
+    names that the guest's hosts file was given, `seed` that of its seed, `keys` that of the keys it was given, all in
+    the metadata. `keyed` is False while the lab's local folder lacks the keys to log in with. `problem` is why it did
+    not become ready. `heard` is False where its guest reports other addresses than are noted.
     """
 
     kind: ClassVar[str] = "vm"
@@ -178,7 +182,7 @@ class VmSpec(Spec):
     graphics: str = owned(RESTART, default="none")
     autostart: bool = owned(LIVE, default=False)
     protect: bool = owned(LIVE, default=False)
-    hosts: str | None = owned(LIVE, unit="digest", default=None)
+    hosts: str | None = owned(LIVE, unit="digest", default=None, drift=UNTOLD)
     xml: tuple[Edit, ...] = owned(RESTART, default=(), each=edited)
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     renamed: str = owned(
@@ -189,11 +193,14 @@ class VmSpec(Spec):
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
     awaited: bool = owned(LIVE, default=True, condition="what tells that it is ready came or went")
+    heard: bool | None = owned(LIVE, default=True, condition="its guest has other addresses than it told")
     host_lines: tuple[str, ...] = ()  # what `hosts` is the digest of: "10.0.0.2 db db.shop.lab"
     checks: tuple[Check, ...] = ()  # the `ready` conditions
     timeout: float = 300.0  # seconds from its start until it has to be ready
     keyed: bool | None = owned(LIVE, default=None, condition="its keys in .labctl/ were lost")
     snapshots: tuple[tuple[str, str], ...] = ()
+    keys: str = ""
+    problem: str = ""
     console_log: str = ""
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
@@ -216,6 +223,11 @@ class VmSpec(Spec):
     def scripted(self) -> bool:
         """Whether labctl's script runs in the guest: it comes with the seed."""
         return any(use.name == "seed" for use in self.disks)
+
+    @property
+    def reports(self) -> bool:
+        """Whether only its guest knows its addresses, or some of them."""
+        return self.state == "running" and any("dhcp" in nic.guest for nic in self.nics)
 
     def needs(self) -> tuple[Need, ...]:
         pool = Address("pool", self.lab)

@@ -127,7 +127,7 @@ def scsi_controller(target: str) -> int:
     return (number - 1) // 15
 
 
-_NOT_SETTINGS = ("state", "ready", "awaited", "renamed", "unmarked", "undefined")
+_NOT_SETTINGS = ("state", "ready", "awaited", "keyed", "heard", "renamed", "unmarked", "undefined")
 _NOT_IN_XML = (*_NOT_SETTINGS, "autostart", "protect", "hosts", "xml", "machine")
 
 
@@ -169,6 +169,8 @@ def metadata(spec: VmSpec) -> Element:
         "machine": spec.machine,
         "seed": spec.seed,
         "hosts": spec.hosts,
+        "keys": spec.keys or None,
+        "problem": spec.problem or None,
         "protect": "yes" if spec.protect else None,
         "ready": "yes" if spec.ready else None,
         "awaited": None if spec.awaited else "no",
@@ -176,12 +178,14 @@ def metadata(spec: VmSpec) -> Element:
         "after": " ".join(f"{vm}:{stage}" for vm, stage in spec.after),
         "images": " ".join(spec.images),
     }
-    nics = [
-        ET.Element(f"{{{identity.XMLNS}}}nic", {"name": each.name, "guest": "; ".join(each.guest)})
-        for each in spec.nics
-        if each.guest
-    ]
+    nics = [ET.Element(f"{{{identity.XMLNS}}}nic", _told(each)) for each in spec.nics if each.guest]
     return xmltree.metadata("vm", attributes, nics)
+
+
+def _told(nic: NicUse) -> dict[str, str]:
+    """What a guest was told of a NIC, and what it said of it."""
+    seen = {"seen": " ".join(nic.seen)} if nic.seen else {}
+    return {"name": nic.name, "guest": "; ".join(nic.guest), **seen}
 
 
 def plain_metadata(spec: VmSpec) -> str:
@@ -307,6 +311,8 @@ def read(root: Element) -> VmSpec | None:
         graphics=attribute(root, "devices/graphics", "type") or "none",
         protect=own.get("protect") == "yes",
         hosts=own.get("hosts", ""),
+        keys=own.get("keys", ""),
+        problem=own.get("problem", ""),
         xml=tuple(tuple(each) for each in json.loads(own.get("xml", "[]"))),
         ready=own.get("ready") == "yes",
         awaited=own.get("awaited") != "no",
@@ -382,9 +388,13 @@ def _disk_address(layers: list[str]) -> str:
     return name if owner == identity.VOLUMES else f"{owner}/{name}"
 
 
+def attribute_of(element: Element | None, name: str) -> str:
+    return "" if element is None else element.get(name, "")
+
+
 def _read_nics(root: Element, own: Element) -> tuple[NicUse, ...]:
     lab = own.get("lab", "")
-    guest = {each.get("name", ""): each.get("guest", "") for each in own}
+    told = {each.get("name", ""): each for each in own}
     found = []
     for element in root.iterfind("devices/interface"):
         network = attribute(element, "source", "network") or attribute(element, "source", "bridge")
@@ -402,7 +412,8 @@ def _read_nics(root: Element, own: Element) -> tuple[NicUse, ...]:
                 inbound=int(attribute(element, "bandwidth/inbound", "average") or 0),
                 outbound=int(attribute(element, "bandwidth/outbound", "average") or 0),
                 boot=int(attribute(element, "boot", "order") or 0),
-                guest=tuple(filter(None, guest.get(name, "").split("; "))),
+                guest=tuple(filter(None, attribute_of(told.get(name), "guest").split("; "))),
+                seen=tuple(attribute_of(told.get(name), "seen").split()),
                 port=attribute(element, "source", "portid"),
             )
         )

@@ -12,6 +12,7 @@ from labctl.app import listing, ssh, status
 from labctl.app.session import Session
 from labctl.cli.status import _cells
 from labctl.core.errors import LabctlError, Rejected, UsageError
+from labctl.core.record import replace
 from labctl.host import glance
 from labctl.host.glance import Seen
 from labctl.host.seen import SeenNetwork, SeenNic, SeenVm, read
@@ -68,7 +69,7 @@ def session(tmp_path, monkeypatch):
 
 def seen(monkeypatch, *vms, networks=None):
     found = Seen(list(vms), [network()] if networks is None else list(networks))
-    monkeypatch.setattr(glance, "look", lambda *_: found)
+    monkeypatch.setattr(glance, "look", lambda *_, **_how: found)
 
 
 def test_the_labfile_and_what_exists(monkeypatch, session):
@@ -206,7 +207,9 @@ def test_a_glance_at_xml():
                 link="down",
             ),
             NicUse("lan", "52:54:00:00:00:03", "default"),
+            NicUse("ext", "52:54:00:00:00:04", "other", guest=("dhcp",), seen=("fd00::9", "192.0.2.9")),
         ),
+        problem="cloud-init failed",
         ready=True,
         base="web",
         user="me",
@@ -221,8 +224,11 @@ def test_a_glance_at_xml():
         ("front",),
         ("back", "10.1.0.2", "fd00::2"),
         ("default",),
+        ("other", "192.0.2.9", "fd00::9"),
     ]
-    assert [nic.link for nic in found.nics] == ["up", "down", "up"]
+    assert [nic.link for nic in found.nics] == ["up", "down", "up", "up"]
+    assert [nic.reports for nic in found.nics] == [False, False, False, True]
+    assert found.problem == "", "it became ready since"
     glance._set_state(found, {"state.state": 5})
     assert not found.ready, "a VM that is off is not ready, whatever it was"
 
@@ -241,6 +247,13 @@ def test_a_glance_at_a_network():
     assert found.leases == {"52:54:00:00:00:01": "10.0.0.2"}
 
 
+def test_why_a_vm_is_not_ready_is_its_problem_while_it_runs():
+    for state, ready, problem in ((1, False, "cloud-init failed"), (1, True, ""), (5, False, "")):
+        found = vm(ready=ready, problem="cloud-init failed")
+        glance._set_state(found, {"state.state": state})
+        assert found.problem == problem
+
+
 class TestReach:
     def reach(self, *vms, networks=None, uri="qemu:///system"):
         nets = [network(), network("back", ())] if networks is None else networks
@@ -250,6 +263,19 @@ class TestReach:
         found = self.reach(vm(nics=(("back", "10.1.0.2"), ("front", "10.0.0.2"))))
         assert found.logins["web-1"].address == "10.0.0.2"
         assert found.logins["web-1"].jump == ""
+
+    def test_the_host_is_on_what_it_bridges_and_on_others_networks_but_never_on_a_macvtap(self):
+        nets = [replace(network("lan", ()), mode="bridge"), replace(network("tap", ()), mode="macvtap")]
+        for name, reached in (("lan", True), ("tap", False), ("default", True)):
+            guest = vm(nics=((name, "192.0.2.5"),))
+            guest.nics[0].reports = True
+            found = self.reach(guest, networks=nets)
+            assert ("web-1" in found.logins) is reached, name
+
+    def test_a_guest_that_reports_no_address_is_told_as_such(self):
+        silent = vm(nics=(("default", ""),))
+        silent.nics[0].reports = True
+        assert self.reach(silent).reasons == {"web-1": "its guest reports no address on default"}
 
     def test_through_another_vm(self):
         found = self.reach(

@@ -1,0 +1,35 @@
+"""What guests report of themselves, laid over what is noted of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.record import replace
+from labctl.host import report
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from labctl.core.address import Address
+    from labctl.core.spec import Spec
+    from labctl.engine.observe import Observed
+    from labctl.host.connection import Connection
+
+
+def heard(connection: Connection, observed: Observed) -> Observed:
+    """Ask running guests for the addresses that only they know; silent ones have those that are noted."""
+    asked = {
+        spec.libvirt_name: spec
+        for spec in observed.specs.values()
+        if isinstance(spec, VmSpec) and spec.reports
+    }
+    if not asked:
+        return observed
+    specs: dict[Address, Spec] = dict(observed.specs)
+    for name, state in report.states(connection, asked).items():
+        spec = asked[name]
+        nics = tuple(
+            replace(nic, seen=state.of(nic.mac)) if "dhcp" in nic.guest else nic for nic in spec.nics
+        )
+        same = all(new.seen == old.seen for new, old in zip(nics, spec.nics, strict=True))
+        specs[spec.address] = replace(spec, nics=nics, heard=same)
+    return replace(observed, specs=specs)
