@@ -199,8 +199,14 @@ def delete(pool: libvirt.virStoragePool, name: str) -> None:
     """Delete the volume; that it isn't there is no error."""
     volume = find(pool, name)
     if volume is not None:
-        with translated(f"can't delete the volume {name}", where=pool.name()), ignoring("No such file"):
-            volume.delete()
+        with translated(f"can't delete the volume {name}", where=pool.name()):
+            try:
+                volume.delete()
+            except libvirt.libvirtError as error:
+                if "No such file" not in str(error):
+                    raise
+                with ignoring("asynchronous jobs"):
+                    pool.refresh()  # till then libvirt lists it, and would make none of that name
 
 
 def upload(  # noqa: PLR0913 - by keyword

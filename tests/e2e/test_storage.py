@@ -141,25 +141,36 @@ def test_nobody_guesses_on_which_overlay_an_undefined_vm_went_on(make_lab):
     assert (POOL / "web.e1").exists()
 
 
-@pytest.mark.parametrize("change", ["rename", "metadata"])
-def test_a_disk_is_not_removed_under_a_domain_that_labctl_lost_sight_of(make_lab, change):
+@pytest.mark.parametrize("running", [True, False])
+def test_a_disk_is_not_removed_under_a_domain_that_is_not_the_labs(make_lab, running):
     lab = make_lab(off_lab(web={}))
     lab.up()
     root = ET.fromstring(virsh("dumpxml", "shop.web"))
     virsh("undefine", "shop.web")
-    root.remove(root.find("metadata"))
-    root.find("name").text = "other" if change == "rename" else "shop.web"
+    for tag in ("metadata", "uuid"):
+        root.remove(root.find(tag))
+    root.find("name").text = "other"
     definition = lab.labctl.folder / "other.xml"
     definition.write_text(ET.tostring(root, encoding="unicode"))
-    name = root.findtext("name")
     virsh("define", str(definition))
-    virsh("start", name)
+    if running:
+        virsh("start", "other")
     refused = lab.run("destroy", "--yes")
-    assert refused.code == 1
-    assert f"the domain {name}" in refused.stderr
+    assert refused.code == 1, refused
+    assert "the domain other, which this does not change" in refused.stderr
     assert (POOL / "web.root").exists()
-    virsh("destroy", name)
-    virsh("undefine", name)
+    if running:
+        virsh("destroy", "other")
+    virsh("undefine", "other")
+
+
+def test_a_disk_whose_file_was_removed_is_made_anew(make_lab):
+    lab = make_lab(off_lab(web={}))
+    lab.up()
+    (POOL / "web.root").unlink()
+    assert lab.plan() == {"disk/web/root": ["create"], "vm/web": ["replace", "disk/web/root"]}
+    lab.up()
+    assert (POOL / "web.root").exists()
 
 
 def test_a_strangers_file_in_the_pool_stays(make_lab):

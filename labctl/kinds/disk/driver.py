@@ -36,7 +36,9 @@ class DiskDriver:
         with translated(str(spec.address)):
             pool = pools.require(virt, identity.pool_name(spec.lab))
             if spec.volume in volumes.names(pool):
-                return  # an earlier try made it; a volume is made whole or not at all
+                if volumes.stamps(pool, [spec.volume]):
+                    return  # an earlier try made it; a volume is made whole or not at all
+                pools.refresh(pool)  # till then libvirt lists a file that someone removed
             backing, capacity = self._base(spec)
             volumes.create(pool, spec.volume, capacity=capacity, format=spec.format, backing=backing)
 
