@@ -24,6 +24,7 @@ PACKAGED = (  # libvirtd and virtlogd expect them
     "/var/lib/libvirt/images",
     "/var/lib/libvirt/boot",
     "/var/lib/libvirt/dnsmasq",
+    "/var/lib/libvirt/swtpm",
     "/var/log/libvirt/qemu",
     "/run/lock",  # locks of consoles and channels
 )
