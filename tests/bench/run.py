@@ -91,7 +91,7 @@ def resident(folder: Path) -> None:
     """The memory that a guest takes of the host, translated code and all."""
     (folder / "Labfile.yaml").write_text(labs.micro(2))
     timed(labctl(folder, "up", "--yes"))
-    pids = [int(path.read_text()) for path in Path("/run/libvirt/qemu").glob("*.pid")]
+    pids = [int(path.read_text()) for path in Path("/run/libvirt/qemu").glob("bench.*.pid")]
     fields = [line.split() for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
     mine = [int(words[1]) >> 10 for words in fields if words[0] == "VmRSS:"]
     timed(labctl(folder, "destroy", "--yes"))
