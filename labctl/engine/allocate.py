@@ -31,7 +31,7 @@ def settle(
 ) -> tuple[Loaded, Allocation]:
     """Place everything, filling in the references in the order in which their values follow from one another.
 
-    That takes as many rounds as the longest chain of them has links; the loader refuses circles (docs/adr/0014).
+    That takes as many rounds as the longest chain of them has links; the loader refuses circles (docs/adr/0015).
 
     Raises:
         Rejected: some text is not right with the values.

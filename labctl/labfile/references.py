@@ -2,7 +2,7 @@
 
 What an address follows from is a graph: an address that is written down follows from what it refers to, one that labctl
 gives from all that the network's addresses follow from. Without a circle, filling in what is known and giving out
-addresses again ends after as many rounds as the longest chain has links (docs/adr/0014).
+addresses again ends after as many rounds as the longest chain has links (docs/adr/0015).
 """
 
 from __future__ import annotations
