@@ -72,6 +72,13 @@ def metadata(tag: str, attributes: Mapping[str, Value], children: Sequence[Eleme
     return holder
 
 
+def mark(root: Element, kind: str, lab: str, name: str) -> None:
+    """Replace the metadata of a definition by labctl's own, for what someone took it from."""
+    if (holder := root.find("metadata")) is not None:
+        root.remove(holder)
+    root.append(metadata(kind, {"lab": lab, "address": f"{kind}/{name}"}))
+
+
 def own_metadata(root: Element, tag: str) -> Element | None:
     """Find what `metadata` wrote; None on an object that labctl did not make."""
     holder = root.find("metadata")

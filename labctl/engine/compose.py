@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 from labctl.core import identity
 from labctl.core.record import field, record, replace
 from labctl.core.size import rounded_up
-from labctl.engine import routers
-from labctl.engine.guests import Names, guest_lines, seed, seed_digest, with_prefix
-from labctl.engine.places import allocates
+from labctl.engine.guests import Names, guest_lines, seed, seed_digest
+from labctl.engine.networks import network_spec
 from labctl.kinds.disk.spec import DiskSpec, volume_name
-from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import Check, DiskUse, NicUse, VmSpec
@@ -24,14 +22,11 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
     from labctl.core.spec import Spec
-    from labctl.engine.places import Allocation, NetworkPlace
+    from labctl.engine.places import Allocation
     from labctl.kinds.image.spec import ImageSpec
-    from labctl.labfile.model import Condition, Disk, Image, Lab, Network, Nic, Vm
+    from labctl.labfile.model import Condition, Disk, Image, Lab, Nic, Vm
 
-TB_CACHE = (
-    64 << 20,
-    512 << 20,
-)  # the least and the most of translated code that an emulated guest's QEMU keeps
+TB_CACHE = (64 << 20, 512 << 20)  # the least and the most of translated code that QEMU keeps, in bytes
 SLOW = 4  # how much longer everything may take without KVM
 _CPU_MODES = {"host": "host-passthrough", "maximum": "maximum", "custom": "custom"}
 
@@ -75,7 +70,7 @@ def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]
     """Give every spec of the lab; the references in the Labfile's texts are filled in by now."""
     specs: list[Spec] = [PoolSpec(lab.name, site.pool), *site.images.values(), *site.blobs.values()]
     specs += [
-        _network(lab, network, allocation, site) for network in lab.networks if network.external is None
+        network_spec(lab, network, allocation, site) for network in lab.networks if network.external is None
     ]
     specs += [DiskSpec(lab.name, each.name, each.size, format="raw") for each in lab.volumes]
     names = Names(lab, allocation)
@@ -87,79 +82,6 @@ def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]
         after = tuple(_after(vm, awaited))
         specs.append(replace(_vm(lab, vm, allocation, site, names), after=after))
     return {spec.address: spec for spec in specs}
-
-
-def _network(lab: Lab, network: Network, allocation: Allocation, site: Site) -> NetworkSpec:
-    place = allocation.networks[network.name]
-    own = allocates(network)
-    members = [(vm, nic) for vm in lab.vms for nic in vm.nics if nic.network == network.name]
-    low, high = network.dhcp.range or (None, None)
-    rates = network.bandwidth
-    return NetworkSpec(
-        lab=lab.name,
-        name=network.name,
-        mode=network.mode,
-        bridge=network.bridge or (identity.bridge_name(lab.name, network.name) if own else ""),
-        dev=network.dev or "",
-        subnet4=str(place.subnet4 or ""),
-        subnet6=str(place.subnet6 or ""),
-        host4=with_prefix(place.host4, place.subnet4),
-        host6=with_prefix(place.host6, place.subnet6),
-        dhcp_range=f"{low}-{high}" if low and place.dhcp else "",
-        boot_server=network.dhcp.boot_server or "",
-        boot_file=network.dhcp.boot_file or "",
-        dhcp_hosts=_dhcp_hosts(allocation, place, members),
-        dns=place.dns or not own,
-        dns_hosts=_dns_hosts(network, allocation, members) if place.dns else (),
-        domain=(network.domain or f"{lab.name}.lab") if place.dns else "",
-        forwarders=network.dns_forwarders if place.dns else (),
-        dnsmasq=_router(network, allocation, members) if site.dnsmasq else (),
-        routes=tuple(f"{route.to} via {route.via}" for route in network.routes),
-        mtu=network.mtu or 0,
-        vlan=network.vlan or 0,
-        inbound=(rates.inbound if rates else None) or 0,
-        outbound=(rates.outbound if rates else None) or 0,
-        isolated=network.isolate_guests,
-        autostart=any(vm.autostart for vm, _nic in members),
-        xml=tuple((edit.at, edit.action, edit.value) for edit in network.xml),
-        file=str(lab.path),
-        gateways=tuple(map(str, place.gateways)),
-    )
-
-
-def _router(network: Network, allocation: Allocation, members: list[tuple[Vm, Nic]]) -> tuple[str, ...]:
-    macs = [allocation.nics[vm.name, nic.name].mac for vm, nic in members if vm.name == network.gateway]
-    return routers.options(allocation.networks[network.name], network.mode, macs)
-
-
-def _dhcp_hosts(
-    allocation: Allocation, place: NetworkPlace, members: list[tuple[Vm, Nic]]
-) -> tuple[DhcpHost, ...]:
-    hosts = []
-    named: dict[int, set[str]] = {4: set(), 6: set()}  # libvirt refuses a name that one family has already
-    for vm, nic in members if place.dhcp else ():
-        spot = allocation.nics[vm.name, nic.name]
-        if spot.ip and place.host4:
-            hosts.append(DhcpHost(str(spot.ip), vm.name if vm.name not in named[4] else "", spot.mac))
-            named[4].add(vm.name)
-        if spot.ip6 and place.host6 and vm.name not in named[6]:
-            hosts.append(DhcpHost(str(spot.ip6), vm.name))  # DHCPv6 knows a host by its name only
-            named[6].add(vm.name)
-    return tuple(sorted(hosts, key=lambda host: host.key))
-
-
-def _dns_hosts(
-    network: Network, allocation: Allocation, members: list[tuple[Vm, Nic]]
-) -> tuple[DnsHost, ...]:
-    names: dict[str, list[str]] = {}
-    for vm, nic in members:
-        spot = allocation.nics[vm.name, nic.name]
-        for address in (spot.ip, spot.ip6):
-            if address:
-                names.setdefault(str(address), []).append(vm.name)
-    for name, ip in network.dns_hosts:
-        names.setdefault(ip, []).append(name)
-    return tuple(DnsHost(ip, tuple(dict.fromkeys(each))) for ip, each in sorted(names.items()))
 
 
 def _disk(lab: Lab, vm: Vm, disk: Disk, site: Site) -> DiskSpec:

@@ -27,9 +27,7 @@ def heard(connection: Connection, observed: Observed) -> Observed:
     specs: dict[Address, Spec] = dict(observed.specs)
     for name, state in report.states(connection, asked).items():
         spec = asked[name]
-        nics = tuple(
-            replace(nic, seen=state.of(nic.mac)) if "dhcp" in nic.guest else nic for nic in spec.nics
-        )
-        same = all(new.seen == old.seen for new, old in zip(nics, spec.nics, strict=True))
-        specs[spec.address] = replace(spec, nics=nics, heard=same)
+        now = spec.with_seen(state.of)
+        same = [nic.seen for nic in now.nics] == [nic.seen for nic in spec.nics]
+        specs[spec.address] = replace(now, heard=same)
     return replace(observed, specs=specs)

@@ -251,6 +251,17 @@ def code(error: BaseException | None) -> int | None:
     return error.get_error_code() if isinstance(error, libvirt.libvirtError) else None
 
 
+def found(*looks: tuple[Callable[[str], Any], str]) -> Any:
+    """The object that the first of these look-ups finds, each with its word; None where libvirt has none."""
+    for look, word in looks:
+        try:
+            return look(word)
+        except libvirt.libvirtError as error:
+            if not missing(error):
+                raise
+    return None
+
+
 def missing(error: Exception) -> bool:
     """Whether libvirt says that the object is not there."""
     return code(error) in (

@@ -11,7 +11,7 @@ import libvirt
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
-from labctl.host.connection import missing, translated
+from labctl.host.connection import found, translated
 from labctl.host.listeners import listener
 from labctl.kinds.network import xml
 from labctl.kinds.network.look import definition, observe
@@ -91,16 +91,7 @@ class NetworkDriver:
     def _find(self, spec: NetworkSpec) -> Any:
         virt = self._connection.virt
         uuid = identity.object_uuid(spec.lab, spec.kind, spec.name)  # it has that still if someone renamed it
-        for look, word in (
-            (virt.networkLookupByUUIDString, uuid),
-            (virt.networkLookupByName, spec.libvirt_name),
-        ):
-            try:
-                return look(word)
-            except libvirt.libvirtError as error:
-                if not missing(error):
-                    raise
-        return None
+        return found((virt.networkLookupByUUIDString, uuid), (virt.networkLookupByName, spec.libvirt_name))
 
     def _define(self, spec: NetworkSpec) -> Any:
         applied = replace(spec, applied=spec.fingerprint())

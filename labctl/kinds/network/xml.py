@@ -176,9 +176,7 @@ def _route(text: str) -> Element:
 
 def adopt(root: Element, lab: str, name: str) -> NetworkSpec:
     """Read a definition of ours from which someone removed labctl's mark."""
-    if (holder := root.find("metadata")) is not None:
-        root.remove(holder)
-    root.append(xmltree.metadata("network", {"lab": lab, "address": f"network/{name}"}))
+    xmltree.mark(root, "network", lab, name)
     seen = read(root)
     assert seen is not None  # it has a mark now
     subnets = {

@@ -11,7 +11,7 @@ import libvirt
 from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
-from labctl.kinds.vm import xml
+from labctl.kinds.vm import parse, xml
 from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
@@ -33,7 +33,7 @@ def live(domain: Any, spec: VmSpec) -> VmSpec:  # a running virDomain
 def seen(domain: Any, spec: VmSpec) -> VmSpec:
     """Read it as it runs, or as it is defined where it does not; whoever removed labctl's mark from it."""
     root = ET.fromstring(domain.XMLDesc(0))
-    return xml.read(root) or xml.adopt(root, spec.lab, spec.name)
+    return parse.read(root) or parse.adopt(root, spec.lab, spec.name)
 
 
 def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
@@ -149,7 +149,7 @@ def _ask(domain: Any, device: Device) -> None:
 
 
 def _plugged(domain: Any, device: Device) -> bool:
-    now = xml.adopt(ET.fromstring(domain.XMLDesc(0)), "", "")  # whoever's it is, its devices are the same
+    now = parse.adopt(ET.fromstring(domain.XMLDesc(0)), "", "")  # whoever's it is, its devices are the same
     devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
     return any(each.name == device.name for each in devices)
 

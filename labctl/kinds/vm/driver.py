@@ -16,8 +16,8 @@ from labctl.core.plan import REPLACED, Action
 from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.host import console, pools, volumes
-from labctl.host.connection import missing, run_event_loop, translated
-from labctl.kinds.vm import devices, xml
+from labctl.host.connection import found, run_event_loop, translated
+from labctl.kinds.vm import devices, parse, xml
 from labctl.kinds.vm.guest import Conversations
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class VmDriver:
     def _blame(self, spec: VmSpec, problem: str) -> None:
         domain = self._find(spec)
         if domain is not None and domain.isActive():
-            live = xml.read(ET.fromstring(domain.XMLDesc()))
+            live = parse.read(ET.fromstring(domain.XMLDesc()))
             if live is not None:
                 _note(domain, replace(live, problem=problem), _LIVE)
 
@@ -213,7 +213,7 @@ class VmDriver:
     def _define(self, spec: VmSpec, domain: Any) -> None:
         """Write the persistent definition. What a running guest has yet to be told is marked as not told."""
         defined = None if domain is None else ET.fromstring(domain.XMLDesc(_INACTIVE))
-        was = None if defined is None else xml.read(defined)
+        was = None if defined is None else parse.read(defined)
         told = replace(_as_known(spec, was), keys=self._mark(spec))
         if domain is not None and domain.isActive() and spec.scripted:
             told = _untold(told, was)
@@ -228,13 +228,7 @@ class VmDriver:
     def _find(self, spec: VmSpec) -> Any:
         virt = self._connection.virt
         uuid = identity.object_uuid(spec.lab, spec.kind, spec.name)  # it has that still if someone renamed it
-        for look, word in ((virt.lookupByUUIDString, uuid), (virt.lookupByName, spec.libvirt_name)):
-            try:
-                return look(word)
-            except libvirt.libvirtError as error:
-                if not missing(error):
-                    raise
-        return None
+        return found((virt.lookupByUUIDString, uuid), (virt.lookupByName, spec.libvirt_name))
 
     def _require(self, spec: VmSpec) -> Any:
         domain = self._find(spec)
@@ -253,9 +247,8 @@ def _replaced(step: Step) -> set[str]:
 def _as_known(spec: VmSpec, was: VmSpec | None) -> VmSpec:
     """The spec with what its guest said last, and with the names that it has: of both its seed says nothing."""
     seen = {nic.mac: nic.seen for nic in was.nics} if was else {}
-    nics = (replace(nic, seen=seen.get(nic.mac, ())) if "dhcp" in nic.guest else nic for nic in spec.nics)
     hosts = (was.hosts if was else "") if spec.scripted and spec.state == "running" else spec.hosts
-    return replace(spec, nics=tuple(nics), hosts=hosts)
+    return replace(spec.with_seen(lambda mac: seen.get(mac, ())), hosts=hosts)
 
 
 def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:

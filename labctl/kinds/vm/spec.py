@@ -13,7 +13,7 @@ from labctl.core.spec import Effect, Item, Need, Part, Spec, owned
 from labctl.kinds.vm.targets import PREFIX, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
 OWN, NO_LIMIT, UNORDERED = "libvirt's own", "no limit", "not in the order"
@@ -228,6 +228,11 @@ class VmSpec(Spec):
     def reports(self) -> bool:
         """Whether only its guest knows its addresses, or some of them."""
         return self.state == "running" and any("dhcp" in nic.guest for nic in self.nics)
+
+    def with_seen(self, addresses: Callable[[str], tuple[str, ...]]) -> VmSpec:
+        """The VM with the addresses that its guest reports, given by a NIC's MAC, where others give them."""
+        nics = (replace(nic, seen=addresses(nic.mac)) if "dhcp" in nic.guest else nic for nic in self.nics)
+        return replace(self, nics=tuple(nics))
 
     def needs(self) -> tuple[Need, ...]:
         pool = Address("pool", self.lab)
