@@ -50,12 +50,13 @@ def test_a_running_network_becomes_any_other_of_its_subnets(before, after):
     driver.create(Step(before.address, Action.CREATE, "", after=before), tell)
     driver.update(Step(before.address, Action.UPDATE, "", before=before, after=after), tell)
     network = connection.virt.networkLookupByName("lab.n")
-    for read in (definition, partial(type(network).XMLDesc, flags=0)):
-        seen = _read(read(network))
+    read = partial(_read, spec=after)
+    for text in (definition(network), network.XMLDesc(0)):
+        seen = read(text)
         assert (seen.dhcp_range, seen.dhcp_hosts, seen.dns_hosts) == (
             after.dhcp_range,
             after.dhcp_hosts,
             after.dns_hosts,
         )
-    assert observe(network, _read(definition(network)), _read).active
+    assert observe(network, read(definition(network)), read).active
     connection.close()
