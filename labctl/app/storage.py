@@ -13,6 +13,7 @@ from labctl.core.plan import Action
 from labctl.host import pools, uses, volumes
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
+from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]
     if isinstance(pool, PoolSpec):
         yield from _overlays(observed, steps, pool)
         yield from _strangers(observed, pool)
+        yield from _taken(observed, steps.values())
         yield from _used(session, plan, observed, pool)
         yield from _growing(session, observed, steps, pool)
         yield from _undecided(session, observed, steps, pool)
@@ -88,6 +90,22 @@ def _strangers(observed: Observed, pool: PoolSpec) -> Iterator[Problem]:
             f"it is in {pool.path}",
             "note",
         )
+
+
+def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
+    """New disks whose volume is there already, as what the guest of another one writes to."""
+    disks = {name: disk for disk, names in observed.stored.overlays.items() for name in names}
+    for step in steps:
+        if step.action in MADE and isinstance(step.after, DiskSpec | SeedSpec) and step.after.volume in disks:
+            volume = step.after.volume
+            yield Problem(
+                f"{volume}, the name of its volume, is taken by an overlay that someone's snapshot put on "
+                f"{disks[volume]}",
+                str(step.address),
+                None,
+                "give it another name, or commit the overlay into what it stands on (`virsh blockcommit`)",
+                FOREIGN,
+            )
 
 
 def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> Iterator[Problem]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from labctl.labfile.model import Lab
 
 # volumes that labctl makes for a VM besides its disks
-BESIDE = (identity.SEED, identity.CONSOLE, "golden", "golden-flat")
+GOLDEN = "golden"
+BESIDE = (identity.SEED, identity.CONSOLE, GOLDEN, "golden-flat")
 
 
 @record
@@ -74,26 +75,40 @@ def sort(
         above: the overlays that VMs have, by disk.
     """
     there = {each.name: each for each in volumes}
-    disks = {name for name in there if name in set(known) or _is_disk(there[name], store)}
+    named = {name for name in there if name in set(known) or _is_disk(there[name], store)}
+    standing = _standing(there, named, above)
+    disks = named - standing.keys()
     owners = {name.partition(".")[0] for name in (*disks, *known)}
     every = [f"{owner}.{what}" for owner in sorted(owners) for what in BESIDE]
-    beside = (there.keys() & set(every)) - disks
-    below = {each.path: each for each in there.values()}
+    beside = (there.keys() & set(every)) - disks - standing.keys()
     overlays: dict[str, list[str]] = {}
-    for name in sorted(there.keys() - disks - beside):
-        if disk := next((disk for disk, paths in above.items() if there[name].path in paths), ""):
-            overlays.setdefault(disk, []).append(name)
-        elif lowest := _stands_on(there[name], below, disks):
-            overlays.setdefault(str(disk_name(lowest)), []).append(name)
-    standing = {name for names in overlays.values() for name in names}
+    for name, disk in sorted(standing.items()):
+        overlays.setdefault(disk, []).append(name)
     golden = {name for name in beside if disk_name(name)}  # left by a run that was killed: `up` removes it
     return Stored(
         {str(disk_name(name)): there[name] for name in sorted(disks | golden) if disk_name(name)},
         tuple(sorted(name.partition(".")[0] for name in beside if name.endswith(f".{identity.SEED}"))),
         {disk: tuple(names) for disk, names in overlays.items()},
-        tuple(sorted(there.keys() - disks - beside - standing)),
+        tuple(sorted(there.keys() - disks - beside - standing.keys())),
         tuple(every),
     )
+
+
+def _standing(
+    there: Mapping[str, Facts], named: set[str], above: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """The disk of each overlay, whatever that is called: a snapshot `seed` of web makes web.seed."""
+    standing = {
+        each.name: disk for disk, paths in above.items() for each in there.values() if each.path in paths
+    }
+    below = {each.path: each for each in there.values()}
+    for name in there.keys() - standing.keys():
+        owner, _, what = name.partition(".")
+        if owner == identity.VOLUMES or what == GOLDEN:
+            continue  # guests wrote what the one says that it stands on; the other is put on a root disk by labctl
+        if lowest := _stands_on(there[name], below, named - standing.keys() - {name}):
+            standing[name] = str(disk_name(lowest))
+    return standing
 
 
 def _is_disk(facts: Facts, store: str | None) -> bool:

@@ -86,6 +86,25 @@ def test_up_leaves_a_disk_where_a_snapshot_put_it(shop):
     assert not shop.plan(), str(shop.plan())
 
 
+@pytest.mark.parametrize("name", ["seed", "golden", "console"])
+def test_a_snapshot_may_be_called_as_what_labctl_makes(shop, name):
+    root = path(shop, "db.root")
+    top = overlay(shop, f"db.{name}", root)
+    put_on(shop, top, root)
+    assert shop.run() == 0, shop.failures()
+    assert (source(shop), path(shop, f"db.{name}")) == (top, top)
+
+
+def test_no_new_disk_takes_the_volume_of_an_overlay(shop):
+    root = path(shop, "db.root")
+    top = overlay(shop, "db.more", root)
+    put_on(shop, top, root)
+    shop.text = LABFILE.replace("2MiB}", "2MiB}, {name: more, size: 2MiB}")
+    with pytest.raises(Rejected, match=r"db\.more, the name of its volume, is taken"):
+        shop.run()
+    assert (source(shop), path(shop, "db.more")) == (top, top)
+
+
 def test_a_disk_is_as_large_as_the_overlay_that_it_goes_on_in(shop):
     root = path(shop, "db.root")
     put_on(shop, overlay(shop, "db.e1", root, 3 << 20), root)

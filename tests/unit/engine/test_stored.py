@@ -53,6 +53,31 @@ def test_so_are_those_that_only_a_vm_tells_of():
     assert (found.overlays, found.strangers) == ({"web/root": ("web.e2",)}, ())
 
 
+@pytest.mark.parametrize("name", ["web.seed", "web.console", "web.golden", "web.golden-flat", "web.data"])
+def test_an_overlay_is_none_of_labctls_whatever_its_snapshot_was_called(name):
+    """`virsh snapshot-create-as shop.web seed --disk-only` names it so: it holds what the guest wrote since."""
+    found = sort(
+        facts("web.root", IMAGE),
+        facts(name, f"{POOL}/web.root"),
+        known=("web.root", "web.data"),
+        above={"web/root": (f"{POOL}/{name}",)},
+    )
+    assert (set(found.disks), found.seeds, found.strangers) == ({"web/root"}, (), ())
+    assert found.overlays == {"web/root": (name,)}
+
+
+@pytest.mark.parametrize("name", ["web.seed", "web.data"])
+def test_nor_where_no_vm_tells_of_it_any_more(name):
+    found = sort(facts("web.root", IMAGE), facts(name, f"{POOL}/web.root"), known=("web.root", "web.data"))
+    assert (set(found.disks), found.seeds) == ({"web/root"}, ())
+    assert found.overlays == {"web/root": (name,)}
+
+
+def test_what_guests_wrote_to_a_raw_volume_makes_no_overlay_of_it():
+    found = sort(facts("web.root", IMAGE), facts("_volume.shared", f"{POOL}/web.root"))
+    assert (set(found.disks), found.overlays) == ({"web/root", "shared"}, {})
+
+
 def test_a_circle_is_a_strangers():
     found = sort(facts("web.root"), facts("a", f"{POOL}/b"), facts("b", f"{POOL}/a"))
     assert found.strangers == ("a", "b")
