@@ -140,7 +140,7 @@ class _Host:
             yield self._problem(vm, "tpm", "this host can't emulate a TPM", self._install("swtpm"), FOREIGN)
 
     def _external(self, vm: VmSpec) -> Iterator[Problem]:
-        """Networks that are others', which have to be there and active."""
+        """External networks, which have to exist and be active."""
         for nic in vm.nics:
             if nic.ours or not nic.network:
                 continue
@@ -158,7 +158,7 @@ class _Host:
                 yield Problem(summary, f"networks.{name}.external", place, hint, FOREIGN)
 
     def _links(self, network: NetworkSpec) -> Iterator[Problem]:
-        """What a network attaches to."""
+        """The bridge or interface of the host that a network attaches to."""
         key, name = ("bridge", network.bridge) if network.mode == "bridge" else ("dev", network.dev)
         if network.mode not in ("bridge", "macvtap") or not name:
             return

@@ -80,7 +80,7 @@ def check(
 
 
 def once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The same of several objects is told once, with their names."""
+    """Put the same problem of several objects into one, with all their names."""
     paths: dict[Problem, list[str]] = {}
     for problem in problems:
         paths.setdefault(replace(problem, path=""), []).append(problem.path)
@@ -142,7 +142,7 @@ def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
 
 
 def _unknown(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
-    """Ours by their UUID alone: someone took both labctl's mark and the name."""
+    """Objects that are the lab's by their UUID alone: someone removed labctl's mark and renamed them."""
     strangers = {each.uuid: each for each in observed.foreign}
     for step in plan.steps:
         kind, name = step.address.kind, step.address.name
@@ -242,7 +242,7 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
 
 
 def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
-    """VMs that insist on KVM where there is none; a VM as written is told of once."""
+    """VMs with `accel: kvm` where there is no KVM, each VM of the Labfile once."""
     able = session.connection.capabilities
     if able.kvm or "qemu" not in able.types:
         return
@@ -267,7 +267,7 @@ def _defines_or_starts(step: Step) -> bool:
 
 
 def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:
-    """A note where VMs start that do without KVM."""
+    """A note where VMs start without KVM."""
     able = session.connection.capabilities
     specs = [step.after for step in plan.steps if isinstance(step.after, VmSpec)]
     boots = any(spec.accel != "kvm" and "start" in spec.verbs(None, None) for spec in specs)

@@ -109,7 +109,7 @@ def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
 
 
 def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> Iterator[Problem]:
-    """Disks that are to go, and that a domain has which this plan does not change."""
+    """Disks that the plan deletes although a domain that it does not change has them."""
     gone = [step for step in plan.steps if step.action in GOES and isinstance(step.before, DiskSpec)]
     if not gone:
         return
@@ -177,7 +177,7 @@ def _is_volume(virt: libvirt.virConnect, path: str) -> bool:
 def _undecided(
     session: Session, observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec
 ) -> Iterator[Problem]:
-    """Disks of VMs that someone undefined, with overlays on them: nobody knows any more on which they went on."""
+    """Disks with overlays, of VMs that someone undefined: nothing tells any more which overlay the VM wrote to."""
     new = [s.after for s in steps.values() if s.action is Action.CREATE and isinstance(s.after, VmSpec)]
     kept = [
         disk

@@ -1,4 +1,4 @@
-"""Whether this host's packet filter lets the guests' traffic through, told before it is missed."""
+"""Whether this host's packet filter lets the guests' traffic through, checked before VMs start."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _FORWARDING = ("nat", "routed", "open")
 
 
 def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Problem]:
-    """A warning for each chain that drops what the guests of networks send which the plan starts, or puts VMs on.
+    """Warn of each chain that drops what guests send, on the networks that the plan starts or starts VMs on.
 
-    Only on a host of ours, and where its rules can be read: whoever can't is not told each time.
+    Only for this host, and only where its rules can be read: users who can't read them get no warning each time.
     """
     concerned = _concerned(plan)
     networks = [each for each in session.lab.networks if each.name in concerned and allocates(each)]

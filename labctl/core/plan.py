@@ -227,7 +227,7 @@ def _step(
 
 
 def _made(after: Spec, steps: Mapping[Address, Step]) -> set[Address]:
-    """What of that which something needs is made anew."""
+    """Which of the objects that one needs are made anew."""
     needed = (steps[need.address] for need in after.needs() if need.address in steps)
     return {step.address for step in needed if step.action in (Action.CREATE, Action.REPLACE)}
 

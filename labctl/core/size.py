@@ -23,7 +23,7 @@ def parse(text: str) -> int:
     return int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
 
 
-DISK_STEP = 1 << 10  # libvirt has qemu-img make disks of whole KiB, whatever it was asked for
+DISK_STEP = 1 << 10  # libvirt has qemu-img make disks of whole KiB, whatever size it is given
 
 
 def rounded_up(count: int, step: int = DISK_STEP) -> int:

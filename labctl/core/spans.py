@@ -1,4 +1,4 @@
-"""Names in a row told as one: `web-1 … web-30`."""
+"""Consecutive names as a span: `web-1 … web-30`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[0-9]+")
 _QUAD = re.compile(r"[0-9]+(\.[0-9]+){3}")
-FEW = 3  # as many are written out
+FEW = 3  # up to so many are written out
 
 
 def spans(names: Iterable[str]) -> str:

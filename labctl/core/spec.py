@@ -76,7 +76,7 @@ class Owned:
         self.values = getter([each.name for each in self.fields])
 
 
-YES = "yes"  # the value of a field that tells something odd, and says nothing where all is as it should be
+YES = "yes"  # the value of a field such as `unmarked`, which is empty where nothing is wrong
 _OWNED: dict[type, Owned] = {}
 
 
@@ -104,9 +104,10 @@ class Need:
 
 @record
 class Part:
-    """A part of what is told of something new.
+    """A part of what a plan tells of a new object.
 
-    Things of the same `what`s are told together; `own` is each one's: its addresses, parted by spaces, or its MAC.
+    Objects with the same `what`s are told together; `own` is what each has for itself: its addresses, parted by spaces,
+    or its MAC.
     """
 
     what: str
@@ -161,7 +162,7 @@ class Spec:
         return ""
 
     def anew(self, made: Collection[Address]) -> Spec:
-        """This one where these that it needs are made anew: without what was kept of those that were there."""
+        """The spec for when `made`, which it needs, are made anew: without what it keeps of the old ones."""
         del made
         return self
 

@@ -1,9 +1,9 @@
-"""A scalar of cloud-config that is neither text nor a number, a truth value or nothing: a date, or a key such as 00."""
+"""A scalar of cloud-config for which JSON has no type, such as a date, or the key 00."""
 
 from __future__ import annotations
 
 
 class Unquoted(str):
-    """As it was written. Without quotes again it is what it was; as text it would be another value."""
+    """The text as the user wrote it. It is written without quotes again; with quotes it would be another value."""
 
     __slots__ = ()

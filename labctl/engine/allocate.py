@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def settle(
     loaded: Loaded, existing: Mapping[Address, Spec], occupied: Iterable[Occupied]
 ) -> tuple[Loaded, Allocation]:
-    """Place everything, filling in the references in the order in which their values follow from one another.
+    """Give out all addresses, filling in references round by round, since their values depend on one another.
 
-    That takes as many rounds as the longest chain of them has links; the loader refuses circles (docs/adr/0015).
+    That takes as many rounds as the longest chain of references has links; the loader refuses circles (docs/adr/0015).
 
     Raises:
         Rejected: some text is not right with the values.

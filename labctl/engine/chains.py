@@ -1,4 +1,4 @@
-"""What the disks of a VM that is off stand on, where its definition does not say so: snapshots tell, and volumes."""
+"""The backing chains of the disks of a VM that is off. Where its definition lacks them, snapshots and volumes tell."""
 
 from __future__ import annotations
 

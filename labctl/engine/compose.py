@@ -52,7 +52,7 @@ class Site:
 
     @property
     def dnsmasq(self) -> bool:
-        """Whether libvirt serves its networks by one; its test driver keeps no options of it."""
+        """Whether libvirt runs dnsmasq for its networks; its test driver keeps no options for it."""
         return "test" not in self.types
 
     def domain_type(self, accel: str, arch: str) -> str:
@@ -144,12 +144,12 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
 
 
 def _awaited(vm: Vm) -> bool:
-    """Whether anything tells that it is ready."""
+    """Whether its guest or a condition can tell that it is ready."""
     return vm.cloud_init is not False or bool(vm.ready)
 
 
 def _after(vm: Vm, awaited: Collection[str]) -> Iterator[tuple[str, str]]:
-    """What its start waits for; of a VM that nothing is told of, the most that can be waited for is its start."""
+    """What its start waits for. A VM with neither seed nor conditions never gets further than `started`."""
     for each in vm.depends_on:
         kept = each.stage == "created" or each.vm in awaited
         yield each.vm, str(each.stage) if kept else "started"
@@ -161,7 +161,7 @@ def _root_image(vm: Vm, site: Site) -> ImageSpec | None:
 
 
 def _firmware(vm: Vm, site: Site) -> str:
-    """What its image boots by, else BIOS; where there is none, UEFI, but for a kernel that is booted directly."""
+    """Its image's firmware, else BIOS. An architecture without BIOS gets UEFI, unless a kernel is booted directly."""
     image = _root_image(vm, site)
     has = architectures.of(vm.arch or site.arch)
     if not has.bios:
@@ -183,7 +183,7 @@ def _machine(vm: Vm, arch: str) -> str | None:
 
 
 def _cpu(vm: Vm, accel: str, quickest: str | None, image: ImageSpec | None) -> dict[str, Any]:
-    """With KVM the host's CPU; emulated, the model that is the quickest (docs/adr/0004), QEMU's own for None.
+    """The CPU: with KVM the host's, else the one that is emulated the quickest (docs/adr/0004), None for QEMU's own.
 
     On x86 that is of the first level of x86-64: an image that was built for a later one gets the most that QEMU
     emulates.

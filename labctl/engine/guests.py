@@ -61,7 +61,7 @@ def seed_digest(secret: bytes, config: Mapping[str, Any], user: str, hostname: s
 
 
 def _telling(config: Any) -> Any:
-    """The config with those scalars told from texts that are not: `2001-01-01` from `"2001-01-01"`."""
+    """The config with `Unquoted` scalars marked: the date `2001-01-01` is not the text `"2001-01-01"`."""
     if isinstance(config, Unquoted):
         return f"{config!s} as {Unquoted.__name__}"
     if isinstance(config, dict):

@@ -1,4 +1,4 @@
-"""What guests report of themselves, laid over what is noted of them."""
+"""The addresses that guests report now, in place of those that are noted in the metadata."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class _Look:
         return Observed(specs, running, tuple(self._foreign), files, store, stored)
 
     def _as_large(self, disk: DiskSpec, sizes: Mapping[str, int]) -> DiskSpec:
-        """A disk of the size of the overlay on which its VM goes on."""
+        """The disk with the size of the overlay that its VM writes to."""
         size = sizes.get(disk.top)
         if size is None:  # in no pool, or in ours and libvirt did not notice yet
             for domain in self._handles:
@@ -157,7 +157,7 @@ class _Look:
         return vms, self._live(running)
 
     def _ground(self, snapshots: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-        """What gives what a path stands on: these snapshots, else the volume that it is."""
+        """A function that gives the layers below a path, by these snapshots, else by the volume at that path."""
         made = chains.grounds(snapshots)
 
         def ground(path: str) -> tuple[str, ...]:
@@ -166,7 +166,7 @@ class _Look:
         return ground
 
     def _backing(self, path: str) -> tuple[str, ...]:
-        """What a volume of any pool stands on; those of the lab's are looked for anew, overlays being QEMU's work."""
+        """A volume's backing file. The lab's pool is refreshed first: libvirt does not notice overlays of QEMU's."""
         pool = self._pools.get(identity.pool_name(self._lab))
         try:
             if pool is not None and f"/{pool.name()}/" in path:
@@ -224,7 +224,7 @@ class _Look:
         return found
 
     def _checked(self, network: NetworkSpec) -> NetworkSpec:
-        """Say of one that runs whether it still works."""
+        """Note whether the bridge and the dnsmasq of a running network are still there."""
         if not (self._visible and network.active):
             return network
         bridge = "" if network.mode in ("bridge", "macvtap") else network.bridge
@@ -246,7 +246,7 @@ class _Look:
         return PoolSpec(self._lab, folder, active, "" if pool.isPersistent() else YES), there
 
     def _looked(self, name: str, describe: Callable[[Any], T]) -> T | None:
-        """What is told of a pool; None where there is none of that name, or no longer."""
+        """What `describe` gives of a pool; None where there is none of that name, or no longer."""
         pool = self._pools.get(name)
         return None if pool is None else described([pool], describe)[0]
 
@@ -255,7 +255,7 @@ class _Look:
 
 
 def _uuids(objects: Iterable[Any]) -> frozenset[str]:
-    """Those of domains or networks."""
+    """The UUIDs of domains or networks."""
     return frozenset(each.UUIDString() for each in objects)
 
 
@@ -298,7 +298,7 @@ def onward(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address,
 
 
 def _known(spec: Spec, wanted: Spec, defined: Mapping[Address, Spec]) -> Spec:
-    """With what libvirt does not know of it, or no longer, as it is wanted."""
+    """The spec, with what libvirt does not know of it, or no longer, taken from the wanted one."""
     if isinstance(spec, DiskSpec) and isinstance(wanted, DiskSpec):
         return replace(spec, image=wanted.image)
     if isinstance(spec, VmSpec) and isinstance(wanted, VmSpec) and _unmarked(defined[spec.address]):

@@ -1,4 +1,4 @@
-"""What is in a lab's pool, and whose it is. Volumes carry no metadata: their names tell, and what they stand on. Pure.
+"""What is in a lab's pool, and whose it is. Volumes carry no metadata: their names and backing files tell. Pure.
 
 labctl's are those of disks that the Labfile or a VM of the lab names, what goes with these VMs (seeds, logs), and root
 disks on an image of the store, which a run that was killed may have left. Someone's snapshots of these disks are
@@ -130,7 +130,11 @@ def _stands_on(facts: Facts, below: Mapping[str, Facts], disks: set[str]) -> str
 
 
 def disk(facts: Facts, lab: str, name: str) -> DiskSpec:
-    """What a disk's volume is. Of a raw one libvirt tells what its guests wrote there, be it the header of a qcow2."""
+    """The spec of a disk's volume.
+
+    libvirt takes format and size from the first bytes of the file, and a guest may have written a qcow2 header to a raw
+    disk: so the size of a raw disk is the length of its file.
+    """
     if "/" not in name:
         return DiskSpec(lab, name, facts.physical or facts.capacity, format="raw")
     base = (facts.backing or "").rsplit("/", 1)[-1]

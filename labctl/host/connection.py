@@ -252,7 +252,7 @@ def code(error: BaseException | None) -> int | None:
 
 
 def found(*looks: tuple[Callable[[str], Any], str]) -> Any:
-    """The object that the first of these look-ups finds, each with its word; None where libvirt has none."""
+    """Try look-ups, each with the name or UUID to look for, until one finds the object; None where none does."""
     for look, word in looks:
         try:
             return look(word)

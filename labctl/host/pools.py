@@ -111,7 +111,7 @@ def folder(text: str) -> str:
 
 
 def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[str]:
-    """Remove the pool, the volumes of it that are `own`, and overlays in it whose ground is gone.
+    """Remove the pool, the volumes of it that are `own`, and overlays in it whose backing file is gone.
 
     The folder goes too where nothing is left in it. Gives the names of what is left; whatever is not there is no error.
     """
@@ -147,7 +147,7 @@ def _emptied(pool: libvirt.virStoragePool, own: Collection[str]) -> list[str]:
 
 
 def _removed(pool: libvirt.virStoragePool) -> list[str]:
-    """Delete the pool's folder; gives what stands for files in it that libvirt takes for no volumes."""
+    """Delete the pool's folder; gives what is left in it: libvirt does not list files that are no volumes."""
     try:
         with ignoring("No such file"):
             pool.delete()
@@ -159,7 +159,7 @@ def _removed(pool: libvirt.virStoragePool) -> list[str]:
 
 
 def _persist(conn: libvirt.virConnect, pool: libvirt.virStoragePool) -> None:
-    """Define what someone undefined while it was active: else it is gone once it is stopped."""
+    """Define a pool that someone undefined while it was active: else it is gone once it is stopped."""
     with translated(f"can't define the pool {pool.name()}"):
         if not pool.isPersistent():
             conn.storagePoolDefineXML(pool.XMLDesc())

@@ -1,4 +1,4 @@
-"""Asking running guests how they are, once, over their ports, and not where another labctl is at them."""
+"""Asks running guests once for their state, over their ports; guests that another labctl talks to are left alone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from labctl.host.connection import Connection
 
-ANSWER_S = (
-    2.0  # its script looks at its port three times a second; an emulated guest needs another second to answer
-)
+# A guest's script looks at its port three times a second; an emulated guest needs another second to answer.
+ANSWER_S = 2.0
 
 
 class _Asked:

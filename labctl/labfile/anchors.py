@@ -1,11 +1,14 @@
-"""What aliases stand for. A value that is written outside cloud-config and used in it is read again, and vice versa."""
+"""What aliases stand for.
+
+A value that is written outside of cloud-config and used in it is read again, as YAML 1.1, and vice versa.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
-from labctl.labfile import cloudconfig
+from labctl.labfile import yaml11
 from labctl.labfile.tree import Map, Seq
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Anchor", "Place", "Texts"]
 
-Place = tuple[int, int]
+Place = tuple[int, int]  # line and column
 
 
 @record
@@ -29,9 +32,9 @@ class Anchor:
 
 
 class Texts:
-    """The plain scalars below anchors, by their place: what else they could be hangs on the text.
+    """The texts of the plain scalars below anchors, by line and column: the other dialect may read another value there.
 
-    `read` gives the value of a text, which stands at a place, in cloud-config or not.
+    `read` takes such a text, its place, and whether it is in cloud-config, and gives the value.
     """
 
     def __init__(self, read: Callable[[str, Place, bool], Any]) -> None:
@@ -67,4 +70,4 @@ class Texts:
         return self._again(value, cloud=cloud) if text is None else self._read(text, mark[1:3], cloud)
 
     def _key(self, key: str, place: Place, *, cloud: bool) -> str:
-        return cloudconfig.key(key) if cloud and place in self._texts else str(key)
+        return yaml11.key(key) if cloud and place in self._texts else str(key)

@@ -1,4 +1,4 @@
-"""Turns `cloud_init` into plain data, and says what in it is doubtful."""
+"""Turns the field `cloud_init` into plain data, and warns of what in it may not be meant."""
 
 from __future__ import annotations
 

@@ -41,9 +41,8 @@ class Expansion:
     membership: Membership
     configs: CloudConfigs
     site: Site
-    _cleaned: dict[int, Map] = field(
-        default_factory=dict
-    )  # by the layer's id; all layers live as long as this
+    # by the layer's id; all layers live as long as this
+    _cleaned: dict[int, Map] = field(default_factory=dict)
     _late: dict[int, bool] = field(default_factory=dict)
 
     @property

@@ -34,7 +34,7 @@ def _over(weak: Map, strong: Map) -> Map:
     if not weak:
         return strong
     result = Map(strong.mark, {**weak, **strong}, {**weak.marks, **strong.marks})
-    for key in strong.marks.keys() - strong.keys():  # a wrong value, which was taken out, is no weaker one
+    for key in strong.marks.keys() - strong.keys():  # a wrong value, taken out, still hides a weaker layer's
         result.pop(key, None)
     for key in weak.keys() & strong.keys():
         below, above = weak[key], strong[key]

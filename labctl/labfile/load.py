@@ -26,7 +26,7 @@ from labctl.labfile.parameters import Sources
 from labctl.labfile.place import place, unfit
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
-from labctl.labfile.references import Needs, Place
+from labctl.labfile.references import Needs, Scope
 from labctl.labfile.roster import Roster
 from labctl.labfile.tree import Map
 from labctl.labfile.vms import read_vm
@@ -76,7 +76,7 @@ class _Source:
     documents: Documents
 
     def judged(self, values: Mapping[str, str]) -> Loaded | Rejected:
-        """Judge it all, with the references filled in that have a value; or give every problem, to be raised."""
+        """Judge it all, with these references filled in; gives the lab, or every problem for the caller to raise."""
         problems = Problems(self.name)
         for problem in self.found:
             problems.add(problem)
@@ -170,7 +170,7 @@ def _lab(
     connected = dependencies.connect(vms, [each.tree for each in instances], targets, problems)
     _names(valid, nets, problems)
     check_addresses(nets, part["networks"], connected, instances, problems)
-    needs = references_.check(references, Place.of(nets, part["networks"], connected, instances), problems)
+    needs = references_.check(references, Scope.of(nets, part["networks"], connected, instances), problems)
     lab = Lab(
         name=valid.get("name", ""),
         path=source.path,

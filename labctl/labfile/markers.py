@@ -43,7 +43,7 @@ _SAMPLES = (
 
 
 def samples(text: str) -> list[str]:
-    """What a text with references may turn out as, by which its form can be judged before they are known."""
+    """Texts with sample values in place of the references, by which the form can be judged before these are known."""
     return [_sampled(text, values) for values in _SAMPLES]
 
 

@@ -69,6 +69,12 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         isolate_guests=tree.get("isolate_guests", False),
         xml=edits(tree, problems),
     )
+    _judge(result, tree, problems)
+    return result
+
+
+def _judge(result: Network, tree: Map, problems: Problems) -> None:
+    """Report fields that contradict each other, or what labctl does by itself."""
     if not lost(tree, "mode", "subnet", "ipv6", "host", "bridge", "dev"):
         _combinations(result, tree, problems)
     if result.mtu and result.mtu < IPV6_MTU and result.ipv6:
@@ -79,7 +85,6 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         problems.at(
             tree, "bridge", f"{result.bridge} may be what labctl calls another network's bridge", hint
         )
-    return result
 
 
 def has_gateway(net: Network) -> bool:

@@ -1,4 +1,4 @@
-"""Where a Labfile is: a lab is known by that, so it must be the same from every folder and through every link."""
+"""The path of a Labfile. It identifies the lab, so it must be the same from every folder and through every link."""
 
 import os
 import unicodedata

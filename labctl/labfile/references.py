@@ -1,8 +1,8 @@
-"""Judges references such as `${vms.db.back.ip}`: that what they name exists, is labctl's to know, and no circle.
+"""Checks references such as `${vms.db.back.ip}`: what they name exists, labctl knows its value, and there is no circle.
 
-What an address follows from is a graph: an address that is written down follows from what it refers to, one that labctl
-gives from all that the network's addresses follow from. Without a circle, filling in what is known and giving out
-addresses again ends after as many rounds as the longest chain has links (docs/adr/0015).
+Values that depend on others make a graph: an address that is written down depends on what it refers to, one that labctl
+gives depends on everything that decides the addresses of its network. Without a circle, filling in what is known and
+giving out addresses again ends after as many rounds as the longest chain has links (docs/adr/0015).
 """
 
 from __future__ import annotations
@@ -23,17 +23,16 @@ if TYPE_CHECKING:
     from labctl.labfile.interpolate import Reference
     from labctl.labfile.model import Network, Vm
 
-__all__ = ["Needs", "Place", "check"]
+__all__ = ["Needs", "Scope", "check"]
 
 Needs = Mapping[str, frozenset[str]]
-_GIVEN = (
-    "given"  # `networks.NET.given.ip`: the addresses that labctl gives there; no name that anybody can write
-)
+# `networks.NET.given.ip` stands for the addresses that labctl gives there; nobody can write that as a reference.
+_GIVEN = "given"
 
 
 @record
 class Link:
-    """What a value follows from, and where the Labfile says so; nowhere where it follows by itself."""
+    """A value that another one depends on, and where the Labfile says so; without a holder if labctl's own rules do."""
 
     name: str
     holder: Map | Seq | None = None
@@ -41,7 +40,7 @@ class Link:
 
 
 @record
-class Place:
+class Scope:
     """What references may lead to; `tree` is the Labfile's `networks`."""
 
     nets: Mapping[str, Network]
@@ -52,8 +51,8 @@ class Place:
     @classmethod
     def of(
         cls, nets: Sequence[Network], tree: Map, vms: Sequence[Vm], instances: Sequence[Instance]
-    ) -> Place:
-        """Put it together."""
+    ) -> Scope:
+        """Take the networks, VMs and NICs of a Labfile; `vms` and `instances` are in the same order."""
         found = {}
         for vm, instance in zip(vms, instances, strict=True):
             for entry in instance.tree.get("networks") or ():
@@ -62,29 +61,29 @@ class Place:
         return cls({net.name: net for net in nets}, tree, {vm.name: vm for vm in vms}, found)
 
 
-def check(references: Sequence[Reference], place: Place, problems: Problems) -> Needs:
+def check(references: Sequence[Reference], scope: Scope, problems: Problems) -> Needs:
     """Report references to what does not exist, whose value labctl can't know, or that lead back to themselves.
 
     Gives for each reference the others that have to be filled in before its value is known.
     """
     if not references:
         return {}
-    bases = {vm.base for vm in place.vms.values()}
+    bases = {vm.base for vm in scope.vms.values()}
     for reference in references:
         if problems.has(reference.holder, reference.key, f"${{{reference.name}}}"):
             continue
         first, *rest = reference.name.split(".")
         if first == "networks":
-            summary, hint = _of_network(rest[0], rest[1], place.nets)
-        elif rest[0] not in place.vms:
+            summary, hint = _of_network(rest[0], rest[1], scope.nets)
+        elif rest[0] not in scope.vms:
             counted = rest[0] in bases
             summary = f"{rest[0]} is several VMs" if counted else f"there is no VM {rest[0]}"
-            hint = f"name one instance, as {rest[0]}-1" if counted else nearest(rest[0], place.vms)
+            hint = f"name one instance, as {rest[0]}-1" if counted else nearest(rest[0], scope.vms)
         else:
-            summary, hint = _of_nic(place, rest[0], rest[1], rest[2])
+            summary, hint = _of_nic(scope, rest[0], rest[1], rest[2])
         if summary:
             problems.at(reference.holder, reference.key, f"${{{reference.name}}}: {summary}", hint)
-    return _followed(dict.fromkeys(reference.name for reference in references), place, problems)
+    return _followed(dict.fromkeys(reference.name for reference in references), scope, problems)
 
 
 def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str, str]:
@@ -105,14 +104,14 @@ def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str,
     return "", ""
 
 
-def _of_nic(place: Place, vm: str, name: str, what: str) -> tuple[str, str]:
-    nic = next((each for each in place.vms[vm].nics if each.name == name), None)
+def _of_nic(scope: Scope, vm: str, name: str, what: str) -> tuple[str, str]:
+    nic = next((each for each in scope.vms[vm].nics if each.name == name), None)
     if nic is None:
-        return f"{vm} has no NIC {name}", nearest(name, [each.name for each in place.vms[vm].nics])
-    net = place.nets.get(nic.network)
+        return f"{vm} has no NIC {name}", nearest(name, [each.name for each in scope.vms[vm].nics])
+    net = scope.nets.get(nic.network)
     if what == "mac" or net is None:
         return "", ""
-    entry = place.entries[vm, name]
+    entry = scope.entries[vm, name]
     stated = bool(entry.get(what)) if isinstance(entry, Map) else False
     if net.external or (net.mode in ATTACHED and not stated):
         return "labctl can't know this address", f"{net.name} is {'external' if net.external else net.mode}"
@@ -122,8 +121,8 @@ def _of_nic(place: Place, vm: str, name: str, what: str) -> tuple[str, str]:
     return "", ""
 
 
-def _followed(names: Iterable[str], place: Place, problems: Problems) -> Needs:
-    """Follow each to its end; a circle is told once, at one of the references in it."""
+def _followed(names: Iterable[str], scope: Scope, problems: Problems) -> Needs:
+    """Give what each of these depends on, however far away; a circle is told once, at one of the references in it."""
     needs: dict[str, frozenset[str]] = {}
     told: set[frozenset[str]] = set()
     links: dict[str, list[Link]] = {}
@@ -134,7 +133,7 @@ def _followed(names: Iterable[str], place: Place, problems: Problems) -> Needs:
             at = ahead[-1]
             trail[at.name] = at
             if at.name not in links:
-                links[at.name] = list(_links(place, at.name))
+                links[at.name] = list(_links(scope, at.name))
             following = next((each for each in links[at.name] if each.name not in needs), None)
             if following is None:
                 needs.setdefault(at.name, _needs(links[at.name], needs))
@@ -152,7 +151,7 @@ def _followed(names: Iterable[str], place: Place, problems: Problems) -> Needs:
 
 
 def _needs(links: list[Link], known: Needs) -> frozenset[str]:
-    """All references below some links, and those that the links themselves are."""
+    """The references among some links, and those that these depend on."""
     return frozenset(each.name for each in links if each.holder is not None).union(
         *(known[each.name] for each in links)
     )
@@ -169,21 +168,21 @@ def _tell(circle: list[Link], problems: Problems) -> None:
         problems.at(holder, circle[first].key, summary, "write one of them down")
 
 
-def _links(place: Place, name: str) -> Iterator[Link]:
-    """What a value follows from."""
+def _links(scope: Scope, name: str) -> Iterator[Link]:
+    """What a value depends on."""
     first, owner, *rest = name.split(".")
-    if first == "networks" and owner in place.tree:
-        yield from _network_links(place, owner, *rest)
-    elif first == "vms" and (owner, rest[0]) in place.entries:
-        yield from _nic_links(place.entries[owner, rest[0]], rest[1])
+    if first == "networks" and owner in scope.tree:
+        yield from _network_links(scope, owner, *rest)
+    elif first == "vms" and (owner, rest[0]) in scope.entries:
+        yield from _nic_links(scope.entries[owner, rest[0]], rest[1])
 
 
-def _network_links(place: Place, name: str, what: str, family: str = "") -> Iterator[Link]:
-    fields = place.tree[name]
+def _network_links(scope: Scope, name: str, what: str, family: str = "") -> Iterator[Link]:
+    fields = scope.tree[name]
     if what == "subnet":
         yield from _written(fields, "subnet", "ipv6")
         if "subnet" not in fields:  # a free one is clear of all that are written down
-            others = (each for each in place.tree if each != name and "subnet" in place.tree[each])
+            others = (each for each in scope.tree if each != name and "subnet" in scope.tree[each])
             yield from (Link(f"networks.{each}.subnet") for each in others)
     elif what == "host":
         yield from _written(fields, "host")
@@ -191,14 +190,14 @@ def _network_links(place: Place, name: str, what: str, family: str = "") -> Iter
     elif what == "gateway":
         yield from _written(fields, "gateway")
         yield Link(f"networks.{name}.host")
-        gateway = place.vms.get(str(place.nets[name].gateway))
+        gateway = scope.vms.get(str(scope.nets[name].gateway))
         for nic in gateway.nics if gateway else ():
             if nic.network == name:
                 yield from (Link(f"vms.{gateway.name}.{nic.name}.{each}") for each in ("ip", "ip6"))  # type: ignore[union-attr]
     elif what == _GIVEN:
         yield Link(f"networks.{name}.host")
         yield from _written(fields, "gateway", "reserve", "dhcp")
-        for entry in place.entries.values():
+        for entry in scope.entries.values():
             if isinstance(entry, Map) and entry["name"] == name:
                 yield from _written(entry, family, "mac")
 

@@ -55,7 +55,7 @@ class Roster:
         return self
 
     def beyond(self, name: str, written: Mapping[str, Any] | list[str]) -> bool:
-        """Whether an instance would be called so if `count` were larger, or its VM, one of those `written`, right."""
+        """Whether an instance would be called so if `count` were larger, or if its VM, one of `written`, were right."""
         for index in re.findall(r"[0-9]{1,6}", name):
             counted = (base for base, fields in self.vms.items() if "count" in fields)
             if any(_called(base, self.vms[base], int(index)) == name for base in counted):

@@ -42,9 +42,8 @@ def _place(before: str, file: str) -> Position:
 
 
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
-_LIBYAML_TOO_DEEP = (
-    "exceeded maximum nesting depth"  # newer ones have a cap too, and read ahead of what they tell
-)
+# Newer libyamls have a limit too, and reach it first since they read ahead.
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 _CAUSES = {
     "found character that cannot start any token": "this character can't start a value",
     "mapping values are not allowed in this context": "a `:` is not expected here",

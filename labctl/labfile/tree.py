@@ -54,7 +54,7 @@ def mark_of(holder: Map | Seq, key: str | int) -> Mark:
 
 
 def lost(holder: Map, *keys: str) -> bool:
-    """Whether one of the fields was written and taken out, because it is wrong: what misses it is no second mistake."""
+    """Whether one of the fields was written, and taken out because it is wrong: its absence is no second mistake."""
     return any(key in holder.marks and key not in holder for key in keys)
 
 

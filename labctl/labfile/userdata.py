@@ -1,4 +1,4 @@
-"""Recognises what cloud-init, or another system, takes as user-data and is no cloud-config."""
+"""Recognises user-data for cloud-init or for another system that is not cloud-config."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["by_content", "by_keys"]
 
-# What it starts with, in lower case, what that is, and what to write instead. The first that fits counts.
+# How it starts, in lower case, what that is, and what to write instead. The first that fits counts.
 # https://docs.cloud-init.io/en/latest/explanation/format.html
 _STARTS = (
     (b"\x1f\x8b", "this is compressed by gzip", "unpack it: gunzip <{file} >user-data.yaml"),
@@ -49,7 +49,7 @@ def by_content(data: bytes, file: str) -> tuple[str, str] | None:
 
 
 def by_keys(tree: Mapping[str, object]) -> tuple[str, str] | None:
-    """The same of what reads as a map."""
+    """The same for a file that was read as a map."""
     if "ignition" in tree:
         return "this is Ignition's configuration, not cloud-config", _OTHER
     if "variant" in tree and "version" in tree:

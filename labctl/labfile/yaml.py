@@ -13,7 +13,7 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from labctl.core.errors import Position, Problem, Rejected
 from labctl.core.record import record
-from labctl.labfile import cloudconfig
+from labctl.labfile import yaml11
 from labctl.labfile.anchors import Anchor, Place, Texts
 from labctl.labfile.scalars import resolve
 from labctl.labfile.source import CONTROL, MAX_DEPTH, TOO_DEEP, decoded, syntax
@@ -144,7 +144,7 @@ class _Reader:
             plain = self._tagged(event, cloud=cloud)
         value = self._value(text, place, cloud) if plain else text
         if event.tag == _BINARY:
-            value = self._tried(cloudconfig.binary, text, place)
+            value = self._tried(yaml11.binary, text, place)
         self._count(event, 1)
         if event.anchor:
             self._anchors[event.anchor] = Anchor(value, 1, cloud, text if plain else None)
@@ -154,7 +154,7 @@ class _Reader:
 
     def _value(self, text: str, place: Place, cloud: bool) -> Any:  # noqa: FBT001  # as `Texts` calls it
         """What a plain scalar is."""
-        return self._tried(cloudconfig.resolve, text, place) if cloud else resolve(text)
+        return self._tried(yaml11.resolve, text, place) if cloud else resolve(text)
 
     def _tried(self, read: Callable[[str], Any], text: str, place: Place) -> Any:
         """Read a scalar of cloud-config; where cloud-init would fail on it, that is a problem and it stays a text."""
@@ -179,7 +179,7 @@ class _Reader:
         if plain and self._anchored:
             self._texts.note(text, place)
         top.key_place, top.merge = place, plain and text == "<<"
-        top.key = cloudconfig.key(text) if plain and top.cloud else text
+        top.key = yaml11.key(text) if plain and top.cloud else text
         first = top.merge_place if top.merge else node.marks[text][3:] if text in node.marks else None
         if first:
             summary = f"the key {text} stands here twice, first in line {first[0]}, column {first[1]}"

@@ -35,7 +35,7 @@ class Told:
 
     @property
     def likeness(self) -> tuple[object, ...]:
-        """The same for those that can be told together."""
+        """A key that steps share which can be told together."""
         step, parts = self.step, [(part.what, len(part.own.split())) for part in self.parts]
         return step.address.kind, step.action, step.cause, step.changes, *parts
 
@@ -81,7 +81,7 @@ def _portions(every: Sequence[Told]) -> Iterator[list[Told]]:
 
 
 def _next(one: Told, other: Told) -> bool:
-    """Whether the other follows by its name and by all that is its own."""
+    """Whether the names of the two are consecutive, and so is all that each has for itself."""
     owns = [(a, b) for a, b in zip(one.owns, other.owns, strict=True) if a != b]
     return all(follows(a, b) for a, b in [(one.step.id, other.step.id), *owns])
 
@@ -121,7 +121,7 @@ def _short(address: str, first: str) -> str:
 
 
 def changes(every: Iterable[Change]) -> list[list[Change]]:
-    """What comes or goes in a row, as a network's reservations, is told at once; whatever else alone."""
+    """Put consecutive items that come or go, as a network's reservations, on one line; others stand alone."""
     runs: list[list[Change]] = []
     for change in every:
         if runs and _continues(runs[-1][-1], change):

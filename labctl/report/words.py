@@ -50,7 +50,7 @@ def done_word(step: Step) -> str:
 
 
 def and_state(stage: str | None) -> str:
-    """What to add to the word of a VM's step, by the last stage that the VM told: more than it told is not known."""
+    """What to add to the word of a VM's step, by the last stage that the VM reported."""
     return {"ready": " and ready", "started": " and running"}.get(stage or "", "")
 
 

@@ -120,7 +120,7 @@ class DiskDriver:
 
 
 def _refuse_guessed(spec: DiskSpec, facts: volumes.Facts) -> None:
-    """Raise LabctlError where libvirt would have QEMU's tool open what guests wrote as what they say that it is."""
+    """Raise LabctlError where libvirt would have qemu-img open a raw disk in the format that a guest wrote into it."""
     if spec.format == "raw" and not spec.top and facts.format != "raw":
         raise LabctlError(
             f"its guests wrote what libvirt takes for {facts.format}, so that it can't grow while no VM runs on it",

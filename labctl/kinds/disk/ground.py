@@ -1,4 +1,4 @@
-"""What stands on disks, and who runs on them: looked at once a run, before the first of them goes."""
+"""The overlays of disks, and the domains that run on them: looked at once a run, before the first disk is deleted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Ground:
-    """Safe for several threads."""
+    """The result of that one look; safe for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

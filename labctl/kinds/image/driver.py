@@ -50,7 +50,7 @@ class ImageDriver:
         with translated(str(spec.address)):
             await self.fetch(spec, tell.progress)
 
-    update = create  # what is damaged is had again
+    update = create  # a damaged image is fetched or built again
 
     async def fetch(self, spec: ImageSpec, progress: Progress) -> None:
         """Have the image in the store: nothing to do where it is sound, else fetched or built, and uploaded.
@@ -138,7 +138,7 @@ class ImageDriver:
 
 
 def _refuse_other(damaged: Looked, have: Content) -> None:
-    """Raise LabctlError where disks stand on an image that was built again and is another: they would read nonsense."""
+    """Raise LabctlError where disks stand on an image and a new build of it differs: they would read nonsense."""
     new = {part.volume: part.digest for part in have.parts}
     if damaged.users and any(new.get(volume) != digest for volume, digest in damaged.digests.items()):
         raise LabctlError(

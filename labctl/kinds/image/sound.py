@@ -1,4 +1,4 @@
-"""Whether the store still holds what was verified: presence is not completeness.
+"""Whether the images in the store are still those that were verified: a file that is there may be damaged.
 
 Beside an image, `KEY.seen` holds the stamps that its files had when their digests were last computed: size, mtime and
 ctime, as libvirt tells them. While these are the same the files are, since nobody can set a ctime. When a VM starts

@@ -61,7 +61,7 @@ class ImageStore:
         return {key: looked.spec for key, looked in self.look(keys).items() if not looked.wrong}
 
     def look(self, keys: Collection[str]) -> dict[str, Looked]:
-        """Those of the keys which the store has, or had; what changed since it was verified is read once more.
+        """Those of the keys which the store has, or had; files that changed since they were verified are read again.
 
         A listing, and for each the two small marks and the stamps of its files.
         """

@@ -27,7 +27,7 @@ def _hosts(spec: NetworkSpec) -> tuple[str, ...]:
 
 
 def _gateway(spec: NetworkSpec) -> str:
-    """Where it is another than the host, or the host is none against its custom."""
+    """The gateway, where it is not the usual one: the host in modes nat and routed, else none."""
     if spec.gateways == (_hosts(spec) if spec.mode in ("nat", "routed") else ()):
         return ""
     return f"gateway {' '.join(spec.gateways)}" if spec.gateways else "no gateway"

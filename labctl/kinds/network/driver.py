@@ -104,7 +104,7 @@ class NetworkDriver:
             network.create()
 
     def _update_live(self, network: Any, now: NetworkSpec, spec: NetworkSpec) -> None:
-        """Each record is taken out by what no other of its kind has; libvirt refuses a deletion that fits two.
+        """Delete each record by what no other of its kind has; libvirt refuses a deletion that fits two.
 
         A reservation is known by all of it, a DNS record by its address alone: a name may stand at several.
         """
@@ -123,7 +123,7 @@ class NetworkDriver:
         self._swap(network, _DNS_HOST, -1, old, new)
 
     def _serve(self, network: Any, spec: NetworkSpec) -> None:
-        """Have dnsmasq started anew: libvirt does that when what it serves changes, so that is said once more."""
+        """Have libvirt start dnsmasq again: an update makes it do so, therefore a record is sent once more."""
         if spec.dhcp_hosts:
             first = spec.dhcp_hosts[0]
             parent = 1 if ":" in first.ip and spec.host4 else 0

@@ -83,9 +83,8 @@ class NetworkSpec(Spec):
     isolated: bool = owned(REPLACE, default=False)  # the field `isolate_guests`
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     autostart: bool = owned(LIVE, default=False)
-    renamed: str = owned(
-        REPLACE, default="", condition="renamed outside labctl"
-    )  # libvirt's name where not ours
+    # libvirt's name for it, where somebody changed that
+    renamed: str = owned(REPLACE, default="", condition="renamed outside labctl")
     unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
     undefined: str = owned(LIVE, default="", condition="not defined any more")
     unlinked: str = owned(REPLACE, default="", condition="its bridge is gone")
@@ -116,7 +115,7 @@ class NetworkSpec(Spec):
         return bool(self.host4 or self.host6) and (self.dns or bool(self.dhcp_hosts or self.dhcp_range))
 
     def remarked(self, wanted: NetworkSpec) -> NetworkSpec:
-        """Take what only labctl's mark tells for what is wanted: nobody knows it any more, and the rest still shows."""
+        """Take from the wanted spec what only labctl's mark told, which is gone; other differences still show."""
         told = {name: getattr(wanted, name) for name in ("file", "xml", "subnet4", "subnet6")}
         alike = {self.mode, wanted.mode} == {"bridge", "macvtap"}  # but for the mark
         return replace(self, mode=wanted.mode if alike else self.mode, **told)

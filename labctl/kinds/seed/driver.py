@@ -38,7 +38,7 @@ class SeedDriver:
             volumes.upload(self._connection.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
 
     def update(self, step: Step, tell: Teller) -> None:
-        """The same; a guest that runs keeps the one that it has open."""
+        """Write it anew; a running guest keeps the old one, which its QEMU has open."""
         self.create(step, tell)
 
     def delete(self, step: Step, _tell: Teller) -> None:

@@ -1,4 +1,4 @@
-"""What the files of a seed say: the user's cloud-config, and labctl's own part, which nothing in that can take away."""
+"""The files of a seed: the user's cloud-config, and labctl's own part, which works whatever the user's says."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def files(spec: SeedSpec, login: str, host_key: HostKey) -> dict[str, str]:
 
 
 def user_data(spec: SeedSpec, login: str, host_key: HostKey) -> str:
-    """A MIME message of two parts: labctl's own as a boothook, which runs whatever the cloud-config says, and that.
+    """A MIME message of two parts: labctl's own as a boothook, which always runs, and the cloud-config.
 
     https://docs.cloud-init.io/en/latest/explanation/format.html
     """
@@ -57,7 +57,7 @@ def user_data(spec: SeedSpec, login: str, host_key: HostKey) -> str:
 
 
 def boothook(spec: SeedSpec, login: str, host_key: HostKey) -> str:
-    """Leave the guest's script what it has to see to, and start it; cloud-init runs this early in every boot.
+    """Write down for the guest's script what it has to set up, and start it; cloud-init runs this early in every boot.
 
     It is a transient unit without default dependencies: those would wait for targets that wait for cloud-init.
     """
@@ -105,7 +105,7 @@ def _users(spec: SeedSpec, login: str) -> list[Any]:
 
 
 def _own_entry(spec: SeedSpec) -> dict[str, Any]:
-    """What the user wrote of the login."""
+    """The user's own entry for the login, if there is one."""
     entries = (user for user in _entries(spec) if isinstance(user, dict) and _name(user) == spec.user)
     return next(entries, {})
 

@@ -82,7 +82,7 @@ class Conversation:
         return self._replies.pop(name)
 
     def tell(self, spec: VmSpec, *, new: bool = False) -> list[str]:
-        """Send names, and NICs but to a `new` guest, whose seed has them; gives the names of the replies to expect."""
+        """Send names and NICs, to a `new` guest names only: its seed has the NICs. Gives the replies to expect."""
         nics = [nic for nic in spec.nics if nic.guest and nic.link == "up" and not new]
         for nic in nics:
             self.send(protocol.command_nic(nic.mac, nic.guest))

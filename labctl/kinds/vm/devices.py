@@ -37,7 +37,7 @@ def seen(domain: Any, spec: VmSpec) -> VmSpec:
 
 
 def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
-    """A domain but for the disks that are replaced, of which these are the addresses."""
+    """The VM without the disks that are replaced; `replaced` are their addresses."""
     return replace(now, disks=tuple(use for use in now.disks if f"disk/{use.disk}" not in replaced))
 
 
@@ -201,7 +201,7 @@ def _key(controller: ET.Element) -> tuple[str, str]:
 
 
 def preserve_layers(old: ET.Element, new: ET.Element) -> None:
-    """Carry over what disks that stay where they are stand on: of a VM that is off only its definition tells it."""
+    """Carry over the backing chains of disks that stay: for a VM that is off only its definition has them."""
     layers = {
         (_alias(each), xmltree.layers(each)[:1]): each.find("backingStore")
         for each in old.iterfind("devices/disk")

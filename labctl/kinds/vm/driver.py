@@ -240,19 +240,19 @@ class VmDriver:
 
 
 def _replaced(step: Step) -> set[str]:
-    """The addresses of what it needs that is made anew."""
+    """The addresses of the objects that it needs and that are made anew."""
     return {change.field for change in step.changes if change.after == REPLACED}
 
 
 def _as_known(spec: VmSpec, was: VmSpec | None) -> VmSpec:
-    """The spec with what its guest said last, and with the names that it has: of both its seed says nothing."""
+    """The spec with the addresses that its guest reported last and the names that it was told: a seed has neither."""
     seen = {nic.mac: nic.seen for nic in was.nics} if was else {}
     hosts = (was.hosts if was else "") if spec.scripted and spec.state == "running" else spec.hosts
     return replace(spec.with_seen(lambda mac: seen.get(mac, ())), hosts=hosts)
 
 
 def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
-    """The spec with what its running guest was told so far of NICs and keys; one that does not run has its seed."""
+    """The spec with what its running guest was told so far of NICs and keys; one that is off gets them by its seed."""
     guest = {nic.name: nic.guest for nic in was.nics} if was else {}
     nics = tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in spec.nics)
     return replace(spec, nics=nics, keys=was.keys if was else "")

@@ -140,7 +140,7 @@ def _read_disks(root: Element, lab: str) -> list[DiskUse]:
 
 
 def _disk_address(layers: list[str]) -> str:
-    """The disk that the lowest of these volumes of the lab's pool is: what lies on it are someone's overlays."""
+    """The disk whose volume is the lowest of these layers in the lab's pool; those above it are someone's overlays."""
     if not layers:
         return ""
     owner, _, name = layers[-1].rsplit("/", 1)[-1].partition(".")

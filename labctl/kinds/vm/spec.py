@@ -185,9 +185,8 @@ class VmSpec(Spec):
     hosts: str | None = owned(LIVE, unit="digest", default=None, drift=UNTOLD)
     xml: tuple[Edit, ...] = owned(RESTART, default=(), each=edited)
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
-    renamed: str = owned(
-        RESTART, default="", condition="renamed outside labctl"
-    )  # libvirt's name where not ours
+    # libvirt's name for it, where somebody changed that
+    renamed: str = owned(RESTART, default="", condition="renamed outside labctl")
     unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
     undefined: str = owned(LIVE, default="", condition="not defined any more")
     state: str = owned(LIVE, default="running", condition="not in the state that is wanted")

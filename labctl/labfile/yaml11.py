@@ -1,4 +1,7 @@
-"""What a plain scalar of cloud-config is: cloud-init reads YAML 1.1 with PyYAML's SafeLoader, so that is asked."""
+"""What plain scalars are in YAML 1.1, as cloud-init reads cloud-config: with PyYAML's SafeLoader, which is asked here.
+
+`scalars` has the rules of YAML 1.2, for the rest of the Labfile.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _constructor = SafeConstructor()
 def resolve(text: str) -> Any:
     """Give a plain scalar's value (https://yaml.org/type/): `no` is false, `0600` is 384, `1e3` is a text.
 
-    What is no value of JSON, as a date, is `Unquoted`. Raises `ValueError` for what cloud-init can't read at all.
+    A value that JSON does not have, as a date, is `Unquoted`. Raises `ValueError` for what cloud-init can't read.
     """
     tag = _tag(text)
     if tag == _TEXT:
@@ -38,7 +41,7 @@ def key(text: str) -> str:
 
 
 def binary(text: str) -> bytes:
-    """The value of a `!!binary`, base64. Raises `ValueError` for what is none."""
+    """The value of a `!!binary`, which is base64. Raises `ValueError` where it is not."""
     return bytes(_constructed(f"{_CORE}binary", text))
 
 
