@@ -80,14 +80,19 @@ def deleted(spec: Spec) -> tuple[Change, ...]:
 
 
 def _facts(of: Spec | Item, prefix: str = "") -> Iterator[tuple[str, Field, Value, Effect]]:
-    """Each owned field that is set: its name, itself, its value, what a change of it costs."""
+    """Each owned field that is set: its name, itself, its value, what a change of it costs.
+
+    Whether a condition holds says nothing of what comes or goes.
+    """
     own = owned_by(type(of))
     for each, value in zip(own.fields, own.values(of), strict=True):
         name = prefix + each.name
         if is_items(value):
             for item in _ordered(value):
                 yield from _facts(item, f"{name}.{item.key}.")
-        elif (told := _told(each, value)) is not None:
+        elif (told := _told(each, value)) is not None and not (
+            each.metadata["condition"] and isinstance(value, bool)
+        ):
             yield name, each, told, _effect(each, of)
 
 

@@ -84,19 +84,25 @@ def guest_lines(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> tuple[str
         lines.insert(0, f"mtu {mtu}")
     if nic.ip is None and not allocates(network):
         lines.append("dhcp")  # somebody else gives it an address
-    if _default_nic(vm, allocation) == nic.name:
-        lines += [f"route default {each}" for each in _gateways(vm, nic, allocation)]
+    lines += [
+        f"route default {each}"
+        for each in _gateways(vm, nic, allocation)
+        if _default_nic(vm, each.version, allocation) == nic.name
+    ]
     lines += [f"route {route.to} {route.via}" for route in nic.routes]
     return tuple(lines)
 
 
-def _default_nic(vm: Vm, allocation: Allocation) -> str | None:
-    """The NIC that gets the default route: the one that says so, else the first that reaches a gateway."""
+def _default_nic(vm: Vm, version: int, allocation: Allocation) -> str | None:
+    """The NIC that gets a family's default route: the one that says so, else the first that reaches a gateway of it."""
     asked = next((nic.name for nic in vm.nics if nic.default_route), None)
     if asked:
         return asked
-    able = (nic for nic in vm.nics if nic.default_route is None and _gateways(vm, nic, allocation))
-    return next((nic.name for nic in able), None)
+    for nic in vm.nics:
+        able = any(each.version == version for each in _gateways(vm, nic, allocation))
+        if nic.default_route is None and able:
+            return nic.name
+    return None
 
 
 def _gateways(vm: Vm, nic: Nic, allocation: Allocation) -> list[IpAddress]:

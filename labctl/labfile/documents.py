@@ -37,7 +37,7 @@ class Documents(Readings):
         super().__init__(entry(path) if path else None, (Problem, Position), ("core", "labfile"))
 
     def read(
-        self, data: bytes, file: str, *, keep: bool, empty: str = "the file is empty", cloud: bool = False
+        self, data: bytes, file: str, *, keep: bool, empty: tuple[str, str], cloud: bool = False
     ) -> Document:
         """Read one document whose top is a map.
 
@@ -47,7 +47,7 @@ class Documents(Readings):
             data: what it says.
             file: what messages call it.
             keep: whether it may be kept, see `is_public`.
-            empty: what to say where nothing is in it.
+            empty: what to say where nothing is in it, and a hint.
             cloud: whether it is cloud-config, which is YAML 1.1.
 
         Raises:
@@ -68,7 +68,7 @@ def is_public(file: BinaryIO) -> bool:
     return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
 
 
-def _parsed(source: tuple[bytes, str, str, bool]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+def _parsed(source: tuple[bytes, str, tuple[str, str], bool]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     from labctl.labfile import yaml
 
     data, file, empty, cloud = source

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CloudConfigs", "lay"]
 
+_EMPTY = ("the cloud-config is empty", "write fields, as `packages: [curl]`, or leave the file out")
 _APPENDING = frozenset({"ready"})
 _WHOLE = frozenset({"image"})  # `{path}` over `{url, sha256}` is another image, not a mixture
 
@@ -112,9 +113,7 @@ class CloudConfigs:
         try:
             if other := userdata.by_content(data, shown):
                 raise _not_cloud_config(shown, *other)
-            tree, found = self._documents.read(
-                data, shown, keep=keep, empty="the cloud-config is empty", cloud=True
-            )
+            tree, found = self._documents.read(data, shown, keep=keep, empty=_EMPTY, cloud=True)
             if other := userdata.by_keys(tree):
                 raise _not_cloud_config(shown, *other)
         except Rejected as error:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Loaded", "load"]
 
+_EMPTY = ("the Labfile is empty", "`labctl init` writes one to start from")
 _PARTS = ("networks", "volumes", "vms", "groups", "defaults")
 
 
@@ -104,7 +105,7 @@ def load(
     """
     data, path, name, public = _read(source)
     with Documents(str(path) if public else None) as documents:
-        top, found = documents.read(data, name, keep=public, empty="the Labfile is empty")
+        top, found = documents.read(data, name, keep=public, empty=_EMPTY)
         if b"x-" in data:
             top = without_own_keys(top)
         given = Sources(sets or {}, params_files, environ or {})

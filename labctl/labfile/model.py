@@ -148,7 +148,7 @@ class Nic:
     mtu: int | None = None
     link: Literal["up", "down"] = "up"
     routes: tuple[Route, ...] = ()
-    default_route: bool | None = None  # None: the first NIC whose network has a gateway
+    default_route: bool | None = None  # None: the first NIC that reaches a gateway
     bandwidth: Bandwidth | None = None
 
 

@@ -88,7 +88,7 @@ class Problems:
 
     def beside(self, written: str) -> str:
         """Name a file whose path is relative to the Labfile as the Labfile is named: from where the user stands."""
-        return os.path.join(os.path.dirname(self.file), written)  # noqa: PTH118, PTH120  # `./` stays
+        return os.path.normpath(os.path.join(os.path.dirname(self.file), written))  # noqa: PTH118, PTH120
 
     def hides(self, value: object) -> bool:
         """Whether a value holds a secret, so that no message may show any part of it."""

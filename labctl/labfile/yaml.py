@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["read"]
 
 MAX_NODES = 100_000
+EMPTY = ("the file is empty", "")
 
 _CORE = "tag:yaml.org,2002:"
 _BINARY = f"{_CORE}binary"
@@ -32,9 +33,11 @@ _VM_FIELD = 2  # keys above a VM's or group's field: a group itself may be calle
 
 
 def read(
-    data: bytes, file: str, *, empty: str = "the file is empty", cloud: bool = False
+    data: bytes, file: str, *, empty: tuple[str, str] = EMPTY, cloud: bool = False
 ) -> tuple[Map, list[Problem]]:
     """Read one YAML document whose top is a map; `cloud` says that it is cloud-config.
+
+    `empty` is what to say where nothing is in it, and a hint.
 
     Duplicate keys are returned as problems, since the rest can still be judged. Raises `Rejected` for whatever leaves
     no tree: bad UTF-8, bad YAML, a cap exceeded, another top than a map.
@@ -46,9 +49,7 @@ def read(
     except yaml.MarkedYAMLError as error:
         raise Rejected([syntax(error, file, text)]) from None
     if top is None and not reader.total:
-        raise Rejected(
-            [Problem(empty, where=Position(file, 1, 1), hint="`labctl init` writes one to start from")]
-        )
+        raise Rejected([Problem(empty[0], where=Position(file, 1, 1), hint=empty[1])])
     if not isinstance(top, Map):
         raise Rejected([Problem("expected a map of fields at the top", where=Position(file, *reader.start))])
     return top, reader.problems

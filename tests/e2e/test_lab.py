@@ -179,8 +179,8 @@ def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):
     virsh("net-destroy", "shop.back")
     assert lab.plan() == {
         "network/back": ["update", "active"],
-        "vm/db": ["update", "nics.back.plugged"],
-        "vm/web": ["update", "nics.back.plugged"],
+        "vm/db": ["update", "nics.back.unplugged"],
+        "vm/web": ["update", "nics.back.unplugged"],
     }
     lab.up()
     assert domain_ids() == ids
@@ -191,7 +191,7 @@ def test_drift_is_shown_as_what_it_is_and_healed(make_lab, micro):
     lab.up()
     virsh("net-destroy", "shop.back")
     virsh("net-start", "shop.back")
-    assert lab.plan() == {f"vm/{name}": ["update", "nics.back.plugged"] for name in ("db", "web")}
+    assert lab.plan() == {f"vm/{name}": ["update", "nics.back.unplugged"] for name in ("db", "web")}
     lab.up()
     assert domain_ids() == ids
     all_names_resolve(lab)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import libvirt
 
 from labctl.core.record import replace
+from labctl.core.spec import YES
 from labctl.host.connection import missing
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class Ports:
 
     def checked(self, spec: VmSpec) -> VmSpec:
         """The VM with its NICs marked that have lost their port."""
-        return replace(spec, nics=tuple(replace(nic, plugged=self._has(nic)) for nic in spec.nics))
+        return replace(
+            spec, nics=tuple(replace(nic, unplugged="" if self._has(nic) else YES) for nic in spec.nics)
+        )
 
     def _has(self, nic: NicUse) -> bool:
         if not nic.port:

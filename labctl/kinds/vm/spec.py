@@ -87,7 +87,7 @@ class NicUse(Item):
     """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`,
     and `dhcp` where somebody else gives it addresses; `seen` are those that the guest then reported.
 
-    `port` is the UUID of libvirt's network port that a running one was given; `plugged` is False where its network
+    `port` is the UUID of libvirt's network port that a running one was given; `unplugged` is YES where its network
     has lost that port, as one does that was stopped.
     """
 
@@ -102,7 +102,7 @@ class NicUse(Item):
     outbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
     boot: int = owned(RESTART, default=0, unset=UNORDERED)
     guest: tuple[str, ...] = owned(LIVE, default=(), drift=UNTOLD)
-    plugged: bool = owned(LIVE, default=True)
+    unplugged: str = owned(LIVE, default="", unset="plugged in")
     port: str = ""
     # what labctl gives it, which a guest without a seed learns by DHCP alone
     given: tuple[str, ...] = field(default=(), repr=False, compare=False)

@@ -42,6 +42,24 @@ def test_a_gateway_is_one_of_a_family_that_the_nic_has():
     assert lines["n"] == ("address fd00:1::2/64", "route default fd00:1::1")
 
 
+def test_each_family_has_its_default_route_where_it_reaches_a_gateway():
+    networks = {"six": NAT | {"ipv6": "fd00:1::/64"}, "four": {"subnet": "10.0.3.0/24"}}
+    lines, _ = vm(networks, [{"name": "six", "ip": False}, "four"])
+    assert lines == {
+        "six": ("address fd00:1::2/64", "route default fd00:1::1"),
+        "four": ("address 10.0.3.2/24", "route default 10.0.3.1"),
+    }
+
+
+def test_a_nic_that_is_asked_to_has_the_default_routes_alone():
+    networks = {"six": NAT | {"ipv6": "fd00:1::/64"}, "four": {"subnet": "10.0.3.0/24"}}
+    lines, _ = vm(networks, ["six", {"name": "four", "default_route": True}])
+    assert lines == {
+        "six": ("address 10.0.1.2/24", "address fd00:1::2/64"),
+        "four": ("address 10.0.3.2/24", "route default 10.0.3.1"),
+    }
+
+
 def test_a_vm_that_is_a_gateway_has_its_own_elsewhere():
     networks = {"inner": PLAIN | {"gateway": "a"}, "outer": NAT}
     lines, _ = vm(networks, [{"name": "inner", "ip": "10.0.2.9"}, "outer"])

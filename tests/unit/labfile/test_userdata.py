@@ -53,6 +53,30 @@ def test_cloud_config_is_taken_with_and_without_its_first_line_and_as_json(tmp_p
     assert problems(tmp_path, LAB.partition("name: lab\n")[2]) == []
 
 
+@pytest.mark.parametrize("data", [b"", b"#cloud-config\n"])
+def test_an_empty_file_says_what_to_write(tmp_path, data):
+    (tmp_path / "user-data").write_bytes(data)
+    (found,) = problems(tmp_path, LAB.partition("name: lab\n")[2])
+    hint = "write fields, as `packages: [curl]`, or leave the file out"
+    assert found == f"user-data:1:1: the cloud-config is empty ({hint})"
+
+
+@pytest.mark.parametrize(
+    ("shown", "named"), [("Labfile.yaml", "user-data"), ("../x/Labfile.yaml", "../x/user-data")]
+)
+def test_a_file_beside_the_labfile_is_named_without_dots_that_lead_nowhere(
+    tmp_path, monkeypatch, shown, named
+):
+    here = tmp_path / "x"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (here / "Labfile.yaml").write_text(LAB.replace("user-data", "./user-data"))
+    (here / "user-data").write_text("a: 1\na: 2\n")
+    with pytest.raises(Rejected) as caught:
+        load(shown)
+    assert [str(each.where) for each in caught.value.problems] == [f"{named}:2:1"]
+
+
 @pytest.mark.parametrize("shown", ["Labfile.yaml", "sub/Labfile.yaml", "../x/Labfile.yaml"])
 def test_a_place_in_a_file_is_named_from_where_the_user_stands(tmp_path, monkeypatch, shown):
     """As the Labfile itself is, and as compilers do."""

@@ -103,8 +103,8 @@ def test_a_quoted_merge_key_is_a_key():
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"", "f:1:1: the file is empty (`labctl init` writes one to start from)"),
-        (b"# nothing\n", "f:1:1: the file is empty (`labctl init` writes one to start from)"),
+        (b"", "f:1:1: the file is empty"),
+        (b"# nothing\n", "f:1:1: the file is empty"),
         (b"- a\n", "f:1:1: expected a map of fields at the top"),
         (b"a: 1\n---\nb: 2\n", "f:2:1: a second document starts here (one file holds one document)"),
         (b"a:\n\tb: 1\n", "f:2:1: not YAML: a tab can't indent (YAML takes spaces only)"),
