@@ -242,6 +242,8 @@ class _Look:
         pools.started(pool)  # with a new folder where that is gone: to see what is in it
         xml = pools.text(pool)
         folder = self._folder(xml)
+        if self._local:
+            pools.renewed(pool, folder)
         there = volumes.facts_again(pool, xml, folder, self._readings) if self._local else volumes.facts(pool)
         return PoolSpec(self._lab, folder, active, "" if pool.isPersistent() else YES), there
 

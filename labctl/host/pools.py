@@ -103,6 +103,12 @@ def text(pool: libvirt.virStoragePool) -> str:
         return str(pool.XMLDesc())
 
 
+def renewed(pool: libvirt.virStoragePool, folder: str) -> None:
+    """Make the folder of a pool of this host anew where someone removed it: libvirt goes on without noticing."""
+    if not os.access(folder, os.F_OK):
+        refresh(pool)
+
+
 def folder(text: str) -> str:
     """The folder that a pool's XML names. Pure."""
     from xml.etree import ElementTree as ET
@@ -166,12 +172,18 @@ def _persist(conn: libvirt.virConnect, pool: libvirt.virStoragePool) -> None:
 
 
 def refresh(pool: libvirt.virStoragePool) -> None:
-    """Let libvirt see files that it did not make itself; an upload of ours that is under way is waited for."""
+    """Let libvirt see files that it did not make itself; an upload of ours that is under way is waited for.
+
+    Where its folder is gone libvirt stops the pool: it is started, with a new one.
+    """
     deadline = time.monotonic() + _REFRESH_S
     while True:
         try:
             pool.refresh()
         except libvirt.libvirtError as error:
+            if not pool.isActive():
+                started(pool)
+                return
             if "asynchronous jobs" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

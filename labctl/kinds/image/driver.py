@@ -83,6 +83,8 @@ class ImageDriver:
         """Upload all parts, and the marker once they are read back."""
         conn = self._connection.virt
         pool = pools.define(conn, POOL, self._folder())
+        if self._connection.local:
+            pools.renewed(pool, pools.folder(pools.text(pool)))
         sound.forget(pool, spec.key)
         stamps = {part.volume: self._put(pool, part, progress) for part in have.parts}
         self._await_format(pool, spec, have)
