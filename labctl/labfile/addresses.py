@@ -160,12 +160,13 @@ class Book:
         subnet = self.net.subnet
         if not subnet or self.net.mode in ATTACHED:
             return
-        taken = [each for each in self.owners if each.version == 4]
+        inside = [each for each in self.owners if each.version == 4]
+        taken = len(inside)
         limits = self.net.dhcp.range
         if limits and all(each in subnet for each in limits):  # the range is for strangers
             first, last = map(int, limits)
-            taken += range(last - first + 1 - sum(_within(each, limits) for each in taken))
-        room = subnet.num_addresses - 2 - len(taken)
+            taken += last - first + 1 - sum(_within(each, limits) for each in inside)
+        room = subnet.num_addresses - 2 - taken
         if self._automatic > room:
             left = f"{max(room, 0)} address{'es' * (room != 1)}"
             summary = f"{subnet} has {left} left for {self._automatic} NICs"

@@ -180,9 +180,12 @@ def _wrapped(schema: dict[str, Any], value: object) -> Iterator[str]:
     elif kind == "object" and not isinstance(value, dict):
         known = schema.get("properties") or ({} if "additionalProperties" in schema else _FILE)
         named = "name" in schema.get("required", ())
-        for key in _SHORT:
-            if key in known and fits({key: value} | ({"name": "data"} if named else {})):
-                yield f"write {{{'name: …, ' * named}{key}: {_plain(value)}}}"
+        meant = [value, _WORDS.get(value.lower())] if isinstance(value, str) else [value]
+        for key, each in (
+            (key, each) for key in _SHORT if key in known for each in meant if each is not None
+        ):
+            if fits({key: each} | ({"name": "data"} if named else {})):
+                yield f"write {{{'name: …, ' * named}{key}: {_plain(each)}}}"
         if isinstance(value, list) and "propertyNames" in schema:
             yield "names are keys: write NAME: {…}, one below the other"
 

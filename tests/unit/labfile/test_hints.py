@@ -126,6 +126,7 @@ def test_a_wrong_value_is_told_once_and_nothing_that_follows_from_it(tmp_path):
         ("vms: {a: {image: none, timeout: 300000}}", "vms.a.timeout", "write the unit: 300000ms"),
         ("networks: {n: {bandwidth: {inbound: 10mb}}}", "networks.n.bandwidth.inbound", "write 10MB/s"),
         ("vms: {a: {image: none, cpu: {mode: host-passthrough}}}", "vms.a.cpu.mode", "did you mean host?"),
+        ("vms: {a: {image: none, cpu: host-passthrough}}", "vms.a.cpu", "write {mode: host}"),
         ("vms: {a: {image: none, firmware: OVMF}}", "vms.a.firmware", "did you mean uefi?"),
         ("networks: {n: {mode: host-only}}", "networks.n.mode", "did you mean isolated?"),
         ("vms: {a: {image: none, ram: 1GiB}}", "vms.a.ram", "did you mean memory?"),

@@ -1,5 +1,7 @@
 """What a network and the addresses on it may say."""
 
+import tracemalloc
+
 import pytest
 
 from tests.unit.labfile.labfiles import loaded, problems
@@ -98,6 +100,19 @@ def test_one_address_twice_is_told_also_on_one_vm(tmp_path):
         vms: {a: {image: none, networks: [{name: n, ip: 10.1.0.5}, {name: n, nic: m, ip: 10.1.0.5}]}}
         """
     assert told(tmp_path, text) == ["5:82: vms.a.networks[1].ip: 10.1.0.5 is that of a already"]
+
+
+def test_a_wide_range_for_strangers_is_counted_and_not_listed(tmp_path):
+    wide = (
+        "networks: {n: {subnet: 10.0.0.0/8, dhcp: {range: 10.0.0.10-10.255.255.250}}}\n"
+        "vms: {a: {image: none, networks: [n]}}\n"
+    )
+    tracemalloc.start()
+    found = problems(tmp_path, wide)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == []
+    assert most < 50 << 20  # a list of them all has half a gigabyte
 
 
 def test_a_range_for_strangers_leaves_less_room(tmp_path):
