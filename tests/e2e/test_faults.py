@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 
+from labctl.core.identity import XMLNS
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import CHANGES, Lab, blank_lab, micro_lab, virsh
 
@@ -90,7 +91,24 @@ def test_a_guest_survives_that_its_labctl_is_killed(make_lab, micro):
     lab.up()
     assert virsh("domid", "faulty.web") == guest
     assert lab.ssh("web", "hostname") == "web\n"  # by new keys, which came over its port
+    heals_while_it_runs(lab)
+    assert virsh("domid", "faulty.web") == guest
     lab.destroy()
+
+
+def heals_while_it_runs(lab):
+    """Neither a mark that was removed nor a bridge that was deleted costs the guest a restart, or a new seed."""
+    virsh("metadata", "faulty.web", XMLNS, "--remove", "--live", "--config")
+    assert lab.plan() == {"vm/web": ["update", "unmarked", "ready"]}
+    lab.up()
+    (bridge,) = [
+        line.split()[1] for line in virsh("net-info", "faulty.front").splitlines() if "Bridge" in line
+    ]
+    subprocess.run(["ip", "link", "del", bridge], check=True)
+    assert "network front: its bridge is gone; `labctl up` mends it" in lab.ok("status").stderr
+    assert lab.plan()["network/front"] == ["replace", "unlinked"]
+    lab.up()
+    assert lab.ssh("web", "hostname") == "web\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
