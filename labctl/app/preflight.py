@@ -232,7 +232,8 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
     owners = {mac: each for each in observed.foreign for mac in each.macs}
     changed = {step.address.name for step in plan.steps if step.address.kind == "vm" and step.after}
     for (vm, nic), spot in allocation.nics.items():
-        if vm in changed and (owner := owners.get(spot.mac)):
+        owner = owners.get(spot.mac) if vm in changed else None
+        if owner and owner.uuid != identity.object_uuid(session.lab.name, "vm", vm):  # else see `_unknown`
             yield Problem(
                 f"the MAC {spot.mac} is that of the domain {owner.name}",
                 f"vms.{vm}.networks.{nic}",

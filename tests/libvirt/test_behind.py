@@ -6,8 +6,8 @@ import pytest
 
 from labctl.app import change
 from labctl.app.listing import labs
+from labctl.app.preflight import Refused
 from labctl.app.status import status
-from labctl.core.errors import Rejected
 
 LABFILE = """\
 labfile: 1
@@ -85,7 +85,7 @@ def test_a_name_that_someone_took_meanwhile_is_told_before_any_change(lab):
         "<domain type='test'><name>shop.web</name><memory>1</memory><os><type>hvm</type></os></domain>"
     )
     with pytest.raises(
-        Rejected, match=r"a domain of that name, shop\.web, exists and was not made by labctl"
+        Refused, match=r"a domain of that name, shop\.web, exists and was not made by labctl"
     ):
         lab.run()
 
@@ -131,11 +131,11 @@ def test_destroy_removes_a_domain_whose_mark_was_removed(lab):
 
 def test_a_domain_that_lost_both_name_and_mark_is_known_by_its_uuid(lab):
     renamed(lab, "shop.web", "mine", marked=False)
-    with pytest.raises(
-        Rejected, match="the domain mine has its UUID, and labctl's mark on it was removed"
-    ) as error:
+    with pytest.raises(Refused) as error:
         lab.run()
-    assert "virsh domrename mine shop.web" in str(error.value)
+    (problem,) = error.value.problems  # that it has our MAC as well is no second one
+    assert problem.summary == "the domain mine has its UUID, and labctl's mark on it was removed"
+    assert problem.hint.startswith("rename it back with `virsh domrename mine shop.web`")
 
 
 def test_a_network_whose_mark_was_removed_gets_it_back(lab):
