@@ -308,8 +308,8 @@ def _known(spec: Spec, wanted: Spec, defined: Mapping[Address, Spec]) -> Spec:
     if isinstance(spec, NetworkSpec) and isinstance(wanted, NetworkSpec) and spec.unmarked:
         return spec.remarked(wanted)
     if isinstance(spec, SeedSpec) and isinstance(wanted, SeedSpec):
-        known = not _unmarked(defined.get(Address("vm", spec.vm)))  # the mark holds its digest
-        return spec if known else replace(spec, cloud_init=wanted.cloud_init)
+        known = not _unmarked(defined.get(Address("vm", spec.vm)))  # the mark holds its digests
+        return spec if known else replace(spec, cloud_init=wanted.cloud_init, network=wanted.network)
     return spec
 
 

@@ -84,9 +84,7 @@ def test_a_name_that_someone_took_meanwhile_is_told_before_any_change(lab):
     lab.connection.virt.defineXML(
         "<domain type='test'><name>shop.web</name><memory>1</memory><os><type>hvm</type></os></domain>"
     )
-    with pytest.raises(
-        Refused, match=r"a domain of that name, shop\.web, exists and was not made by labctl"
-    ):
+    with pytest.raises(Refused, match=r"a domain of that name, shop\.web, exists and was not made by labctl"):
         lab.run()
 
 
