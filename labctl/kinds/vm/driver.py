@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
@@ -189,15 +189,19 @@ class VmDriver:
         try:
             yield
         except NotReady as error:
-            await self._connection.call(self._blame, spec, error.brief)
+            with suppress(
+                LabctlError
+            ):  # without a connection nothing can be left, and the reason is what counts
+                await self._connection.call(self._blame, spec, error.brief)
             raise
 
     def _blame(self, spec: VmSpec, problem: str) -> None:
-        domain = self._find(spec)
-        if domain is not None and domain.isActive():
-            live = parse.read(ET.fromstring(domain.XMLDesc()))
-            if live is not None:
-                _note(domain, replace(live, problem=problem), _LIVE)
+        with translated(str(spec.address)):
+            domain = self._find(spec)
+            if domain is not None and domain.isActive():
+                live = parse.read(ET.fromstring(domain.XMLDesc()))
+                if live is not None:
+                    _note(domain, replace(live, problem=problem), _LIVE)
 
     def _remember(self, spec: VmSpec) -> None:
         spec = replace(self._conversations.seen(spec), keys=self._mark(spec))
