@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.spec import VmSpec
 
 _STAGES = ("init", "config", "final", "done")  # in their order; between two of them cloud-init tells none
-_MODULE = re.compile(r"\(['\"](\w{1,40})['\"]")
+_MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]")  # as in ('scripts-user', RuntimeError(…))
 
 
 class Conversation:
