@@ -99,11 +99,11 @@ class _Maker:
         """Make the image in a folder; gives its spec."""
         pool = pools.require(self.connection.virt, identity.pool_name(self.vm.lab))
         overlay, flat = f"{self.vm.name}.{OVERLAY}", f"{self.vm.name}.{FLAT}"
-        self._ground(pool)
+        base, root = self._base(pool), self._root(pool)
+        capacity = root.info()[1]
         try:
-            root = self._root(pool)
             volumes.delete(pool, overlay)  # of a run that was killed
-            volumes.create(pool, overlay, capacity=root.info()[1], backing=(root.path(), "qcow2"))
+            volumes.create(pool, overlay, capacity=capacity, backing=(root.path(), "qcow2"))
             with self._running(volumes.path(pool, overlay)) as domain:
                 self._sysprep(domain)
             self.tell.progress("flattening")
@@ -114,7 +114,7 @@ class _Maker:
         finally:
             for volume in (overlay, flat):
                 volumes.delete(pool, volume)
-        return self._spec(pool, image, name)
+        return self._spec(base, capacity, image, name)
 
     def _root(self, pool: libvirt.virStoragePool) -> libvirt.virStorageVol:
         """The root disk: its volume, or the overlay of someone's snapshot on which it went on."""
@@ -173,8 +173,8 @@ class _Maker:
                 found: GuestState | Reply = each
                 return found
 
-    def _ground(self, pool: libvirt.virStoragePool) -> tuple[volumes.Facts, ImageSpec | None]:
-        """The root disk's volume, and the image that it stands on where it does. LabctlError for a damaged one."""
+    def _base(self, pool: libvirt.virStoragePool) -> ImageSpec | None:
+        """The image that the root disk stands on, where it does. LabctlError for a damaged one."""
         (root,) = volumes.facts(pool, {f"{self.vm.name}.root"})
         key = (root.backing or "").rpartition("/")[2].removesuffix(".img")
         looked = ImageStore(self.connection).look({key}).get(key)
@@ -183,11 +183,10 @@ class _Maker:
                 f"its disk stands on an image that is damaged in the store, {looked.spec.label}",
                 hint="`labctl up` has it again",
             )
-        return root, looked.spec if looked else None
+        return looked.spec if looked else None
 
-    def _spec(self, pool: libvirt.virStoragePool, image: Path, name: str) -> ImageSpec:
+    def _spec(self, base: ImageSpec | None, capacity: int, image: Path, name: str) -> ImageSpec:
         """What it is: as the image that the VM's disk stands on, but for the content."""
-        root, base = self._ground(pool)
         if base and base.direct:
             store = pools.require(self.connection.virt, POOL)
             for volume, beside in ((base.kernel, "vmlinuz"), (base.initrd, "initrd")):
@@ -199,7 +198,7 @@ class _Maker:
             f"sha256-{digest}",
             "path",
             str(image),
-            root.capacity,
+            capacity,
             direct=bool(base and base.direct),
             cmdline=base.cmdline if base else "",
             arch=(base.arch if base else "") or self.connection.capabilities.arch,
