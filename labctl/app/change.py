@@ -200,8 +200,7 @@ def _refuse(prepared: Prepared, sink: Sink, began: float) -> None:
 
 def _networks(plan: Plan) -> set[str]:
     """The networks that a plan starts."""
-    starts = (Action.CREATE, Action.REPLACE)
-    return {str(s.address) for s in plan.steps if s.address.kind == "network" and s.action in starts}
+    return {str(s.address) for s in plan.steps if s.address.kind == "network" and s.action.makes}
 
 
 def _releasing(sink: Sink, waiting: set[str], host: ExitStack) -> Sink:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import libvirt
 
 from labctl.core.errors import FOREIGN, Problem
-from labctl.core.plan import Action
 from labctl.core.size import size
 from labctl.core.spans import spans
 from labctl.kinds.disk.spec import DiskSpec
@@ -75,7 +74,7 @@ def too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Probl
     short: dict[str, list[str]] = {}
     for step in plan.steps:
         name, _, part = step.address.name.partition("/")
-        made = part == "root" and step.action in (Action.CREATE, Action.REPLACE)
+        made = part == "root" and step.action.makes
         image = images.get(step.after.image) if made and isinstance(step.after, DiskSpec) else None
         if image and vms[name].memory < image.memory:
             short.setdefault(image.label, []).append(name)

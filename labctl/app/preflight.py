@@ -182,7 +182,7 @@ def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
     own = {spec.bridge for spec in observed.specs.values() if isinstance(spec, NetworkSpec)}
     for step in plan.steps:
         spec = step.after
-        if not isinstance(spec, NetworkSpec) or step.action not in (Action.CREATE, Action.REPLACE):
+        if not isinstance(spec, NetworkSpec) or not step.action.makes:
             continue
         if spec.mode == "bridge" or not spec.bridge:
             continue  # it attaches to one that is there
@@ -264,7 +264,7 @@ def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
 
 def _defines_or_starts(step: Step) -> bool:
     verbs = step.after.verbs(None, None) if step.after else ()
-    return step.action in (Action.CREATE, Action.REPLACE) or "start" in verbs
+    return step.action.makes or "start" in verbs
 
 
 def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:

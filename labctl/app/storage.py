@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
     from labctl.engine.observe import Observed
 
-GOES = (Action.DELETE, Action.REPLACE)
-MADE = (Action.CREATE, Action.REPLACE)
-
 
 def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     """Notes on what is there, warnings of what goes with it, and what stands against the plan."""
@@ -42,7 +39,7 @@ def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]
 
 
 def _goes(steps: Mapping[Address, Step], address: Address) -> bool:
-    return address in steps and steps[address].action in GOES
+    return address in steps and steps[address].action.removes
 
 
 def _snapshots(observed: Observed, steps: Mapping[Address, Step]) -> Iterator[Problem]:
@@ -96,7 +93,7 @@ def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
     """New disks whose volume is there already, as what the guest of another one writes to."""
     disks = {name: disk for disk, names in observed.stored.overlays.items() for name in names}
     for step in steps:
-        if step.action in MADE and isinstance(step.after, DiskSpec | SeedSpec) and step.after.volume in disks:
+        if step.action.makes and isinstance(step.after, DiskSpec | SeedSpec) and step.after.volume in disks:
             volume = step.after.volume
             yield Problem(
                 f"{volume}, the name of its volume, is taken by an overlay that someone's snapshot put on "
@@ -110,7 +107,7 @@ def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
 
 def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> Iterator[Problem]:
     """Disks that the plan deletes although a domain that it does not change has them."""
-    gone = [step for step in plan.steps if step.action in GOES and isinstance(step.before, DiskSpec)]
+    gone = [step for step in plan.steps if step.action.removes and isinstance(step.before, DiskSpec)]
     if not gone:
         return
     ours = {
@@ -184,7 +181,7 @@ def _undecided(
         for vm in new
         for use in vm.disks
         if isinstance(disk := observed.specs.get(Address("disk", use.disk)), DiskSpec)
-        and not (disk.address in steps and steps[disk.address].action in MADE)
+        and not (disk.address in steps and steps[disk.address].action.makes)
     ]
     if not kept:
         return

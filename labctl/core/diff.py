@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.address import in_order
-from labctl.core.record import record
+from labctl.core.record import record, replace
 from labctl.core.size import size, sizes
 from labctl.core.spec import Effect, Item, Spec, is_items, owned_by
 
@@ -73,10 +73,7 @@ def created(spec: Spec) -> tuple[Change, ...]:
 
 def deleted(spec: Spec) -> tuple[Change, ...]:
     """Everything that is set in what goes, as changes to nothing."""
-    return tuple(
-        Change(name, value, None, effect, each.metadata["unit"], each.metadata["condition"])
-        for name, each, value, effect in _facts(spec)
-    )
+    return tuple(replace(each, before=each.after, after=None) for each in created(spec))
 
 
 def _facts(of: Spec | Item, prefix: str = "") -> Iterator[tuple[str, Field, Value, Effect]]:

@@ -92,7 +92,7 @@ def _link_removals(step: Step, link: Any) -> None:
 
 def _link_exclusive(steps: Iterable[Step], link: Any) -> None:
     steps = [step for step in steps if step.spec.exclusive]
-    gone = [step for step in steps if step.action in (Action.DELETE, Action.REPLACE)]
+    gone = [step for step in steps if step.action.removes]
     for step in steps if gone else ():
         if step.action is Action.DELETE:
             continue  # it makes nothing; asked for each pair, the end of a large lab would take long

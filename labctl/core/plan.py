@@ -36,6 +36,16 @@ class Action(StrEnum):
     def sign(self) -> str:
         return {"create": "+", "update": "~", "restart": "~", "replace": "-/+", "delete": "-"}[self.value]
 
+    @property
+    def makes(self) -> bool:
+        """Whether a new object comes."""
+        return self in (Action.CREATE, Action.REPLACE)
+
+    @property
+    def removes(self) -> bool:
+        """Whether an object goes that was there."""
+        return self in (Action.DELETE, Action.REPLACE)
+
 
 _ACTION = {Effect.LIVE: Action.UPDATE, Effect.RESTART: Action.RESTART, Effect.REPLACE: Action.REPLACE}
 
@@ -59,7 +69,7 @@ class Step:
     @property
     def destructive(self) -> bool:
         """Whether data of the user can be lost by it."""
-        goes = self.action in (Action.DELETE, Action.REPLACE) and self.address.kind in ("vm", "disk")
+        goes = self.action.removes and self.address.kind in ("vm", "disk")
         return goes or bool(self.loss)
 
     @property
@@ -229,7 +239,7 @@ def _step(
 def _made(after: Spec, steps: Mapping[Address, Step]) -> set[Address]:
     """Which of the objects that one needs are made anew."""
     needed = (steps[need.address] for need in after.needs() if need.address in steps)
-    return {step.address for step in needed if step.action in (Action.CREATE, Action.REPLACE)}
+    return {step.address for step in needed if step.action.makes}
 
 
 def _restarted(step: Step | None, before: Spec, after: Spec) -> Step:

@@ -12,7 +12,7 @@ import libvirt
 
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError, NotReady
-from labctl.core.plan import REPLACED, Action
+from labctl.core.plan import REPLACED
 from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.host import console, pools, volumes
@@ -160,8 +160,7 @@ class VmDriver:
         """Follow the guest until its cloud-init ended; what has none counts as booted as soon as it runs."""
         spec = cast("VmSpec", step.after)
         if spec.scripted:
-            made = step.action in (Action.CREATE, Action.REPLACE)
-            before = None if made else cast("VmSpec", step.before)
+            before = None if step.action.makes else cast("VmSpec", step.before)
             async with self._explained(spec):
                 await self._conversations.booted(spec, tell, before)
         tell.stage("booted")
