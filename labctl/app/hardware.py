@@ -40,7 +40,7 @@ class _Host:
 
     def __init__(self, session: Session, observed: Observed) -> None:
         self._session = session
-        self._networks = {each.name for each in observed.foreign if each.kind == "network"}
+        self._networks = {each.name: each for each in observed.foreign if each.kind == "network"}
         self._asked: dict[tuple[str, str | None, str], DomainCapabilities] = {}
 
     def problems(self, step: Step) -> Iterator[Problem]:
@@ -152,7 +152,7 @@ class _Host:
                 hint = nearest(nic.network, self._networks, "`virsh net-list --all` lists them")
                 summary = f"libvirt has no network {nic.network}"
                 yield Problem(summary, f"networks.{name}.external", place, hint)
-            elif not self._session.connection.virt.networkLookupByName(nic.network).isActive():
+            elif not self._networks[nic.network].active:
                 summary = f"the network {nic.network} is not active"
                 hint = f"virsh net-start {nic.network}"
                 yield Problem(summary, f"networks.{name}.external", place, hint, FOREIGN)

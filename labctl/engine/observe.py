@@ -207,7 +207,7 @@ class _Look:
         for (network, text), (foreign, seen) in zip(there, read, strict=True):
             spec, uuid = own(self._lab, NetworkSpec, text, (foreign, seen)), foreign.uuid
             if spec is None:
-                self._foreign.append(foreign)
+                self._foreign.append(replace(foreign, active=uuid in active))
                 continue
             spec = replace(spec, active=uuid in active, autostart=uuid in autostarting)
             ours.append((network, replace(spec, undefined=YES if uuid in transient else "")))

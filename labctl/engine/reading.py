@@ -29,6 +29,7 @@ class Foreign:
     bridge: str = ""
     macs: tuple[str, ...] = ()
     memory: int = 0
+    active: bool = False  # of a network
 
 
 def domain(text: str) -> tuple[Foreign, VmSpec | None]:

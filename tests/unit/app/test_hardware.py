@@ -45,9 +45,6 @@ class Virt:
     def getCapabilities(self):  # noqa: N802  # libvirt's name
         return CAPABILITIES
 
-    def networkLookupByName(self, name):  # noqa: N802
-        return SimpleNamespace(isActive=lambda: name != "idle")
-
 
 @pytest.fixture
 def told(tmp_path, monkeypatch):
@@ -69,7 +66,7 @@ def told(tmp_path, monkeypatch):
         path.write_text(yaml.safe_dump({"labfile": 1, "name": "shop", **content}))
         connection = SimpleNamespace(virt=Virt(), local=True, capabilities=SimpleNamespace(kvm=True))
         session = SimpleNamespace(lab=load(str(path)).lab, connection=connection)
-        foreign = tuple(Foreign("network", name, name) for name in ("default", "idle"))
+        foreign = tuple(Foreign("network", name, name, active=name != "idle") for name in ("default", "idle"))
         made = plan(specs(content, existing), existing or {})
         problems = hardware.check(session, made, Observed(foreign=foreign))
         return [(each.path, each.summary, each.hint) for each in problems]
