@@ -10,7 +10,7 @@ from labctl.host.dumps import described
 from labctl.kinds.disk.spec import disk_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from labctl.kinds.vm.spec import DiskUse, VmSpec
 
@@ -24,8 +24,10 @@ def snapshots(domain: Any) -> list[str]:
     return [text for text in texts if text is not None]
 
 
-def kinds(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+def kinds(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """The names of snapshots by their XML; one is internal as soon as anything of it is inside a disk. Pure."""
+    if not texts:
+        return ()
     from xml.etree import ElementTree as ET  # few VMs have snapshots
 
     found = []
@@ -36,8 +38,10 @@ def kinds(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
-def grounds(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def grounds(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """What each overlay was put on, by the XML of the snapshots that made them. Pure."""
+    if not texts:
+        return {}
     from xml.etree import ElementTree as ET
 
     from labctl.core import xmltree

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core.record import replace
-from labctl.host import report
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ def heard(connection: Connection, observed: Observed) -> Observed:
     }
     if not asked:
         return observed
+    from labctl.host import report  # few labs have such NICs
+
     specs: dict[Address, Spec] = dict(observed.specs)
     for name, state in report.states(connection, asked).items():
         spec = asked[name]

@@ -90,7 +90,8 @@ class _Look:
         self._lab = lab
         self._readings = readings
         self._foreign: list[Foreign] = []
-        self._handles: list[Any] = []  # the virDomains of the lab
+        self._handles: dict[Address, Any] = {}  # the virDomains of the lab
+        self._refreshed = False  # whether libvirt knows of overlays that QEMU made in the lab's pool
         self._pools = {each.name(): each for each in self._virt.listAllStoragePools()}
 
     def observed(self, named: Collection[str]) -> Observed:
@@ -119,9 +120,11 @@ class _Look:
         """The disk with the size of the overlay that its VM writes to."""
         size = sizes.get(disk.top)
         if size is None:  # in no pool, or in ours and libvirt did not notice yet
-            for domain in self._handles:
+            own = self._handles.get(disk.owner) if disk.owner else None
+            for domain in (own, *self._handles.values()) if own else self._handles.values():
                 with suppress(libvirt.libvirtError):  # it is not this one's
                     size = domain.blockInfo(disk.top)[0]
+                    break
         return replace(disk, size=size or disk.size)
 
     def _vms(self) -> tuple[list[VmSpec], list[VmSpec]]:
@@ -151,7 +154,7 @@ class _Look:
             made = chains.snapshots(domain) if foreign.uuid in snapshotted else []
             vm = replace(chains.completed(vm, self._ground(made)), snapshots=chains.kinds(made))
             vms.append(vm)
-            self._handles.append(domain)
+            self._handles[vm.address] = domain
             if state != "off":
                 running.append((domain, vm))
         return vms, self._live(running)
@@ -167,10 +170,11 @@ class _Look:
 
     def _backing(self, path: str) -> tuple[str, ...]:
         """A volume's backing file. The lab's pool is refreshed first: libvirt does not notice overlays of QEMU's."""
-        pool = self._pools.get(identity.pool_name(self._lab))
+        name = identity.pool_name(self._lab)
         try:
-            if pool is not None and f"/{pool.name()}/" in path:
-                pools.refresh(pools.started(pool))
+            if f"/{name}/" in path and not self._refreshed:
+                self._looked(name, lambda pool: pools.refresh(pools.started(pool)))
+                self._refreshed = True
             below = volumes.read(self._virt.storageVolLookupByPath(path).XMLDesc()).backing
         except libvirt.libvirtError:
             return ()  # it is in no pool

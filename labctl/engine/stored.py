@@ -74,11 +74,11 @@ def sort(
         store: the folder of the images' store, None where there is none.
         above: the overlays that VMs have, by disk.
     """
-    there = {each.name: each for each in volumes}
-    named = {name for name in there if name in set(known) or _is_disk(there[name], store)}
+    there, told = {each.name: each for each in volumes}, frozenset(known)
+    named = {name for name in there if name in told or _is_disk(there[name], store)}
     standing = _standing(there, named, above)
     disks = named - standing.keys()
-    owners = {name.partition(".")[0] for name in (*disks, *known)}
+    owners = {name.partition(".")[0] for name in disks | told}
     every = [f"{owner}.{what}" for owner in sorted(owners) for what in BESIDE]
     beside = (there.keys() & set(every)) - disks - standing.keys()
     overlays: dict[str, list[str]] = {}
@@ -98,16 +98,16 @@ def _standing(
     there: Mapping[str, Facts], named: set[str], above: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
     """The disk of each overlay, whatever that is called: a snapshot `seed` of web makes web.seed."""
-    standing = {
-        each.name: disk for disk, paths in above.items() for each in there.values() if each.path in paths
-    }
     below = {each.path: each for each in there.values()}
-    for name in there.keys() - standing.keys():
+    standing = {below[path].name: disk for disk, paths in above.items() for path in paths if path in below}
+    disks = named - standing.keys()
+    for name in sorted(there.keys() - standing.keys()):
         owner, _, what = name.partition(".")
         if owner == identity.VOLUMES or what == GOLDEN:
             continue  # guests wrote what the one says that it stands on; the other is put on a root disk by labctl
-        if lowest := _stands_on(there[name], below, named - standing.keys() - {name}):
+        if lowest := _stands_on(there[name], below, disks):
             standing[name] = str(disk_name(lowest))
+            disks.discard(name)
     return standing
 
 
@@ -119,8 +119,7 @@ def _is_disk(facts: Facts, store: str | None) -> bool:
 
 def _stands_on(facts: Facts, below: Mapping[str, Facts], disks: set[str]) -> str:
     """The disk's volume that an overlay stands on in the end; empty where there is none."""
-    seen: set[str] = set()
-    layer: Facts | None = facts
+    seen, layer = {facts.name}, below.get(facts.backing or "")
     while layer is not None and layer.name not in seen:
         if layer.name in disks:
             return layer.name
