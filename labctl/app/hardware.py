@@ -160,7 +160,7 @@ class _Host:
     def _links(self, network: NetworkSpec) -> Iterator[Problem]:
         """The bridge or interface of the host that a network attaches to."""
         key, name = ("bridge", network.bridge) if network.mode == "bridge" else ("dev", network.dev)
-        if network.mode not in ("bridge", "macvtap") or not name:
+        if not network.attached or not name:
             return
         if not routes.link(name):
             summary, hint = f"this host has no {key} {name}", nearest(name, routes.links(), "see `ip link`")

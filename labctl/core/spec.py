@@ -69,10 +69,14 @@ def owned(  # noqa: PLR0913  # one by place, the rest by keyword
 
 
 class Owned:
-    """The owned fields of a class of specs or items: `values` gives what they are, in one call."""
+    """The owned fields of a class of specs or items: `values` gives what they are, in one call.
+
+    `settings` are those that tell no condition.
+    """
 
     def __init__(self, kind: type) -> None:
         self.fields = tuple(each for each in fields(kind) if "effect" in each.metadata)
+        self.settings = tuple(each for each in self.fields if not each.metadata["condition"])
         self.values = getter([each.name for each in self.fields])
 
 
@@ -177,11 +181,7 @@ class Spec:
 
     def fingerprint(self) -> str:
         """A digest of the owned fields; stored with what was applied, it tells an edit from drift."""
-        own = [
-            (each.name, getattr(self, each.name))
-            for each in owned_by(type(self)).fields
-            if not each.metadata["condition"]
-        ]
+        own = [(each.name, getattr(self, each.name)) for each in owned_by(type(self)).settings]
         return hashlib.sha256(repr(own).encode()).hexdigest()[:16]
 
 

@@ -231,7 +231,7 @@ class _Look:
         """Note whether the bridge and the dnsmasq of a running network are still there."""
         if not (self._visible and network.active):
             return network
-        bridge = "" if network.mode in ("bridge", "macvtap") else network.bridge
+        bridge = "" if network.attached else network.bridge
         gone = bridges.lost(network.libvirt_name, bridge, served=network.served)
         return replace(
             network, unlinked=YES if gone == "bridge" else "", unserved=YES if gone == "dnsmasq" else ""

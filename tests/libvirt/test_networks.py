@@ -9,7 +9,7 @@ from labctl.core.plan import Action, Step
 from labctl.core.record import replace
 from labctl.host.connection import Connection
 from labctl.kinds.network.driver import NetworkDriver, _read
-from labctl.kinds.network.look import definition, observe
+from labctl.kinds.network.look import definition
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from tests.libvirt.conftest import NODE
 
@@ -58,5 +58,5 @@ def test_a_running_network_becomes_any_other_of_its_subnets(before, after):
             after.dhcp_hosts,
             after.dns_hosts,
         )
-    assert observe(network, read(definition(network)), read).active
+    assert network.isActive()
     connection.close()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def brief(spec: NetworkSpec) -> tuple[Part, ...]:
     """Where it leads and who can be reached on it, then what the host does there."""
-    if spec.mode in ("bridge", "macvtap"):
+    if spec.attached:
         return (Part(f"{spec.mode} to {spec.bridge or spec.dev}"), *map(Part, _besides(spec)))
     subnets = [each for each in (spec.subnet4, spec.subnet6) if each]
     told = (" ".join([spec.mode, *subnets]), _host(spec), _gateway(spec), *_besides(spec))
@@ -46,7 +46,7 @@ def _host(spec: NetworkSpec) -> str:
 
 def _besides(spec: NetworkSpec) -> Iterator[str]:
     words = {
-        f"through {spec.dev}": spec.dev and spec.mode not in ("bridge", "macvtap"),
+        f"through {spec.dev}": spec.dev and not spec.attached,
         f"boots {spec.boot_file}": spec.boot_file,
         "routes " + ", ".join(spec.routes): spec.routes,
         "DNS asks " + ", ".join(spec.forwarders): spec.forwarders,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
@@ -14,7 +13,6 @@ from labctl.core.record import replace
 from labctl.host.connection import found, translated
 from labctl.host.listeners import listener
 from labctl.kinds.network import xml
-from labctl.kinds.network.look import definition, observe
 from labctl.kinds.network.spec import DnsHost
 
 if TYPE_CHECKING:
@@ -70,8 +68,7 @@ class NetworkDriver:
         with translated(str(spec.address)):
             network = self._find(spec)
             if network is not None and network.isActive():
-                read = partial(_read, spec=spec)
-                self._update_live(network, observe(network, read(definition(network)), read), spec)
+                self._update_live(network, _read(network.XMLDesc(0), spec), spec)
                 if cast("NetworkSpec", step.before).unserved:
                     self._serve(network, spec)
             self._activate(self._define(spec), spec)

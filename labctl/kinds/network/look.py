@@ -9,8 +9,6 @@ import libvirt
 from labctl.core.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from labctl.kinds.network.spec import NetworkSpec
 
 
@@ -22,13 +20,6 @@ def definition(network: Any) -> str:  # of a virNetwork
         if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
             raise
         return str(network.XMLDesc(0))
-
-
-def observe(network: Any, defined: NetworkSpec, read: Callable[[str], NetworkSpec | None]) -> NetworkSpec:
-    """Give one network (a virNetwork) as it is, whose definition is known."""
-    active = bool(network.isActive())
-    spec = replace(defined, active=active, autostart=bool(network.autostart()))
-    return running(spec, read(network.XMLDesc(0))) if active else spec
 
 
 def running(spec: NetworkSpec, live: NetworkSpec | None) -> NetworkSpec:

@@ -104,6 +104,11 @@ class NetworkSpec(Spec):
     def libvirt_name(self) -> str:
         return self.renamed or identity.libvirt_name(self.lab, self.name)
 
+    @property
+    def attached(self) -> bool:
+        """Whether libvirt only attaches guests to what the host has."""
+        return self.mode in ("bridge", "macvtap")
+
     def brief(self) -> tuple[Part, ...]:
         from labctl.kinds.network.brief import brief  # only plans of new networks need it
 

@@ -40,7 +40,7 @@ def render(spec: NetworkSpec) -> Element:
 
 
 def _rendered(spec: NetworkSpec) -> Element:
-    ours = spec.mode not in ("bridge", "macvtap")
+    ours = not spec.attached
     root = xmltree.fill(
         resources.text("templates/libvirt/network.xml"),
         {
@@ -77,7 +77,7 @@ def _rendered(spec: NetworkSpec) -> Element:
     return root
 
 
-_NOT_IN_XML = ("active", "autostart", "xml", "renamed", "unmarked", "undefined", "unlinked", "unserved")
+_NOT_IN_XML = ("autostart", "xml")
 
 
 def effective(spec: NetworkSpec) -> NetworkSpec:
@@ -85,7 +85,7 @@ def effective(spec: NetworkSpec) -> NetworkSpec:
     seen = read(render(spec)) if spec.xml else None
     if seen is None:
         return spec
-    owned = (each.name for each in owned_by(type(spec)).fields if each.name not in _NOT_IN_XML)
+    owned = (each.name for each in owned_by(type(spec)).settings if each.name not in _NOT_IN_XML)
     return replace(spec, unedited=spec, **{name: getattr(seen, name) for name in owned})
 
 

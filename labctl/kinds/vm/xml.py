@@ -116,8 +116,7 @@ def scsi_controller(target: str) -> int:
     return (number - 1) // 15
 
 
-_NOT_SETTINGS = ("state", "ready", "awaited", "keyed", "heard", "renamed", "unmarked", "undefined")
-_NOT_IN_XML = (*_NOT_SETTINGS, "autostart", "protect", "hosts", "xml", "machine")
+_NOT_IN_XML = ("autostart", "protect", "hosts", "xml", "machine")
 
 
 def effective(spec: VmSpec) -> VmSpec:
@@ -127,7 +126,7 @@ def effective(spec: VmSpec) -> VmSpec:
     seen = parse.read(render(spec))
     if seen is None:
         return spec
-    owned = (each.name for each in owned_by(type(spec)).fields if each.name not in _NOT_IN_XML)
+    owned = (each.name for each in owned_by(type(spec)).settings if each.name not in _NOT_IN_XML)
     changed = {name: getattr(seen, name) for name in owned if getattr(spec, name) is not None}
     had = {use.name: use for use in spec.disks}  # with what the XML does not tell
     changed["disks"] = tuple(
