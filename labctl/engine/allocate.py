@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
 from labctl.core.errors import Problem
+from labctl.core.record import replace
 from labctl.engine import subnets
 from labctl.engine.nics import place_nics
 from labctl.engine.places import Allocation, NetworkPlace, Occupied, Taken, allocates
@@ -110,11 +111,4 @@ def _set_gateways(lab: Lab, result: Allocation) -> None:
             )
         elif network.gateway is None and network.mode in ("nat", "routed") and allocates(network):
             gateways = (place.host4, place.host6)
-        result.networks[network.name] = NetworkPlace(
-            place.subnet4,
-            place.subnet6,
-            place.host4,
-            place.host6,
-            tuple(each for each in gateways if each),
-            place.dhcp,
-        )
+        result.networks[network.name] = replace(place, gateways=tuple(each for each in gateways if each))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core import identity
 from labctl.core.record import field, record, replace
 from labctl.core.size import rounded_up
-from labctl.engine.guests import Names, guest_lines, seed, seed_digest
+from labctl.engine.guests import Names, guest_lines, seed
 from labctl.engine.networks import network_spec
 from labctl.kinds.disk.spec import DiskSpec, volume_name
 from labctl.kinds.pool.spec import PoolSpec
@@ -77,10 +77,11 @@ def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]
     awaited = {vm.name for vm in lab.vms if _awaited(vm)}
     for vm in lab.vms:
         specs += [_disk(lab, vm, disk, site) for disk in vm.disks if disk.volume is None]
-        if vm.cloud_init is not False:
-            specs.append(seed(lab, vm, allocation, site.secret, names))
-        after = tuple(_after(vm, awaited))
-        specs.append(replace(_vm(lab, vm, allocation, site, names), after=after))
+        sown = seed(lab, vm, allocation, site.secret, names) if vm.cloud_init is not False else None
+        digest = (sown and sown.cloud_init) or ""
+        made = replace(_vm(lab, vm, allocation, site, names), after=tuple(_after(vm, awaited)), seed=digest)
+        specs += [sown] if sown else []
+        specs.append(replace(made, heard=True if made.reports else None))
     return {spec.address: spec for spec in specs}
 
 
@@ -101,7 +102,6 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
     accel = site.domain_type(vm.accel, arch)
     lines = names.lines(vm) if vm.cloud_init is not False else ()
     boot = {name: place for place, name in enumerate(vm.boot.order, 1)}
-    nics = tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics)
     return VmSpec(
         lab=lab.name,
         name=vm.name,
@@ -109,7 +109,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         memory=vm.memory,
         max_memory=vm.max_memory or vm.memory,
         disks=tuple(_disk_uses(lab, vm, site, boot)),
-        nics=nics,
+        nics=tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics),
         arch=arch,
         accel=accel,
         machine=_machine(vm, arch),
@@ -128,14 +128,10 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         ready=True if vm.state == "running" and _awaited(vm) else None,
         awaited=_awaited(vm),
         keyed=True if vm.cloud_init is not False else None,
-        heard=True if vm.state == "running" and any("dhcp" in nic.guest for nic in nics) else None,
         host_lines=lines,
         checks=tuple(_check(condition, vm, allocation) for condition in vm.ready),
         timeout=vm.timeout * (1 if accel == "kvm" else SLOW),
         console_log=f"{site.pool}/{vm.name}.{identity.CONSOLE}",
-        seed=seed_digest(site.secret, vm.cloud_init or {}, vm.user, vm.hostname or vm.name)
-        if vm.cloud_init is not False
-        else "",
         file=str(lab.path),
         base=vm.base,
         user=vm.user,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.core.errors import Problem
+from labctl.core.record import replace
 from labctl.engine.places import Allocation, NetworkPlace, NicPlace, allocates, problem
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
@@ -107,10 +108,8 @@ def _number(
             return vm
         chosen[vm.name, nic.name] = address
     for key, address in chosen.items():
-        spot = result.nics[key]
-        v4 = address if isinstance(address, IPv4Address) else spot.ip
-        v6 = address if isinstance(address, IPv6Address) else spot.ip6
-        result.nics[key] = NicPlace(spot.mac, v4, v6, spot.seen)
+        family = "ip" if address.version == 4 else "ip6"
+        result.nics[key] = replace(result.nics[key], **{family: address})
     return None
 
 
