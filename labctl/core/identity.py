@@ -8,6 +8,7 @@ POOLS = "labctl-"  # what the names of labctl's storage pools begin with
 STORE = f"{POOLS}images"  # the pool of all labs' images
 VOLUMES = "_volume"  # stands for the lab where a disk's file has its VM's name; a VM's starts with a letter
 SEED, CONSOLE = "seed", "console"  # the suffixes of a VM's volumes that are no disks
+GOLDEN, GOLDEN_FLAT = "golden", "golden-flat"  # and of those that it has while a golden image is made of it
 _BRIDGES = "lab-"
 
 

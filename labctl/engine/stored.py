@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from labctl.labfile.model import Lab
 
 # volumes that labctl makes for a VM besides its disks
-GOLDEN = "golden"
-BESIDE = (identity.SEED, identity.CONSOLE, GOLDEN, "golden-flat")
+BESIDE = (identity.SEED, identity.CONSOLE, identity.GOLDEN, identity.GOLDEN_FLAT)
 
 
 @record
@@ -103,7 +102,7 @@ def _standing(
     disks = named - standing.keys()
     for name in sorted(there.keys() - standing.keys()):
         owner, _, what = name.partition(".")
-        if owner == identity.VOLUMES or what == GOLDEN:
+        if owner == identity.VOLUMES or what == identity.GOLDEN:
             continue  # guests wrote what the one says that it stands on; the other is put on a root disk by labctl
         if lowest := _stands_on(there[name], below, disks):
             standing[name] = str(disk_name(lowest))

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
 SLOW = 4  # times these without KVM
-OVERLAY, FLAT = "golden", "golden-flat"  # volumes of the lab's pool, which `up` would remove were they left
 
 
 def make(session: Session, vm: str, name: str, told: Sink) -> int:
@@ -98,7 +97,7 @@ class _Maker:
     def into(self, folder: Path, name: str) -> ImageSpec:
         """Make the image in a folder; gives its spec."""
         pool = pools.require(self.connection.virt, identity.pool_name(self.vm.lab))
-        overlay, flat = f"{self.vm.name}.{OVERLAY}", f"{self.vm.name}.{FLAT}"
+        overlay, flat = (f"{self.vm.name}.{each}" for each in (identity.GOLDEN, identity.GOLDEN_FLAT))
         base, root = self._base(pool), self._root(pool)
         capacity = root.info()[1]
         try:

@@ -35,7 +35,7 @@ class DiskDriver:
         virt = self._connection.virt
         with translated(str(spec.address)):
             pool = pools.require(virt, identity.pool_name(spec.lab))
-            if spec.volume in volumes.names(pool):
+            if volumes.find(pool, spec.volume) is not None:
                 if volumes.stamps(pool, [spec.volume]):
                     return  # an earlier try made it; a volume is made whole or not at all
                 pools.refresh(pool)  # till then libvirt lists a file that someone removed
@@ -107,10 +107,11 @@ class DiskDriver:
         virt = self._connection.virt
         with translated(str(spec.address)):
             pool = pools.find(virt, identity.pool_name(spec.lab))
-            if pool is None or spec.volume not in volumes.names(pool):
+            volume = pool and volumes.find(pool, spec.volume)
+            if pool is None or volume is None:
                 return
             self._ground.look(virt, pool)
-            path = volumes.path(pool, spec.volume)
+            path = volume.path()
             overlays = self._ground.overlays((*spec.above, path))
             self._ground.refuse(virt, [path, *(each.path for each in overlays)])
             for each in overlays:

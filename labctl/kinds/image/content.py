@@ -12,6 +12,7 @@ from labctl.core.errors import LabctlError
 from labctl.core.record import record, replace
 from labctl.host import lock
 from labctl.kinds.image.resolve import file_digest, recipe_of
+from labctl.kinds.image.spec import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]  # what is done, bytes done, bytes in all (0: no bytes)
 
-READABLE = 0o644
 TELL_EVERY_S = 0.2
 WAIT_S = 7200.0  # for another labctl that has the same files in use
 

@@ -13,9 +13,9 @@ from labctl.core.record import replace, values
 from labctl.host import pools, volumes
 from labctl.host.connection import translated
 from labctl.kinds.image import sound
-from labctl.kinds.image.content import READABLE, Content, Part, changed, content, seldom
+from labctl.kinds.image.content import Content, Part, changed, content, seldom
 from labctl.kinds.image.resolve import file_digest
-from labctl.kinds.image.spec import POOL, ImageSpec
+from labctl.kinds.image.spec import POOL, READABLE, ImageSpec
 from labctl.kinds.image.store import ImageStore
 
 if TYPE_CHECKING:
@@ -82,9 +82,10 @@ class ImageDriver:
     def _fill(self, spec: ImageSpec, have: Content, progress: Progress) -> None:
         """Upload all parts, and the marker once they are read back."""
         conn = self._connection.virt
-        pool = pools.define(conn, POOL, self._folder())
+        folder = self._folder()
+        pool = pools.define(conn, POOL, folder)
         if self._connection.local:
-            pools.renewed(pool, pools.folder(pools.text(pool)))
+            pools.renewed(pool, folder)
         sound.forget(pool, spec.key)
         stamps = {part.volume: self._put(pool, part, progress) for part in have.parts}
         self._await_format(pool, spec, have)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.host import pools, volumes
+from labctl.host.storage_errors import translated
+from labctl.kinds.image.spec import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from labctl.kinds.image.content import Progress
 
     Stamps = Mapping[str, str]
-
-READABLE = 0o644
 
 
 def wrong(
@@ -42,7 +42,8 @@ def wrong(
     changed = {name for name in stamps if seen.get(name) != stamps[name]}
     found = gone | damage(conn, pool, {name: digests[name] for name in sorted(changed)})
     if gone:
-        pools.refresh(pool)  # libvirt goes on listing what is gone, and would make it no second time
+        with translated("can't refresh the pool", where=pool.name()):
+            pools.refresh(pool)  # libvirt goes on listing what is gone, and would make it no second time
     if changed and not found:
         record(conn, pool, key, stamps)
     return found

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from labctl.host.wanted import Wanted
 
 POOL = identity.STORE
+READABLE = 0o644  # the mode of its files
 
 
 def shown(key: str) -> str:

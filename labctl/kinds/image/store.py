@@ -148,8 +148,8 @@ class ImageStore:
         virt = self._connection.virt
         users: dict[str, list[str]] = {}
         with translated():
-            listed = virt.listAllStoragePools()
-            for pool, there in zip(listed, described(listed, self._contents), strict=True):
+            for pool in virt.listAllStoragePools():
+                (there,) = described([pool], self._contents)  # which has calls in flight of its own
                 for each in there or ():
                     if each.backing and each.backing.startswith(f"{folder}/"):
                         users.setdefault(each.backing.rpartition("/")[2], []).append(
@@ -180,10 +180,10 @@ class ImageStore:
             except LabctlError:
                 if pool.isActive():
                     raise
-        prefix, name = identity.pool_name(""), pool.name()
-        if not name.startswith(prefix):
+        lab = identity.lab_of(pool.name())
+        if lab is None:
             return []
-        with lock.held(lock.of_lab(name.removeprefix(prefix), self._connection.uri), wait_s=WAIT_S):
+        with lock.held(lock.of_lab(lab, self._connection.uri), wait_s=WAIT_S):
             return volumes.facts(pools.started(pool))
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
