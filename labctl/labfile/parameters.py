@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
@@ -30,6 +31,11 @@ class Sources:
     sets: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[Path] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def read(self) -> list[tuple[Map, Sequence[Problem]]]:
+        """What the files say, with what is wrong there. They are read once, since one may be a pipe."""
+        return [_file(path) for path in self.files]
 
 
 class _WrongError(Exception):
@@ -105,17 +111,7 @@ def _default(entry: Map, problems: Problems) -> Any:
 
 def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[str, Any, Map | None]]:
     """Collect given values, the strongest per name: what to call its place, the raw value, the file's map."""
-    given: dict[str, tuple[str, Any, Map | None]] = {}
-    for path in sources.files:
-        tree = _file(path, problems)
-        for name in tree:
-            if name in known:
-                given[name] = (name, tree[name], tree)
-            elif not name.startswith("x-"):
-                place = key_at(mark_of(tree, name))
-                problems.add(
-                    Problem(f"the Labfile has no parameter {name}", name, place, nearest(name, known))
-                )
+    given = _given_in_files(known, sources, problems)
     variables = {_variable(name): name for name in known}
     for variable, text in sources.environ.items():
         if variable in variables:
@@ -133,22 +129,36 @@ def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[
     return given
 
 
-def _file(path: Path, problems: Problems) -> Map:
+def _given_in_files(
+    known: Map, sources: Sources, problems: Problems
+) -> dict[str, tuple[str, Any, Map | None]]:
+    given: dict[str, tuple[str, Any, Map | None]] = {}
+    for tree, found in sources.read:
+        for problem in found:
+            problems.add(problem)
+        for name in tree:
+            if name in known:
+                given[name] = (name, tree[name], tree)
+            elif not name.startswith("x-"):
+                place = key_at(mark_of(tree, name))
+                problems.add(
+                    Problem(f"the Labfile has no parameter {name}", name, place, nearest(name, known))
+                )
+    return given
+
+
+def _file(path: Path) -> tuple[Map, Sequence[Problem]]:
     from labctl.labfile import yaml  # each time: what may hold secrets is not kept as the other documents are
 
     try:
         with path.open("rb") as file:
-            tree, found = yaml.read(content(file), str(path))
+            return yaml.read(content(file), str(path))
     except OSError as error:
-        problems.add(Problem(f"can't be read: {(error.strerror or str(error)).lower()}", f"--params {path}"))
+        why = (error.strerror or str(error)).lower()
+        found: Sequence[Problem] = [Problem(f"can't be read: {why}", f"--params {path}")]
     except Rejected as error:
-        for problem in error.problems:
-            problems.add(problem)
-    else:
-        for problem in found:
-            problems.add(problem)
-        return tree
-    return Map((str(path), 1, 1, 1, 1))
+        found = error.problems
+    return Map((str(path), 1, 1, 1, 1)), found
 
 
 def _variable(name: str) -> str:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,23 @@ def test_no_more_of_a_params_file_is_read_than_the_cap(tmp_path):
     assert problems(tmp_path, DECLARED, params_files=[Path("/dev/zero")]) == [
         "/dev/zero:1:1048577: the file goes on beyond 1 MB, the most that is read"
     ]
+
+
+def test_a_params_file_may_be_a_pipe_also_where_references_are_filled_in_later(tmp_path):
+    """Its end can be read once only, and the Labfile is judged again with the addresses."""
+    text = """
+networks: {lan: {subnet: 10.9.0.0/24}}
+vms: {a: {networks: [lan], image: none, disk: 1GiB, boot: {kernel: ./k, cmdline: "ip=${vms.a.lan.ip}"}}}
+"""
+    (tmp_path / "k").touch()
+    reader, writer = os.pipe()
+    os.write(writer, b"n: 3\n")
+    os.close(writer)
+    try:
+        made = loaded(tmp_path, DECLARED + text, params_files=[Path(f"/dev/fd/{reader}")])
+        assert made.filled({"vms.a.lan.ip": "10.9.0.2"}).lab.parameters["n"] == 3
+    finally:
+        os.close(reader)
 
 
 def test_limits_that_say_nothing_are_told(tmp_path):
