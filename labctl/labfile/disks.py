@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,11 @@ class Site:
     networks: Iterable[str] = ()
     volumes: Iterable[str] = ()
     _wrong: dict[Path, str] = field(default_factory=dict)
+
+    @cached_property
+    def named_images(self) -> dict[str, catalogue.Entry]:
+        """The images that have names, read once."""
+        return catalogue.entries()
 
     def file(self, holder: Map, key: str) -> Path:
         """Give the absolute path written at `key`; a missing file is reported."""
@@ -76,7 +82,7 @@ def read_image(site: Site, holder: Map) -> Image | None:
         return Image(path=site.file(holder, "image"))
     if MARK in written:  # not known yet
         return Image(name=written)
-    known = catalogue.entries()
+    known = site.named_images
     if written not in known:
         hint = nearest(written, [*known, "none"], "`labctl image list` shows them")
         if (site.folder / written).is_file():

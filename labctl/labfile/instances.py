@@ -53,20 +53,20 @@ class Expansion:
     def of(self, base: str) -> Iterator[Instance]:
         """Give the instances of one VM as written."""
         written: Map = self.roster.vms[base]
-        shared: dict[
-            tuple[str, ...], Map
-        ] = {}  # by groups: instances differ by these, their names and `instances`
+        # by groups; no tree where an instance's name is in it: they differ by these two and `instances`
+        laid: dict[tuple[str, ...], tuple[list[Map], Map | None]] = {}
         for slot in self.roster.slots[base]:
             self.problems.echo = repeated = slot.offset > 0
             special = (written.get("instances") or {}).get(str(slot.index)) or Map(written.mark)
             groups = self._groups(base, slot, special)
-            layers = [self.defaults, *(self.membership.groups[name] for name in groups), written]
-            own = [self._fields(layer) for layer in layers]
-            if any(map(self._is_late, own)):
+            if groups not in laid:
+                layers = [self.defaults, *(self.membership.groups[name] for name in groups), written]
+                own = [self._fields(layer) for layer in layers]
+                laid[groups] = own, None if any(map(self._is_late, own)) else self._laid(own)
+            own, tree = laid[groups]
+            if tree is None:
                 values = {"base": base, "name": slot.name}
                 tree = self._late_tree(own, values | ({} if slot.index is None else {"index": slot.index}))
-            else:
-                tree = shared.get(groups) or shared.setdefault(groups, self._laid(own))
             if special:
                 tree = lay([tree, self.configs.included(self._fields(special))])
             offset = 0 if "networks" in special else slot.offset  # literal values don't count

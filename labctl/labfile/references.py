@@ -8,6 +8,7 @@ giving out addresses again ends after as many rounds as the longest chain has li
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
@@ -47,6 +48,11 @@ class Scope:
     tree: Map
     vms: Mapping[str, Vm]
     entries: Mapping[tuple[str, str], Map | str]  # (VM, NIC) → what the Labfile says of it
+
+    @cached_property
+    def subnets(self) -> tuple[Link, ...]:
+        """All subnets that are written down."""
+        return tuple(Link(f"networks.{name}.subnet") for name in self.tree if "subnet" in self.tree[name])
 
     @classmethod
     def of(
@@ -182,8 +188,7 @@ def _network_links(scope: Scope, name: str, what: str, family: str = "") -> Iter
     if what == "subnet":
         yield from _written(fields, "subnet", "ipv6")
         if "subnet" not in fields:  # a free one is clear of all that are written down
-            others = (each for each in scope.tree if each != name and "subnet" in scope.tree[each])
-            yield from (Link(f"networks.{each}.subnet") for each in others)
+            yield from scope.subnets
     elif what == "host":
         yield from _written(fields, "host")
         yield Link(f"networks.{name}.subnet")

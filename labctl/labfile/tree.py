@@ -108,15 +108,17 @@ def _packed_key(text: str) -> Any:
 
 def unpacked(node: Any) -> Any:
     """The tree that `packed` made this of."""
-    if isinstance(node, tuple):
-        return Unquoted(node[0])
     if not isinstance(node, dict):
-        return node
+        return _unpacked_key(node)
     if "items" in node:
         return Seq(node["mark"], [unpacked(value) for value in node["items"]], list(node["marks"]))
-    entries = {unpacked(key): unpacked(value) for key, value in node["entries"].items()}
-    marks = {unpacked(key): mark for key, mark in node["marks"].items()}
+    entries = {_unpacked_key(key): unpacked(value) for key, value in node["entries"].items()}
+    marks = {_unpacked_key(key): mark for key, mark in node["marks"].items()}
     return Map(node["mark"], entries, marks)
+
+
+def _unpacked_key(key: Any) -> Any:
+    return Unquoted(key[0]) if isinstance(key, tuple) else key
 
 
 def at(node: Any, path: Path) -> Any:
