@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from labctl.app import memory, space, storage, traffic
+from labctl.app import memory, space, storage
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import FOREIGN, LabctlError, Problem, Rejected
@@ -67,13 +67,13 @@ def check(
     errors = [*_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
-    if plan:
-        from labctl.app import hardware  # most runs have nothing to do
-
-        errors += hardware.check(session, plan, observed)
     obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
     warnings = [*_emulation(session, plan), *memory.too_little(session, plan, sources)]
-    warnings += traffic.check(session, plan, allocation)
+    if plan:
+        from labctl.app import hardware, traffic  # most runs have nothing to do
+
+        errors += hardware.check(session, plan, observed)
+        warnings += traffic.check(session, plan, allocation)
     for problem in (*storage.check(session, plan, observed), *space.check(session, plan)):
         (warnings if problem.severity in ("warning", "note") else obstacles).append(problem)
     return Findings(*map(once, (errors, obstacles, warnings)))

@@ -139,17 +139,17 @@ def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Sp
     """Say of each VM, and of its seed, whether this Labfile's folder has the keys to log in to it."""
     keys, own, known = session.keys, str(session.lab.path), session.keys.known()
 
-    def keyed(vm: Spec | None) -> bool:
-        if not isinstance(vm, VmSpec):
-            return True
+    def keyed(vm: VmSpec) -> bool:
         return vm.file == own and vm.name in known and (not vm.keys or vm.keys == keys.mark(vm.name))
 
     result = dict(specs)
     for address, spec in specs.items():
         if isinstance(spec, VmSpec):
             result[address] = replace(spec, keyed=keyed(spec))
-        elif isinstance(spec, SeedSpec):
-            result[address] = replace(spec, keyed=keyed(specs.get(Address("vm", spec.vm))))
+    for address, spec in specs.items():
+        if isinstance(spec, SeedSpec):
+            vm = result.get(Address("vm", spec.vm))
+            result[address] = replace(spec, keyed=vm.keyed if isinstance(vm, VmSpec) else True)
     return result
 
 

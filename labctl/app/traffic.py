@@ -70,11 +70,13 @@ def _dropped(lab: Lab, network: Network, allocation: Allocation, rules: Rules) -
     if place is None:
         return
     if network.mode in _FORWARDING:
-        for family, host, how in (("ip", place.host4, ""), ("ip6", place.host6, " by IPv6")):
+        families = (("ip", place.host4, ""), ("ip6", place.host6, " by IPv6"))
+        for family, how in ((family, how) for family, host, how in families if host):
             fate, chain = rules.forwarding(bridge, family, opened=opened)
-            if host and fate is Fate.DROPPED:
+            if fate is Fate.DROPPED:
                 yield f"send through the host{how}", chain
-    for name, port in firewall.SERVICES.items() if place.host4 else ():
+    asked = firewall.SERVICES.items() if place.host4 else ()
+    for name, port in (each for each in asked if place.dhcp or each[0] != "DHCP"):
         fate, chain = rules.asking(port, bridge, opened=opened)
-        if fate is Fate.DROPPED and (place.dhcp or name != "DHCP"):
+        if fate is Fate.DROPPED:
             yield f"ask the host by {name}", chain

@@ -13,7 +13,7 @@ from labctl.core.identity import is_marked, libvirt_name, object_uuid
 from labctl.core.record import field, record
 from labctl.host import bridges, kept
 from labctl.host.connection import translated
-from labctl.host.dumps import dumps
+from labctl.host.dumps import described, dumps
 from labctl.host.readings import Readings
 from labctl.host.seen import SeenNetwork, SeenNic, SeenVm, by_family, read
 from labctl.host.state import state_name
@@ -71,7 +71,8 @@ def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[S
     domains = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
     transient = {each.name() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)}
     having = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
-    snapshots = {each.name(): each for each in having}
+    listed = described(having, lambda each: tuple(sorted(each.snapshotListNames())))
+    snapshots = {each.name(): names or () for each, names in zip(having, listed, strict=True)}
     networks = virt.listAllNetworks()
     active = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
     undefined = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT)}
@@ -87,8 +88,7 @@ def _look(connection: Connection, lab: str | None) -> tuple[list[SeenVm], list[S
             strangers[domain.UUIDString()] = domain.name()
         elif lab in (None, each.lab) and _is_it(domain, "vm", each):
             _set_state(each, facts)
-            if each.libvirt_name in snapshots:
-                each.snapshots = tuple(sorted(snapshots[each.libvirt_name].snapshotListNames()))
+            each.snapshots = snapshots.get(each.libvirt_name, ())
             each.problem = each.problem or _changed(domain, each, "domain", transient)
             vms.append(each)
     visible = bridges.visible(connection)

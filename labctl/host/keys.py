@@ -52,7 +52,6 @@ class Keys:
         """Whether all that a login to this VM takes is here."""
         return self.login.exists() and self.known_host(vm) is not None
 
-    @_reading
     def mark(self, vm: str) -> str:
         """Stand for the public keys that a login to this VM takes; empty where one is not here."""
         try:

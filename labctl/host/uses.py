@@ -27,11 +27,12 @@ def of_files(virt: libvirt.virConnect, *, running: bool = False) -> dict[str, li
     """Who uses each file: one pass over all domains, as they run and as they are defined, or only as they run."""
     active = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
     uses = _uses(active, 0)
-    for path, each in (
-        () if running else _uses(virt.listAllDomains(), libvirt.VIR_DOMAIN_XML_INACTIVE).items()
-    ):
+    if running:
+        return uses
+    for path, each in _uses(virt.listAllDomains(), libvirt.VIR_DOMAIN_XML_INACTIVE).items():
         known = uses.setdefault(path, [])
-        known += [use for use in each if use.uuid not in {other.uuid for other in known}]
+        there = {use.uuid for use in known}
+        known += [use for use in each if use.uuid not in there]
     return uses
 
 

@@ -59,12 +59,8 @@ def _told(what: str, fate: Fate, chain: str, rules: Rules, distribution: Distrib
 
 def _way(chain: str, rules: Rules, distribution: Distribution) -> str:
     """The commands that let it pass, in front of what drops it."""
-    family, table, name = (
-        chain.split(" ", 1)[0],
-        chain.split(" ", 1)[1].rpartition(" ")[0],
-        chain.rpartition(" ")[2],
-    )
-    forwards = rules.chains[family, table, name].hook == "forward"
+    found = next(each for each in rules.chains.values() if str(each) == chain)
+    family, table, name, forwards = found.family, found.table, found.name, found.hook == "forward"
     if not table.startswith("filter") or family not in ("ip", "ip6"):
         rest = ("iifname", "oifname") if forwards else ("iifname",)
         ports = "" if forwards else f" udp dport {{ {', '.join(map(str, SERVICES.values()))} }}"
