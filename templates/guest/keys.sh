@@ -30,6 +30,7 @@ ensure_login() { # USER SUDO KEY
     [ "$(stat -c %u "$home")" != 0 ] || chown "$1" "$home"
     mkdir -p "$home/.ssh" && echo "$3" >>"$home/.ssh/authorized_keys" || return 1
     chmod 700 "$home/.ssh" && chmod 600 "$home/.ssh/authorized_keys" && chown -R "$1" "$home/.ssh"
+    sync "$home/.ssh/authorized_keys"
     if command -v restorecon >/dev/null; then restorecon -R "$home/.ssh"; fi
 }
 
@@ -39,6 +40,7 @@ ensure_host_key() { # BASE64 PUBLIC
     read -r type body _ 2>/dev/null </etc/ssh/ssh_host_ed25519_key.pub
     case "$2 " in "$type $body "*) [ -z "$body" ] || return 0 ;; esac
     (umask 077 && printf %s "$1" | base64 -d >/etc/ssh/ssh_host_ed25519_key) || return 1
-    echo "$2" >/etc/ssh/ssh_host_ed25519_key.pub
+    sync /etc/ssh/ssh_host_ed25519_key # before the public one, which says at the next boot that both are there
+    echo "$2" >/etc/ssh/ssh_host_ed25519_key.pub && sync /etc/ssh/ssh_host_ed25519_key.pub
     systemctl restart ssh || systemctl restart sshd || service ssh restart || service sshd restart
 }

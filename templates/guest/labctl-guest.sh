@@ -1,8 +1,8 @@
 #!/bin/sh
 # labctl's guest side: talks with labctl on the host over the virtio-serial port org.labctl.guest.0.
 #
-# POSIX sh with ip, base64, sed, grep, tr, cat, cmp, mktemp, sleep: nothing that a minimal image lacks. It needs no
-# network. A part of the user-data that is labctl's own starts it at each boot, with keys.sh in front, and leaves it
+# POSIX sh with ip, base64, sed, grep, tr, cat, cmp, mktemp, sleep, sync: nothing that a minimal image lacks. It needs
+# no network. A part of the user-data that is labctl's own starts it at each boot, with keys.sh in front, and leaves it
 # /run/labctl/seed, which has the lines of keys.sh and `nic MAC BASE64` as below.
 #
 # Both directions of the port are lines of ASCII. The host sends words, with payloads in base64:
@@ -23,6 +23,8 @@
 #    "log": the end of its output where there are errors, else null}
 #   {"event":"check","id":"...","ok":true,"detail":"..."}
 #   {"event":"ack","command":"nic","target":"52:54:00:...","ok":true,"detail":"..."}
+#
+# What was acknowledged is on the disk: a reset, or a crash of the host, does not take it back.
 #
 # Only one process may open the port, so it is opened once, as fd 3, for all. A write to it blocks while no host
 # listens, and a read ends at once: hence the loop at the end, and a writer process that may be killed in a write.
@@ -125,7 +127,7 @@ set_hosts() { # BASE64
         sed '/^# labctl: begin$/,/^# labctl: end$/d' /etc/hosts >/etc/hosts.labctl &&
         { [ -z "$block" ] || printf '# labctl: begin\n%s\n# labctl: end\n' "$block" >>/etc/hosts.labctl; } &&
         mv /etc/hosts.labctl /etc/hosts || return 1
-    mkdir -p -m 700 $kept && printf '%s\n' "$1" >$kept/hosts
+    mkdir -p -m 700 $kept && printf '%s\n' "$1" >$kept/hosts && sync /etc/hosts $kept/hosts || return 1
     if command -v restorecon >/dev/null; then restorecon /etc/hosts; fi
 }
 
@@ -192,10 +194,10 @@ set_nic() { # MAC BASE64
     mac=$(printf %s "$1" | tr A-F a-f)
     case $mac in *[!0-9a-f:]*) echo "not a MAC"; return 1 ;; esac
     mkdir -p $nics
-    [ -n "$2" ] || { rm -f "$nics/$mac"; return 0; }
+    [ -n "$2" ] || { rm -f "$nics/$mac" && sync $nics; return; }
     printf %s "$2" | base64 -d >"$nics/$mac.new" || return 1
     [ -e "$nics/$mac" ] || : >"$nics/$mac"
-    apply_nic "$mac" "$nics/$mac.new" "$nics/$mac" && mv "$nics/$mac.new" "$nics/$mac"
+    apply_nic "$mac" "$nics/$mac.new" "$nics/$mac" && mv "$nics/$mac.new" "$nics/$mac" && sync "$nics/$mac"
 }
 
 # What a seed says counts from its first boot on, what was told since counts more. A new seed counts more than both: it
@@ -213,6 +215,7 @@ take_seed() {
             printf %s "$lines" | base64 -d >"$nics/$mac"
         done
     fi
+    sync # that a seed was taken is not on the disk before what was taken of it
     (umask 077 && cat $seed >$kept/seed)
 }
 
