@@ -15,6 +15,7 @@ from labctl.core.errors import LabctlError
 from labctl.host import capabilities
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
@@ -49,6 +50,15 @@ def run_event_loop() -> None:
             libvirt.virEventRunDefaultImpl()
 
     threading.Thread(target=run, name="libvirt-events", daemon=True).start()
+
+
+def call_on(loop: AbstractEventLoop, done: Callable[..., object], *arguments: object) -> None:
+    """Call a function on an asyncio loop, from libvirt's thread.
+
+    An event can still be under way when nobody asks for it any more. Where the loop has ended by then, it is dropped.
+    """
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(done, *arguments)
 
 
 def choose_uri(asked: str | None) -> str:

@@ -139,6 +139,8 @@ def test_whatever_call_fails_the_next_run_makes_it_good(faults, make_world, scen
         world = set_up(faults, make_world, scene)
         faults.next(number, after=after)
         noticed += attempt(world, verb)
+        if number >= len(faults.calls):  # what it asks of other domains depends on which of them went first
+            break
         at = f"call {number} of {count}, {faults.calls[number]}"
         faults.next()
         assert world.run(verb) == 0, (at, world.failures())

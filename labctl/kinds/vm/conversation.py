@@ -15,6 +15,7 @@ from labctl.guest import protocol
 from labctl.guest.protocol import GuestState, Reply
 from labctl.host import console
 from labctl.host.channel import GuestPort
+from labctl.host.connection import call_on
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
@@ -48,7 +49,7 @@ class Conversation:
         return GuestPort(domain, self._post, lambda: self._post(None))
 
     def _post(self, message: GuestState | Reply | None) -> None:  # on libvirt's event thread
-        self._loop.call_soon_threadsafe(self._received, message)
+        call_on(self._loop, self._received, message)
 
     def close(self) -> None:
         self._listening.close()

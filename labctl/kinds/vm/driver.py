@@ -16,7 +16,7 @@ from labctl.core.plan import REPLACED
 from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.host import console, pools, volumes
-from labctl.host.connection import found, run_event_loop, translated
+from labctl.host.connection import call_on, found, run_event_loop, translated
 from labctl.kinds.vm import devices, parse, xml
 from labctl.kinds.vm.guest import Conversations
 
@@ -86,7 +86,7 @@ class VmDriver:
 
         def happened(_virt: Any, _domain: Any, event: int, _detail: int, _opaque: None) -> None:
             if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
-                loop.call_soon_threadsafe(ended.set)
+                call_on(loop, ended.set)
 
         run_event_loop()
         virt = domain.connect()
