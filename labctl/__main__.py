@@ -110,7 +110,7 @@ def _failed(error: LabctlError, argv: list[str]) -> int:
 def _refused(error: OSError, argv: list[str]) -> int:
     """What the machine did not let us do, where nobody nearer had a word for it."""
     from labctl.core.errors import UsageError
-    from labctl.host import local
+    from labctl.host.files import local
 
     if error.errno in local.OUTSIDE and error.filename:
         return _failed(local.failed(error, "can't use it"), argv)

@@ -19,7 +19,7 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.load import Loaded, load
 
 if TYPE_CHECKING:
-    from labctl.engine.places import Occupied
+    from labctl.engine.allocation import Occupied
     from labctl.labfile.model import Image, Lab
 
 Specs = dict[Address, Spec]

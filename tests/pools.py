@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.host import pools, volumes
+from labctl.host.libvirt import pools, volumes
 
 if TYPE_CHECKING:
     import libvirt

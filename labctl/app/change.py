@@ -7,21 +7,21 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from labctl.app import goals, preflight
+from labctl.app import desired_state, preflight
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.address import Address
 from labctl.core.errors import LabctlError, goes_on
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
 from labctl.core.record import replace
-from labctl.host import kept, local
-from labctl.host.lock import held
+from labctl.host.files import kept, local
+from labctl.host.machine.lock import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from labctl.app.prepare import Goal
+    from labctl.app.prepare import DesiredState
     from labctl.app.session import Session
     from labctl.core.events import Event, Sink
     from labctl.core.plan import Plan
@@ -34,22 +34,22 @@ APPLYING = ("up", "reload")  # the verbs that make what the Labfile says; for th
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Make the lab what the Labfile says. Gives the exit code, as all of these do."""
-    return _change(session, "up", goals.up(vms), sink, confirm)
+    return _change(session, "up", desired_state.up(vms), sink, confirm)
 
 
 def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Shut VMs down; everything stays defined."""
-    return _change(session, "halt", goals.halt(vms), sink, confirm)
+    return _change(session, "halt", desired_state.halt(vms), sink, confirm)
 
 
 def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Pause VMs where they are, in memory."""
-    return _change(session, "suspend", goals.suspend(vms), sink, confirm)
+    return _change(session, "suspend", desired_state.suspend(vms), sink, confirm)
 
 
 def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Let paused VMs go on, with the right time of day."""
-    return _change(session, "resume", goals.resume(vms), sink, confirm)
+    return _change(session, "resume", desired_state.resume(vms), sink, confirm)
 
 
 def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
@@ -57,18 +57,18 @@ def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
     names = set(vms)
     chosen = {vm.name for vm in session.lab.vms if not names or names & {vm.name, vm.base}}
     restart = frozenset(Address("vm", name) for name in chosen)
-    return _change(session, "reload", goals.up(names), sink, confirm, restart=restart)
+    return _change(session, "reload", desired_state.up(names), sink, confirm, restart=restart)
 
 
 def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Remove the lab, or some VMs with their disks."""
-    return _change(session, "destroy", goals.destroy(vms), sink, confirm)
+    return _change(session, "destroy", desired_state.destroy(vms), sink, confirm)
 
 
 def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
     session: Session,
     verb: str,
-    goal: Goal,
+    desired: DesiredState,
     sink: Sink,
     confirm: Confirm,
     *,
@@ -76,9 +76,9 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
 ) -> int:
     """Do what all verbs do."""
     began = time.monotonic()
-    whole = verb in APPLYING
+    include_labfile = verb in APPLYING
     with held(session.lock_name), ExitStack() as host:
-        prepared = _look(session, goal, restart, whole=whole)
+        prepared = _look(session, desired, restart, include_labfile=include_labfile)
         _announce(prepared, sink)
         _refuse(prepared, sink, began)
         if prepared.plan and not confirm(prepared.plan):
@@ -88,7 +88,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
             host.enter_context(held(f"subnets of {session.connection.uri}", wait_s=HOST_LOCK_WAIT_S))
-            again = _look(session, goal, restart, whole=whole)
+            again = _look(session, desired, restart, include_labfile=include_labfile)
             if str(again.plan) != str(prepared.plan):
                 prepared = again
                 sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
@@ -100,7 +100,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             sink(_finished(began))
             return 0
         try:
-            if whole:
+            if include_labfile:
                 session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
             outcome = _execute(session, prepared.plan, sink)
         except BaseException as error:  # asked to stop at once, or a bug: a terminal has to be given back
@@ -108,19 +108,19 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             raise
         _pin(session, prepared, sink)
         _tidy(session, prepared.plan, outcome, sink)
-        if whole and outcome.exit_code == 0:
-            outcome = _spread(session, goal, prepared.plan, sink) or outcome
+        if include_labfile and outcome.exit_code == 0:
+            outcome = _spread(session, desired, prepared.plan, sink) or outcome
     _finish(outcome, verb, sink, began)
     return outcome.exit_code
 
 
-def _spread(session: Session, goal: Goal, plan: Plan, sink: Sink) -> Outcome | None:
+def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink) -> Outcome | None:
     """Tell guests the names of those whose addresses are known only since this run; None where none are new."""
     from labctl.kinds.vm.spec import VmSpec
 
     if not any(isinstance(step.after, VmSpec) and step.after.reports for step in plan.steps):
         return None
-    again = _look(session, goal, frozenset(), whole=True).plan
+    again = _look(session, desired, frozenset(), include_labfile=True).plan
     if not again or any(
         step.action is not Action.UPDATE or step.address.kind != "vm" for step in again.steps
     ):
@@ -167,16 +167,18 @@ def _finished(
     return Finished(code == 0, code, *counts, round(time.monotonic() - began, 3), hint)
 
 
-def _look(session: Session, goal: Goal, restart: frozenset[Address], *, whole: bool) -> Prepared:
+def _look(
+    session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
+) -> Prepared:
     """Plan; once more when libvirtd went away meanwhile."""
     virt = session.connection.virt
     try:
-        return prepare(session, goal, whole=whole, restart=restart)
+        return prepare(session, desired, include_labfile=include_labfile, restart=restart)
     except LabctlError:
         if session.connection.alive(virt):
             raise
         session.connection.reopen(virt)
-        return prepare(session, goal, whole=whole, restart=restart)
+        return prepare(session, desired, include_labfile=include_labfile, restart=restart)
 
 
 def _announce(prepared: Prepared, sink: Sink) -> None:

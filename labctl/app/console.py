@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.app.ssh import look, one
 from labctl.core.errors import LabctlError
-from labctl.host.connection import translated
+from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ def console(session: Session, name: str | None, *, force: bool, told: Callable[[
         UsageError: there is no such VM, or several and none was named.
         LabctlError: it does not run, or someone else has its console.
     """
-    from labctl.host.attach import attach
+    from labctl.host.access.terminal import attach
 
     seen = look(session)
     vm = one(session, name, seen)

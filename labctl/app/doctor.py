@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.host import firewall
-from labctl.host.connection import choose_uri
-from labctl.host.doctor import kvm, libvirtd, network, resources, tools
-from labctl.host.doctor.check import FAIL, OK, Check, distribution
+from labctl.host.libvirt.connection import choose_uri
+from labctl.host.machine import firewall
+from labctl.host.machine.doctor import kvm, libvirtd, network, resources, tools
+from labctl.host.machine.doctor.check import FAIL, OK, Check, distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def failed(checks: list[Check]) -> bool:
 def _store(uri: str) -> Check:
     """What the images take, and how much of that nothing stands on."""
     from labctl.core.size import size
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.image.store import ImageStore
 
     images = ImageStore(Connection(uri)).stored()
@@ -62,7 +62,7 @@ def _store(uri: str) -> Check:
 
 
 def _pool_root(seen: libvirtd.Libvirt) -> str:
-    from labctl.host import pools
+    from labctl.host.libvirt import pools
 
     if seen.virt is None:
         return "/var/lib/libvirt/images"

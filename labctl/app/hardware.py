@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import Action
-from labctl.host import domcaps, routes
-from labctl.host.doctor.check import distribution
+from labctl.host.libvirt import domain_capabilities
+from labctl.host.machine import routes
+from labctl.host.machine.doctor.check import distribution
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import VmSpec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.plan import Plan, Step
     from labctl.engine.observe import Observed
-    from labctl.host.domcaps import DomainCapabilities
+    from labctl.host.libvirt.domain_capabilities import DomainCapabilities
 
 _IDE_DISKS = 4  # two to each of the two channels of a PC
 
@@ -53,7 +54,7 @@ class _Host:
     def _can(self, arch: str, machine: str | None, accel: str) -> DomainCapabilities:
         kind = arch, machine, accel
         if kind not in self._asked:
-            self._asked[kind] = domcaps.look(self._session.connection.virt, *kind)
+            self._asked[kind] = domain_capabilities.look(self._session.connection.virt, *kind)
         return self._asked[kind]
 
     def _vm(self, vm: VmSpec) -> Iterator[Problem]:
@@ -71,7 +72,7 @@ class _Host:
     def _lacks(self, vm: VmSpec, what: str, machine: str | None) -> Problem:
         arch = vm.arch or "x86_64"
         if what == "arch":
-            known = set(domcaps.architectures(self._session.connection.virt.getCapabilities()))
+            known = set(domain_capabilities.architectures(self._session.connection.virt.getCapabilities()))
             meant = architectures.ELSEWHERE.get(arch)
             hint = f"did you mean {meant}?" if meant else nearest(arch, known)
             return self._problem(vm, "arch", f"libvirt knows no architecture {arch}", hint)
@@ -81,7 +82,9 @@ class _Host:
         if what == "accel":
             hint = "set `accel: auto`, which emulates it"
             return self._problem(vm, "accel", f"this host has no {vm.accel} for {arch}", hint, FOREIGN)
-        known = set(domcaps.machines(self._session.connection.virt.getCapabilities(), arch)) - {""}
+        known = set(domain_capabilities.machines(self._session.connection.virt.getCapabilities(), arch)) - {
+            ""
+        }
         hint = nearest(machine or "", known, "`virsh capabilities` lists them")
         return self._problem(vm, "machine", f"QEMU has no machine {machine} for {arch}", hint)
 

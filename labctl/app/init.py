@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labctl.core.errors import UsageError
-from labctl.host import local
+from labctl.host.files import local
 from labctl.labfile.problems import nearest
 from labctl.labfile.starters import names, read
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from labctl.core import identity
 from labctl.core.address import natural
 from labctl.core.record import field, record
-from labctl.host import glance
-from labctl.host.connection import translated
+from labctl.host.libvirt import overview
+from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
 
 FORMAT = 1
 
@@ -42,7 +42,7 @@ def labs(connection: Connection) -> list[Listed]:
     Raises:
         LabctlError: libvirt does not answer.
     """
-    seen = glance.look(connection)
+    seen = overview.look(connection)
     found: dict[str, Listed] = {}
     for vm in seen.vms:
         lab = found.setdefault(vm.lab, Listed(vm.lab))

@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from labctl.app.ssh import look, one
-from labctl.host import console
-from labctl.host.connection import translated
+from labctl.host.access import console
+from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.plan import Plan, Step
     from labctl.engine.sources import Sources
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
 
 ALIVE = ("running", "paused")
 

@@ -1,7 +1,7 @@
 """The names in a Labfile. `status` needs no more of it, and reading it whole takes longer than all else that it does.
 
-So they are kept for as long as the file is the same (`host.readings`). What depends on more than the file (parameters
-from outside, standard input) is read each time.
+So they are kept for as long as the file is the same (`host.files.readings`). What depends on more than the file
+(parameters from outside, standard input) is read each time.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import os
 from typing import TYPE_CHECKING
 
 from labctl.core.record import MISSING, record
-from labctl.host import kept
-from labctl.host.readings import Readings
-from labctl.labfile.place import place
+from labctl.host.files import kept
+from labctl.host.files.readings import Readings
+from labctl.labfile.absolute_path import absolute_path
 
 if TYPE_CHECKING:
     from labctl.app.session import Session
@@ -40,7 +40,7 @@ def names(session: Session) -> Names:
     state = None if _more(session) else kept.state(session.source)
     if "loaded" in session.__dict__ or not kept.settled(state):
         return _read(session)
-    with Readings(entry(place(session.source)), (Names,), ("core", "labfile")) as readings:
+    with Readings(entry(absolute_path(session.source)), (Names,), ("core", "labfile")) as readings:
         found = readings.find("names", state)
         if found is MISSING:
             found = _read(session)
@@ -55,4 +55,4 @@ def _read(session: Session) -> Names:
 def _more(session: Session) -> bool:
     """Whether the names may depend on more than the file."""
     given = session.sets or session.params or any(name.startswith("LABCTL_SET_") for name in os.environ)
-    return bool(given) or session.source == "-" or session.standing
+    return bool(given) or session.source == "-" or session.labfile_optional

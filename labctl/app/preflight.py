@@ -14,8 +14,8 @@ from labctl.core.plan import LOST, Action
 from labctl.core.record import record, replace
 from labctl.core.spans import spans
 from labctl.core.spec import Effect
-from labctl.engine.places import Occupied
-from labctl.host import routes
+from labctl.engine.allocation import Occupied
+from labctl.host.machine import routes
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm.spec import VmSpec
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan, Step
+    from labctl.engine.allocation import Allocation
     from labctl.engine.observe import Observed
-    from labctl.engine.places import Allocation
     from labctl.engine.sources import Sources
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
 
 _UNDEFINE = {"domain": "undefine", "network": "net-undefine"}
 
@@ -231,11 +231,11 @@ def _lost(step: Step) -> bool:
 def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocation) -> Iterator[Problem]:
     owners = {mac: each for each in observed.foreign for mac in each.macs}
     changed = {step.address.name for step in plan.steps if step.address.kind == "vm" and step.after}
-    for (vm, nic), spot in allocation.nics.items():
-        owner = owners.get(spot.mac) if vm in changed else None
+    for (vm, nic), nic_addresses in allocation.nics.items():
+        owner = owners.get(nic_addresses.mac) if vm in changed else None
         if owner and owner.uuid != identity.object_uuid(session.lab.name, "vm", vm):  # else see `_unknown`
             yield Problem(
-                f"the MAC {spot.mac} is that of the domain {owner.name}",
+                f"the MAC {nic_addresses.mac} is that of the domain {owner.name}",
                 f"vms.{vm}.networks.{nic}",
                 session.lab.where("vms", vm, "networks"),
                 "set another `mac`",

@@ -12,15 +12,15 @@ from labctl.core.plan import Plan, plan
 from labctl.core.record import field, record, replace
 from labctl.engine import edits
 from labctl.engine.allocate import settle
+from labctl.engine.allocation import Allocation
 from labctl.engine.compose import Site, compose
 from labctl.engine.guests import secret_name
 from labctl.engine.heard import heard
 from labctl.engine.observe import Observed, merge, observe, onward
-from labctl.engine.places import Allocation
 from labctl.engine.sources import Pinning, Sources, resolve_images
 from labctl.engine.stored import named
-from labctl.host import pools
-from labctl.host.connection import translated
+from labctl.host.libvirt import pools
+from labctl.host.libvirt.connection import translated
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.pool.spec import PoolSpec
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 TB_CACHE_SINCE = 8_000_000  # libvirt 8.0.0
 
 Specs = Mapping[Address, "Spec"]
-Goal = Callable[[dict[Address, "Spec"], dict[Address, "Spec"]], dict[Address, "Spec"]]
+DesiredState = Callable[[dict[Address, "Spec"], dict[Address, "Spec"]], dict[Address, "Spec"]]
 
 
 @record
 class Prepared:
-    """A plan with what it was made from; `wanted` is the whole Labfile, before a goal narrowed it.
+    """A plan with what it was made from; `wanted` is the include_labfile Labfile, before a goal narrowed it.
 
     `obstacles` are why it can't be run as things are, which who only looks at it is told as well.
     """
@@ -57,14 +57,18 @@ class Prepared:
 
 
 def prepare(
-    session: Session, goal: Goal, *, whole: bool = True, restart: frozenset[Address] = frozenset()
+    session: Session,
+    desired: DesiredState,
+    *,
+    include_labfile: bool = True,
+    restart: frozenset[Address] = frozenset(),
 ) -> Prepared:
     """Read the Labfile and libvirt and plan.
 
     Args:
         session: the global options.
-        goal: makes what is to be out of what the Labfile wants and what exists (see app.goals).
-        whole: False for a goal that looks at what exists only; then no image and no subnet is looked for.
+        desired: makes what is to be out of what the Labfile wants and what exists (see app.goals).
+        include_labfile: False for a goal that looks at what exists only; then no image and no subnet is looked for.
         restart: VMs to restart in any case.
 
     Raises:
@@ -72,15 +76,17 @@ def prepare(
         LabctlError: someone else has what the lab needs, or libvirt does not answer.
     """
     with translated(session.connection.uri):
-        return _prepare(session, goal, restart, whole=whole)
+        return _prepare(session, desired, restart, include_labfile=include_labfile)
 
 
-def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole: bool) -> Prepared:
+def _prepare(
+    session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
+) -> Prepared:
     loaded, connection = session.loaded, session.connection
     lab = loaded.lab
     observed = observe(connection, lab.name, named(lab))
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
-    if whole:
+    if include_labfile:
         observed = heard(connection, observed)
         taken = preflight.occupied(connection, observed)
         loaded, allocation = settle(session.loaded, observed.specs, taken)
@@ -94,7 +100,7 @@ def _prepare(session: Session, goal: Goal, restart: frozenset[Address], *, whole
         preflight.refuse(edits.check(lab, wanted.values()))
         wanted = {address: edits.effective(spec) for address, spec in wanted.items()}
     made = plan(
-        goal(dict(wanted), dict(existing)),
+        desired(dict(wanted), dict(existing)),
         existing,
         applied=observed.applied,
         restart=restart,

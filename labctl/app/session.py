@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
 from labctl.core.record import field, record
-from labctl.labfile.place import place
+from labctl.labfile.absolute_path import absolute_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from labctl.host.connection import Connection
-    from labctl.host.keys import Keys
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
     from labctl.labfile.load import Loaded
     from labctl.labfile.lockfile import Lock
     from labctl.labfile.model import Lab
@@ -32,7 +32,7 @@ class Session:
     adopt: bool = False
     overcommit: bool = False  # more memory than the host has left is no obstacle
     locked: bool = False  # images are those of Labfile.lock, or it is an error
-    standing: bool = (
+    labfile_optional: bool = (
         False  # what exists is enough: a Labfile that became wrong or went must not hold up `destroy`
     )
     absent: UsageError | None = None  # what to say of a Labfile that is not there
@@ -42,7 +42,7 @@ class Session:
         try:
             return self._load()
         except (Rejected, UsageError):
-            standing = self._from_libvirt() if self.standing else None
+            standing = self._from_libvirt() if self.labfile_optional else None
             if standing is None:
                 raise
             return standing
@@ -61,13 +61,13 @@ class Session:
         """The lab that was made from this Labfile, as far as libvirt knows it: its name."""
         from pathlib import Path
 
-        from labctl.host import glance
+        from labctl.host.libvirt import overview
         from labctl.labfile.load import Loaded
         from labctl.labfile.model import Lab
 
-        path = Path(place(self.source))
+        path = Path(absolute_path(self.source))
         try:
-            seen = glance.look(self.connection)
+            seen = overview.look(self.connection)
         except LabctlError:
             return None  # the Labfile comes first
         labs = {vm.lab for vm in seen.vms if vm.file == str(path)}
@@ -88,7 +88,7 @@ class Session:
 
     @cached_property
     def connection(self) -> Connection:
-        from labctl.host.connection import Connection, choose_uri
+        from labctl.host.libvirt.connection import Connection, choose_uri
 
         return Connection(choose_uri(self.uri))
 
@@ -99,7 +99,7 @@ class Session:
 
     @cached_property
     def keys(self) -> Keys:
-        from labctl.host.keys import Keys
+        from labctl.host.access.keys import Keys
 
         return Keys(self.folder)
 
@@ -127,6 +127,6 @@ class Session:
 
     @property
     def lock_name(self) -> str:
-        from labctl.host.lock import of_lab
+        from labctl.host.machine.lock import of_lab
 
         return of_lab(self.lab.name, self.connection.uri)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.size import size
-from labctl.host import pools
+from labctl.host.libvirt import pools
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL, ImageSpec
 

@@ -10,16 +10,16 @@ from labctl.app.status import choose
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import record
-from labctl.host import glance
-from labctl.host import ssh as openssh
-from labctl.host.ssh import Login
+from labctl.host.access import ssh as openssh
+from labctl.host.access.ssh import Login
+from labctl.host.libvirt import overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from labctl.app.session import Session
-    from labctl.host.glance import Seen
-    from labctl.host.seen import SeenNic, SeenVm
+    from labctl.host.libvirt.overview import Overview
+    from labctl.host.libvirt.seen import NicOverview, VmOverview
 
 
 @record
@@ -77,7 +77,7 @@ def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, st
     return openssh.config(session.folder, session.lab.name, logins, session.keys), reasons
 
 
-def reach(seen: Seen, uri: str) -> Reach:
+def reach(seen: Overview, uri: str) -> Reach:
     """Find for each VM the first address on a network that the host is on, else a VM to go through.
 
     The host is taken to be on what it bridges and on networks that are none of the lab's; it never reaches a macvtap.
@@ -102,7 +102,7 @@ def reach(seen: Seen, uri: str) -> Reach:
     return Reach(logins, reasons)
 
 
-def _through(vm: SeenVm, direct: Sequence[SeenVm]) -> Login | None:
+def _through(vm: VmOverview, direct: Sequence[VmOverview]) -> Login | None:
     """A login by way of a VM that the host reaches and that shares a network with this one."""
     for nic in _linked(vm):
         for other in direct:
@@ -111,7 +111,7 @@ def _through(vm: SeenVm, direct: Sequence[SeenVm]) -> Login | None:
     return None
 
 
-def _linked(vm: SeenVm) -> list[SeenNic]:
+def _linked(vm: VmOverview) -> list[NicOverview]:
     """Its NICs that have an address and whose link is up."""
     return [nic for nic in vm.nics if nic.ip and nic.link == "up"]
 
@@ -122,7 +122,7 @@ def _outer(uri: str) -> str:
     return parts.netloc if parts.scheme.endswith("+ssh") else ""
 
 
-def _why(vm: SeenVm) -> str:
+def _why(vm: VmOverview) -> str:
     if not vm.nics:
         return "it has no NIC"
     if not any(nic.ip for nic in vm.nics):
@@ -134,13 +134,13 @@ def _why(vm: SeenVm) -> str:
     return f"the host has no address on its networks ({names}), and no other VM of the lab leads there"
 
 
-def look(session: Session) -> Seen:
+def look(session: Session) -> Overview:
     """What exists of the session's lab; what is wrong with its Labfile is told before libvirt is asked."""
     lab = session.lab.name
-    return glance.look(session.connection, lab, ask=True)
+    return overview.look(session.connection, lab, ask=True)
 
 
-def one(session: Session, vm: str | None, seen: Seen) -> str:
+def one(session: Session, vm: str | None, seen: Overview) -> str:
     """The VM that is meant: the one named, or the only one there is."""
     bases = _bases(session, seen)
     chosen = choose([vm] if vm else [], bases)
@@ -153,7 +153,7 @@ def one(session: Session, vm: str | None, seen: Seen) -> str:
     raise UsageError(what, hint=f"name one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}")
 
 
-def _bases(session: Session, seen: Seen) -> dict[str, str]:
+def _bases(session: Session, seen: Overview) -> dict[str, str]:
     return {vm.name: vm.base for vm in session.lab.vms} | {vm.name: vm.base for vm in seen.vms}
 
 

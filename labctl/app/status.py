@@ -9,14 +9,14 @@ from labctl.core.address import natural
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.identity import object_uuid
 from labctl.core.record import record
-from labctl.host import glance
-from labctl.labfile.place import place
+from labctl.host.libvirt import overview
+from labctl.labfile.absolute_path import absolute_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from labctl.app.session import Session
-    from labctl.host.seen import SeenNetwork, SeenNic, SeenVm
+    from labctl.host.libvirt.seen import NetworkOverview, NicOverview, VmOverview
 
 FORMAT = 1
 
@@ -29,7 +29,7 @@ class Row:
     """
 
     name: str
-    seen: SeenVm | None
+    seen: VmOverview | None
     expected: bool
     drift: tuple[str, ...] | None = None
 
@@ -52,7 +52,7 @@ class Status:
     lab: str
     uri: str
     rows: tuple[Row, ...]
-    networks: tuple[SeenNetwork, ...]
+    networks: tuple[NetworkOverview, ...]
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         known = names(session)
     except (Rejected, UsageError) as error:
         return _without_labfile(session, vms, error)
-    seen = glance.look(session.connection, known.lab, ask=True)
+    seen = overview.look(session.connection, known.lab, ask=True)
     bases = known.vms | {vm.name: vm.base for vm in seen.vms}
     chosen = choose(vms, bases)
     existing = {vm.name: vm for vm in seen.vms}
@@ -129,10 +129,10 @@ def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> li
 def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError) -> Status:
     """What was made from a Labfile that can't be read any more; libvirt knows its path."""
     try:
-        seen = glance.look(session.connection)
+        seen = overview.look(session.connection)
     except LabctlError:
         raise problem from None  # the Labfile comes first
-    path = place(session.source)
+    path = absolute_path(session.source)
     mine = [vm for vm in seen.vms if vm.file == path]
     labs = {vm.lab for vm in mine} | {net.lab for net in seen.networks if net.file == path}
     if len(labs) != 1:
@@ -155,7 +155,7 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
     )
 
 
-def _notes(name: str, seen: SeenVm) -> Iterator[str]:
+def _notes(name: str, seen: VmOverview) -> Iterator[str]:
     """Why a VM can't go on, and what someone else did to its disks."""
     if seen.problem:
         yield f"{name}: {seen.problem}"
@@ -184,12 +184,12 @@ def choose(wanted: Iterable[str], bases: Mapping[str, str]) -> list[str]:
 
 def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
     """For each VM the fields that differ; None where no plan can be made, with a note."""
-    from labctl.app import goals
+    from labctl.app import desired_state
     from labctl.app.prepare import prepare
     from labctl.core.plan import Action
 
     try:
-        plan = prepare(session, goals.up()).plan
+        plan = prepare(session, desired_state.up()).plan
     except LabctlError as error:
         return None, [f"what differs from the Labfile is not known: {error}"]
     fields: dict[str, list[str]] = {}
@@ -207,7 +207,7 @@ def _of(name: str, differing: Mapping[str, list[str]] | None) -> tuple[str, ...]
     return None if differing is None else tuple(differing.get(name, ()))
 
 
-def _addresses_json(nic: SeenNic) -> list[dict[str, str | None]]:
+def _addresses_json(nic: NicOverview) -> list[dict[str, str | None]]:
     """One for each address of a NIC; a NIC without any is there too."""
     ips: list[str | None] = [*nic.ips] or [None]
     return [{"network": nic.network, "ip": ip, "mac": nic.mac, "link": nic.link} for ip in ips]
@@ -226,7 +226,7 @@ def _vm_json(row: Row, uri: str) -> dict[str, Any]:
         "disks": list(seen.disks) if seen else [],
         "moved": dict(seen.moved) if seen else {},
         "snapshots": list(seen.snapshots) if seen else [],
-        "uptime_s": glance.uptime(seen.libvirt_name, uri) if seen and running else None,
+        "uptime_s": overview.uptime(seen.libvirt_name, uri) if seen and running else None,
         "drift": None if row.drift is None else list(row.drift),
         "problem": (seen.problem or None) if seen else None,
     }

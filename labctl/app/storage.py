@@ -10,7 +10,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import Action
-from labctl.host import pools, uses, volumes
+from labctl.host.libvirt import disk_users, pools, volumes
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
@@ -115,7 +115,7 @@ def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> I
         for vm in (step.before for step in plan.steps)
         if isinstance(vm, VmSpec)
     }
-    users = uses.of_files(session.connection.virt)
+    users = disk_users.of_files(session.connection.virt)
     for step in gone:
         disk = step.before
         assert isinstance(disk, DiskSpec)  # as chosen above

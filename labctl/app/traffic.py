@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.core.errors import Problem
-from labctl.engine.places import allocates
-from labctl.host import firewall
-from labctl.host.packets import Fate
+from labctl.engine.allocation import allocates
+from labctl.host.machine import firewall
+from labctl.host.machine.packets import Fate
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan
-    from labctl.engine.places import Allocation
-    from labctl.host.firewall import Rules
+    from labctl.engine.allocation import Allocation
+    from labctl.host.machine.firewall import Rules
     from labctl.labfile.model import Lab, Network
 
 _FORWARDING = ("nat", "routed", "open")

@@ -17,7 +17,7 @@ from labctl.cli import elsewhere
 from labctl.cli.options import Argument, Option, Options
 from labctl.cli.parameters import Parameter, global_parameters, parameters
 from labctl.cli.verbs import GROUPS, NESTED, TAKES_COMMAND, VERBS, module
-from labctl.core.alike import alike
+from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import UsageError
 from labctl.core.record import MISSING
 
@@ -269,4 +269,4 @@ def _take_words(parameter: Any) -> None:
 
 def _close(word: str, known: Iterable[str]) -> str:
     """The nearest known word, or the empty string."""
-    return next(iter(alike(word, known)), "")
+    return next(iter(closest_matches(word, known)), "")

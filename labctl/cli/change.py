@@ -9,7 +9,7 @@ from labctl.cli import context
 from labctl.cli.options import Adopt, Locked, Options, Overcommit, Vms, Yes
 from labctl.core.errors import Interrupted, UsageError
 from labctl.core.plan import Action
-from labctl.report.words import plural
+from labctl.report.phrases import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +27,9 @@ def verb(name: str) -> Run:
     """The function that the file of a verb consists of which needs only what exists."""
 
     def run(options: Options, vms: Vms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-        return _run(name, context.session(options, adopt=adopt, standing=True), options, vms or (), yes=yes)
+        return _run(
+            name, context.session(options, adopt=adopt, labfile_optional=True), options, vms or (), yes=yes
+        )
 
     return run
 

@@ -14,7 +14,7 @@ def run(
 ) -> int:
     from labctl.app.console import console
 
-    session = context.session(options, standing=True)
+    session = context.session(options, labfile_optional=True)
     console(
         session,
         vm,

@@ -19,9 +19,9 @@ LABFILE = "Labfile.yaml"
 
 
 def session(
-    options: Options, *, adopt: bool = False, locked: bool = False, standing: bool = False
+    options: Options, *, adopt: bool = False, locked: bool = False, labfile_optional: bool = False
 ) -> Session:
-    """The session that the global options ask for; for a `standing` one what exists is enough.
+    """The session that the global options ask for; for a session with `labfile_optional` what exists is enough.
 
     Raises:
         UsageError: there is no Labfile, or `--set` is not NAME=VALUE.
@@ -32,12 +32,12 @@ def session(
     try:
         source = labfile(options.file)
     except UsageError as error:
-        if not standing:
+        if not labfile_optional:
             raise
         absent = error
     return Session(
         source=source,
-        standing=standing,
+        labfile_optional=labfile_optional,
         absent=absent,
         uri=options.connect,
         sets=dict(_sets(options.sets or [])),

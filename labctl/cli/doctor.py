@@ -6,7 +6,7 @@ from labctl.cli import context
 from labctl.cli.options import Options
 
 if TYPE_CHECKING:
-    from labctl.host.doctor.check import Check
+    from labctl.host.machine.doctor.check import Check
     from labctl.report.colour import Paint
 
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}

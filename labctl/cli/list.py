@@ -10,7 +10,7 @@ HEAD = ("lab", "VMs", "running", "networks", "Labfile")
 
 def run(options: Options) -> int:
     from labctl.app.listing import FORMAT, labs
-    from labctl.host.connection import Connection, choose_uri
+    from labctl.host.libvirt.connection import Connection, choose_uri
     from labctl.report.colour import Paint
     from labctl.report.table import table
     from labctl.report.wrap import width

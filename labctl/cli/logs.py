@@ -17,7 +17,7 @@ def run(
 
     from labctl.app import logs
 
-    session = context.session(options, standing=True)
+    session = context.session(options, labfile_optional=True)
     name = logs.choose_vm(session, vm)
     text = logs.read(session, name)
     if not text and not follow:

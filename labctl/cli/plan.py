@@ -20,7 +20,7 @@ def run(
     locked: Locked = False,
     exit_code: Annotated[bool, option("--exit-code", help="exit with 3 when there are changes")] = False,
 ) -> int:
-    from labctl.app import goals
+    from labctl.app import desired_state
     from labctl.app.prepare import prepare
     from labctl.report.colour import Paint
     from labctl.report.plain import problem_line
@@ -29,7 +29,7 @@ def run(
     from labctl.report.wrap import width
 
     session = context.session(options, adopt=adopt, locked=locked)
-    prepared = prepare(session, goals.up(vms or ()))
+    prepared = prepare(session, desired_state.up(vms or ()))
     plan = hidden(prepared.plan, session.lab.secrets)
     for warning in hidden((*prepared.warnings, *map(_refused, prepared.obstacles)), session.lab.secrets):
         if warning.severity != "note" or not options.quiet:

@@ -8,7 +8,7 @@ from labctl.cli.options import OnlyVms, Options, option
 
 if TYPE_CHECKING:
     from labctl.app.status import Row, Status
-    from labctl.host.seen import SeenNic
+    from labctl.host.libvirt.seen import NicOverview
     from labctl.report.table import Cell
 
 HEAD = ("VM", "state", "ready", "addresses", "CPUs", "memory", "disks")
@@ -24,8 +24,8 @@ def run(
 ) -> int:
     from labctl.app.status import status
 
-    session = context.session(options, standing=True)
-    session.standing = False  # it tells itself what only the Labfile says
+    session = context.session(options, labfile_optional=True)
+    session.labfile_optional = False  # it tells itself what only the Labfile says
     seen = status(session, vms or (), drift=options.json or drift)
     if options.json:
         context.write_json(seen.to_json())
@@ -61,7 +61,7 @@ def _cells(row: Row) -> list[Cell]:
     return [row.name, row.state, ready, addresses, str(seen.cpus), size(seen.memory), seen.disks]
 
 
-def _addresses(nic: SeenNic) -> list[str]:
+def _addresses(nic: NicOverview) -> list[str]:
     """`front 10.0.0.2`, a text for each address; of a NIC without one its network."""
     down = " (link down)" if nic.link == "down" else ""
     return [f"{nic.network} {ip}".strip() + down for ip in nic.ips or [""]]

@@ -13,8 +13,8 @@ from labctl.core.address import Address
 from labctl.core.errors import Problem
 from labctl.core.record import replace
 from labctl.engine import subnets
+from labctl.engine.allocation import Allocation, NetworkAddresses, Occupied, Taken, allocates
 from labctl.engine.nics import place_nics
-from labctl.engine.places import Allocation, NetworkPlace, Occupied, Taken, allocates
 from labctl.engine.subnets import Others
 from labctl.kinds.network.spec import NetworkSpec
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from labctl.core.spec import Spec
-    from labctl.engine.places import IpAddress, IpNetwork
+    from labctl.engine.allocation import IpAddress, IpNetwork
     from labctl.labfile.load import Loaded
     from labctl.labfile.model import Lab, Network
 
@@ -85,7 +85,7 @@ def _place_network(
     host4 = next((each for each in hosts if isinstance(each, IPv4Address)), None)
     host6 = next((each for each in hosts if isinstance(each, IPv6Address)), None)
     dhcp = network.dhcp.enabled is not False and bool(hosts)
-    result.networks[network.name] = NetworkPlace(subnet4, subnet6, host4, host6, (), dhcp)
+    result.networks[network.name] = NetworkAddresses(subnet4, subnet6, host4, host6, (), dhcp)
 
 
 def _first(subnet: IpNetwork) -> IpAddress:
@@ -101,13 +101,14 @@ def _set_gateways(lab: Lab, result: Allocation) -> None:
             gateways = (network.gateway,)
         elif isinstance(network.gateway, str):
             vm = next((each for each in lab.vms if each.name == network.gateway), None)
-            spots = (
+            all_addresses = (
                 [result.nics[vm.name, nic.name] for nic in vm.nics if nic.network == network.name]
                 if vm
                 else []
             )
             gateways = tuple(
-                next(filter(None, (getattr(spot, key) for spot in spots)), None) for key in ("ip", "ip6")
+                next(filter(None, (getattr(nic_addresses, key) for nic_addresses in all_addresses)), None)
+                for key in ("ip", "ip6")
             )
         elif network.gateway is None and network.mode in ("nat", "routed") and allocates(network):
             gateways = (place.host4, place.host6)

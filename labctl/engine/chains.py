@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.record import replace
-from labctl.host.dumps import described
+from labctl.host.libvirt.dumps import described
 from labctl.kinds.disk.spec import disk_name
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
     from labctl.core.spec import Spec
-    from labctl.engine.places import Allocation
+    from labctl.engine.allocation import Allocation
     from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.model import Condition, Disk, Image, Lab, Nic, Vm
 
@@ -259,10 +259,10 @@ def _nic_use(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[s
     network = next(each for each in lab.networks if each.name == nic.network)
     own = network.external is None
     rates = nic.bandwidth
-    spot = allocation.nics[vm.name, nic.name]
+    nic_addresses = allocation.nics[vm.name, nic.name]
     return NicUse(
         name=nic.name,
-        mac=spot.mac,
+        mac=nic_addresses.mac,
         network=network.external or identity.libvirt_name(lab.name, network.name),
         ours=network.name if own else "",
         model=nic.model,
@@ -272,18 +272,24 @@ def _nic_use(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[s
         outbound=(rates.outbound if rates else None) or 0,
         boot=boot.get(nic.name, 0),
         guest=guest_lines(lab, vm, nic, allocation) if vm.cloud_init is not False else (),
-        given=tuple(str(each) for each in (spot.ip, spot.ip6) if each),
+        given=tuple(str(each) for each in (nic_addresses.ip, nic_addresses.ip6) if each),
     )
 
 
 def _check(condition: Condition, vm: Vm, allocation: Allocation) -> Check:
     kind = "tcp" if condition.tcp else "exec" if condition.exec else "http"
-    spots = [allocation.nics[vm.name, nic.name] for nic in vm.nics if allocation.networks[nic.network].host4]
+    all_addresses = [
+        allocation.nics[vm.name, nic.name] for nic in vm.nics if allocation.networks[nic.network].host4
+    ]
     return Check(
         kind,
         str(condition.tcp or condition.exec or condition.http),
         condition.timeout,
         condition.interval,
         from_host=condition.origin == "host" or vm.cloud_init is False,
-        addresses=tuple(str(spot.ip) for spot in spots if isinstance(spot.ip, IPv4Address)),
+        addresses=tuple(
+            str(nic_addresses.ip)
+            for nic_addresses in all_addresses
+            if isinstance(nic_addresses.ip, IPv4Address)
+        ),
     )

@@ -19,7 +19,7 @@ from labctl.core.errors import Interrupted, LabctlError, NotReady
 from labctl.core.events import Diagnostic, StepDone, StepFailed, StepSkipped, StepStarted, Teller
 from labctl.core.operations import operations
 from labctl.core.record import field, record
-from labctl.host import local
+from labctl.host.files import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from labctl.core.events import Sink
     from labctl.core.operations import Operation
     from labctl.core.plan import Plan, Step
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
 
 BOOT_START, BOOT_END = "start", "booted"
 

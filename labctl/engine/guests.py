@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.unquoted import Unquoted
-from labctl.engine.places import allocates
-from labctl.host.seen import by_family
+from labctl.engine.allocation import allocates
+from labctl.host.libvirt.seen import by_family
 from labctl.kinds.seed.spec import SeedNic, SeedSpec, network_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labctl.engine.places import Allocation, IpAddress
+    from labctl.engine.allocation import Allocation, IpAddress
     from labctl.labfile.model import Lab, Nic, Vm
 
 
@@ -25,13 +25,17 @@ def seed(lab: Lab, vm: Vm, allocation: Allocation, secret: bytes, names: Names) 
     digest = seed_digest(secret, config, vm.user, hostname)
     nics: list[SeedNic] = []
     for nic in vm.nics:
-        spot, place = allocation.nics[vm.name, nic.name], allocation.networks[nic.network]
+        nic_addresses, place = allocation.nics[vm.name, nic.name], allocation.networks[nic.network]
         primary = names.primary_nic(vm) == nic.name
-        servers = [host for host, own in ((place.host4, spot.ip), (place.host6, spot.ip6)) if host and own]
+        servers = [
+            host
+            for host, own in ((place.host4, nic_addresses.ip), (place.host6, nic_addresses.ip6))
+            if host and own
+        ]
         nics.append(
             SeedNic(
                 nic.name,
-                spot.mac,
+                nic_addresses.mac,
                 guest_lines(lab, vm, nic, allocation),
                 tuple(map(str, servers)) if primary else (),
                 (names.domain(nic.network),) if primary else (),
@@ -75,10 +79,10 @@ def secret_name(secret: bytes) -> str:
 
 def guest_lines(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> tuple[str, ...]:
     """How a NIC is to be inside the guest, in the words of the guest's script; empty where it is left alone."""
-    spot = allocation.nics[vm.name, nic.name]
+    nic_addresses = allocation.nics[vm.name, nic.name]
     place = allocation.networks[nic.network]
     network = next(each for each in lab.networks if each.name == nic.network)
-    pairs = ((spot.ip, place.subnet4), (spot.ip6, place.subnet6))
+    pairs = ((nic_addresses.ip, place.subnet4), (nic_addresses.ip6, place.subnet6))
     lines = [f"address {with_prefix(ip, subnet)}" for ip, subnet in pairs if ip and subnet]
     if mtu := nic.mtu or network.mtu:
         lines.insert(0, f"mtu {mtu}")
@@ -107,8 +111,8 @@ def _default_nic(vm: Vm, version: int, allocation: Allocation) -> str | None:
 
 def _gateways(vm: Vm, nic: Nic, allocation: Allocation) -> list[IpAddress]:
     """Its network's gateways, of the families in which the NIC has an address, which is not the gateway's own."""
-    spot = allocation.nics[vm.name, nic.name]
-    own = {4: spot.ip, 6: spot.ip6}
+    nic_addresses = allocation.nics[vm.name, nic.name]
+    own = {4: nic_addresses.ip, 6: nic_addresses.ip6}
     gateways = allocation.networks[nic.network].gateways
     return [each for each in gateways if own[each.version] not in (None, each)]
 
@@ -122,10 +126,10 @@ class Names:
         self._members: dict[str, list[tuple[str, str, str]]] = {}  # network → (VM, ip, ip6)
         for vm in lab.vms:
             for nic in vm.nics:
-                spot = allocation.nics[vm.name, nic.name]
-                first, second = str(spot.ip or ""), str(spot.ip6 or "")
+                nic_addresses = allocation.nics[vm.name, nic.name]
+                first, second = str(nic_addresses.ip or ""), str(nic_addresses.ip6 or "")
                 if not first and not allocates(self._networks[nic.network]):
-                    first = next(iter(by_family(spot.seen)), "")
+                    first = next(iter(by_family(nic_addresses.seen)), "")
                 row = (vm.name, first, second)
                 self._members.setdefault(nic.network, []).append(row)
 
@@ -137,8 +141,11 @@ class Names:
     def primary_nic(self, vm: Vm) -> str | None:
         """The NIC on it; one without an address reaches nobody."""
         for nic in vm.nics:
-            spot, place = self._allocation.nics[vm.name, nic.name], self._allocation.networks[nic.network]
-            if (spot.ip and place.host4) or (spot.ip6 and place.host6):
+            nic_addresses, place = (
+                self._allocation.nics[vm.name, nic.name],
+                self._allocation.networks[nic.network],
+            )
+            if (nic_addresses.ip and place.host4) or (nic_addresses.ip6 and place.host6):
                 return nic.name
         return None
 

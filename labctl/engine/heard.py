@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.spec import Spec
     from labctl.engine.observe import Observed
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
 
 
 def heard(connection: Connection, observed: Observed) -> Observed:
@@ -23,7 +23,7 @@ def heard(connection: Connection, observed: Observed) -> Observed:
     }
     if not asked:
         return observed
-    from labctl.host import report  # few labs have such NICs
+    from labctl.host.access import report  # few labs have such NICs
 
     specs: dict[Address, Spec] = dict(observed.specs)
     for name, state in report.states(connection, asked).items():

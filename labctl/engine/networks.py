@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.engine import routers
+from labctl.engine.allocation import allocates
 from labctl.engine.guests import with_prefix
-from labctl.engine.places import allocates
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 
 if TYPE_CHECKING:
+    from labctl.engine.allocation import Allocation, NetworkAddresses
     from labctl.engine.compose import Site
-    from labctl.engine.places import Allocation, NetworkPlace
     from labctl.labfile.model import Lab, Network, Nic, Vm
 
 
@@ -61,17 +61,19 @@ def _router(network: Network, allocation: Allocation, members: list[tuple[Vm, Ni
 
 
 def _dhcp_hosts(
-    allocation: Allocation, place: NetworkPlace, members: list[tuple[Vm, Nic]]
+    allocation: Allocation, place: NetworkAddresses, members: list[tuple[Vm, Nic]]
 ) -> tuple[DhcpHost, ...]:
     hosts = []
     named: dict[int, set[str]] = {4: set(), 6: set()}  # libvirt refuses a name that one family has already
     for vm, nic in members if place.dhcp else ():
-        spot = allocation.nics[vm.name, nic.name]
-        if spot.ip and place.host4:
-            hosts.append(DhcpHost(str(spot.ip), vm.name if vm.name not in named[4] else "", spot.mac))
+        nic_addresses = allocation.nics[vm.name, nic.name]
+        if nic_addresses.ip and place.host4:
+            hosts.append(
+                DhcpHost(str(nic_addresses.ip), vm.name if vm.name not in named[4] else "", nic_addresses.mac)
+            )
             named[4].add(vm.name)
-        if spot.ip6 and place.host6 and vm.name not in named[6]:
-            hosts.append(DhcpHost(str(spot.ip6), vm.name))  # DHCPv6 knows a host by its name only
+        if nic_addresses.ip6 and place.host6 and vm.name not in named[6]:
+            hosts.append(DhcpHost(str(nic_addresses.ip6), vm.name))  # DHCPv6 knows a host by its name only
             named[6].add(vm.name)
     return tuple(sorted(hosts, key=lambda host: host.key))
 
@@ -81,8 +83,8 @@ def _dns_hosts(
 ) -> tuple[DnsHost, ...]:
     names: dict[str, list[str]] = {}
     for vm, nic in members:
-        spot = allocation.nics[vm.name, nic.name]
-        for address in (spot.ip, spot.ip6):
+        nic_addresses = allocation.nics[vm.name, nic.name]
+        for address in (nic_addresses.ip, nic_addresses.ip6):
             if address:
                 names.setdefault(str(address), []).append(vm.name)
     for name, ip in network.dns_hosts:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.core.errors import Problem
 from labctl.core.record import replace
-from labctl.engine.places import Allocation, NetworkPlace, NicPlace, allocates, problem
+from labctl.engine.allocation import Allocation, NetworkAddresses, NicAddresses, allocates, problem
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
     from labctl.core.spec import Spec
-    from labctl.engine.places import IpAddress, IpNetwork
+    from labctl.engine.allocation import IpAddress, IpNetwork
     from labctl.labfile.model import Lab, Network, Nic, Vm
 
 
@@ -40,7 +40,7 @@ def place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) -
                     )
                 )
             by_network.setdefault(nic.network, []).append((vm, nic, mac))
-            result.nics[vm.name, nic.name] = NicPlace(mac, seen=seen.get(mac, ()))
+            result.nics[vm.name, nic.name] = NicAddresses(mac, seen=seen.get(mac, ()))
     for network in lab.networks:
         members = by_network.get(network.name, [])
         place = result.networks[network.name]
@@ -113,7 +113,7 @@ def _number(
     return None
 
 
-def _unavailable(network: Network, place: NetworkPlace) -> set[IpAddress]:
+def _unavailable(network: Network, place: NetworkAddresses) -> set[IpAddress]:
     used: set[IpAddress] = set(network.reserve)
     used |= {each for each in (place.host4, place.host6) if each}
     if isinstance(network.gateway, IPv4Address | IPv6Address):

@@ -1,8 +1,8 @@
 """What exists: one pass over libvirt, read into the same specs that the Labfile becomes.
 
 It costs a few listings a kind and one XML dump an object. What runs is dumped a second time as it runs, volumes not
-again while their file on this host is the same. What was read once need not be parsed again (`host.readings`). Others
-work on the same host: what goes after it was listed is not there (`host.dumps`).
+again while their file on this host is the same. What was read once need not be parsed again (`host.files.readings`).
+Others work on the same host: what goes after it was listed is not there (`host.libvirt.dumps`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from labctl.engine import stored as shelf
 from labctl.engine.ownership import own
 from labctl.engine.reading import Foreign
 from labctl.engine.stored import Stored
-from labctl.host import bridges, kept, pools, volumes
-from labctl.host.connection import translated
-from labctl.host.dumps import described, dumps
-from labctl.host.readings import Readings
-from labctl.host.state import state_name
+from labctl.host.files import kept
+from labctl.host.files.readings import Readings
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import translated
+from labctl.host.libvirt.domain_state import state_name
+from labctl.host.libvirt.dumps import described, dumps
+from labctl.host.machine import bridges
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.network import look as networks
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from labctl.core.spec import Spec
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
 
 KINDS = (Foreign, VmSpec, DiskUse, NicUse, NetworkSpec, DhcpHost, DnsHost, volumes.Facts)
 CODE = ("core", "engine", "host", "kinds/network", "kinds/vm")

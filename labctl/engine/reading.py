@@ -1,6 +1,6 @@
 """What the XML of one libvirt object tells: its spec where labctl made it, and what anyone else's could collide with.
 
-Pure, and imported to the full only where there is something to read that was not read before (`host.readings`).
+Pure, and imported to the full only where there is something to read that was not read before (`host.files.readings`).
 """
 
 from __future__ import annotations

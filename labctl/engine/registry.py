@@ -13,8 +13,8 @@ from labctl.kinds.seed.driver import SeedDriver
 from labctl.kinds.vm.driver import VmDriver
 
 if TYPE_CHECKING:
-    from labctl.host.connection import Connection
-    from labctl.host.keys import Keys
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
 
 
 def drivers(connection: Connection, keys: Keys) -> dict[str, Any]:

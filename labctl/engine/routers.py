@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from labctl.engine.places import NetworkPlace
+    from labctl.engine.allocation import NetworkAddresses
 
 _ROUTER = "dhcp-option=option:router"
 _HOST_ADVERTISES_NONE = "ra-param=*,0,0"  # a lifetime of 0: no default router
 
 
-def options(place: NetworkPlace, mode: str, macs: Iterable[str]) -> tuple[str, ...]:
+def options(place: NetworkAddresses, mode: str, macs: Iterable[str]) -> tuple[str, ...]:
     """The options of dnsmasq (its manual page) that say it; `macs` are those of a VM that is the gateway."""
     return (*_dhcp(place, mode, macs), *_advertised(place, mode))
 
 
-def _dhcp(place: NetworkPlace, mode: str, macs: Iterable[str]) -> Iterator[str]:
+def _dhcp(place: NetworkAddresses, mode: str, macs: Iterable[str]) -> Iterator[str]:
     wanted = next((each for each in place.gateways if each.version == 4), None)
     libvirts = None if mode == "isolated" else place.host4
     if not (place.dhcp and place.host4) or wanted == libvirts:
@@ -35,7 +35,7 @@ def _dhcp(place: NetworkPlace, mode: str, macs: Iterable[str]) -> Iterator[str]:
         yield _ROUTER.replace("=", "=tag:gateway,")
 
 
-def _advertised(place: NetworkPlace, mode: str) -> Iterator[str]:
+def _advertised(place: NetworkAddresses, mode: str) -> Iterator[str]:
     """A VM that is the gateway has to advertise itself; nobody can do that for it."""
     if place.host6 and mode != "isolated" and place.host6 not in place.gateways:
         yield _HOST_ADVERTISES_NONE

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.image.spec import ImageSpec
     from labctl.kinds.image.store import Looked
     from labctl.labfile.lockfile import Lock

@@ -16,7 +16,7 @@ from labctl.kinds.disk.spec import DiskSpec, disk_name, volume_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from labctl.host.volumes import Facts
+    from labctl.host.libvirt.volumes import Facts
     from labctl.kinds.vm.spec import VmSpec
     from labctl.labfile.model import Lab
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
 from labctl.core.record import field, record
-from labctl.engine.places import Allocation, Occupied, Taken, allocates, problem
+from labctl.engine.allocation import Allocation, Occupied, Taken, allocates, problem
 from labctl.kinds.network.spec import NetworkSpec
 
 if TYPE_CHECKING:

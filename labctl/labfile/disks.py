@@ -112,13 +112,13 @@ def _described(site: Site, tree: Map) -> Image | None:
 
 def _build(site: Site, tree: Map) -> Image:
     """What is to be built; what makes no sense is reported at its place."""
-    from labctl.host.wanted import File, Wanted
+    from labctl.host.builds.image_build import File, ImageBuild
 
     files = []
     for each in tree.get("files") or ():
         source = site.file(each, "source") if "source" in each else None
         files.append(File(each["target"], source, each.get("content"), int(each.get("mode", "0644"), 8)))
-    wanted = Wanted(
+    wanted = ImageBuild(
         distribution=tree.get("distribution", "debian"),
         suite=tree["suite"],
         packages=tuple(tree.get("packages") or ()),

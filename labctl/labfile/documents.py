@@ -1,7 +1,7 @@
 """The YAML documents that make a lab: the Labfile and what it includes.
 
 One that is the same as in the last run is not parsed again, and PyYAML, whose import takes as long as looking at a
-hundred VMs, is not imported for it (`host.readings`).
+hundred VMs, is not imported for it (`host.files.readings`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Position, Problem
-from labctl.host import kept
-from labctl.host.readings import Readings
+from labctl.host.files import kept
+from labctl.host.files.readings import Readings
 from labctl.labfile import tree
 from labctl.labfile.tree import Map
 

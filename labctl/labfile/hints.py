@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.alike import alike
+from labctl.core.closest_matches import closest_matches
 from labctl.labfile import schema as schemas
 from labctl.labfile.markers import MARK, written
 from labctl.labfile.scalars import resolve
@@ -73,7 +73,7 @@ _FILE = {"file": {"type": "string"}}  # a cloud-config lists no fields of its ow
 def of_key(key: str, known: dict[str, Any]) -> str:
     """The known key that an unknown one may be: the nearest, or what other tools call so."""
     meant = next((each for each in _KEYS.get(key.lower(), ()) if each in known), "")
-    close = [meant] if meant else alike(key, known)
+    close = [meant] if meant else closest_matches(key, known)
     if close:
         return f"did you mean {close[0]}?"
     few = 12
@@ -122,7 +122,7 @@ def _of_text(schema: dict[str, Any], value: str) -> str:
     if "enum" in schema:
         if _WORDS.get(value.lower()) in schema["enum"]:
             return f"did you mean {_WORDS[value.lower()]}?"
-        close = alike(value, map(str, schema["enum"]))
+        close = closest_matches(value, map(str, schema["enum"]))
         return f"did you mean {close[0]}?" if close else ""
     kind = schema.get("type", "boolean")  # without one it is an alternative: true and false may be among them
     if kind == "boolean" and value.lower() in {"yes", "no", "on", "off", "y", "n"}:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
 from labctl.core.text import printable
-from labctl.host import local
+from labctl.host.files import local
 from labctl.labfile import dependencies, parameters, reserved
 from labctl.labfile import references as references_
+from labctl.labfile.absolute_path import absolute_path, unfit
 from labctl.labfile.check import check_addresses
 from labctl.labfile.disks import Site
 from labctl.labfile.document import interpolated, sound, without_own_keys
@@ -23,7 +24,6 @@ from labctl.labfile.layers import CloudConfigs
 from labctl.labfile.model import Lab
 from labctl.labfile.networks import read_network, read_volume
 from labctl.labfile.parameters import Sources
-from labctl.labfile.place import place, unfit
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
 from labctl.labfile.references import Needs, Scope
@@ -121,7 +121,7 @@ def _accepted(judged: Loaded | Rejected) -> Loaded:
 
 def _read(source: str) -> tuple[bytes, Path, str, bool]:
     """Give the content, the absolute path, the name for messages, and whether it may be kept; read up to the cap."""
-    path = Path.cwd() / "-" if source == "-" else Path(place(source))
+    path = Path.cwd() / "-" if source == "-" else Path(absolute_path(source))
     if why := unfit(str(path)):
         hint = "the lab's files lie beside it: rename it, or the folder that is called so"
         raise Rejected([Problem(f"the path of {printable(source)} holds {why}", hint=hint)])

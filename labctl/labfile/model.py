@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.core.errors import Position
-    from labctl.host.wanted import Wanted
+    from labctl.host.builds.image_build import ImageBuild
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
@@ -105,7 +105,7 @@ class Image:
     url: str | None = None
     algorithm: Literal["sha256", "sha512"] | None = None
     digest: str | None = None
-    build: Wanted | None = None
+    build: ImageBuild | None = None
 
     @property
     def label(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from labctl.core.alike import alike
+from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import Position, Problem
 from labctl.core.text import printable
 from labctl.labfile.markers import written
@@ -123,7 +123,7 @@ class Problems:
 def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Word a hint for a misspelt name: the nearest one, else `otherwise`, else the known ones if they are few."""
     names = sorted(set(known))
-    close = alike(name, names, cutoff=0.65)
+    close = closest_matches(name, names, cutoff=0.65)
     if close:
         return f"did you mean {close[0]}?"
     if otherwise or not names:

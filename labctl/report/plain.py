@@ -20,8 +20,8 @@ from labctl.core.events import (
 )
 from labctl.core.size import size
 from labctl.report import plantext
+from labctl.report.phrases import DOING, DONE, and_state, done_words, plural, seconds
 from labctl.report.rate import Rate
-from labctl.report.words import DOING, DONE, and_state, done_words, plural, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from labctl.report.words import seconds
+from labctl.report.phrases import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,9 +29,9 @@ from labctl.core.record import field, record
 from labctl.core.size import size
 from labctl.report import plain, plantext, wrap
 from labctl.report.colour import Paint
+from labctl.report.phrases import DOING, DONE, and_state, done_words, seconds
 from labctl.report.plantext import Style
 from labctl.report.rate import Rate
-from labctl.report.words import DOING, DONE, and_state, done_words, seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from labctl.host import pools, volumes
-from labctl.host.connection import Connection
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import Connection
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path
 from labctl.kinds.image.spec import POOL

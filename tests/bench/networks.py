@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import libvirt
 
-from labctl.host.connection import CALLS_IN_FLIGHT
+from labctl.host.libvirt.connection import CALLS_IN_FLIGHT
 
 NETWORK = """\
 <network><name>bare.n{number}</name><bridge name='bare-{number}' stp='off' delay='0'/>

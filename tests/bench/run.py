@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from labctl.host import cache, kept
+from labctl.host.files import cache, kept
 from tests.bench import bare, images, labs
 
 PYTHON = sys.executable

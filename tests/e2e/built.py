@@ -2,10 +2,10 @@
 
 import sys
 
-from labctl.host import apt, build
-from labctl.host.wanted import File, Wanted
+from labctl.host.builds import apt, build
+from labctl.host.builds.image_build import File, ImageBuild
 
-WANTED = Wanted(
+WANTED = ImageBuild(
     distribution="debian",
     suite="bookworm",
     packages=("lsof",),

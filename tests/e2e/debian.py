@@ -2,7 +2,7 @@
 
 import sys
 
-from labctl.host import build
+from labctl.host.builds import build
 
 
 def built(arch: str = "x86_64") -> build.Built:

@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 from labctl import resources
-from labctl.host import pools, volumes
+from labctl.host.libvirt import pools, volumes
 from labctl.kinds.image.spec import POOL
 from tests.answers import MIB, Answer, after, by_path, head, serving
 from tests.e2e.conftest import Labctl

@@ -13,8 +13,8 @@ import libvirt
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host import pools, volumes
-from labctl.host.connection import Connection
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import Connection
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path, resolve_recipe
 from labctl.kinds.image.spec import POOL, ImageSpec

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labctl.host.iso import cidata
+from labctl.host.files.iso import cidata
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import blank_lab, micro_lab, virsh
 

@@ -20,9 +20,9 @@ import atheris
 
 with atheris.instrument_imports(include=["labctl.host"]):  # the first import of each counts
     from labctl.core.errors import LabctlError
-    from labctl.host import foreign, qcow2
-    from labctl.host.untrusted import MAX_VIRTUAL_SIZE
-    from tests.unit.host import hostile
+    from labctl.host.images import foreign, qcow2
+    from labctl.host.images.untrusted import MAX_VIRTUAL_SIZE
+    from tests.unit.host.images import hostile
 
 WHERE = "fuzzed"
 MEGABYTES = 512

@@ -7,12 +7,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labctl.app import change, goals
+from labctl.app import change, desired_state
 from labctl.app.prepare import prepare
 from labctl.app.session import Session
 from labctl.core.events import Event, StepFailed
 from labctl.core.plan import Plan
-from labctl.host.connection import Connection
+from labctl.host.libvirt.connection import Connection
 
 NODE = f"test://{Path(__file__).with_name('node.xml')}"
 LABFILE = """\
@@ -53,7 +53,7 @@ class World:
         return verb(self.session(), vms, self.events.append, lambda _plan: True)
 
     def plan(self) -> Plan:
-        return prepare(self.session(), goals.up()).plan
+        return prepare(self.session(), desired_state.up()).plan
 
     def failures(self) -> list[StepFailed]:
         return [event for event in self.events if isinstance(event, StepFailed)]

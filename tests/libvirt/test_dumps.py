@@ -5,8 +5,8 @@ import threading
 import libvirt
 import pytest
 
-from labctl.host.connection import CALLS_IN_FLIGHT, Connection
-from labctl.host.dumps import WORTH_A_THREAD, dumps
+from labctl.host.libvirt.connection import CALLS_IN_FLIGHT, Connection
+from labctl.host.libvirt.dumps import WORTH_A_THREAD, dumps
 from tests.libvirt.conftest import NODE
 
 DOMAIN = "<domain type='test'><name>n{}</name><memory>1024</memory><os><type>hvm</type></os></domain>"

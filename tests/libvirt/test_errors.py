@@ -8,7 +8,7 @@ import libvirt
 import libvirtmod
 import pytest
 
-from labctl.app import change, goals
+from labctl.app import change, desired_state
 from labctl.app.images.catalogue import images
 from labctl.app.images.keep import needless
 from labctl.app.listing import labs
@@ -16,8 +16,8 @@ from labctl.app.prepare import prepare
 from labctl.app.ssh import look
 from labctl.app.status import status
 from labctl.core.errors import LabctlError
-from labctl.host import pools
-from labctl.host.connection import Connection
+from labctl.host.libvirt import pools
+from labctl.host.libvirt.connection import Connection
 from labctl.kinds.image.spec import POOL as STORE
 from tests.libvirt.conftest import NODE, World
 
@@ -153,7 +153,7 @@ def test_whatever_call_fails_the_next_run_makes_it_good(faults, make_world, scen
 
 
 LOOKS = {
-    "plan": lambda world: prepare(world.session(), goals.up()),
+    "plan": lambda world: prepare(world.session(), desired_state.up()),
     "status": lambda world: status(world.session(), drift=True),
     "list": lambda world: labs(world.connection),
     "ssh": lambda world: look(world.session()),

@@ -10,9 +10,9 @@ import libvirtmod
 import pytest
 
 from labctl.app import change
-from labctl.host import pools
-from labctl.host.connection import Connection
-from labctl.host.lock import held, of_lab
+from labctl.host.libvirt import pools
+from labctl.host.libvirt.connection import Connection
+from labctl.host.machine.lock import held, of_lab
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.image.store import ImageStore
 from tests.libvirt.conftest import NODE, World

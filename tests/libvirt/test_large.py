@@ -9,7 +9,7 @@ import pytest
 
 from labctl.app import change
 from labctl.app.status import status
-from labctl.host.connection import Connection
+from labctl.host.libvirt.connection import Connection
 from tests.libvirt.conftest import NODE, World
 
 SMALL = 24

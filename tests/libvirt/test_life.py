@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labctl.app import change, goals
+from labctl.app import change, desired_state
 from labctl.app.names import names
 from labctl.app.prepare import prepare
 from labctl.app.status import status
@@ -15,9 +15,9 @@ from labctl.core.errors import LabHeld, Rejected, UsageError
 from labctl.core.events import Diagnostic, Finished
 from labctl.core.plan import Action
 from labctl.core.record import replace
-from labctl.host import kept
-from labctl.host.connection import Connection
-from labctl.host.lock import held
+from labctl.host.files import kept
+from labctl.host.libvirt.connection import Connection
+from labctl.host.machine.lock import held
 
 NETWORKS = {"network/front": "update", "network/back": "update"}
 WEB = {"vm/web-1": "update", "vm/web-2": "update"}
@@ -96,7 +96,7 @@ def test_destroy_needs_no_labfile(world, text):
         path.write_text(text)
     with pytest.raises((Rejected, UsageError)):
         change.destroy(session, (), world.events.append, lambda _plan: True)
-    session.standing = True
+    session.labfile_optional = True
     assert change.destroy(session, (), world.events.append, lambda _plan: True) == 0
     assert world.everything() == set()
 
@@ -136,7 +136,7 @@ def test_a_foreign_pool_of_our_name_keeps_all_that_is_in_it(world, tmp_path):
 def test_a_bridge_that_is_taken_is_refused_with_its_owner(world, monkeypatch):
     taken = "<network><name>lan</name><bridge name='br7'/><ip address='10.77.0.1' prefix='24'/></network>"
     world.connection.virt.networkDefineXML(taken)
-    monkeypatch.setattr("labctl.host.routes.link", lambda name: name == "br8")
+    monkeypatch.setattr("labctl.host.machine.routes.link", lambda name: name == "br8")
     monkeypatch.setattr(Connection, "local", True)
     world.edit("{subnet: 10.90.0.0/24}", "{subnet: 10.90.0.0/24, bridge: br7}")
     with pytest.raises(Rejected, match=r"front.bridge: its .* br7, and .* that of the libvirt network lan"):
@@ -151,14 +151,14 @@ def test_images_without_room_are_refused_and_disks_warned_of(world, monkeypatch)
     image = world.folder / "base.img"
     image.write_bytes(b"x" * (1 << 20))
     monkeypatch.setattr(Connection, "local", True)
-    monkeypatch.setattr("labctl.host.pools.free_space", lambda _folder: 3 << 20)
+    monkeypatch.setattr("labctl.host.libvirt.pools.free_space", lambda _folder: 3 << 20)
     world.run()
     warned = [event.summary for event in world.events if isinstance(event, Diagnostic)]
     assert [text for text in warned if "grow" in text] == [
         "the disks can grow by 5MiB, and 3MiB are free in /var/lib/libvirt/images/labctl-images"
     ]
     world.run(change.destroy)
-    monkeypatch.setattr("labctl.host.pools.free_space", lambda _folder: 0)
+    monkeypatch.setattr("labctl.host.libvirt.pools.free_space", lambda _folder: 0)
     world.edit("image: none", "image: ./base.img")
     with pytest.raises(Rejected, match="the images to store take 1MiB, and 0B are free"):
         world.run()
@@ -173,10 +173,10 @@ def test_the_same_name_from_another_labfile_is_refused(world, tmp_path):
         world.run()
     adopting = world.session()
     adopting.adopt = True
-    assert actions(prepare(adopting, goals.up()).plan) == {**NETWORKS, **WEB, "vm/db": "update"}
+    assert actions(prepare(adopting, desired_state.up()).plan) == {**NETWORKS, **WEB, "vm/db": "update"}
     assert change.up(adopting, (), lambda _event: None, lambda _plan: True) == 0
     # a running network of this driver shows no new definition
-    assert actions(prepare(adopting, goals.up()).plan) == NETWORKS
+    assert actions(prepare(adopting, desired_state.up()).plan) == NETWORKS
 
 
 @pytest.mark.parametrize(
@@ -201,10 +201,10 @@ def test_an_edit_changes_just_what_it_says(world, old, new, expected):
 
 def test_a_growing_lab_moves_nothing(world):
     world.run()
-    before = prepare(world.session(), goals.up()).allocation
+    before = prepare(world.session(), desired_state.up()).allocation
     world.edit("count: 2", "count: 4")
     world.edit("  db: {networks", "  cache: {networks: [back]}\n  db: {networks")
-    after = prepare(world.session(), goals.up()).allocation
+    after = prepare(world.session(), desired_state.up()).allocation
     assert before.networks == after.networks
     assert before.nics.items() <= after.nics.items()
 
@@ -318,7 +318,7 @@ def test_halt_suspend_resume(world):
 
 def test_reload_restarts_what_is_as_wanted(world):
     world.run()
-    plan = prepare(world.session(), goals.up(), restart=frozenset({Address("vm", "db")})).plan
+    plan = prepare(world.session(), desired_state.up(), restart=frozenset({Address("vm", "db")})).plan
     assert {step.address: step.action for step in plan.steps} == {Address("vm", "db"): Action.RESTART}
     assert world.run(change.reload, "db") == 0, world.failures()
     assert not world.plan()
@@ -367,9 +367,9 @@ def test_the_escape_hatch_is_applied_and_is_no_drift(world):
 
 def test_an_interrupted_run_is_finished_by_the_next(world):
     """A lab cut off after each step: the next `up` converges."""
-    whole = len(prepare(world.session(), goals.up()).plan.steps)
+    whole = len(prepare(world.session(), desired_state.up()).plan.steps)
     for stop in range(whole):
-        made = prepare(world.session(), goals.up())
+        made = prepare(world.session(), desired_state.up())
         part = replace(made.plan, steps=made.plan.steps[:stop])
         from labctl.engine.execute import execute
         from labctl.engine.registry import drivers
@@ -388,7 +388,7 @@ def test_a_labfile_that_became_wrong_does_not_hold_up_destroy(world):
     with pytest.raises(Rejected):
         world.run()
     broken = world.session()
-    broken.standing = True
+    broken.labfile_optional = True
     assert change.destroy(broken, (), lambda _event: None, lambda _plan: True) == 0
     assert world.everything() == set()
 
@@ -498,7 +498,7 @@ def test_a_disk_smaller_than_its_image_is_told(world):
 
 def test_short_memory_stops_up_before_the_first_change_and_no_plan(world, monkeypatch):
     monkeypatch.setattr("labctl.app.memory.available", lambda _connection: 100 << 20)
-    prepared = prepare(world.session(), goals.up())
+    prepared = prepare(world.session(), desired_state.up())
     told = "3 VMs need 192MiB of memory, and the host has 100MiB available"
     assert [problem.summary for problem in prepared.obstacles] == [told]
     assert len(prepared.plan.steps) == 10
@@ -518,7 +518,7 @@ def test_what_is_protected_stops_a_run_and_no_plan(world):
     world.run()
     world.edit("  db: {protect: true, networks: [back], disks: [{name: data, size: 2MiB}]}\n", "")
     world.edit(", depends_on: [db]", "")
-    prepared = prepare(world.session(), goals.up())
+    prepared = prepare(world.session(), desired_state.up())
     assert actions(prepared.plan)["vm/db"] == "delete"
     assert [problem.summary for problem in prepared.obstacles] == [
         "it is protected, and this would delete it"

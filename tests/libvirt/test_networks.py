@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from labctl.core.plan import Action, Step
 from labctl.core.record import replace
-from labctl.host.connection import Connection
+from labctl.host.libvirt.connection import Connection
 from labctl.kinds.network.driver import NetworkDriver, _read
 from labctl.kinds.network.look import definition
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labctl.app import change, goals
+from labctl.app import change, desired_state
 from labctl.app.prepare import prepare
 from labctl.core.address import Address
 from labctl.core.errors import Rejected
@@ -156,4 +156,7 @@ def test_nobody_guesses_on_which_overlay_an_undefined_vm_went_on(shop):
     shop.domain("db").undefine()
     with pytest.raises(Rejected, match=r"db.e1 stands on it, and no VM tells any more"):
         shop.run()
-    assert Address("disk", "db/root") in prepare(shop.session(), goals.destroy(), whole=False).observed.specs
+    assert (
+        Address("disk", "db/root")
+        in prepare(shop.session(), desired_state.destroy(), include_labfile=False).observed.specs
+    )

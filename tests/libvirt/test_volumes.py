@@ -5,9 +5,10 @@ import os
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host import kept, pools, volumes
-from labctl.host.connection import Connection
-from labctl.host.readings import Readings
+from labctl.host.files import kept
+from labctl.host.files.readings import Readings
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import Connection
 from tests.libvirt.conftest import NODE
 
 POOL = "<pool type='dir'><name>again</name><target><path>{}</path></target></pool>"

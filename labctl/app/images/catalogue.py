@@ -14,7 +14,7 @@ from labctl.kinds.image.store import ImageStore, Stored
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.image.catalogue import Entry
 
 FORMAT = 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.events import Sink
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.image.spec import ImageSpec
 
 BUSY_S = 5.0  # `prune` may be looking whether someone is at it
@@ -101,9 +101,9 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
         return
     import tempfile
 
-    from labctl.host import cache
-    from labctl.host.convert import convert as converted
-    from labctl.host.qcow2 import MAX_VIRTUAL_SIZE
+    from labctl.host.files import cache
+    from labctl.host.images.convert import convert as converted
+    from labctl.host.images.qcow2 import MAX_VIRTUAL_SIZE
 
     tell = Teller(told, Address("image", file.name), time.monotonic())
     with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder, busy(folder):
@@ -119,7 +119,7 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
 
 def busy(folder: str) -> AbstractContextManager[None]:
     """Tell `prune` that a temporary folder is in use, as long as this process lives."""
-    from labctl.host import lock
+    from labctl.host.machine import lock
 
     return lock.held(f"conversion of {Path(folder).name}", wait_s=BUSY_S)
 

@@ -28,9 +28,11 @@ from labctl.core.events import Teller
 from labctl.core.record import record
 from labctl.guest import protocol
 from labctl.guest.protocol import GuestState, Reply
-from labctl.host import cache, glance, lock, pools, volumes
-from labctl.host.channel import GuestPort
-from labctl.host.connection import missing, translated
+from labctl.host.access.channel import GuestPort
+from labctl.host.files import cache
+from labctl.host.libvirt import overview, pools, volumes
+from labctl.host.libvirt.connection import missing, translated
+from labctl.host.machine import lock
 from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import ImageStore
 
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.events import Sink
-    from labctl.host.connection import Connection
-    from labctl.host.seen import SeenVm
+    from labctl.host.libvirt.connection import Connection
+    from labctl.host.libvirt.seen import VmOverview
 
 BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
 SLOW = 4  # times these without KVM
@@ -71,8 +73,8 @@ def make(session: Session, vm: str, name: str, told: Sink) -> int:
     return code
 
 
-def _stopped(session: Session, vm: str) -> SeenVm:
-    seen = glance.look(session.connection, session.lab.name)
+def _stopped(session: Session, vm: str) -> VmOverview:
+    seen = overview.look(session.connection, session.lab.name)
     vms = {each.name: each for each in seen.vms}
     (name,) = choose([vm.removeprefix("vm/")], {each.name: each.name for each in seen.vms})
     found = vms[name]
@@ -90,7 +92,7 @@ class _Maker:
     """`slow` stretches the time limits."""
 
     connection: Connection
-    vm: SeenVm
+    vm: VmOverview
     tell: Teller
     slow: int
 

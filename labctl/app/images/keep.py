@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.core.record import record
-from labctl.host import cache, glance, lock
+from labctl.host.files import cache
+from labctl.host.libvirt import overview
+from labctl.host.machine import lock
 from labctl.kinds.image.content import in_use
 from labctl.kinds.image.driver import lock_name
 from labctl.kinds.image.spec import short
@@ -18,7 +20,7 @@ from labctl.labfile import lockfile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
 
 FORMAT = 1
 
@@ -98,7 +100,7 @@ def remove(
 
 def _pinned(connection: Connection, here: Path | None) -> set[str]:
     """The keys that the locks of all labs on this host name."""
-    seen = glance.look(connection)
+    seen = overview.look(connection)
     files = {Path(vm.file) for vm in seen.vms if vm.file} | {
         Path(net.file) for net in seen.networks if net.file
     }

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 from labctl.cli import context
 from labctl.cli.options import Options, argument, option
 from labctl.core.errors import UsageError
-from labctl.labfile.place import place
+from labctl.labfile.absolute_path import absolute_path
 
 if TYPE_CHECKING:
     from labctl.core.events import Sink
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
 
 Images = Annotated[list[str] | None, argument("IMAGE", help="a name, or the beginning of a digest")]
 Arch = Annotated[
@@ -27,7 +27,7 @@ def connection(options: Options) -> Connection:
     Raises:
         LabctlError: nothing answers there.
     """
-    from labctl.host.connection import Connection, choose_uri
+    from labctl.host.libvirt.connection import Connection, choose_uri
 
     return Connection(choose_uri(options.connect))
 
@@ -59,7 +59,7 @@ def sink(options: Options) -> Sink:
 def labfile_here(options: Options) -> Path | None:
     """The Labfile that is meant, if there is one."""
     try:
-        return Path(place(context.labfile(options.file)))
+        return Path(absolute_path(context.labfile(options.file)))
     except UsageError:
         if options.file is not None:
             raise

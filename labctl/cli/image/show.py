@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, argument
-from labctl.core.alike import alike
+from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import UsageError
 from labctl.kinds.image.spec import shown
 
@@ -22,7 +22,7 @@ def run(options: Options, image: Annotated[str, argument("IMAGE", help="its name
     every = images(shared.connection(options))
     rows = [row for row in every if row.name == image]
     if not rows:
-        near = alike(image, [row.name for row in every], 3)
+        near = closest_matches(image, [row.name for row in every], 3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`labctl image list` shows them"
         raise UsageError(f"no image is called {image}", hint=hint)
     if options.json:

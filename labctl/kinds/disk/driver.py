@@ -9,15 +9,15 @@ import libvirt
 
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
-from labctl.host import pools, volumes
-from labctl.host.connection import translated
-from labctl.host.dumps import dumps
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import translated
+from labctl.host.libvirt.dumps import dumps
 from labctl.kinds.disk.ground import Ground
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import Step
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.disk.spec import DiskSpec
 
 

@@ -6,15 +6,15 @@ import threading
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
-from labctl.host import pools, uses, volumes
+from labctl.host.libvirt import disk_users, pools, volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import libvirt
 
-    from labctl.host.uses import Use
-    from labctl.host.volumes import Facts
+    from labctl.host.libvirt.disk_users import Use
+    from labctl.host.libvirt.volumes import Facts
 
 
 class Ground:
@@ -31,7 +31,7 @@ class Ground:
             if self._users is None:
                 pools.refresh(pool)
                 self._every = [facts for facts in volumes.facts(pool) if facts.backing]
-                self._users = uses.of_files(virt, running=True)
+                self._users = disk_users.of_files(virt, running=True)
 
     def overlays(self, paths: Sequence[str]) -> list[Facts]:
         """The volumes of the pool that stand on the last of these paths; so do the others, wherever they are."""
@@ -50,7 +50,7 @@ class Ground:
         """
         for path in paths:
             for use in (self._users or {}).get(path, ()):
-                if path in uses.now(virt, use):
+                if path in disk_users.now(virt, use):
                     raise LabctlError(
                         f"the domain {use.domain} runs on it",
                         hint=f"end it first: `virsh shutdown {use.domain}`",

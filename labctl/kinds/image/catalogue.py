@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl import resources
-from labctl.core.alike import alike
+from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import field, record
 from labctl.core.size import parse
-from labctl.host import kept
-from labctl.host.readings import Readings
+from labctl.host.files import kept
+from labctl.host.files.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,7 @@ def entry(name: str) -> Entry:
     """
     known = entries()
     if name not in known:
-        near = alike(name, known, 3)
+        near = closest_matches(name, known, 3)
         hint = (
             f"did you mean {' or '.join(near)}?"
             if near

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record, replace
-from labctl.host import lock
+from labctl.host.machine import lock
 from labctl.kinds.image.resolve import file_digest, recipe_of
 from labctl.kinds.image.spec import READABLE
 
@@ -79,7 +79,7 @@ def _cached(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
 @contextmanager
 def _unpacked(file: Path, key: str, progress: Progress) -> Iterator[tuple[Path, str]]:
     """The file and its digest; a compressed one decompressed beside it."""
-    from labctl.host import unpack
+    from labctl.host.images import unpack
 
     if unpack.compression(file) is None:
         yield file, key
@@ -103,7 +103,8 @@ def _beside(spec: ImageSpec) -> Iterator[Part]:
 
 def _single(spec: ImageSpec, part: Part) -> Content:
     """Judge a file of others: its header in Python, and then a qcow2's tables by QEMU, which finds what is cut off."""
-    from labctl.host import cache, qcow2, qemu_img
+    from labctl.host.files import cache
+    from labctl.host.images import qcow2, qemu_img
 
     if spec.blob:
         return Content((part,), None, part.file.stat().st_size)
@@ -117,7 +118,7 @@ def _single(spec: ImageSpec, part: Part) -> Content:
 
 
 def _downloaded(spec: ImageSpec, progress: Progress) -> Path:
-    from labctl.host.download import Source, fetch
+    from labctl.host.downloads.download import Source, fetch
 
     algorithm, _, digest = spec.key.partition("-")
     downloading = seldom(lambda done, total: progress("downloading", done, total))
@@ -125,7 +126,8 @@ def _downloaded(spec: ImageSpec, progress: Progress) -> Path:
 
 
 def _built(spec: ImageSpec, progress: Progress) -> Content:
-    from labctl.host import build, qcow2
+    from labctl.host.builds import build
+    from labctl.host.images import qcow2
 
     built = build.build(recipe_of(spec), lambda text: progress(text, 0, 0), pinned=spec.key)
     header = qcow2.inspect(built.folder / build.IMAGE)

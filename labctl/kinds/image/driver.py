@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace, values
-from labctl.host import pools, volumes
-from labctl.host.connection import translated
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import translated
 from labctl.kinds.image import sound
 from labctl.kinds.image.content import Content, Part, changed, content, seldom
 from labctl.kinds.image.resolve import file_digest
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from labctl.core.events import Teller
     from labctl.core.plan import Step
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.image.content import Progress
     from labctl.kinds.image.store import Looked
 
@@ -74,7 +74,7 @@ class ImageDriver:
             await self._connection.call(self._fill, spec, have, progress)
 
     def _held(self, spec: ImageSpec, progress: Progress) -> AbstractContextManager[None]:
-        from labctl.host import lock
+        from labctl.host.machine import lock
 
         what = lock_name(self._connection, spec.key)
         return lock.held(what, wait_s=WAIT_S, waiting=lambda: progress("waiting for another labctl", 0, 0))

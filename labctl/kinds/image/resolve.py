@@ -17,8 +17,8 @@ from labctl.kinds.image.spec import ImageSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from labctl.host.recipe import Recipe
-    from labctl.host.wanted import Wanted
+    from labctl.host.builds.image_build import ImageBuild
+    from labctl.host.builds.recipe import Recipe
     from labctl.kinds.image.catalogue import Entry
 
 DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
@@ -29,7 +29,8 @@ def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
 
     LabctlError when it can't be read, or is refused; a `blob` (kernel, initrd) isn't looked into.
     """
-    from labctl.host import local, qcow2
+    from labctl.host.files import local
+    from labctl.host.images import qcow2
 
     size = None if blob else qcow2.inspect(path).virtual_size
     with local.told("can't read it", path):
@@ -97,12 +98,12 @@ def pinned(entry: Entry, arch: str, key: str, origin: str, size: int | None = No
 @cache
 def _published(where: str, url: str) -> str:
     """The key that the vendor's checksum file gives the image; asked once, an `up` plans twice."""
-    from labctl.host import checksums, download
-    from labctl.host.https import Patience
+    from labctl.host.downloads import checksums, download
+    from labctl.host.downloads.https import RetryPolicy
 
-    asking = Patience(attempts=1, stall_s=10.0, connect_s=5.0)  # a plan can't wait long for a vendor
+    asking = RetryPolicy(attempts=1, stall_s=10.0, connect_s=5.0)  # a plan can't wait long for a vendor
     name = PurePosixPath(urlsplit(url).path).name
-    found = checksums.find(download.fetch_text(where, patience=asking), name, where)
+    found = checksums.find(download.fetch_text(where, policy=asking), name, where)
     return f"{found.algorithm}-{found.digest}"
 
 
@@ -111,14 +112,14 @@ def resolve_recipe(name: str, arch: str, key: str = "") -> ImageSpec:
 
     LabctlError when there is none.
     """
-    from labctl.host.recipe import recipe
+    from labctl.host.builds.recipe import recipe
 
     return _built(recipe(name, arch), name, key)
 
 
-def resolve_build(wanted: Wanted, label: str, arch: str, key: str = "") -> ImageSpec:
+def resolve_build(wanted: ImageBuild, label: str, arch: str, key: str = "") -> ImageSpec:
     """The image that a Labfile's `build:` states, likewise. LabctlError when it can't be built."""
-    from labctl.host.recipe import custom
+    from labctl.host.builds.recipe import custom
 
     return replace(_built(custom(wanted, arch, label), label, key), wanted=wanted)
 
@@ -130,7 +131,7 @@ def made_by(spec: ImageSpec) -> bool:
 
 def recipe_of(spec: ImageSpec) -> Recipe:
     """The recipe of a spec that is built: the Labfile's, or labctl's own of that name."""
-    from labctl.host.recipe import custom, recipe
+    from labctl.host.builds.recipe import custom, recipe
 
     return custom(spec.wanted, spec.arch) if spec.wanted else recipe(spec.origin, spec.arch)
 
@@ -154,8 +155,8 @@ def _built(recipe: Recipe, label: str, key: str) -> ImageSpec:
 
 def file_digest(path: Path) -> str:
     """The sha256 of a file in hex, remembered while the file is unchanged. LabctlError when it changes meanwhile."""
-    from labctl.host import kept
-    from labctl.host.readings import Readings
+    from labctl.host.files import kept
+    from labctl.host.files.readings import Readings
 
     state = kept.state(path)
     settled = kept.settled(state)

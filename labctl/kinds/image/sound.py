@@ -15,8 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
-from labctl.host import pools, volumes
-from labctl.host.storage_errors import translated
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.storage_errors import translated
 from labctl.kinds.image.spec import READABLE
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from labctl.core.size import size as human
 from labctl.core.spec import Effect, Part, Spec, owned
 
 if TYPE_CHECKING:
-    from labctl.host.wanted import Wanted
+    from labctl.host.builds.image_build import ImageBuild
 
 POOL = identity.STORE
 READABLE = 0o644  # the mode of its files
@@ -56,7 +56,7 @@ class ImageSpec(Spec):
     firmware: str = ""
     cpu: str = ""
     memory: int = 0
-    wanted: Wanted | None = None  # of a build that the Labfile states; `origin` then only names it
+    wanted: ImageBuild | None = None  # of a build that the Labfile states; `origin` then only names it
     sound: bool = owned(Effect.LIVE, default=True, condition="damaged in the store")
 
     @property

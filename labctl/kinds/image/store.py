@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import fields_by_name, record, replace
-from labctl.host import lock, pools, volumes
-from labctl.host.connection import translated
-from labctl.host.dumps import described, dumps
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import translated
+from labctl.host.libvirt.dumps import described, dumps
+from labctl.host.machine import lock
 from labctl.kinds.image import sound
 from labctl.kinds.image.spec import POOL, ImageSpec
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     import libvirt
 
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.image.content import Progress
 
 PARTS = ("seen", "ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marks go first

@@ -10,8 +10,8 @@ import libvirt
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
-from labctl.host.connection import found, translated
-from labctl.host.listeners import listener
+from labctl.host.libvirt.connection import found, translated
+from labctl.host.machine.listeners import listener
 from labctl.kinds.network import xml
 from labctl.kinds.network.spec import DnsHost
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from labctl.core.events import Teller
     from labctl.core.plan import Step
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.network.spec import NetworkSpec
 
 DNS_PORT = 53

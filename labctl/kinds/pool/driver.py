@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from labctl.host import pools
-from labctl.host.connection import translated
+from labctl.host.libvirt import pools
+from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import Step
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.pool.spec import PoolSpec
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from labctl.core import identity
-from labctl.host import pools, volumes
-from labctl.host.connection import translated
-from labctl.host.iso import cidata
+from labctl.host.files.iso import cidata
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import translated
 from labctl.kinds.seed import render
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import Step
-    from labctl.host.connection import Connection
-    from labctl.host.keys import Keys
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.seed.spec import SeedSpec
 
 SECRET = 0o600

@@ -13,20 +13,20 @@ import libvirt
 from labctl.core.errors import LabctlError, NotReady
 from labctl.guest import protocol
 from labctl.guest.protocol import GuestState, Reply
-from labctl.host import console
-from labctl.host.channel import GuestPort
-from labctl.host.connection import call_on
+from labctl.host.access import console
+from labctl.host.access.channel import GuestPort
+from labctl.host.libvirt.connection import call_on
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
-    from labctl.host.connection import Connection
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
 _STAGES = ("init", "config", "final", "done")  # in their order; between two of them cloud-init tells none
 _MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]")  # as in ('scripts-user', RuntimeError(…))
 
 
-class Conversation:
+class GuestSession:
     """One open port, with what arrived on it. All but the port's callbacks runs on asyncio's loop."""
 
     def __init__(self, connection: Connection) -> None:

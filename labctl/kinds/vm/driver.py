@@ -15,20 +15,21 @@ from labctl.core.errors import LabctlError, NotReady
 from labctl.core.plan import REPLACED
 from labctl.core.record import replace
 from labctl.core.size import size
-from labctl.host import console, pools, volumes
-from labctl.host.connection import call_on, found, run_event_loop, translated
+from labctl.host.access import console
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import call_on, found, run_event_loop, translated
+from labctl.host.libvirt.domain_state import state_name
 from labctl.kinds.vm import devices, parse, xml
-from labctl.kinds.vm.guest import Conversations
+from labctl.kinds.vm.guest import GuestSessions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from labctl.core.events import Teller
     from labctl.core.plan import Step
-    from labctl.host.connection import Connection
-    from labctl.host.keys import Keys
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
-from labctl.host.state import state_name
 
 _INACTIVE, _CONFIG, _LIVE = (
     libvirt.VIR_DOMAIN_XML_INACTIVE,
@@ -51,7 +52,7 @@ class VmDriver:
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
         self._keys = keys
-        self._conversations = Conversations(connection, keys)
+        self._conversations = GuestSessions(connection, keys)
 
     def create(self, step: Step, _tell: Teller) -> None:
         spec = cast("VmSpec", step.after)

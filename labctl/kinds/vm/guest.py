@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from labctl import resources
 from labctl.core.errors import LabctlError, NotReady
 from labctl.guest import protocol
-from labctl.host import console, probe
-from labctl.host.connection import translated
-from labctl.kinds.vm.conversation import Conversation, not_ready
+from labctl.host.access import console, probe
+from labctl.host.libvirt.connection import translated
+from labctl.kinds.vm.conversation import GuestSession, not_ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from labctl.core.events import Teller
     from labctl.guest.protocol import GuestState
-    from labctl.host.connection import Connection
-    from labctl.host.keys import Keys
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import Check, VmSpec
 
 # Run by root in the guest, after keys.sh; in the lines of keys nothing but $sudo means something to a shell.
@@ -37,13 +37,13 @@ ANSWER_S = 60.0  # an emulated guest under load takes its time
 LEASE_S = 20.0  # for an address after its cloud-init has ended
 
 
-class Conversations:
+class GuestSessions:
     """The conversations of one run, a VM's kept open from its boot until it is ready."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
         self._keys = keys
-        self._open: dict[str, Conversation] = {}
+        self._open: dict[str, GuestSession] = {}
         self._deadlines: dict[str, float] = {}
         self._states: dict[str, GuestState | None] = {}
 
@@ -69,7 +69,7 @@ class Conversations:
             await self._close(spec)
             raise
 
-    async def _informed(self, spec: VmSpec, talk: Conversation, before: VmSpec | None) -> None:
+    async def _informed(self, spec: VmSpec, talk: GuestSession, before: VmSpec | None) -> None:
         """Tell it names, NICs and keys; not before cloud-init's end, since that is at the same files."""
         if before is not None or spec.host_lines:
             async with self._bounded(spec):
@@ -77,7 +77,7 @@ class Conversations:
         async with self._bounded(spec):
             await self._rekey(spec, talk, before)
 
-    async def _addressed(self, spec: VmSpec, talk: Conversation, tell: Teller) -> None:
+    async def _addressed(self, spec: VmSpec, talk: GuestSession, tell: Teller) -> None:
         """Learn the addresses that somebody else gives its NICs."""
         try:
             async with asyncio.timeout(LEASE_S):
@@ -125,7 +125,7 @@ class Conversations:
         except TimeoutError as error:
             raise await self._late(spec, "its guest does not answer on labctl's port") from error
 
-    async def _rekey(self, spec: VmSpec, talk: Conversation, before: VmSpec | None) -> None:
+    async def _rekey(self, spec: VmSpec, talk: GuestSession, before: VmSpec | None) -> None:
         """Give a guest this Labfile's keys where it has others or they were lost: the port needs none to get in."""
         others = before is not None and before.keyed is False
         if self._keys.knows(spec.name) and not others:
@@ -143,9 +143,9 @@ class Conversations:
     def _deadline(self, spec: VmSpec) -> float:
         return self._deadlines.setdefault(spec.name, time.monotonic() + spec.timeout)
 
-    async def _talk(self, spec: VmSpec) -> Conversation:
+    async def _talk(self, spec: VmSpec) -> GuestSession:
         if spec.name not in self._open:
-            talk = Conversation(self._connection)
+            talk = GuestSession(self._connection)
             with translated(str(spec.address)):
                 await talk.open(spec)
             self._open[spec.name] = talk

@@ -12,7 +12,7 @@ import libvirt
 
 from labctl.core.record import replace
 from labctl.core.spec import YES
-from labctl.host.connection import missing
+from labctl.host.libvirt.connection import missing
 
 if TYPE_CHECKING:
     from labctl.kinds.vm.spec import NicUse, VmSpec

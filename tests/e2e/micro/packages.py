@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.host import apt
+from labctl.host.builds import apt
 
 MIRROR, KEYRING = "http://deb.debian.org/debian", "/usr/share/keyrings/debian-archive-keyring.gpg"
 WITHOUT_LANGUAGES = 'Acquire::Languages "none";\n'

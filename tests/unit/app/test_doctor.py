@@ -6,10 +6,10 @@ import libvirt
 import pytest
 
 from labctl.app import doctor
-from labctl.host.doctor import kvm, libvirtd, network, resources, tools
-from labctl.host.doctor.check import Check, Distribution, distribution
-from labctl.host.firewall import Rules
-from labctl.host.packets import Chain
+from labctl.host.machine.doctor import kvm, libvirtd, network, resources, tools
+from labctl.host.machine.doctor.check import Check, Distribution, distribution
+from labctl.host.machine.firewall import Rules
+from labctl.host.machine.packets import Chain
 
 DEBIAN = Distribution(0, "sudo ")
 

@@ -11,8 +11,9 @@ from labctl.core.plan import plan
 from labctl.core.record import replace
 from labctl.engine.observe import Observed
 from labctl.engine.reading import Foreign
-from labctl.host import domcaps, routes
-from labctl.host.domcaps import DomainCapabilities
+from labctl.host.libvirt import domain_capabilities
+from labctl.host.libvirt.domain_capabilities import DomainCapabilities
+from labctl.host.machine import routes
 from labctl.labfile.load import load
 from tests.composed import applied, specs
 
@@ -55,7 +56,7 @@ def told(tmp_path, monkeypatch):
         asked.append((arch, machine, accel))
         return KINDS[arch, machine]
 
-    monkeypatch.setattr(domcaps, "look", look)
+    monkeypatch.setattr(domain_capabilities, "look", look)
     monkeypatch.setattr(routes, "link", lambda name: name in ("br0", "eth0"))
     monkeypatch.setattr(routes, "links", lambda: ["br0", "eth0"])
     monkeypatch.setattr(routes, "is_bridge", lambda name: name == "br0")

@@ -3,7 +3,9 @@
 import pytest
 
 from labctl.app.images import keep
-from labctl.host import cache, glance, lock
+from labctl.host.files import cache
+from labctl.host.libvirt import overview
+from labctl.host.machine import lock
 from labctl.kinds.image.content import in_use
 from labctl.kinds.image.driver import lock_name
 from labctl.kinds.image.store import ImageStore
@@ -20,7 +22,7 @@ def host(monkeypatch, tmp_path):
     """An empty store with what a run left, a cache with a download, and no lab."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(lock, "_folder", lambda: tmp_path / "run")
-    monkeypatch.setattr(glance, "look", lambda _connection: glance.Seen([], []))
+    monkeypatch.setattr(overview, "look", lambda _connection: overview.Overview([], []))
     monkeypatch.setattr(ImageStore, "stored", lambda _store: [])
     monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {f"{KEY}.img": 1})
     (cache.folder("downloads") / KEY).write_bytes(b"x")

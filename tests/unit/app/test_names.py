@@ -7,7 +7,7 @@ import pytest
 from labctl.app.names import Names, names
 from labctl.app.session import Session
 from labctl.core.errors import Rejected
-from labctl.host import kept
+from labctl.host.files import kept
 from labctl.labfile.load import Loaded
 from labctl.labfile.model import Lab
 
@@ -83,7 +83,7 @@ def test_a_file_that_was_just_written_is_read_again(path, monkeypatch):
 
 def test_what_libvirt_knows_of_a_broken_labfile_is_not_kept(path):
     """It has no VMs in it."""
-    session = Session(source=str(path), standing=True)
+    session = Session(source=str(path), labfile_optional=True)
     session.loaded = Loaded(Lab("shop", path, path.parent))
     names(session)
     assert names(Session(source=str(path))) == TWO

@@ -9,10 +9,10 @@ from labctl.core.address import Address
 from labctl.core.errors import Rejected
 from labctl.core.plan import plan
 from labctl.core.record import replace
+from labctl.engine.allocation import Allocation
 from labctl.engine.observe import Observed
-from labctl.engine.places import Allocation
 from labctl.engine.sources import Sources
-from labctl.host import pools
+from labctl.host.libvirt import pools
 from labctl.kinds.image.spec import ImageSpec
 from labctl.labfile.load import load
 from tests.composed import applied, specs

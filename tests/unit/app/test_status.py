@@ -13,9 +13,9 @@ from labctl.app.session import Session
 from labctl.cli.status import _cells
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.record import replace
-from labctl.host import glance
-from labctl.host.glance import Seen
-from labctl.host.seen import SeenNetwork, SeenNic, SeenVm, read
+from labctl.host.libvirt import overview
+from labctl.host.libvirt.overview import Overview
+from labctl.host.libvirt.seen import NetworkOverview, NicOverview, VmOverview, read
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import DhcpHost, NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
@@ -31,7 +31,7 @@ vms: {web: {count: 2, networks: [front]}, db: {networks: [front]}}
 GIB = 1 << 30
 
 
-def vm(name="web-1", state="running", nics=(("front", "10.0.0.2"),), **more) -> SeenVm:
+def vm(name="web-1", state="running", nics=(("front", "10.0.0.2"),), **more) -> VmOverview:
     fields = {
         "lab": "shop",
         "base": name.partition("-")[0],
@@ -45,12 +45,12 @@ def vm(name="web-1", state="running", nics=(("front", "10.0.0.2"),), **more) -> 
         "libvirt_name": f"shop.{name}",
         "seeded": True,
     }
-    made = tuple(SeenNic(network, "52:54:00:00:00:01", ip) for network, ip in nics)
-    return SeenVm(name=name, state=state, nics=made, **(fields | more))
+    made = tuple(NicOverview(network, "52:54:00:00:00:01", ip) for network, ip in nics)
+    return VmOverview(name=name, state=state, nics=made, **(fields | more))
 
 
-def network(name="front", host=("10.0.0.1",), *, active=True) -> SeenNetwork:
-    return SeenNetwork(name, "shop", "/x/Labfile.yaml", "nat", ("10.0.0.0/24",), host, active=active)
+def network(name="front", host=("10.0.0.1",), *, active=True) -> NetworkOverview:
+    return NetworkOverview(name, "shop", "/x/Labfile.yaml", "nat", ("10.0.0.0/24",), host, active=active)
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def session(tmp_path, monkeypatch):
 
 
 def seen(monkeypatch, *vms, networks=None):
-    found = Seen(list(vms), [network()] if networks is None else list(networks))
-    monkeypatch.setattr(glance, "look", lambda *_, **_how: found)
+    found = Overview(list(vms), [network()] if networks is None else list(networks))
+    monkeypatch.setattr(overview, "look", lambda *_, **_how: found)
 
 
 def test_the_labfile_and_what_exists(monkeypatch, session):
@@ -142,7 +142,7 @@ def test_only_some(monkeypatch, session):
 
 
 def test_a_full_disk_is_explained(monkeypatch, session):
-    problem = glance._problem("paused", 5)
+    problem = overview._problem("paused", 5)
     assert "I/O error" in problem
     assert "labctl resume" in problem
     seen(monkeypatch, vm("db", "paused", problem=problem))
@@ -216,7 +216,7 @@ def test_a_glance_at_xml():
         file="/x/Labfile.yaml",
     )
     found = read(ET.tostring(vm_xml.render(spec), encoding="unicode"))
-    glance._set_state(found, {"state.state": 1})
+    overview._set_state(found, {"state.state": 1})
     assert (found.name, found.base, found.user, found.file) == ("web-1", "web", "me", "/x/Labfile.yaml")
     assert (found.state, found.ready, found.cpus, found.memory) == ("running", True, 2, GIB // 2)
     assert (found.disks, found.seeded, found.awaited) == (("root",), True, True)
@@ -229,7 +229,7 @@ def test_a_glance_at_xml():
     assert [nic.link for nic in found.nics] == ["up", "down", "up", "up"]
     assert [nic.reports for nic in found.nics] == [False, False, False, True]
     assert found.problem == "", "it became ready since"
-    glance._set_state(found, {"state.state": 5})
+    overview._set_state(found, {"state.state": 5})
     assert not found.ready, "a VM that is off is not ready, whatever it was"
 
 
@@ -250,14 +250,14 @@ def test_a_glance_at_a_network():
 def test_why_a_vm_is_not_ready_is_its_problem_while_it_runs():
     for state, ready, problem in ((1, False, "cloud-init failed"), (1, True, ""), (5, False, "")):
         found = vm(ready=ready, problem="cloud-init failed")
-        glance._set_state(found, {"state.state": state})
+        overview._set_state(found, {"state.state": state})
         assert found.problem == problem
 
 
 class TestReach:
     def reach(self, *vms, networks=None, uri="qemu:///system"):
         nets = [network(), network("back", ())] if networks is None else networks
-        return ssh.reach(Seen(list(vms), nets), uri)
+        return ssh.reach(Overview(list(vms), nets), uri)
 
     def test_the_first_address_on_a_network_of_the_host(self):
         found = self.reach(vm(nics=(("back", "10.1.0.2"), ("front", "10.0.0.2"))))
@@ -386,6 +386,6 @@ class TestSsh:
 
 
 def test_openssh_reads_paths_as_they_are():
-    from labctl.host.ssh import quoted
+    from labctl.host.access.ssh import quoted
 
     assert quoted(Path("/a b/100%/x")) == '"/a b/100%%/x"'

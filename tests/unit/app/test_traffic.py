@@ -8,9 +8,9 @@ from labctl.app import traffic
 from labctl.core.plan import plan
 from labctl.engine.allocate import allocate
 from labctl.engine.compose import Site, compose
-from labctl.host import firewall, routes
-from labctl.host.firewall import Rules
-from labctl.host.packets import Chain, from_iptables
+from labctl.host.machine import firewall, routes
+from labctl.host.machine.firewall import Rules
+from labctl.host.machine.packets import Chain, from_iptables
 from tests.unit.labfile.labfiles import loaded
 
 LABFILE = """

@@ -21,7 +21,7 @@ from labctl.core.errors import (
     Rejected,
     UsageError,
 )
-from labctl.host import kept
+from labctl.host.files import kept
 
 
 def told(monkeypatch, capsys, error, *argv: str) -> tuple[int, str]:

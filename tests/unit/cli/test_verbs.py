@@ -161,7 +161,7 @@ def test_a_standing_verb_remembers_that_there_is_no_labfile(tmp_path, monkeypatc
         with pytest.raises(UsageError, match=r"no Labfile\.yaml here"):
             run(verb)
     for asked, source in ((None, "Labfile.yaml"), ("gone.yaml", "gone.yaml"), (".", "Labfile.yaml")):
-        assert context.session(Options(file=asked), standing=True).source == source
+        assert context.session(Options(file=asked), labfile_optional=True).source == source
 
 
 def test_validate_tells_every_problem(here, capsys):

@@ -8,7 +8,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import replace
 from labctl.engine.allocate import allocate
-from labctl.engine.places import Occupied
+from labctl.engine.allocation import Occupied
 from labctl.kinds.network.spec import NetworkSpec
 from tests.unit.labfile.labfiles import loaded
 

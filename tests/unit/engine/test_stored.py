@@ -3,7 +3,7 @@
 import pytest
 
 from labctl.engine import stored
-from labctl.host.volumes import Facts
+from labctl.host.libvirt.volumes import Facts
 from labctl.kinds.vm.spec import DiskUse, VmSpec
 
 POOL, STORE = "/images/labctl-shop", "/images/labctl-images"

@@ -12,7 +12,7 @@ from labctl.core import xmltree
 from labctl.core.record import MISSING
 from labctl.engine import reading
 from labctl.engine.observe import KINDS
-from labctl.host.readings import Readings
+from labctl.host.files.readings import Readings
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm import devices, parse

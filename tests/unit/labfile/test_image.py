@@ -1,6 +1,6 @@
 """`image` as a Labfile states it."""
 
-from labctl.host.wanted import File, Wanted
+from labctl.host.builds.image_build import File, ImageBuild
 from tests.unit.labfile.labfiles import problems, vms
 
 BUILD = """\
@@ -22,7 +22,7 @@ vms:
 def test_a_build_is_read_whole(tmp_path):
     (tmp_path / "tool.sh").write_text("#!/bin/sh\n")
     image = vms(tmp_path, BUILD)["web"].image
-    assert image.build == Wanted(
+    assert image.build == ImageBuild(
         distribution="debian",
         suite="bookworm",
         packages=("nginx", "curl=7.88.1-10"),

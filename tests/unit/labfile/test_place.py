@@ -6,8 +6,8 @@ import pytest
 
 from labctl.core.errors import Rejected
 from labctl.core.text import printable
+from labctl.labfile.absolute_path import unfit
 from labctl.labfile.load import load
-from labctl.labfile.place import unfit
 
 TEXT = "labfile: 1\nname: lab\nvms: {a: {image: none}}\n"
 

@@ -12,9 +12,9 @@ from labctl.engine.edits import effective
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import DhcpHost, NetworkSpec
 from labctl.report.colour import Paint
+from labctl.report.phrases import seconds
 from labctl.report.plantext import Style, render
 from labctl.report.table import table
-from labctl.report.words import seconds
 from tests.composed import applied, specs
 from tests.unit.report.samples import sample, state_changed
 

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from labctl import resources
 from labctl.core.errors import LabctlError, UsageError
-from labctl.host import checksums, download
+from labctl.host.downloads import checksums, download
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.resolve import _published, resolve_name
 

@@ -8,7 +8,8 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
-from labctl.host import apt, kept
+from labctl.host.builds import apt
+from labctl.host.files import kept
 from labctl.kinds.image.resolve import made_by, resolve_name, resolve_path, resolve_recipe, resolve_url
 
 SHA256 = "ab" * 32

@@ -1,0 +1,113 @@
+"""What each verb wants, as a function of what the Labfile says and what exists. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.address import Address
+from labctl.core.errors import UsageError
+from labctl.core.record import replace
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.app.prepare import DesiredState
+    from labctl.core.spec import Spec
+
+Specs = dict[Address, "Spec"]
+
+
+def up(vms: Iterable[str] = ()) -> DesiredState:
+    """All of the Labfile, or some VMs and what they need."""
+    names = tuple(vms)
+
+    def desired(wanted: Specs, existing: Specs) -> Specs:
+        if not names:
+            return wanted
+        scope = _closure({Address("vm", name) for name in _known(names, wanted)}, wanted)
+        outside = {address: spec for address, spec in existing.items() if address not in scope}
+        return outside | {address: spec for address, spec in wanted.items() if address in scope}
+
+    return desired
+
+
+def destroy(vms: Iterable[str] = ()) -> DesiredState:
+    """Nothing but the images, which are every lab's; or all but some VMs with their disks."""
+    names = tuple(vms)
+
+    def desired(_wanted: Specs, existing: Specs) -> Specs:
+        if not names:
+            return {address: spec for address, spec in existing.items() if address.kind == "image"}
+        gone = set(_known(names, existing))
+        return {address: spec for address, spec in existing.items() if not _belongs(address, gone)}
+
+    return desired
+
+
+def _belongs(address: Address, vms: set[str]) -> bool:
+    return (
+        address.kind in ("vm", "seed", "disk")
+        and address.name.partition("/")[0] in vms
+        and (address.kind != "disk" or "/" in address.name)
+    )
+
+
+def halt(vms: Iterable[str] = ()) -> DesiredState:
+    return _with_state("off", vms, {"running", "paused"})
+
+
+def suspend(vms: Iterable[str] = ()) -> DesiredState:
+    return _with_state("paused", vms, {"running"})
+
+
+def resume(vms: Iterable[str] = ()) -> DesiredState:
+    return _with_state("running", vms, {"paused"})
+
+
+def _with_state(state: str, vms: Iterable[str], only: set[str]) -> DesiredState:
+    """What exists, with VMs in another state."""
+    names = tuple(vms)
+
+    def desired(_wanted: Specs, existing: Specs) -> Specs:
+        chosen = set(_known(names, existing)) if names else None
+        result = dict(existing)
+        for address, spec in existing.items():
+            if isinstance(spec, VmSpec) and spec.state in only and (chosen is None or spec.name in chosen):
+                result[address] = replace(spec, state=state, ready=None, keyed=None)
+        return result
+
+    return desired
+
+
+def _closure(start: set[Address], specs: Specs) -> set[Address]:
+    """The start and all that it needs, and what that needs."""
+    found: set[Address] = set()
+    waiting = list(start)
+    while waiting:
+        address = waiting.pop()
+        if address not in found and address in specs:
+            found.add(address)
+            waiting += [need.address for need in specs[address].needs()]
+    return found
+
+
+def _known(names: tuple[str, ...], specs: Specs) -> list[str]:
+    """Expand names: an instance, or a VM as written, which stands for all its instances.
+
+    Raises:
+        UsageError: there is no such VM; the nearest is named.
+    """
+    vms = [spec for spec in specs.values() if isinstance(spec, VmSpec)]
+    found = []
+    for name in names:
+        matches = [vm.name for vm in vms if name in (vm.name, vm.base)]
+        if not matches:
+            from labctl.labfile.problems import nearest
+
+            known = sorted({vm.name for vm in vms})
+            raise UsageError(
+                f"no VM is called {name}", hint=nearest(name, known) or "there are: " + ", ".join(known)
+            )
+        found += matches
+    return found

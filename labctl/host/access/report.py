@@ -1,0 +1,55 @@
+"""Asks running guests once for their state, over their ports; guests that another labctl talks to are left alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from labctl.guest.protocol import GuestState, Reply
+from labctl.host.access.channel import GuestPort
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.host.libvirt.connection import Connection
+
+# A guest's script looks at its port three times a second; an emulated guest needs another second to answer.
+ANSWER_S = 2.0
+
+
+class _Asked:
+    """A guest that was asked."""
+
+    def __init__(self) -> None:
+        self.state: GuestState | None = None
+        self.answered = threading.Event()
+
+    def received(self, message: GuestState | Reply) -> None:  # on libvirt's event thread
+        if isinstance(message, GuestState):
+            self.state = message
+            self.answered.set()
+
+
+def states(connection: Connection, names: Iterable[str]) -> dict[str, GuestState]:
+    """What these domains' guests report; one that does not answer in time is left out, as is one that went."""
+    asked: dict[str, _Asked] = {}
+    ports = []
+    try:
+        for name in names:
+            guest = _Asked()
+            try:
+                domain = connection.virt.lookupByName(name)
+                ports.append(GuestPort(domain, guest.received, guest.answered.set, force=False))
+            except libvirt.libvirtError:
+                continue
+            asked[name] = guest
+        deadline = time.monotonic() + ANSWER_S
+        for guest in asked.values():
+            guest.answered.wait(max(0.0, deadline - time.monotonic()))
+    finally:
+        for port in ports:
+            port.close()
+    return {name: guest.state for name, guest in asked.items() if guest.state}

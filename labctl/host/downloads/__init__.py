@@ -1,0 +1,1 @@
+"""Files over https: resumed, retried and verified."""

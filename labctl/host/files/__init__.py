@@ -1,0 +1,1 @@
+"""Local files: the cache, private files, and the NoCloud ISO."""

@@ -1,0 +1,1 @@
+"""Image files that nobody vouches for: told apart, checked, unpacked and converted."""

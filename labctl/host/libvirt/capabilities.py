@@ -1,0 +1,65 @@
+"""What a libvirt host can do (https://libvirt.org/formatcaps.html)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labctl.core.record import record
+from labctl.host.files import kept
+from labctl.host.files.readings import Readings
+
+
+@record
+class Capabilities:
+    """What the libvirt host can do; memory in bytes."""
+
+    arch: str
+    kvm: bool
+    types: frozenset[str]  # libvirt's domain types: kvm, qemu, test
+    cpus: int
+    memory: int
+
+
+@record
+class Stated:
+    """What the XML says; `arch` may be empty, `virtualises` is whether it names the CPU's vmx or svm."""
+
+    arch: str
+    types: frozenset[str]
+    virtualises: bool
+
+
+def look(virt: Any, uri: str, *, local: bool) -> Capabilities:  # a virConnect
+    """Ask libvirt; whether KVM can be used on this machine also its CPU."""
+    with Readings(kept.entry("hosts", uri), (Stated,), ("host",)) as readings:
+        (stated,) = readings.of(read, [virt.getCapabilities()])
+    _model, memory_mib, cpus = virt.getInfo()[:3]
+    # another host's libvirt probed it; here the node /dev/kvm alone proves nothing
+    kvm = "kvm" in stated.types and (stated.virtualises or not local or _virtualises(stated.arch))
+    return Capabilities(stated.arch or "x86_64", kvm, stated.types, cpus, memory_mib << 20)
+
+
+def read(text: str) -> Stated:
+    """Read the XML. Pure."""
+    from xml.etree import ElementTree as ET  # most read the same text as before
+
+    root = ET.fromstring(text)
+    arch = root.findtext("host/cpu/arch") or ""
+    types = {
+        each.get("type", "")
+        for guest in root.findall("guest")
+        for machine in guest.findall("arch")
+        if machine.get("name") == (arch or "x86_64")
+        for each in machine.findall("domain")
+    }
+    types = types or {each.get("type", "") for each in root.findall("guest/arch/domain")}
+    features = {each.get("name") for each in root.findall("host/cpu/feature")}
+    return Stated(arch, frozenset(types), bool(features & {"vmx", "svm"}))
+
+
+def _virtualises(arch: str) -> bool:
+    """Whether this machine's CPU has vmx or svm, where it is of an architecture that has such flags."""
+    from pathlib import Path  # most look at no file
+
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    return " vmx" in text or " svm" in text or "x86" not in arch

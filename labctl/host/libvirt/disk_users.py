@@ -1,0 +1,66 @@
+"""Which domains have which files as disks, whoever made them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libvirt
+
+from labctl.core.record import record
+from labctl.host.libvirt.connection import missing
+from labctl.host.libvirt.dumps import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+@record
+class Use:
+    """A domain that has a file as a disk, or below one; `running` where it has it right now."""
+
+    domain: str
+    uuid: str
+    running: bool
+
+
+def of_files(virt: libvirt.virConnect, *, running: bool = False) -> dict[str, list[Use]]:
+    """Who uses each file: one pass over all domains, as they run and as they are defined, or only as they run."""
+    active = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+    uses = _uses(active, 0)
+    if running:
+        return uses
+    for path, each in _uses(virt.listAllDomains(), libvirt.VIR_DOMAIN_XML_INACTIVE).items():
+        known = uses.setdefault(path, [])
+        there = {use.uuid for use in known}
+        known += [use for use in each if use.uuid not in there]
+    return uses
+
+
+def _uses(domains: Collection[Any], flags: int) -> dict[str, list[Use]]:
+    uses: dict[str, list[Use]] = {}
+    for domain, text in zip(domains, dumps(list(domains), flags), strict=True):
+        if text is None:
+            continue
+        for path in sorted(files(text)):
+            uses.setdefault(path, []).append(Use(domain.name(), domain.UUIDString(), running=flags == 0))
+    return uses
+
+
+def files(text: str) -> set[str]:
+    """All that a domain's XML names as disks, with what they stand on. Pure."""
+    from xml.etree import ElementTree as ET  # most plans remove nothing
+
+    from labctl.core import xmltree
+
+    return {each for disk in ET.fromstring(text).iterfind("devices/disk") for each in xmltree.layers(disk)}
+
+
+def now(virt: libvirt.virConnect, use: Use) -> set[str]:
+    """What a domain that was running has as disks now; nothing where it ended."""
+    try:
+        domain = virt.lookupByUUIDString(use.uuid)
+        return files(domain.XMLDesc()) if domain.isActive() else set()
+    except libvirt.libvirtError as error:
+        if missing(error):
+            return set()
+        raise

@@ -1,0 +1,160 @@
+"""A quick look at what labctl made on this host: domains and networks with labctl's metadata, in a few calls.
+
+`engine.observe` reads specs to plan with; this reads what people want to see, of one lab or of all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libvirt
+
+from labctl.core.identity import is_marked, libvirt_name, object_uuid
+from labctl.core.record import field, record
+from labctl.host.files import kept
+from labctl.host.files.readings import Readings
+from labctl.host.libvirt.connection import translated
+from labctl.host.libvirt.domain_state import state_name
+from labctl.host.libvirt.dumps import described, dumps
+from labctl.host.libvirt.seen import NetworkOverview, NicOverview, VmOverview, by_family, read
+from labctl.host.machine import bridges
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from labctl.host.libvirt.connection import Connection
+
+
+@record(frozen=False)
+class Overview:
+    """`strangers` are the names of domains without labctl's mark, by their UUIDs."""
+
+    vms: list[VmOverview]
+    networks: list[NetworkOverview]
+    strangers: dict[str, str] = field(default_factory=dict)
+
+
+def look(connection: Connection, lab: str | None = None, *, ask: bool = False) -> Overview:
+    """Look at one lab, or at all labs of the host; `ask` guests for addresses that only they know.
+
+    Raises:
+        LabctlError: libvirt does not answer.
+    """
+    with translated(connection.uri):
+        vms, networks, strangers = _look(connection, lab)
+    leases = {(net.lab, net.name): net.leases for net in networks}
+    for vm in vms:
+        for nic in vm.nics:
+            nic.ip = nic.ip or leases.get((vm.lab, nic.network), {}).get(nic.mac, "")
+            if nic.reports and vm.state not in ("running", "paused"):
+                nic.ip = nic.ip6 = ""  # what it had when it ran
+    if ask:
+        _ask(connection, vms)
+    return Overview(vms, networks, strangers)
+
+
+def _ask(connection: Connection, vms: list[VmOverview]) -> None:
+    """Bring addresses up to date that guests get from others."""
+    asked = [vm for vm in vms if vm.state == "running" and any(nic.reports for nic in vm.nics)]
+    if not asked:
+        return
+    from labctl.host.access import report
+
+    told = report.states(connection, [vm.libvirt_name for vm in asked])
+    for vm in asked:
+        for nic in vm.nics if vm.libvirt_name in told else ():
+            if nic.reports:
+                nic.ip, nic.ip6 = [*by_family(told[vm.libvirt_name].of(nic.mac)), "", ""][:2]
+
+
+def _look(
+    connection: Connection, lab: str | None
+) -> tuple[list[VmOverview], list[NetworkOverview], dict[str, str]]:
+    virt = connection.virt
+    domains = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+    transient = {each.name() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)}
+    having = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
+    listed = described(having, lambda each: tuple(sorted(each.snapshotListNames())))
+    snapshots = {each.name(): names or () for each, names in zip(having, listed, strict=True)}
+    networks = virt.listAllNetworks()
+    active = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
+    undefined = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT)}
+    texts = dumps([*(domain for domain, _ in domains), *networks])
+    with Readings(
+        kept.entry("seen", connection.uri), (VmOverview, NicOverview, NetworkOverview), ("core", "host")
+    ) as readings:
+        # what went meanwhile has no text, and of what is others' nothing is kept
+        seen = readings.of(read, [text or "" for text in texts], kept=is_marked)
+    vms, nets, strangers = [], [], {}
+    for each, (domain, facts) in zip(seen, domains, strict=False):
+        if not isinstance(each, VmOverview):
+            strangers[domain.UUIDString()] = domain.name()
+        elif lab in (None, each.lab) and _is_it(domain, "vm", each):
+            _set_state(each, facts)
+            each.snapshots = snapshots.get(each.libvirt_name, ())
+            each.problem = each.problem or _changed(domain, each, "domain", transient)
+            vms.append(each)
+    visible = bridges.visible(connection)
+    for each, network in zip(seen[len(domains) :], networks, strict=True):
+        if isinstance(each, NetworkOverview) and lab in (None, each.lab) and _is_it(network, "network", each):
+            each.active = network.name() in active
+            each.problem = _changed(network, each, "network", undefined)
+            if each.active and visible and not each.problem:
+                gone = bridges.lost(network.name(), each.bridge, served=each.served)
+                each.problem = f"its {gone} is gone" if gone else ""
+            nets.append(each)
+    return vms, nets, strangers
+
+
+def _is_it(thing: Any, kind: str, seen: VmOverview | NetworkOverview) -> bool:
+    """Whether a virDomain or virNetwork is the one that its mark names, under another name perhaps, and no copy."""
+    return bool(
+        thing.name() == libvirt_name(seen.lab, seen.name)
+        or thing.UUIDString() == object_uuid(seen.lab, kind, seen.name)
+    )
+
+
+def _changed(thing: Any, seen: VmOverview | NetworkOverview, word: str, undefined: Collection[str]) -> str:
+    """What someone did to a virDomain or virNetwork that is ours."""
+    if thing.name() != libvirt_name(seen.lab, seen.name):
+        return f"its {word} was renamed to {thing.name()}"
+    return (
+        f"its {word} is not defined any more, so it is gone once it stops"
+        if thing.name() in undefined
+        else ""
+    )
+
+
+def _set_state(vm: VmOverview, facts: dict[str, Any]) -> None:
+    vm.state = state_name(facts.get("state.state", 0))
+    vm.ready = vm.ready and vm.state == "running"
+    noted = vm.problem if vm.state == "running" and not vm.ready else ""
+    vm.problem = _problem(vm.state, facts.get("state.reason", 0)) or noted
+
+
+def _problem(state: str, reason: int) -> str:
+    if state == "paused" and reason == libvirt.VIR_DOMAIN_PAUSED_IOERROR:
+        return (
+            "paused by an I/O error, most often because the disk that holds its pool is full: "
+            "free some space, then `labctl resume`"
+        )
+    if state == "crashed":
+        return "its guest crashed: `labctl logs` shows its last words, `labctl reload` restarts it"
+    return ""
+
+
+def uptime(name: str, uri: str) -> int | None:
+    """Seconds since a local domain's QEMU process started; None where this host can't tell."""
+    import os
+    import time
+    from pathlib import Path
+
+    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = Path("/run/libvirt/qemu") if uri.endswith("/system") else Path(own) / "libvirt/qemu/run"
+    try:
+        pid = int((folder / f"{name}.pid").read_text(encoding="ascii"))
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    ticks = int(stat.rpartition(")")[2].split()[19])  # proc(5): starttime
+    return max(0, int(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")))

@@ -1,0 +1,211 @@
+"""libvirt's storage pools: folders on its host that hold volumes.
+
+Through the API alone, so that a remote host works too. https://libvirt.org/formatstorage.html has the XML's terms.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import libvirt
+
+from labctl import resources
+from labctl.core.errors import LabctlError
+from labctl.host.libvirt import volumes
+from labctl.host.libvirt.storage_errors import ignoring, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+SYSTEM_ROOT = PurePosixPath("/var/lib/libvirt/images")
+_REFRESH_S = 120.0
+
+
+def root(conn: libvirt.virConnect) -> PurePosixPath:
+    """The folder on the libvirt host below which pools live.
+
+    Raises LabctlError for another host's session, whose user's home can't be asked for, and for a user without one.
+    """
+    uri = urlsplit(conn.getURI())
+    if not uri.path.endswith("/session"):
+        return SYSTEM_ROOT
+    if uri.hostname:
+        raise LabctlError(
+            "the folder for the volumes of a remote session is not known",
+            hint="connect to qemu+ssh://HOST/system",
+            where=conn.getURI(),
+        )
+    try:
+        data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    except RuntimeError as error:
+        raise LabctlError("nobody knows your home", hint="set HOME", where=conn.getURI()) from error
+    return PurePosixPath(data) / "libvirt/images"
+
+
+def free_space(folder: PurePosixPath) -> int:
+    """The bytes that a local folder can still take, also one that is not made yet."""
+    path = Path(folder)
+    there = next(each for each in (path, *path.parents) if each.exists())
+    facts = os.statvfs(there)
+    return facts.f_bavail * facts.f_frsize
+
+
+def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> libvirt.virStoragePool:
+    """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
+    pool = _lookup(conn, name)
+    if pool is None:
+        from labctl.core import xmltree
+
+        values = {"name": name, "path": str(folder)}
+        text = xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/pool.xml"), values))
+        with translated(f"can't make the pool {name}"):
+            try:
+                pool = conn.storagePoolDefineXML(text)
+            except libvirt.libvirtError:
+                pool = _lookup(conn, name)  # another labctl was quicker
+                if pool is None:
+                    raise
+    _persist(conn, pool)
+    present = path(pool)
+    if present != str(folder):
+        raise LabctlError(
+            f"the pool is in {present}, not in {folder}", hint=f"virsh pool-undefine {name}", where=name
+        )
+    return started(pool)
+
+
+def find(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
+    """The pool, started where it was not; None when it isn't defined."""
+    pool = _lookup(conn, name)
+    return pool and started(pool)
+
+
+def require(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
+    """The pool, started where it was not; LabctlError when it isn't defined."""
+    pool = find(conn, name)
+    if pool is None:
+        raise LabctlError("libvirt has no such storage pool", where=name)
+    return pool
+
+
+def path(pool: libvirt.virStoragePool) -> str:
+    """The pool's folder on the libvirt host."""
+    return folder(text(pool))
+
+
+def text(pool: libvirt.virStoragePool) -> str:
+    """The pool's XML."""
+    with translated("can't read the pool", where=pool.name()):
+        return str(pool.XMLDesc())
+
+
+def renewed(pool: libvirt.virStoragePool, folder: str) -> None:
+    """Make the folder of a pool of this host anew where someone removed it: libvirt goes on without noticing."""
+    if not os.access(folder, os.F_OK):
+        refresh(pool)
+
+
+def folder(text: str) -> str:
+    """The folder that a pool's XML names. Pure."""
+    from xml.etree import ElementTree as ET
+
+    return ET.fromstring(text).findtext("target/path", "")
+
+
+def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[str]:
+    """Remove the pool, the volumes of it that are `own`, and overlays in it whose backing file is gone.
+
+    The folder goes too where nothing is left in it. Gives the names of what is left; whatever is not there is no error.
+    """
+    pool = _lookup(conn, name)
+    if pool is None:
+        return []
+    left: list[str] = []
+    with translated(f"can't remove the pool {name}"):
+        _persist(conn, pool)
+        started(pool)
+        with ignoring("No such file"):  # the folder: then it holds nothing, and libvirt stops the pool
+            refresh(pool)
+        if pool.isActive():
+            left = _emptied(pool, own)
+            pool.destroy()
+        if not left:
+            left = _removed(pool)
+        pool.undefine()
+    return left
+
+
+def _emptied(pool: libvirt.virStoragePool, own: Collection[str]) -> list[str]:
+    """Delete the volumes that are labctl's; gives the others."""
+    there = {facts.path: facts for facts in volumes.facts(pool)}
+    inside = f"{path(pool)}/"
+    orphans = [each for each in there.values() if each.backing and each.backing.startswith(inside)]
+    gone = {each.path for each in there.values() if each.name in own}
+    while more := {each.path for each in orphans if each.backing not in there.keys() - gone} - gone:
+        gone |= more
+    for each in sorted(gone):
+        volumes.delete(pool, there[each].name)
+    return sorted(facts.name for each, facts in there.items() if each not in gone)
+
+
+def _removed(pool: libvirt.virStoragePool) -> list[str]:
+    """Delete the pool's folder; gives what is left in it: libvirt does not list files that are no volumes."""
+    try:
+        with ignoring("No such file"):
+            pool.delete()
+    except libvirt.libvirtError as error:
+        if "not empty" not in str(error):
+            raise
+        return ["files that are no volumes"]
+    return []
+
+
+def _persist(conn: libvirt.virConnect, pool: libvirt.virStoragePool) -> None:
+    """Define a pool that someone undefined while it was active: else it is gone once it is stopped."""
+    with translated(f"can't define the pool {pool.name()}"):
+        if not pool.isPersistent():
+            conn.storagePoolDefineXML(pool.XMLDesc())
+
+
+def refresh(pool: libvirt.virStoragePool) -> None:
+    """Let libvirt see files that it did not make itself; an upload of ours that is under way is waited for.
+
+    Where its folder is gone libvirt stops the pool: it is started, with a new one.
+    """
+    deadline = time.monotonic() + _REFRESH_S
+    while True:
+        try:
+            pool.refresh()
+        except libvirt.libvirtError as error:
+            if not pool.isActive():
+                started(pool)
+                return
+            if "asynchronous jobs" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _lookup(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
+    with translated(f"can't look up the pool {name}"), ignoring("", libvirt.VIR_ERR_NO_STORAGE_POOL):
+        return conn.storagePoolLookupByName(name)
+    return None
+
+
+def started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:
+    """Start it, with its folder made anew where that is gone."""
+    with translated(f"can't start the pool {pool.name()}"):
+        if not pool.isActive():
+            try:
+                pool.build()
+                pool.create()
+            except libvirt.libvirtError:
+                if not pool.isActive():  # another labctl was quicker
+                    raise
+            pool.setAutostart(1)
+    return pool

@@ -1,0 +1,287 @@
+"""The volumes of a storage pool, and what is in them.
+
+Through the API alone, so that a remote host works too; `facts_again` looks at files, and is for this one.
+https://libvirt.org/formatstorage.html has the XML's terms.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from labctl import resources
+from labctl.core.errors import LabctlError
+from labctl.core.record import MISSING, record
+from labctl.host.files import kept
+from labctl.host.libvirt import streams
+from labctl.host.libvirt.dumps import dumps
+from labctl.host.libvirt.storage_errors import ignoring, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import BinaryIO
+
+    from labctl.host.files.readings import Readings
+
+
+@record
+class Facts:
+    """What libvirt says of a volume; sizes in bytes, `backing` the path of what lies under an overlay.
+
+    `capacity`, `format` and `backing` are what libvirt takes the content for; `physical` is the length of the file.
+    """
+
+    name: str
+    path: str
+    capacity: int
+    allocation: int
+    format: str
+    backing: str | None
+    physical: int = 0
+
+
+def names(pool: libvirt.virStoragePool) -> set[str]:
+    """All names in one call."""
+    with translated("can't list the volumes", where=pool.name()):
+        return set(pool.listVolumes())
+
+
+def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[Facts]:
+    """The facts of all volumes, or of those among `names` that exist, sorted by name; a call for each."""
+    with translated("can't list the volumes", where=pool.name()):
+        if names is None:
+            handles = pool.listAllVolumes()
+        else:
+            handles = [handle for name in names if (handle := find(pool, name)) is not None]
+        found = [read(text) for text in dumps(handles) if text is not None]
+    return sorted(found, key=lambda facts: facts.name)
+
+
+def facts_again(pool: libvirt.virStoragePool, xml: str, folder: str, readings: Readings) -> list[Facts]:
+    """The facts of all volumes of a pool on this host, unsorted; `xml` is the pool's own, `folder` what that names.
+
+    libvirt tells which there are. It is not asked about one whose file is the same as when it last was: it would look
+    into each, which takes as long as all the rest of a look. Of such a one the allocation may be older. All are asked
+    about where the pool's XML is another: what lies under a volume libvirt learns when it refreshes the pool, and with
+    that it counts the pool's space anew.
+    """
+    with translated("can't list the volumes", where=pool.name()):
+        handles = {each.name(): each for each in pool.listAllVolumes()}
+        states = {name: _state(xml, f"{folder}/{name}") for name in handles}
+        found = {name: readings.find("volume", state) for name, state in states.items() if state}
+        asked = [name for name in handles if found.get(name, MISSING) is MISSING]
+        texts = dumps([handles[name] for name in asked])
+    for name, text in zip(asked, texts, strict=True):
+        found[name] = None if text is None else read(text)
+        if text is not None and states[name]:
+            readings.keep("volume", states[name], found[name])
+    return [each for each in found.values() if each is not None]
+
+
+def _state(xml: str, path: str) -> tuple[str | int, ...] | None:
+    """What tells a file, its content and what libvirt knows of it from others; None where that isn't known for sure."""
+    state = kept.state(path)
+    return (xml, path, *state) if state and kept.settled(state) else None
+
+
+def read(text: str) -> Facts:
+    """What the XML of a volume says. Pure."""
+    from xml.etree import ElementTree as ET
+
+    from labctl.core import xmltree
+
+    root = ET.fromstring(text)
+    return Facts(
+        name=root.findtext("name", ""),
+        path=xmltree.text(root, "target/path"),
+        capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
+        allocation=int(root.findtext("allocation", "0")),
+        format=xmltree.attribute(root, "target/format", "type") or "raw",
+        backing=xmltree.text(root, "backingStore/path") or None,
+        physical=int(root.findtext("physical", "0")),
+    )
+
+
+def stamps(pool: libvirt.virStoragePool, names: Iterable[str]) -> dict[str, str]:
+    """What tells that the file of a volume was not written to: its size, mtime and ctime, as one text.
+
+    Not the atime, which reading changes. A volume whose file is not there is left out.
+    """
+    found = {}
+    with translated("can't look at the volumes", where=pool.name()):
+        for name in names:
+            with ignoring("No such file", libvirt.VIR_ERR_NO_STORAGE_VOL):
+                found[name] = _stamp(pool.storageVolLookupByName(name).XMLDesc())
+    return found
+
+
+def _stamp(text: str) -> str:
+    from xml.etree import ElementTree as ET
+
+    root = ET.fromstring(text)
+    paths = ("physical", "target/timestamps/mtime", "target/timestamps/ctime")
+    return " ".join(root.findtext(path, "-") for path in paths)
+
+
+def path(pool: libvirt.virStoragePool, name: str) -> str:
+    """The volume's path on the libvirt host. LabctlError when it isn't there."""
+    return str(require(pool, name).path())
+
+
+def find(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol | None:
+    """The volume's handle, None when it isn't there."""
+    with translated(f"can't look up {name}", where=pool.name()), ignoring("", libvirt.VIR_ERR_NO_STORAGE_VOL):
+        return pool.storageVolLookupByName(name)
+    return None
+
+
+def require(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol:
+    """The volume's handle; LabctlError when it isn't there."""
+    volume = find(pool, name)
+    if volume is None:
+        raise LabctlError(f"there is no volume {name}", where=pool.name())
+    return volume
+
+
+def create(  # noqa: PLR0913 - what a volume is made of, by keyword
+    pool: libvirt.virStoragePool,
+    name: str,
+    *,
+    capacity: int,
+    format: str = "qcow2",  # noqa: A002 - libvirt's own term
+    backing: tuple[str, str] | None = None,
+    mode: int = 0o600,
+) -> str:
+    """Make an empty volume of `capacity` bytes, or an overlay on `backing` (path, format); give its path.
+
+    Sparse: blocks are allocated when written. LabctlError when the name is taken.
+    """
+    under, under_format = backing or (None, None)
+    values: dict[str, str | int | None] = {
+        "name": name,
+        "capacity": capacity,
+        "format": format,
+        "mode": f"{mode:04o}",
+        "compat": "1.1" if format == "qcow2" else None,  # version 3
+        "backing": under,
+        "backing_format": under_format,
+    }
+    text = _rendered(values)
+    with translated(f"can't make the volume {name}", where=pool.name()):
+        return str(pool.createXML(text).path())
+
+
+def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
+    """Make a qcow2 volume `target` with all that an overlay shows, which stands on nothing."""
+    source = require(pool, name)
+    values: dict[str, str | int | None] = {
+        "name": target,
+        "capacity": source.info()[1],
+        "format": "qcow2",
+        "mode": "0600",
+        "compat": "1.1",
+        "backing": None,
+        "backing_format": None,
+    }
+    text = _rendered(values)
+    with translated(f"can't flatten {name}", where=pool.name()):
+        pool.createXMLFrom(text, source)
+
+
+def _rendered(values: Mapping[str, str | int | None]) -> str:
+    from labctl.core import xmltree
+
+    return xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/volume.xml"), values))
+
+
+def delete(pool: libvirt.virStoragePool, name: str) -> None:
+    """Delete the volume; that it isn't there is no error."""
+    volume = find(pool, name)
+    if volume is not None:
+        with translated(f"can't delete the volume {name}", where=pool.name()):
+            try:
+                volume.delete()
+            except libvirt.libvirtError as error:
+                if "No such file" not in str(error):
+                    raise
+                with ignoring("asynchronous jobs"):
+                    pool.refresh()  # till then libvirt lists it, and would make none of that name
+
+
+def upload(  # noqa: PLR0913 - by keyword
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    source: BinaryIO | bytes,
+    *,
+    length: int,
+    mode: int,
+    progress: streams.Progress | None = None,
+) -> str:
+    """Make the volume `name` with `length` bytes of `source`; give its path.
+
+    It is made as raw; libvirt sees the content's own format (qcow2) by itself after the upload. Holes of a file
+    stay holes. On any failure the volume is removed. LabctlError when the name is taken or the source too short.
+    """
+    path = create(pool, name, capacity=length, format="raw", mode=mode)
+    try:
+        with translated(f"can't upload {name}", where=pool.name()):
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            streams.send(conn, require(pool, name), file, length, progress)
+    except BaseException:  # an interruption too must not leave half a volume
+        delete(pool, name)
+        raise
+    return path
+
+
+def download(
+    conn: libvirt.virConnect, pool: libvirt.virStoragePool, name: str, *, offset: int = 0, length: int = 0
+) -> bytes:
+    """The content of a small volume: `length` bytes (0: all) from `offset`, which from the end is negative."""
+    buffer = io.BytesIO()
+    if offset < 0:
+        offset = max(0, file_size(pool, name) + offset)
+    download_to(conn, pool, name, buffer, offset=offset, length=length)
+    return buffer.getvalue()
+
+
+def download_to(  # noqa: PLR0913 - by keyword
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    writer: streams.Writer,
+    *,
+    offset: int = 0,
+    length: int = 0,
+    progress: streams.Progress | None = None,
+) -> None:
+    """Write the content of a volume, `length` bytes (0: all) from `offset`; holes don't travel, zeros are written."""
+    total = (length or file_size(pool, name) - offset) if progress else 0
+    with translated(f"can't download {name}", where=pool.name()):
+        done = 0
+        for data in streams.receive(conn, require(pool, name), offset, length):
+            writer.write(data)
+            done += len(data)
+            if progress:
+                progress(done, total)
+
+
+def same(
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    source: BinaryIO,
+    progress: streams.Progress | None = None,
+) -> bool:
+    """Whether a volume has just the content of the source."""
+    with translated(f"can't read {name} back", where=pool.name()):
+        return streams.same(conn, require(pool, name), source, progress)
+
+
+def file_size(pool: libvirt.virStoragePool, name: str) -> int:
+    """The length of the volume's file, which for a qcow2 is not its capacity."""
+    with translated(f"can't look at {name}", where=pool.name()):
+        volume = require(pool, name)
+        return int(volume.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)[2])

@@ -1,0 +1,1 @@
+"""This machine itself: routes, packet filter, locks, other programs, and what `labctl doctor` looks at."""

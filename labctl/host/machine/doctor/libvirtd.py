@@ -1,0 +1,134 @@
+"""Which libvirt answers, with what QEMU."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl.core.record import field, record
+from labctl.host.files import local
+from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.host.machine.doctor.check import Distribution
+
+SYSTEM, SESSION = "qemu:///system", "qemu:///session"
+# What guests may be of, beside the host's own, each with the package of its QEMU
+OTHERS = {"aarch64": "qemu-system-arm", "riscv64": "qemu-system-misc"}
+ASLEEP = "is not started yet; libvirt starts it when it is first used"
+
+
+@record
+class Libvirt:
+    """What was learnt of a connection; `virt` is None where nothing answers, `error` why."""
+
+    uri: str
+    virt: Any = None
+    error: str = ""
+    capabilities: ET.Element = field(default_factory=lambda: ET.Element("capabilities"))
+
+
+def connect(uri: str) -> Libvirt:
+    """Connect as labctl does, so that what it lacks shows; nothing is raised."""
+    if uri == SESSION and not _there(uri):
+        return Libvirt(uri, error=ASLEEP)
+    libvirt.registerErrorHandler(lambda *_: None, None)  # errors are told as checks
+    try:
+        virt = libvirt.open(uri)
+        return Libvirt(uri, virt, "", ET.fromstring(virt.getCapabilities()))
+    except libvirt.libvirtError as error:
+        return Libvirt(uri, error=error.get_error_message() or str(error))
+
+
+def checks(seen: Libvirt, distribution: Distribution) -> Iterator[Check]:
+    """Whether it answers, its versions, its emulator and its security driver."""
+    if seen.error == ASLEEP:
+        yield Check("libvirt", WARN, f"{seen.uri} {ASLEEP}", f"virsh -c {seen.uri} version")
+        return
+    if seen.virt is None:
+        yield Check("libvirt", FAIL, f"{seen.uri} does not answer: {seen.error}", _start(seen, distribution))
+        yield from _other(seen.uri)
+        return
+    yield Check("libvirt", OK, f"{seen.uri} answers, libvirt {_version(seen.virt.getLibVersion())}")
+    yield _emulator(seen, distribution)
+    yield _architectures(seen, distribution)
+    yield _security(seen)
+
+
+def _start(seen: Libvirt, distribution: Distribution) -> str:
+    if seen.uri not in (SYSTEM, SESSION):
+        return f"make `virsh -c {seen.uri} version` work, or name another with --connect"
+    if not any(Path(folder, name).exists() for folder in _SBIN for name in ("libvirtd", "virtqemud")):
+        return distribution.install("libvirt", "qemu")
+    if "ermission" in seen.error or "uthentication" in seen.error or "olkit" in seen.error:
+        add = distribution.as_root(f"usermod -aG libvirt {local.user()}")
+        return f"{add}, then log in again"
+    if Path("/run/systemd/system").is_dir():
+        return distribution.as_root("systemctl enable --now libvirtd")
+    return f"{distribution.as_root('virtlogd -d')}; {distribution.as_root('libvirtd -d')}"
+
+
+_SBIN = ("/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin")
+
+
+def _other(uri: str) -> Iterator[Check]:
+    """The other of the two local connections, where its daemon runs."""
+    other = SESSION if uri == SYSTEM else SYSTEM
+    if _there(other) and connect(other).virt is not None:
+        yield Check("other libvirt", OK, f"{other} answers: --connect {other} uses it")
+
+
+def _there(uri: str) -> bool:
+    """Whether the daemon's socket is there; connecting to a session without one would start a daemon."""
+    own = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    folder = Path("/run/libvirt") if uri == SYSTEM else Path(own, "libvirt")
+    return any((folder / name).exists() for name in ("libvirt-sock", "virtqemud-sock"))
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+def _emulator(seen: Libvirt, distribution: Distribution) -> Check:
+    arch = seen.capabilities.findtext("host/cpu/arch") or ""
+    found = next(
+        (
+            each.findtext("emulator")
+            for each in seen.capabilities.findall("guest/arch")
+            if each.get("name") == arch
+        ),
+        None,
+    )
+    if found is None and not seen.uri.startswith("test:"):
+        return Check("qemu", FAIL, f"libvirt finds no QEMU for {arch}", distribution.install("qemu"))
+    try:
+        version = f" {_version(seen.virt.getVersion())}"
+    except libvirt.libvirtError:
+        version = ""  # libvirt knows it only once it has probed an emulator
+    return Check("qemu", OK, f"{found or seen.virt.getType()}{version}")
+
+
+def _architectures(seen: Libvirt, distribution: Distribution) -> Check:
+    """Those that there is an emulator for, and the packages of others; few people need them."""
+    found = {each.get("name", "") for each in seen.capabilities.findall("guest/arch")}
+    lacking = [name for name in OTHERS if name not in found]
+    more = distribution.install(*(OTHERS[name] for name in lacking)) if lacking else ""
+    text = f"QEMU is there for {', '.join(sorted(found & {*OTHERS, 'x86_64', 'i686'})) or 'none'}"
+    if lacking and not seen.uri.startswith("test:"):
+        text += f"; `{more}` brings {', '.join(lacking)}"
+    return Check("architectures", OK, text)
+
+
+def _security(seen: Libvirt) -> Check:
+    models = [each.findtext("model") or "" for each in seen.capabilities.findall("host/secmodel")]
+    strong = [name for name in models if name in ("apparmor", "selinux")]
+    if strong:
+        return Check("security driver", OK, ", ".join(models))
+    text = f"{', '.join(models) or 'none'}: guests are kept apart by QEMU's user alone"
+    return Check("security driver", WARN if not models else OK, text)

@@ -1,0 +1,64 @@
+"""Memory and disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.size import size
+from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, Distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LITTLE_MEMORY, LITTLE_DISK, NO_DISK = 1 << 30, 5 << 30, 1 << 30
+
+
+def memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
+    """What VMs can still have."""
+    values = dict(line.split(":") for line in meminfo.read_text(encoding="ascii").splitlines())
+    free = int(values["MemAvailable"].split()[0]) << 10
+    total = int(values["MemTotal"].split()[0]) << 10
+    text = f"{_round(free)} of {_round(total)} available"
+    if free < LITTLE_MEMORY:
+        return Check(
+            "memory", WARN, text, "halt what is not needed: `labctl list` shows the labs of this host"
+        )
+    return Check("memory", OK, text)
+
+
+def pool(folder: str, distribution: Distribution, *, system: bool) -> Iterator[Check]:
+    """The folder where disks go: there or makeable, with space, and open to QEMU's user on the system's libvirt."""
+    path = Path(folder)
+    there = next(each for each in (path, *path.parents) if each.exists())
+    if not system and not os.access(there, os.W_OK):
+        yield Check("pool folder", FAIL, f"{there} is not writable", f"chown {os.getuid()} {there}")
+    elif system and (closed := _closed(there)):
+        fix = distribution.as_root(f"chmod o+x {closed}")
+        yield Check("pool folder", FAIL, f"{folder}: QEMU's user can't pass {closed}", fix)
+    else:
+        yield Check("pool folder", OK, folder)
+    free = shutil.disk_usage(there).free
+    text = f"{_round(free)} free in {folder}"
+    if free < LITTLE_DISK:
+        fix = "remove what is not needed: `labctl list` shows the labs of this host"
+        yield Check("disk", FAIL if free < NO_DISK else WARN, text, fix)
+    else:
+        yield Check("disk", OK, text)
+
+
+def _closed(path: Path) -> Path | None:
+    """The first folder on the way that others can't enter; /var/lib/libvirt/images itself belongs to libvirt."""
+    for each in reversed(path.parents):
+        if not each.stat().st_mode & stat.S_IXOTH:
+            return each
+    return None
+
+
+def _round(count: int) -> str:
+    """As `size`, without the odd bytes."""
+    step = 1 << 20 if count < 10 << 30 else 1 << 30
+    return size(count // step * step)

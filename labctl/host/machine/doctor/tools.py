@@ -1,0 +1,58 @@
+"""The programs that labctl and libvirt call, and the user's groups."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from labctl.host.files import local
+from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.host.machine.doctor.check import Distribution
+
+# Each with what lacks without it.
+_NEEDED: tuple[tuple[str, Verdict, str], ...] = (
+    ("dnsmasq", FAIL, "libvirt needs it for the DHCP and DNS of networks"),
+    ("qemu-img", FAIL, "images are converted with it"),
+    ("ssh", WARN, "`labctl ssh` is not there without it"),
+    ("ssh-keygen", FAIL, "it makes the lab's keys"),
+    ("swtpm", WARN, "only VMs with `tpm: true` need it"),
+    ("mkfs.ext4", WARN, "only building images needs it"),
+    ("mmdebstrap", WARN, "only building debian-12 needs it, where it can't be downloaded"),
+)
+_SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # not on everyone's PATH, but on that of daemons
+
+
+def programs(distribution: Distribution) -> Iterator[Check]:
+    """Look for each program."""
+    for name, verdict, why in _NEEDED:
+        path = shutil.which(name) or shutil.which(name, path=os.pathsep.join(_SBIN))
+        if path:
+            yield Check(name, OK, path)
+        else:
+            yield Check(name, verdict, f"not found: {why}", distribution.install(name))
+
+
+def groups(distribution: Distribution) -> Iterator[Check]:
+    """Whether an ordinary user may talk to the system's libvirt."""
+    import grp
+
+    if os.geteuid() == 0:
+        return
+    mine, user = set(os.getgroups()), local.user()
+    for name in ("libvirt", "kvm"):
+        try:
+            group = grp.getgrnam(name)
+        except KeyError:
+            continue  # this distribution has none
+        if group.gr_gid in mine:
+            yield Check(f"group {name}", OK, f"{user} is a member")
+        elif user in group.gr_mem:
+            yield Check(f"group {name}", WARN, f"{user} is a member, but not in this session", "log in again")
+        else:
+            add = distribution.as_root(f"usermod -aG {name} {user}")
+            yield Check(f"group {name}", WARN, f"{user} is no member", f"{add}, then log in again")

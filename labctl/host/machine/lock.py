@@ -1,0 +1,83 @@
+"""Locks that die with their process: one for each lab, one for each host's subnets."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import LabHeld
+from labctl.host.access.keys import private_folder
+from labctl.host.files import local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from io import TextIOWrapper
+
+_POLL_S = 0.1
+
+
+def _folder() -> Path:
+    """The system's for root; for others the session's, or one of their own where there is no session."""
+    uid = os.geteuid()
+    if uid == 0:
+        return Path("/run/labctl")
+    for session in (Path(os.environ.get("XDG_RUNTIME_DIR", "")), Path(f"/run/user/{uid}")):
+        if session.is_absolute() and os.access(session, os.R_OK | os.W_OK | os.X_OK) and session.is_dir():
+            return session / "labctl"
+    return Path(tempfile.gettempdir(), f"labctl-{uid}")
+
+
+def of_lab(name: str, uri: str) -> str:
+    """What the lock of a lab is called."""
+    return f"lab {name} on {uri}"
+
+
+@contextmanager
+def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold the lock of a lab or host while the block runs.
+
+    Args:
+        what: names it, as `lab shop on qemu:///system`.
+        wait_s: how long to wait for it.
+        waiting: called again and again meanwhile; what it raises ends the wait.
+
+    Raises:
+        LabHeld: another process has it; its PID and command are named.
+    """
+    folder = _folder()
+    private_folder(folder)
+    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with local.told("can't use the lock", folder / f"{name}.lock"):
+        descriptor = os.open(folder / f"{name}.lock", flags, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+        _take(file, what, time.monotonic() + wait_s, waiting)
+        file.truncate(0)
+        file.write(f"{os.getpid()} {' '.join(['labctl', *sys.argv[1:]])}\n")
+        file.flush()
+        yield
+
+
+def _take(file: TextIOWrapper, what: str, deadline: float, waiting: Callable[[], object]) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                file.seek(0)
+                pid, _, command = file.read().strip().partition(" ")
+                raise LabHeld(
+                    f"another labctl holds the {what}: PID {pid or 'unknown'}, `{command or 'labctl'}`",
+                    hint="wait until it is done, or stop it with Ctrl-C there",
+                ) from None
+            waiting()
+            time.sleep(_POLL_S)
+        else:
+            return

@@ -1,0 +1,168 @@
+"""Building without a build: what it takes, the programs that are run, what the cache is believed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from labctl.core.errors import LabctlError
+from labctl.host.builds import apt, build, partition
+from labctl.host.builds.image_build import ImageBuild
+from labctl.host.files import cache
+from labctl.host.machine import command
+
+VERSIONS = {"lib": "1.0", "web": "2.0"}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cache of the test's own; and no apt, whose answer would be this host's."""
+    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(apt, "resolve", lambda *_asked: None)
+
+
+def plain(**asked) -> build.Recipe:
+    return build.custom(ImageBuild("debian", "bookworm", **asked), os.uname().machine)
+
+
+def leave_build(recipe: build.Recipe, key: str = "") -> Path:
+    """What a build would leave in the cache."""
+    folder = cache.folder("builds") / (key or recipe.key)
+    folder.mkdir()
+    bootable = recipe.wanted.bootable
+    (folder / build.MANIFEST).write_text(apt.manifest(VERSIONS))
+    names = [build.IMAGE, *([] if bootable else [build.KERNEL, build.INITRD])]
+    for name in names:
+        (folder / name).write_bytes(b"content")
+    digests = {name: build._digest(folder / name) for name in (*names, build.MANIFEST)}
+    facts = {
+        "digests": digests,
+        "virtual_size": recipe.size,
+        "bootable": bootable,
+        "cmdline": recipe.cmdline,
+    }
+    (folder / build.FACTS).write_text(json.dumps(facts))
+    return folder
+
+
+def without(*tools: str):
+    return lambda tool: None if tool in tools else "/x"
+
+
+def test_missing_tools_are_named_with_their_packages(monkeypatch) -> None:
+    monkeypatch.setattr(command, "path", without("mmdebstrap", "qemu-img"))
+    with pytest.raises(LabctlError, match="mmdebstrap, qemu-utils") as raised:
+        build.build(build.recipe("debian-12", os.uname().machine), print)
+    assert "apt install mmdebstrap qemu-utils" in raised.value.hint
+
+
+def test_only_a_bootable_image_needs_grub(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(command, "path", without("mmdebstrap", "mformat"))
+    monkeypatch.setattr(partition, "GRUB", tmp_path)
+    with pytest.raises(LabctlError) as raised:
+        build.build(plain(), print)
+    assert "apt install mmdebstrap;" in raised.value.hint
+    with pytest.raises(LabctlError) as raised:
+        build.build(build.custom(ImageBuild("debian", "bookworm", bootable=True), "x86_64"), print)
+    assert "apt install grub-efi-amd64-bin grub-pc-bin mmdebstrap mtools;" in raised.value.hint
+
+
+def test_ubuntu_is_built_where_apt_has_it(monkeypatch) -> None:
+    monkeypatch.setattr(command, "path", without())
+    monkeypatch.setattr(apt, "sources", lambda *_asked: [])
+    noble = build.custom(ImageBuild("ubuntu", "noble"), os.uname().machine)
+    with pytest.raises(LabctlError, match="ubuntu-noble can only be built where apt has the sources"):
+        build.build(noble, print)
+
+
+@pytest.mark.parametrize("bootable", [True, False])
+def test_a_cached_build_is_believed_while_its_digests_are_right(monkeypatch, bootable) -> None:
+    recipe = plain(bootable=bootable)
+    folder = leave_build(recipe)
+    built = build.build(recipe, print)
+    assert (built.key, built.folder, built.bootable) == (recipe.key, folder, bootable)
+    assert built.packages == VERSIONS
+    assert built.manifest == apt.digest(VERSIONS)
+    assert (build.KERNEL in built.digests) != bootable
+    (folder / build.IMAGE).write_bytes(b"changed")
+    monkeypatch.setattr(command, "path", lambda _tool: None)
+    with pytest.raises(LabctlError, match="needs"):
+        build.build(recipe, print)
+
+
+def test_a_pinned_build_that_is_there_asks_no_apt(monkeypatch) -> None:
+    recipe = plain()
+    key = recipe.key_with(VERSIONS)
+    leave_build(recipe, key)
+    monkeypatch.setattr(apt, "resolve", lambda *_asked: pytest.fail("asked"))
+    assert build.build(recipe, print, pinned=key).key == key
+
+
+def test_a_pin_that_can_not_be_had_is_an_error(monkeypatch) -> None:
+    monkeypatch.setattr(command, "path", without())
+    pinned = plain().key_with(VERSIONS)
+    monkeypatch.setattr(apt, "resolve", lambda *_asked: {**VERSIONS, "lib": "1.1"})
+    with pytest.raises(LabctlError, match="apt knows other versions"):
+        build.build(plain(), print, pinned=pinned)
+    with pytest.raises(LabctlError, match="the recipe of debian-bookworm changed"):
+        build.build(plain(run=("true",)), print, pinned=pinned)
+
+
+def test_packages_that_came_out_otherwise_are_told() -> None:
+    resolved = {"a": "1", "b": "1", "c": "1", "d": "1", "e": "1"}
+    assert build.differences(resolved, {**resolved, "more": "1"}) == []
+    (line,) = build.differences(resolved, {"a": "2", "b": "1", "c": "2", "d": "2"})
+    assert line.endswith("a 2, not 1; c 2, not 1; d 2, not 1 and 1 more")
+
+
+def test_a_failing_program_gives_its_last_words() -> None:
+    told: list[str] = []
+    with pytest.raises(LabctlError, match=r"sh failed \(3\):\nalas"):
+        command.run(["sh", "-c", "echo alas >&2; exit 3"], told.append)
+    assert told == ["alas"]
+
+
+def test_an_interruption_ends_the_children_too(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+
+    def interrupt(_line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        command.run(["sh", "-c", f"sleep 60 & echo $! >{note}; echo go; wait"], interrupt)
+    await_end(int(note.read_text()))
+
+
+def test_a_killed_labctl_takes_its_program_along(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    code = (
+        "import sys; from labctl.host.machine import command; command.run(['sh', '-c', sys.argv[1]], print)"
+    )
+    script = f"echo $$ >{note}.new; mv {note}.new {note}; exec sleep 60"
+    victim = subprocess.Popen([sys.executable, "-c", code, script], cwd=Path(__file__).parents[4])
+    while not note.exists():
+        assert victim.poll() is None, "it ended before its program began"
+        time.sleep(0.01)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    await_end(int(note.read_text()))
+
+
+def await_end(pid: int) -> None:
+    deadline = time.monotonic() + 5
+    while alive(pid):
+        assert time.monotonic() < deadline, f"{pid} still runs"
+        threading.Event().wait(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,24 @@
+"""What is refused as no image says what it is, and the command that makes one of it."""
+
+import pytest
+
+from labctl.core.errors import LabctlError
+from labctl.host.images.magic import FOREIGN, refuse_foreign
+
+
+@pytest.mark.parametrize(("offset", "magic", "name", "hint"), FOREIGN)
+def test_what_is_packed_names_the_command_that_unpacks_it(offset, magic, name, hint):
+    start = bytes(offset) + magic
+    with pytest.raises(LabctlError) as error:
+        refuse_foreign(start, b"")
+    assert error.value.hint == hint
+    if "compressed" in name or "archive" in name:
+        assert hint.startswith("unpack it first: ")
+        assert hint.endswith(" FILE")
+
+
+def test_xz_is_unpacked_by_xz():
+    with pytest.raises(LabctlError) as error:
+        refuse_foreign(b"\xfd7zXZ\0" + bytes(100), b"")
+    assert error.value.summary == "compressed by xz, and only raw and qcow2 images are used"
+    assert error.value.hint == "unpack it first: xz -dk FILE"
