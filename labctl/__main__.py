@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 128 + 2
 REACTION_S = 1.0  # in which Python deals with Ctrl-C where it can
 BROKEN_PIPE = 128 + 13  # what the shell reports of any program that wrote to a closed pipe
+CHANGING = ("up", "halt", "reload", "suspend", "resume", "destroy")  # the verbs that change a lab
 
 
 def main() -> NoReturn:
@@ -139,7 +140,6 @@ def _broken(error: Exception, argv: list[str]) -> int:
 
 def _next(argv: list[str]) -> str:
     """What to type after an interruption."""
-    from labctl.cli.verbs import CHANGING
     from labctl.core.errors import goes_on
 
     verb = next((word for word in argv if word in CHANGING), None)

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from labctl.cli import context
-from labctl.cli.options import Adopt, Locked, Options, Overcommit, Vms, Yes
 from labctl.core.errors import Interrupted, UsageError
 from labctl.core.plan import Action
 from labctl.report.phrases import plural
@@ -16,44 +15,15 @@ if TYPE_CHECKING:
 
     from labctl.app.change import Confirm
     from labctl.app.session import Session
+    from labctl.cli.options import Options
     from labctl.core.events import Sink
     from labctl.core.plan import Plan
 
-    Run = Callable[..., int]
     Use = Callable[[Session, Iterable[str], Sink, Confirm], int]
 
 
-def verb(name: str) -> Run:
-    """The function that the file of a verb consists of which needs only what exists."""
-
-    def run(options: Options, vms: Vms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-        return _run(
-            name, context.session(options, adopt=adopt, labfile_optional=True), options, vms or (), yes=yes
-        )
-
-    return run
-
-
-def applying(name: str) -> Run:
-    """As `verb`, of one that makes the lab what the Labfile says."""
-
-    def run(  # noqa: PLR0913  # one for each option
-        options: Options,
-        vms: Vms = None,
-        *,
-        yes: Yes = False,
-        adopt: Adopt = False,
-        locked: Locked = False,
-        overcommit: Overcommit = False,
-    ) -> int:
-        session = context.session(options, adopt=adopt, locked=locked)
-        session.overcommit = overcommit
-        return _run(name, session, options, vms or (), yes=yes)
-
-    return run
-
-
-def _run(name: str, session: Session, options: Options, vms: Iterable[str], *, yes: bool) -> int:
+def run(name: str, session: Session, options: Options, vms: Iterable[str], *, yes: bool) -> int:
+    """Run the use case of that name, which shows its plan and asks before it changes anything."""
     from labctl.app import change
     from labctl.report.choose import sink
 

@@ -2,17 +2,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import Options
+from labctl.cli.options import Options, with_global_options
 
 if TYPE_CHECKING:
     from labctl.host.machine.doctor.check import Check
     from labctl.report.colour import Paint
 
+app = typer.Typer(add_completion=False)
+
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
+@app.command()
+@with_global_options
 def run(options: Options) -> int:
+    """Check this host and say how to mend it."""
     from labctl.app import doctor
     from labctl.report.colour import Paint
 

@@ -1,12 +1,10 @@
 """What other tools call what labctl does: Vagrant, Docker Compose, Terraform, kcli, virsh, Multipass, Lima.
 
-One table for the verbs and one for those below `image`. A value lists labctl's own verbs, the likeliest first; what no
-one verb does is a sentence.
+One table for the verbs and one for those below `image`. A value lists labctl's own verbs, the likeliest first; where no
+single verb does it, the value is a sentence.
 """
 
 from __future__ import annotations
-
-from labctl.cli.verbs import NESTED, VERBS
 
 Words = dict[str, tuple[str, ...] | str]
 
@@ -15,7 +13,7 @@ _COPY = "`labctl ssh-config >config`, then `scp -F config FILE VM:`"
 _RUN = "`labctl ssh VM -- COMMAND` runs one in a VM"
 _EDIT = "write it in the Labfile; `labctl plan` shows what follows from it, `labctl up` does it"
 
-ELSEWHERE: Words = {
+_VERBS: Words = {
     **dict.fromkeys(("start", "apply", "create", "run", "launch", "boot", "define", "deploy"), ("up",)),
     **dict.fromkeys(("edit", "scale", "set", "rename", "setmem", "setvcpus", "modify", "alter"), _EDIT),
     "down": ("destroy", "halt"),
@@ -48,7 +46,7 @@ ELSEWHERE: Words = {
     "prune": ("image prune",),
     "version": "`labctl --version`",
 }
-IMAGES: Words = {
+_IMAGE_VERBS: Words = {
     **dict.fromkeys(("ls", "search", "find"), ("list",)),
     **dict.fromkeys(("rm", "delete", "del", "rmi"), ("remove",)),
     **dict.fromkeys(("info", "inspect", "cat", "describe"), ("show",)),
@@ -60,18 +58,4 @@ IMAGES: Words = {
     **dict.fromkeys(("clean", "gc", "purge"), ("prune",)),
 }
 
-
-def hint(word: str, above: tuple[str, ...] = ()) -> str:
-    """What labctl calls that, as in "`labctl halt`: shut VMs down, keep everything"; empty for an unknown word.
-
-    `above` is the verb that it stood below, as `("image",)`.
-    """
-    meant = (IMAGES if above else ELSEWHERE).get(word, "")
-    if isinstance(meant, str):
-        return meant
-    return "; or ".join(_told(" ".join((*above, verb))) for verb in meant)
-
-
-def _told(verb: str) -> str:
-    first, _, below = verb.partition(" ")
-    return f"`labctl {verb}`: {NESTED[first][below] if below else VERBS[first]}"
+WORDS = {"labctl": _VERBS, "labctl image": _IMAGE_VERBS}  # by what they stand behind

@@ -2,19 +2,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import Options, argument, option
+from labctl.cli.options import Options, with_global_options
 from labctl.labfile.starters import names, summary
+
+app = typer.Typer(add_completion=False)
 
 STARTS = names()
 
 
+@app.command()
+@with_global_options
 def run(
     options: Options,
-    start: Annotated[str, argument("LAB", help=summary())] = STARTS[0],
+    start: Annotated[str, typer.Argument(metavar="LAB", help=summary())] = STARTS[0],
     *,
-    force: Annotated[bool, option("--force", help="replace a Labfile that is there")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace a Labfile that is there")] = False,
 ) -> int:
+    """Write a Labfile to start from."""
     from labctl.app.init import init
 
     path = init(start, options.file or ".", force=force)

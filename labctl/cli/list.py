@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import sys
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import Options
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
 
 HEAD = ("lab", "VMs", "running", "networks", "Labfile")
 
 
+@app.command()
+@with_global_options
 def run(options: Options) -> int:
+    """List all labs of this host."""
     from labctl.app.listing import FORMAT, labs
     from labctl.host.libvirt.connection import Connection, choose_uri
     from labctl.report.colour import Paint

@@ -2,17 +2,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import OneVm, Options, option
+from labctl.cli.arguments import OneVm
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
+@with_global_options
 def run(
     options: Options,
     vm: OneVm = None,
     *,
-    follow: Annotated[bool, option("--follow", "-F", help="go on as it grows, until Ctrl-C")] = False,
-    lines: Annotated[int | None, option("--lines", "-n", metavar="N", help="only the last N lines")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-F", help="go on as it grows, until Ctrl-C")] = False,
+    lines: Annotated[
+        int | None, typer.Option("--lines", "-n", metavar="N", help="only the last N lines")
+    ] = None,
 ) -> int:
+    """Show the console log of a VM."""
     import sys
 
     from labctl.app import logs

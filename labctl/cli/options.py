@@ -1,101 +1,139 @@
-"""The options that every verb takes, before or after its name, and the arguments that several take.
+"""The global options. They may stand before the verb or after it, and reach its function as one value.
 
-They are declared in words of our own, which `app` tells typer: importing it takes longer than most verbs do. The
-annotations are no texts, which would have to be compiled in each run.
+typer reads the parameters of a command off the signature of its function. If each verb repeated the global options
+there, its own would be hard to find, so `with_global_options` adds them.
 """
 
+from __future__ import annotations
+
+import functools
+import inspect
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
-from labctl.core.record import fields, record
+import typer
 
+from labctl.core.record import fields, record, replace
 
-@record
-class Option:
-    """What a parameter of a verb is on the command line; without metavar, a flag."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-    names: tuple[str, ...]
-    help: str
-    metavar: str = ""
-    panel: str | None = None  # the heading in the help
+_PANEL = "global options, before or after the command"
 
 
-@record
-class Argument:
-    """A word, or all words where the parameter is a list."""
-
-    metavar: str
-    help: str
-
-
-def option(*names: str, help: str, metavar: str = "") -> Option:  # noqa: A002  # typer's name for it
-    return Option(names, help, metavar)
-
-
-def shared(*names: str, help: str, metavar: str = "") -> Option:  # noqa: A002  # as above
-    """A global option."""
-    return Option(names, help, metavar, "global options, before or after the command")
-
-
-def argument(metavar: str, *, help: str) -> Argument:  # noqa: A002  # as above
-    return Argument(metavar, help)
-
-
-Vms = Annotated[list[str] | None, argument("VM", help="only these VMs, and what they need")]
-OnlyVms = Annotated[list[str] | None, argument("VM", help="only these VMs")]
-OneVm = Annotated[str | None, argument("VM", help="may be left out where there is only one")]
-Yes = Annotated[bool, option("--yes", "-y", help="do not ask")]
-Locked = Annotated[bool, option("--locked", help="only images that Labfile.lock pins")]
-Overcommit = Annotated[bool, option("--overcommit", help="start VMs whatever memory the host has left")]
-Adopt = Annotated[bool, option("--adopt", help="take over a lab that another Labfile made")]
+def _without_colour(given: bool) -> bool:  # noqa: FBT001  # typer calls it
+    """Tell rich, which prints the help, while typer still parses."""
+    if given:
+        os.environ["NO_COLOR"] = "1"
+    return given
 
 
 @record
 class Options:
-    """What the global options say; typer reads these fields, so the verbs' functions need not repeat them."""
+    """The values of the global options. The annotations of the fields declare them for typer."""
 
     file: Annotated[
         str | None,
-        shared("--file", "-f", metavar="PATH", help="the Labfile, or its folder; - is standard input"),
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="PATH",
+            help="the Labfile, or its folder; - is standard input",
+            rich_help_panel=_PANEL,
+        ),
     ] = None
     connect: Annotated[
-        str | None, shared("--connect", "-c", metavar="URI", help="the libvirt connection, as qemu:///system")
+        str | None,
+        typer.Option(
+            "--connect",
+            "-c",
+            metavar="URI",
+            help="the libvirt connection, as qemu:///system",
+            rich_help_panel=_PANEL,
+        ),
     ] = None
     sets: Annotated[
-        list[str] | None, shared("--set", metavar="NAME=VALUE", help="set a parameter; repeatable")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="set a parameter; repeatable", rich_help_panel=_PANEL
+        ),
     ] = None
     params: Annotated[
         list[str] | None,
-        shared("--params", metavar="FILE", help="read parameters from a YAML file; repeatable"),
+        typer.Option(
+            "--params",
+            metavar="FILE",
+            help="read parameters from a YAML file; repeatable",
+            rich_help_panel=_PANEL,
+        ),
     ] = None
-    json: Annotated[bool, shared("--json", help="print JSON on standard output")] = False
-    quiet: Annotated[bool, shared("--quiet", "-q", help="only warnings and errors")] = False
-    verbose: Annotated[
-        bool, shared("--verbose", "-v", help="tell every operation, and in plans every field")
+    json: Annotated[
+        bool, typer.Option("--json", help="print JSON on standard output", rich_help_panel=_PANEL)
     ] = False
-    debug: Annotated[bool, shared("--debug", help="show tracebacks")] = False
-    no_color: Annotated[bool, shared("--no-color", help="also NO_COLOR")] = False
-    help: Annotated[bool, shared("--help", "-h", help="show this")] = False
-    command: tuple[str, ...] = ()  # what followed `--`: no option
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="only warnings and errors", rich_help_panel=_PANEL)
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="tell every operation, and in plans every field", rich_help_panel=_PANEL
+        ),
+    ] = False
+    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks", rich_help_panel=_PANEL)] = False
+    no_color: Annotated[
+        bool,
+        typer.Option(
+            "--no-color",
+            help="also NO_COLOR",
+            rich_help_panel=_PANEL,
+            is_eager=True,  # before --help
+            callback=_without_colour,
+        ),
+    ] = False
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> "Options":
-        """The global options among these values."""
-        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
+    def of(cls, ctx: typer.Context) -> Options:
+        """What was given after the verb and before it, where the parent contexts have it.
 
-    def then(self, later: "Options") -> "Options":
-        """These and what was given later, which wins; lists grow."""
-        both = {
-            each.name: _then(getattr(self, each.name), getattr(later, each.name)) for each in fields(self)
-        }
-        return Options(**both)
+        The later value wins, and lists grow.
+        """
+        options = cls.of(cast("typer.Context", ctx.parent)) if ctx.parent else cls()
+        later = {}
+        for each in fields(cls):
+            value = ctx.params.get(each.name)
+            if isinstance(value, list | tuple):
+                value = [*(getattr(options, each.name) or ()), *value] or None
+            if value not in (None, False):
+                later[each.name] = value
+        return replace(options, **later)
 
     @property
     def colour(self) -> bool:
         return not (self.no_color or os.environ.get("NO_COLOR"))
 
 
-def _then(first: Any, later: Any) -> Any:
-    if isinstance(later, list | tuple):
-        return type(later)([*(first or ()), *later])
-    return first if later is None or later is False else later
+def with_global_options(verb: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """Add the global options to a verb's function, which gets their values as its first argument.
+
+    The command that typer calls does not run the verb. It returns the call, and `labctl.cli.run` makes it when typer
+    has returned: typer would turn Ctrl-C and a closed pipe into exit codes of its own before `__main__` sees them.
+    """
+
+    @functools.wraps(verb)
+    def command(ctx: typer.Context, **given: Any) -> Callable[[], int]:
+        own = {name: value for name, value in given.items() if name not in _PARAMETERS}
+        return functools.partial(verb, Options.of(ctx), **own)
+
+    _, *own = inspect.signature(verb, eval_str=True).parameters.values()
+    command.__signature__ = inspect.Signature([_CONTEXT, *own, *_PARAMETERS.values()])  # type: ignore[attr-defined]
+    return command
+
+
+_CONTEXT = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+_HINTS = get_type_hints(Options, include_extras=True)
+_PARAMETERS = {
+    each.name: inspect.Parameter(
+        each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=_HINTS[each.name]
+    )
+    for each in fields(Options)
+}

@@ -3,23 +3,33 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import Adopt, Locked, Options, Vms, option
+from labctl.cli.arguments import Adopt, Locked, Vms
+from labctl.cli.options import Options, with_global_options
 
 if TYPE_CHECKING:
     from labctl.core.errors import Problem
 
+app = typer.Typer(add_completion=False)
+
 CHANGES = 3
 
 
+@app.command()
+@with_global_options
 def run(
     options: Options,
     vms: Vms = None,
     *,
     adopt: Adopt = False,
     locked: Locked = False,
-    exit_code: Annotated[bool, option("--exit-code", help="exit with 3 when there are changes")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="exit with 3 when there are changes")
+    ] = False,
 ) -> int:
+    """Show what `up` would change, field by field."""
     from labctl.app import desired_state
     from labctl.app.prepare import prepare
     from labctl.report.colour import Paint

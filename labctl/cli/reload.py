@@ -1,3 +1,26 @@
-from labctl.cli.change import applying
+from __future__ import annotations
 
-run = applying("reload")
+import typer
+
+from labctl.cli import change, context
+from labctl.cli.arguments import Adopt, Locked, Overcommit, Vms, Yes
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_global_options
+def run(  # noqa: PLR0913  # the verb's options
+    options: Options,
+    vms: Vms = None,
+    *,
+    yes: Yes = False,
+    adopt: Adopt = False,
+    locked: Locked = False,
+    overcommit: Overcommit = False,
+) -> int:
+    """Apply the Labfile and restart VMs."""
+    session = context.session(options, adopt=adopt, locked=locked)
+    session.overcommit = overcommit
+    return change.run("reload", session, options, vms or (), yes=yes)

@@ -1,21 +1,25 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
+
+import typer
 
 from labctl.cli import context
-from labctl.cli.options import Options, argument
-from labctl.core.errors import UsageError
+from labctl.cli.options import Options, with_global_options
 
-SCHEMAS = ("labfile", "plan", "status", "events", "catalogue", "images")
+app = typer.Typer(add_completion=False)
+
+Schema = Literal["labfile", "plan", "status", "events", "catalogue", "images"]
 
 
+@app.command()
+@with_global_options
 def run(
     _options: Options,
-    which: Annotated[str, argument("SCHEMA", help=", ".join(SCHEMAS))] = SCHEMAS[0],
+    schema: Annotated[Schema, typer.Argument(help="of the Labfile, or of what labctl prints")] = "labfile",
 ) -> int:
+    """Print the Labfile's JSON Schema, for editors."""
     from labctl import resources
 
-    if which not in SCHEMAS:
-        raise UsageError(f"no schema is called {which}", hint=f"known: {', '.join(SCHEMAS)}")
-    context.write(resources.text(f"schemas/{which}.schema.json"))
+    context.write(resources.text(f"schemas/{schema}.schema.json"))
     return 0

@@ -2,15 +2,55 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
 
 from labctl.cli import context
-from labctl.cli.options import OneVm, Options
+from labctl.cli.arguments import OneVm
+from labctl.cli.options import Options, with_global_options
+from labctl.core.errors import UsageError
+
+app = typer.Typer(add_completion=False)
 
 
-def run(options: Options, vm: OneVm = None) -> int:
-    """What follows -- is run there: `labctl ssh web -- ls -l`."""
-    from labctl.app.ssh import command
+class Ssh(TyperCommand):
+    """Takes what stands behind `--` as the command. Without a VM before it, typer would take its first word for one."""
 
-    argv = command(context.session(options, labfile_optional=True), vm, options.command)
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what stands before the `--`.
+
+        Raises:
+            UsageError: a command stands there too, whose options would be taken for labctl's.
+        """
+        dashes = args.index("--") if "--" in args else len(args)
+        rest = super().parse_args(ctx, args[:dashes])
+        if ctx.params.get("command"):
+            raise UsageError(
+                "unexpected words after the VM",
+                hint="a command stands behind --, as in `labctl ssh web -- ls -l`",
+            )
+        ctx.params["command"] = args[dashes + 1 :]
+        return rest
+
+
+@app.command(cls=Ssh)
+@with_global_options
+def run(
+    options: Options,
+    vm: OneVm = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND...]", help="what to run there instead of a shell"),
+    ] = None,
+) -> int:
+    """Log in to a VM, or run a command there.
+
+    The command stands behind `--`, as in `labctl ssh web -- ls -l`.
+    """
+    from labctl.app.ssh import command as ssh_command
+
+    argv = ssh_command(context.session(options, labfile_optional=True), vm, command or ())
     sys.stdout.flush()
     os.execvp(argv[0], argv)  # noqa: S606  # an argv list; ssh takes this process's place, terminal and signals

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import OnlyVms, Options
+from labctl.cli.arguments import OnlyVms
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
+@with_global_options
 def run(options: Options, vms: OnlyVms = None) -> int:
+    """Print the OpenSSH configuration of the lab."""
     from labctl.app.ssh import config
 
     text, reasons = config(context.session(options, labfile_optional=True), vms or ())

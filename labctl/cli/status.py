@@ -3,25 +3,33 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import OnlyVms, Options, option
+from labctl.cli.arguments import OnlyVms
+from labctl.cli.options import Options, with_global_options
 
 if TYPE_CHECKING:
     from labctl.app.status import Row, Status
     from labctl.host.libvirt.seen import NicOverview
     from labctl.report.table import Cell
 
+app = typer.Typer(add_completion=False)
+
 HEAD = ("VM", "state", "ready", "addresses", "CPUs", "memory", "disks")
 
 
+@app.command()
+@with_global_options
 def run(
     options: Options,
     vms: OnlyVms = None,
     *,
     drift: Annotated[
-        bool, option("--drift", help="also tell what differs from the Labfile (as --json does)")
+        bool, typer.Option("--drift", help="also tell what differs from the Labfile (as --json does)")
     ] = False,
 ) -> int:
+    """Tell the state and addresses of the lab's VMs."""
     from labctl.app.status import status
 
     session = context.session(options, labfile_optional=True)

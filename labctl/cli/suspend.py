@@ -1,3 +1,17 @@
-from labctl.cli.change import verb
+from __future__ import annotations
 
-run = verb("suspend")
+import typer
+
+from labctl.cli import change, context
+from labctl.cli.arguments import Adopt, Vms, Yes
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_global_options
+def run(options: Options, vms: Vms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
+    """Pause VMs where they are."""
+    session = context.session(options, adopt=adopt, labfile_optional=True)
+    return change.run("suspend", session, options, vms or (), yes=yes)

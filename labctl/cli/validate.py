@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import Options
+from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import Rejected
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
+@with_global_options
 def run(options: Options) -> int:
+    """Check the Labfile, tell every problem at once."""
     from labctl.app.validate import validate
     from labctl.report.plain import problem_line
 

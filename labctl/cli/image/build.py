@@ -2,28 +2,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from labctl.cli import context
 from labctl.cli.image import shared
-from labctl.cli.options import Options, argument, option
+from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 
 if TYPE_CHECKING:
     from labctl.core.events import Sink
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
+@with_global_options
 def run(
     options: Options,
     images: Annotated[
         list[str] | None,
-        argument("IMAGE", help="names of recipes; by default all `build:` images of the Labfile"),
+        typer.Argument(
+            metavar="IMAGE...", help="names of recipes; by default all `build:` images of the Labfile"
+        ),
     ] = None,
     *,
     arch: shared.Arch = None,
     from_vm: Annotated[
-        str | None, option("--from", metavar="VM", help="of a stopped VM of the lab; IMAGE is its new name")
+        str | None,
+        typer.Option("--from", metavar="VM", help="of a stopped VM of the lab; IMAGE is its new name"),
     ] = None,
 ) -> int:
-    """Built from this host's own package sources, by mmdebstrap; the result goes into the store.
+    """Build images from packages, or of a VM of the lab.
+
+    Built from this host's own package sources, by mmdebstrap; the result goes into the store.
 
     With --from, of a VM's disk, once its guest has taken out what is its own: keys, identity, logs, cloud-init's state.
     """

@@ -1,32 +1,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+
+import typer
 
 from labctl.cli import context
 from labctl.cli.image import shared
-from labctl.cli.options import Options, argument, option
-from labctl.core.errors import UsageError
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
+@with_global_options
 def run(  # noqa: PLR0913  # the verb's options
     options: Options,
-    path: Annotated[str, argument("FILE", help="a raw or qcow2 image")],
-    name: Annotated[str, argument("NAME", help="what `image:` calls it from now on")],
+    path: Annotated[str, typer.Argument(metavar="FILE", help="a raw or qcow2 image")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="what `image:` calls it from now on")],
     *,
     convert: Annotated[
-        bool, option("--convert", help="make a qcow2 of a VMDK, VDI, VHDX or VHD, after the same scrutiny")
+        bool,
+        typer.Option("--convert", help="make a qcow2 of a VMDK, VDI, VHDX or VHD, after the same scrutiny"),
     ] = False,
     arch: shared.Arch = None,
     firmware: Annotated[
-        str | None, option("--firmware", metavar="WHICH", help="bios or uefi, where it boots by one only")
+        Literal["bios", "uefi"] | None,
+        typer.Option("--firmware", help="where it boots by one only"),
     ] = None,
 ) -> int:
-    """It is copied: the file may go afterwards."""
+    """Put a file into the store under a name.
+
+    It is copied: the file may go afterwards.
+    """
     from labctl.app.images import get, names
 
-    if firmware not in (None, "bios", "uefi"):
-        raise UsageError(f"no firmware is called {firmware}", hint="bios or uefi")
     names.check(name)
     told = shared.sink(options)
     connection = shared.connection(options)

@@ -2,22 +2,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from labctl.cli import context
 from labctl.cli.image import shared
-from labctl.cli.options import Options, option
+from labctl.cli.options import Options, with_global_options
 from labctl.kinds.image.spec import short
 
 if TYPE_CHECKING:
     from labctl.app.images.catalogue import Row
 
+app = typer.Typer(add_completion=False)
+
 HEAD = ("image", "arch", "digest", "on disk", "used by", "what it is")
 
 
+@app.command()
+@with_global_options
 def run(
     options: Options,
     *,
-    stored: Annotated[bool, option("--stored", help="only those that are in the store")] = False,
+    stored: Annotated[bool, typer.Option("--stored", help="only those that are in the store")] = False,
 ) -> int:
+    """List the images that are here, and those of the catalogue."""
     from labctl.app.images.catalogue import FORMAT, images
     from labctl.report.colour import Paint
     from labctl.report.table import table

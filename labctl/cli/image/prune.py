@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import typer
+
 from labctl.cli import context
+from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
-from labctl.cli.options import Options, Yes
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
+@with_global_options
 def run(options: Options, *, yes: Yes = False) -> int:
-    """Shows what would go, and how much that frees, and asks."""
+    """Remove the images that no disk and no Labfile.lock needs.
+
+    Shows what would go, and how much that frees, and asks.
+    """
     from labctl.app.images import keep
     from labctl.core.size import size
 

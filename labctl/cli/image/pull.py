@@ -2,22 +2,33 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import typer
+
 from labctl.cli import context
+from labctl.cli.arguments import Locked
 from labctl.cli.image import shared
-from labctl.cli.options import Locked, Options, argument
+from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
+@with_global_options
 def run(
     options: Options,
     images: Annotated[
-        list[str] | None, argument("IMAGE", help="names of the catalogue; by default all of the Labfile")
+        list[str] | None,
+        typer.Argument(metavar="IMAGE...", help="names of the catalogue; by default all of the Labfile"),
     ] = None,
     *,
     arch: shared.Arch = None,
     locked: Locked = False,
 ) -> int:
-    """Several at once; what was interrupted is resumed."""
+    """Have images in the store: the Labfile's, or those named.
+
+    Several at once; what was interrupted is resumed.
+    """
     from labctl.app.images import get
 
     told = shared.sink(options)

@@ -2,18 +2,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import typer
+
 from labctl.cli import context
+from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
-from labctl.cli.options import Options, Yes, argument
+from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import LabctlError
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
+@with_global_options
 def run(
     options: Options,
-    images: Annotated[list[str], argument("IMAGE", help="names, or beginnings of digests")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="names, or beginnings of digests")],
     *,
     yes: Yes = False,
 ) -> int:
+    """Remove images that no disk stands on."""
     from labctl.app.images import names
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.core.size import size

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import Options, argument, option
+from labctl.cli.options import Options
 from labctl.core.errors import UsageError
 from labctl.labfile.absolute_path import absolute_path
 
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
     from labctl.core.events import Sink
     from labctl.host.libvirt.connection import Connection
 
-Images = Annotated[list[str] | None, argument("IMAGE", help="a name, or the beginning of a digest")]
+Images = Annotated[
+    list[str] | None, typer.Argument(metavar="IMAGE...", help="a name, or the beginning of a digest")
+]
 Arch = Annotated[
-    str | None, option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default the host's")
+    str | None, typer.Option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default the host's")
 ]
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
 from labctl.cli import context
 from labctl.cli.image import shared
-from labctl.cli.options import Options, argument
+from labctl.cli.options import Options, with_global_options
 from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import UsageError
 from labctl.kinds.image.spec import shown
@@ -15,8 +17,13 @@ if TYPE_CHECKING:
     from labctl.app.images.catalogue import Row
     from labctl.kinds.image.catalogue import Entry
 
+app = typer.Typer(add_completion=False)
 
-def run(options: Options, image: Annotated[str, argument("IMAGE", help="its name")]) -> int:
+
+@app.command()
+@with_global_options
+def run(options: Options, image: Annotated[str, typer.Argument(metavar="IMAGE", help="its name")]) -> int:
+    """Tell all about one image."""
     from labctl.app.images.catalogue import FORMAT, images
 
     every = images(shared.connection(options))

@@ -2,21 +2,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from labctl.cli import context
-from labctl.cli.options import Options, argument
+from labctl.cli.options import Options, with_global_options
 from labctl.kinds.image.spec import short
 
 if TYPE_CHECKING:
     from labctl.app.images.pins import Change
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
+@with_global_options
 def run(
     options: Options,
     images: Annotated[
-        list[str] | None, argument("IMAGE", help="as the Labfile calls them; by default all")
+        list[str] | None, typer.Argument(metavar="IMAGE...", help="as the Labfile calls them; by default all")
     ] = None,
 ) -> int:
-    """Disks that stand on an image that changed are made anew by the next `up`, which shows that before."""
+    """Pin anew what the images are now, show what changed.
+
+    Disks that stand on an image that changed are made anew by the next `up`, which shows that before.
+    """
     from labctl.app.images import pins
     from labctl.report.plain import problem_line
 

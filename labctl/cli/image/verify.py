@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import typer
+
 from labctl.cli import context
 from labctl.cli.image import shared
-from labctl.cli.options import Options
+from labctl.cli.options import Options, with_global_options
 from labctl.kinds.image.spec import short, shown
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
+@with_global_options
 def run(options: Options, images: shared.Images = None) -> int:
-    """All images of the store where none is named. Exits with 1 when one is damaged."""
+    """Read images back and compare their digests.
+
+    All images of the store where none is named. Exits with 1 when one is damaged.
+    """
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.kinds.image.store import ImageStore
 

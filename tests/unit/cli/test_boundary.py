@@ -108,12 +108,12 @@ def test_debug_of_a_command_in_a_vm_is_not_ours(monkeypatch, capsys):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, BrokenPipeError, EOFError, LabctlError("x")])
 def test_typer_leaves_errors_to_the_boundary(monkeypatch, error):
-    def run(_options):
+    def labs(_connection):
         raise error
 
-    monkeypatch.setattr("labctl.cli.list.run", run)
+    monkeypatch.setattr("labctl.app.listing.labs", labs)
     with pytest.raises(error if isinstance(error, type) else type(error)):
-        labctl.cli.run(["list"])
+        labctl.cli.run(["list", "-c", "test:///default"])
 
 
 def interruptible() -> None:
@@ -134,7 +134,7 @@ HEAVY = ("libvirt", "jsonschema", "rich", "typer", "pydantic", "yaml", "argparse
     ("words", "heavy"),
     [
         (["--version"], HEAVY),
-        (["--help"], ("libvirt", "jsonschema", "yaml", "asyncio", "labctl.cli.up")),  # rich lays out help
+        (["--help"], ("libvirt", "jsonschema", "yaml", "asyncio", "httpx")),  # rich lays out help
         (["up", "--help"], ("libvirt", "jsonschema", "yaml", "asyncio", "labctl.cli.plan")),
         (["validate", "-f", "-"], ("libvirt", "jsonschema", "rich", "asyncio", "pydantic")),
         (

@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from labctl.cli import elsewhere
-from labctl.cli.app import invoke
-from labctl.cli.verbs import NESTED, VERBS
+from labctl.cli import elsewhere, run
+from labctl.cli.app import TopVerbs
+from labctl.cli.image import ImageVerbs
 from labctl.core.errors import UsageError
 
 
 def told(*words):
     with pytest.raises(UsageError) as error:
-        invoke(list(words))
+        run(list(words))
     assert error.value.summary == f"no such command: {words[-1]}"
     return error.value.hint
 
@@ -42,19 +42,23 @@ def test_a_slip_is_still_answered_with_the_nearest_verb():
     assert told("image", "lsit") == "did you mean `labctl image list`?"
 
 
+VERBS = [verb for verbs in TopVerbs.panels.values() for verb in verbs]
+IMAGE_VERBS = [verb for verbs in ImageVerbs.panels.values() for verb in verbs]
+
+
 def test_no_word_shadows_a_verb():
     """A verb that comes later takes its word out of the table."""
-    assert not elsewhere.ELSEWHERE.keys() & VERBS.keys()
-    assert not elsewhere.IMAGES.keys() & NESTED["image"].keys()
+    assert not elsewhere.WORDS["labctl"].keys() & set(VERBS)
+    assert not elsewhere.WORDS["labctl image"].keys() & set(IMAGE_VERBS)
 
 
 @pytest.mark.parametrize(
-    ("above", "word"),
-    [*(((), word) for word in elsewhere.ELSEWHERE), *((("image",), word) for word in elsewhere.IMAGES)],
+    "line", [f"{path} {word}" for path, words in elsewhere.WORDS.items() for word in words]
 )
-def test_every_hint_names_a_command_that_exists(above, word):
-    commands = re.findall(r"`labctl ([a-z-]+)(?: ([a-z-]+))?", elsewhere.hint(word, above))
+def test_every_hint_names_a_command_that_exists(line):
+    _, *words = line.split()
+    commands = re.findall(r"`labctl ([a-z-]+)(?: ([a-z-]+))?", told(*words))
     assert commands
     for verb, below in commands:
-        assert verb in VERBS or verb == "--version"
-        assert not below or verb not in NESTED or below in NESTED[verb]
+        assert verb in (*VERBS, "--version")
+        assert not below or verb != "image" or below in IMAGE_VERBS

@@ -1,0 +1,42 @@
+"""The arguments and options that several verbs take."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Annotated
+
+import typer
+
+from labctl.cli import context
+from labctl.cli.options import Options
+from labctl.core.errors import LabctlError
+
+
+def vm_names(ctx: typer.Context) -> list[str]:
+    """For completion: the VMs of the Labfile, as written and each instance; none where it can't be read."""
+    from labctl.app.names import names
+
+    with contextlib.redirect_stderr(io.StringIO()):  # it would stand in the line that the user is typing
+        try:
+            found = names(context.session(Options.of(ctx))).vms
+        except LabctlError:
+            return []
+    return sorted({*found, *found.values()})
+
+
+Vms = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="VM...", help="only these VMs, and what they need", autocompletion=vm_names),
+]
+OnlyVms = Annotated[
+    list[str] | None, typer.Argument(metavar="VM...", help="only these VMs", autocompletion=vm_names)
+]
+OneVm = Annotated[
+    str | None,
+    typer.Argument(metavar="VM", help="may be left out where there is only one", autocompletion=vm_names),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
+Locked = Annotated[bool, typer.Option("--locked", help="only images that Labfile.lock pins")]
+Overcommit = Annotated[bool, typer.Option("--overcommit", help="start VMs whatever memory the host has left")]
+Adopt = Annotated[bool, typer.Option("--adopt", help="take over a lab that another Labfile made")]

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_global_options
+def run(
+    _options: Options,
+    verb: Annotated[list[str] | None, typer.Argument(metavar="COMMAND...", help="as in `image list`")] = None,
+) -> int:
+    """Tell what a command does; the same as COMMAND --help."""
+    from labctl import cli
+
+    return cli.run([*(verb or ()), "--help"])
