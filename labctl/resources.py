@@ -18,6 +18,6 @@ def folder(name: str) -> Path:
 
 
 def text(name: str) -> str:
-    """Read one file, as in `text("templates/libvirt/domain.xml")`."""
+    """Read one file, as in `text("templates/libvirt/volume.xml")`."""
     top, _, rest = name.partition("/")
     return (folder(top) / rest).read_text(encoding="utf-8")

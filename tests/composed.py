@@ -60,11 +60,17 @@ def _loaded(content: dict[str, Any]) -> Loaded:
 
 
 def _images(lab: Lab) -> dict[tuple[Image, str], ImageSpec]:
-    """Each image by its name, of 3 GiB."""
+    """Each image by its name, of 3 GiB; one that is built without a boot loader boots directly."""
     found = {disk.image for vm in lab.vms for disk in vm.disks if disk.image}
     return {
         (image, "x86_64"): ImageSpec(
-            image.label, f"sha256-{image.label}", "url", f"https://vendor.example/{image.label}", 3 << 30
+            image.label,
+            f"sha256-{image.label}",
+            "url",
+            f"https://vendor.example/{image.label}",
+            3 << 30,
+            direct=image.build is not None and not image.build.bootable,
+            cmdline="root=/dev/vda" if image.build else "",
         )
         for image in found
     }

@@ -36,12 +36,14 @@ def domain(text: str) -> tuple[Foreign, VmSpec | None]:
     """Read a domain; there is no spec of what labctl did not make."""
     from xml.etree import ElementTree as ET
 
-    from labctl.kinds.vm import parse
+    from labctl.kinds.vm import xml
+    from labctl.kinds.vm.devices.nic import NIC
+    from labctl.kinds.vm.domain import DOMAIN
 
     root = ET.fromstring(text)
-    spec = parse.read(root)
-    macs = tuple((each.get("address") or "").lower() for each in root.findall("devices/interface/mac"))
-    return _foreign("domain", root, spec, macs=macs, memory=parse.memory_bytes(root.find("memory"))), spec
+    spec = xml.read(root)
+    macs = tuple(NIC.read(each).mac for each in NIC.elements(root))
+    return _foreign("domain", root, spec, macs=macs, memory=DOMAIN.values(root)["max_memory"]), spec
 
 
 def network(text: str) -> tuple[Foreign, NetworkSpec | None]:
@@ -66,9 +68,9 @@ def adopted(kind: str, text: str, lab: str, name: str) -> Any:
     from xml.etree import ElementTree as ET
 
     from labctl.kinds.network import xml as network_xml
-    from labctl.kinds.vm import parse
+    from labctl.kinds.vm import xml as vm_xml
 
-    adopt = parse.adopt if kind == "vm" else network_xml.adopt
+    adopt = vm_xml.adopt if kind == "vm" else network_xml.adopt
     return adopt(ET.fromstring(text), lab, name)
 
 

@@ -19,7 +19,7 @@ from labctl.host.access import console
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import call_on, found, run_event_loop, translated
 from labctl.host.libvirt.domain_state import state_name
-from labctl.kinds.vm import devices, parse, xml
+from labctl.kinds.vm import hotplug, metadata, preserve, xml
 from labctl.kinds.vm.guest import GuestSessions
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ class VmDriver:
             domain = self._require(before)
             if not domain.isActive():
                 return
-            for device in devices.leaving(devices.live(domain, before), after, _replaced(step)):
+            for device in hotplug.leaving(hotplug.live(domain, before), after, _replaced(step)):
                 tell.progress(f"unplugging {device.name}")
-                devices.detach(domain, device)
+                hotplug.detach(domain, device)
 
     def update(self, step: Step, tell: Teller) -> None:
         """Plug in what comes, set what can be set live, and write the persistent definition."""
@@ -122,7 +122,7 @@ class VmDriver:
                 _rename(domain, spec.libvirt_name)
                 domain = self._require(spec)
             # someone's snapshot may be younger than the plan
-            spec = spec.onward(devices.without(devices.seen(domain, spec), _replaced(step)))
+            spec = spec.onward(hotplug.without(hotplug.seen(domain, spec), _replaced(step)))
             if domain.isActive():
                 self._update_live(domain, spec, tell)
                 if before.unmarked:
@@ -132,13 +132,13 @@ class VmDriver:
                 _note(domain, replace(spec, ready=None), _LIVE)  # it may have been told ready before
 
     def _update_live(self, domain: Any, spec: VmSpec, tell: Teller) -> None:
-        now = devices.live(domain, spec)
-        for device in devices.coming(now, spec.keep(now)):
-            devices.attach(domain, device)
-        devices.adjust_nics(domain, now, spec)
+        now = hotplug.live(domain, spec)
+        for device in hotplug.coming(now, spec.keep(now)):
+            hotplug.attach(domain, device)
+        hotplug.adjust_nics(domain, now, spec)
         if now.memory != spec.memory:
             domain.setMemoryFlags(spec.memory >> 10, _LIVE)
-            if not devices.settle_memory(domain, spec.memory):
+            if not hotplug.settle_memory(domain, spec.memory):
                 tell.warn(f"its guest does not come to {size(spec.memory)} of memory, it uses the rest")
         if spec.state == "paused" and state_name(domain.state()[0]) == "running":
             domain.suspend()
@@ -173,7 +173,7 @@ class VmDriver:
             await self._conversations.ready(spec, tell)
         if spec.memory < spec.max_memory:
             with translated(str(spec.address)):
-                await self._connection.call(devices.settle_memory, self._require(spec), spec.memory)
+                await self._connection.call(hotplug.settle_memory, self._require(spec), spec.memory)
         await self._connection.call(self._remember, spec)
         tell.stage("ready")
 
@@ -199,7 +199,7 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._find(spec)
             if domain is not None and domain.isActive():
-                live = parse.read(ET.fromstring(domain.XMLDesc()))
+                live = xml.read(ET.fromstring(domain.XMLDesc()))
                 if live is not None:
                     _note(domain, replace(live, problem=problem), _LIVE)
 
@@ -217,22 +217,22 @@ class VmDriver:
     def _define(self, spec: VmSpec, domain: Any) -> None:
         """Write the persistent definition. What a running guest has yet to be told is marked as not told."""
         defined = None if domain is None else ET.fromstring(domain.XMLDesc(_INACTIVE))
-        was = None if defined is None else parse.read(defined)
+        was = None if defined is None else xml.read(defined)
         told = replace(_as_known(spec, was), keys=self._mark(spec))
         if domain is not None and domain.isActive() and spec.scripted:
             told = _untold(told, was)
         root = xml.render(replace(told, ready=None, applied=spec.fingerprint()))
         if defined is not None:
-            devices.preserve(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
-            devices.preserve_layers(defined, root)
+            preserve.places(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
+            preserve.layers(defined, root)
         made = self._connection.virt.defineXML(xmltree.to_text(root))
         if bool(made.autostart()) != spec.autostart:
             made.setAutostart(int(spec.autostart))
 
     def _find(self, spec: VmSpec) -> Any:
         virt = self._connection.virt
-        uuid = identity.object_uuid(spec.lab, spec.kind, spec.name)  # it has that still if someone renamed it
-        return found((virt.lookupByUUIDString, uuid), (virt.lookupByName, spec.libvirt_name))
+        # it still has its UUID if someone renamed it
+        return found((virt.lookupByUUIDString, spec.uuid), (virt.lookupByName, spec.libvirt_name))
 
     def _require(self, spec: VmSpec) -> Any:
         domain = self._find(spec)
@@ -263,7 +263,7 @@ def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
 
 
 def _note(domain: Any, spec: VmSpec, flag: int) -> None:
-    text = xml.plain_metadata(spec)
+    text = metadata.plain(spec)
     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, "labctl", identity.XMLNS, flag)
 
 

@@ -219,6 +219,11 @@ class VmSpec(Spec):
         return self.renamed or identity.libvirt_name(self.lab, self.name)
 
     @property
+    def uuid(self) -> str:
+        """The UUID of its domain."""
+        return identity.object_uuid(self.lab, self.kind, self.name)
+
+    @property
     def scripted(self) -> bool:
         """Whether labctl's script runs in the guest: it comes with the seed."""
         return any(use.name == "seed" for use in self.disks)

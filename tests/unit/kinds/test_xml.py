@@ -15,8 +15,9 @@ from labctl.engine.observe import KINDS
 from labctl.host.files.readings import Readings
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
-from labctl.kinds.vm import devices, parse
+from labctl.kinds.vm import preserve
 from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.devices.disk import DISK
 from labctl.kinds.vm.spec import DiskUse, VmSpec
 from tests.strategies import networks, vms
 
@@ -44,7 +45,7 @@ def test_nat_is_for_both_families(spec):
 
 @given(vms())
 def test_a_vm_reads_back(spec):
-    assert parse.read(vm_xml.render(spec)) == spec
+    assert vm_xml.read(vm_xml.render(spec)) == spec
 
 
 @given(vms(), networks())
@@ -98,8 +99,8 @@ def test_an_edit_is_in_the_spec_and_once_in_the_xml():
 @pytest.mark.parametrize("bus", ["virtio", "scsi", "sata", "ide"])
 def test_a_seed_is_a_cd_rom_where_no_disk_can_be_read_only(bus):
     """QEMU refuses read-only disks on ATA buses."""
-    seed = vm_xml.disk(DiskUse("seed", "/pool/a.seed", bus=bus, readonly=True, target="sda"))
-    data = vm_xml.disk(DiskUse("data", "/pool/a.data", bus=bus, target="sdb"))
+    seed = DISK.render(DiskUse("seed", "/pool/a.seed", bus=bus, readonly=True, target="sda"))
+    data = DISK.render(DiskUse("data", "/pool/a.data", bus=bus, target="sdb"))
     assert seed.get("device") == ("cdrom" if bus in ("sata", "ide") else "disk")
     assert data.get("device") == "disk"
 
@@ -122,7 +123,7 @@ def test_controllers_keep_their_places():
     have = controller.format("scsi", "virtio-scsi", "7") + controller.format("virtio-serial", "", "9")
     old = ET.fromstring(f"<domain><devices>{have}</devices></domain>")
     new = vm_xml.render(VmSpec("lab", "a", disks=(DiskUse("d", "/pool/a.d", bus="scsi", target="sda"),)))
-    devices.preserve(old, new)
+    preserve.places(old, new)
     slots = {c.get("type"): c.find("address").get("slot") for c in new.iterfind("devices/controller")}
     assert slots == {"scsi": "7", "virtio-serial": "9"}
 
@@ -132,7 +133,7 @@ def test_another_machine_takes_nothing_over():
     root = "<controller type='pci' index='0' model='pci-root'/>"
     old = ET.fromstring(f"<domain><devices>{root}</devices></domain>")
     new = vm_xml.render(VmSpec("lab", "a", machine="q35"))
-    devices.preserve(old, new)
+    preserve.places(old, new)
     assert new.find("devices/controller") is None
 
 

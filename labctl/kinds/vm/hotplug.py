@@ -8,10 +8,12 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
-from labctl.kinds.vm import parse, xml
+from labctl.kinds.vm import xml
+from labctl.kinds.vm.devices.controller import CONTROLLER, scsi, scsi_index
+from labctl.kinds.vm.devices.disk import DISK
+from labctl.kinds.vm.devices.nic import NIC
 from labctl.kinds.vm.ports import Ports
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
@@ -33,7 +35,7 @@ def live(domain: Any, spec: VmSpec) -> VmSpec:  # a running virDomain
 def seen(domain: Any, spec: VmSpec) -> VmSpec:
     """Read it as it runs, or as it is defined where it does not; whoever removed labctl's mark from it."""
     root = ET.fromstring(domain.XMLDesc(0))
-    return parse.read(root) or parse.adopt(root, spec.lab, spec.name)
+    return xml.read(root) or xml.adopt(root, spec.lab, spec.name)
 
 
 def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
@@ -42,7 +44,7 @@ def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
 
 
 def element(device: Device) -> ET.Element:
-    return xml.disk(device) if isinstance(device, DiskUse) else xml.nic(device)
+    return DISK.render(device) if isinstance(device, DiskUse) else NIC.render(device)
 
 
 def leaving(now: VmSpec, wanted: VmSpec, replaced: Iterable[str]) -> list[Device]:
@@ -98,7 +100,7 @@ def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:
     for nic in wanted.nics:
         old = have.get(nic.name)
         if old and (old.link, old.inbound, old.outbound) != (nic.link, nic.inbound, nic.outbound):
-            domain.updateDeviceFlags(ET.tostring(xml.nic(nic), encoding="unicode"), LIVE)
+            domain.updateDeviceFlags(ET.tostring(NIC.render(nic), encoding="unicode"), LIVE)
 
 
 def settle_memory(domain: Any, wanted: int) -> bool:
@@ -149,69 +151,20 @@ def _ask(domain: Any, device: Device) -> None:
 
 
 def _plugged(domain: Any, device: Device) -> bool:
-    now = parse.adopt(ET.fromstring(domain.XMLDesc(0)), "", "")  # whoever's it is, its devices are the same
+    now = xml.adopt(ET.fromstring(domain.XMLDesc(0)), "", "")  # whoever's it is, its devices are the same
     devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
     return any(each.name == device.name for each in devices)
 
 
 def attach(domain: Any, device: Device) -> None:
     if isinstance(device, DiskUse) and device.bus == "scsi":
-        _attach_controller(domain, xml.scsi_controller(device.target))
+        _attach_controller(domain, scsi_index(device.target))
     domain.attachDeviceFlags(ET.tostring(element(device), encoding="unicode"), LIVE)
 
 
 def _attach_controller(domain: Any, index: int) -> None:
     """Plug in the controller that a SCSI disk will be on, where that is not there yet."""
-    there = ET.fromstring(domain.XMLDesc(0)).find(f"devices/controller[@type='scsi'][@index='{index}']")
-    if there is None:
-        domain.attachDeviceFlags(ET.tostring(xml.controller(index), encoding="unicode"), LIVE)
-
-
-def preserve(old: ET.Element, new: ET.Element) -> None:
-    """Carry over what libvirt chose: the controllers and the places of devices on their buses.
-
-    Another machine has other buses.
-    """
-    if _machine(old) != _machine(new):
-        return
-    old_devices, new_devices = old.find("devices"), new.find("devices")
-    if old_devices is None or new_devices is None:
-        return
-    there = {_key(each): each for each in new_devices.findall("controller")}
-    for controller in old_devices.findall("controller"):
-        same, place = there.get(_key(controller)), controller.find("address")
-        if same is None:
-            new_devices.append(controller)
-        elif place is not None and same.find("address") is None:
-            same.append(place)
-    places = {_alias(each): each.find("address") for each in old_devices if _alias(each).startswith("ua-")}
-    for device in new_devices:
-        place = places.get(_alias(device))
-        if place is not None and device.find("address") is None:
-            device.append(place)
-
-
-def _machine(root: ET.Element) -> str:
-    own = xmltree.own_metadata(root, "vm")
-    return "" if own is None else own.get("machine", "")
-
-
-def _key(controller: ET.Element) -> tuple[str, str]:
-    return controller.get("type", ""), controller.get("index", "")
-
-
-def preserve_layers(old: ET.Element, new: ET.Element) -> None:
-    """Carry over the backing chains of disks that stay: for a VM that is off only its definition has them."""
-    layers = {
-        (_alias(each), xmltree.layers(each)[:1]): each.find("backingStore")
-        for each in old.iterfind("devices/disk")
-    }
-    for disk in new.iterfind("devices/disk"):
-        below = layers.get((_alias(disk), xmltree.layers(disk)[:1]))
-        if below is not None and disk.find("backingStore") is None:
-            disk.append(below)
-
-
-def _alias(device: ET.Element) -> str:
-    alias = device.find("alias")
-    return "" if alias is None else alias.get("name", "")
+    root, wanted = ET.fromstring(domain.XMLDesc(0)), scsi(index)
+    there = map(CONTROLLER.read, CONTROLLER.elements(root))
+    if all((each.type, each.index) != (wanted.type, wanted.index) for each in there):
+        domain.attachDeviceFlags(ET.tostring(CONTROLLER.render(wanted), encoding="unicode"), LIVE)

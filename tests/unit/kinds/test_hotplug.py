@@ -4,7 +4,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from labctl.kinds.vm import devices
+from labctl.kinds.vm import hotplug
 
 MIB = 1 << 20
 
@@ -29,5 +29,5 @@ class Domain:
 )
 def test_a_balloon_on_its_way_is_waited_for(monkeypatch, sizes, settled):
     """A plan made meanwhile would take it for someone's change."""
-    monkeypatch.setattr(devices, "BALLOON_STILL_S", 0.2)
-    assert devices.settle_memory(Domain(*sizes), 176 * MIB) is settled
+    monkeypatch.setattr(hotplug, "BALLOON_STILL_S", 0.2)
+    assert hotplug.settle_memory(Domain(*sizes), 176 * MIB) is settled

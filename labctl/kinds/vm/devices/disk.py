@@ -1,0 +1,58 @@
+"""A disk: https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core import identity, xmltree
+from labctl.core.xmlfields import NUMBER, PRESENT, Declaration, Fixed, Property, Written, prefixed
+from labctl.kinds.vm.spec import DiskUse
+
+if TYPE_CHECKING:
+    from labctl.core.xmlfields import Element
+
+_ATA = ("ide", "sata")
+
+
+def _device(use: DiskUse) -> str:
+    """QEMU has no read-only disk on an ATA bus."""
+    return "cdrom" if use.readonly and use.bus in _ATA else "disk"
+
+
+DISK = Declaration(
+    "devices/disk",
+    DiskUse,
+    Fixed("@type", "file"),
+    Written(_device, "@device"),
+    Fixed("driver/@name", "qemu"),
+    Property("format", "driver/@type"),
+    Property("cache", "driver/@cache"),
+    Property("discard", "driver/@discard"),
+    Property("source", "source/@file"),
+    Property("target", "target/@dev"),
+    Property("bus", "target/@bus"),
+    Property("serial", "serial"),
+    Property("boot", "boot/@order", NUMBER),
+    Property("name", "alias/@name", prefixed("ua-disk-")),
+    Property("readonly", "readonly", PRESENT),
+    Property("shareable", "shareable", PRESENT),
+)
+
+
+def read(element: Element, lab: str) -> DiskUse:
+    """Read a disk of a VM of that lab, with the layers that it lies in."""
+    values = DISK.values(element)
+    source, *below = xmltree.layers(element) or ("",)
+    name = values["name"] or source
+    values |= {"name": name, "source": source, "below": tuple(below)}
+    pool = f"/{identity.pool_name(lab)}/"
+    ours = [] if name == "seed" else [each for each in (source, *below) if pool in each]
+    return DiskUse(**values, disk=_address(ours))
+
+
+def _address(layers: list[str]) -> str:
+    """The disk whose volume is the lowest of these layers in the lab's pool; those above it are someone's overlays."""
+    if not layers:
+        return ""
+    owner, _, name = layers[-1].rsplit("/", 1)[-1].partition(".")
+    return name if owner == identity.VOLUMES else f"{owner}/{name}"

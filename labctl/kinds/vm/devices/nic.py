@@ -1,0 +1,41 @@
+"""A NIC: https://libvirt.org/formatdomain.html#network-interfaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.record import replace
+from labctl.core.xmlfields import NUMBER, TEXT, Declaration, Fixed, Form, Property, Read, prefixed
+from labctl.kinds.vm.spec import NicUse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labctl.core.xmlfields import Element
+
+_MAC = Form(str, str.lower, "")
+
+NIC = Declaration(
+    "devices/interface",
+    NicUse,
+    Fixed("@type", "network"),
+    Property("mac", "mac/@address", _MAC),
+    Property("network", "source/@network", read_at=("source/@network", "source/@bridge")),
+    Read("port", "source/@portid"),
+    Property("model", "model/@type"),
+    Property("link", "link/@state", replace(TEXT, absent="up")),
+    Property("mtu", "mtu/@size", NUMBER),
+    Property("inbound", "bandwidth/inbound/@average", NUMBER),
+    Property("outbound", "bandwidth/outbound/@average", NUMBER),
+    Property("boot", "boot/@order", NUMBER),
+    Property("name", "alias/@name", prefixed("ua-nic-")),
+)
+
+
+def read(element: Element, lab: str, noted: Mapping[str, dict[str, Any]]) -> NicUse:
+    """Read a NIC of a VM of that lab. `noted` is what labctl's metadata tells of NICs, by their names."""
+    values = NIC.values(element)
+    values["name"] = values["name"] or values["mac"]
+    network = values["network"]
+    ours = network.removeprefix(f"{lab}.") if network.startswith(f"{lab}.") else ""
+    return NicUse(**values | noted.get(values["name"], {}), ours=ours)

@@ -1,0 +1,85 @@
+"""labctl's metadata in a domain: what libvirt's XML can't show.
+
+That is the owner, digests, what the guest was told, and whether it was ready.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from labctl import __version__
+from labctl.core.identity import XMLNS
+from labctl.core.xmlfields import OPTIONAL, WORDS, YES, Declaration, Form, Property, Written, prefixed
+from labctl.kinds.vm.spec import NicUse, VmSpec
+
+if TYPE_CHECKING:
+    from labctl.core.xmlfields import Element
+
+_AWAITED = Form(lambda awaited: None if awaited else "no", lambda text: text != "no", absent=True)
+_EDITS = Form(
+    lambda edits: json.dumps(edits) if edits else None,
+    lambda text: tuple(tuple(each) for each in json.loads(text)),
+    (),
+)
+_AFTER = Form(
+    lambda after: " ".join(f"{vm}:{stage}" for vm, stage in after) or None,
+    lambda text: tuple(tuple(word.split(":")) for word in text.split()),
+    (),
+)
+_LINES = Form("; ".join, lambda text: tuple(text.split("; ")), ())
+
+METADATA = Declaration(
+    f"metadata/{{{XMLNS}}}vm",
+    VmSpec,
+    Property("lab", "@lab"),
+    Property("name", "@address", prefixed("vm/")),
+    Property("file", "@file"),
+    Written(lambda _spec: __version__, "@version"),
+    Property("base", "@base"),
+    Property("user", "@user"),
+    Property("applied", "@applied"),
+    Property("machine", "@machine", OPTIONAL),  # as it was asked for: libvirt writes q35 as pc-q35-7.2
+    Property("seed", "@seed"),
+    Property("hosts", "@hosts"),
+    Property("keys", "@keys"),
+    Property("problem", "@problem"),
+    Property("protect", "@protect", YES),
+    Property("ready", "@ready", YES),
+    Property("awaited", "@awaited", _AWAITED),
+    Property("xml", "@xml", _EDITS),
+    Property("after", "@after", _AFTER),
+    Property("images", "@images", WORDS),
+)
+# What a guest was told of a NIC, and what it said of it
+NIC = Declaration(
+    f"{METADATA.path}/{{{XMLNS}}}nic",
+    NicUse,
+    Property("name", "@name"),
+    Property("guest", "@guest", _LINES),
+    Property("seen", "@seen", WORDS),
+)
+
+
+def render(spec: VmSpec) -> Element:
+    """Make the `<metadata>` element."""
+    own = METADATA.render(spec)
+    own.extend(NIC.render(nic) for nic in spec.nics if nic.guest)
+    metadata = ET.Element("metadata")
+    metadata.append(own)
+    return metadata
+
+
+def plain(spec: VmSpec) -> str:
+    """The same as virDomainSetMetadata takes it: libvirt itself puts it into labctl's namespace."""
+    own = render(spec)[0]
+    for each in own.iter():
+        each.tag = each.tag.rpartition("}")[2]
+    return ET.tostring(own, encoding="unicode")
+
+
+def nics(own: Element) -> dict[str, dict[str, Any]]:
+    """What is told of NICs, by their names."""
+    told = [NIC.values(each) for each in own]
+    return {each["name"]: each for each in told}

@@ -1,0 +1,60 @@
+"""What libvirt chose for a domain, carried over into its next definition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core import xmltree
+
+if TYPE_CHECKING:
+    from labctl.core.xmltree import Element
+
+
+def places(old: Element, new: Element) -> None:
+    """Carry over the controllers and the places of devices on their buses.
+
+    Another machine has other buses.
+    """
+    if _machine(old) != _machine(new):
+        return
+    old_devices, new_devices = old.find("devices"), new.find("devices")
+    if old_devices is None or new_devices is None:
+        return
+    there = {_key(each): each for each in new_devices.findall("controller")}
+    for controller in old_devices.findall("controller"):
+        same, place = there.get(_key(controller)), controller.find("address")
+        if same is None:
+            new_devices.append(controller)
+        elif place is not None and same.find("address") is None:
+            same.append(place)
+    known = {_alias(each): each.find("address") for each in old_devices if _alias(each).startswith("ua-")}
+    for device in new_devices:
+        place = known.get(_alias(device))
+        if place is not None and device.find("address") is None:
+            device.append(place)
+
+
+def _machine(root: Element) -> str:
+    own = xmltree.own_metadata(root, "vm")
+    return "" if own is None else own.get("machine", "")
+
+
+def _key(controller: Element) -> tuple[str, str]:
+    return controller.get("type", ""), controller.get("index", "")
+
+
+def layers(old: Element, new: Element) -> None:
+    """Carry over the backing chains of disks that stay: for a VM that is off only its definition has them."""
+    known = {
+        (_alias(each), xmltree.layers(each)[:1]): each.find("backingStore")
+        for each in old.iterfind("devices/disk")
+    }
+    for disk in new.iterfind("devices/disk"):
+        below = known.get((_alias(disk), xmltree.layers(disk)[:1]))
+        if below is not None and disk.find("backingStore") is None:
+            disk.append(below)
+
+
+def _alias(device: Element) -> str:
+    alias = device.find("alias")
+    return "" if alias is None else alias.get("name", "")
