@@ -263,15 +263,14 @@ def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
 
 
 def _defines_or_starts(step: Step) -> bool:
-    verbs = step.after.verbs(None, None) if step.after else ()
-    return step.action.makes or "start" in verbs
+    return step.action.makes or (step.after is not None and step.after.boots)
 
 
 def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:
     """A note where VMs start without KVM."""
     able = session.connection.capabilities
     specs = [step.after for step in plan.steps if isinstance(step.after, VmSpec)]
-    boots = any(spec.accel != "kvm" and "start" in spec.verbs(None, None) for spec in specs)
+    boots = any(spec.accel != "kvm" and spec.boots for spec in specs)
     if boots and not able.kvm and "qemu" in able.types:
         yield Problem(
             "no usable KVM here: VMs are emulated, and every time limit is 4 times as long",

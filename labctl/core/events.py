@@ -32,9 +32,12 @@ class PlanReady(Event):
 
 @record
 class StepStarted(Event):
+    """`doing` is how people are told of the verb."""
+
     address: str
     action: str
     verb: str
+    doing: str
 
 
 @record

@@ -7,18 +7,24 @@ its new disk has to come before its new domain.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.plan import Action
 from labctl.core.record import record
+from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from labctl.core.address import Address
     from labctl.core.plan import Plan, Step
 
-DELETE, RELEASE, STOP = "delete", "release", "stop"
+    Verbs = Mapping[Address, tuple[Verb[Any], ...]]
+
+Link = Callable[[tuple["Address", Verb[Any]], tuple["Address", Verb[Any]]], None]  # the later, the earlier
+BUILDS = (CREATE, UPDATE)
 
 
 @record
@@ -26,7 +32,7 @@ class Operation:
     """The smallest thing that the executor does: one verb of one step, once the operations in `needs` are done."""
 
     step: Step
-    verb: str
+    verb: Verb[Any]
     needs: tuple[str, ...]
 
     @property
@@ -39,7 +45,7 @@ def operations(plan: Plan) -> tuple[Operation, ...]:
     verbs = {step.address: _verbs(step) for step in plan.steps}
     needs: dict[str, set[str]] = defaultdict(set)
 
-    def link(later: tuple[Address, str], earlier: tuple[Address, str]) -> None:
+    def link(later: tuple[Address, Verb[Any]], earlier: tuple[Address, Verb[Any]]) -> None:
         if (
             later[1] in verbs.get(later[0], ())
             and earlier[1] in verbs.get(earlier[0], ())
@@ -50,8 +56,8 @@ def operations(plan: Plan) -> tuple[Operation, ...]:
     for step in plan.steps:
         for first, second in zip(verbs[step.address], verbs[step.address][1:], strict=False):
             link((step.address, second), (step.address, first))
-        _link_builds(step, link)
-        _link_removals(step, link)
+        _link_builds(step, verbs, link)
+        _link_removals(step, verbs, link)
     _link_exclusive(plan.steps, link)
     return tuple(
         Operation(step, verb, tuple(sorted(needs[f"{verb} {step.address}"])))
@@ -60,37 +66,42 @@ def operations(plan: Plan) -> tuple[Operation, ...]:
     )
 
 
-def _verbs(step: Step) -> tuple[str, ...]:
+def _verbs(step: Step) -> tuple[Verb[Any], ...]:
     if step.after is None:
         return (DELETE,)
     effect = max((change.effect for change in step.changes), default=None)
     return step.after.verbs(effect, step.before)
 
 
-def _link_builds(step: Step, link: Any) -> None:  # the closure of `operations`
+def _link_builds(step: Step, verbs: Verbs, link: Link) -> None:
     """What builds waits for what it needs: a creation or update for the needed one's creation or update."""
     if step.after is None:
         return
+    mine = [verb for verb in verbs[step.address] if verb.stops]
     for need in step.after.needs():
-        link((need.address, STOP), (step.address, STOP))  # who waits for another to start stops before it
-        mine = ("create", "update") if need.verb == "create" else (need.verb,)
-        theirs = ("create", "update") if need.until == "create" else (need.until,)
-        for verb in mine:
-            for until in theirs:
-                link((step.address, verb), (need.address, until))
+        theirs = [verb for verb in verbs.get(need.address, ()) if verb.stops]
+        for verb, until in product(mine, theirs):  # who waits for another to start stops before it
+            link((need.address, until), (step.address, verb))
+        for verb, until in product(_builds(need.verb), _builds(need.until)):
+            link((step.address, verb), (need.address, until))
 
 
-def _link_removals(step: Step, link: Any) -> None:
+def _builds(verb: Verb[Any]) -> tuple[Verb[Any], ...]:
+    """What is as good as a creation for those that wait for it: what exists is only updated."""
+    return BUILDS if verb == CREATE else (verb,)
+
+
+def _link_removals(step: Step, verbs: Verbs, link: Link) -> None:
     """What is needed goes after those that need it have gone or let go."""
     if step.before is None:
         return
     for need in step.before.needs():
-        if need.verb == "create":
-            for verb in (DELETE, RELEASE, STOP):
+        for verb in verbs[step.address]:
+            if need.verb == CREATE and verb.lets_go:
                 link((need.address, DELETE), (step.address, verb))
 
 
-def _link_exclusive(steps: Iterable[Step], link: Any) -> None:
+def _link_exclusive(steps: Iterable[Step], link: Link) -> None:
     steps = [step for step in steps if step.spec.exclusive]
     gone = [step for step in steps if step.action.removes]
     for step in steps if gone else ():
@@ -98,5 +109,5 @@ def _link_exclusive(steps: Iterable[Step], link: Any) -> None:
             continue  # it makes nothing; asked for each pair, the end of a large lab would take long
         for other in gone:
             if other.address != step.address and other.address.kind == step.address.kind:
-                link((step.address, "create"), (other.address, DELETE))
-                link((step.address, "update"), (other.address, DELETE))
+                for verb in BUILDS:
+                    link((step.address, verb), (other.address, DELETE))

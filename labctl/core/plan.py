@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from labctl.core.address import natural
 from labctl.core.diff import THERE, Change, created, deleted, diff
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from labctl.core.address import Address
+
+S_co = TypeVar("S_co", bound=Spec, covariant=True)
 
 LOST, REPLACED = "lost", "replaced"  # what became of something that is needed, as a change of who needs it
 FORMAT = 1
@@ -51,15 +53,15 @@ _ACTION = {Effect.LIVE: Action.UPDATE, Effect.RESTART: Action.RESTART, Effect.RE
 
 
 @record
-class Step:
+class StepOf(Generic[S_co]):
     """What happens to one address, and why. `before` and `after` are its specs, None where there is none."""
 
     address: Address
     action: Action
     cause: str
     changes: tuple[Change, ...] = ()
-    before: Spec | None = None
-    after: Spec | None = None
+    before: S_co | None = None
+    after: S_co | None = None
     needs: tuple[str, ...] = ()
 
     @property
@@ -69,8 +71,7 @@ class Step:
     @property
     def destructive(self) -> bool:
         """Whether data of the user can be lost by it."""
-        goes = self.action.removes and self.address.kind in ("vm", "disk")
-        return goes or bool(self.loss)
+        return (self.action.removes and self.spec.holds_data) or bool(self.loss)
 
     @property
     def loss(self) -> str:
@@ -78,10 +79,22 @@ class Step:
         return self.after.loss(self.before) if self.before and self.after else ""
 
     @property
-    def spec(self) -> Spec:
+    def spec(self) -> S_co:
         spec = self.after or self.before
         assert spec is not None  # a step without either can't be constructed by `plan`
         return spec
+
+    @property
+    def wanted(self) -> S_co:
+        """What is to be, for a driver that makes or changes it."""
+        assert self.after is not None  # only DELETE is for what is not wanted
+        return self.after
+
+    @property
+    def existing(self) -> S_co:
+        """What is there, for a driver that changes or removes it."""
+        assert self.before is not None  # only CREATE is for what is not there
+        return self.before
 
     @property
     def fields(self) -> tuple[Change, ...]:
@@ -104,6 +117,9 @@ class Step:
                 for each in self.fields
             ],
         }
+
+
+Step = StepOf[Spec]  # of whatever kind
 
 
 @record
@@ -185,7 +201,8 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
     """
     steps: dict[Address, Step] = {}
     refusals = []
-    for address in sorted(desired.keys() | observed.keys(), key=_build_order):
+    every = {**observed, **desired}
+    for address in sorted(every, key=lambda address: _build_order(every[address])):
         before, after = observed.get(address), desired.get(address)
         step = _step(address, before, after, steps, (applied or {}).get(address))
         if address in restart and before and after:
@@ -199,19 +216,15 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
     return Plan(
         lab,
         connection,
-        tuple(sorted(linked, key=lambda step: _build_order(step.address))),
+        tuple(sorted(linked, key=lambda step: _build_order(step.spec))),
         len(desired.keys() & observed.keys() - steps.keys()),
         tuple(refusals),
     )
 
 
-# What is needed comes before what needs it, so that one pass suffices; steps are shown in this order too.
-_KINDS = ("pool", "image", "network", "seed", "disk", "vm")
-
-
-def _build_order(address: Address) -> tuple[int, list[str | int]]:
-    kind = _KINDS.index(address.kind) if address.kind in _KINDS else len(_KINDS)
-    return kind, natural(address.name)
+def _build_order(spec: Spec) -> tuple[int, list[str | int]]:
+    """What is needed comes before what needs it, so that one pass suffices; steps are shown in this order too."""
+    return spec.rank, natural(spec.address.name)
 
 
 def _step(
@@ -279,7 +292,7 @@ def _lost(before: Spec, made: Step, steps: Mapping[Address, Step]) -> bool:
     """Whether something had what is made now. Where that stands is made as well, nobody knows what is there."""
     had = any(need.address == made.address for need in before.needs())
     grounds = (steps[need.address] for need in made.spec.needs() if need.address in steps)
-    return had and all(step.action is not Action.CREATE or step.address.kind != "pool" for step in grounds)
+    return had and all(step.action is not Action.CREATE or not step.spec.holds_others for step in grounds)
 
 
 def _users(steps: Iterable[Step]) -> dict[Address, list[str]]:
@@ -297,5 +310,6 @@ def _step_needs(
 ) -> tuple[str, ...]:
     if step.action is Action.DELETE:
         return tuple(users.get(step.address, ()))
-    wanted = {need.address for need in step.spec.needs()}
-    return tuple(str(address) for address in sorted(wanted, key=_build_order) if address in steps)
+    needed = {need.address for need in step.spec.needs()} & steps.keys()
+    order = sorted((steps[address].spec for address in needed), key=_build_order)
+    return tuple(str(spec.address) for spec in order)

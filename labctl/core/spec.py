@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core.record import field, fields, getter, record
+from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -100,8 +101,8 @@ class Need:
     """
 
     address: Address
-    verb: str = "create"
-    until: str = "create"
+    verb: Verb[Any] = CREATE
+    until: Verb[Any] = CREATE
     on_replace: Effect | None = None
     on_loss: Effect | None = None
 
@@ -134,8 +135,12 @@ class Spec:
     """The base of every kind's spec."""
 
     kind: ClassVar[str]
+    rank: ClassVar[int]  # the order of kinds: what is needed is built, and told, before what needs it
     # Kinds whose new objects can collide with those that are about to go (same subnet, same bridge) create last.
     exclusive: ClassVar[bool] = False
+    holds_data: ClassVar[bool] = False  # a deletion loses data of the user
+    holds_others: ClassVar[bool] = False  # others lie in it, and are lost with it
+    shared: ClassVar[bool] = False  # every lab's, so that it stays when a lab goes
 
     @property
     def address(self) -> Address:
@@ -145,15 +150,20 @@ class Spec:
         """What has to be there before this is."""
         return ()
 
-    def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[str, ...]:
-        """The operations, in order, that bring this about; `effect` is None for a creation.
+    def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
+        """What the driver does, in order, to bring this about; `effect` is None for a creation.
 
-        `before` is what exists. Deletion is not asked here: its verb is always `delete`.
+        `before` is what exists. Deletion is not asked here: its verb is always `DELETE`.
         """
         del before
         if effect is None:
-            return ("create",)
-        return ("delete", "create") if effect is Effect.REPLACE else ("update",)
+            return (CREATE,)
+        return (DELETE, CREATE) if effect is Effect.REPLACE else (UPDATE,)
+
+    @property
+    def boots(self) -> bool:
+        """Whether it is started when it is made."""
+        return any(verb.boot for verb in self.verbs(None, None))
 
     def refusal(self, before: Spec) -> str:
         """Why this can't be made out of `before` at all, or the empty string."""

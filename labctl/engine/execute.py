@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from labctl.core.events import Sink
     from labctl.core.operations import Operation
     from labctl.core.plan import Plan, Step
+    from labctl.core.verbs import Driver, Work
     from labctl.host.libvirt.connection import Connection
-
-BOOT_START, BOOT_END = "start", "booted"
 
 
 @record(frozen=False)
@@ -56,13 +55,13 @@ class Outcome:
 
 
 def execute(
-    plan: Plan, drivers: Mapping[str, Any], connection: Connection, sink: Sink, *, boots: int
+    plan: Plan, drivers: Mapping[str, Driver[Any]], connection: Connection, sink: Sink, *, boots: int
 ) -> Outcome:
     """Run every operation of the plan.
 
     Args:
         plan: what to do.
-        drivers: a driver for each kind; an operation is the method of its verb, blocking or a coroutine function.
+        drivers: the driver of each kind.
         connection: where blocking methods run, and what is opened anew when libvirtd went away.
         sink: where events go.
         boots: how many VMs may boot at the same time.
@@ -72,7 +71,7 @@ def execute(
 
 class _Run:
     def __init__(
-        self, plan: Plan, drivers: Mapping[str, Any], connection: Connection, sink: Sink, boots: int
+        self, plan: Plan, drivers: Mapping[str, Driver[Any]], connection: Connection, sink: Sink, boots: int
     ) -> None:
         self._drivers, self._connection, self._sink = drivers, connection, sink
         self._operations = {each.id: each for each in operations(plan)}
@@ -128,8 +127,8 @@ class _Run:
             if inspect.iscoroutinefunction(self._method(operation)) or operation.id in self._queued:
                 task.cancel()  # it only waits for a guest; nothing is half done
 
-    def _method(self, operation: Operation) -> Any:
-        return getattr(self._drivers[operation.step.address.kind], operation.verb)
+    def _method(self, operation: Operation) -> Work:
+        return operation.verb.of(self._drivers[operation.step.address.kind])
 
     async def _operate(self, operation: Operation) -> None:
         step = operation.step
@@ -153,13 +152,13 @@ class _Run:
         else:
             self._finish(step)
         finally:
-            over = operation.verb == BOOT_END or self._left[step.address] == 0
+            over = operation.verb.boot == "ends" or self._left[step.address] == 0
             if over or operation.id in self._failed:
                 self._release_boot(step.address)
 
     async def _perform(self, operation: Operation) -> None:
         step = operation.step
-        if operation.verb == BOOT_START and step.address not in self._holds:
+        if operation.verb.boot == "begins" and step.address not in self._holds:
             self._queued.add(operation.id)
             await self._booting.acquire()
             self._queued.discard(operation.id)
@@ -199,7 +198,9 @@ class _Run:
         address = operation.step.address
         if address not in self._started:
             self._started[address] = time.monotonic()
-        self._sink(StepStarted(str(address), str(operation.step.action), operation.verb))
+        self._sink(
+            StepStarted(str(address), str(operation.step.action), operation.verb.name, operation.verb.doing)
+        )
 
     def _finish(self, step: Step) -> None:
         self._left[step.address] -= 1

@@ -7,17 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
 
-DOING = {
-    "create": "creating",
-    "update": "updating",
-    "delete": "deleting",
-    "release": "detaching",
-    "stop": "shutting down",
-    "start": "starting",
-    "booted": "booting",
-    "ready": "waiting until ready",
-    "told": "telling the guest",
-}
 DONE = {
     "create": "created",
     "update": "updated",

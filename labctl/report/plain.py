@@ -20,7 +20,7 @@ from labctl.core.events import (
 )
 from labctl.core.size import size
 from labctl.report import plantext
-from labctl.report.phrases import DOING, DONE, and_state, done_words, plural, seconds
+from labctl.report.phrases import DONE, and_state, done_words, plural, seconds
 from labctl.report.rate import Rate
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Plain:
             case VmStage():
                 return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
             case StepStarted() if self._verbose or event.verb == "stop":  # a minute, where a guest sleeps
-                return f"{event.address}: {DOING.get(event.verb, event.verb)}"
+                return f"{event.address}: {event.doing}"
             case StepProgress() if self._verbose:
                 return f"{event.address}: {progress(event, self._rate(event))}"
         return ""

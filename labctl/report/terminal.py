@@ -29,7 +29,7 @@ from labctl.core.record import field, record
 from labctl.core.size import size
 from labctl.report import plain, plantext, wrap
 from labctl.report.colour import Paint
-from labctl.report.phrases import DOING, DONE, and_state, done_words, seconds
+from labctl.report.phrases import DONE, and_state, done_words, seconds
 from labctl.report.plantext import Style
 from labctl.report.rate import Rate
 
@@ -120,7 +120,7 @@ class Terminal:
             )
             self._live.start()
         line = self._lines.setdefault(event.address, _Line(""))
-        line.text, line.done, line.total = DOING.get(event.verb, event.verb), 0, 0
+        line.text, line.done, line.total = event.doing, 0, 0
         if self._verbose:
             self._say(Text(f"  {event.address} {line.text}", style="dim"))
 

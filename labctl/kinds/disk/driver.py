@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import libvirt
@@ -16,7 +16,7 @@ from labctl.kinds.disk.ground import Ground
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
-    from labctl.core.plan import Step
+    from labctl.core.plan import StepOf
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.disk.spec import DiskSpec
 
@@ -30,8 +30,8 @@ class DiskDriver:
         self._images = images
         self._ground = Ground()
 
-    def create(self, step: Step, _tell: Teller) -> None:
-        spec = cast("DiskSpec", step.after)
+    def create(self, step: StepOf[DiskSpec], _tell: Teller) -> None:
+        spec = step.wanted
         virt = self._connection.virt
         with translated(str(spec.address)):
             pool = pools.require(virt, identity.pool_name(spec.lab))
@@ -61,12 +61,12 @@ class DiskDriver:
         # an image is qcow2 or raw; for libvirt, which looks at the content, a raw one may be an iso as well
         return (base.path, "qcow2" if base.format == "qcow2" else "raw"), size
 
-    def update(self, step: Step, _tell: Teller) -> None:
+    def update(self, step: StepOf[DiskSpec], _tell: Teller) -> None:
         """Grow it: through the running VM that has it, so that its guest sees it, else the volume itself.
 
         Where someone's snapshot put an overlay on it, that is what grows.
         """
-        spec = cast("DiskSpec", step.after)
+        spec = step.wanted
         if spec.size is None:
             return
         virt = self._connection.virt
@@ -97,13 +97,13 @@ class DiskDriver:
                     return domain, target.get("dev", "")
         return None, ""
 
-    def delete(self, step: Step, tell: Teller) -> None:
+    def delete(self, step: StepOf[DiskSpec], tell: Teller) -> None:
         """Remove it with the overlays of the lab's pool that stand on it, the top first: without it they are nothing.
 
         Raises:
             LabctlError: a domain runs on it, which labctl would have ended were it the lab's.
         """
-        spec = cast("DiskSpec", step.before)
+        spec = step.existing
         virt = self._connection.virt
         with translated(str(spec.address)):
             pool = pools.find(virt, identity.pool_name(spec.lab))

@@ -24,6 +24,8 @@ class DiskSpec(Spec):
     """
 
     kind: ClassVar[str] = "disk"
+    rank: ClassVar[int] = 5
+    holds_data: ClassVar[bool] = True
 
     lab: str
     name: str  # "web-1/root" or "shared"

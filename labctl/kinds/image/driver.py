@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace, values
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import libvirt
 
     from labctl.core.events import Teller
-    from labctl.core.plan import Step
+    from labctl.core.plan import StepOf
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.image.content import Progress
     from labctl.kinds.image.store import Looked
@@ -44,13 +44,16 @@ class ImageDriver:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def create(self, step: Step, tell: Teller) -> None:
+    async def create(self, step: StepOf[ImageSpec], tell: Teller) -> None:
         """Have it in the store."""
-        spec = cast("ImageSpec", step.after)
+        spec = step.wanted
         with translated(str(spec.address)):
             await self.fetch(spec, tell.progress)
 
     update = create  # a damaged image is fetched or built again
+
+    def delete(self, step: StepOf[ImageSpec], _tell: Teller) -> None:
+        """Leave it: it is every lab's. `labctl image prune` removes what nobody needs."""
 
     async def fetch(self, spec: ImageSpec, progress: Progress) -> None:
         """Have the image in the store: nothing to do where it is sound, else fetched or built, and uploaded.

@@ -43,6 +43,8 @@ class ImageSpec(Spec):
     """
 
     kind: ClassVar[str] = "image"
+    rank: ClassVar[int] = 2
+    shared: ClassVar[bool] = True
 
     label: str
     key: str = owned(Effect.REPLACE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import libvirt
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from labctl.core.events import Teller
-    from labctl.core.plan import Step
+    from labctl.core.plan import StepOf
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.network.spec import NetworkSpec
 
@@ -42,8 +42,8 @@ class NetworkDriver:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, step: Step, _tell: Teller) -> None:
-        spec = cast("NetworkSpec", step.after)
+    def create(self, step: StepOf[NetworkSpec], _tell: Teller) -> None:
+        spec = step.wanted
         with translated(str(spec.address)):
             network = self._define(spec)
             try:
@@ -62,19 +62,19 @@ class NetworkDriver:
             hint="let that listen on single addresses only, or stop it; see `labctl doctor`",
         )
 
-    def update(self, step: Step, _tell: Teller) -> None:
+    def update(self, step: StepOf[NetworkSpec], _tell: Teller) -> None:
         """Change DHCP and DNS while the network runs, then write the persistent definition."""
-        spec = cast("NetworkSpec", step.after)
+        spec = step.wanted
         with translated(str(spec.address)):
             network = self._find(spec)
             if network is not None and network.isActive():
                 self._update_live(network, _read(network.XMLDesc(0), spec), spec)
-                if cast("NetworkSpec", step.before).unserved:
+                if step.existing.unserved:
                     self._serve(network, spec)
             self._activate(self._define(spec), spec)
 
-    def delete(self, step: Step, _tell: Teller) -> None:
-        spec = cast("NetworkSpec", step.before)
+    def delete(self, step: StepOf[NetworkSpec], _tell: Teller) -> None:
+        spec = step.existing
         with translated(str(spec.address)):
             network = self._find(spec)
             if network is None:

@@ -55,6 +55,7 @@ class NetworkSpec(Spec):
     """
 
     kind: ClassVar[str] = "network"
+    rank: ClassVar[int] = 3
     exclusive: ClassVar[bool] = True  # an old and a new network may share a subnet
 
     lab: str

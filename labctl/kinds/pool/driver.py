@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from labctl.host.libvirt import pools
 from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
-    from labctl.core.plan import Step
+    from labctl.core.plan import StepOf
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.pool.spec import PoolSpec
 
@@ -20,15 +20,15 @@ class PoolDriver:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, step: Step, _tell: Teller) -> None:
-        spec = cast("PoolSpec", step.after)
+    def create(self, step: StepOf[PoolSpec], _tell: Teller) -> None:
+        spec = step.wanted
         with translated(str(spec.address)):
             pools.define(self._connection.virt, spec.libvirt_name, spec.path)
 
     update = create  # starting it is all that can be wrong with it
 
-    def delete(self, step: Step, tell: Teller) -> None:
-        spec = cast("PoolSpec", step.before)
+    def delete(self, step: StepOf[PoolSpec], tell: Teller) -> None:
+        spec = step.existing
         with translated(str(spec.address)):
             left = pools.remove(self._connection.virt, spec.libvirt_name, spec.own)
         if left:

@@ -18,6 +18,8 @@ class PoolSpec(Spec):
     """
 
     kind: ClassVar[str] = "pool"
+    rank: ClassVar[int] = 1
+    holds_others: ClassVar[bool] = True
 
     lab: str
     path: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.host.files.iso import cidata
@@ -12,7 +12,7 @@ from labctl.kinds.seed import render
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
-    from labctl.core.plan import Step
+    from labctl.core.plan import StepOf
     from labctl.host.access.keys import Keys
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.seed.spec import SeedSpec
@@ -27,9 +27,9 @@ class SeedDriver:
         self._connection = connection
         self._keys = keys
 
-    def create(self, step: Step, _tell: Teller) -> None:
+    def create(self, step: StepOf[SeedSpec], _tell: Teller) -> None:
         """Write the ISO anew: what is there may be half an upload."""
-        spec = cast("SeedSpec", step.after)
+        spec = step.wanted
         private, public = self._keys.host(spec.vm)
         iso = cidata(render.files(spec, self._keys.login_public(), render.HostKey(private, public)))
         with translated(str(spec.address)):
@@ -37,12 +37,12 @@ class SeedDriver:
             volumes.delete(pool, spec.volume)
             volumes.upload(self._connection.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
 
-    def update(self, step: Step, tell: Teller) -> None:
+    def update(self, step: StepOf[SeedSpec], tell: Teller) -> None:
         """Write it anew; a running guest keeps the old one, which its QEMU has open."""
         self.create(step, tell)
 
-    def delete(self, step: Step, _tell: Teller) -> None:
-        spec = cast("SeedSpec", step.before)
+    def delete(self, step: StepOf[SeedSpec], _tell: Teller) -> None:
+        spec = step.existing
         if step.after is None:  # else a guest that took its key from the old seed would not take another
             self._keys.forget(spec.vm)
         with translated(str(spec.address)):

@@ -46,6 +46,7 @@ class SeedSpec(Spec):
     """
 
     kind: ClassVar[str] = "seed"
+    rank: ClassVar[int] = 4
 
     lab: str
     vm: str

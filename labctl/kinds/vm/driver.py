@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import libvirt
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from labctl.core.events import Teller
-    from labctl.core.plan import Step
+    from labctl.core.plan import StepOf
     from labctl.host.access.keys import Keys
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
@@ -54,22 +54,22 @@ class VmDriver:
         self._keys = keys
         self._conversations = GuestSessions(connection, keys)
 
-    def create(self, step: Step, _tell: Teller) -> None:
-        spec = cast("VmSpec", step.after)
+    def create(self, step: StepOf[VmSpec], _tell: Teller) -> None:
+        spec = step.wanted
         with translated(str(spec.address)):
             self._define(spec, None)
 
-    def start(self, step: Step, tell: Teller) -> None:
+    def start(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Start it, or let it go on where it was paused."""
-        spec = cast("VmSpec", step.after)
+        spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
             _run(domain)
         tell.stage("started")
 
-    async def stop(self, step: Step, tell: Teller) -> None:
+    async def stop(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Shut it down through ACPI; pull the plug when it does not react in time."""
-        spec = cast("VmSpec", step.before)
+        spec = step.existing
         with translated(str(spec.address)):
             domain = await self._connection.call(self._find, spec)
             if domain is None or not await self._connection.call(domain.isActive):
@@ -102,9 +102,9 @@ class VmDriver:
             virt.domainEventDeregisterAny(key)
         return True
 
-    def release(self, step: Step, tell: Teller) -> None:
+    def release(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Unplug what leaves, so that its network or disk can go."""
-        before, after = cast("VmSpec", step.before), cast("VmSpec", step.after)
+        before, after = step.existing, step.wanted
         with translated(str(after.address)):
             domain = self._require(before)
             if not domain.isActive():
@@ -113,9 +113,9 @@ class VmDriver:
                 tell.progress(f"unplugging {device.name}")
                 hotplug.detach(domain, device)
 
-    def update(self, step: Step, tell: Teller) -> None:
+    def update(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Plug in what comes, set what can be set live, and write the persistent definition."""
-        before, spec = cast("VmSpec", step.before), cast("VmSpec", step.after)
+        before, spec = step.existing, step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
             if domain.name() != spec.libvirt_name:
@@ -143,9 +143,9 @@ class VmDriver:
         if spec.state == "paused" and state_name(domain.state()[0]) == "running":
             domain.suspend()
 
-    def delete(self, step: Step, _tell: Teller) -> None:
+    def delete(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         """Cut its power and remove it with all that libvirt keeps of it; its console's log goes too."""
-        spec = cast("VmSpec", step.before)
+        spec = step.existing
         with translated(str(spec.address)):
             domain = self._find(spec)
             if domain is not None:
@@ -157,18 +157,18 @@ class VmDriver:
                 pools.refresh(pool)
                 volumes.delete(pool, console.volume(spec.name))
 
-    async def booted(self, step: Step, tell: Teller) -> None:
+    async def booted(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Follow the guest until its cloud-init ended; what has none counts as booted as soon as it runs."""
-        spec = cast("VmSpec", step.after)
+        spec = step.wanted
         if spec.scripted:
-            before = None if step.action.makes else cast("VmSpec", step.before)
+            before = None if step.action.makes else step.existing
             async with self._explained(spec):
                 await self._conversations.booted(spec, tell, before)
         tell.stage("booted")
 
-    async def ready(self, step: Step, tell: Teller) -> None:
+    async def ready(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Wait for the `ready` conditions, then remember in the running domain that they were met."""
-        spec = cast("VmSpec", step.after)
+        spec = step.wanted
         async with self._explained(spec):
             await self._conversations.ready(spec, tell)
         if spec.memory < spec.max_memory:
@@ -177,10 +177,10 @@ class VmDriver:
         await self._connection.call(self._remember, spec)
         tell.stage("ready")
 
-    async def told(self, step: Step, tell: Teller) -> None:
+    async def reconfigure_guest(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Tell a running guest the names and NICs that changed."""
-        spec = cast("VmSpec", step.after)
-        await self._conversations.told(spec, tell, cast("VmSpec", step.before))
+        spec = step.wanted
+        await self._conversations.told(spec, tell, step.existing)
         await self._connection.call(self._remember, spec)
 
     @asynccontextmanager
@@ -243,7 +243,7 @@ class VmDriver:
         return domain
 
 
-def _replaced(step: Step) -> set[str]:
+def _replaced(step: StepOf[VmSpec]) -> set[str]:
     """The addresses of the objects that it needs and that are made anew."""
     return {change.field for change in step.changes if change.after == REPLACED}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
 from labctl.core.address import Address
@@ -10,7 +10,9 @@ from labctl.core.edits import Edit, edited
 from labctl.core.record import field, record, replace
 from labctl.core.size import size as human
 from labctl.core.spec import Effect, Item, Need, Part, Spec, owned
+from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.kinds.vm.targets import PREFIX, targets
+from labctl.kinds.vm.verbs import BOOT, BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START, STOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -20,7 +22,6 @@ OWN, NO_LIMIT, UNORDERED = "libvirt's own", "no limit", "not in the order"
 BUS = MODEL = "virtio"
 HOTPLUG_BUSES = ("virtio", "scsi")
 UNTOLD = "its guest was not told yet"
-BOOT_VERBS = ("start", "booted", "ready")
 
 
 @record
@@ -156,6 +157,8 @@ class VmSpec(Spec):
     """
 
     kind: ClassVar[str] = "vm"
+    rank: ClassVar[int] = 6
+    holds_data: ClassVar[bool] = True
 
     lab: str
     name: str
@@ -248,7 +251,7 @@ class VmSpec(Spec):
             nic.ours: Need(Address("network", nic.ours), on_replace=LIVE) for nic in self.nics if nic.ours
         }
         images = [Need(Address("image", name)) for name in self.images]
-        order = [Need(Address("vm", vm), "start", _UNTIL[stage]) for vm, stage in self.after]
+        order = [Need(Address("vm", vm), START, _UNTIL[stage]) for vm, stage in self.after]
         return (Need(pool), *images, *disks, *seed, *networks.values(), *order)
 
     def brief(self) -> tuple[Part, ...]:
@@ -256,22 +259,20 @@ class VmSpec(Spec):
 
         return brief(self)
 
-    def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[str, ...]:
-        """`release` lets go of devices that leave, so that their network or disk can go; `update` brings the rest."""
-        boot: tuple[str, ...] = (
-            (BOOT_VERBS if self.awaited else ("start",)) if self.state == "running" else ()
-        )
+    def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
+        """RELEASE lets go of devices that leave, so that their network or disk can go; UPDATE brings the rest."""
+        boot: tuple[Verb[Any], ...] = (BOOT if self.awaited else (START,)) if self.state == "running" else ()
         if effect is None:
-            return ("create", *boot)
+            return (CREATE, *boot)
         if effect is REPLACE:
-            return ("delete", "create", *boot)
+            return (DELETE, CREATE, *boot)
         was = before.state if isinstance(before, VmSpec) else "off"
         stops = was not in ("off", "crashed") and (self.state == "off" or effect is RESTART)
         seen_ready = isinstance(before, VmSpec) and before.ready
         boots = stops or was != "running" or (self.awaited and not seen_ready)
         if not (boots and boot):
-            boot = ("told",) if self.scripted and self.state == "running" else ()
-        return ("stop" if stops else "release", "update", *boot)
+            boot = (RECONFIGURE_GUEST,) if self.scripted and self.state == "running" else ()
+        return (STOP if stops else RELEASE, UPDATE, *boot)
 
     def keep(self, before: VmSpec) -> VmSpec:
         """Take over what is not the Labfile's: the disks' targets, and where a disk went on after a snapshot."""
@@ -338,10 +339,10 @@ def _need(use: DiskUse) -> Need:
     return Need(Address("disk", use.disk), on_replace=cost, on_loss=cost)
 
 
-_UNTIL = {
-    "created": "create",
-    "started": "start",
-    "booted": "booted",
-    "provisioned": "booted",
-    "ready": "ready",
+_UNTIL: dict[str, Verb[Any]] = {
+    "created": CREATE,
+    "started": START,
+    "booted": BOOTED,
+    "provisioned": BOOTED,
+    "ready": READY,
 }

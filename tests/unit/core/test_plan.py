@@ -137,7 +137,7 @@ def test_drift_is_told_from_an_edit():
 def test_a_stopped_vm_is_no_drift_but_a_state():
     made = plan(lab(VM), lab(replace(VM, state="off", ready=False)), applied={VM.address: VM.fingerprint()})
     assert made.steps[0].cause == "not in the state that is wanted"
-    assert [each.verb for each in operations(made)] == ["release", "update", "start", "booted", "ready"]
+    assert [str(each.verb) for each in operations(made)] == ["release", "update", "start", "booted", "ready"]
 
 
 def test_shrinking_a_disk_is_refused():
@@ -154,7 +154,7 @@ def test_what_libvirt_chose_is_not_owned():
 def test_a_forced_restart_stops_and_starts():
     made = plan(lab(VM), lab(VM), restart={VM.address})
     assert made.steps[0].action is Action.RESTART
-    assert [each.verb for each in operations(made)] == ["stop", "update", "start", "booted", "ready"]
+    assert [str(each.verb) for each in operations(made)] == ["stop", "update", "start", "booted", "ready"]
 
 
 def test_names_sort_as_people_count():

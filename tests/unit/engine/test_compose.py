@@ -6,6 +6,7 @@ from labctl.core.address import Address
 from labctl.core.diff import diff
 from labctl.core.record import replace
 from labctl.core.spec import Effect
+from labctl.kinds.vm.verbs import READY
 from tests.composed import specs
 
 VM = {"image": "debian-12"}
@@ -29,7 +30,7 @@ def test_a_vm_is_ready_only_where_something_tells(written, awaited):
     spec = vm(v=written)
     assert spec.awaited is awaited
     assert spec.ready is (True if awaited else None)
-    assert ("ready" in spec.verbs(None, None)) is awaited
+    assert (READY in spec.verbs(None, None)) is awaited
 
 
 @pytest.mark.parametrize("stage", ["started", "booted", "ready"])

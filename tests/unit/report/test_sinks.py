@@ -93,7 +93,7 @@ def test_what_was_begun_is_told_from_what_was_not():
 
 def test_a_vm_that_only_changes_its_state_is_halted():
     """That it is asked to shut down is told: a guest that does not listen takes a minute."""
-    steps = [StepStarted("vm/db", "update", "stop"), StepDone("vm/db", "update", 1.0)]
+    steps = [StepStarted("vm/db", "update", "stop", "shutting down"), StepDone("vm/db", "update", 1.0)]
     text = plain([PlanReady(state_changed("running", "off")), *steps])
     assert text.splitlines()[-2:] == ["vm/db: shutting down", "vm/db: halted (1.0 s)"]
 
