@@ -14,7 +14,7 @@ from labctl.core.errors import LabctlError, goes_on
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
 from labctl.core.record import replace
-from labctl.host.files import kept, local
+from labctl.host.files import local
 from labctl.host.machine.lock import held
 
 if TYPE_CHECKING:
@@ -235,20 +235,10 @@ def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
     }
     if not removed & outcome.done:
         return
-    from labctl.app import names
-    from labctl.engine import observe
-    from labctl.labfile import documents
+    from labctl.engine.observe import observe
 
-    connection, lab = session.connection, session.lab
-    if observe.observe(connection, lab.name).specs:
-        return
-    for entry in (
-        observe.entry(connection.uri, lab.name),
-        documents.entry(str(lab.path)),
-        names.entry(str(lab.path)),
-    ):
-        kept.drop(entry)
-    _remove(session.folder, sink)
+    if not observe(session.connection, session.lab.name).specs:
+        _remove(session.folder, sink)
 
 
 def _remove(folder: Path, sink: Sink) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.app.names import names
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.identity import object_uuid
@@ -88,20 +87,21 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         Rejected: the Labfile is wrong or not there, and nothing was made from it.
     """
     try:
-        known = names(session)
+        lab = session.lab
     except (Rejected, UsageError) as error:
         return _without_labfile(session, vms, error)
-    seen = overview.look(session.connection, known.lab, ask=True)
-    bases = known.vms | {vm.name: vm.base for vm in seen.vms}
+    named = {vm.name: vm.base for vm in lab.vms}
+    seen = overview.look(session.connection, lab.name, ask=True)
+    bases = named | {vm.name: vm.base for vm in seen.vms}
     chosen = choose(vms, bases)
     existing = {vm.name: vm for vm in seen.vms}
     differing, notes = _drift(session) if drift else (None, [])
     rows = tuple(
-        Row(name, existing.get(name), name in known.vms, _of(name, differing))
+        Row(name, existing.get(name), name in named, _of(name, differing))
         for name in sorted(chosen, key=natural)
     )
     notes += [note for row in rows if row.seen for note in _notes(row.name, row.seen)]
-    notes += _unmarked(seen.strangers, known.lab, rows)
+    notes += _unmarked(seen.strangers, lab.name, rows)
     notes += [
         f"{row.name}: no longer in the Labfile; `labctl up` removes it" for row in rows if not row.expected
     ]
@@ -112,7 +112,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         f"network {each.name}: {each.problem}; `labctl up` mends it" for each in seen.networks if each.problem
     ]
     networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
-    return Status(known.lab, session.connection.uri, rows, networks, tuple(notes))
+    return Status(lab.name, session.connection.uri, rows, networks, tuple(notes))
 
 
 def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> list[str]:

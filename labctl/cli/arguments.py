@@ -15,14 +15,12 @@ from labctl.core.errors import LabctlError
 
 def vm_names(ctx: typer.Context) -> list[str]:
     """For completion: the VMs of the Labfile, as written and each instance; none where it can't be read."""
-    from labctl.app.names import names
-
     with contextlib.redirect_stderr(io.StringIO()):  # it would stand in the line that the user is typing
         try:
-            found = names(context.session(Options.of(ctx))).vms
+            vms = context.session(Options.of(ctx)).lab.vms
         except LabctlError:
             return []
-    return sorted({*found, *found.values()})
+    return sorted({name for vm in vms for name in (vm.name, vm.base)})
 
 
 Vms = Annotated[

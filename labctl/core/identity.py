@@ -12,11 +12,6 @@ GOLDEN, GOLDEN_FLAT = "golden", "golden-flat"  # and of those that it has while 
 _BRIDGES = "lab-"
 
 
-def is_marked(xml: str) -> bool:
-    """Whether labctl's mark is anywhere in libvirt's XML of something, so that it may be labctl's."""
-    return XMLNS in xml
-
-
 def libvirt_name(lab: str, name: str) -> str:
     """The name of a domain or network in libvirt; names hold no dot, so it reads back unambiguously."""
     return f"{lab}.{name}"

@@ -198,11 +198,6 @@ def replace(original: T, /, **changes: Any) -> T:
     if len(whole) != len(fields_by_name(original)):
         other = changes.keys() - fields_by_name(original).keys()
         raise TypeError(f"{type(original).__name__} has no {', '.join(other)}")
-    return restored(type(original), whole)
-
-
-def restored(cls: type[T], whole: Mapping[str, Any]) -> T:
-    """The record whose fields are all in `whole`, as `values` gave them."""
-    made = object.__new__(cls)
+    made = object.__new__(type(original))
     vars(made).update(whole)
     return made

@@ -1,7 +1,6 @@
 """What exists: one pass over libvirt, read into the same specs that the Labfile becomes.
 
-It costs a few listings a kind and one XML dump an object. What runs is dumped a second time as it runs, volumes not
-again while their file on this host is the same. What was read once need not be parsed again (`host.files.readings`).
+It costs a few listings a kind and one XML dump an object; what runs is dumped a second time as it runs.
 Others work on the same host: what goes after it was listed is not there (`host.libvirt.dumps`).
 """
 
@@ -19,10 +18,7 @@ from labctl.core.spec import YES
 from labctl.engine import chains, reading
 from labctl.engine import stored as shelf
 from labctl.engine.ownership import own
-from labctl.engine.reading import Foreign
 from labctl.engine.stored import Stored
-from labctl.host.files import kept
-from labctl.host.files.readings import Readings
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_name
@@ -31,20 +27,19 @@ from labctl.host.machine import bridges
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.network import look as networks
-from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
+from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec, network_digest
 from labctl.kinds.vm.ports import Ports
-from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from labctl.core.spec import Spec
+    from labctl.engine.reading import Foreign
     from labctl.host.libvirt.connection import Connection
 
-KINDS = (Foreign, VmSpec, DiskUse, NicUse, NetworkSpec, DhcpHost, DnsHost, volumes.Facts)
-CODE = ("core", "engine", "host", "kinds/network", "kinds/vm")
 T = TypeVar("T")
 
 
@@ -69,28 +64,22 @@ class Observed:
         return {a: s.applied for a, s in self.specs.items() if isinstance(s, VmSpec | NetworkSpec)}
 
 
-def entry(uri: str, lab: str) -> str | None:
-    """Where the readings of a lab's looks are kept."""
-    return kept.entry("looks", f"{lab} on {uri}")
-
-
 def observe(connection: Connection, lab: str, named: Collection[str] = ()) -> Observed:
     """Read everything of the lab, and the rest of the host as far as it matters.
 
     `named` are the volumes of the disks that the Labfile names; so are those that its VMs have.
     """
-    with translated(connection.uri), Readings(entry(connection.uri, lab), KINDS, CODE) as readings:
-        return _Look(connection, lab, readings).observed(named)
+    with translated(connection.uri):
+        return _Look(connection, lab).observed(named)
 
 
 class _Look:
     """One pass over libvirt."""
 
-    def __init__(self, connection: Connection, lab: str, readings: Readings) -> None:
+    def __init__(self, connection: Connection, lab: str) -> None:
         self._virt = connection.virt
         self._local, self._visible = connection.local, bridges.visible(connection)
         self._lab = lab
-        self._readings = readings
         self._foreign: list[Foreign] = []
         self._handles: dict[Address, Any] = {}  # the virDomains of the lab
         self._refreshed = False  # whether libvirt knows of overlays that QEMU made in the lab's pool
@@ -101,8 +90,7 @@ class _Look:
         ours: list[VmSpec | NetworkSpec] = [*vms, *self._networks()]
         specs: dict[Address, Spec] = {each.address: each for each in ours}
         files = frozenset(each.file for each in ours if each.file)
-        images = self._looked(STORE, pools.text)
-        store = None if images is None else self._folder(images)
+        store = self._looked(STORE, pools.path)
         stored = Stored()
         if there := self._looked(identity.pool_name(self._lab), self._contents):
             pool, every = there
@@ -138,9 +126,9 @@ class _Look:
         transient = _uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT))
         texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
         there = [(*each, text) for each, text in zip(stats, texts, strict=True) if text is not None]
-        read = self._domains([text for _, _, text in there])
         vms, running = [], []
-        for (domain, facts, text), (foreign, seen) in zip(there, read, strict=True):
+        for domain, facts, text in there:
+            foreign, seen = reading.domain(text)
             state = state_name(facts.get("state.state", 0))
             spec = own(self._lab, VmSpec, text, (foreign, seen))
             if spec is None:
@@ -185,20 +173,16 @@ class _Look:
     def _live(self, running: Sequence[tuple[Any, VmSpec]]) -> list[VmSpec]:
         ports = Ports(self._virt)
         texts = dumps([domain for domain, _ in running])
-        there = [(spec, text) for (_, spec), text in zip(running, texts, strict=True) if text is not None]
-        read = self._domains([text for _, text in there])
         seen = [
-            (spec, own(self._lab, VmSpec, text, each)) for (spec, text), each in zip(there, read, strict=True)
+            (spec, own(self._lab, VmSpec, text, reading.domain(text)))
+            for (_, spec), text in zip(running, texts, strict=True)
+            if text is not None
         ]
         return [
             replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
             for defined, live in seen
             if live is not None
         ]
-
-    def _domains(self, texts: Sequence[str]) -> list[tuple[Foreign, VmSpec | None]]:
-        """Read them; of others' domains, whose XML may hold more than is ours to copy, nothing is kept."""
-        return self._readings.of(reading.domain, texts, kept=identity.is_marked)
 
     def _networks(self) -> list[NetworkSpec]:
         virt = self._virt
@@ -207,10 +191,11 @@ class _Look:
         autostarting = _uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_AUTOSTART))
         transient = _uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT))
         texts = described(listed, networks.definition)
-        there = [(each, text) for each, text in zip(listed, texts, strict=True) if text is not None]
-        read = self._readings.of(reading.network, [text for _, text in there])
         ours = []
-        for (network, text), (foreign, seen) in zip(there, read, strict=True):
+        for network, text in zip(listed, texts, strict=True):
+            if text is None:
+                continue
+            foreign, seen = reading.network(text)
             spec, uuid = own(self._lab, NetworkSpec, text, (foreign, seen)), foreign.uuid
             if spec is None:
                 self._foreign.append(replace(foreign, active=uuid in active))
@@ -240,26 +225,21 @@ class _Look:
         )
 
     def _network(self, text: str) -> NetworkSpec | None:
-        (read,) = self._readings.of(reading.network, [text])
-        return own(self._lab, NetworkSpec, text, read)
+        return own(self._lab, NetworkSpec, text, reading.network(text))
 
     def _contents(self, pool: Any) -> tuple[PoolSpec, list[volumes.Facts]]:
         active = bool(pool.isActive())
         pools.started(pool)  # with a new folder where that is gone: to see what is in it
-        xml = pools.text(pool)
-        folder = self._folder(xml)
+        folder = pools.path(pool)
         if self._local:
             pools.renewed(pool, folder)
-        there = volumes.facts_again(pool, xml, folder, self._readings) if self._local else volumes.facts(pool)
-        return PoolSpec(self._lab, folder, active, "" if pool.isPersistent() else YES), there
+        spec = PoolSpec(self._lab, folder, active, "" if pool.isPersistent() else YES)
+        return spec, volumes.facts(pool)
 
     def _looked(self, name: str, describe: Callable[[Any], T]) -> T | None:
         """What `describe` gives of a pool; None where there is none of that name, or no longer."""
         pool = self._pools.get(name)
         return None if pool is None else described([pool], describe)[0]
-
-    def _folder(self, xml: str) -> str:
-        return self._readings.of(pools.folder, [xml])[0]
 
 
 def _uuids(objects: Iterable[Any]) -> frozenset[str]:

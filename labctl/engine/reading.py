@@ -1,13 +1,15 @@
-"""What the XML of one libvirt object tells: its spec where labctl made it, and what anyone else's could collide with.
-
-Pure, and imported to the full only where there is something to read that was not read before (`host.files.readings`).
-"""
+"""What the XML of a libvirt object says: its spec where labctl made it, and what ours could collide with where not."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 from labctl.core.record import record
+from labctl.kinds.network import xml as network_xml
+from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.devices.nic import NIC
+from labctl.kinds.vm.domain import DOMAIN
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -34,26 +36,16 @@ class Foreign:
 
 def domain(text: str) -> tuple[Foreign, VmSpec | None]:
     """Read a domain; there is no spec of what labctl did not make."""
-    from xml.etree import ElementTree as ET
-
-    from labctl.kinds.vm import xml
-    from labctl.kinds.vm.devices.nic import NIC
-    from labctl.kinds.vm.domain import DOMAIN
-
     root = ET.fromstring(text)
-    spec = xml.read(root)
+    spec = vm_xml.read(root)
     macs = tuple(NIC.read(each).mac for each in NIC.elements(root))
     return _foreign("domain", root, spec, macs=macs, memory=DOMAIN.values(root)["max_memory"]), spec
 
 
 def network(text: str) -> tuple[Foreign, NetworkSpec | None]:
     """Read a network, likewise."""
-    from xml.etree import ElementTree as ET
-
-    from labctl.kinds.network import xml
-
     root = ET.fromstring(text)
-    spec = xml.read(root)
+    spec = network_xml.read(root)
     bridge = root.find("bridge")
     subnets = tuple(
         f"{each.get('address')}/{each.get('prefix') or each.get('netmask') or '32'}"
@@ -65,11 +57,6 @@ def network(text: str) -> tuple[Foreign, NetworkSpec | None]:
 
 def adopted(kind: str, text: str, lab: str, name: str) -> Any:
     """Read a `vm` or `network` of the lab from which someone removed labctl's mark: a VmSpec or NetworkSpec."""
-    from xml.etree import ElementTree as ET
-
-    from labctl.kinds.network import xml as network_xml
-    from labctl.kinds.vm import xml as vm_xml
-
     adopt = vm_xml.adopt if kind == "vm" else network_xml.adopt
     return adopt(ET.fromstring(text), lab, name)
 

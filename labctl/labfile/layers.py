@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Position, Problem, Rejected
-from labctl.labfile import userdata
-from labctl.labfile.documents import content, is_public
+from labctl.labfile import userdata, yaml
+from labctl.labfile.source import content
 from labctl.labfile.tree import Map, Seq
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.labfile.disks import Site
-    from labctl.labfile.documents import Documents
 
 __all__ = ["CloudConfigs", "lay"]
 
@@ -66,9 +65,8 @@ def _joined(weak: Seq, strong: Seq) -> Seq:
 class CloudConfigs:
     """Reads `cloud_init: {file: PATH}`, each file once. What is no cloud-config is told by what it is."""
 
-    def __init__(self, site: Site, documents: Documents) -> None:
+    def __init__(self, site: Site) -> None:
         self._site = site
-        self._documents = documents
         self._problems = site.problems
         self._files: dict[Path, Map | None] = {}
 
@@ -98,22 +96,22 @@ class CloudConfigs:
         shown = self._problems.beside(config["file"])
         try:
             with path.open("rb") as file:
-                data, keep = content(file), is_public(file)
+                data = content(file)
         except OSError as error:
             self._problems.at(config, "file", f"{config['file']}: {str(error.strerror).lower()}")
             return None
-        tree = self._parsed(data, shown, keep=keep)
+        tree = self._parsed(data, shown)
         if tree is None:
             return None
         self._problems.know(tree, self._problems.path_of(config, "file")[:-1])
         self._files[path] = tree
         return tree
 
-    def _parsed(self, data: bytes, shown: str, *, keep: bool) -> Map | None:
+    def _parsed(self, data: bytes, shown: str) -> Map | None:
         try:
             if other := userdata.by_content(data, shown):
                 raise _not_cloud_config(shown, *other)
-            tree, found = self._documents.read(data, shown, keep=keep, empty=_EMPTY, cloud=True)
+            tree, found = yaml.read(data, shown, empty=_EMPTY, cloud=True)
             if other := userdata.by_keys(tree):
                 raise _not_cloud_config(shown, *other)
         except Rejected as error:

@@ -10,13 +10,12 @@ from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
 from labctl.core.text import printable
 from labctl.host.files import local
-from labctl.labfile import dependencies, parameters, reserved
+from labctl.labfile import dependencies, parameters, reserved, yaml
 from labctl.labfile import references as references_
 from labctl.labfile.absolute_path import absolute_path, unfit
 from labctl.labfile.check import check_addresses
 from labctl.labfile.disks import Site
 from labctl.labfile.document import interpolated, sound, without_own_keys
-from labctl.labfile.documents import Documents, content, is_public
 from labctl.labfile.groups import Membership
 from labctl.labfile.instances import Expansion, Instance, expand
 from labctl.labfile.interpolate import fill_references
@@ -28,6 +27,7 @@ from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
 from labctl.labfile.references import Needs, Scope
 from labctl.labfile.roster import Roster
+from labctl.labfile.source import content
 from labctl.labfile.tree import Map
 from labctl.labfile.vms import read_vm
 
@@ -70,11 +70,10 @@ class _Source:
     """A Labfile that was parsed: `top`, and `found`, what was wrong with it as YAML. `name` is for messages."""
 
     top: Map
-    found: tuple[Problem, ...]
+    found: Sequence[Problem]
     path: Path
     name: str
     sources: Sources
-    documents: Documents
 
     def judged(self, values: Mapping[str, str]) -> Loaded | Rejected:
         """Judge it all, with these references filled in; gives the lab, or every problem for the caller to raise."""
@@ -103,14 +102,12 @@ def load(
     `sets` are `--set NAME=VALUE`, `params_files` are YAML maps, `environ` is searched for `LABCTL_SET_NAME`. Raises
     `Rejected` with every problem of the file, in its order.
     """
-    data, path, name, public = _read(source)
-    with Documents(str(path) if public else None) as documents:
-        top, found = documents.read(data, name, keep=public, empty=_EMPTY)
-        if b"x-" in data:
-            top = without_own_keys(top)
-        given = Sources(sets or {}, params_files, environ or {})
-        judged = _Source(top, tuple(found), path, name, given, documents).judged({})
-    return _accepted(judged)  # outside: what was read is kept of a wrong Labfile too
+    data, path, name = _read(source)
+    top, found = yaml.read(data, name, empty=_EMPTY)
+    if b"x-" in data:
+        top = without_own_keys(top)
+    given = Sources(sets or {}, params_files, environ or {})
+    return _accepted(_Source(top, found, path, name, given).judged({}))
 
 
 def _accepted(judged: Loaded | Rejected) -> Loaded:
@@ -119,14 +116,14 @@ def _accepted(judged: Loaded | Rejected) -> Loaded:
     return judged
 
 
-def _read(source: str) -> tuple[bytes, Path, str, bool]:
-    """Give the content, the absolute path, the name for messages, and whether it may be kept; read up to the cap."""
+def _read(source: str) -> tuple[bytes, Path, str]:
+    """Give the content, the absolute path and the name for messages; read up to the cap."""
     path = Path.cwd() / "-" if source == "-" else Path(absolute_path(source))
     if why := unfit(str(path)):
         hint = "the lab's files lie beside it: rename it, or the folder that is called so"
         raise Rejected([Problem(f"the path of {printable(source)} holds {why}", hint=hint)])
     if source == "-":
-        return content(sys.stdin.buffer), path, "<stdin>", False
+        return content(sys.stdin.buffer), path, "<stdin>"
     if path.suffix == ".lock":  # the lock of a Labfile is called so, and stands beside it
         hint = "rename it, as to Labfile.yaml"
         raise Rejected(
@@ -134,7 +131,7 @@ def _read(source: str) -> tuple[bytes, Path, str, bool]:
         )
     try:
         with path.open("rb") as file:
-            return content(file), path, source, is_public(file)
+            return content(file), path, source
     except FileNotFoundError:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None
@@ -161,7 +158,7 @@ def _lab(
     part = {key: valid.get(key) or Map(valid.mark) for key in _PARTS}
     site = Site(source.path.parent, problems, names["networks"], names["volumes"])
     nets = [read_network(name, each, problems) for name, each in part["networks"].items()]
-    instances = _instances(part, names, site, source.documents)
+    instances = _instances(part, names, site)
     vms = []
     for each in instances:
         problems.echo = each.who.repeated
@@ -188,9 +185,7 @@ def _lab(
     return lab, needs
 
 
-def _instances(
-    part: Mapping[str, Map], names: Mapping[str, list[str]], site: Site, documents: Documents
-) -> list[Instance]:
+def _instances(part: Mapping[str, Map], names: Mapping[str, list[str]], site: Site) -> list[Instance]:
     roster = Roster(part["vms"], site.problems).called()
     membership = Membership(part["groups"], names["groups"], names["vms"], roster)
     for fields in part["vms"].values():
@@ -198,8 +193,7 @@ def _instances(
         for special in (fields.get("instances") or {}).values():
             membership.check(special)
     membership.check(part["defaults"])
-    configs = CloudConfigs(site, documents)
-    return expand(Expansion(part["defaults"], roster, membership, configs, site))
+    return expand(Expansion(part["defaults"], roster, membership, CloudConfigs(site), site))
 
 
 def _names(top: Map, nets: Sequence[Network], problems: Problems) -> None:

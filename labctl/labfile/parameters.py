@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
-from labctl.labfile import reserved, validate
-from labctl.labfile.documents import content
+from labctl.labfile import reserved, scalars, validate, yaml
 from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.source import CONTROL, content
 from labctl.labfile.tree import Map, key_at, mark_of, value_at
 
 if TYPE_CHECKING:
@@ -148,8 +148,6 @@ def _given_in_files(
 
 
 def _file(path: Path) -> tuple[Map, Sequence[Problem]]:
-    from labctl.labfile import yaml  # each time: what may hold secrets is not kept as the other documents are
-
     try:
         with path.open("rb") as file:
             return yaml.read(content(file), str(path))
@@ -167,8 +165,6 @@ def _variable(name: str) -> str:
 
 def _typed(entry: Map, text: str) -> Any:
     """Read a value from the command line or the environment."""
-    from labctl.labfile import scalars
-
     kind = entry.get("type", "string")
     value = text if kind == "string" else scalars.resolve(text.strip())
     return text if (value is None) else value
@@ -194,8 +190,6 @@ def _checked(entry: Map, value: Any) -> Any:
 
 
 def _controls(value: str) -> bool:
-    from labctl.labfile.source import CONTROL  # compiling it takes longer than all else here
-
     return CONTROL.search(value) is not None
 
 

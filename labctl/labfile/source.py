@@ -6,17 +6,24 @@ import re
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import Position, Problem, Rejected
-from labctl.labfile.documents import MAX_BYTES
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     import yaml
 
-__all__ = ["CONTROL", "MAX_DEPTH", "TOO_DEEP", "decoded", "syntax"]
+__all__ = ["CONTROL", "MAX_BYTES", "MAX_DEPTH", "TOO_DEEP", "content", "decoded", "syntax"]
 
+MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 
 # What YAML allows in a stream (https://yaml.org/spec/1.2.2/#51-character-set), without the C1 controls.
 CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def content(file: BinaryIO) -> bytes:
+    """As much of a file as is read at most, and a byte more where it goes on."""
+    return file.read(MAX_BYTES + 1)
 
 
 def decoded(data: bytes, file: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Position
-from labctl.core.unquoted import Unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -89,36 +88,6 @@ def copy(node: Any) -> Any:
     if isinstance(node, Seq):
         return Seq(node.mark, [copy(value) for value in node], list(node.marks))
     return node
-
-
-def packed(node: Any) -> Any:
-    """A tree as dicts, lists and scalars without classes of our own, from which `unpacked` makes it again."""
-    if isinstance(node, Map):
-        entries = {_packed_key(key): packed(value) for key, value in node.items()}
-        marks = {_packed_key(key): mark for key, mark in node.marks.items()}
-        return {"mark": node.mark, "marks": marks, "entries": entries}
-    if isinstance(node, Seq):
-        return {"mark": node.mark, "marks": node.marks, "items": [packed(value) for value in node]}
-    return _packed_key(node) if isinstance(node, Unquoted) else node
-
-
-def _packed_key(text: str) -> Any:
-    return (str(text),) if isinstance(text, Unquoted) else text
-
-
-def unpacked(node: Any) -> Any:
-    """The tree that `packed` made this of."""
-    if not isinstance(node, dict):
-        return _unpacked_key(node)
-    if "items" in node:
-        return Seq(node["mark"], [unpacked(value) for value in node["items"]], list(node["marks"]))
-    entries = {_unpacked_key(key): unpacked(value) for key, value in node["entries"].items()}
-    marks = {_unpacked_key(key): mark for key, mark in node["marks"].items()}
-    return Map(node["mark"], entries, marks)
-
-
-def _unpacked_key(key: Any) -> Any:
-    return Unquoted(key[0]) if isinstance(key, tuple) else key
 
 
 def at(node: Any, path: Path) -> Any:

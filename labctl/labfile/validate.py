@@ -1,7 +1,7 @@
 """Says quickly whether a tree is valid, and leaves the reasons to `explain`.
 
 The schema is compiled into closures once. jsonschema, whose import alone costs more than a small lab's whole plan, is
-needed only to explain, or to judge a keyword that is not known here (docs/adr/0006-schema-validation.md).
+needed only to explain (docs/adr/0006-schema-validation.md).
 """
 
 from __future__ import annotations
@@ -36,17 +36,12 @@ _BESIDE = frozenset({"patternProperties", "additionalProperties"})  # judged tog
 
 
 class UnknownKeywordError(Exception):
-    """The schema uses a keyword that only jsonschema knows."""
+    """The schema uses a keyword that is not known here: labctl's own schema has none."""
 
 
 def is_valid(value: object, name: str | None = None) -> bool:
     """Whether `value` fits the definition `name`, by default the whole schema."""
-    try:
-        return compiled(name)(value)
-    except UnknownKeywordError:
-        from labctl.labfile import explain
-
-        return not explain.violations(value, name)
+    return compiled(name)(value)
 
 
 @cache

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from labctl.host.files import cache, kept
+from labctl.host.files import cache
 from tests.bench import bare, images, labs
 
 PYTHON = sys.executable
@@ -106,7 +106,6 @@ def nothing_to_do(folder: Path) -> None:
     """`up` and `status` of VMs that are as they should be."""
     (folder / "Labfile.yaml").write_text(labs.defined(100))
     timed(labctl(folder, "up", "--yes"))
-    time.sleep(kept.SETTLED_NS / 1e9)  # a lab that was not made this very moment
     up, pass_ = labctl(folder, "up", "--yes"), [PYTHON, "-c", bare.ONE_LOOK]
     compare(
         "`up` with nothing to do, 100 VMs, to a bare pass",

@@ -7,7 +7,6 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labctl.app import change, desired_state
-from labctl.app.names import names
 from labctl.app.prepare import prepare
 from labctl.app.status import status
 from labctl.core.address import Address
@@ -15,7 +14,6 @@ from labctl.core.errors import LabHeld, Rejected, UsageError
 from labctl.core.events import Diagnostic, Finished
 from labctl.core.plan import Action
 from labctl.core.record import replace
-from labctl.host.files import kept
 from labctl.host.libvirt.connection import Connection
 from labctl.host.machine.lock import held
 
@@ -42,31 +40,11 @@ def test_destroy_leaves_nothing(world):
     assert not (world.folder / ".labctl").exists()
 
 
-def test_nothing_is_kept_of_others_domains(world):
-    told = "a word of another"
-    world.connection.virt.defineXML(
-        f"<domain type='test'><name>other</name><memory>1024</memory><description>{told}</description>"
-        "<os><type>hvm</type></os></domain>"
-    )
-    world.run()
-    for _ in range(2):
-        world.plan()
-        status(world.session())
-    files = [path for path in Path(os.environ["XDG_CACHE_HOME"]).rglob("*") if path.is_file()]
-    assert {"looks", "seen"} <= {path.parent.name for path in files}
-    assert not [path for path in files if told.encode() in path.read_bytes()]
-
-
-def test_destroy_forgets_what_was_kept_of_the_lab(world, monkeypatch):
-    monkeypatch.setattr(kept, "SETTLED_NS", -(10**9))
+def test_a_run_keeps_nothing_of_what_it_read(world):
     world.run()
     world.plan()
-    names(world.session())
-    cache = Path(os.environ["XDG_CACHE_HOME"])
-    assert {path.parent.name for path in cache.rglob("*shop*")} == {"looks"}
-    assert {path.parent.name for path in cache.rglob("*Labfile*")} == {"documents", "names"}
-    world.run(change.destroy)
-    assert {path.parent.name for path in cache.rglob("*") if path.is_file()} == {"hosts"}
+    status(world.session())
+    assert not [path for path in Path(os.environ["XDG_CACHE_HOME"]).rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 1)])

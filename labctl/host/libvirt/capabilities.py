@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from labctl.core.record import record
-from labctl.host.files import kept
-from labctl.host.files.readings import Readings
 
 
 @record
@@ -29,10 +29,9 @@ class Stated:
     virtualises: bool
 
 
-def look(virt: Any, uri: str, *, local: bool) -> Capabilities:  # a virConnect
+def look(virt: Any, *, local: bool) -> Capabilities:  # a virConnect
     """Ask libvirt; whether KVM can be used on this machine also its CPU."""
-    with Readings(kept.entry("hosts", uri), (Stated,), ("host",)) as readings:
-        (stated,) = readings.of(read, [virt.getCapabilities()])
+    stated = read(virt.getCapabilities())
     _model, memory_mib, cpus = virt.getInfo()[:3]
     # another host's libvirt probed it; here the node /dev/kvm alone proves nothing
     kvm = "kvm" in stated.types and (stated.virtualises or not local or _virtualises(stated.arch))
@@ -41,8 +40,6 @@ def look(virt: Any, uri: str, *, local: bool) -> Capabilities:  # a virConnect
 
 def read(text: str) -> Stated:
     """Read the XML. Pure."""
-    from xml.etree import ElementTree as ET  # most read the same text as before
-
     root = ET.fromstring(text)
     arch = root.findtext("host/cpu/arch") or ""
     types = {
@@ -59,7 +56,5 @@ def read(text: str) -> Stated:
 
 def _virtualises(arch: str) -> bool:
     """Whether this machine's CPU has vmx or svm, where it is of an architecture that has such flags."""
-    from pathlib import Path  # most look at no file
-
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     return " vmx" in text or " svm" in text or "x86" not in arch

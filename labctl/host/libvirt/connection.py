@@ -214,7 +214,7 @@ class Connection:
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        return capabilities.look(self.virt, self.uri, local=self.local)
+        return capabilities.look(self.virt, local=self.local)
 
 
 @contextmanager

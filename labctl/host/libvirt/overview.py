@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
-from labctl.core.identity import is_marked, libvirt_name, object_uuid
+from labctl.core.identity import libvirt_name, object_uuid
 from labctl.core.record import field, record
-from labctl.host.files import kept
-from labctl.host.files.readings import Readings
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_name
 from labctl.host.libvirt.dumps import described, dumps
-from labctl.host.libvirt.seen import NetworkOverview, NicOverview, VmOverview, by_family, read
+from labctl.host.libvirt.seen import NetworkOverview, VmOverview, by_family, read
 from labctl.host.machine import bridges
 
 if TYPE_CHECKING:
@@ -80,11 +78,7 @@ def _look(
     active = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
     undefined = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT)}
     texts = dumps([*(domain for domain, _ in domains), *networks])
-    with Readings(
-        kept.entry("seen", connection.uri), (VmOverview, NicOverview, NetworkOverview), ("core", "host")
-    ) as readings:
-        # what went meanwhile has no text, and of what is others' nothing is kept
-        seen = readings.of(read, [text or "" for text in texts], kept=is_marked)
+    seen = [None if text is None else read(text) for text in texts]
     vms, nets, strangers = [], [], {}
     for each, (domain, facts) in zip(seen, domains, strict=False):
         if not isinstance(each, VmOverview):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import libvirt
 
@@ -94,26 +95,15 @@ def require(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
 
 def path(pool: libvirt.virStoragePool) -> str:
     """The pool's folder on the libvirt host."""
-    return folder(text(pool))
-
-
-def text(pool: libvirt.virStoragePool) -> str:
-    """The pool's XML."""
     with translated("can't read the pool", where=pool.name()):
-        return str(pool.XMLDesc())
+        text = pool.XMLDesc()
+    return ET.fromstring(text).findtext("target/path", "")
 
 
 def renewed(pool: libvirt.virStoragePool, folder: str) -> None:
     """Make the folder of a pool of this host anew where someone removed it: libvirt goes on without noticing."""
     if not os.access(folder, os.F_OK):
         refresh(pool)
-
-
-def folder(text: str) -> str:
-    """The folder that a pool's XML names. Pure."""
-    from xml.etree import ElementTree as ET
-
-    return ET.fromstring(text).findtext("target/path", "")
 
 
 def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
-from labctl.core.identity import VOLUMES, is_marked, pool_name
+from labctl.core.identity import VOLUMES, pool_name
 from labctl.core.record import field, record
+from labctl.core.xmltree import attribute, layers, own_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,12 +82,6 @@ class NetworkOverview:
 
 def read(text: str) -> VmOverview | NetworkOverview | None:
     """Read what labctl made; None of anything else."""
-    if not is_marked(text):
-        return None
-    from xml.etree import ElementTree as ET  # most texts were read in an earlier run, see `readings`
-
-    from labctl.core.xmltree import own_metadata
-
     root = ET.fromstring(text)
     kind, made = ("network", _network) if root.tag == "network" else ("vm", _vm)
     own = own_metadata(root, kind)
@@ -115,8 +111,6 @@ def _vm(root: Element, own: Element) -> VmOverview:
 
 def _moved(root: Element, lab: str, vm: str) -> Iterator[tuple[str, str]]:
     """The lab's disks that are not in their own volumes, of which its pool's folder has the name."""
-    from labctl.core.xmltree import attribute, layers
-
     for element in root.iterfind("devices/disk"):
         label = attribute(element, "alias", "name")
         name = label.removeprefix("ua-disk-")

@@ -1,6 +1,6 @@
 """The volumes of a storage pool, and what is in them.
 
-Through the API alone, so that a remote host works too; `facts_again` looks at files, and is for this one.
+Through the API alone, so that a remote host works too.
 https://libvirt.org/formatstorage.html has the XML's terms.
 """
 
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl import resources
+from labctl.core import xmltree
 from labctl.core.errors import LabctlError
-from labctl.core.record import MISSING, record
-from labctl.host.files import kept
+from labctl.core.record import record
 from labctl.host.libvirt import streams
 from labctl.host.libvirt.dumps import dumps
 from labctl.host.libvirt.storage_errors import ignoring, translated
@@ -22,8 +23,6 @@ from labctl.host.libvirt.storage_errors import ignoring, translated
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import BinaryIO
-
-    from labctl.host.files.readings import Readings
 
 
 @record
@@ -59,39 +58,8 @@ def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[F
     return sorted(found, key=lambda facts: facts.name)
 
 
-def facts_again(pool: libvirt.virStoragePool, xml: str, folder: str, readings: Readings) -> list[Facts]:
-    """The facts of all volumes of a pool on this host, unsorted; `xml` is the pool's own, `folder` what that names.
-
-    libvirt tells which there are. It is not asked about one whose file is the same as when it last was: it would look
-    into each, which takes as long as all the rest of a look. Of such a one the allocation may be older. All are asked
-    about where the pool's XML is another: what lies under a volume libvirt learns when it refreshes the pool, and with
-    that it counts the pool's space anew.
-    """
-    with translated("can't list the volumes", where=pool.name()):
-        handles = {each.name(): each for each in pool.listAllVolumes()}
-        states = {name: _state(xml, f"{folder}/{name}") for name in handles}
-        found = {name: readings.find("volume", state) for name, state in states.items() if state}
-        asked = [name for name in handles if found.get(name, MISSING) is MISSING]
-        texts = dumps([handles[name] for name in asked])
-    for name, text in zip(asked, texts, strict=True):
-        found[name] = None if text is None else read(text)
-        if text is not None and states[name]:
-            readings.keep("volume", states[name], found[name])
-    return [each for each in found.values() if each is not None]
-
-
-def _state(xml: str, path: str) -> tuple[str | int, ...] | None:
-    """What tells a file, its content and what libvirt knows of it from others; None where that isn't known for sure."""
-    state = kept.state(path)
-    return (xml, path, *state) if state and kept.settled(state) else None
-
-
 def read(text: str) -> Facts:
     """What the XML of a volume says. Pure."""
-    from xml.etree import ElementTree as ET
-
-    from labctl.core import xmltree
-
     root = ET.fromstring(text)
     return Facts(
         name=root.findtext("name", ""),
@@ -118,8 +86,6 @@ def stamps(pool: libvirt.virStoragePool, names: Iterable[str]) -> dict[str, str]
 
 
 def _stamp(text: str) -> str:
-    from xml.etree import ElementTree as ET
-
     root = ET.fromstring(text)
     paths = ("physical", "target/timestamps/mtime", "target/timestamps/ctime")
     return " ".join(root.findtext(path, "-") for path in paths)
@@ -191,8 +157,6 @@ def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
 
 
 def _rendered(values: Mapping[str, str | int | None]) -> str:
-    from labctl.core import xmltree
-
     return xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/volume.xml"), values))
 
 

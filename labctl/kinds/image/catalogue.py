@@ -16,8 +16,6 @@ from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import field, record
 from labctl.core.size import parse
-from labctl.host.files import kept
-from labctl.host.files.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,13 +107,7 @@ def entry(name: str) -> Entry:
 
 @cache
 def _own() -> dict[str, Entry]:
-    with Readings(kept.entry("catalogue", "own"), (Entry,), ("core", "kinds/image")) as readings:
-        (found,) = readings.of(_entries, [resources.text(OWN)])
-    return {entry.name: entry for entry in found}
-
-
-def _entries(text: str) -> tuple[Entry, ...]:
-    return tuple(_entry(name, fields, OWN) for name, fields in _yaml(text).items())
+    return {name: _entry(name, fields, OWN) for name, fields in _yaml(resources.text(OWN)).items()}
 
 
 def stated(path: Path) -> dict[str, dict[str, Any]]:

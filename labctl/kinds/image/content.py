@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record, replace
+from labctl.host.files.digests import file_digest
 from labctl.host.machine import lock
-from labctl.kinds.image.resolve import file_digest, recipe_of
+from labctl.kinds.image.resolve import recipe_of
 from labctl.kinds.image.spec import READABLE
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace, values
+from labctl.host.files.digests import file_digest
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.image import sound
 from labctl.kinds.image.content import Content, Part, changed, content, seldom
-from labctl.kinds.image.resolve import file_digest
 from labctl.kinds.image.spec import POOL, READABLE, ImageSpec
 from labctl.kinds.image.store import ImageStore
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from labctl.core.errors import LabctlError, NotMadeFor
-from labctl.core.record import MISSING, replace
+from labctl.core.record import replace
+from labctl.host.files.digests import file_digest
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import ImageSpec
 
@@ -34,7 +33,7 @@ def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
 
     size = None if blob else qcow2.inspect(path).virtual_size
     with local.told("can't read it", path):
-        digest = file_digest(path.absolute())
+        digest = file_digest(path)
     return ImageSpec(path.name, f"sha256-{digest}", "path", str(path.absolute()), size, blob=blob)
 
 
@@ -151,26 +150,3 @@ def _built(recipe: Recipe, label: str, key: str) -> ImageSpec:
         cmdline="" if recipe.wanted.bootable else recipe.cmdline,
         arch=recipe.arch,
     )
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 of a file in hex, remembered while the file is unchanged. LabctlError when it changes meanwhile."""
-    from labctl.host.files import kept
-    from labctl.host.files.readings import Readings
-
-    state = kept.state(path)
-    settled = kept.settled(state)
-    entry = kept.entry("digests", hashlib.sha256(os.fsencode(path)).hexdigest()[:32])
-    with Readings(entry) as readings:
-        known = readings.find("sha256", state) if state else MISSING
-        if known is not MISSING:
-            return str(known)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if kept.state(path) != state:
-            raise LabctlError(
-                "it was written to while it was read", where=str(path), hint="is a VM using it?"
-            )
-        if settled:
-            readings.keep("sha256", state, digest)
-    return digest

@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +19,6 @@ from labctl.core.errors import (
     Rejected,
     UsageError,
 )
-from labctl.host.files import kept
 
 
 def told(monkeypatch, capsys, error, *argv: str) -> tuple[int, str]:
@@ -151,31 +148,6 @@ def test_quick_answers_import_little(words, heavy):
         line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line
     }
     assert imported.isdisjoint(heavy)
-
-
-def test_status_reads_an_unchanged_labfile_once(tmp_path):
-    """Reading it takes longer than all else that `status` does."""
-    (tmp_path / "Labfile.yaml").write_text("{labfile: 1, name: shop}")
-    time.sleep(kept.SETTLED_NS / 1e9)
-    words = ("-X", "importtime", "-m", "labctl", "-f", str(tmp_path), "-c", "test:///default", "status")
-    for reads in (True, False):
-        done = python(*words, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")})
-        assert done.returncode == 0, done.stderr[-500:]
-        assert ("labctl.labfile.load" in done.stderr) == reads
-
-
-def test_a_second_look_parses_nothing_again(tmp_path):
-    """With PyYAML and ElementTree a run with nothing to do would take a fifth longer."""
-    text = "{labfile: 1, name: shop, networks: {front: {}}, vms: {web: {image: none, networks: [front]}}}"
-    (tmp_path / "Labfile.yaml").write_text(text)
-    node = f"test://{Path(__file__).parents[2] / 'libvirt/node.xml'}"  # with no one else's domain
-    words = ("-X", "importtime", "-m", "labctl", "-f", str(tmp_path), "-c", node, "plan")
-    for parses in (True, False):
-        done = python(*words, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")})
-        assert done.returncode == 0, done.stderr[-500:]
-        parsers = ("yaml", "xml.etree.ElementTree", "labctl.labfile.yaml")
-        imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-        assert all((parser in imported) == parses for parser in parsers)
 
 
 def test_an_interruption_ends_at_once_although_a_thread_hangs():

@@ -9,10 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from labctl.core import xmltree
-from labctl.core.record import MISSING
 from labctl.engine import reading
-from labctl.engine.observe import KINDS
-from labctl.host.files.readings import Readings
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm import preserve
@@ -49,16 +46,11 @@ def test_a_vm_reads_back(spec):
 
 
 @given(vms(), networks())
-def test_what_is_read_can_be_kept(tmp_path_factory, vm, network):
-    path = str(tmp_path_factory.mktemp("kept") / "one")
-    texts = [xmltree.to_text(vm_xml.render(vm)), xmltree.to_text(network_xml.render(network))]
-    for run in (1, 2):
-        with Readings(path, KINDS) as readings:
-            assert readings.find("domain", texts[0]) is MISSING or run == 2
-            (domain,) = readings.of(reading.domain, texts[:1])
-            (net,) = readings.of(reading.network, texts[1:])
-        assert (domain[1], net[1]) == (vm, network)
-        assert (domain[0].name, net[0].name) == (vm.libvirt_name, network.libvirt_name)
+def test_what_is_ours_is_also_read_as_others_see_it(vm, network):
+    foreign, spec = reading.domain(xmltree.to_text(vm_xml.render(vm)))
+    assert (foreign.name, foreign.lab, spec) == (vm.libvirt_name, vm.lab, vm)
+    foreign, spec = reading.network(xmltree.to_text(network_xml.render(network)))
+    assert (foreign.name, foreign.lab, spec) == (network.libvirt_name, network.lab, network)
 
 
 @given(vms())

@@ -1,7 +1,6 @@
 """What an image of the Labfile is, before anything is fetched."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
 from labctl.host.builds import apt
-from labctl.host.files import kept
 from labctl.kinds.image.resolve import made_by, resolve_name, resolve_path, resolve_recipe, resolve_url
 
 SHA256 = "ab" * 32
@@ -27,40 +25,10 @@ def raw(path: Path, content: bytes = bytes(1024)) -> Path:
     return path
 
 
-@pytest.fixture
-def long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files count as settled at once; nobody can set their ctime back."""
-    monkeypatch.setattr(kept, "SETTLED_NS", -(10**9))
-
-
 def test_a_path_is_known_by_its_content(tmp_path: Path) -> None:
     spec = resolve_path(raw(tmp_path / "disk.img"))
     assert spec.key == f"sha256-{hashlib.sha256(bytes(1024)).hexdigest()}"
     assert (spec.label, spec.source, spec.size) == ("disk.img", "path", 1024)
-
-
-@pytest.mark.usefixtures("long_ago")
-def test_a_digest_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = raw(tmp_path / "disk.img")
-    first = resolve_path(path)
-    monkeypatch.delattr(hashlib, "file_digest")
-    assert resolve_path(path) == first
-
-
-@pytest.mark.usefixtures("long_ago")
-def test_a_changed_file_is_counted_again(tmp_path: Path) -> None:
-    path = raw(tmp_path / "disk.img")
-    resolve_path(path)
-    before = path.stat()
-    raw(path, b"x" * 1024)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert resolve_path(path).key.endswith(hashlib.sha256(b"x" * 1024).hexdigest())
-
-
-def test_a_file_still_warm_is_not_remembered(tmp_path: Path) -> None:
-    """It could change within the same tick of the clock."""
-    resolve_path(raw(tmp_path / "disk.img"))
-    assert not (tmp_path / "cache/digests").exists()
 
 
 def test_a_kernel_is_not_looked_into(tmp_path: Path) -> None:
