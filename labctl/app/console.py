@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.app.ssh import look, one
 from labctl.core.errors import LabctlError
+from labctl.core.lifecycle import ACTIVE
 from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def console(session: Session, name: str | None, *, force: bool, told: Callable[[
     seen = look(session)
     vm = one(session, name, seen)
     found = next((each for each in seen.vms if each.name == vm), None)
-    if found is None or found.state not in ("running", "paused"):
+    if found is None or found.state not in ACTIVE:
         state = found.state if found else "not there yet"
         raise LabctlError(f"it is {state}", where=f"vm/{vm}", hint=f"`labctl up {vm}` starts it")
     with translated(f"vm/{vm}"):

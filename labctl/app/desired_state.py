@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
 from labctl.core.errors import UsageError
+from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.transitions import transition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from labctl.app.prepare import DesiredState
     from labctl.core.spec import Spec
+    from labctl.kinds.vm.transitions import Transition
 
 Specs = dict[Address, "Spec"]
 
@@ -54,26 +57,28 @@ def _belongs(address: Address, vms: set[str]) -> bool:
 
 
 def halt(vms: Iterable[str] = ()) -> DesiredState:
-    return _with_state("off", vms, {"running", "paused"})
+    return _with_state(State.OFF, vms, lambda way: bool(way.ends))
 
 
 def suspend(vms: Iterable[str] = ()) -> DesiredState:
-    return _with_state("paused", vms, {"running"})
+    return _with_state(State.PAUSED, vms, lambda way: bool(way.begins))
 
 
 def resume(vms: Iterable[str] = ()) -> DesiredState:
-    return _with_state("running", vms, {"paused"})
+    return _with_state(State.RUNNING, vms, lambda way: way.goes_on)
 
 
-def _with_state(state: str, vms: Iterable[str], only: set[str]) -> DesiredState:
-    """What exists, with VMs in another state."""
+def _with_state(state: State, vms: Iterable[str], only: Callable[[Transition], bool]) -> DesiredState:
+    """What exists, with those VMs in another state that come to it by such a way."""
     names = tuple(vms)
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         chosen = set(_known(names, existing)) if names else None
         result = dict(existing)
         for address, spec in existing.items():
-            if isinstance(spec, VmSpec) and spec.state in only and (chosen is None or spec.name in chosen):
+            if not isinstance(spec, VmSpec) or (chosen is not None and spec.name not in chosen):
+                continue
+            if only(transition(spec.state, state)):
                 result[address] = replace(spec, state=state, ready=None, keyed=None)
         return result
 

@@ -12,6 +12,7 @@ from labctl.host.machine.doctor.check import distribution
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.transitions import transition
 from labctl.labfile.problems import nearest
 
 if TYPE_CHECKING:
@@ -198,7 +199,11 @@ def _asks(step: Step) -> bool:
     """Whether a step makes, starts or changes its VM; what only halts or pauses one needs nothing."""
     if step.action is not Action.UPDATE:
         return True
-    starts = any(
-        each.field == "state" and each.after == "running" and each.before != "paused" for each in step.changes
-    )
-    return starts or any(not each.condition for each in step.changes)
+    before, after = step.before, step.after
+    if (
+        isinstance(before, VmSpec)
+        and isinstance(after, VmSpec)
+        and transition(before.state, after.state).enters
+    ):
+        return True
+    return any(not each.condition for each in step.changes)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.address import natural
+from labctl.core.lifecycle import State
 from labctl.core.record import field, record
 from labctl.host.libvirt import overview
 from labctl.host.libvirt.connection import translated
@@ -47,7 +48,7 @@ def labs(connection: Connection) -> list[Listed]:
     for vm in seen.vms:
         lab = found.setdefault(vm.lab, Listed(vm.lab))
         lab.vms += 1
-        lab.running += vm.state == "running"
+        lab.running += vm.state == State.RUNNING
         lab.files.add(vm.file)
     for network in sorted(seen.networks, key=lambda each: natural(each.name)):
         lab = found.setdefault(network.lab, Listed(network.lab))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libvirt
 
 from labctl.core.errors import FOREIGN, Problem
+from labctl.core.lifecycle import ACTIVE
 from labctl.core.size import size
 from labctl.core.spans import spans
 from labctl.kinds.disk.spec import DiskSpec
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
     from labctl.engine.sources import Sources
     from labctl.host.libvirt.connection import Connection
-
-ALIVE = ("running", "paused")
 
 
 def on_host(vm: VmSpec) -> int:
@@ -49,7 +48,7 @@ def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
 def _growth(step: Step) -> int:
     """What a step takes of the host's memory beyond what its VM has already."""
     was, then = (
-        on_host(spec) if isinstance(spec, VmSpec) and spec.state in ALIVE else 0
+        on_host(spec) if isinstance(spec, VmSpec) and spec.state in ACTIVE else 0
         for spec in (step.before, step.after)
     )
     before, after = step.before, step.after

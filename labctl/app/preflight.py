@@ -205,9 +205,8 @@ def _refusals(session: Session, plan: Plan) -> Iterator[Problem]:
         where = (
             session.lab.where("vms", vm, "disk") if address.kind == "disk" else session.lab.where("vms", vm)
         )
-        yield Problem(
-            why, str(address), where, f"keep its size, or remove {disk or vm} first and make it anew"
-        )
+        hint = f"keep its size, or remove {disk or vm} first and make it anew"
+        yield Problem(why, str(address), where, hint if address.kind == "disk" else "")
 
 
 def _protected(session: Session, plan: Plan) -> Iterator[Problem]:

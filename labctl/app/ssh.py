@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from labctl.app.status import choose
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, UsageError
+from labctl.core.lifecycle import State
 from labctl.core.record import record
 from labctl.host.access import ssh as openssh
 from labctl.host.access.ssh import Login
@@ -86,12 +87,12 @@ def reach(seen: Overview, uri: str) -> Reach:
     networks = {net.name for net in own.values() if net.active and (net.host or net.mode == "bridge")}
     networks |= {nic.network for vm in seen.vms for nic in vm.nics if nic.reports} - own.keys()
     outer = _outer(uri)
-    running = [vm for vm in sorted(seen.vms, key=lambda vm: natural(vm.name)) if vm.state == "running"]
+    running = [vm for vm in sorted(seen.vms, key=lambda vm: natural(vm.name)) if vm.state == State.RUNNING]
     logins = {}
     for vm in running:
         if address := next((nic.ip for nic in _linked(vm) if nic.network in networks), ""):
             logins[vm.name] = Login(vm.name, vm.user, address, outer)
-    reasons = {vm.name: f"it is {vm.state}" for vm in seen.vms if vm.state != "running"}
+    reasons = {vm.name: f"it is {vm.state}" for vm in seen.vms if vm.state != State.RUNNING}
     direct = [vm for vm in running if vm.name in logins]
     for vm in running:
         if vm.name not in logins:

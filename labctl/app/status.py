@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.address import natural
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.identity import object_uuid
+from labctl.core.lifecycle import ACTIVE
 from labctl.core.record import record
 from labctl.host.libvirt import overview
 from labctl.labfile.absolute_path import absolute_path
@@ -215,7 +216,7 @@ def _addresses_json(nic: NicOverview) -> list[dict[str, str | None]]:
 
 def _vm_json(row: Row, uri: str) -> dict[str, Any]:
     seen = row.seen
-    running = seen is not None and seen.state in ("running", "paused")
+    running = seen is not None and seen.state in ACTIVE
     return {
         "name": row.name,
         "state": row.state,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.core.errors import Problem
+from labctl.core.lifecycle import State
 from labctl.engine.allocation import allocates
 from labctl.host.machine import firewall
 from labctl.host.machine.packets import Fate
@@ -57,7 +58,7 @@ def _concerned(plan: Plan) -> set[str]:
     for step in plan.steps:
         if isinstance(step.after, NetworkSpec):
             found.add(step.after.name)
-        elif isinstance(step.after, VmSpec) and step.after.state == "running":
+        elif isinstance(step.after, VmSpec) and step.after.state == State.RUNNING:
             found |= {nic.ours for nic in step.after.nics}
     return found
 

@@ -8,6 +8,7 @@ import typer
 from labctl.cli import context
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
+from labctl.core.lifecycle import State
 
 if TYPE_CHECKING:
     from labctl.app.status import Row, Status
@@ -64,7 +65,7 @@ def _cells(row: Row) -> list[Cell]:
     seen = row.seen
     if seen is None:
         return [row.name, row.state, "-", (), "-", "-", ()]
-    ready = {True: "yes", False: "no", None: "-"}[row.ready] if seen.state == "running" else "-"
+    ready = {True: "yes", False: "no", None: "-"}[row.ready] if seen.state == State.RUNNING else "-"
     addresses = [text for nic in seen.nics for text in _addresses(nic)]
     return [row.name, row.state, ready, addresses, str(seen.cpus), size(seen.memory), seen.disks]
 

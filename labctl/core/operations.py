@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.lifecycle import Stage
 from labctl.core.plan import Action
 from labctl.core.record import record
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Link = Callable[[tuple["Address", Verb[Any]], tuple["Address", Verb[Any]]], None]  # the later, the earlier
 BUILDS = (CREATE, UPDATE)
+_ORDER = list(Stage)
 
 
 @record
@@ -74,7 +76,7 @@ def _verbs(step: Step) -> tuple[Verb[Any], ...]:
 
 
 def _link_builds(step: Step, verbs: Verbs, link: Link) -> None:
-    """What builds waits for what it needs: a creation or update for the needed one's creation or update."""
+    """What comes to a stage waits until what it needs has come to the stage that it needs."""
     if step.after is None:
         return
     mine = [verb for verb in verbs[step.address] if verb.stops]
@@ -82,13 +84,22 @@ def _link_builds(step: Step, verbs: Verbs, link: Link) -> None:
         theirs = [verb for verb in verbs.get(need.address, ()) if verb.stops]
         for verb, until in product(mine, theirs):  # who waits for another to start stops before it
             link((need.address, until), (step.address, verb))
-        for verb, until in product(_builds(need.verb), _builds(need.until)):
+        held = [verb for verb in verbs[step.address] if verb.reaches == need.holds]
+        for verb, until in product(held, reaching(verbs.get(need.address, ()), need.until)):
             link((step.address, verb), (need.address, until))
 
 
-def _builds(verb: Verb[Any]) -> tuple[Verb[Any], ...]:
-    """What is as good as a creation for those that wait for it: what exists is only updated."""
-    return BUILDS if verb == CREATE else (verb,)
+def reaching(verbs: Iterable[Verb[Any]], stage: Stage) -> list[Verb[Any]]:
+    """Which of a step's verbs have to be done for its object to be at a stage.
+
+    They are those of the furthest stage on the way there that it comes to by a verb: while nothing provisions VMs, one
+    is provisioned when it is booted. There are none where the step leaves its object in the stage that it is in.
+    """
+    done = list(verbs)
+    for each in reversed(_ORDER[: _ORDER.index(stage) + 1]):
+        if found := [verb for verb in done if verb.reaches == each]:
+            return found if each is not Stage.CREATED or stage == Stage.CREATED else []
+    return []
 
 
 def _link_removals(step: Step, verbs: Verbs, link: Link) -> None:
@@ -97,7 +108,7 @@ def _link_removals(step: Step, verbs: Verbs, link: Link) -> None:
         return
     for need in step.before.needs():
         for verb in verbs[step.address]:
-            if need.verb == CREATE and verb.lets_go:
+            if need.holds == Stage.CREATED and verb.lets_go:
                 link((need.address, DELETE), (step.address, verb))
 
 

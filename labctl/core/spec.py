@@ -10,6 +10,7 @@ import hashlib
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labctl.core.lifecycle import Stage
 from labctl.core.record import field, fields, getter, record
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 
@@ -94,15 +95,15 @@ def owned_by(kind: type) -> Owned:
 
 @record
 class Need:
-    """One thing needs another: `verb` of the first waits until `until` of the other is done.
+    """One thing needs another: the first comes to the stage `holds` only after the other has come to `until`.
 
     `on_replace` is what it costs the first when the other is replaced, None when nothing; `on_loss` when someone
     removed the other, so that it is made anew.
     """
 
     address: Address
-    verb: Verb[Any] = CREATE
-    until: Verb[Any] = CREATE
+    holds: Stage = Stage.CREATED
+    until: Stage = Stage.CREATED
     on_replace: Effect | None = None
     on_loss: Effect | None = None
 
@@ -163,7 +164,7 @@ class Spec:
     @property
     def boots(self) -> bool:
         """Whether it is started when it is made."""
-        return any(verb.boot for verb in self.verbs(None, None))
+        return any(verb.boots for verb in self.verbs(None, None))
 
     def refusal(self, before: Spec) -> str:
         """Why this can't be made out of `before` at all, or the empty string."""

@@ -6,8 +6,9 @@ Every driver creates, updates and deletes. A kind with a life of its own, as a V
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from labctl.core.lifecycle import Stage
 from labctl.core.record import record
 
 if TYPE_CHECKING:
@@ -44,12 +45,13 @@ class Verb(Generic[D_contra]):
     of: Callable[[D_contra], Work]
     lets_go: bool = False  # once it is done, what the object needs can go
     stops: bool = False  # those that need the object stop first
-    boot: Literal["", "begins", "ends"] = ""  # a host bears only so many boots at a time
+    boots: bool = False  # a guest boots from here on; a host bears only so many at a time
+    reaches: Stage | None = None  # the stage that the object has come to once it is done
 
     def __str__(self) -> str:
         return self.name
 
 
-CREATE: Verb[Driver[Any]] = Verb("create", "creating", lambda driver: driver.create)
-UPDATE: Verb[Driver[Any]] = Verb("update", "updating", lambda driver: driver.update)
+CREATE: Verb[Driver[Any]] = Verb("create", "creating", lambda driver: driver.create, reaches=Stage.CREATED)
+UPDATE: Verb[Driver[Any]] = Verb("update", "updating", lambda driver: driver.update, reaches=Stage.CREATED)
 DELETE: Verb[Driver[Any]] = Verb("delete", "deleting", lambda driver: driver.delete, lets_go=True)

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
+from labctl.core.lifecycle import Stage, State
 from labctl.core.record import field, record, replace
 from labctl.core.size import rounded_up
 from labctl.engine.guests import Names, guest_lines, seed
@@ -124,7 +125,7 @@ def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> V
         protect=vm.protect,
         hosts=hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] if lines else "",
         xml=tuple((edit.at, edit.action, edit.value) for edit in vm.xml),
-        state=vm.state,
+        state=State(vm.state),
         ready=True if vm.state == "running" and _awaited(vm) else None,
         awaited=_awaited(vm),
         keyed=True if vm.cloud_init is not False else None,
@@ -144,11 +145,11 @@ def _awaited(vm: Vm) -> bool:
     return vm.cloud_init is not False or bool(vm.ready)
 
 
-def _after(vm: Vm, awaited: Collection[str]) -> Iterator[tuple[str, str]]:
-    """What its start waits for. A VM with neither seed nor conditions never gets further than `started`."""
+def _after(vm: Vm, awaited: Collection[str]) -> Iterator[tuple[str, Stage]]:
+    """What its start waits for. A VM with neither seed nor conditions never gets further than started."""
     for each in vm.depends_on:
-        kept = each.stage == "created" or each.vm in awaited
-        yield each.vm, str(each.stage) if kept else "started"
+        kept = each.stage is Stage.CREATED or each.vm in awaited
+        yield each.vm, each.stage if kept else Stage.STARTED
 
 
 def _root_image(vm: Vm, site: Site) -> ImageSpec | None:

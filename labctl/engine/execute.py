@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Interrupted, LabctlError, NotReady
 from labctl.core.events import Diagnostic, StepDone, StepFailed, StepSkipped, StepStarted, Teller
+from labctl.core.lifecycle import Stage
 from labctl.core.operations import operations
 from labctl.core.record import field, record
 from labctl.host.files import local
@@ -152,13 +153,13 @@ class _Run:
         else:
             self._finish(step)
         finally:
-            over = operation.verb.boot == "ends" or self._left[step.address] == 0
+            over = operation.verb.reaches == Stage.BOOTED or self._left[step.address] == 0
             if over or operation.id in self._failed:
                 self._release_boot(step.address)
 
     async def _perform(self, operation: Operation) -> None:
         step = operation.step
-        if operation.verb.boot == "begins" and step.address not in self._holds:
+        if operation.verb.boots and step.address not in self._holds:
             self._queued.add(operation.id)
             await self._booting.acquire()
             self._queued.discard(operation.id)

@@ -13,6 +13,7 @@ import libvirt
 
 from labctl.core import identity
 from labctl.core.address import Address
+from labctl.core.lifecycle import ACTIVE
 from labctl.core.record import field, record, replace
 from labctl.core.spec import YES
 from labctl.engine import chains, reading
@@ -21,7 +22,7 @@ from labctl.engine.ownership import own
 from labctl.engine.stored import Stored
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
-from labctl.host.libvirt.domain_state import state_name
+from labctl.host.libvirt.domain_state import listed_state
 from labctl.host.libvirt.dumps import described, dumps
 from labctl.host.machine import bridges
 from labctl.kinds.disk.spec import DiskSpec
@@ -129,10 +130,10 @@ class _Look:
         vms, running = [], []
         for domain, facts, text in there:
             foreign, seen = reading.domain(text)
-            state = state_name(facts.get("state.state", 0))
+            state = listed_state(facts.get("state.state", 0))
             spec = own(self._lab, VmSpec, text, (foreign, seen))
             if spec is None:
-                self._foreign.append(foreign if state != "off" else replace(foreign, memory=0))
+                self._foreign.append(foreign if state in ACTIVE else replace(foreign, memory=0))
                 continue
             vm = replace(
                 spec,
@@ -145,7 +146,7 @@ class _Look:
             vm = replace(chains.completed(vm, self._ground(made)), snapshots=chains.kinds(made))
             vms.append(vm)
             self._handles[vm.address] = domain
-            if state != "off":
+            if state in ACTIVE:
                 running.append((domain, vm))
         return vms, self._live(running)
 

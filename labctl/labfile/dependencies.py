@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.core.lifecycle import Stage
 from labctl.core.record import record, replace
-from labctl.labfile.model import Dependency, Stage, Vm
+from labctl.labfile.model import Dependency, Vm
 from labctl.labfile.problems import Problems, nearest
 from labctl.labfile.tree import Map
 

@@ -7,10 +7,10 @@ follows from a reference such as `${vms.db.back.ip}`; a text with one holds its 
 
 from __future__ import annotations
 
-from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TYPE_CHECKING, Any, Literal
 
+from labctl.core.lifecycle import Stage
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
@@ -22,17 +22,7 @@ if TYPE_CHECKING:
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
-__all__ = ["Address", "IPv4Interface", "IPv6Interface", "Lab", "Stage", "Subnet"]
-
-
-class Stage(StrEnum):
-    """What `depends_on` can wait for, in the order in which a VM reaches them."""
-
-    CREATED = "created"
-    STARTED = "started"
-    BOOTED = "booted"
-    PROVISIONED = "provisioned"
-    READY = "ready"
+__all__ = ["Address", "IPv4Interface", "IPv6Interface", "Lab", "Subnet"]
 
 
 @record

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.core.lifecycle import State
+from labctl.kinds.vm.transitions import transition
+
 if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
 
@@ -13,15 +16,6 @@ DONE = {
     "restart": "restarted",
     "replace": "replaced",
     "delete": "deleted",
-}
-# A VM whose state alone changes: (before, after) → what was done to it
-_STATES = {
-    ("running", "off"): "halted",
-    ("paused", "off"): "halted",
-    ("running", "paused"): "suspended",
-    ("paused", "running"): "resumed",
-    ("off", "running"): "started",
-    ("crashed", "running"): "started",
 }
 _CONDITIONS = {"state", "ready"}
 
@@ -33,8 +27,12 @@ def done_words(plan: Plan) -> dict[str, str]:
 
 def done_word(step: Step) -> str:
     if step.address.kind == "vm" and step.changes and {each.field for each in step.changes} <= _CONDITIONS:
-        states = next(((each.before, each.after) for each in step.changes if each.field == "state"), None)
-        return _STATES.get(states, "updated") if states else "found ready"  # type: ignore[arg-type]  # two strings
+        states = [
+            (State(str(each.before)), State(str(each.after)))
+            for each in step.changes
+            if each.field == "state"
+        ]
+        return transition(*states[0]).done if states else "found ready"
     return DONE[step.action]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from labctl.core.lifecycle import State
 from labctl.report.table import table
 
 if TYPE_CHECKING:
@@ -13,8 +14,15 @@ if TYPE_CHECKING:
     from labctl.report.colour import Paint
     from labctl.report.table import Cell
 
-STATES = {"running": "green", "paused": "yellow", "crashed": "red", "absent": "dim", "off": "dim"}
-_STATE = r"(?<=  )(running|paused|crashed|absent|off)(?=  )"
+STATES = {
+    State.RUNNING: "green",
+    State.PAUSED: "yellow",
+    State.SAVED: "yellow",
+    State.CRASHED: "red",
+    State.OFF: "dim",
+    "absent": "dim",
+}
+_STATE = rf"(?<=  )({'|'.join(STATES)})(?=  )"
 
 
 def coloured(head: Sequence[str], rows: Sequence[Sequence[Cell]], paint: Paint, width: int | None) -> str:

@@ -25,6 +25,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Teller
+from labctl.core.lifecycle import State
 from labctl.core.record import record
 from labctl.guest import protocol
 from labctl.guest.protocol import GuestState, Reply
@@ -78,7 +79,7 @@ def _stopped(session: Session, vm: str) -> VmOverview:
     vms = {each.name: each for each in seen.vms}
     (name,) = choose([vm.removeprefix("vm/")], {each.name: each.name for each in seen.vms})
     found = vms[name]
-    if found.state != "off":
+    if found.state != State.OFF:
         raise LabctlError(f"it is {found.state}", where=f"vm/{name}", hint=f"`labctl halt {name}` first")
     if "root" not in found.disks:
         raise UsageError(f"vm/{name} has no root disk")

@@ -1,19 +1,28 @@
-"""libvirt's states of a domain, in our words."""
+"""libvirt's states of a domain as labctl's."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import libvirt
 
+from labctl.core.lifecycle import State
+
 _STATES = {
-    libvirt.VIR_DOMAIN_RUNNING: "running",
-    libvirt.VIR_DOMAIN_BLOCKED: "running",
-    libvirt.VIR_DOMAIN_SHUTDOWN: "running",
-    libvirt.VIR_DOMAIN_PAUSED: "paused",
-    libvirt.VIR_DOMAIN_PMSUSPENDED: "paused",
-    libvirt.VIR_DOMAIN_CRASHED: "crashed",
+    libvirt.VIR_DOMAIN_RUNNING: State.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: State.RUNNING,
+    libvirt.VIR_DOMAIN_SHUTDOWN: State.RUNNING,
+    libvirt.VIR_DOMAIN_PAUSED: State.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: State.PAUSED,
+    libvirt.VIR_DOMAIN_CRASHED: State.CRASHED,
 }
 
 
-def state_name(state: int) -> str:
-    """A virDomainState as running, paused, crashed or off."""
-    return _STATES.get(state, "off")
+def state_of(domain: Any) -> State:  # a virDomain
+    """The state of one domain."""
+    return listed_state(domain.state()[0])
+
+
+def listed_state(state: int) -> State:
+    """The state of a domain of which a listing gave the virDomainState."""
+    return _STATES.get(state, State.OFF)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import libvirt
 
 from labctl.core.identity import libvirt_name, object_uuid
+from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import field, record
 from labctl.host.libvirt.connection import translated
-from labctl.host.libvirt.domain_state import state_name
+from labctl.host.libvirt.domain_state import listed_state
 from labctl.host.libvirt.dumps import described, dumps
 from labctl.host.libvirt.seen import NetworkOverview, VmOverview, by_family, read
 from labctl.host.machine import bridges
@@ -44,7 +45,7 @@ def look(connection: Connection, lab: str | None = None, *, ask: bool = False) -
     for vm in vms:
         for nic in vm.nics:
             nic.ip = nic.ip or leases.get((vm.lab, nic.network), {}).get(nic.mac, "")
-            if nic.reports and vm.state not in ("running", "paused"):
+            if nic.reports and vm.state not in ACTIVE:
                 nic.ip = nic.ip6 = ""  # what it had when it ran
     if ask:
         _ask(connection, vms)
@@ -53,7 +54,7 @@ def look(connection: Connection, lab: str | None = None, *, ask: bool = False) -
 
 def _ask(connection: Connection, vms: list[VmOverview]) -> None:
     """Bring addresses up to date that guests get from others."""
-    asked = [vm for vm in vms if vm.state == "running" and any(nic.reports for nic in vm.nics)]
+    asked = [vm for vm in vms if vm.state == State.RUNNING and any(nic.reports for nic in vm.nics)]
     if not asked:
         return
     from labctl.host.access import report
@@ -84,7 +85,8 @@ def _look(
         if not isinstance(each, VmOverview):
             strangers[domain.UUIDString()] = domain.name()
         elif lab in (None, each.lab) and _is_it(domain, "vm", each):
-            _set_state(each, facts)
+            state = listed_state(facts.get("state.state", 0))
+            _set_state(each, state, facts.get("state.reason", 0))
             each.snapshots = snapshots.get(each.libvirt_name, ())
             each.problem = each.problem or _changed(domain, each, "domain", transient)
             vms.append(each)
@@ -119,20 +121,20 @@ def _changed(thing: Any, seen: VmOverview | NetworkOverview, word: str, undefine
     )
 
 
-def _set_state(vm: VmOverview, facts: dict[str, Any]) -> None:
-    vm.state = state_name(facts.get("state.state", 0))
-    vm.ready = vm.ready and vm.state == "running"
-    noted = vm.problem if vm.state == "running" and not vm.ready else ""
-    vm.problem = _problem(vm.state, facts.get("state.reason", 0)) or noted
+def _set_state(vm: VmOverview, state: State, reason: int) -> None:
+    vm.state = state
+    vm.ready = vm.ready and vm.state == State.RUNNING
+    noted = vm.problem if vm.state == State.RUNNING and not vm.ready else ""
+    vm.problem = _problem(vm.state, reason) or noted
 
 
-def _problem(state: str, reason: int) -> str:
-    if state == "paused" and reason == libvirt.VIR_DOMAIN_PAUSED_IOERROR:
+def _problem(state: State, reason: int) -> str:
+    if state == State.PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_IOERROR:
         return (
             "paused by an I/O error, most often because the disk that holds its pool is full: "
             "free some space, then `labctl resume`"
         )
-    if state == "crashed":
+    if state == State.CRASHED:
         return "its guest crashed: `labctl logs` shows its last words, `labctl reload` restarts it"
     return ""
 

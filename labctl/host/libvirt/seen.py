@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from labctl.core.identity import VOLUMES, pool_name
+from labctl.core.lifecycle import State
 from labctl.core.record import field, record
 from labctl.core.xmltree import attribute, layers, own_metadata
 
@@ -35,7 +36,7 @@ class NicOverview:
 
 @record(frozen=False)
 class VmOverview:
-    """A domain. `state` is running, paused, off or crashed, `memory` bytes, `problem` why it can't go on.
+    """A domain. `memory` is in bytes, `problem` why it can't go on.
 
     `moved` are the disks that lie elsewhere than labctl made them, with their paths, as after someone's snapshot;
     `snapshots` the names of those.
@@ -55,7 +56,7 @@ class VmOverview:
     libvirt_name: str
     seeded: bool  # whether cloud-init brought labctl's login into it
     moved: tuple[tuple[str, str], ...] = ()
-    state: str = "off"
+    state: State = State.OFF
     problem: str = ""
     snapshots: tuple[str, ...] = ()
 

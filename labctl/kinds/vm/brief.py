@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core import identity
+from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.core.spans import spans
@@ -15,6 +16,7 @@ from labctl.kinds.vm.spec import BUS, MODEL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from labctl.core.lifecycle import Stage
     from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
 
@@ -94,7 +96,7 @@ def _start(spec: VmSpec) -> Iterator[str]:
     plain = "bios" if needs.bios or spec.kernel or not needs.uefi else "uefi"
     if spec.firmware != plain:
         yield spec.firmware
-    if spec.state != "running":
+    if spec.state != State.RUNNING:
         yield f"stays {spec.state}"
 
 
@@ -114,7 +116,7 @@ def _besides(spec: VmSpec) -> Iterator[str]:
 
 def _waits(spec: VmSpec) -> Iterator[str]:
     """`after db is ready`; VMs of which the same stage is awaited in one."""
-    stages: dict[str, list[str]] = {}
+    stages: dict[Stage, list[str]] = {}
     for vm, stage in spec.after:
         stages.setdefault(stage, []).append(vm)
     for stage, vms in stages.items():

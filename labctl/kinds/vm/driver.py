@@ -12,13 +12,14 @@ import libvirt
 
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError, NotReady
+from labctl.core.lifecycle import Stage, State
 from labctl.core.plan import REPLACED
 from labctl.core.record import replace
 from labctl.core.size import size
 from labctl.host.access import console
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import call_on, found, run_event_loop, translated
-from labctl.host.libvirt.domain_state import state_name
+from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.vm import hotplug, metadata, preserve, xml
 from labctl.kinds.vm.guest import GuestSessions
 
@@ -60,12 +61,20 @@ class VmDriver:
             self._define(spec, None)
 
     def start(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Start it, or let it go on where it was paused."""
+        """Let it run, from whatever state it is in by now."""
         spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
             _run(domain)
-        tell.stage("started")
+        tell.stage(Stage.STARTED)
+
+    def suspend(self, step: StepOf[VmSpec], _tell: Teller) -> None:
+        """Pause it where it is."""
+        spec = step.wanted
+        with translated(str(spec.address)):
+            domain = self._require(spec)
+            if state_of(domain) == State.RUNNING:
+                domain.suspend()
 
     async def stop(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Shut it down through ACPI; pull the plug when it does not react in time."""
@@ -101,6 +110,13 @@ class VmDriver:
         finally:
             virt.domainEventDeregisterAny(key)
         return True
+
+    def discard(self, step: StepOf[VmSpec], _tell: Teller) -> None:
+        """Throw away the memory that libvirt has saved: it boots at its next start."""
+        with translated(str(step.address)):
+            domain = self._find(step.existing)
+            if domain is not None:
+                _discard(domain)
 
     def release(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Unplug what leaves, so that its network or disk can go."""
@@ -140,8 +156,6 @@ class VmDriver:
             domain.setMemoryFlags(spec.memory >> 10, _LIVE)
             if not hotplug.settle_memory(domain, spec.memory):
                 tell.warn(f"its guest does not come to {size(spec.memory)} of memory, it uses the rest")
-        if spec.state == "paused" and state_name(domain.state()[0]) == "running":
-            domain.suspend()
 
     def delete(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         """Cut its power and remove it with all that libvirt keeps of it; its console's log goes too."""
@@ -164,7 +178,7 @@ class VmDriver:
             before = None if step.action.makes else step.existing
             async with self._explained(spec):
                 await self._conversations.booted(spec, tell, before)
-        tell.stage("booted")
+        tell.stage(Stage.BOOTED)
 
     async def ready(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Wait for the `ready` conditions, then remember in the running domain that they were met."""
@@ -175,7 +189,7 @@ class VmDriver:
             with translated(str(spec.address)):
                 await self._connection.call(hotplug.settle_memory, self._require(spec), spec.memory)
         await self._connection.call(self._remember, spec)
-        tell.stage("ready")
+        tell.stage(Stage.READY)
 
     async def reconfigure_guest(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Tell a running guest the names and NICs that changed."""
@@ -251,7 +265,7 @@ def _replaced(step: StepOf[VmSpec]) -> set[str]:
 def _as_known(spec: VmSpec, was: VmSpec | None) -> VmSpec:
     """The spec with the addresses that its guest reported last and the names that it was told: a seed has neither."""
     seen = {nic.mac: nic.seen for nic in was.nics} if was else {}
-    hosts = (was.hosts if was else "") if spec.scripted and spec.state == "running" else spec.hosts
+    hosts = (was.hosts if was else "") if spec.scripted and spec.state == State.RUNNING else spec.hosts
     return replace(spec.with_seen(lambda mac: seen.get(mac, ())), hosts=hosts)
 
 
@@ -269,14 +283,14 @@ def _note(domain: Any, spec: VmSpec, flag: int) -> None:
 
 def _run(domain: Any) -> None:
     """Start it, or let it go on; libvirtd may just be at that, for a labctl that was killed."""
-    state = state_name(domain.state()[0])
+    state = state_of(domain)
     try:
-        if state == "paused":
+        if state == State.PAUSED:
             domain.resume()
-        elif state != "running":
+        elif state != State.RUNNING:
             domain.create()
     except libvirt.libvirtError:
-        if state_name(domain.state()[0]) != "running":
+        if state_of(domain) != State.RUNNING:
             raise
 
 
@@ -303,9 +317,19 @@ def _rename(domain: Any, name: str) -> None:
 
 
 def _shutdown(domain: Any) -> None:
-    if state_name(domain.state()[0]) == "paused":
+    """Ask its guest to shut down; one that has crashed can't, so that its power is cut."""
+    state = state_of(domain)
+    if state == State.CRASHED:
+        _destroy(domain)
+        return
+    if state == State.PAUSED:
         domain.resume()  # a paused guest can't react
     domain.shutdown()
+
+
+def _discard(domain: Any) -> None:
+    if domain.hasManagedSaveImage():
+        domain.managedSaveRemove()
 
 
 def _undefine(domain: Any) -> None:

@@ -13,6 +13,7 @@ from labctl.guest import protocol
 from labctl.host.access import console, probe
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.vm.conversation import GuestSession, not_ready
+from labctl.kinds.vm.transitions import transition
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,7 +56,7 @@ class GuestSessions:
         deadline = self._deadline(spec)
         talk = await self._talk(spec)
         try:
-            if before is not None and before.state == "paused":
+            if before is not None and transition(before.state, spec.state).goes_on:
                 talk.send(protocol.command_clock(int(time.time())))
             await talk.followed(spec, tell, deadline)
             try:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from labctl import __version__
 from labctl.core.identity import XMLNS
+from labctl.core.lifecycle import Stage
 from labctl.core.xmlfields import OPTIONAL, WORDS, YES, Declaration, Form, Property, Written, prefixed
 from labctl.kinds.vm.spec import NicUse, VmSpec
 
@@ -25,7 +26,7 @@ _EDITS = Form(
 )
 _AFTER = Form(
     lambda after: " ".join(f"{vm}:{stage}" for vm, stage in after) or None,
-    lambda text: tuple(tuple(word.split(":")) for word in text.split()),
+    lambda text: tuple((vm, Stage(stage)) for vm, stage in (word.split(":") for word in text.split())),
     (),
 )
 _LINES = Form("; ".join, lambda text: tuple(text.split("; ")), ())

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.edits import Edit, edited
+from labctl.core.lifecycle import Stage, State
 from labctl.core.record import field, record, replace
 from labctl.core.size import size as human
 from labctl.core.spec import Effect, Item, Need, Part, Spec, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.kinds.vm.targets import PREFIX, targets
-from labctl.kinds.vm.verbs import BOOT, BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START, STOP
+from labctl.kinds.vm.transitions import transition
+from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -147,13 +149,13 @@ class Check:
 class VmSpec(Spec):
     """Memory is bytes. None in an owned field leaves the choice to libvirt.
 
-    `snapshots` are those that someone made of it, as (name, "internal" or "external").
-    `state` is `running`, `off` or `paused` (observed also `crashed`). `ready` is True once labctl saw this boot ready;
-    it lives in the running domain's metadata and goes with it. `awaited` is whether anything tells that it is ready, a
-    seed's script or a condition; a VM without is running, and no more is known of it. `hosts` is the digest of the
-    names that the guest's hosts file was given, `seed` that of its seed, `keys` that of the keys it was given, all in
-    the metadata. `keyed` is False while the lab's local folder lacks the keys to log in with. `problem` is why it did
-    not become ready. `heard` is False where its guest reports other addresses than are noted.
+    `snapshots` are those that someone made of it, as (name, "internal" or "external"). `state` follows
+    `kinds.vm.transitions`. `ready` is True once labctl saw this boot ready; it lives in the running domain's metadata
+    and goes with it. `awaited` is whether anything tells that it is ready, a seed's script or a condition; a VM without
+    is running, and no more is known of it. `hosts` is the digest of the names that the guest's hosts file was given,
+    `seed` that of its seed, `keys` that of the keys it was given, all in the metadata. `keyed` is False while the lab's
+    local folder lacks the keys to log in with. `problem` is why it did not become ready. `heard` is False where its
+    guest reports other addresses than are noted.
     """
 
     kind: ClassVar[str] = "vm"
@@ -192,7 +194,7 @@ class VmSpec(Spec):
     renamed: str = owned(RESTART, default="", condition="renamed outside labctl")
     unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
     undefined: str = owned(LIVE, default="", condition="not defined any more")
-    state: str = owned(LIVE, default="running", condition="not in the state that is wanted")
+    state: State = owned(LIVE, default=State.RUNNING, condition="not in the state that is wanted")
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
     awaited: bool = owned(LIVE, default=True, condition="what tells that it is ready came or went")
     heard: bool | None = owned(LIVE, default=True, condition="its guest has other addresses than it told")
@@ -206,7 +208,7 @@ class VmSpec(Spec):
     console_log: str = ""
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
-    after: tuple[tuple[str, str], ...] = ()  # depends_on: (VM, stage)
+    after: tuple[tuple[str, Stage], ...] = ()  # depends_on: (VM, stage)
     base: str = ""  # the VM as written, for `status` and groups
     user: str = ""  # whom `ssh` logs in as
     foreign: bool = field(default=False, repr=False, compare=False)  # of another architecture than the host
@@ -234,7 +236,7 @@ class VmSpec(Spec):
     @property
     def reports(self) -> bool:
         """Whether only its guest knows its addresses, or some of them."""
-        return self.state == "running" and any("dhcp" in nic.guest for nic in self.nics)
+        return self.state == State.RUNNING and any("dhcp" in nic.guest for nic in self.nics)
 
     def with_seen(self, addresses: Callable[[str], tuple[str, ...]]) -> VmSpec:
         """The VM with the addresses that its guest reports, given by a NIC's MAC, where others give them."""
@@ -251,7 +253,7 @@ class VmSpec(Spec):
             nic.ours: Need(Address("network", nic.ours), on_replace=LIVE) for nic in self.nics if nic.ours
         }
         images = [Need(Address("image", name)) for name in self.images]
-        order = [Need(Address("vm", vm), START, _UNTIL[stage]) for vm, stage in self.after]
+        order = [Need(Address("vm", vm), Stage.STARTED, stage) for vm, stage in self.after]
         return (Need(pool), *images, *disks, *seed, *networks.values(), *order)
 
     def brief(self) -> tuple[Part, ...]:
@@ -261,18 +263,20 @@ class VmSpec(Spec):
 
     def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
         """RELEASE lets go of devices that leave, so that their network or disk can go; UPDATE brings the rest."""
-        boot: tuple[Verb[Any], ...] = (BOOT if self.awaited else (START,)) if self.state == "running" else ()
-        if effect is None:
-            return (CREATE, *boot)
-        if effect is REPLACE:
-            return (DELETE, CREATE, *boot)
-        was = before.state if isinstance(before, VmSpec) else "off"
-        stops = was not in ("off", "crashed") and (self.state == "off" or effect is RESTART)
-        seen_ready = isinstance(before, VmSpec) and before.ready
-        boots = stops or was != "running" or (self.awaited and not seen_ready)
-        if not (boots and boot):
-            boot = (RECONFIGURE_GUEST,) if self.scripted and self.state == "running" else ()
-        return (STOP if stops else RELEASE, UPDATE, *boot)
+        if effect in (None, REPLACE) or not isinstance(before, VmSpec):
+            comes = self._begun(transition(State.OFF, self.state).begins)
+            return (CREATE, *comes) if effect is None else (DELETE, CREATE, *comes)
+        way = transition(before.state, self.state, restart=effect is RESTART)
+        begins = way.begins
+        if self.state == State.RUNNING and self.awaited and not before.ready:
+            begins = begins or START  # it runs and is still on its way
+        told = (RECONFIGURE_GUEST,) if self.scripted and self.state == State.RUNNING else ()
+        return (way.ends or RELEASE, UPDATE, *(self._begun(begins) or told))
+
+    def _begun(self, verb: Verb[Any] | None) -> tuple[Verb[Any], ...]:
+        """A verb that lets it run or pauses it, with what follows until it is ready."""
+        follows = self.awaited and self.state == State.RUNNING
+        return (verb, *((BOOTED, READY) if follows else ())) if verb else ()
 
     def keep(self, before: VmSpec) -> VmSpec:
         """Take over what is not the Labfile's: the disks' targets, and where a disk went on after a snapshot."""
@@ -295,6 +299,9 @@ class VmSpec(Spec):
             disks=tuple(use.anew() if Address("disk", use.disk) in made else use for use in self.disks),
             unedited=self.unedited and self.unedited.anew(made),
         )
+
+    def refusal(self, before: Spec) -> str:
+        return transition(before.state, self.state).refused if isinstance(before, VmSpec) else ""
 
     def loss(self, before: Spec) -> str:
         """A disk that is taken off its file loses what is there, unless the other file stands on it."""
@@ -337,12 +344,3 @@ def _need(use: DiskUse) -> Need:
     """A machine is what is on its root disk; any other can be plugged in anew."""
     cost = REPLACE if use.name == "root" else use.effect(LIVE)
     return Need(Address("disk", use.disk), on_replace=cost, on_loss=cost)
-
-
-_UNTIL: dict[str, Verb[Any]] = {
-    "created": CREATE,
-    "started": START,
-    "booted": BOOTED,
-    "provisioned": BOOTED,
-    "ready": READY,
-}

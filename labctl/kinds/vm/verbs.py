@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from labctl.core.lifecycle import Stage
 from labctl.core.verbs import Driver, Verb
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ class Lifecycle(Driver["VmSpec"], Protocol):
 
     def stop(self, step: StepOf[VmSpec], tell: Teller, /) -> Awaitable[None]: ...
 
+    def discard(self, step: StepOf[VmSpec], tell: Teller, /) -> None: ...
+
     def start(self, step: StepOf[VmSpec], tell: Teller, /) -> None: ...
+
+    def suspend(self, step: StepOf[VmSpec], tell: Teller, /) -> None: ...
 
     def booted(self, step: StepOf[VmSpec], tell: Teller, /) -> Awaitable[None]: ...
 
@@ -32,10 +37,14 @@ class Lifecycle(Driver["VmSpec"], Protocol):
 
 RELEASE: Verb[Lifecycle] = Verb("release", "detaching", lambda vm: vm.release, lets_go=True)
 STOP: Verb[Lifecycle] = Verb("stop", "shutting down", lambda vm: vm.stop, lets_go=True, stops=True)
-START: Verb[Lifecycle] = Verb("start", "starting", lambda vm: vm.start, boot="begins")
-BOOTED: Verb[Lifecycle] = Verb("booted", "booting", lambda vm: vm.booted, boot="ends")
-READY: Verb[Lifecycle] = Verb("ready", "waiting until ready", lambda vm: vm.ready)
+DISCARD: Verb[Lifecycle] = Verb("discard", "discarding its memory", lambda vm: vm.discard, lets_go=True)
+START: Verb[Lifecycle] = Verb("start", "starting", lambda vm: vm.start, boots=True, reaches=Stage.STARTED)
+# a guest goes on where it was: as `start`, which looks at what there is, and no boot
+RESUME: Verb[Lifecycle] = Verb("resume", "resuming", lambda vm: vm.start, reaches=Stage.STARTED)
+RESTORE: Verb[Lifecycle] = Verb("restore", "restoring its memory", lambda vm: vm.start, reaches=Stage.STARTED)
+SUSPEND: Verb[Lifecycle] = Verb("suspend", "pausing", lambda vm: vm.suspend)
+BOOTED: Verb[Lifecycle] = Verb("booted", "booting", lambda vm: vm.booted, reaches=Stage.BOOTED)
+READY: Verb[Lifecycle] = Verb("ready", "waiting until ready", lambda vm: vm.ready, reaches=Stage.READY)
 RECONFIGURE_GUEST: Verb[Lifecycle] = Verb(
     "reconfigure_guest", "telling the guest", lambda vm: vm.reconfigure_guest
 )
-BOOT = (START, BOOTED, READY)

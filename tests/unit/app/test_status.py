@@ -12,6 +12,7 @@ from labctl.app import listing, ssh, status
 from labctl.app.session import Session
 from labctl.cli.status import _cells
 from labctl.core.errors import LabctlError, Rejected, UsageError
+from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.host.libvirt import overview
 from labctl.host.libvirt.overview import Overview
@@ -216,7 +217,7 @@ def test_a_glance_at_xml():
         file="/x/Labfile.yaml",
     )
     found = read(ET.tostring(vm_xml.render(spec), encoding="unicode"))
-    overview._set_state(found, {"state.state": 1})
+    overview._set_state(found, State.RUNNING, 0)
     assert (found.name, found.base, found.user, found.file) == ("web-1", "web", "me", "/x/Labfile.yaml")
     assert (found.state, found.ready, found.cpus, found.memory) == ("running", True, 2, GIB // 2)
     assert (found.disks, found.seeded, found.awaited) == (("root",), True, True)
@@ -229,7 +230,7 @@ def test_a_glance_at_xml():
     assert [nic.link for nic in found.nics] == ["up", "down", "up", "up"]
     assert [nic.reports for nic in found.nics] == [False, False, False, True]
     assert found.problem == "", "it became ready since"
-    overview._set_state(found, {"state.state": 5})
+    overview._set_state(found, State.OFF, 0)
     assert not found.ready, "a VM that is off is not ready, whatever it was"
 
 
@@ -248,9 +249,13 @@ def test_a_glance_at_a_network():
 
 
 def test_why_a_vm_is_not_ready_is_its_problem_while_it_runs():
-    for state, ready, problem in ((1, False, "cloud-init failed"), (1, True, ""), (5, False, "")):
+    for state, ready, problem in (
+        (State.RUNNING, False, "cloud-init failed"),
+        (State.RUNNING, True, ""),
+        (State.OFF, False, ""),
+    ):
         found = vm(ready=ready, problem="cloud-init failed")
-        overview._set_state(found, {"state.state": state})
+        overview._set_state(found, state, 0)
         assert found.problem == problem
 
 

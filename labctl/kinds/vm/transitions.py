@@ -1,0 +1,83 @@
+"""What leads a VM from one state to another: the one table that says which verbs do it and what a plan shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from labctl.core.lifecycle import State
+from labctl.kinds.vm.verbs import DISCARD, RESTORE, RESUME, START, STOP, SUSPEND
+
+if TYPE_CHECKING:
+    from labctl.core.verbs import Verb
+
+
+class Transition(NamedTuple):
+    """How a VM comes from one state into another.
+
+    `ends` is the verb that ends what it was, before its definition is changed; `begins` the verb that brings about what
+    it is to be, afterwards. `plan` is what a plan shows, `done` what is said when it is done. `loses` is what of the
+    user's it costs, `refused` why there is no such way.
+    """
+
+    plan: str = ""
+    done: str = ""
+    ends: Verb[Any] | None = None
+    begins: Verb[Any] | None = None
+    loses: str = ""
+    refused: str = ""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its guest goes on where it was: with the wrong time, and with all that it knew."""
+        return self.begins in (RESUME, RESTORE)
+
+    @property
+    def enters(self) -> bool:
+        """Whether the host has to give it memory, networks and disks."""
+        return self.begins in (START, RESTORE)
+
+
+_MEMORY = "its saved memory, which `labctl resume` would bring back"
+_STAYS = Transition()
+_STOPS = Transition("shuts down", "halted", ends=STOP)
+_CANT_PAUSE = Transition(refused="it can't be paused, since it does not run")
+_CANT_CRASH = Transition(refused="labctl makes no VM crash")
+_CANT_SAVE = Transition(refused="labctl saves no VM's memory; `virsh managedsave` does")
+
+# (the state before, the state wanted) → how that is done
+TRANSITIONS: dict[tuple[State, State], Transition] = {
+    (State.RUNNING, State.RUNNING): _STAYS,
+    (State.RUNNING, State.PAUSED): Transition("pauses", "suspended", begins=SUSPEND),
+    (State.RUNNING, State.OFF): _STOPS,
+    (State.RUNNING, State.CRASHED): _CANT_CRASH,
+    (State.RUNNING, State.SAVED): _CANT_SAVE,
+    (State.PAUSED, State.RUNNING): Transition("resumes", "resumed", begins=RESUME),
+    (State.PAUSED, State.PAUSED): _STAYS,
+    (State.PAUSED, State.OFF): _STOPS,
+    (State.PAUSED, State.CRASHED): _CANT_CRASH,
+    (State.PAUSED, State.SAVED): _CANT_SAVE,
+    (State.OFF, State.RUNNING): Transition("starts", "started", begins=START),
+    (State.OFF, State.PAUSED): _CANT_PAUSE,
+    (State.OFF, State.OFF): _STAYS,
+    (State.OFF, State.CRASHED): _CANT_CRASH,
+    (State.OFF, State.SAVED): _CANT_SAVE,
+    (State.CRASHED, State.RUNNING): Transition("restarts", "restarted", ends=STOP, begins=START),
+    (State.CRASHED, State.PAUSED): _CANT_PAUSE,
+    (State.CRASHED, State.OFF): Transition("cuts its power", "halted", ends=STOP),
+    (State.CRASHED, State.CRASHED): _STAYS,
+    (State.CRASHED, State.SAVED): _CANT_SAVE,
+    (State.SAVED, State.RUNNING): Transition("restores its memory", "restored", begins=RESTORE),
+    (State.SAVED, State.PAUSED): _CANT_PAUSE,
+    (State.SAVED, State.OFF): Transition("discards its saved memory", "halted", ends=DISCARD, loses=_MEMORY),
+    (State.SAVED, State.CRASHED): _CANT_CRASH,
+    (State.SAVED, State.SAVED): _STAYS,
+}
+
+
+def transition(before: State, wanted: State, *, restart: bool = False) -> Transition:
+    """How a VM comes from one state into another; with a restart it is off in between, and stays so if it must."""
+    if not restart:
+        return TRANSITIONS[before, wanted]
+    off, on = TRANSITIONS[before, State.OFF], TRANSITIONS[State.OFF, wanted]
+    plan = ", then ".join(filter(None, (off.plan, on.plan)))
+    return Transition(plan, on.done or off.done, off.ends, on.begins, off.loses)
