@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 
 from labctl.core.record import record
 
@@ -40,8 +41,6 @@ def in_order(name: str) -> tuple[int, list[str | int]]:
 
 def numbered(text: str) -> tuple[int, int]:
     """The length in bits and the value of an IP address or a MAC; 0 and 0 of anything else."""
-    from ipaddress import ip_address  # few plans have lists of them
-
     if _MAC.fullmatch(text):
         return 48, int(text.replace(":", ""), 16)
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
+
 XMLNS = "https://labctl.org/xmlns/1"  # of labctl's metadata in libvirt's XML; a name, nothing is fetched
 
 POOLS = "labctl-"  # what the names of labctl's storage pools begin with
@@ -27,7 +30,6 @@ def lab_of(pool: str) -> str | None:
 
 
 def object_uuid(lab: str, kind: str, name: str) -> str:
-    import uuid  # imported where they are used: `labctl status` needs neither
 
     return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, XMLNS), f"{lab}/{kind}/{name}"))
 
@@ -50,6 +52,5 @@ def is_bridge_name(name: str) -> bool:
 
 
 def _digest(text: str) -> str:
-    import hashlib
 
     return hashlib.sha256(text.encode()).hexdigest()

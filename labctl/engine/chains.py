@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
-from labctl.core import identity
+from labctl.core import identity, xmltree
 from labctl.core.record import replace
 from labctl.host.libvirt.dumps import described
 from labctl.kinds.disk.spec import disk_name
@@ -26,10 +27,6 @@ def snapshots(domain: Any) -> list[str]:
 
 def kinds(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """The names of snapshots by their XML; one is internal as soon as anything of it is inside a disk. Pure."""
-    if not texts:
-        return ()
-    from xml.etree import ElementTree as ET  # few VMs have snapshots
-
     found = []
     for root in map(ET.fromstring, texts):
         parts = (*root.iterfind("memory"), *root.iterfind("disks/disk"))
@@ -40,12 +37,6 @@ def kinds(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 def grounds(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """What each overlay was put on, by the XML of the snapshots that made them. Pure."""
-    if not texts:
-        return {}
-    from xml.etree import ElementTree as ET
-
-    from labctl.core import xmltree
-
     found = {}
     for root in map(ET.fromstring, texts):
         disks = {

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labctl.core import xmltree
 from labctl.core.errors import Problem
 from labctl.core.record import replace
+from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -31,7 +34,6 @@ def check(lab: Lab, specs: Iterable[Spec]) -> list[Problem]:
 
 
 def _tried(lab: Lab, owner: tuple[str, str], spec: VmSpec | NetworkSpec) -> Iterator[Problem]:
-    from labctl.core import xmltree
 
     root = _xml(spec).render(replace(spec, xml=()))
     before = _identity(root)
@@ -50,19 +52,11 @@ def _tried(lab: Lab, owner: tuple[str, str], spec: VmSpec | NetworkSpec) -> Iter
 
 
 def _xml(spec: VmSpec | NetworkSpec) -> Any:
-    """The module that renders it; few labs have edits, and XML takes a while to import."""
-    if isinstance(spec, VmSpec):
-        from labctl.kinds.vm import xml as vm_xml
-
-        return vm_xml
-    from labctl.kinds.network import xml as network_xml
-
-    return network_xml
+    """The module that renders it."""
+    return vm_xml if isinstance(spec, VmSpec) else network_xml
 
 
 def _identity(root: Element) -> list[str]:
-    from labctl.core import xmltree
-
     return [root.findtext(tag) or "" for tag in _OURS] + [
         xmltree.to_text(each).strip() for each in root.findall("metadata")
     ]

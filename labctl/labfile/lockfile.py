@@ -10,6 +10,7 @@ fetched.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,6 @@ def read(path: Path) -> Lock:
         raise local.failed(error, "can't read it", path, _RESTORE) from error
     except UnicodeDecodeError as error:
         raise LabctlError(f"can't read it: {error}", where=str(path), hint=_RESTORE) from error
-    import json  # a lab without images has no lock
 
     try:
         document = json.loads(text)
@@ -94,7 +94,6 @@ def write(path: Path, lock: Lock) -> bool:
     for (image, arch), pin in sorted(lock.items()):
         digest = shown(pin.key)
         images.setdefault(image, {})[arch] = {"digest": digest, "origin": pin.origin, "size": pin.size}
-    import json
 
     text = json.dumps({"lock": FORMAT, "images": images}, indent=2, ensure_ascii=False) + "\n"
     with local.told("can't write it", path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, cast
+from xml.etree import ElementTree as ET
 
 from labctl.labfile.markers import PATTERN
 from labctl.labfile.model import XmlEdit
@@ -24,7 +25,6 @@ def edits(tree: Map, problems: Problems) -> tuple[XmlEdit, ...]:
 
 
 def _edit(entry: Map, problems: Problems) -> XmlEdit:
-    from xml.etree import ElementTree as ET  # few labs have edits
 
     at: str = entry["at"]
     path, sign, attribute = f"/{at}".partition("/@")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import libvirt
 
+from labctl.core import xmltree
 from labctl.core.record import record
 from labctl.host.libvirt.connection import missing
 from labctl.host.libvirt.dumps import dumps
@@ -48,10 +50,6 @@ def _uses(domains: Collection[Any], flags: int) -> dict[str, list[Use]]:
 
 def files(text: str) -> set[str]:
     """All that a domain's XML names as disks, with what they stand on. Pure."""
-    from xml.etree import ElementTree as ET  # most plans remove nothing
-
-    from labctl.core import xmltree
-
     return {each for disk in ET.fromstring(text).iterfind("devices/disk") for each in xmltree.layers(disk)}
 
 

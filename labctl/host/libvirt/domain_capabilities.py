@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
+from xml.etree import ElementTree as ET
 
 import libvirt
 
@@ -59,8 +60,6 @@ def look(virt: Any, arch: str, machine: str | None, accel: str | None) -> Domain
 
 def read(text: str) -> DomainCapabilities:
     """Read the XML. Pure."""
-    from xml.etree import ElementTree as ET  # some drivers say nothing
-
     root = ET.fromstring(text)
     vcpu = root.find("vcpu")
     models = [] if root.find("cpu") is None else root.findall("cpu/mode[@name='custom']/model")
@@ -90,15 +89,11 @@ def _words(root: Element, path: str) -> Words:
 
 def architectures(capabilities: str) -> Iterator[str]:
     """The architectures that there is an emulator for, out of libvirt's capabilities."""
-    from xml.etree import ElementTree as ET
-
     return (each.get("name", "") for each in ET.fromstring(capabilities).iterfind("guest/arch"))
 
 
 def machines(capabilities: str, arch: str) -> Iterator[str]:
     """The machine types of an architecture, likewise."""
-    from xml.etree import ElementTree as ET
-
     for each in ET.fromstring(capabilities).iterfind(f"guest/arch[@name='{arch}']/machine"):
         yield each.text or ""
         yield each.get("canonical", "")

@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from labctl import resources
+from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.host.libvirt import volumes
 from labctl.host.libvirt.storage_errors import ignoring, translated
@@ -59,8 +60,6 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
     """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
     pool = _lookup(conn, name)
     if pool is None:
-        from labctl.core import xmltree
-
         values = {"name": name, "path": str(folder)}
         text = xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/pool.xml"), values))
         with translated(f"can't make the pool {name}"):

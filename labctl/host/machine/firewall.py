@@ -6,11 +6,11 @@ those of firewalld, which has a zone for libvirt's networks. Reading needs root.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from labctl.core.record import field, record
 from labctl.host.machine import packets, routes
@@ -69,7 +69,7 @@ def read(libvirt: int) -> Rules:
         return Rules(unread="only root can read the rules")
     ruleset = _told("nft", "-j", "list", "ruleset")
     unread = [] if ruleset is not None else ["nft is not there to list what nftables have"]
-    chains = packets.from_nft(_json(ruleset)) if ruleset else {}
+    chains = packets.from_nft(json.loads(ruleset)) if ruleset else {}
     for family, command in _FAMILIES.items():
         # what iptables put into nftables is told better by itself: nft has no words for its extensions
         chains |= packets.from_iptables(_told(f"{command}-nft-save") or "", family)
@@ -85,12 +85,6 @@ def read(libvirt: int) -> Rules:
 def _shared() -> str:
     """The table of the iptables that libvirt calls."""
     return "filter (legacy)" if "legacy" in (_told("iptables", "-V") or "") else "filter"
-
-
-def _json(text: str) -> Any:
-    import json
-
-    return json.loads(text)
 
 
 def _told(*command: str) -> str | None:

@@ -6,10 +6,13 @@ no address to get it from.
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from labctl import resources
 from labctl.core.closest_matches import closest_matches
@@ -116,9 +119,6 @@ def stated(path: Path) -> dict[str, dict[str, Any]]:
     Raises:
         LabctlError: it can't be used; all of its mistakes are named.
     """
-    import json
-
-    import yaml
     from jsonschema import Draft202012Validator
 
     try:
@@ -137,7 +137,6 @@ def stated(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _yaml(text: str) -> Any:
-    import yaml
 
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # either is a safe one
 

@@ -6,11 +6,14 @@ and was right. Whatever lies there without a marker is of a run that was killed,
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import fields_by_name, record, replace
+from labctl.core.xmltree import layers
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.dumps import described, dumps
@@ -189,8 +192,6 @@ class ImageStore:
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
         """None when it can't be read: then the image counts as not complete."""
-        import json  # a lab without images has none to read
-
         try:
             marker = json.loads(volumes.download(self._connection.virt, pool, f"{key}.ok"))
         except (LabctlError, ValueError):
@@ -201,10 +202,6 @@ class ImageStore:
 
 def _named_in(text: str, folder: str) -> dict[str, bool]:
     """The volumes of the store that a domain's XML names: True for a kernel, initrd or disk, False below a disk."""
-    from xml.etree import ElementTree as ET
-
-    from labctl.core.xmltree import layers
-
     root = ET.fromstring(text)
     disks = [layers(disk) for disk in root.iterfind("devices/disk")]
     found = {path: False for disk in disks for path in disk[1:]}
