@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from labctl.app.prepare import _keep
+from labctl.app.prepare import keep
 from labctl.core.address import Address
 from labctl.core.record import replace
 from labctl.core.spec import Spec
@@ -39,8 +39,7 @@ def specs(
     lab = replace(loaded.lab, path=LABFILE, folder=LABFILE.parent)
     site = Site("x86_64", kvm=True, types=frozenset({"kvm", "qemu"}), pool=f"{ROOT}/labctl-{lab.name}",
                 store=f"{ROOT}/labctl-images", images=_images(lab), secret=b"of the tests")  # fmt: skip
-    wanted = compose(lab, allocation, site)
-    return {address: _keep(spec, existing, site) for address, spec in wanted.items()}
+    return keep(compose(lab, allocation, site), existing, site)
 
 
 def applied(wanted: Specs) -> Specs:

@@ -153,11 +153,10 @@ def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
 def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
     """Run the plan; what that takes is imported only now, most runs have nothing to do."""
     from labctl.engine.execute import execute
-    from labctl.engine.registry import drivers
 
     connection = session.connection
     boots = max(4, 2 * connection.capabilities.cpus)
-    return execute(plan, drivers(connection, session.keys), connection, sink, boots=boots)
+    return execute(plan, session.drivers(), connection, sink, boots=boots)
 
 
 def _finished(
@@ -230,14 +229,12 @@ def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> None:
 
 def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
     """Remove local files that are of no use any more: all of them once the lab is gone."""
-    removed = {
-        step.address for step in plan.steps if step.action is Action.DELETE and step.address.kind == "pool"
-    }
+    removed = {step.address for step in plan.steps if step.action is Action.DELETE and step.spec.holds_others}
     if not removed & outcome.done:
         return
     from labctl.engine.observe import observe
 
-    if not observe(session.connection, session.lab.name).specs:
+    if not observe(session.connection, session.lab.name, session.kinds).specs:
         _remove(session.folder, sink)
 
 

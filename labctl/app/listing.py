@@ -1,18 +1,20 @@
-"""All labs of a libvirt host, found by what labctl wrote into domains and networks, and by its pools' names."""
+"""All labs of a libvirt host, found by what labctl wrote into domains and networks, and by what other kinds tell."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core import identity
 from labctl.core.address import natural
 from labctl.core.lifecycle import State
 from labctl.core.record import field, record
+from labctl.engine.registry import KINDS
 from labctl.host.libvirt import overview
-from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labctl.host.libvirt.connection import Connection
+    from labctl.kinds import Kind
 
 FORMAT = 1
 
@@ -37,7 +39,7 @@ class Listed:
         }
 
 
-def labs(connection: Connection) -> list[Listed]:
+def labs(connection: Connection, kinds: Iterable[Kind[Any]] = KINDS) -> list[Listed]:
     """Find them.
 
     Raises:
@@ -54,9 +56,7 @@ def labs(connection: Connection) -> list[Listed]:
         lab = found.setdefault(network.lab, Listed(network.lab))
         lab.networks.append(network.name)
         lab.files.add(network.file)
-    with translated(connection.uri):
-        pools = [pool.name() for pool in connection.virt.listAllStoragePools()]
-    for name in filter(None, map(identity.lab_of, pools)):
+    for name in (name for kind in kinds for name in kind.labs(connection)):
         found.setdefault(name, Listed(name))
     for lab in found.values():
         lab.files.discard("")

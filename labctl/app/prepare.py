@@ -10,22 +10,20 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
 from labctl.core.record import field, record, replace
+from labctl.core.spec import find, of_kind
 from labctl.engine import edits
 from labctl.engine.allocate import settle
 from labctl.engine.allocation import Allocation
-from labctl.engine.compose import Site, compose
+from labctl.engine.compose import Site, compose, named
 from labctl.engine.guests import secret_name
 from labctl.engine.heard import heard
 from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.sources import Pinning, Sources, resolve_images
-from labctl.engine.stored import named
 from labctl.host.libvirt import pools
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.pool.spec import PoolSpec
-from labctl.kinds.seed.spec import SeedSpec
-from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
     from labctl.app.session import Session
@@ -84,7 +82,7 @@ def _prepare(
 ) -> Prepared:
     loaded, connection = session.loaded, session.connection
     lab = loaded.lab
-    observed = observe(connection, lab.name, named(lab))
+    observed = observe(connection, lab.name, session.kinds, named(lab))
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if include_labfile:
         observed = heard(connection, observed)
@@ -96,7 +94,7 @@ def _prepare(
         site = _site(session, observed, sources)
         wanted = onward(observed, compose(lab, allocation, site))
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
-        wanted = {address: _keep(spec, existing, site) for address, spec in wanted.items()}
+        wanted = keep(wanted, existing, site)
         preflight.refuse(edits.check(lab, wanted.values()))
         wanted = {address: edits.effective(spec) for address, spec in wanted.items()}
     made = plan(
@@ -115,7 +113,7 @@ def _prepare(
 
 
 def _sources(session: Session, lab: Lab, observed: Observed) -> Sources:
-    disks = [spec for spec in observed.specs.values() if isinstance(spec, DiskSpec)]
+    disks = of_kind(observed.specs.values(), DiskSpec)
     in_use = frozenset(disk.base.removesuffix(".img") for disk in disks if disk.base)
     pinning = Pinning(session.lock, session.locked, in_use)
     return resolve_images(session.connection, lab, session.connection.capabilities.arch, pinning)
@@ -125,13 +123,13 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
     connection, lab = session.connection, session.lab
     able = connection.capabilities
     root = pools.root(connection.virt)
-    pool = observed.specs.get(Address("pool", lab.name))
+    pool = find(observed.specs, Address("pool", lab.name), PoolSpec)
     name = f"{root}/{identity.pool_name(lab.name)}"
     return Site(
         arch=able.arch,
         kvm=able.kvm,
         types=able.types,
-        pool=pool.path if isinstance(pool, PoolSpec) else name,
+        pool=pool.path if pool else name,
         store=observed.store or f"{root}/{STORE}",
         images=sources.images,
         blobs=sources.blobs,
@@ -142,21 +140,13 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
 
 
 def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Spec]:
-    """Say of each VM, and of its seed, whether this Labfile's folder has the keys to log in to it."""
+    """What exists, and whether this Labfile's folder has the keys to log in to it."""
     keys, own, known = session.keys, str(session.lab.path), session.keys.known()
 
-    def keyed(vm: VmSpec) -> bool:
-        return vm.file == own and vm.name in known and (not vm.keys or vm.keys == keys.mark(vm.name))
+    def fits(vm: str, file: str, mark: str) -> bool:
+        return file == own and vm in known and (not mark or mark == keys.mark(vm))
 
-    result = dict(specs)
-    for address, spec in specs.items():
-        if isinstance(spec, VmSpec):
-            result[address] = replace(spec, keyed=keyed(spec))
-    for address, spec in specs.items():
-        if isinstance(spec, SeedSpec):
-            vm = result.get(Address("vm", spec.vm))
-            result[address] = replace(spec, keyed=vm.keyed if isinstance(vm, VmSpec) else True)
-    return result
+    return {address: spec.with_keys(fits, specs) for address, spec in specs.items()}
 
 
 def _stored(site: Site) -> dict[Address, Spec]:
@@ -169,25 +159,11 @@ def _stored(site: Site) -> dict[Address, Spec]:
     }
 
 
-def _keep(spec: Spec, existing: Specs, site: Site) -> Spec:
-    """What was chosen once stays: disks' targets, the pool's folder, and digests made with a key that was lost.
+def keep(specs: Specs, existing: Specs, site: Site) -> dict[Address, Spec]:
+    """What is wanted, with what was chosen once, which stays: disks' targets, digests made with a key that was lost."""
+    own = secret_name(site.secret)
 
-    So does a disk whose VM someone undefined: its seed is made again because its digest went with the VM.
-    """
-    before = existing.get(spec.address)
-    if isinstance(spec, DiskSpec) and isinstance(before, DiskSpec):
-        spec = replace(spec, above=before.above)
-    if isinstance(spec, DiskSpec) and spec.seed and Address("vm", spec.seed) not in existing:
-        return replace(spec, seed="")
-    if isinstance(spec, VmSpec):
-        spec = spec.keep(before) if isinstance(before, VmSpec) else spec.with_targets({})
-        if isinstance(before, VmSpec) and _other_key(before.seed, site):
-            spec = replace(spec, seed=before.seed)
-        return spec
-    if isinstance(spec, SeedSpec) and isinstance(before, SeedSpec) and _other_key(before.cloud_init, site):
-        return replace(spec, cloud_init=before.cloud_init)
-    return spec
+    def comparable(digest: str) -> bool:
+        return digest.partition(":")[0] == own
 
-
-def _other_key(digest: str | None, site: Site) -> bool:
-    return bool(digest) and str(digest).partition(":")[0] != secret_name(site.secret)
+    return {address: spec.with_choices(existing, comparable) for address, spec in specs.items()}

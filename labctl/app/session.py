@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
 from labctl.core.record import field, record
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from labctl.core.verbs import Driver
     from labctl.host.access.keys import Keys
     from labctl.host.libvirt.connection import Connection
+    from labctl.kinds import Kind
     from labctl.labfile.load import Loaded
     from labctl.labfile.lockfile import Lock
     from labctl.labfile.model import Lab
@@ -91,6 +93,17 @@ class Session:
         from labctl.host.libvirt.connection import Connection, choose_uri
 
         return Connection(choose_uri(self.uri))
+
+    @cached_property
+    def kinds(self) -> tuple[Kind[Any], ...]:
+        """The kinds of objects that labs are made of."""
+        from labctl.engine.registry import KINDS
+
+        return KINDS
+
+    def drivers(self) -> dict[str, Driver[Any]]:
+        """A driver of each kind, for one run."""
+        return {kind.name: kind.driver(self.connection, self.keys) for kind in self.kinds}
 
     @property
     def folder(self) -> Path:

@@ -29,6 +29,19 @@ def lab_of(pool: str) -> str | None:
     return pool.removeprefix(POOLS) if pool.startswith(POOLS) and pool != STORE else None
 
 
+def volume_name(disk: str) -> str:
+    """`web-1/root` is stored as `web-1.root`, a lab's own volume `shared` as `_volume.shared`: no VM is called so."""
+    return disk.replace("/", ".") if "/" in disk else f"{VOLUMES}.{disk}"
+
+
+def disk_name(volume: str) -> str | None:
+    """The reverse of `volume_name`; None for what is no disk (a seed, a console's log)."""
+    owner, dot, name = volume.partition(".")
+    if not dot or name in (SEED, CONSOLE) or "." in name:
+        return None
+    return name if owner == VOLUMES else f"{owner}/{name}"
+
+
 def object_uuid(lab: str, kind: str, name: str) -> str:
 
     return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, XMLNS), f"{lab}/{kind}/{name}"))

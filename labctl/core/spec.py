@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from labctl.core.lifecycle import Stage
 from labctl.core.record import field, fields, getter, record
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from labctl.core.address import Address
 
@@ -120,6 +120,16 @@ class Part:
     own: str = ""
 
 
+@record
+class Chain:
+    """The files of a VM's disk `name`, the top first. `disk` is the address name of the disk, empty for a seed."""
+
+    vm: str
+    name: str
+    disk: str
+    files: tuple[str, ...]
+
+
 class Item:
     """A member of a tuple field, known by `key` and not by its place, as a NIC or a DHCP host is."""
 
@@ -142,6 +152,12 @@ class Spec:
     holds_data: ClassVar[bool] = False  # a deletion loses data of the user
     holds_others: ClassVar[bool] = False  # others lie in it, and are lost with it
     shared: ClassVar[bool] = False  # every lab's, so that it stays when a lab goes
+    # What only some kinds have, as fields of the same names.
+    file: str = ""  # the Labfile that it says it was made from
+    applied: str = ""  # the fingerprint that was stored with it
+    renamed: str = ""  # libvirt's name for it, where somebody changed that
+    unmarked: str = ""  # YES where labctl's mark on it was removed
+    keyed: bool | None = None  # whether the lab's folder has the keys to log in to it
 
     @property
     def address(self) -> Address:
@@ -190,10 +206,61 @@ class Spec:
         """Whose `brief` tells of this as well, where both are new."""
         return None
 
+    def chains(self) -> tuple[Chain, ...]:
+        """The files of its disks."""
+        return ()
+
+    def as_it_runs(self, live: Self, wanted: Self | None) -> Self:
+        """What exists: how it is defined or, where that is as wanted, how it runs, so that either difference shows."""
+        del live, wanted
+        return self
+
+    def completed(self, wanted: Self, defined: Mapping[Address, Spec]) -> Self:
+        """What exists, with what libvirt does not know of it, or no longer, taken from what is wanted.
+
+        `defined` is all that exists.
+        """
+        del wanted, defined
+        return self
+
+    def onward(self, before: Self) -> Self:
+        """What is wanted, with its disks where what exists has them."""
+        del before
+        return self
+
+    def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> Self:
+        """What is wanted, with what was chosen once, which stays.
+
+        `comparable` says whether a secret digest was made with the key that this lab has.
+        """
+        del existing, comparable
+        return self
+
+    def with_keys(self, fits: Callable[[str, str, str], bool], existing: Mapping[Address, Spec]) -> Self:
+        """What exists, and whether the lab's folder has the keys to log in to it.
+
+        `fits` says so of a VM's name, the Labfile that it was made from and the digest of the keys it was given.
+        """
+        del fits, existing
+        return self
+
     def fingerprint(self) -> str:
         """A digest of the owned fields; stored with what was applied, it tells an edit from drift."""
         own = [(each.name, getattr(self, each.name)) for each in owned_by(type(self)).settings]
         return hashlib.sha256(repr(own).encode()).hexdigest()[:16]
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def of_kind(specs: Iterable[Spec | None], kind: type[S]) -> Iterator[S]:
+    """Those of one kind, for what is about this kind by nature."""
+    return (spec for spec in specs if isinstance(spec, kind))
+
+
+def find(specs: Mapping[Address, Spec], address: Address, kind: type[S]) -> S | None:
+    """The spec at an address, typed; None where there is none."""
+    return next(of_kind((specs.get(address),), kind), None)
 
 
 def is_items(value: object) -> bool:

@@ -12,7 +12,7 @@ from labctl.core.record import field, record, replace
 from labctl.core.size import rounded_up
 from labctl.engine.guests import Names, guest_lines, seed
 from labctl.engine.networks import network_spec
-from labctl.kinds.disk.spec import DiskSpec, volume_name
+from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import Check, DiskUse, NicUse, VmSpec
@@ -65,6 +65,12 @@ class Site:
     def image(self, vm: Vm, disk: Disk) -> ImageSpec | None:
         """What a VM's disk stands on."""
         return self.images.get((disk.image, vm.arch or self.arch)) if disk.image else None
+
+
+def named(lab: Lab) -> frozenset[str]:
+    """The volumes of the disks that a Labfile names."""
+    own = (f"{vm.name}/{disk.name}" for vm in lab.vms for disk in vm.disks if disk.volume is None)
+    return frozenset(map(identity.volume_name, (*own, *(each.name for each in lab.volumes))))
 
 
 def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]:
@@ -235,7 +241,7 @@ def _disk_uses(lab: Lab, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[Di
         uses.append(
             DiskUse(
                 name=disk.name,
-                source=f"{site.pool}/{volume_name(name)}",
+                source=f"{site.pool}/{identity.volume_name(name)}",
                 disk=name,
                 format="raw" if shared else "qcow2",
                 bus=disk.bus,

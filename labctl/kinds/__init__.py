@@ -1,0 +1,41 @@
+"""The kinds of objects that labs are made of, a folder each; `engine/registry.py` lists them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from labctl.core.record import record
+from labctl.core.spec import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from labctl.core.found import Found
+    from labctl.core.verbs import Driver
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
+    from labctl.host.libvirt.look import Look
+
+S = TypeVar("S", bound=Spec)
+
+
+def none(_connection: Connection) -> Iterable[str]:
+    return ()
+
+
+@record
+class Kind(Generic[S]):
+    """All that labctl knows of a kind: its spec says what is pure, the rest is done on a host.
+
+    `driver` makes its driver, `observe` reads its objects. `labs` names the labs that a host has such objects of, for
+    `labctl list`; VMs and networks are listed by `host.libvirt.overview`.
+    """
+
+    spec: type[S]
+    driver: Callable[[Connection, Keys], Driver[S]]
+    observe: Callable[[Look], Found[S]]
+    labs: Callable[[Connection], Iterable[str]] = none
+
+    @property
+    def name(self) -> str:
+        return self.spec.kind

@@ -350,10 +350,9 @@ def test_an_interrupted_run_is_finished_by_the_next(world):
         made = prepare(world.session(), desired_state.up())
         part = replace(made.plan, steps=made.plan.steps[:stop])
         from labctl.engine.execute import execute
-        from labctl.engine.registry import drivers
 
         session = world.session()
-        execute(part, drivers(world.connection, session.keys), world.connection, lambda _e: None, boots=4)
+        execute(part, session.drivers(), world.connection, lambda _e: None, boots=4)
         assert world.run() == 0, world.failures()
         assert not world.plan()
         assert world.run(change.destroy) == 0

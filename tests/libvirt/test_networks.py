@@ -9,7 +9,7 @@ from labctl.core.plan import Action, Step
 from labctl.core.record import replace
 from labctl.host.libvirt.connection import Connection
 from labctl.kinds.network.driver import NetworkDriver, _read
-from labctl.kinds.network.look import definition
+from labctl.kinds.network.observe import definition
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from tests.libvirt.conftest import NODE
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
 from labctl.core.address import Address
-from labctl.core.record import record
+from labctl.core.record import record, replace
 from labctl.core.size import size as human
 from labctl.core.size import sizes
 from labctl.core.spec import Effect, Need, Part, Spec, owned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 @record
@@ -42,7 +45,7 @@ class DiskSpec(Spec):
 
     @property
     def volume(self) -> str:
-        return volume_name(self.name)
+        return identity.volume_name(self.name)
 
     @property
     def owner(self) -> Address | None:
@@ -65,6 +68,17 @@ class DiskSpec(Spec):
         seed = (Need(Address("seed", self.seed), on_replace=Effect.REPLACE),) if self.seed else ()
         return (Need(Address("pool", self.lab)), *image, *seed)
 
+    def completed(self, wanted: DiskSpec, defined: Mapping[Address, Spec]) -> DiskSpec:
+        del defined
+        return replace(self, image=wanted.image)
+
+    def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> DiskSpec:
+        """The overlays on it stay. So does a disk whose VM someone undefined: the seed's digest went with the VM."""
+        del comparable
+        before = existing.get(self.address)
+        disk = replace(self, above=before.above) if isinstance(before, DiskSpec) else self
+        return replace(disk, seed="") if disk.seed and Address("vm", disk.seed) not in existing else disk
+
     def refusal(self, before: Spec) -> str:
         if (
             isinstance(before, DiskSpec)
@@ -76,16 +90,3 @@ class DiskSpec(Spec):
             had, wanted = sizes(before.size, self.size)
             return f"can't shrink from {had} to {wanted}: what lies at the end would be lost"
         return ""
-
-
-def volume_name(name: str) -> str:
-    """`web-1/root` is stored as `web-1.root`, a lab's own volume `shared` as `_volume.shared`: no VM is called so."""
-    return name.replace("/", ".") if "/" in name else f"{identity.VOLUMES}.{name}"
-
-
-def disk_name(volume: str) -> str | None:
-    """The reverse of `volume_name`; None for what is no disk (a seed, a console's log)."""
-    owner, dot, name = volume.partition(".")
-    if not dot or name in (identity.SEED, identity.CONSOLE) or "." in name:
-        return None
-    return name if owner == identity.VOLUMES else f"{owner}/{name}"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.edits import Edit, edited
+from labctl.core.marked import Marked
 from labctl.core.record import field, record, replace
-from labctl.core.spec import Effect, Item, Part, Spec, owned
+from labctl.core.spec import Effect, Item, Part, owned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labctl.core.spec import Spec
 
 LIVE, REPLACE = Effect.LIVE, Effect.REPLACE
 OWN, NO_LIMIT = "libvirt's own", "no limit"
@@ -47,7 +53,7 @@ class DnsHost(Item):
 
 
 @record
-class NetworkSpec(Spec):
+class NetworkSpec(Marked):
     """`host4` and `host6` are the host's own addresses with their prefix, empty where it has none.
 
     `subnet4` and `subnet6` are kept in the metadata: a network without a host address shows them nowhere else.
@@ -56,6 +62,7 @@ class NetworkSpec(Spec):
 
     kind: ClassVar[str] = "network"
     rank: ClassVar[int] = 3
+    libvirt_object: ClassVar[str] = "network"
     exclusive: ClassVar[bool] = True  # an old and a new network may share a subnet
 
     lab: str
@@ -120,8 +127,11 @@ class NetworkSpec(Spec):
         """Whether libvirt runs dnsmasq for it."""
         return bool(self.host4 or self.host6) and (self.dns or bool(self.dhcp_hosts or self.dhcp_range))
 
-    def remarked(self, wanted: NetworkSpec) -> NetworkSpec:
-        """Take from the wanted spec what only labctl's mark told, which is gone; other differences still show."""
+    def completed(self, wanted: NetworkSpec, defined: Mapping[Address, Spec]) -> NetworkSpec:
+        """Take from the wanted spec what only labctl's mark told, if that is gone; other differences still show."""
+        del defined
+        if not self.unmarked:
+            return self
         told = {name: getattr(wanted, name) for name in ("file", "xml", "subnet4", "subnet6")}
         alike = {self.mode, wanted.mode} == {"bridge", "macvtap"}  # but for the mark
         return replace(self, mode=wanted.mode if alike else self.mode, **told)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
 from labctl.core.address import Address
-from labctl.core.record import field, record
+from labctl.core.record import field, record, replace
 from labctl.core.spec import Effect, Need, Part, Spec, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @record
@@ -75,6 +75,24 @@ class SeedSpec(Spec):
 
     def brief(self) -> tuple[Part, ...]:
         return (Part("cloud-init's part"),)
+
+    def completed(self, wanted: SeedSpec, defined: Mapping[Address, Spec]) -> SeedSpec:
+        """Its digests are in the mark of its VM, which someone may have removed."""
+        vm = defined.get(self.owner)
+        if vm is None or not vm.unmarked:
+            return self
+        return replace(self, cloud_init=wanted.cloud_init, network=wanted.network)
+
+    def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> SeedSpec:
+        """A digest made with a key that was lost stays."""
+        before = existing.get(self.address)
+        if isinstance(before, SeedSpec) and before.cloud_init and not comparable(before.cloud_init):
+            return replace(self, cloud_init=before.cloud_init)
+        return self
+
+    def with_keys(self, fits: Callable[[str, str, str], bool], existing: Mapping[Address, Spec]) -> SeedSpec:
+        vm = existing.get(self.owner)
+        return replace(self, keyed=vm.with_keys(fits, existing).keyed if vm else True)
 
     def needs(self) -> tuple[Need, ...]:
         return (Need(Address("pool", self.lab)),)

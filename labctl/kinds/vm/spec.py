@@ -8,16 +8,19 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.edits import Edit, edited
 from labctl.core.lifecycle import Stage, State
+from labctl.core.marked import Marked
 from labctl.core.record import field, record, replace
 from labctl.core.size import size as human
-from labctl.core.spec import Effect, Item, Need, Part, Spec, owned
+from labctl.core.spec import Chain, Effect, Item, Need, Part, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.kinds.vm.targets import PREFIX, targets
 from labctl.kinds.vm.transitions import transition
 from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
+
+    from labctl.core.spec import Spec
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
 OWN, NO_LIMIT, UNORDERED = "libvirt's own", "no limit", "not in the order"
@@ -146,7 +149,7 @@ class Check:
 
 
 @record
-class VmSpec(Spec):
+class VmSpec(Marked):
     """Memory is bytes. None in an owned field leaves the choice to libvirt.
 
     `snapshots` are those that someone made of it, as (name, "internal" or "external"). `state` follows
@@ -160,6 +163,7 @@ class VmSpec(Spec):
 
     kind: ClassVar[str] = "vm"
     rank: ClassVar[int] = 6
+    libvirt_object: ClassVar[str] = "domain"
     holds_data: ClassVar[bool] = True
 
     lab: str
@@ -315,8 +319,30 @@ class VmSpec(Spec):
         ]
         return f"what is in {', '.join(lost)}" if lost else ""
 
-    def remarked(self, wanted: VmSpec) -> VmSpec:
+    def chains(self) -> tuple[Chain, ...]:
+        return tuple(Chain(self.name, use.name, use.disk, (use.source, *use.below)) for use in self.disks)
+
+    def as_it_runs(self, live: VmSpec, wanted: VmSpec | None) -> VmSpec:
+        from labctl.kinds.vm.running import as_it_runs  # only of what runs
+
+        return as_it_runs(self, live, wanted)
+
+    def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> VmSpec:
+        """Its disks stay what they are called and where they are; so does a digest made with a key that was lost."""
+        before = existing.get(self.address)
+        if not isinstance(before, VmSpec):
+            return self.with_targets({})
+        kept = self.keep(before)
+        return replace(kept, seed=before.seed) if before.seed and not comparable(before.seed) else kept
+
+    def with_keys(self, fits: Callable[[str, str, str], bool], existing: Mapping[Address, Spec]) -> VmSpec:
+        del existing
+        return replace(self, keyed=fits(self.name, self.file, self.keys))
+
+    def completed(self, wanted: VmSpec, defined: Mapping[Address, Spec]) -> VmSpec:
         """Take what only labctl's mark tells for what is wanted: nobody knows it any more, and the rest still shows."""
+        if not defined[self.address].unmarked:
+            return self
         guest = {nic.name: nic.guest for nic in wanted.nics}
         told = {name: getattr(wanted, name) for name in _MARK}
         return replace(

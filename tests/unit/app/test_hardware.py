@@ -7,10 +7,10 @@ import yaml
 
 from labctl.app import hardware
 from labctl.core.address import Address
+from labctl.core.marked import Foreign
 from labctl.core.plan import plan
 from labctl.core.record import replace
 from labctl.engine.observe import Observed
-from labctl.engine.reading import Foreign
 from labctl.host.libvirt import domain_capabilities
 from labctl.host.libvirt.domain_capabilities import DomainCapabilities
 from labctl.host.machine import routes

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from labctl.core import xmltree
-from labctl.engine import reading
+from labctl.kinds.network import observe as network_observe
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm import observe as vm_observe
 from labctl.kinds.vm import preserve
 from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.devices.disk import DISK
@@ -47,9 +48,9 @@ def test_a_vm_reads_back(spec):
 
 @given(vms(), networks())
 def test_what_is_ours_is_also_read_as_others_see_it(vm, network):
-    foreign, spec = reading.domain(xmltree.to_text(vm_xml.render(vm)))
+    spec, foreign = vm_observe.read(vm.lab, xmltree.to_text(vm_xml.render(vm)))
     assert (foreign.name, foreign.lab, spec) == (vm.libvirt_name, vm.lab, vm)
-    foreign, spec = reading.network(xmltree.to_text(network_xml.render(network)))
+    spec, foreign = network_observe.read(network.lab, xmltree.to_text(network_xml.render(network)))
     assert (foreign.name, foreign.lab, spec) == (network.libvirt_name, network.lab, network)
 
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core import identity
+from labctl.core.identity import disk_name, volume_name
 from labctl.core.record import field, record
-from labctl.kinds.disk.spec import DiskSpec, disk_name, volume_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from labctl.core.spec import Chain
     from labctl.host.libvirt.volumes import Facts
-    from labctl.kinds.vm.spec import VmSpec
-    from labctl.labfile.model import Lab
 
 # volumes that labctl makes for a VM besides its disks
 BESIDE = (identity.SEED, identity.CONSOLE, identity.GOLDEN, identity.GOLDEN_FLAT)
@@ -38,28 +37,21 @@ class Stored:
     beside: tuple[str, ...] = ()
 
 
-def named(lab: Lab) -> frozenset[str]:
-    """The volumes of the disks that a Labfile names."""
-    own = (f"{vm.name}/{disk.name}" for vm in lab.vms for disk in vm.disks if disk.volume is None)
-    return frozenset(map(volume_name, (*own, *(each.name for each in lab.volumes))))
-
-
-def had(vms: Iterable[VmSpec]) -> set[str]:
+def had(chains: Iterable[Chain]) -> set[str]:
     """The volumes of the disks that VMs were defined with."""
-    uses = [(vm, use) for vm in vms for use in vm.disks]
-    shared = {volume_name(use.disk) for _, use in uses if use.disk and "/" not in use.disk}
-    return shared | {volume_name(f"{vm.name}/{use.name}") for vm, use in uses if use.name not in BESIDE}
+    shared = {volume_name(each.disk) for each in chains if each.disk and "/" not in each.disk}
+    own = {f"{each.vm}/{each.name}" for each in chains if each.name not in BESIDE}
+    return shared | set(map(volume_name, own))
 
 
-def above(vms: Iterable[VmSpec], folder: str) -> dict[str, tuple[str, ...]]:
+def above(chains: Iterable[Chain], folder: str) -> dict[str, tuple[str, ...]]:
     """The overlays that VMs have on disks of the pool in this folder, the top first, by the disks' names."""
-    uses = [use for vm in vms for use in vm.disks if use.disk]
-    own = {use.disk: f"{folder}/{volume_name(use.disk)}" for use in uses}
-    return {
-        use.disk: (use.source, *use.below[: use.below.index(own[use.disk])])
-        for use in uses
-        if own[use.disk] in use.below
-    }
+    found = {}
+    for each in chains:
+        own = f"{folder}/{volume_name(each.disk)}" if each.disk else ""
+        if own in each.files[1:]:
+            found[each.disk] = each.files[: each.files.index(own, 1)]
+    return found
 
 
 def sort(
@@ -125,15 +117,3 @@ def _stands_on(facts: Facts, below: Mapping[str, Facts], disks: set[str]) -> str
         seen.add(layer.name)
         layer = below.get(layer.backing or "")
     return ""
-
-
-def disk(facts: Facts, lab: str, name: str) -> DiskSpec:
-    """The spec of a disk's volume.
-
-    libvirt takes format and size from the first bytes of the file, and a guest may have written a qcow2 header to a raw
-    disk: so the size of a raw disk is the length of its file.
-    """
-    if "/" not in name:
-        return DiskSpec(lab, name, facts.physical or facts.capacity, format="raw")
-    base = (facts.backing or "").rsplit("/", 1)[-1]
-    return DiskSpec(lab, name, facts.capacity, base, "raw" if facts.format == "raw" else "qcow2")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labctl.engine import chains
+from labctl.kinds.vm import chains
 from labctl.kinds.vm.spec import DiskUse, VmSpec
 
 POOL = "/images/labctl-shop"

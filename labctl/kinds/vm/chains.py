@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 from labctl.core import identity, xmltree
 from labctl.core.record import replace
 from labctl.host.libvirt.dumps import described
-from labctl.kinds.disk.spec import disk_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,4 +62,4 @@ def _completed(vm: VmSpec, use: DiskUse, ground: Callable[[str], tuple[str, ...]
         layers += more
     below = tuple(layers[1:])
     own = next((each for each in reversed(below) if f"/{identity.pool_name(vm.lab)}/" in each), "")
-    return replace(use, below=below, disk=disk_name(own.rpartition("/")[2]) or use.disk)
+    return replace(use, below=below, disk=identity.disk_name(own.rpartition("/")[2]) or use.disk)

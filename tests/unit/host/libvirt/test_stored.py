@@ -2,7 +2,7 @@
 
 import pytest
 
-from labctl.engine import stored
+from labctl.host.libvirt import stored
 from labctl.host.libvirt.volumes import Facts
 from labctl.kinds.vm.spec import DiskUse, VmSpec
 
@@ -90,11 +90,5 @@ def test_a_vm_tells_which_volumes_are_its_disks_and_what_lies_on_them():
         DiskUse("seed", f"{POOL}/web.seed"),
     )
     vm = VmSpec("shop", "web", disks=uses)
-    assert stored.had([vm]) == {"web.root", "web.data", "_volume.data"}
-    assert stored.above([vm], POOL) == {"web/root": ("/srv/top", f"{POOL}/web.e1")}
-
-
-def test_what_guests_wrote_to_a_raw_volume_is_not_believed():
-    wrote = facts("_volume.shared", "/etc/shadow", physical=5 << 20)
-    disk = stored.disk(wrote, "shop", "shared")
-    assert (disk.size, disk.format, disk.base) == (5 << 20, "raw", "")
+    assert stored.had(vm.chains()) == {"web.root", "web.data", "_volume.data"}
+    assert stored.above(vm.chains(), POOL) == {"web/root": ("/srv/top", f"{POOL}/web.e1")}

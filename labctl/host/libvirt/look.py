@@ -1,0 +1,119 @@
+"""One pass over a libvirt host for one lab. The kinds share it, so that each thing is listed and read once.
+
+Others work on the same host: what goes after it was listed is not there (`host.libvirt.dumps`).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import libvirt
+
+from labctl.core import identity
+from labctl.core.record import record
+from labctl.host.libvirt import pools, stored, volumes
+from labctl.host.libvirt.dumps import described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from labctl.core.found import Found
+    from labctl.core.spec import Chain
+    from labctl.host.libvirt.connection import Connection
+
+T = TypeVar("T")
+
+
+@record
+class Contents:
+    """The lab's pool: its folder, whether libvirt had it active and defined, and its volumes."""
+
+    folder: str
+    active: bool
+    persistent: bool
+    volumes: tuple[volumes.Facts, ...]
+
+
+class Look:
+    """What is asked of it is read when it is first asked for."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        lab: str,
+        named: Collection[str],
+        kinds: Mapping[str, Callable[[Look], Found[Any]]],
+    ) -> None:
+        """`named` are the volumes of the disks that the Labfile names; `kinds` gives how each kind observes."""
+        self.connection, self.lab = connection, lab
+        self.virt = connection.virt
+        self._named, self._kinds = named, kinds
+        self._found: dict[str, Found[Any]] = {}
+        self._refreshed = False  # whether libvirt knows of overlays that QEMU made in the lab's pool
+        self._pools = {each.name(): each for each in self.virt.listAllStoragePools()}
+
+    def found(self, kind: str) -> Found[Any]:
+        """What a kind found; a kind may ask for another's, but not in a circle."""
+        if kind not in self._found:
+            self._found[kind] = self._kinds[kind](self)
+        return self._found[kind]
+
+    @cached_property
+    def store(self) -> str | None:
+        """The folder of the images' pool, None where there is no such pool."""
+        return self._looked(identity.STORE, pools.path)
+
+    @cached_property
+    def contents(self) -> Contents | None:
+        """The lab's pool, None where there is none."""
+        return self._looked(identity.pool_name(self.lab), self._contents)
+
+    @cached_property
+    def stored(self) -> stored.Stored:
+        """Whose each volume of the lab's pool is: those that use disks tell."""
+        if self.contents is None:
+            return stored.Stored()
+        chains = self._chains
+        known = {*self._named, *stored.had(chains)}
+        return stored.sort(self.contents.volumes, known, self.store, self.above)
+
+    @cached_property
+    def above(self) -> Mapping[str, tuple[str, ...]]:
+        """The overlays on disks of the lab's pool that VMs write to, the top first, by the disks' names."""
+        return stored.above(self._chains, self.contents.folder) if self.contents else {}
+
+    @property
+    def _chains(self) -> list[Chain]:
+        vms = self.found("vm")
+        return [chain for vm in (*vms.specs, *vms.live) for chain in vm.chains()]
+
+    def backing(self, path: str) -> tuple[str, ...]:
+        """A volume's backing file. The lab's pool is refreshed first: libvirt does not notice overlays of QEMU's."""
+        name = identity.pool_name(self.lab)
+        try:
+            if f"/{name}/" in path and not self._refreshed:
+                self._looked(name, lambda pool: pools.refresh(pools.started(pool)))
+                self._refreshed = True
+            below = volumes.read(self.virt.storageVolLookupByPath(path).XMLDesc()).backing
+        except libvirt.libvirtError:
+            return ()  # it is in no pool
+        return (below,) if below else ()
+
+    def _contents(self, pool: Any) -> Contents:
+        active = bool(pool.isActive())
+        pools.started(pool)  # with a new folder where that is gone: to see what is in it
+        folder = pools.path(pool)
+        if self.connection.local:
+            pools.renewed(pool, folder)
+        return Contents(folder, active, bool(pool.isPersistent()), tuple(volumes.facts(pool)))
+
+    def _looked(self, name: str, describe: Callable[[Any], T]) -> T | None:
+        """What `describe` gives of a pool; None where there is none of that name, or no longer."""
+        pool = self._pools.get(name)
+        return None if pool is None else described([pool], describe)[0]
+
+
+def uuids(objects: Iterable[Any]) -> frozenset[str]:
+    """The UUIDs of domains or networks."""
+    return frozenset(each.UUIDString() for each in objects)

@@ -1,0 +1,64 @@
+"""Disks, as the registry has them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from labctl.core import identity
+from labctl.core.found import Found
+from labctl.core.record import replace
+from labctl.kinds import Kind
+from labctl.kinds.disk.spec import DiskSpec
+
+if TYPE_CHECKING:
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
+    from labctl.host.libvirt.look import Look
+    from labctl.host.libvirt.volumes import Facts
+    from labctl.kinds.disk.driver import DiskDriver
+
+
+def _driver(connection: Connection, _keys: Keys) -> DiskDriver:
+    from labctl.kinds.disk.driver import DiskDriver  # most runs have nothing to do
+
+    return DiskDriver(connection, identity.STORE)
+
+
+def _observe(look: Look) -> Found[DiskSpec]:
+    disks = [
+        replace(read(facts, look.lab, name), above=look.above.get(name, ()))
+        for name, facts in look.stored.disks.items()
+    ]
+    return Found(tuple(_as_large(look, disk) if disk.above else disk for disk in disks))
+
+
+def read(facts: Facts, lab: str, name: str) -> DiskSpec:
+    """The spec of a disk's volume.
+
+    libvirt takes format and size from the first bytes of the file, and a guest may have written a qcow2 header to a raw
+    disk: so the size of a raw disk is the length of its file.
+    """
+    if "/" not in name:
+        return DiskSpec(lab, name, facts.physical or facts.capacity, format="raw")
+    base = (facts.backing or "").rsplit("/", 1)[-1]
+    return DiskSpec(lab, name, facts.capacity, base, "raw" if facts.format == "raw" else "qcow2")
+
+
+def _as_large(look: Look, disk: DiskSpec) -> DiskSpec:
+    """The disk with the size of the overlay that its VM writes to."""
+    volumes = look.contents.volumes if look.contents else ()
+    size = next((each.capacity for each in volumes if each.path == disk.top), None)
+    if size is None:  # in no pool, or in ours and libvirt did not notice yet
+        domains = look.found("vm").handles
+        own = domains.get(disk.owner) if disk.owner else None
+        for domain in (own, *domains.values()) if own else domains.values():
+            with suppress(libvirt.libvirtError):  # it is not this one's
+                size = domain.blockInfo(disk.top)[0]
+                break
+    return replace(disk, size=size or disk.size)
+
+
+DISK = Kind(DiskSpec, _driver, _observe)

@@ -1,0 +1,102 @@
+"""Networks as libvirt has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl.core.found import Found
+from labctl.core.marked import foreign, own
+from labctl.core.record import replace
+from labctl.core.spec import YES
+from labctl.host.libvirt.dumps import described, dumps
+from labctl.host.libvirt.look import uuids
+from labctl.host.machine import bridges
+from labctl.kinds.network import xml
+from labctl.kinds.network.spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labctl.core.marked import Foreign
+    from labctl.host.libvirt.look import Look
+
+
+def observe(look: Look) -> Found[NetworkSpec]:
+    virt = look.virt
+    listed = virt.listAllNetworks()
+    active = uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE))
+    autostarting = uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_AUTOSTART))
+    transient = uuids(virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT))
+    texts = described(listed, definition)
+    ours, others = [], []
+    for network, text in zip(listed, texts, strict=True):
+        if text is None:
+            continue
+        spec, other = read(look.lab, text)
+        if spec is None:
+            others.append(replace(other, active=other.uuid in active))
+            continue
+        spec = replace(spec, active=other.uuid in active, autostart=other.uuid in autostarting)
+        ours.append((network, replace(spec, undefined=YES if other.uuid in transient else "")))
+    return Found(tuple(_as_they_run(look, ours)), foreign=tuple(others))
+
+
+def read(lab: str, text: str) -> tuple[NetworkSpec | None, Foreign]:
+    """The spec of a network where it is the lab's, and what it is to anyone else."""
+    root = ET.fromstring(text)
+    spec = xml.read(root)
+    bridge = root.find("bridge")
+    subnets = tuple(
+        f"{each.get('address')}/{each.get('prefix') or each.get('netmask') or '32'}"
+        for each in root.findall("ip")
+    )
+    name = "" if bridge is None else bridge.get("name", "")
+    other = foreign("network", root, spec, subnets=subnets, bridge=name)
+    return own(lab, spec, other, lambda name: xml.adopt(root, lab, name), NetworkSpec), other
+
+
+def definition(network: Any) -> str:  # of a virNetwork
+    """The persistent definition; a driver that keeps none beside the running one has only that to show."""
+    try:
+        return str(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
+            raise
+        return str(network.XMLDesc(0))
+
+
+def _as_they_run(look: Look, ours: Sequence[tuple[Any, NetworkSpec]]) -> list[NetworkSpec]:
+    """The networks, those that are active as they run; what went meanwhile is not among them."""
+    visible = bridges.visible(look.connection)
+    texts = iter(dumps([network for network, spec in ours if spec.active]))
+    found = []
+    for _, spec in ours:
+        text = next(texts) if spec.active else ""
+        if text:
+            seen = _running(spec, read(look.lab, text)[0])
+            found.append(_checked(seen) if visible else seen)
+        elif text is not None:
+            found.append(spec)
+    return found
+
+
+def _running(spec: NetworkSpec, live: NetworkSpec | None) -> NetworkSpec:
+    """The network as it is, of what is defined and what runs.
+
+    What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
+    """
+    if live is None:
+        return spec
+    return replace(spec, dhcp_hosts=live.dhcp_hosts, dns_hosts=live.dns_hosts, dhcp_range=live.dhcp_range)
+
+
+def _checked(network: NetworkSpec) -> NetworkSpec:
+    """Note whether the bridge and the dnsmasq of a running network are still there."""
+    bridge = "" if network.attached else network.bridge
+    gone = bridges.lost(network.libvirt_name, bridge, served=network.served)
+    return replace(
+        network, unlinked=YES if gone == "bridge" else "", unserved=YES if gone == "dnsmasq" else ""
+    )

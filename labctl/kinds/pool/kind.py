@@ -1,0 +1,41 @@
+"""The lab's pool, as the registry has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core import identity
+from labctl.core.found import Found
+from labctl.core.spec import YES
+from labctl.host.libvirt.connection import translated
+from labctl.kinds import Kind
+from labctl.kinds.pool.spec import PoolSpec
+
+if TYPE_CHECKING:
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
+    from labctl.host.libvirt.look import Look
+    from labctl.kinds.pool.driver import PoolDriver
+
+
+def _driver(connection: Connection, _keys: Keys) -> PoolDriver:
+    from labctl.kinds.pool.driver import PoolDriver  # most runs have nothing to do
+
+    return PoolDriver(connection)
+
+
+def _observe(look: Look) -> Found[PoolSpec]:
+    pool = look.contents
+    if pool is None:
+        return Found()
+    undefined = "" if pool.persistent else YES
+    return Found((PoolSpec(look.lab, pool.folder, pool.active, undefined, look.stored.beside),))
+
+
+def _labs(connection: Connection) -> list[str]:
+    with translated(connection.uri):
+        names = [pool.name() for pool in connection.virt.listAllStoragePools()]
+    return [lab for lab in map(identity.lab_of, names) if lab]
+
+
+POOL = Kind(PoolSpec, _driver, _observe, _labs)

@@ -1,0 +1,36 @@
+"""Seeds, as the registry has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.found import Found
+from labctl.kinds import Kind
+from labctl.kinds.seed.spec import SeedSpec, network_digest
+
+if TYPE_CHECKING:
+    from labctl.host.access.keys import Keys
+    from labctl.host.libvirt.connection import Connection
+    from labctl.host.libvirt.look import Look
+    from labctl.kinds.seed.driver import SeedDriver
+
+
+def _driver(connection: Connection, keys: Keys) -> SeedDriver:
+    from labctl.kinds.seed.driver import SeedDriver  # most runs have nothing to do
+
+    return SeedDriver(connection, keys)
+
+
+def _observe(look: Look) -> Found[SeedSpec]:
+    """A seed's volume tells nothing. The metadata of its VM does: what the guest knows, or will know when it boots."""
+    vms = {vm.name: vm for vm in look.found("vm").specs}
+    return Found(tuple(_seed(look.lab, owner, vms.get(owner)) for owner in look.stored.seeds))
+
+
+def _seed(lab: str, owner: str, vm: Any) -> SeedSpec:
+    if vm is None:
+        return SeedSpec(lab, owner, "")
+    return SeedSpec(lab, owner, vm.seed, network=network_digest((nic.mac, nic.guest) for nic in vm.nics))
+
+
+SEED = Kind(SeedSpec, _driver, _observe)

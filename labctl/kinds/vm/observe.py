@@ -1,0 +1,93 @@
+"""VMs as libvirt has them: as they are defined, and those that run also as they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl.core.found import Found
+from labctl.core.lifecycle import ACTIVE
+from labctl.core.marked import foreign, own
+from labctl.core.record import replace
+from labctl.core.spec import YES
+from labctl.host.libvirt.domain_state import listed_state
+from labctl.host.libvirt.dumps import dumps
+from labctl.host.libvirt.look import uuids
+from labctl.kinds.vm import chains, xml
+from labctl.kinds.vm.devices.nic import NIC
+from labctl.kinds.vm.domain import DOMAIN
+from labctl.kinds.vm.ports import Ports
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from labctl.core.marked import Foreign
+    from labctl.host.libvirt.look import Look
+
+
+def observe(look: Look) -> Found[VmSpec]:
+    virt = look.virt
+    stats = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+    autostarting = uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART))
+    snapshotted = uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT))
+    transient = uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT))
+    texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
+    vms: list[VmSpec] = []
+    others, handles = [], {}
+    for (domain, facts), text in zip(stats, texts, strict=True):
+        if text is None:
+            continue
+        state = listed_state(facts.get("state.state", 0))
+        spec, other = read(look.lab, text)
+        if spec is None:
+            others.append(other if state in ACTIVE else replace(other, memory=0))
+            continue
+        vm = replace(
+            spec,
+            state=state,
+            autostart=other.uuid in autostarting,
+            undefined=YES if other.uuid in transient else "",
+            ready=False,
+        )
+        made = chains.snapshots(domain) if other.uuid in snapshotted else []
+        vms.append(replace(chains.completed(vm, _ground(look, made)), snapshots=chains.kinds(made)))
+        handles[vm.address] = domain
+    running = [(handles[vm.address], vm) for vm in vms if vm.state in ACTIVE]
+    return Found(tuple(vms), tuple(_live(look, running)), tuple(others), handles)
+
+
+def read(lab: str, text: str) -> tuple[VmSpec | None, Foreign]:
+    """The spec of a domain where it is the lab's, and what it is to anyone else."""
+    root = ET.fromstring(text)
+    spec = xml.read(root)
+    macs = tuple(NIC.read(each).mac for each in NIC.elements(root))
+    other = foreign("domain", root, spec, macs=macs, memory=DOMAIN.values(root)["max_memory"])
+    return own(lab, spec, other, lambda name: xml.adopt(root, lab, name), VmSpec), other
+
+
+def _ground(look: Look, snapshots: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """A function that gives the layers below a path, by these snapshots, else by the volume at that path."""
+    made = chains.grounds(snapshots)
+
+    def ground(path: str) -> tuple[str, ...]:
+        return made.get(path) or look.backing(path)
+
+    return ground
+
+
+def _live(look: Look, running: Sequence[tuple[Any, VmSpec]]) -> list[VmSpec]:
+    ports = Ports(look.virt)
+    texts = dumps([domain for domain, _ in running])
+    seen = [
+        (defined, read(look.lab, text)[0])
+        for (_, defined), text in zip(running, texts, strict=True)
+        if text is not None
+    ]
+    return [
+        replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
+        for defined, live in seen
+        if live is not None
+    ]
