@@ -1,9 +1,10 @@
 """Hypothesis strategies for specs, shared by all tests: whatever they make is legal for libvirt."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, ip_interface
 
 from hypothesis import strategies as st
 
+from labctl.guest.nic_config import DEFAULT, NicConfig, Route
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
@@ -56,14 +57,36 @@ def _macs(count: int) -> st.SearchStrategy[list[str]]:
     return st.lists(macs, min_size=count, max_size=count, unique=True)
 
 
+ip_addresses = st.ip_addresses()
+
+
+@st.composite
+def _interfaces(draw: st.DrawFn, version: int) -> IPv4Interface | IPv6Interface:
+    address = draw(st.ip_addresses(v=version))
+    return ip_interface((address, draw(st.integers(0, address.max_prefixlen))))
+
+
+@st.composite
+def _routes(draw: st.DrawFn) -> Route:
+    to = draw(st.sampled_from([4, 6]).flatmap(_interfaces)).network
+    return Route(draw(st.sampled_from([DEFAULT, to])), draw(st.ip_addresses(v=to.version)))
+
+
+@st.composite
+def nic_configs(draw: st.DrawFn) -> NicConfig:
+    """Whatever a Labfile can make of a NIC, and more."""
+    addresses = [draw(_interfaces(version)) for version in (4, 6) if draw(st.booleans())]
+    return NicConfig(
+        mtu=draw(st.sampled_from([0, 68, 1400, 9000])),
+        addresses=tuple(addresses),
+        dhcp4=draw(st.booleans()),
+        routes=tuple(draw(st.lists(_routes(), max_size=3))),
+    )
+
+
 @st.composite
 def nics(draw: st.DrawFn, lab: str) -> NicUse:
     network = draw(names)
-    guest = draw(
-        st.sampled_from(
-            [(), ("address 10.0.0.2/24",), ("mtu 1400", "address 10.0.0.2/24", "route default 10.0.0.1")]
-        )
-    )
     return NicUse(
         name=draw(names),
         mac=draw(macs),
@@ -73,7 +96,7 @@ def nics(draw: st.DrawFn, lab: str) -> NicUse:
         link=draw(st.sampled_from(["up", "down"])),
         mtu=draw(st.sampled_from([0, 1400])),
         inbound=draw(st.sampled_from([0, 512])),
-        guest=guest,
+        guest=draw(nic_configs()),
     )
 
 

@@ -90,8 +90,8 @@ def reach(seen: Overview, uri: str) -> Reach:
     running = [vm for vm in sorted(seen.vms, key=lambda vm: natural(vm.name)) if vm.state == State.RUNNING]
     logins = {}
     for vm in running:
-        if address := next((nic.ip for nic in _linked(vm) if nic.network in networks), ""):
-            logins[vm.name] = Login(vm.name, vm.user, address, outer)
+        if address := next((nic.ips[0] for nic in _linked(vm) if nic.network in networks), None):
+            logins[vm.name] = Login(vm.name, vm.user, str(address), outer)
     reasons = {vm.name: f"it is {vm.state}" for vm in seen.vms if vm.state != State.RUNNING}
     direct = [vm for vm in running if vm.name in logins]
     for vm in running:
@@ -108,13 +108,13 @@ def _through(vm: VmOverview, direct: Sequence[VmOverview]) -> Login | None:
     for nic in _linked(vm):
         for other in direct:
             if any(each.network == nic.network for each in _linked(other)):
-                return Login(vm.name, vm.user, nic.ip, other.name)
+                return Login(vm.name, vm.user, str(nic.ips[0]), other.name)
     return None
 
 
 def _linked(vm: VmOverview) -> list[NicOverview]:
     """Its NICs that have an address and whose link is up."""
-    return [nic for nic in vm.nics if nic.ip and nic.link == "up"]
+    return [nic for nic in vm.nics if nic.ips and nic.link == "up"]
 
 
 def _outer(uri: str) -> str:
@@ -126,11 +126,11 @@ def _outer(uri: str) -> str:
 def _why(vm: VmOverview) -> str:
     if not vm.nics:
         return "it has no NIC"
-    if not any(nic.ip for nic in vm.nics):
+    if not any(nic.ips for nic in vm.nics):
         told = [nic.network for nic in vm.nics if nic.reports]
         return f"its guest reports no address on {', '.join(told)}" if told else "no address of it is known"
     if not _linked(vm):
-        return f"the link of {', '.join(nic.network for nic in vm.nics if nic.ip)} is down"
+        return f"the link of {', '.join(nic.network for nic in vm.nics if nic.ips)} is down"
     names = ", ".join(nic.network for nic in vm.nics)
     return f"the host has no address on its networks ({names}), and no other VM of the lab leads there"
 

@@ -210,7 +210,7 @@ def _of(name: str, differing: Mapping[str, list[str]] | None) -> tuple[str, ...]
 
 def _addresses_json(nic: NicOverview) -> list[dict[str, str | None]]:
     """One for each address of a NIC; a NIC without any is there too."""
-    ips: list[str | None] = [*nic.ips] or [None]
+    ips: list[str | None] = [*map(str, nic.ips)] or [None]
     return [{"network": nic.network, "ip": ip, "mac": nic.mac, "link": nic.link} for ip in ips]
 
 

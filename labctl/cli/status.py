@@ -73,4 +73,4 @@ def _cells(row: Row) -> list[Cell]:
 def _addresses(nic: NicOverview) -> list[str]:
     """`front 10.0.0.2`, a text for each address; of a NIC without one its network."""
     down = " (link down)" if nic.link == "down" else ""
-    return [f"{nic.network} {ip}".strip() + down for ip in nic.ips or [""]]
+    return [f"{nic.network} {ip}".strip() + down for ip in nic.ips or ("",)]

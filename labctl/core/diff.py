@@ -148,7 +148,7 @@ def _told(each: Field, value: Any) -> Value:
         return HIDDEN
     if isinstance(value, tuple):
         return ", ".join(map(each.metadata["each"], value))
-    return value if isinstance(value, bool | int | float) else str(value)
+    return value if isinstance(value, bool | int | float) else str(value) or None
 
 
 _UNTOLD = ("digest", "secret")  # units of values that say nothing to people

@@ -21,8 +21,8 @@ from labctl.kinds.network.spec import NetworkSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from labctl.core.ip import IpAddress, IpNetwork
     from labctl.core.spec import Spec
-    from labctl.engine.allocation import IpAddress, IpNetwork
     from labctl.labfile.load import Loaded
     from labctl.labfile.model import Lab, Network
 

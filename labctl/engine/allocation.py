@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import Problem
@@ -10,11 +9,10 @@ from labctl.core.record import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+    from labctl.core.ip import IpAddress, IpNetwork
     from labctl.labfile.model import Lab, Network
-
-IpAddress = IPv4Address | IPv6Address
-IpNetwork = IPv4Network | IPv6Network
 
 
 @record
@@ -82,7 +80,12 @@ class NicAddresses:
     mac: str
     ip: IPv4Address | None = None
     ip6: IPv6Address | None = None
-    seen: tuple[str, ...] = ()
+    seen: tuple[IpAddress, ...] = ()
+
+    @property
+    def given(self) -> tuple[IpAddress, ...]:
+        """Those that labctl gives it."""
+        return tuple(each for each in (self.ip, self.ip6) if each)
 
 
 @record(frozen=False)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.lifecycle import Stage, State
 from labctl.core.record import field, record, replace
 from labctl.core.size import rounded_up
-from labctl.engine.guests import Names, guest_lines, seed
+from labctl.engine.guests import Names, nic_config, seed
 from labctl.engine.networks import network_spec
+from labctl.guest.nic_config import NicConfig
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm import architectures
@@ -278,8 +278,8 @@ def _nic_use(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[s
         inbound=(rates.inbound if rates else None) or 0,
         outbound=(rates.outbound if rates else None) or 0,
         boot=boot.get(nic.name, 0),
-        guest=guest_lines(lab, vm, nic, allocation) if vm.cloud_init is not False else (),
-        given=tuple(str(each) for each in (nic_addresses.ip, nic_addresses.ip6) if each),
+        guest=nic_config(lab, vm, nic, allocation) if vm.cloud_init is not False else NicConfig(),
+        given=nic_addresses.given,
     )
 
 
@@ -294,9 +294,5 @@ def _check(condition: Condition, vm: Vm, allocation: Allocation) -> Check:
         condition.timeout,
         condition.interval,
         from_host=condition.origin == "host" or vm.cloud_init is False,
-        addresses=tuple(
-            str(nic_addresses.ip)
-            for nic_addresses in all_addresses
-            if isinstance(nic_addresses.ip, IPv4Address)
-        ),
+        addresses=tuple(each.ip for each in all_addresses if each.ip),
     )

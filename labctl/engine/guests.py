@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
+from labctl.core.ip import by_family
 from labctl.core.unquoted import Unquoted
 from labctl.engine.allocation import allocates
-from labctl.host.libvirt.seen import by_family
+from labctl.guest.nic_config import DEFAULT, NicConfig, Route
 from labctl.kinds.seed.spec import SeedNic, SeedSpec, network_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labctl.engine.allocation import Allocation, IpAddress
+    from labctl.core.ip import IpAddress
+    from labctl.engine.allocation import Allocation
     from labctl.labfile.model import Lab, Nic, Vm
 
 
@@ -36,8 +39,8 @@ def seed(lab: Lab, vm: Vm, allocation: Allocation, secret: bytes, names: Names) 
             SeedNic(
                 nic.name,
                 nic_addresses.mac,
-                guest_lines(lab, vm, nic, allocation),
-                tuple(map(str, servers)) if primary else (),
+                nic_config(lab, vm, nic, allocation),
+                tuple(servers) if primary else (),
                 (names.domain(nic.network),) if primary else (),
             )
         )
@@ -45,7 +48,7 @@ def seed(lab: Lab, vm: Vm, allocation: Allocation, secret: bytes, names: Names) 
         lab.name,
         vm.name,
         digest,
-        network=network_digest((nic.mac, nic.lines) for nic in nics),
+        network=network_digest((nic.mac, nic.config) for nic in nics),
         keyed=True,
         instance=identity.object_uuid(lab.name, "seed", f"{vm.name}/{digest}"),
         config=config,
@@ -77,24 +80,23 @@ def secret_name(secret: bytes) -> str:
     return hashlib.sha256(b"labctl" + secret).hexdigest()[:8]
 
 
-def guest_lines(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> tuple[str, ...]:
-    """How a NIC is to be inside the guest, in the words of the guest's script; empty where it is left alone."""
+def nic_config(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> NicConfig:
+    """How a NIC is to be inside the guest."""
     nic_addresses = allocation.nics[vm.name, nic.name]
     place = allocation.networks[nic.network]
     network = next(each for each in lab.networks if each.name == nic.network)
     pairs = ((nic_addresses.ip, place.subnet4), (nic_addresses.ip6, place.subnet6))
-    lines = [f"address {with_prefix(ip, subnet)}" for ip, subnet in pairs if ip and subnet]
-    if mtu := nic.mtu or network.mtu:
-        lines.insert(0, f"mtu {mtu}")
-    if nic.ip is None and not allocates(network):
-        lines.append("dhcp")  # somebody else gives it an address
-    lines += [
-        f"route default {each}"
+    defaults = [
+        Route(DEFAULT, each)
         for each in _gateways(vm, nic, allocation)
         if _default_nic(vm, each.version, allocation) == nic.name
     ]
-    lines += [f"route {route.to} {route.via}" for route in nic.routes]
-    return tuple(lines)
+    return NicConfig(
+        mtu=nic.mtu or network.mtu or 0,
+        addresses=tuple(ip_interface((ip, subnet.prefixlen)) for ip, subnet in pairs if ip and subnet),
+        dhcp4=nic.ip is None and not allocates(network),
+        routes=(*defaults, *(Route(route.to, route.via) for route in nic.routes)),
+    )
 
 
 def _default_nic(vm: Vm, version: int, allocation: Allocation) -> str | None:
@@ -123,15 +125,14 @@ class Names:
     def __init__(self, lab: Lab, allocation: Allocation) -> None:
         self._lab, self._allocation = lab, allocation
         self._networks = {network.name: network for network in lab.networks}
-        self._members: dict[str, list[tuple[str, str, str]]] = {}  # network → (VM, ip, ip6)
+        self._members: dict[str, list[tuple[str, list[IpAddress]]]] = {}  # network → VMs, their addresses
         for vm in lab.vms:
             for nic in vm.nics:
                 nic_addresses = allocation.nics[vm.name, nic.name]
-                first, second = str(nic_addresses.ip or ""), str(nic_addresses.ip6 or "")
-                if not first and not allocates(self._networks[nic.network]):
-                    first = next(iter(by_family(nic_addresses.seen)), "")
-                row = (vm.name, first, second)
-                self._members.setdefault(nic.network, []).append(row)
+                known = list(nic_addresses.given)
+                if not nic_addresses.ip and not allocates(self._networks[nic.network]):
+                    known[:0] = by_family(nic_addresses.seen)[:1]
+                self._members.setdefault(nic.network, []).append((vm.name, known))
 
     def primary(self, vm: Vm) -> str | None:
         """The network whose DNS server the VM asks: the first that has one which it reaches."""
@@ -161,13 +162,9 @@ class Names:
             if network == primary:
                 continue
             full = self.domain(network)
-            for name, ip, ip6 in self._members.get(network, ()):
+            for name, known in self._members.get(network, ()):
                 short = [name] if name not in asked else []
                 if short or primary is None or full != self.domain(primary):
                     words = " ".join([*short, f"{name}.{full}"])
-                    lines |= {f"{each} {words}": "" for each in (ip, ip6) if each}
+                    lines |= {f"{each} {words}": "" for each in known}
         return tuple(lines)
-
-
-def with_prefix(host: object, subnet: Any) -> str:  # an address and its network, or two None
-    return f"{host}/{subnet.prefixlen}" if host and subnet else ""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.engine import routers
 from labctl.engine.allocation import allocates
-from labctl.engine.guests import with_prefix
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 
 if TYPE_CHECKING:
+    from labctl.core.ip import IpAddress, IpNetwork
     from labctl.engine.allocation import Allocation, NetworkAddresses
     from labctl.engine.compose import Site
     from labctl.labfile.model import Lab, Network, Nic, Vm
@@ -31,8 +31,8 @@ def network_spec(lab: Lab, network: Network, allocation: Allocation, site: Site)
         dev=network.dev or "",
         subnet4=str(place.subnet4 or ""),
         subnet6=str(place.subnet6 or ""),
-        host4=with_prefix(place.host4, place.subnet4),
-        host6=with_prefix(place.host6, place.subnet6),
+        host4=_with_prefix(place.host4, place.subnet4),
+        host6=_with_prefix(place.host6, place.subnet6),
         dhcp_range=f"{low}-{high}" if low and place.dhcp else "",
         boot_server=network.dhcp.boot_server or "",
         boot_file=network.dhcp.boot_file or "",
@@ -53,6 +53,10 @@ def network_spec(lab: Lab, network: Network, allocation: Allocation, site: Site)
         file=str(lab.path),
         gateways=tuple(map(str, place.gateways)),
     )
+
+
+def _with_prefix(host: IpAddress | None, subnet: IpNetwork | None) -> str:
+    return f"{host}/{subnet.prefixlen}" if host and subnet else ""
 
 
 def _router(network: Network, allocation: Allocation, members: list[tuple[Vm, Nic]]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from labctl.core.address import Address
+    from labctl.core.ip import IpAddress, IpNetwork
     from labctl.core.spec import Spec
-    from labctl.engine.allocation import IpAddress, IpNetwork
     from labctl.labfile.model import Lab, Network, Nic, Vm
 
 
@@ -64,10 +64,8 @@ def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[s
                     yield (host.mac, 4), ip_address(host.ip)
     for spec in existing.values():
         for nic in spec.nics if isinstance(spec, VmSpec) else ():
-            for line in nic.guest:
-                if line.startswith("address "):
-                    address = ip_interface(line.split()[1]).ip
-                    yield (nic.mac, address.version), address
+            for address in nic.guest.addresses:
+                yield (nic.mac, address.version), address.ip
 
 
 def _number(

@@ -6,10 +6,13 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.ip import read_addresses
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from labctl.core.ip import IpAddress
 
 PORT = "org.labctl.guest.0"
 HELLO = "hello\n"
@@ -22,13 +25,13 @@ class GuestState:
     stage: str
     errors: tuple[str, ...] = ()
     recoverable: tuple[str, ...] = ()
-    addresses: tuple[tuple[str, str], ...] = ()  # (mac, ip/prefix)
+    addresses: tuple[tuple[str, IpAddress], ...] = ()  # each with the MAC of its NIC
     log: str = ""
     uptime: int = 0
 
-    def of(self, mac: str) -> tuple[str, ...]:
-        """The addresses of a NIC, without their prefixes."""
-        return tuple(ip.partition("/")[0] for nic, ip in self.addresses if nic == mac)
+    def of(self, mac: str) -> tuple[IpAddress, ...]:
+        """The addresses of a NIC."""
+        return tuple(address for nic, address in self.addresses if nic == mac)
 
     @property
     def over(self) -> bool:
@@ -113,9 +116,10 @@ def _state(message: dict[str, Any]) -> GuestState:
         for level in levels.values() if isinstance(levels, dict) else ():
             recoverable += [str(each) for each in level if str(each) not in recoverable]
     addresses = tuple(
-        (str(each.get("mac", "")).lower(), str(each.get("ip", "")))
+        (str(each.get("mac", "")).lower(), address)
         for each in message.get("addresses") or ()
         if isinstance(each, dict)
+        for address in read_addresses([str(each.get("ip", "")).partition("/")[0]])
     )
     uptime = message.get("uptime_s")
     return GuestState(

@@ -12,16 +12,24 @@ from labctl.guest.protocol import Reply
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from labctl.core.ip import IpAddress
+
 _TRY_S = 5.0
 
 
-async def met(kind: str, value: str, addresses: Sequence[str], timeout: float, interval: float) -> Reply:  # noqa: ASYNC109
+async def met(
+    kind: str,
+    value: str,
+    addresses: Sequence[IpAddress],
+    timeout: float,  # noqa: ASYNC109
+    interval: float,
+) -> Reply:
     """Try until the condition holds on one of the addresses or the time is up; `kind` is tcp or http."""
     deadline = time.monotonic() + timeout
     detail = "the host has no address of it to try"
     while addresses or kind == "http":
         for address in addresses or ("",):
-            detail = await _once(kind, value, address)
+            detail = await _once(kind, value, str(address))
             if not detail:
                 return Reply(kind, ok=True)
         if time.monotonic() > deadline:

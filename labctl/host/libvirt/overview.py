@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import libvirt
 
 from labctl.core.identity import libvirt_name, object_uuid
+from labctl.core.ip import by_family
 from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import field, record
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import listed_state
 from labctl.host.libvirt.dumps import described, dumps
-from labctl.host.libvirt.seen import NetworkOverview, VmOverview, by_family, read
+from labctl.host.libvirt.seen import NetworkOverview, VmOverview, read
 from labctl.host.machine import bridges
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def look(connection: Connection, lab: str | None = None, *, ask: bool = False) -
     leases = {(net.lab, net.name): net.leases for net in networks}
     for vm in vms:
         for nic in vm.nics:
-            nic.ip = nic.ip or leases.get((vm.lab, nic.network), {}).get(nic.mac, "")
+            lease = leases.get((vm.lab, nic.network), {}).get(nic.mac)
+            nic.ips = nic.ips or ((lease,) if lease else ())
             if nic.reports and vm.state not in ACTIVE:
-                nic.ip = nic.ip6 = ""  # what it had when it ran
+                nic.ips = ()  # it had them when it ran
     if ask:
         _ask(connection, vms)
     return Overview(vms, networks, strangers)
@@ -63,7 +65,7 @@ def _ask(connection: Connection, vms: list[VmOverview]) -> None:
     for vm in asked:
         for nic in vm.nics if vm.libvirt_name in told else ():
             if nic.reports:
-                nic.ip, nic.ip6 = [*by_family(told[vm.libvirt_name].of(nic.mac)), "", ""][:2]
+                nic.ips = by_family(told[vm.libvirt_name].of(nic.mac))
 
 
 def _look(

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from labctl.core.identity import VOLUMES, pool_name
+from labctl.core.ip import by_family, read_addresses
 from labctl.core.lifecycle import State
 from labctl.core.record import field, record
 from labctl.core.xmltree import attribute, layers, own_metadata
+from labctl.guest.nic_metadata import NicMetadata, read_nics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from xml.etree.ElementTree import Element
+
+    from labctl.core.ip import IpAddress
 
 
 @record(frozen=False)
@@ -24,14 +28,9 @@ class NicOverview:
 
     network: str
     mac: str
-    ip: str = ""  # IPv4 where it has both
-    ip6: str = ""  # where `ip` is another
+    ips: tuple[IpAddress, ...] = ()  # of each family the first, IPv4 before IPv6
     link: str = "up"  # or down
     reports: bool = False
-
-    @property
-    def ips(self) -> list[str]:
-        return [each for each in (self.ip, self.ip6) if each]
 
 
 @record(frozen=False)
@@ -74,7 +73,7 @@ class NetworkOverview:
     mode: str
     subnets: tuple[str, ...]
     host: tuple[str, ...]
-    leases: dict[str, str] = field(default_factory=dict)
+    leases: dict[str, IpAddress] = field(default_factory=dict)
     active: bool = False
     bridge: str = ""  # where libvirt made one
     served: bool = False
@@ -132,18 +131,16 @@ def _names(root: Element, kind: str) -> Iterator[str]:
 
 
 def _nics(root: Element, own: Element, lab: str) -> Iterator[NicOverview]:
-    told = {each.get("name", ""): each for each in own}
+    metadata = read_nics(own)
     names = list(_names(root, "interface"))
     for element, alias in zip(root.iterfind("devices/interface"), names, strict=True):
         source, mac = element.find("source"), element.find("mac")
         network = "" if source is None else source.get("network") or source.get("bridge") or ""
-        fact = told.get(alias.removeprefix("ua-nic-"))
-        words = [line.split() for line in _said(fact, "guest").split("; ")]
-        given = [line[1].partition("/")[0] for line in words if line[:1] == ["address"]]
-        reports = ["dhcp"] in words
-        ip, ip6 = [*(by_family(_said(fact, "seen").split()) if reports else given), "", ""][:2]
+        noted = metadata.get(alias.removeprefix("ua-nic-"), NicMetadata())
+        reports = noted.told.dhcp4
+        ips = by_family(noted.seen if reports else (each.ip for each in noted.told.addresses))
         address = "" if mac is None else mac.get("address", "").lower()
-        yield NicOverview(network.removeprefix(f"{lab}."), address, ip, ip6, _link(element), reports)
+        yield NicOverview(network.removeprefix(f"{lab}."), address, ips, _link(element), reports)
 
 
 def _link(interface: Element) -> str:
@@ -151,20 +148,13 @@ def _link(interface: Element) -> str:
     return "up" if link is None else link.get("state", "up")
 
 
-def _said(fact: Element | None, name: str) -> str:
-    return "" if fact is None else fact.get(name, "")
-
-
-def by_family(addresses: Iterable[str]) -> list[str]:
-    """The first address of each family, IPv4 before IPv6."""
-    found = list(addresses)
-    firsts = [[each for each in found if (":" in each) == six][:1] for six in (False, True)]
-    return [each for first in firsts for each in first]
-
-
 def _network(root: Element, own: Element) -> NetworkOverview:
     hosts = [each.get("address", "") for each in root.iterfind("ip")]
-    leases = {(each.get("mac") or "").lower(): each.get("ip", "") for each in root.iterfind("ip/dhcp/host")}
+    leases = {
+        (each.get("mac") or "").lower(): address
+        for each in root.iterfind("ip/dhcp/host")
+        for address in read_addresses([each.get("ip", "")])
+    }
     forward, bridge, dns = root.find("forward"), root.find("bridge"), root.find("dns")
     ours = forward is None or forward.get("mode") != "bridge"
     names = dns is None or dns.get("enable") != "no"

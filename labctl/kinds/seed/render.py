@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from labctl import resources
 from labctl.core.record import record
 from labctl.core.unquoted import Unquoted
+from labctl.guest.nic_config import DEFAULT
 from labctl.guest.protocol import encoded, key_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from labctl.guest.nic_config import Route
     from labctl.kinds.seed.spec import SeedNic, SeedSpec
 
 
@@ -64,7 +66,7 @@ def boothook(spec: SeedSpec, login: str, host_key: HostKey) -> str:
     script = resources.text("templates/guest/keys.sh") + resources.text("templates/guest/labctl-guest.sh")
     sudo = spec.user != "root" and "sudo" not in _own_entry(spec)
     seed = key_lines(spec.user, "yes" if sudo else "no", login, host_key.private, host_key.public)
-    seed += "".join(f"nic {nic.mac} {encoded(nic.lines)}\n" for nic in spec.nics)
+    seed += "".join(f"nic {nic.mac} {encoded(nic.config.lines)}\n" for nic in spec.nics)
     run = "/run/labctl/guest.sh"
     return (
         "#cloud-boothook\n#!/bin/sh\numask 077\nmkdir -p /run/labctl\n"
@@ -141,25 +143,25 @@ def network_config(nics: tuple[SeedNic, ...]) -> dict[str, Any]:
 
 
 def _ethernet(nic: SeedNic) -> dict[str, Any]:
-    words = [line.split() for line in nic.lines]
-    config: dict[str, Any] = {"match": {"macaddress": nic.mac}, "dhcp4": ["dhcp"] in words, "dhcp6": False}
-    if addresses := [word[1] for word in words if word[0] == "address"]:
-        config["addresses"] = addresses
-    if routes := [{"to": _to(word), "via": word[2]} for word in words if word[0] == "route"]:
-        config["routes"] = routes
-    if mtu := [int(word[1]) for word in words if word[0] == "mtu"]:
-        config["mtu"] = mtu[0]
+    inside = nic.config
+    config: dict[str, Any] = {"match": {"macaddress": nic.mac}, "dhcp4": inside.dhcp4, "dhcp6": False}
+    if inside.addresses:
+        config["addresses"] = list(map(str, inside.addresses))
+    if inside.routes:
+        config["routes"] = [{"to": _to(route), "via": str(route.via)} for route in inside.routes]
+    if inside.mtu:
+        config["mtu"] = inside.mtu
     if nic.nameservers:
-        config["nameservers"] = {"addresses": list(nic.nameservers), "search": list(nic.search)}
+        config["nameservers"] = {"addresses": list(map(str, nic.nameservers)), "search": list(nic.search)}
     config["optional"] = True  # a cable that is out must not hold up the boot
     return config
 
 
-def _to(route: list[str]) -> str:
+def _to(route: Route) -> str:
     """cloud-init before 23.x does not know the word `default` in every renderer."""
-    if route[1] != "default":
-        return route[1]
-    return "::/0" if ":" in route[2] else "0.0.0.0/0"
+    if route.to != DEFAULT:
+        return str(route.to)
+    return "::/0" if route.via.version == 6 else "0.0.0.0/0"
 
 
 def _yaml(document: Mapping[str, Any]) -> str:

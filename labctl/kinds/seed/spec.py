@@ -14,35 +14,39 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.record import field, record, replace
 from labctl.core.spec import Effect, Need, Part, Spec, owned
+from labctl.guest.nic_config import NicConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from labctl.core.ip import IpAddress
+
 
 @record
 class SeedNic:
-    """A NIC's part of the network-config. `lines` are those of `NicUse.guest`.
+    """A NIC's part of the network-config.
 
     `nameservers` and `search` stand on one NIC of a VM only: a resolver that has several asks just the first.
     """
 
     name: str
     mac: str
-    lines: tuple[str, ...] = ()
-    nameservers: tuple[str, ...] = ()
+    config: NicConfig = NicConfig()
+    nameservers: tuple[IpAddress, ...] = ()
     search: tuple[str, ...] = ()
 
 
-def network_digest(nics: Iterable[tuple[str, tuple[str, ...]]]) -> str:
-    """Stand for what a seed says of NICs, given the MAC and the lines of each."""
-    return hashlib.sha256(repr(sorted((mac, tuple(lines)) for mac, lines in nics)).encode()).hexdigest()[:16]
+def network_digest(nics: Iterable[tuple[str, NicConfig]]) -> str:
+    """Stand for what a seed says of NICs, given the MAC and the config of each."""
+    said = sorted((mac, config.lines) for mac, config in nics)
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 @record
 class SeedSpec(Spec):
     """`cloud_init` stands for the user's cloud-config, user and hostname: a keyed digest, which tells no secret.
 
-    `network` is the digest of its NICs' lines. `keyed` is False where the keys in it were lost here.
+    `network` is the digest of its NICs' configs. `keyed` is False where the keys in it were lost here.
     """
 
     kind: ClassVar[str] = "seed"

@@ -79,7 +79,7 @@ def _nic(spec: VmSpec, nic: NicUse) -> Iterator[Part]:
     words = [nic.model] * (nic.model != MODEL) + [f"link {nic.link}"] * (nic.link != "up")
     words += [f"mtu {nic.mtu}"] * bool(nic.mtu)
     name += f" ({', '.join(words)})" if words else ""
-    yield Part(name, " ".join(nic.addresses))
+    yield Part(name, " ".join(map(str, nic.addresses)))
     if nic.mac != identity.mac_address(spec.lab, spec.name, nic.name):
         yield Part(f"{nic.name} MAC", nic.mac)
 

@@ -86,7 +86,7 @@ class GuestSession:
         """Send names and NICs, to a `new` guest names only: its seed has the NICs. Gives the replies to expect."""
         nics = [nic for nic in spec.nics if nic.guest and nic.link == "up" and not new]
         for nic in nics:
-            self.send(protocol.command_nic(nic.mac, nic.guest))
+            self.send(protocol.command_nic(nic.mac, nic.guest.lines))
         self.send(protocol.command_hosts(spec.host_lines))
         return [*(f"nic {nic.mac}" for nic in nics), "hosts"]
 
@@ -121,7 +121,7 @@ class GuestSession:
 
     async def addressed(self, spec: VmSpec) -> None:
         """Wait until each NIC that somebody else gives an address has one."""
-        macs = [nic.mac for nic in spec.nics if "dhcp" in nic.guest and nic.link == "up"]
+        macs = [nic.mac for nic in spec.nics if nic.guest.dhcp4 and nic.link == "up"]
         while macs and not (self.state and all(map(self.state.of, macs))):
             await self._next()
 

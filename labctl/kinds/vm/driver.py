@@ -16,6 +16,7 @@ from labctl.core.lifecycle import Stage, State
 from labctl.core.plan import REPLACED
 from labctl.core.record import replace
 from labctl.core.size import size
+from labctl.guest.nic_config import NicConfig
 from labctl.host.access import console
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import call_on, found, run_event_loop, translated
@@ -272,7 +273,7 @@ def _as_known(spec: VmSpec, was: VmSpec | None) -> VmSpec:
 def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
     """The spec with what its running guest was told so far of NICs and keys; one that is off gets them by its seed."""
     guest = {nic.name: nic.guest for nic in was.nics} if was else {}
-    nics = tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in spec.nics)
+    nics = tuple(replace(nic, guest=guest.get(nic.name, NicConfig())) for nic in spec.nics)
     return replace(spec, nics=nics, keys=was.keys if was else "")
 
 

@@ -11,8 +11,10 @@ from xml.etree import ElementTree as ET
 
 from labctl import __version__
 from labctl.core.identity import XMLNS
+from labctl.core.ip import read_addresses
 from labctl.core.lifecycle import Stage
 from labctl.core.xmlfields import OPTIONAL, WORDS, YES, Declaration, Form, Property, Written, prefixed
+from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm.spec import NicUse, VmSpec
 
 if TYPE_CHECKING:
@@ -29,7 +31,12 @@ _AFTER = Form(
     lambda text: tuple((vm, Stage(stage)) for vm, stage in (word.split(":") for word in text.split())),
     (),
 )
-_LINES = Form("; ".join, lambda text: tuple(text.split("; ")), ())
+_CONFIG = Form(
+    lambda config: "; ".join(config.lines) or None, lambda text: NicConfig.read(text.split("; ")), NicConfig()
+)
+_ADDRESSES = Form(
+    lambda addresses: " ".join(map(str, addresses)) or None, lambda text: read_addresses(text.split()), ()
+)
 
 METADATA = Declaration(
     f"metadata/{{{XMLNS}}}vm",
@@ -58,8 +65,8 @@ NIC = Declaration(
     f"{METADATA.path}/{{{XMLNS}}}nic",
     NicUse,
     Property("name", "@name"),
-    Property("guest", "@guest", _LINES),
-    Property("seen", "@seen", WORDS),
+    Property("guest", "@guest", _CONFIG),
+    Property("seen", "@seen", _ADDRESSES),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import replace
+from labctl.guest.nic_config import NicConfig
 
 if TYPE_CHECKING:
     from labctl.kinds.vm.spec import VmSpec
@@ -30,7 +31,9 @@ def _same(one: object, other: object) -> bool:
 
 def _bare(item: Any) -> Any:  # a DiskUse or NicUse
     return (
-        replace(item, target="", below=(), volume=()) if hasattr(item, "target") else replace(item, guest=())
+        replace(item, target="", below=(), volume=())
+        if hasattr(item, "target")
+        else replace(item, guest=NicConfig())
     )
 
 
@@ -40,5 +43,5 @@ def _as_it_runs(name: str, live: VmSpec, defined: VmSpec) -> Any:
         return defined.memory  # a balloon follows when the guest gets to it, or never
     if name == "nics":  # what a guest was told is noted in the definition
         told = {nic.name: nic.guest for nic in defined.nics}
-        return tuple(replace(nic, guest=told.get(nic.name, ())) for nic in live.nics)
+        return tuple(replace(nic, guest=told.get(nic.name, NicConfig())) for nic in live.nics)
     return getattr(live, name)

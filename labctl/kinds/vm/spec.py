@@ -13,6 +13,7 @@ from labctl.core.record import field, record, replace
 from labctl.core.size import size as human
 from labctl.core.spec import Chain, Effect, Item, Need, Part, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
+from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm.targets import PREFIX, targets
 from labctl.kinds.vm.transitions import transition
 from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START
@@ -20,6 +21,7 @@ from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, STA
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from labctl.core.ip import IpAddress
     from labctl.core.spec import Spec
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
@@ -90,8 +92,8 @@ class DiskUse(Item):
 
 @record
 class NicUse(Item):
-    """A NIC. `guest` holds the lines that the guest's script understands: `address 10.0.0.2/24`, `route …`, `mtu …`,
-    and `dhcp` where somebody else gives it addresses; `seen` are those that the guest then reported.
+    """A NIC. `guest` is how it is set up inside the guest; `seen` are the addresses that the guest reported, where
+    somebody else gives it some.
 
     `port` is the UUID of libvirt's network port that a running one was given; `unplugged` is YES where its network
     has lost that port, as one does that was stopped.
@@ -107,12 +109,12 @@ class NicUse(Item):
     inbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
     outbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
     boot: int = owned(RESTART, default=0, unset=UNORDERED)
-    guest: tuple[str, ...] = owned(LIVE, default=(), drift=UNTOLD)
+    guest: NicConfig = owned(LIVE, default=NicConfig(), drift=UNTOLD)
     unplugged: str = owned(LIVE, default="", unset="plugged in")
     port: str = ""
     # what labctl gives it, which a guest without a seed learns by DHCP alone
-    given: tuple[str, ...] = field(default=(), repr=False, compare=False)
-    seen: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    given: tuple[IpAddress, ...] = field(default=(), repr=False, compare=False)
+    seen: tuple[IpAddress, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -121,13 +123,12 @@ class NicUse(Item):
     def __str__(self) -> str:
         more = [] if self.model == MODEL else [self.model]
         more += [f"link {self.link}"] * (self.link != "up")
-        return ", ".join([self.network, self.mac, *self.addresses, *more])
+        return ", ".join([self.network, self.mac, *map(str, self.addresses), *more])
 
     @property
-    def addresses(self) -> tuple[str, ...]:
+    def addresses(self) -> tuple[IpAddress, ...]:
         """What it is given; of one that exists already what its guest was told to have."""
-        told = [line.split()[1].partition("/")[0] for line in self.guest if line.startswith("address ")]
-        return self.given or tuple(told)
+        return self.given or tuple(each.ip for each in self.guest.addresses)
 
 
 @record
@@ -142,7 +143,7 @@ class Check:
     timeout: float | None = None
     interval: float = 1.0
     from_host: bool = False
-    addresses: tuple[str, ...] = ()
+    addresses: tuple[IpAddress, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
@@ -240,11 +241,11 @@ class VmSpec(Marked):
     @property
     def reports(self) -> bool:
         """Whether only its guest knows its addresses, or some of them."""
-        return self.state == State.RUNNING and any("dhcp" in nic.guest for nic in self.nics)
+        return self.state == State.RUNNING and any(nic.guest.dhcp4 for nic in self.nics)
 
-    def with_seen(self, addresses: Callable[[str], tuple[str, ...]]) -> VmSpec:
+    def with_seen(self, addresses: Callable[[str], tuple[IpAddress, ...]]) -> VmSpec:
         """The VM with the addresses that its guest reports, given by a NIC's MAC, where others give them."""
-        nics = (replace(nic, seen=addresses(nic.mac)) if "dhcp" in nic.guest else nic for nic in self.nics)
+        nics = (replace(nic, seen=addresses(nic.mac)) if nic.guest.dhcp4 else nic for nic in self.nics)
         return replace(self, nics=tuple(nics))
 
     def needs(self) -> tuple[Need, ...]:
@@ -346,7 +347,9 @@ class VmSpec(Marked):
         guest = {nic.name: nic.guest for nic in wanted.nics}
         told = {name: getattr(wanted, name) for name in _MARK}
         return replace(
-            self, nics=tuple(replace(nic, guest=guest.get(nic.name, ())) for nic in self.nics), **told
+            self,
+            nics=tuple(replace(nic, guest=guest.get(nic.name, NicConfig())) for nic in self.nics),
+            **told,
         )
 
     def with_targets(self, taken: dict[str, str]) -> VmSpec:

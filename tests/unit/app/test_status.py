@@ -1,6 +1,7 @@
 """What `status`, `list` and `ssh` make of a look at libvirt."""
 
 import json
+from ipaddress import IPv4Address
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,8 +13,10 @@ from labctl.app import listing, ssh, status
 from labctl.app.session import Session
 from labctl.cli.status import _cells
 from labctl.core.errors import LabctlError, Rejected, UsageError
+from labctl.core.ip import read_addresses
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
+from labctl.guest.nic_config import NicConfig
 from labctl.host.libvirt import overview
 from labctl.host.libvirt.overview import Overview
 from labctl.host.libvirt.seen import NetworkOverview, NicOverview, VmOverview, read
@@ -46,7 +49,7 @@ def vm(name="web-1", state="running", nics=(("front", "10.0.0.2"),), **more) -> 
         "libvirt_name": f"shop.{name}",
         "seeded": True,
     }
-    made = tuple(NicOverview(network, "52:54:00:00:00:01", ip) for network, ip in nics)
+    made = tuple(NicOverview(network, "52:54:00:00:00:01", read_addresses([ip])) for network, ip in nics)
     return VmOverview(name=name, state=state, nics=made, **(fields | more))
 
 
@@ -204,11 +207,17 @@ def test_a_glance_at_xml():
                 "52:54:00:00:00:02",
                 "shop.back",
                 "back",
-                guest=("address 10.1.0.2/24", "address fd00::2/64", "mtu 1400"),
+                guest=NicConfig.read(["address 10.1.0.2/24", "address fd00::2/64", "mtu 1400"]),
                 link="down",
             ),
             NicUse("lan", "52:54:00:00:00:03", "default"),
-            NicUse("ext", "52:54:00:00:00:04", "other", guest=("dhcp",), seen=("fd00::9", "192.0.2.9")),
+            NicUse(
+                "ext",
+                "52:54:00:00:00:04",
+                "other",
+                guest=NicConfig(dhcp4=True),
+                seen=read_addresses(["fd00::9", "192.0.2.9"]),
+            ),
         ),
         problem="cloud-init failed",
         ready=True,
@@ -221,7 +230,7 @@ def test_a_glance_at_xml():
     assert (found.name, found.base, found.user, found.file) == ("web-1", "web", "me", "/x/Labfile.yaml")
     assert (found.state, found.ready, found.cpus, found.memory) == ("running", True, 2, GIB // 2)
     assert (found.disks, found.seeded, found.awaited) == (("root",), True, True)
-    assert [(nic.network, *nic.ips) for nic in found.nics] == [
+    assert [(nic.network, *map(str, nic.ips)) for nic in found.nics] == [
         ("front",),
         ("back", "10.1.0.2", "fd00::2"),
         ("default",),
@@ -245,7 +254,7 @@ def test_a_glance_at_a_network():
     )
     found = read(ET.tostring(network_xml.render(spec), encoding="unicode"))
     assert (found.name, found.lab, found.mode, found.host) == ("front", "shop", "nat", ("10.0.0.1",))
-    assert found.leases == {"52:54:00:00:00:01": "10.0.0.2"}
+    assert found.leases == {"52:54:00:00:00:01": IPv4Address("10.0.0.2")}
 
 
 def test_why_a_vm_is_not_ready_is_its_problem_while_it_runs():

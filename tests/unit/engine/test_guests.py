@@ -1,7 +1,9 @@
 """What guests are told of their NICs, names and routes."""
 
 from labctl.core.address import Address
+from labctl.core.ip import read_addresses
 from labctl.core.record import replace
+from labctl.guest.nic_config import NicConfig
 from labctl.kinds.seed.spec import network_digest
 from labctl.kinds.vm.spec import NicUse, VmSpec
 from tests.composed import specs
@@ -14,11 +16,11 @@ def vm(networks, nics, others=None):
     """The lines of each NIC of the VM `a`, and its seed."""
     vms = {"a": {"image": "debian-12", "networks": nics}, **(others or {})}
     made = specs({"networks": networks, "vms": vms})
-    return {nic.name: nic.guest for nic in made[Address("vm", "a")].nics}, made[Address("seed", "a")]
+    return {nic.name: nic.guest.lines for nic in made[Address("vm", "a")].nics}, made[Address("seed", "a")]
 
 
 def servers(seed):
-    return {nic.name: nic.nameservers for nic in seed.nics if nic.nameservers}
+    return {nic.name: tuple(map(str, nic.nameservers)) for nic in seed.nics if nic.nameservers}
 
 
 def test_a_nic_without_an_address_gets_neither_route_nor_dns():
@@ -95,7 +97,7 @@ def test_only_where_somebody_else_gives_addresses_a_nic_waits_for_dhcp():
         "fixed": ("address 10.5.0.9/24",),
         "none": (),
     }
-    assert seed.network == network_digest((nic.mac, nic.lines) for nic in seed.nics)
+    assert seed.network == network_digest((nic.mac, nic.config) for nic in seed.nics)
 
 
 def test_peers_know_a_name_whose_address_its_guest_reported():
@@ -107,14 +109,18 @@ def test_peers_know_a_name_whose_address_its_guest_reported():
     before = specs(content)
     a, b = (before[Address("vm", name)] for name in ("a", "b"))
     assert (a.host_lines, a.hosts) == ((), "")
-    told = replace(a, nics=tuple(replace(nic, seen=("fd00::7", "192.0.2.7")) for nic in a.nics))
+    told = replace(
+        a, nics=tuple(replace(nic, seen=read_addresses(["fd00::7", "192.0.2.7"])) for nic in a.nics)
+    )
     after = specs(content, {told.address: told, b.address: b})
     lines = ("192.0.2.7 a a.shop.lab",)
     assert after[Address("vm", "a")].host_lines == after[Address("vm", "b")].host_lines == lines
 
 
 def test_what_a_guest_reported_is_no_edit_of_the_labfile():
-    nic = NicUse("n", "52:54:00:00:00:01", "default", guest=("dhcp",))
-    one, two = (VmSpec("shop", "a", nics=(replace(nic, seen=seen),)) for seen in ((), ("192.0.2.7",)))
+    nic = NicUse("n", "52:54:00:00:00:01", "default", guest=NicConfig(dhcp4=True))
+    one, two = (
+        VmSpec("shop", "a", nics=(replace(nic, seen=seen),)) for seen in ((), read_addresses(["192.0.2.7"]))
+    )
     assert one == two
     assert one.fingerprint() == two.fingerprint()

@@ -6,6 +6,7 @@ running objects, which have more.
 
 import importlib
 import pkgutil
+from ipaddress import ip_address
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -15,6 +16,7 @@ from labctl import kinds
 from labctl.core import xmltree
 from labctl.core.record import record
 from labctl.core.xmlfields import Declaration, Property
+from labctl.guest.nic_config import NicConfig
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
@@ -88,7 +90,7 @@ def test_what_libvirt_tells_of_a_running_vm():
     folder = "/var/lib/libvirt/images/labctl-shop"
     below = (f"{folder}/web.root", "/var/lib/libvirt/images/labctl-images/sha256-aa.img")
     seen = vm_xml.read(root)
-    assert seen.nics[1].seen == ("192.0.2.9", "fd00::9")
+    assert seen.nics[1].seen == (ip_address("192.0.2.9"), ip_address("fd00::9"))
     assert seen == VmSpec(
         lab="shop",
         name="web",
@@ -106,14 +108,14 @@ def test_what_libvirt_tells_of_a_running_vm():
                 "shop.front",
                 "front",
                 inbound=1024,
-                guest=("address 10.0.1.2/24", "route default 10.0.1.1"),
+                guest=NicConfig.read(["address 10.0.1.2/24", "route default 10.0.1.1"]),
                 port="6f8e7a5c-39d5-4a0e-8d0e-8f1f0e1c9a11",
             ),
             NicUse(
                 "office",
                 "52:54:00:12:34:56",
                 "office",
-                guest=("dhcp",),
+                guest=NicConfig(dhcp4=True),
                 port="0c3d5f7e-8f13-4c55-9a5b-6a1d8b7a2f10",
             ),
         ),

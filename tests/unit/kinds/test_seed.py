@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from labctl import resources
 from labctl.core.unquoted import Unquoted
+from labctl.guest.nic_config import NicConfig
 from labctl.kinds.seed.render import HostKey, cloud_config, files, network_config
 from labctl.kinds.seed.spec import SeedNic, SeedSpec, network_digest
 
@@ -63,7 +64,7 @@ def test_a_seed_is_ascii(config):
 
 
 def test_the_boothook_leaves_the_script_what_it_has_to_see_to():
-    nic = SeedNic("lan", "52:54:00:00:00:01", ("address 10.0.0.2/24",))
+    nic = SeedNic("lan", "52:54:00:00:00:01", NicConfig.read(["address 10.0.0.2/24"]))
     hook, _ = parts(seed(nics=(nic,)))
     subprocess.run(["sh", "-n"], input=hook, text=True, check=True, timeout=20)
     lines = hook.split("<<'LABCTL-END'\n")[1].partition("LABCTL-END\n")[0].splitlines()
@@ -122,12 +123,12 @@ def test_other_host_keys_of_the_user_stay():
      ((), False), (("mtu 1400",), False), (("address 10.0.0.2/24",), False)],
 )  # fmt: skip
 def test_dhcp_is_on_where_somebody_gives_addresses_whatever_else_is_said(lines, dhcp4):
-    config = network_config((SeedNic("n", "52:54:00:00:00:01", lines),))["ethernets"]["n"]
+    config = network_config((SeedNic("n", "52:54:00:00:00:01", NicConfig.read(lines)),))["ethernets"]["n"]
     assert config["dhcp4"] is dhcp4
     assert config.get("mtu") == (1400 if "mtu 1400" in lines else None)
 
 
 def test_a_network_digest_is_of_the_lines_and_not_of_their_order_of_nics():
-    one, two = ("a", ("address 10.0.0.2/24",)), ("b", ("dhcp",))
+    one, two = ("a", NicConfig.read(["address 10.0.0.2/24"])), ("b", NicConfig(dhcp4=True))
     assert network_digest([one, two]) == network_digest([two, one])
-    assert network_digest([one]) != network_digest([("a", ("address 10.0.0.3/24",))])
+    assert network_digest([one]) != network_digest([("a", NicConfig.read(["address 10.0.0.3/24"]))])
