@@ -26,7 +26,7 @@ def networks(draw: st.DrawFn) -> NetworkSpec:
     subnet = IPv4Network((draw(st.integers(0x0A000000, 0x0AFFFF00)) & ~0xFF, 24))
     hosted = own and draw(st.booleans())
     numbers = draw(st.lists(st.integers(2, 200), unique=True, max_size=4)) if hosted else []
-    ips = [str(IPv4Address(int(subnet.network_address) + number)) for number in numbers]
+    ips = [IPv4Address(int(subnet.network_address) + number) for number in numbers]
     hosts = [DhcpHost(ip, draw(names), mac) for ip, mac in zip(ips, draw(_macs(len(ips))), strict=True)]
     dns = [DnsHost(ip, tuple(draw(st.lists(names, min_size=1, max_size=2, unique=True)))) for ip in ips]
     ranged = hosted and draw(st.booleans())
@@ -41,7 +41,7 @@ def networks(draw: st.DrawFn) -> NetworkSpec:
         dhcp_range=f"{subnet.network_address + 201}-{subnet.network_address + 250}" if ranged else "",
         dhcp_hosts=tuple(sorted(hosts, key=lambda host: host.key)),
         dns=hosted or not own,
-        dns_hosts=tuple(sorted(dns, key=lambda host: host.ip)),
+        dns_hosts=tuple(sorted(dns, key=lambda host: host.key)),
         domain=draw(st.sampled_from(["", "shop.lab"])) if hosted else "",
         dnsmasq=draw(st.sampled_from([(), ("dhcp-option=option:router", "ra-param=*,0,0")])) if own else (),
         mtu=draw(st.sampled_from([0, 1400, 9000])) if own else 0,

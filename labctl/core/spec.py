@@ -7,6 +7,7 @@ never compared. A field whose desired value is None is not owned by this Labfile
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -82,6 +83,7 @@ class Owned:
         self.values = getter([each.name for each in self.fields])
 
 
+_ADDRESS = re.compile(r"IPv[46]Address\(('[^']*')\)")
 YES = "yes"  # the value of a field such as `unmarked`, which is empty where nothing is wrong
 _OWNED: dict[type, Owned] = {}
 
@@ -245,9 +247,12 @@ class Spec:
         return self
 
     def fingerprint(self) -> str:
-        """A digest of the owned fields; stored with what was applied, it tells an edit from drift."""
+        """A digest of the owned fields; stored with what was applied, it tells an edit from drift.
+
+        An IP address counts as its text: the digests of labs that were made when it was a text stay true.
+        """
         own = [(each.name, getattr(self, each.name)) for each in owned_by(type(self)).settings]
-        return hashlib.sha256(repr(own).encode()).hexdigest()[:16]
+        return hashlib.sha256(_ADDRESS.sub(r"\1", repr(own)).encode()).hexdigest()[:16]
 
 
 S = TypeVar("S", bound=Spec)

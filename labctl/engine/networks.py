@@ -73,11 +73,11 @@ def _dhcp_hosts(
         nic_addresses = allocation.nics[vm.name, nic.name]
         if nic_addresses.ip and place.host4:
             hosts.append(
-                DhcpHost(str(nic_addresses.ip), vm.name if vm.name not in named[4] else "", nic_addresses.mac)
+                DhcpHost(nic_addresses.ip, vm.name if vm.name not in named[4] else "", nic_addresses.mac)
             )
             named[4].add(vm.name)
         if nic_addresses.ip6 and place.host6 and vm.name not in named[6]:
-            hosts.append(DhcpHost(str(nic_addresses.ip6), vm.name))  # DHCPv6 knows a host by its name only
+            hosts.append(DhcpHost(nic_addresses.ip6, vm.name))  # DHCPv6 knows a host by its name only
             named[6].add(vm.name)
     return tuple(sorted(hosts, key=lambda host: host.key))
 
@@ -85,12 +85,11 @@ def _dhcp_hosts(
 def _dns_hosts(
     network: Network, allocation: Allocation, members: list[tuple[Vm, Nic]]
 ) -> tuple[DnsHost, ...]:
-    names: dict[str, list[str]] = {}
+    names: dict[IpAddress, list[str]] = {}
     for vm, nic in members:
-        nic_addresses = allocation.nics[vm.name, nic.name]
-        for address in (nic_addresses.ip, nic_addresses.ip6):
-            if address:
-                names.setdefault(str(address), []).append(vm.name)
+        for address in allocation.nics[vm.name, nic.name].given:
+            names.setdefault(address, []).append(vm.name)
     for name, ip in network.dns_hosts:
         names.setdefault(ip, []).append(name)
-    return tuple(DnsHost(ip, tuple(dict.fromkeys(each))) for ip, each in sorted(names.items()))
+    hosts = [DnsHost(ip, tuple(dict.fromkeys(each))) for ip, each in names.items()]
+    return tuple(sorted(hosts, key=lambda host: host.key))

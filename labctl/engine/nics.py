@@ -61,7 +61,7 @@ def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[s
         if isinstance(spec, NetworkSpec):
             for host in spec.dhcp_hosts:
                 if host.mac:
-                    yield (host.mac, 4), ip_address(host.ip)
+                    yield (host.mac, 4), host.ip
     for spec in existing.values():
         for nic in spec.nics if isinstance(spec, VmSpec) else ():
             for address in nic.guest.addresses:

@@ -70,7 +70,7 @@ class Network:
     dhcp: Dhcp = Dhcp()
     domain: str | None = None
     dns_forwarders: tuple[str, ...] = ()
-    dns_hosts: tuple[tuple[str, str], ...] = ()  # (name, ip), sorted by name
+    dns_hosts: tuple[tuple[str, Address], ...] = ()  # (name, ip), sorted by name
     reserve: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
     bridge: str | None = None

@@ -58,7 +58,7 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         dhcp=_dhcp(tree, problems),
         domain=tree.get("domain"),
         dns_forwarders=tuple(map(str, addresses(dns, "forwarders", problems))) if "forwarders" in dns else (),
-        dns_hosts=tuple((each, str(ip)) for each, ip in names if ip is not None),
+        dns_hosts=tuple((each, ip) for each, ip in names if ip is not None),
         reserve=addresses(tree, "reserve", problems),
         routes=routes(tree, problems),
         bridge=tree.get("bridge"),

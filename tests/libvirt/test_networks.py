@@ -1,6 +1,7 @@
 """The network driver on the real API: whatever entries look alike, a running network becomes what is wanted."""
 
 from functools import partial
+from ipaddress import ip_address
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def _alike(draw: st.DrawFn) -> NetworkSpec:
     """Few names, MACs and addresses, so that most of two networks' entries share some of them."""
     dhcp, dns = [], []
     for prefix, macs in (("10.9.0.", MACS), ("fd00:9::", ("",) * len(MACS))):
-        ips = [f"{prefix}{number}" for number in draw(st.permutations(range(2, 6)))]
+        ips = [ip_address(f"{prefix}{number}") for number in draw(st.permutations(range(2, 6)))]
         count = draw(st.integers(0, 3))
         # of one family each name stands once; a second NIC of a VM has none, which DHCPv6 can't do without
         names = draw(st.permutations(NAMES if not macs[0] else (*NAMES[:1], "", "")))
@@ -37,7 +38,7 @@ def _alike(draw: st.DrawFn) -> NetworkSpec:
         DUAL,
         dhcp_range=draw(st.sampled_from(RANGES)),
         dhcp_hosts=tuple(sorted(dhcp, key=lambda host: host.key)),
-        dns_hosts=tuple(sorted(dns, key=lambda host: host.ip)),
+        dns_hosts=tuple(sorted(dns, key=lambda host: host.key)),
     )
 
 

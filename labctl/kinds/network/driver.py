@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -109,9 +110,9 @@ class NetworkDriver:
             old = [xml.dhcp_range(now.dhcp_range)] if now.dhcp_range else []
             new = [xml.dhcp_range(spec.dhcp_range)] if spec.dhcp_range else []
             self._swap(network, _DHCP_RANGE, 0, old, new)
-        for parent, v6 in ((0, False), (1 if spec.host4 else 0, True)):
-            was = [host for host in now.dhcp_hosts if (":" in host.ip) == v6]
-            wanted = [host for host in spec.dhcp_hosts if (":" in host.ip) == v6]
+        for parent, version in ((0, 4), (1 if spec.host4 else 0, 6)):
+            was = [host for host in now.dhcp_hosts if host.ip.version == version]
+            wanted = [host for host in spec.dhcp_hosts if host.ip.version == version]
             old = [xml.dhcp_host(host) for host in was if host not in wanted]
             new = [xml.dhcp_host(host) for host in wanted if host not in was]
             self._swap(network, _DHCP_HOST, parent, old, new)
@@ -123,11 +124,12 @@ class NetworkDriver:
         """Have libvirt start dnsmasq again: an update makes it do so, therefore a record is sent once more."""
         if spec.dhcp_hosts:
             first = spec.dhcp_hosts[0]
-            parent = 1 if ":" in first.ip and spec.host4 else 0
+            parent = 1 if first.ip.version == 6 and spec.host4 else 0
             text = ET.tostring(xml.dhcp_host(first), encoding="unicode")
             network.update(_MODIFY, _DHCP_HOST, parent, text, libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE)
         elif spec.dns:
-            probe = [xml.dns_host(DnsHost((spec.host4 or spec.host6).partition("/")[0], ("labctl.invalid",)))]
+            own = ip_interface(spec.host4 or spec.host6).ip
+            probe = [xml.dns_host(DnsHost(own, ("labctl.invalid",)))]
             self._swap(network, _DNS_HOST, -1, [], probe)
             self._swap(network, _DNS_HOST, -1, probe, [])
         else:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from labctl.core.spec import Spec
 
+if TYPE_CHECKING:
+    from labctl.core.ip import IpAddress
+
 LIVE, REPLACE = Effect.LIVE, Effect.REPLACE
 OWN, NO_LIMIT = "libvirt's own", "no limit"
 Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
@@ -25,13 +28,13 @@ Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
 class DhcpHost(Item):
     """A reservation. IPv6 knows hosts by name, so `mac` is empty there; `vm` is so for a VM's second NIC."""
 
-    ip: str
+    ip: IpAddress
     vm: str = owned(LIVE)
     mac: str = owned(LIVE, default="")
 
     @property
     def key(self) -> str:
-        return self.ip
+        return str(self.ip)
 
     def __str__(self) -> str:
         return f"{self.vm} {self.mac}".strip()
@@ -41,12 +44,12 @@ class DhcpHost(Item):
 class DnsHost(Item):
     """The names of one address."""
 
-    ip: str
+    ip: IpAddress
     names: tuple[str, ...] = owned(LIVE)
 
     @property
     def key(self) -> str:
-        return self.ip
+        return str(self.ip)
 
     def __str__(self) -> str:
         return " ".join(self.names)

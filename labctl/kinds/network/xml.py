@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from labctl import __version__, resources
 from labctl.core import identity, xmltree
+from labctl.core.ip import read_addresses
 from labctl.core.record import replace
 from labctl.core.spec import YES, owned_by
 from labctl.core.xmltree import attribute
@@ -118,7 +119,7 @@ def _dns(spec: NetworkSpec) -> Element:
 
 def dns_host(host: DnsHost) -> Element:
     """One `<host ip=…>` of `<dns>`, also what virNetworkUpdate takes."""
-    element = ET.Element("host", ip=host.ip)
+    element = ET.Element("host", ip=str(host.ip))
     for name in host.names:
         ET.SubElement(element, "hostname").text = name
     return element
@@ -126,7 +127,7 @@ def dns_host(host: DnsHost) -> Element:
 
 def dhcp_host(host: DhcpHost) -> Element:
     """One `<host …>` of `<dhcp>`, also what virNetworkUpdate takes."""
-    known = {"mac": host.mac, "name": host.vm, "ip": host.ip}
+    known = {"mac": host.mac, "name": host.vm, "ip": str(host.ip)}
     return ET.Element("host", {name: value for name, value in known.items() if value})
 
 
@@ -143,7 +144,7 @@ def _ip_elements(spec: NetworkSpec) -> list[Element]:
             element = ET.Element(
                 "ip", family=family, address=str(host.ip), prefix=str(host.network.prefixlen)
             )
-            hosts = [each for each in spec.dhcp_hosts if (":" in each.ip) == (family == "ipv6")]
+            hosts = [each for each in spec.dhcp_hosts if each.ip.version == host.version]
             ranged = spec.dhcp_range and family == "ipv4"
             if hosts or ranged:
                 element.append(_dhcp(spec, hosts, ranged=bool(ranged), v4=family == "ipv4"))
@@ -207,7 +208,7 @@ def read(root: Element) -> NetworkSpec | None:
         subnet4=own.get("subnet4", ""),
         subnet6=own.get("subnet6", ""),
         dns=attribute(root, "dns", "enable") != "no",
-        dns_hosts=tuple(sorted(map(_read_dns_host, root.findall("dns/host")), key=lambda host: host.ip)),
+        dns_hosts=_read_dns_hosts(root),
         domain=attribute(root, "domain", "name"),
         forwarders=tuple(each.get("addr", "") for each in root.findall("dns/forwarder")),
         dnsmasq=tuple(
@@ -242,8 +243,9 @@ def _read_ips(spec: NetworkSpec, root: Element) -> NetworkSpec:
         address = f"{element.get('address')}/{_prefix(element)}"
         spec = replace(spec, host6=address) if v6 else replace(spec, host4=address)
         hosts += [
-            DhcpHost(each.get("ip", ""), each.get("name", ""), each.get("mac", "").lower())
+            DhcpHost(ip, each.get("name", ""), each.get("mac", "").lower())
             for each in element.findall("dhcp/host")
+            for ip in read_addresses([each.get("ip", "")])
         ]
         if (ranged := element.find("dhcp/range")) is not None and not v6:
             spec = replace(spec, dhcp_range=f"{ranged.get('start')}-{ranged.get('end')}")
@@ -258,8 +260,13 @@ def _prefix(element: Element) -> str:
     return element.get("prefix", "")
 
 
-def _read_dns_host(element: Element) -> DnsHost:
-    return DnsHost(element.get("ip", ""), tuple(each.text or "" for each in element.findall("hostname")))
+def _read_dns_hosts(root: Element) -> tuple[DnsHost, ...]:
+    hosts = [
+        DnsHost(ip, tuple(each.text or "" for each in element.findall("hostname")))
+        for element in root.findall("dns/host")
+        for ip in read_addresses([element.get("ip", "")])
+    ]
+    return tuple(sorted(hosts, key=lambda host: host.key))
 
 
 def _read_route(element: Element) -> str:

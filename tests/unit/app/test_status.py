@@ -250,7 +250,7 @@ def test_a_glance_at_a_network():
         subnet4="10.0.0.0/24",
         host4="10.0.0.1/24",
         bridge="lab-0",
-        dhcp_hosts=(DhcpHost("10.0.0.2", "web", "52:54:00:00:00:01"),),
+        dhcp_hosts=(DhcpHost(IPv4Address("10.0.0.2"), "web", "52:54:00:00:00:01"),),
     )
     found = read(ET.tostring(network_xml.render(spec), encoding="unicode"))
     assert (found.name, found.lab, found.mode, found.host) == ("front", "shop", "nat", ("10.0.0.1",))

@@ -1,6 +1,7 @@
 """Every owned field of every kind, as people see it come, change, be set for the first time and no longer be set."""
 
 import re
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -20,8 +21,8 @@ KINDS = (
     PoolSpec("shop", "/pool"),
     ImageSpec("debian-12", "sha256-0"),
     NetworkSpec("shop", "front"),
-    DhcpHost("10.0.0.2", "web"),
-    DnsHost("10.0.0.2", ("web",)),
+    DhcpHost(IPv4Address("10.0.0.2"), "web"),
+    DnsHost(IPv4Address("10.0.0.2"), ("web",)),
     SeedSpec("shop", "web"),
     DiskSpec("shop", "web/data"),
     VmSpec("shop", "web"),
@@ -30,8 +31,8 @@ KINDS = (
 )
 # What a field is set to where its kind's own value tells of no type.
 SET = {
-    "dhcp_hosts": (DhcpHost("10.0.0.2", "web"),),
-    "dns_hosts": (DnsHost("10.0.0.2", ("web",)),),
+    "dhcp_hosts": (DhcpHost(IPv4Address("10.0.0.2"), "web"),),
+    "dns_hosts": (DnsHost(IPv4Address("10.0.0.2"), ("web",)),),
     "disks": (DISK,),
     "nics": (NIC,),
     "xml": (("./devices", "add", "<watchdog\n  model='i6300esb'/>"),),

@@ -1,6 +1,7 @@
 """The laws of the plan."""
 
 from graphlib import TopologicalSorter
+from ipaddress import IPv4Address
 
 from hypothesis import given
 
@@ -9,8 +10,9 @@ from labctl.core.operations import operations
 from labctl.core.plan import Action, plan
 from labctl.core.record import replace
 from labctl.core.spec import Effect
+from labctl.guest.nic_config import NicConfig
 from labctl.kinds.disk.spec import DiskSpec
-from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.network.spec import DhcpHost, NetworkSpec
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 from tests.strategies import labs
 
@@ -132,6 +134,17 @@ def test_drift_is_told_from_an_edit():
     assert (
         plan(lab(VM), lab(drifted), applied={VM.address: "other"}).steps[0].cause == "changed in the Labfile"
     )
+
+
+def test_addresses_count_in_a_fingerprint_as_their_text():
+    """So they did when labctl had them as texts; what it applied then is still known as its own."""
+    network = [
+        replace(NETWORK, dhcp_hosts=(DhcpHost(ip, "web"),)) for ip in ("10.0.0.2", IPv4Address("10.0.0.2"))
+    ]
+    lines = ("mtu 1400", "address 10.0.0.2/24", "route default 10.0.0.1")
+    vm = [replace(VM, nics=(replace(NIC, guest=guest),)) for guest in (lines, NicConfig.read(lines))]
+    for text, value in (network, vm):
+        assert text.fingerprint() == value.fingerprint()
 
 
 def test_a_stopped_vm_is_no_drift_but_a_state():

@@ -61,7 +61,7 @@ def test_values_become_the_models(tmp_path):
     assert net.subnet == IPv4Network("10.1.0.0/24")
     assert net.bandwidth == Bandwidth(10240, None)
     assert net.dhcp.range == (IPv4Address("10.1.0.100"), IPv4Address("10.1.0.200"))
-    assert net.dns_hosts == (("x.y", "10.1.0.9"),)
+    assert net.dns_hosts == (("x.y", IPv4Address("10.1.0.9")),)
     assert lab.volumes[0].size == 10**9 + 512  # whole KiB
     assert vm.disks == (
         Disk("root", 2048),

@@ -53,7 +53,7 @@ def test_networks_take_references_in_all_their_texts(tmp_path):
     assert lan.xml[0].value == f"<title>{core.subnet4}</title>"
     assert lan.routes[0].to == IPv4Network("10.3.0.0/24")
     assert lan.routes[0].via == IPv4Address("10.1.0.5")
-    assert lan.dns_hosts == (("api", str(allocation.nics["web", "core"].ip)),)
+    assert lan.dns_hosts == (("api", allocation.nics["web", "core"].ip),)
 
 
 def test_nics_take_references_and_count_upward_from_them(tmp_path):

@@ -1,6 +1,7 @@
 """The plan as people see it."""
 
 import re
+from ipaddress import IPv4Address
 
 import pytest
 import yaml
@@ -251,7 +252,9 @@ def test_of_a_vm_without_a_seed_the_address_is_told_too():
 
 
 def test_addresses_come_in_their_order():
-    hosts = tuple(DhcpHost(f"10.0.0.{n}", f"web-{n}", f"52:54:00:00:00:{n:02}") for n in (10, 100, 2, 9))
+    hosts = tuple(
+        DhcpHost(IPv4Address(f"10.0.0.{n}"), f"web-{n}", f"52:54:00:00:00:{n:02}") for n in (10, 100, 2, 9)
+    )
     spec = NetworkSpec("shop", "front", dhcp_hosts=hosts)
     for made in (
         plan({spec.address: spec}, {}),
