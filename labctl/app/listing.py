@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.address import natural
 from labctl.core.lifecycle import State
 from labctl.core.record import field, record
+from labctl.engine import overview
 from labctl.engine.registry import KINDS
-from labctl.host.libvirt import overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

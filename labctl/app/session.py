@@ -63,7 +63,7 @@ class Session:
         """The lab that was made from this Labfile, as far as libvirt knows it: its name."""
         from pathlib import Path
 
-        from labctl.host.libvirt import overview
+        from labctl.engine import overview
         from labctl.labfile.load import Loaded
         from labctl.labfile.model import Lab
 

@@ -11,16 +11,16 @@ from labctl.core.address import natural
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import record
+from labctl.engine import overview
 from labctl.host.access import ssh as openssh
 from labctl.host.access.ssh import Login
-from labctl.host.libvirt import overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from labctl.app.session import Session
-    from labctl.host.libvirt.overview import Overview
-    from labctl.host.libvirt.seen import NicOverview, VmOverview
+    from labctl.engine.overview import Overview
+    from labctl.kinds.vm.overview import NicOverview, VmOverview
 
 
 @record

@@ -9,14 +9,16 @@ from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.identity import object_uuid
 from labctl.core.lifecycle import ACTIVE
 from labctl.core.record import record
-from labctl.host.libvirt import overview
+from labctl.engine import overview
+from labctl.host.libvirt.uptime import uptime
 from labctl.labfile.absolute_path import absolute_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from labctl.app.session import Session
-    from labctl.host.libvirt.seen import NetworkOverview, NicOverview, VmOverview
+    from labctl.kinds.network.overview import NetworkOverview
+    from labctl.kinds.vm.overview import NicOverview, VmOverview
 
 FORMAT = 1
 
@@ -227,7 +229,7 @@ def _vm_json(row: Row, uri: str) -> dict[str, Any]:
         "disks": list(seen.disks) if seen else [],
         "moved": dict(seen.moved) if seen else {},
         "snapshots": list(seen.snapshots) if seen else [],
-        "uptime_s": overview.uptime(seen.libvirt_name, uri) if seen and running else None,
+        "uptime_s": uptime(seen.libvirt_name, uri) if seen and running else None,
         "drift": None if row.drift is None else list(row.drift),
         "problem": (seen.problem or None) if seen else None,
     }

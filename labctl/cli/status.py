@@ -12,7 +12,7 @@ from labctl.core.lifecycle import State
 
 if TYPE_CHECKING:
     from labctl.app.status import Row, Status
-    from labctl.host.libvirt.seen import NicOverview
+    from labctl.kinds.vm.overview import NicOverview
     from labctl.report.table import Cell
 
 app = typer.Typer(add_completion=False)

@@ -1,7 +1,7 @@
 """How a NIC is set up inside its guest, and the one text of it: the lines that the guest's script reads.
 
 The lines stand in seeds and go over the guest's port (templates/guest/labctl-guest.sh says what they mean). They are
-also in the domain's metadata (`guest.nic_metadata`), and plans show them.
+also in the domain's metadata (`kinds.vm.metadata`), and plans show them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Kind(Generic[S]):
     """All that labctl knows of a kind: its spec says what is pure, the rest is done on a host.
 
     `driver` makes its driver, `observe` reads its objects. `labs` names the labs that a host has such objects of, for
-    `labctl list`; VMs and networks are listed by `host.libvirt.overview`.
+    `labctl list`; VMs and networks are listed by `engine.overview`.
     """
 
     spec: type[S]

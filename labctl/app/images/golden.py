@@ -27,11 +27,12 @@ from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Teller
 from labctl.core.lifecycle import State
 from labctl.core.record import record
+from labctl.engine import overview
 from labctl.guest import protocol
 from labctl.guest.protocol import GuestState, Reply
 from labctl.host.access.channel import GuestPort
 from labctl.host.files import cache
-from labctl.host.libvirt import overview, pools, volumes
+from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import missing, translated
 from labctl.host.machine import lock
 from labctl.kinds.image.spec import POOL, ImageSpec
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.events import Sink
     from labctl.host.libvirt.connection import Connection
-    from labctl.host.libvirt.seen import VmOverview
+    from labctl.kinds.vm.overview import VmOverview
 
 BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
 SLOW = 4  # times these without KVM

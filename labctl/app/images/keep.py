@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.core.record import record
+from labctl.engine import overview
 from labctl.host.files import cache
-from labctl.host.libvirt import overview
 from labctl.host.machine import lock
 from labctl.kinds.image.content import in_use
 from labctl.kinds.image.driver import lock_name

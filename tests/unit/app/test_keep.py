@@ -3,8 +3,8 @@
 import pytest
 
 from labctl.app.images import keep
+from labctl.engine import overview
 from labctl.host.files import cache
-from labctl.host.libvirt import overview
 from labctl.host.machine import lock
 from labctl.kinds.image.content import in_use
 from labctl.kinds.image.driver import lock_name

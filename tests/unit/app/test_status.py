@@ -1,9 +1,7 @@
 """What `status`, `list` and `ssh` make of a look at libvirt."""
 
 import json
-from ipaddress import IPv4Address
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -16,14 +14,10 @@ from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.ip import read_addresses
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
-from labctl.guest.nic_config import NicConfig
-from labctl.host.libvirt import overview
-from labctl.host.libvirt.overview import Overview
-from labctl.host.libvirt.seen import NetworkOverview, NicOverview, VmOverview, read
-from labctl.kinds.network import xml as network_xml
-from labctl.kinds.network.spec import DhcpHost, NetworkSpec
-from labctl.kinds.vm import xml as vm_xml
-from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+from labctl.engine import overview
+from labctl.engine.overview import Overview
+from labctl.kinds.network.overview import NetworkOverview
+from labctl.kinds.vm.overview import NicOverview, VmOverview
 
 LABFILE = """\
 labfile: 1
@@ -189,74 +183,6 @@ def test_all_labs_of_a_host(monkeypatch):
     ]
 
 
-def test_a_glance_at_xml():
-    spec = VmSpec(
-        lab="shop",
-        name="web-1",
-        cpus=2,
-        memory=GIB // 2,
-        max_memory=GIB,
-        disks=(
-            DiskUse("root", "/p/labctl-shop/web-1.root", "web-1/root", target="vda"),
-            DiskUse("seed", "/p/labctl-shop/web-1.seed", target="vdb", readonly=True),
-        ),
-        nics=(
-            NicUse("front", "52:54:00:00:00:01", "shop.front", "front"),
-            NicUse(
-                "back",
-                "52:54:00:00:00:02",
-                "shop.back",
-                "back",
-                guest=NicConfig.read(["address 10.1.0.2/24", "address fd00::2/64", "mtu 1400"]),
-                link="down",
-            ),
-            NicUse("lan", "52:54:00:00:00:03", "default"),
-            NicUse(
-                "ext",
-                "52:54:00:00:00:04",
-                "other",
-                guest=NicConfig(dhcp4=True),
-                seen=read_addresses(["fd00::9", "192.0.2.9"]),
-            ),
-        ),
-        problem="cloud-init failed",
-        ready=True,
-        base="web",
-        user="me",
-        file="/x/Labfile.yaml",
-    )
-    found = read(ET.tostring(vm_xml.render(spec), encoding="unicode"))
-    overview._set_state(found, State.RUNNING, 0)
-    assert (found.name, found.base, found.user, found.file) == ("web-1", "web", "me", "/x/Labfile.yaml")
-    assert (found.state, found.ready, found.cpus, found.memory) == ("running", True, 2, GIB // 2)
-    assert (found.disks, found.seeded, found.awaited) == (("root",), True, True)
-    assert [(nic.network, *map(str, nic.ips)) for nic in found.nics] == [
-        ("front",),
-        ("back", "10.1.0.2", "fd00::2"),
-        ("default",),
-        ("other", "192.0.2.9", "fd00::9"),
-    ]
-    assert [nic.link for nic in found.nics] == ["up", "down", "up", "up"]
-    assert [nic.reports for nic in found.nics] == [False, False, False, True]
-    assert found.problem == "", "it became ready since"
-    overview._set_state(found, State.OFF, 0)
-    assert not found.ready, "a VM that is off is not ready, whatever it was"
-
-
-def test_a_glance_at_a_network():
-    spec = NetworkSpec(
-        "shop",
-        "front",
-        subnet4="10.0.0.0/24",
-        host4="10.0.0.1/24",
-        bridge="lab-0",
-        dhcp_hosts=(DhcpHost(IPv4Address("10.0.0.2"), "web", "52:54:00:00:00:01"),),
-    )
-    found = read(ET.tostring(network_xml.render(spec), encoding="unicode"))
-    assert (found.name, found.lab, found.mode, found.host) == ("front", "shop", "nat", ("10.0.0.1",))
-    assert found.leases == {"52:54:00:00:00:01": IPv4Address("10.0.0.2")}
-
-
 def test_why_a_vm_is_not_ready_is_its_problem_while_it_runs():
     for state, ready, problem in (
         (State.RUNNING, False, "cloud-init failed"),
@@ -266,6 +192,12 @@ def test_why_a_vm_is_not_ready_is_its_problem_while_it_runs():
         found = vm(ready=ready, problem="cloud-init failed")
         overview._set_state(found, state, 0)
         assert found.problem == problem
+
+
+def test_a_vm_that_is_off_is_not_ready_whatever_it_was():
+    found = vm(ready=True)
+    overview._set_state(found, State.OFF, 0)
+    assert not found.ready
 
 
 class TestReach:

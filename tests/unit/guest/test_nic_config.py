@@ -1,14 +1,12 @@
 """A NIC's config and its text: what seeds, metadata and the guest's port say of it."""
 
 from ipaddress import ip_address, ip_interface, ip_network
-from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 
 from labctl.guest.nic_config import DEFAULT, NicConfig, Route
-from labctl.guest.nic_metadata import NicMetadata, read_nics
-from tests.strategies import ip_addresses, nic_configs, st
+from tests.strategies import nic_configs
 
 WHOLE = NicConfig(
     mtu=1400,
@@ -42,14 +40,6 @@ def test_text_and_value_are_the_same_both_ways(config):
     assert NicConfig.read(config.lines).lines == config.lines
 
 
-@given(nic_configs(), st.lists(ip_addresses).map(tuple))
-def test_metadata_and_value_are_the_same_both_ways(config, seen):
-    own = ET.Element("vm")
-    ET.SubElement(own, "nic", NicMetadata(config, seen).attributes("front"))
-    again = ET.fromstring(ET.tostring(own, encoding="unicode"))
-    assert read_nics(again) == {"front": NicMetadata(config, seen)}
-
-
 def test_a_nic_that_is_left_alone_has_an_empty_config():
     assert not NicConfig()
     assert NicConfig().lines == ()
@@ -63,6 +53,3 @@ def test_a_nic_that_is_left_alone_has_an_empty_config():
 def test_a_line_that_says_nothing_is_left_out(line):
     """Somebody may have edited the metadata."""
     assert NicConfig.read([line, "address 10.0.0.2/24"]).lines == ("address 10.0.0.2/24",)
-    own = ET.Element("vm")
-    ET.SubElement(own, "nic", name="front", guest=line, seen="10.0.0.2 nothing")
-    assert read_nics(own) == {"front": NicMetadata(NicConfig(), (ip_address("10.0.0.2"),))}

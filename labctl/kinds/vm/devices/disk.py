@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labctl.core.xmlfields import Element
 
 _ATA = ("ide", "sata")
+_ALIAS = "ua-disk-"
 
 
 def _device(use: DiskUse) -> str:
@@ -33,7 +34,7 @@ DISK = Declaration(
     Property("bus", "target/@bus"),
     Property("serial", "serial"),
     Property("boot", "boot/@order", NUMBER),
-    Property("name", "alias/@name", prefixed("ua-disk-")),
+    Property("name", "alias/@name", prefixed(_ALIAS)),
     Property("readonly", "readonly", PRESENT),
     Property("shareable", "shareable", PRESENT),
 )
@@ -48,6 +49,11 @@ def read(element: Element, lab: str) -> DiskUse:
     pool = f"/{identity.pool_name(lab)}/"
     ours = [] if name == "seed" else [each for each in (source, *below) if pool in each]
     return DiskUse(**values, disk=_address(ours))
+
+
+def is_ours(element: Element) -> bool:
+    """Whether labctl gave a disk its name; libvirt names others after their place, as `virtio-disk0`."""
+    return xmltree.attribute(element, "alias", "name").startswith(_ALIAS)
 
 
 def _address(layers: list[str]) -> str:

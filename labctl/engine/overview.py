@@ -1,11 +1,12 @@
 """A quick look at what labctl made on this host: domains and networks with labctl's metadata, in a few calls.
 
-`engine.observe` reads specs to plan with; this reads what people want to see, of one lab or of all.
+`engine.observe` looks at all that plans need, this at what people want to see, of one lab or of all.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import libvirt
 
@@ -16,13 +17,16 @@ from labctl.core.record import field, record
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import listed_state
 from labctl.host.libvirt.dumps import described, dumps
-from labctl.host.libvirt.seen import NetworkOverview, VmOverview, read
 from labctl.host.machine import bridges
+from labctl.kinds.network.overview import read_network
+from labctl.kinds.vm.overview import read_vm
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from labctl.host.libvirt.connection import Connection
+    from labctl.kinds.network.overview import NetworkOverview
+    from labctl.kinds.vm.overview import VmOverview
 
 
 @record(frozen=False)
@@ -41,7 +45,8 @@ def look(connection: Connection, lab: str | None = None, *, ask: bool = False) -
         LabctlError: libvirt does not answer.
     """
     with translated(connection.uri):
-        vms, networks, strangers = _look(connection, lab)
+        vms, strangers = _look_at_vms(connection.virt, lab)
+        networks = _look_at_networks(connection, lab)
     leases = {(net.lab, net.name): net.leases for net in networks}
     for vm in vms:
         for nic in vm.nics:
@@ -68,40 +73,44 @@ def _ask(connection: Connection, vms: list[VmOverview]) -> None:
                 nic.ips = by_family(told[vm.libvirt_name].of(nic.mac))
 
 
-def _look(
-    connection: Connection, lab: str | None
-) -> tuple[list[VmOverview], list[NetworkOverview], dict[str, str]]:
-    virt = connection.virt
+def _look_at_vms(virt: libvirt.virConnect, lab: str | None) -> tuple[list[VmOverview], dict[str, str]]:
     domains = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
     transient = {each.name() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)}
     having = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
     listed = described(having, lambda each: tuple(sorted(each.snapshotListNames())))
     snapshots = {each.name(): names or () for each, names in zip(having, listed, strict=True)}
-    networks = virt.listAllNetworks()
-    active = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
-    undefined = {n.name() for n in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT)}
-    texts = dumps([*(domain for domain, _ in domains), *networks])
-    seen = [None if text is None else read(text) for text in texts]
-    vms, nets, strangers = [], [], {}
-    for each, (domain, facts) in zip(seen, domains, strict=False):
-        if not isinstance(each, VmOverview):
+    found, strangers = [], {}
+    for (domain, facts), text in zip(domains, dumps([domain for domain, _ in domains]), strict=True):
+        each = None if text is None else read_vm(ET.fromstring(text))
+        if each is None:
             strangers[domain.UUIDString()] = domain.name()
         elif lab in (None, each.lab) and _is_it(domain, "vm", each):
             state = listed_state(facts.get("state.state", 0))
             _set_state(each, state, facts.get("state.reason", 0))
             each.snapshots = snapshots.get(each.libvirt_name, ())
             each.problem = each.problem or _changed(domain, each, "domain", transient)
-            vms.append(each)
+            found.append(each)
+    return found, strangers
+
+
+def _look_at_networks(connection: Connection, lab: str | None) -> list[NetworkOverview]:
+    virt = connection.virt
+    networks = virt.listAllNetworks()
+    active = {each.name() for each in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
+    undefined = {each.name() for each in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT)}
     visible = bridges.visible(connection)
-    for each, network in zip(seen[len(domains) :], networks, strict=True):
-        if isinstance(each, NetworkOverview) and lab in (None, each.lab) and _is_it(network, "network", each):
-            each.active = network.name() in active
-            each.problem = _changed(network, each, "network", undefined)
-            if each.active and visible and not each.problem:
-                gone = bridges.lost(network.name(), each.bridge, served=each.served)
-                each.problem = f"its {gone} is gone" if gone else ""
-            nets.append(each)
-    return vms, nets, strangers
+    found = []
+    for network, text in zip(networks, dumps(networks), strict=True):
+        each = None if text is None else read_network(ET.fromstring(text))
+        if each is None or lab not in (None, each.lab) or not _is_it(network, "network", each):
+            continue
+        each.active = network.name() in active
+        each.problem = _changed(network, each, "network", undefined)
+        if each.active and visible and not each.problem:
+            gone = bridges.lost(network.name(), each.bridge, served=each.served)
+            each.problem = f"its {gone} is gone" if gone else ""
+        found.append(each)
+    return found
 
 
 def _is_it(thing: Any, kind: str, seen: VmOverview | NetworkOverview) -> bool:
@@ -139,20 +148,3 @@ def _problem(state: State, reason: int) -> str:
     if state == State.CRASHED:
         return "its guest crashed: `labctl logs` shows its last words, `labctl reload` restarts it"
     return ""
-
-
-def uptime(name: str, uri: str) -> int | None:
-    """Seconds since a local domain's QEMU process started; None where this host can't tell."""
-    import os
-    import time
-    from pathlib import Path
-
-    own = os.environ.get("XDG_RUNTIME_DIR", "")
-    folder = Path("/run/libvirt/qemu") if uri.endswith("/system") else Path(own) / "libvirt/qemu/run"
-    try:
-        pid = int((folder / f"{name}.pid").read_text(encoding="ascii"))
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
-    ticks = int(stat.rpartition(")")[2].split()[19])  # proc(5): starttime
-    return max(0, int(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")))
