@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+from labctl.core.xmlfields import Form
+
 Edit = tuple[str, str, str]  # at, set or add or remove, the value
+# As labctl's metadata keeps them
+EDITS = Form(
+    lambda edits: json.dumps(edits) if edits else None,
+    lambda text: tuple(tuple(each) for each in json.loads(text)),
+    (),
+)
 
 
 def edited(edit: Edit) -> str:

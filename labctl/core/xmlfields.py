@@ -19,10 +19,11 @@ import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from xml.etree import ElementTree as ET
 
+from labctl.core.ip import read_addresses
 from labctl.core.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 T = TypeVar("T")
 Element = ET.Element
@@ -49,9 +50,16 @@ class Form:
 TEXT = Form(lambda text: text or None, str, "")
 OPTIONAL = Form(lambda text: text or None, str, None)
 NUMBER = Form(lambda number: str(number) if number else None, int, 0)
+LOWER = Form(lambda text: text or None, str.lower, "")
 WORDS = Form(lambda words: " ".join(words) or None, lambda text: tuple(text.split()), ())
 YES = Form(lambda is_so: "yes" if is_so else None, lambda text: text == "yes", absent=False)
 YES_NO = Form(lambda is_so: "yes" if is_so else "no", lambda text: text == "yes", absent=False)
+NO = Form(lambda is_so: None if is_so else "no", lambda text: text != "no", absent=True)
+ADDRESS = Form(
+    lambda address: str(address) if address else None,
+    lambda text: next(iter(read_addresses([text])), None),
+    None,
+)
 PRESENT = Form(
     lambda is_so: "" if is_so else None, lambda _text: True, absent=False
 )  # an element without content
@@ -148,6 +156,16 @@ class Written(Entry):
         text = self._form.write(self._value(of))
         if text is not None:
             self._place.put(root, text)
+
+
+class Rendered(Entry):
+    """Elements of other declarations, which follow from the record."""
+
+    def __init__(self, elements: Callable[[Any], Iterable[Element]]) -> None:
+        self._elements = elements
+
+    def write(self, root: Element, of: Any) -> None:
+        root.extend(self._elements(of))
 
 
 class Property(Entry):
@@ -304,3 +322,19 @@ class Declaration(Generic[T]):
     def elements(self, root: Element) -> Iterator[Element]:
         """All such elements of an object's XML, which may be the whole of it."""
         return iter([root]) if root.tag == self.path else root.iterfind(self.path)
+
+
+class Children(Property):
+    """A tuple of records, with an element for each."""
+
+    def __init__(self, field: str, path: str, declaration: Declaration[Any]) -> None:
+        super().__init__(field, path)
+        self._declaration = declaration
+
+    def write(self, root: Element, of: Any) -> None:
+        *parents, _tag = self._place.steps
+        for each in getattr(of, self.field):
+            _made(root, parents).append(self._declaration.render(each))
+
+    def read(self, root: Element) -> Any:
+        return tuple(map(self._declaration.read, root.iterfind(self.path)))

@@ -8,12 +8,14 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core import identity, xmltree
+from labctl.core import xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
 from labctl.host.libvirt.connection import found, translated
 from labctl.host.machine.listeners import listener
 from labctl.kinds.network import xml
+from labctl.kinds.network.dhcp import DHCP_HOST, DHCP_RANGE, DhcpRange
+from labctl.kinds.network.dns import DNS_HOST
 from labctl.kinds.network.spec import DnsHost
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ def _read(text: str, spec: NetworkSpec) -> NetworkSpec:
     """What libvirt has of a network, whoever removed labctl's mark from it."""
     root = ET.fromstring(text)
     return xml.read(root) or xml.adopt(root, spec.lab, spec.name)
+
+
+def _range(spec: NetworkSpec) -> ET.Element:
+    return DHCP_RANGE.render(DhcpRange.read(spec.dhcp_range))
 
 
 class NetworkDriver:
@@ -88,8 +94,10 @@ class NetworkDriver:
 
     def _find(self, spec: NetworkSpec) -> Any:
         virt = self._connection.virt
-        uuid = identity.object_uuid(spec.lab, spec.kind, spec.name)  # it has that still if someone renamed it
-        return found((virt.networkLookupByUUIDString, uuid), (virt.networkLookupByName, spec.libvirt_name))
+        # it still has its UUID if someone renamed it
+        return found(
+            (virt.networkLookupByUUIDString, spec.uuid), (virt.networkLookupByName, spec.libvirt_name)
+        )
 
     def _define(self, spec: NetworkSpec) -> Any:
         applied = replace(spec, applied=spec.fingerprint())
@@ -107,17 +115,19 @@ class NetworkDriver:
         A reservation is known by all of it, a DNS record by its address alone: a name may stand at several.
         """
         if now.dhcp_range != spec.dhcp_range:
-            old = [xml.dhcp_range(now.dhcp_range)] if now.dhcp_range else []
-            new = [xml.dhcp_range(spec.dhcp_range)] if spec.dhcp_range else []
+            old = [_range(now)] if now.dhcp_range else []
+            new = [_range(spec)] if spec.dhcp_range else []
             self._swap(network, _DHCP_RANGE, 0, old, new)
         for parent, version in ((0, 4), (1 if spec.host4 else 0, 6)):
             was = [host for host in now.dhcp_hosts if host.ip.version == version]
             wanted = [host for host in spec.dhcp_hosts if host.ip.version == version]
-            old = [xml.dhcp_host(host) for host in was if host not in wanted]
-            new = [xml.dhcp_host(host) for host in wanted if host not in was]
+            old = [DHCP_HOST.render(host) for host in was if host not in wanted]
+            new = [DHCP_HOST.render(host) for host in wanted if host not in was]
             self._swap(network, _DHCP_HOST, parent, old, new)
-        old = [xml.dns_host(replace(host, names=())) for host in now.dns_hosts if host not in spec.dns_hosts]
-        new = [xml.dns_host(host) for host in spec.dns_hosts if host not in now.dns_hosts]
+        old = [
+            DNS_HOST.render(replace(host, names=())) for host in now.dns_hosts if host not in spec.dns_hosts
+        ]
+        new = [DNS_HOST.render(host) for host in spec.dns_hosts if host not in now.dns_hosts]
         self._swap(network, _DNS_HOST, -1, old, new)
 
     def _serve(self, network: Any, spec: NetworkSpec) -> None:
@@ -125,15 +135,15 @@ class NetworkDriver:
         if spec.dhcp_hosts:
             first = spec.dhcp_hosts[0]
             parent = 1 if first.ip.version == 6 and spec.host4 else 0
-            text = ET.tostring(xml.dhcp_host(first), encoding="unicode")
+            text = ET.tostring(DHCP_HOST.render(first), encoding="unicode")
             network.update(_MODIFY, _DHCP_HOST, parent, text, libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE)
         elif spec.dns:
             own = ip_interface(spec.host4 or spec.host6).ip
-            probe = [xml.dns_host(DnsHost(own, ("labctl.invalid",)))]
+            probe = [DNS_HOST.render(DnsHost(own, ("labctl.invalid",)))]
             self._swap(network, _DNS_HOST, -1, [], probe)
             self._swap(network, _DNS_HOST, -1, probe, [])
         else:
-            served = [xml.dhcp_range(spec.dhcp_range)]
+            served = [_range(spec)]
             self._swap(network, _DHCP_RANGE, 0, served, served)
 
     def _swap(

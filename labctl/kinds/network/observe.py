@@ -15,7 +15,9 @@ from labctl.host.libvirt.dumps import described, dumps
 from labctl.host.libvirt.look import uuids
 from labctl.host.machine import bridges
 from labctl.kinds.network import xml
+from labctl.kinds.network.ip import IP
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.network.xml import NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,13 +50,8 @@ def read(lab: str, text: str) -> tuple[NetworkSpec | None, Foreign]:
     """The spec of a network where it is the lab's, and what it is to anyone else."""
     root = ET.fromstring(text)
     spec = xml.read(root)
-    bridge = root.find("bridge")
-    subnets = tuple(
-        f"{each.get('address')}/{each.get('prefix') or each.get('netmask') or '32'}"
-        for each in root.findall("ip")
-    )
-    name = "" if bridge is None else bridge.get("name", "")
-    other = foreign("network", root, spec, subnets=subnets, bridge=name)
+    subnets = tuple(str(IP.read(each)) for each in IP.elements(root))
+    other = foreign("network", root, spec, subnets=subnets, bridge=NETWORK.values(root)["bridge"])
     return own(lab, spec, other, lambda name: xml.adopt(root, lab, name), NetworkSpec), other
 
 

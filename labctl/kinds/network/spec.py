@@ -116,6 +116,10 @@ class NetworkSpec(Marked):
         return self.renamed or identity.libvirt_name(self.lab, self.name)
 
     @property
+    def uuid(self) -> str:
+        return identity.object_uuid(self.lab, self.kind, self.name)
+
+    @property
     def attached(self) -> bool:
         """Whether libvirt only attaches guests to what the host has."""
         return self.mode in ("bridge", "macvtap")

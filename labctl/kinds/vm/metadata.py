@@ -5,27 +5,21 @@ That is the owner, digests, what the guest was told, and whether it was ready.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from labctl import __version__
+from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
 from labctl.core.ip import read_addresses
 from labctl.core.lifecycle import Stage
-from labctl.core.xmlfields import OPTIONAL, WORDS, YES, Declaration, Form, Property, Written, prefixed
+from labctl.core.xmlfields import NO, OPTIONAL, WORDS, YES, Declaration, Form, Property, Written, prefixed
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm.spec import NicUse, VmSpec
 
 if TYPE_CHECKING:
     from labctl.core.xmlfields import Element
 
-_AWAITED = Form(lambda awaited: None if awaited else "no", lambda text: text != "no", absent=True)
-_EDITS = Form(
-    lambda edits: json.dumps(edits) if edits else None,
-    lambda text: tuple(tuple(each) for each in json.loads(text)),
-    (),
-)
 _AFTER = Form(
     lambda after: " ".join(f"{vm}:{stage}" for vm, stage in after) or None,
     lambda text: tuple((vm, Stage(stage)) for vm, stage in (word.split(":") for word in text.split())),
@@ -55,8 +49,8 @@ METADATA = Declaration(
     Property("problem", "@problem"),
     Property("protect", "@protect", YES),
     Property("ready", "@ready", YES),
-    Property("awaited", "@awaited", _AWAITED),
-    Property("xml", "@xml", _EDITS),
+    Property("awaited", "@awaited", NO),
+    Property("xml", "@xml", EDITS),
     Property("after", "@after", _AFTER),
     Property("images", "@images", WORDS),
 )

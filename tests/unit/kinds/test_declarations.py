@@ -18,6 +18,7 @@ from labctl.core.record import record
 from labctl.core.xmlfields import Declaration, Property
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.network import xml as network_xml
+from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 
@@ -136,5 +137,27 @@ def test_what_libvirt_tells_of_a_running_vm():
         file="/labs/shop/Labfile.yaml",
         base="web",
         user="lab",
+        applied="5d1c33b5c1b0a9f2",
+    )
+
+
+def test_what_libvirt_tells_of_a_running_network():
+    """Somebody has changed it: there are netmasks, and a reservation without an address."""
+    root = ET.parse(GOLDEN / "libvirt/running.network-front.xml").getroot()
+    assert network_xml.read(root) == NetworkSpec(
+        lab="shop",
+        name="front",
+        mode="nat",
+        bridge="lab-0c15709e",
+        subnet4="10.0.1.0/24",
+        subnet6="fd00:1::/64",
+        host4="10.0.1.1/24",
+        host6="fd00:1::1/64",
+        dhcp_range="10.0.1.100-10.0.1.120",
+        dhcp_hosts=(DhcpHost(ip_address("10.0.1.2"), "web", "52:54:00:d3:86:83"),),
+        dns_hosts=(DnsHost(ip_address("10.0.1.2"), ("web", "web.shop.lab")),),
+        domain="shop.lab",
+        routes=("10.8.0.0/16 via 10.0.1.9",),
+        file="/labs/shop/Labfile.yaml",
         applied="5d1c33b5c1b0a9f2",
     )

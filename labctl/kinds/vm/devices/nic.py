@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import replace
-from labctl.core.xmlfields import NUMBER, TEXT, Declaration, Fixed, Form, Property, Read, prefixed
+from labctl.core.xmlfields import LOWER, NUMBER, TEXT, Declaration, Fixed, Property, Read, prefixed
 from labctl.kinds.vm.spec import NicUse
 
 if TYPE_CHECKING:
@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
     from labctl.core.xmlfields import Element
 
-_MAC = Form(str, str.lower, "")
-
 NIC = Declaration(
     "devices/interface",
     NicUse,
     Fixed("@type", "network"),
-    Property("mac", "mac/@address", _MAC),
+    Property("mac", "mac/@address", LOWER),
     Property("network", "source/@network", read_at=("source/@network", "source/@bridge")),
     Read("port", "source/@portid"),
     Property("model", "model/@type"),

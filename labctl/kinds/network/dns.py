@@ -1,0 +1,9 @@
+"""The names of one address in a network's DNS: https://libvirt.org/formatnetwork.html#network-services."""
+
+from __future__ import annotations
+
+from labctl.core.xmlfields import ADDRESS, Declaration, Property, Strings
+from labctl.kinds.network.spec import DnsHost
+
+# Also what virNetworkUpdate takes
+DNS_HOST = Declaration("dns/host", DnsHost, Property("ip", "@ip", ADDRESS), Strings("names", "hostname"))

@@ -1,0 +1,32 @@
+"""labctl's metadata in a network: what libvirt's XML can't show."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from labctl import __version__
+from labctl.core.edits import EDITS
+from labctl.core.identity import XMLNS
+from labctl.core.xmlfields import Declaration, Element, Property, Written, prefixed
+from labctl.kinds.network.spec import NetworkSpec
+
+METADATA = Declaration(
+    f"metadata/{{{XMLNS}}}network",
+    NetworkSpec,
+    Property("lab", "@lab"),
+    Property("name", "@address", prefixed("network/")),
+    Property("file", "@file"),
+    Written(lambda _spec: __version__, "@version"),
+    Property("applied", "@applied"),
+    Property("mode", "@mode"),  # a bridge and a macvtap look alike
+    Property("subnet4", "@subnet4"),  # only the host's address in it shows elsewhere, where it has one
+    Property("subnet6", "@subnet6"),
+    Property("xml", "@xml", EDITS),
+)
+
+
+def render(spec: NetworkSpec) -> Element:
+    """Make the `<metadata>` element."""
+    metadata = ET.Element("metadata")
+    metadata.append(METADATA.render(spec))
+    return metadata
