@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from labctl.core.xmlfields import Form
+from labctl.core.xmlforms import Form
 
 Edit = tuple[str, str, str]  # at, set or add or remove, the value
 # As labctl's metadata keeps them

@@ -19,8 +19,7 @@ import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from xml.etree import ElementTree as ET
 
-from labctl.core.ip import read_addresses
-from labctl.core.record import record
+from labctl.core.xmlforms import TEXT, UNITS, Form, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,45 +28,6 @@ T = TypeVar("T")
 Element = ET.Element
 _STEP = re.compile(r"(?:\{[^}]*\}|[^/])+")  # a namespace in braces may hold slashes
 _KNOWN_BY = re.compile(r"^(.*)\[@(\w+)='(.*)'\]$")
-
-
-# --- forms: a value as text -----------------------------------------------------------------------------------
-
-
-@record
-class Form:
-    """How values stand in XML.
-
-    `write` gives the text of a value, or None for one that is not written. `read` gives the value of a text, `absent`
-    is the value where there is none.
-    """
-
-    write: Callable[[Any], str | None]
-    read: Callable[[str], Any]
-    absent: Any
-
-
-TEXT = Form(lambda text: text or None, str, "")
-OPTIONAL = Form(lambda text: text or None, str, None)
-NUMBER = Form(lambda number: str(number) if number else None, int, 0)
-LOWER = Form(lambda text: text or None, str.lower, "")
-WORDS = Form(lambda words: " ".join(words) or None, lambda text: tuple(text.split()), ())
-YES = Form(lambda is_so: "yes" if is_so else None, lambda text: text == "yes", absent=False)
-YES_NO = Form(lambda is_so: "yes" if is_so else "no", lambda text: text == "yes", absent=False)
-NO = Form(lambda is_so: None if is_so else "no", lambda text: text != "no", absent=True)
-ADDRESS = Form(
-    lambda address: str(address) if address else None,
-    lambda text: next(iter(read_addresses([text])), None),
-    None,
-)
-PRESENT = Form(
-    lambda is_so: "" if is_so else None, lambda _text: True, absent=False
-)  # an element without content
-
-
-def prefixed(prefix: str) -> Form:
-    """Text that has a prefix in the XML, which the value lacks."""
-    return Form(lambda text: prefix + text, lambda text: text.removeprefix(prefix), "")
 
 
 # --- places: where the text stands ----------------------------------------------------------------------------
@@ -94,7 +54,7 @@ class Place:
         self._known_by = {known_by[2]: known_by[3]} if known_by else {}
 
     def element(self, root: Element) -> Element | None:
-        """The element where it stands, or would."""
+        """The element in which it stands; None where that is not there."""
         for step in self.steps:  # one `find` of the whole path takes six times as long
             child = root.find(step)
             if child is None:
@@ -245,28 +205,6 @@ class Strings(Property):
         return tuple(text or "" for text in texts) or self._absent
 
 
-_UNITS = {
-    "b": 1,
-    "bytes": 1,
-    "KB": 10**3,
-    "KiB": 1 << 10,
-    "k": 1 << 10,
-    "MB": 10**6,
-    "MiB": 1 << 20,
-    "M": 1 << 20,
-    "GB": 10**9,
-    "GiB": 1 << 30,
-    "G": 1 << 30,
-    "TiB": 1 << 40,
-    "T": 1 << 40,
-}
-
-
-def size_of(element: Element) -> int:
-    """The bytes that the text of an element and its attribute `unit` stand for."""
-    return int(element.text or 0) * _UNITS[element.get("unit", "KiB")]
-
-
 class Size(Property):
     """A number of bytes, written in a `unit`; `absent` where it is not set."""
 
@@ -278,7 +216,7 @@ class Size(Property):
     def write(self, root: Element, of: Any) -> None:
         value = getattr(of, self.field)
         if value:
-            self._place.put(root, str(value // _UNITS[self._unit])).set("unit", self._unit)
+            self._place.put(root, str(value // UNITS[self._unit])).set("unit", self._unit)
 
     def read(self, root: Element) -> Any:
         element = self._place.element(root)

@@ -6,7 +6,8 @@ Each of these elements is also what virNetworkUpdate takes.
 from __future__ import annotations
 
 from labctl.core.record import record
-from labctl.core.xmlfields import ADDRESS, LOWER, Declaration, Property
+from labctl.core.xmlfields import Declaration, Property
+from labctl.core.xmlforms import ADDRESS, LOWER
 from labctl.kinds.network.spec import DhcpHost
 
 

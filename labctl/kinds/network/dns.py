@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from labctl.core.xmlfields import ADDRESS, Declaration, Property, Strings
+from labctl.core.xmlfields import Declaration, Property, Strings
+from labctl.core.xmlforms import ADDRESS
 from labctl.kinds.network.spec import DnsHost
 
 # Also what virNetworkUpdate takes

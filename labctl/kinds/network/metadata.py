@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 from labctl import __version__
 from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
-from labctl.core.xmlfields import Declaration, Element, Property, Written, prefixed
+from labctl.core.xmlfields import Declaration, Element, Property, Written
+from labctl.core.xmlforms import prefixed
 from labctl.kinds.network.spec import NetworkSpec
 
 METADATA = Declaration(

@@ -9,19 +9,8 @@ from xml.etree import ElementTree as ET
 from labctl.core import spec as specs
 from labctl.core import xmltree
 from labctl.core.record import replace
-from labctl.core.xmlfields import (
-    NO,
-    NUMBER,
-    YES,
-    Children,
-    Declaration,
-    Fixed,
-    Form,
-    Property,
-    Rendered,
-    Strings,
-    Written,
-)
+from labctl.core.xmlfields import Children, Declaration, Fixed, Property, Rendered, Strings, Written
+from labctl.core.xmlforms import NO, NUMBER, YES, Form
 from labctl.kinds.network import ip, metadata, route
 from labctl.kinds.network.dns import DNS_HOST
 from labctl.kinds.network.ip import IP

@@ -5,20 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import replace
-from labctl.core.xmlfields import (
-    NUMBER,
-    OPTIONAL,
-    PRESENT,
-    YES_NO,
-    Declaration,
-    Fixed,
-    Form,
-    Place,
-    Property,
-    Size,
-    Strings,
-    Written,
-)
+from labctl.core.xmlfields import Declaration, Fixed, Place, Property, Size, Strings, Written
+from labctl.core.xmlforms import NUMBER, OPTIONAL, PRESENT, YES_NO, Form
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import VmSpec
 

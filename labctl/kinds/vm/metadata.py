@@ -13,7 +13,8 @@ from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
 from labctl.core.ip import read_addresses
 from labctl.core.lifecycle import Stage
-from labctl.core.xmlfields import NO, OPTIONAL, WORDS, YES, Declaration, Form, Property, Written, prefixed
+from labctl.core.xmlfields import Declaration, Property, Written
+from labctl.core.xmlforms import NO, OPTIONAL, WORDS, YES, Form, prefixed
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm.spec import NicUse, VmSpec
 

@@ -5,20 +5,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labctl.core.record import record
-from labctl.core.xmlfields import (
-    NUMBER,
-    PRESENT,
-    YES,
-    YES_NO,
-    Declaration,
-    Fixed,
-    Property,
-    Read,
-    Size,
-    Strings,
-    Written,
-    prefixed,
-)
+from labctl.core.xmlfields import Declaration, Fixed, Property, Read, Size, Strings, Written
+from labctl.core.xmlforms import NUMBER, PRESENT, YES, YES_NO, prefixed
 
 
 @record

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core import identity, xmltree
-from labctl.core.xmlfields import NUMBER, PRESENT, Declaration, Fixed, Property, Written, prefixed
+from labctl.core.xmlfields import Declaration, Fixed, Property, Written
+from labctl.core.xmlforms import NUMBER, PRESENT, prefixed
 from labctl.kinds.vm.spec import DiskUse
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import replace
-from labctl.core.xmlfields import LOWER, NUMBER, TEXT, Declaration, Fixed, Property, Read, prefixed
+from labctl.core.xmlfields import Declaration, Fixed, Property, Read
+from labctl.core.xmlforms import LOWER, NUMBER, TEXT, prefixed
 from labctl.kinds.vm.spec import NicUse
 
 if TYPE_CHECKING:
