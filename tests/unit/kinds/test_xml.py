@@ -155,3 +155,9 @@ def test_an_edit_may_take_the_balloon_away():
     none = ("devices", "add", "<memballoon model='none'/>")
     root = vm_xml.render(VmSpec("lab", "a", xml=(none,)))
     assert [each.get("model") for each in root.iterfind("devices/memballoon")] == ["none"]
+
+
+def test_a_boot_server_stands_alone():
+    """Also where no guest has a reservation yet: else each plan would want the network anew."""
+    spec = NetworkSpec("lab", "n", host4="10.0.0.1/24", boot_file="boot.ipxe", boot_server="10.0.0.5")
+    assert network_xml.read(network_xml.render(spec)) == spec
