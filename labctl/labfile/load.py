@@ -62,7 +62,7 @@ class Loaded:
         Raises:
             Rejected: some text is not right with them, with every problem.
         """
-        return _accepted(self._source.judged(values)) if self._source and values else self
+        return self._source.judged(values) if self._source and values else self
 
 
 @record
@@ -75,8 +75,12 @@ class _Source:
     name: str
     sources: Sources
 
-    def judged(self, values: Mapping[str, str]) -> Loaded | Rejected:
-        """Judge it all, with these references filled in; gives the lab, or every problem for the caller to raise."""
+    def judged(self, values: Mapping[str, str]) -> Loaded:
+        """Judge it all, with these references filled in.
+
+        Raises:
+            Rejected: something is wrong, with every problem.
+        """
         problems = Problems(self.name)
         for problem in self.found:
             problems.add(problem)
@@ -85,7 +89,7 @@ class _Source:
         tree, references = interpolated(self.top, parameters_, problems)
         found = _lab(self, fill_references(tree, values), references, parameters_, problems)
         if found is None or len(problems):
-            return Rejected(problems.errors())
+            raise Rejected(problems.errors())
         lab, needs = found
         return Loaded(lab, problems.warnings(), needs, self)
 
@@ -107,13 +111,7 @@ def load(
     if b"x-" in data:
         top = without_own_keys(top)
     given = Sources(sets or {}, params_files, environ or {})
-    return _accepted(_Source(top, found, path, name, given).judged({}))
-
-
-def _accepted(judged: Loaded | Rejected) -> Loaded:
-    if isinstance(judged, Rejected):
-        raise judged
-    return judged
+    return _Source(top, found, path, name, given).judged({})
 
 
 def _read(source: str) -> tuple[bytes, Path, str]:
