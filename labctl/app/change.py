@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labctl.app import desired_state, preflight
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.address import Address
-from labctl.core.errors import LabctlError, goes_on
+from labctl.core.errors import LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action
 from labctl.core.record import replace
@@ -222,7 +222,7 @@ def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> None:
     if outcome.interrupted:
         hint = goes_on(verb)
     elif outcome.errors:
-        hint = "mend it and run the same command again; what is done stays done"
+        hint = mended_by(outcome.errors.values())
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
     sink(_finished(began, outcome.exit_code, hint, counts))
 

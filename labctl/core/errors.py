@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from labctl.core.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 
 @record(order=True)
@@ -50,15 +50,19 @@ class Problem:
 
 
 class LabctlError(Exception):
-    """An operation failed. `hint` says how to mend it, `where` names the object or place."""
+    """An operation failed. `hint` says how to mend it, `where` names the object or place.
+
+    `instead` is the command that succeeds where the same one would fail again; empty where there is none.
+    """
 
     exit_code = 1
 
-    def __init__(self, summary: str, *, hint: str = "", where: str = "") -> None:
+    def __init__(self, summary: str, *, hint: str = "", where: str = "", instead: str = "") -> None:
         super().__init__(summary)
         self.summary = summary
         self.hint = hint
         self.where = where
+        self.instead = instead
 
     def __str__(self) -> str:
         return f"{self.where}: {self.summary}" if self.where else self.summary
@@ -110,6 +114,13 @@ class Interrupted(LabctlError):
     """The user stopped the run; the summary says what that means."""
 
     exit_code = 130
+
+
+def mended_by(errors: Collection[LabctlError]) -> str:
+    """What to run after a failure."""
+    commands = dict.fromkeys(f"`{error.instead}`" for error in errors if error.instead)
+    steps = [*commands, *(["mend it and run the same command again"] * any(not e.instead for e in errors))]
+    return f"{', then '.join(steps)}; what is done stays done"
 
 
 def goes_on(verb: str) -> str:

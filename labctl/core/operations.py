@@ -103,13 +103,16 @@ def reaching(verbs: Iterable[Verb[Any]], stage: Stage) -> list[Verb[Any]]:
 
 
 def _link_removals(step: Step, verbs: Verbs, link: Link) -> None:
-    """What is needed goes after those that need it have gone or let go."""
+    """What is needed goes, or loses what it has for another, after that has gone or let go."""
     if step.before is None:
         return
+    letting_go = [verb for verb in verbs[step.address] if verb.lets_go]
     for need in step.before.needs():
-        for verb in verbs[step.address]:
-            if need.holds == Stage.CREATED and verb.lets_go:
+        for verb in letting_go:
+            if need.holds == Stage.CREATED:
                 link((need.address, DELETE), (step.address, verb))
+    for address, verb in product(step.before.lets_go(step.after), letting_go):
+        link((address, UPDATE), (step.address, verb))
 
 
 def _link_exclusive(steps: Iterable[Step], link: Link) -> None:

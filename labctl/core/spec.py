@@ -194,6 +194,14 @@ class Spec:
         del before
         return ""
 
+    def lets_go(self, after: Spec | None) -> Collection[Address]:
+        """What this has a part in that `after` has not: that changes once this has let go, and not before.
+
+        `after` is None where this goes as a whole.
+        """
+        del after
+        return ()
+
     def anew(self, made: Collection[Address]) -> Spec:
         """The spec for when `made`, which it needs, are made anew: without what it keeps of the old ones."""
         del made

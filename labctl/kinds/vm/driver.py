@@ -128,7 +128,7 @@ class VmDriver:
                 return
             for device in hotplug.leaving(hotplug.live(domain, before), after, _replaced(step)):
                 tell.progress(f"unplugging {device.name}")
-                hotplug.detach(domain, device)
+                hotplug.detach(domain, device, after.address)
 
     def update(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Plug in what comes, set what can be set live, and write the persistent definition."""

@@ -20,6 +20,8 @@ from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from labctl.core.address import Address
+
 Device = DiskUse | NicUse
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
 DETACH_S, RETRY_S = 60.0, 5.0
@@ -120,7 +122,7 @@ def settle_memory(domain: Any, wanted: int) -> bool:
         time.sleep(0.05)
 
 
-def detach(domain: Any, device: Device) -> None:
+def detach(domain: Any, device: Device, vm: Address) -> None:
     """Unplug a device and wait until the guest let go of it; ask again meanwhile, a booting guest overhears it.
 
     Raises:
@@ -132,8 +134,9 @@ def detach(domain: Any, device: Device) -> None:
         if time.monotonic() > deadline:
             raise LabctlError(
                 f"its guest does not let go of {device.name}",
-                where=domain.name(),
-                hint="a guest without ACPI hot-plug needs `labctl reload`",
+                where=str(vm),
+                hint=f"a guest without ACPI hot-plug needs `labctl reload {vm.name}`",
+                instead=f"labctl reload {vm.name}",
             )
         if time.monotonic() - asked > RETRY_S:
             asked = time.monotonic()

@@ -261,6 +261,15 @@ class VmSpec(Marked):
         order = [Need(Address("vm", vm), Stage.STARTED, stage) for vm, stage in self.after]
         return (Need(pool), *images, *disks, *seed, *networks.values(), *order)
 
+    def lets_go(self, after: Spec | None) -> Collection[Address]:
+        """The networks of NICs that leave: each has its records until the guest is rid of the NIC."""
+        kept = {(nic.name, nic.ours, nic.mac) for nic in after.nics} if isinstance(after, VmSpec) else set()
+        return {
+            Address("network", nic.ours)
+            for nic in self.nics
+            if nic.ours and (nic.name, nic.ours, nic.mac) not in kept
+        }
+
     def brief(self) -> tuple[Part, ...]:
         from labctl.kinds.vm.brief import brief  # only plans of new VMs need it
 
