@@ -97,6 +97,8 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             sink = _releasing(sink, waiting, host)
         if not prepared.plan:
             _pin(session, prepared, sink)
+            if verb == "destroy" and not prepared.observed.specs:
+                _forget_leftovers(session, sink)
             sink(_finished(began))
             return 0
         try:
@@ -236,6 +238,14 @@ def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
 
     if not observe(session.connection, session.lab.name, session.kinds).specs:
         _remove(session.folder, sink)
+
+
+def _forget_leftovers(session: Session, sink: Sink) -> None:
+    """Remove the local files of a lab that somebody else destroyed, who could not remove them."""
+    left = session.folder.exists()
+    _remove(session.folder, sink)
+    if left and not session.folder.exists():
+        sink(Diagnostic("note", "the lab's local files, which were all that was left of it, are removed"))
 
 
 def _remove(folder: Path, sink: Sink) -> None:

@@ -40,6 +40,22 @@ def test_destroy_leaves_nothing(world):
     assert not (world.folder / ".labctl").exists()
 
 
+def test_destroy_removes_the_keys_where_somebody_else_removed_the_rest(world, tmp_path):
+    assert world.run() == 0
+    kept_back = tmp_path / "kept back"
+    (tmp_path / ".labctl").rename(kept_back)
+    assert world.run(change.destroy) == 0
+    kept_back.rename(tmp_path / ".labctl")
+    assert (tmp_path / ".labctl" / "shop").exists()
+    assert world.run(change.destroy) == 0
+    assert not (tmp_path / ".labctl").exists()
+    assert [event.summary for event in world.events if isinstance(event, Diagnostic)] == [
+        "the lab's local files, which were all that was left of it, are removed"
+    ]
+    assert world.run(change.destroy) == 0
+    assert not [event for event in world.events if isinstance(event, Diagnostic)]
+
+
 def test_a_run_keeps_nothing_of_what_it_read(world):
     world.run()
     world.plan()
