@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 128 + 2
 REACTION_S = 1.0  # in which Python deals with Ctrl-C where it can
 BROKEN_PIPE = 128 + 13  # what the shell reports of any program that wrote to a closed pipe
-CHANGING = ("up", "halt", "reload", "suspend", "resume", "destroy")  # the verbs that change a lab
 
 
 def main() -> NoReturn:
@@ -39,7 +38,7 @@ def main() -> NoReturn:
         sys.stdout.reconfigure(
             errors="backslashreplace"
         )  # as stderr: what can't be encoded is no reason to fail
-    watch_interruptions(sys.argv[1:])
+    watch_interruptions()
     code = guarded(sys.argv[1:])
     if code != INTERRUPTED:
         _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt
@@ -48,7 +47,7 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def watch_interruptions(argv: list[str]) -> None:
+def watch_interruptions() -> None:
     """Let Ctrl-C end a run whose main thread hangs in a call to libvirt, which Python's own handler waits for."""
     receiver, sender = os.pipe()
     os.set_blocking(sender, False)
@@ -58,7 +57,7 @@ def watch_interruptions(argv: list[str]) -> None:
         while os.read(receiver, 1) != bytes([signal.SIGINT]):
             pass
         time.sleep(REACTION_S)
-        _tell(f"interrupted: {_next(argv)}")
+        _tell_interrupted()
         _leave(INTERRUPTED)
 
     threading.Thread(target=watch, name="interruptions", daemon=True).start()
@@ -69,8 +68,9 @@ def guarded(argv: list[str]) -> int:
     from labctl.core.errors import Interrupted, LabctlError
 
     try:
-        from labctl.cli import run
+        from labctl.cli import changes, run
 
+        changes.start()
         code = run(argv)
         sys.stdout.flush()
     except Interrupted as error:
@@ -79,7 +79,7 @@ def guarded(argv: list[str]) -> int:
     except LabctlError as error:
         return _failed(error, argv)
     except KeyboardInterrupt:
-        _tell(f"interrupted: {_next(argv)}")
+        _tell_interrupted()
         _leave(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it exits
@@ -99,8 +99,11 @@ def _failed(error: LabctlError, argv: list[str]) -> int:
     if isinstance(error, Rejected):
         for problem in error.problems:
             _tell(str(problem))
+        from labctl.cli import changes
+
         count = len(error.problems)
-        _tell(f"error: {count} problem{'s' if count != 1 else ''}, nothing was changed")
+        told = [f"error: {count} problem{'s' if count != 1 else ''}", changes.left()]
+        _tell(", ".join(filter(None, told)))
     else:
         _tell(f"error: {error}")
         if error.hint:
@@ -138,12 +141,10 @@ def _broken(error: Exception, argv: list[str]) -> int:
     return 1
 
 
-def _next(argv: list[str]) -> str:
-    """What to type after an interruption."""
-    from labctl.core.errors import goes_on
+def _tell_interrupted() -> None:
+    from labctl.cli import changes
 
-    verb = next((word for word in argv if word in CHANGING), None)
-    return goes_on(verb) if verb else "nothing was changed"
+    _tell(changes.interrupted())
 
 
 def _debug(argv: list[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from labctl.cli import context
+from labctl.cli import changes, context
 from labctl.core.errors import Interrupted, UsageError
 from labctl.core.plan import Action
 from labctl.report.phrases import plural
@@ -27,14 +27,17 @@ def run(name: str, session: Session, options: Options, vms: Iterable[str], *, ye
     from labctl.app import change
     from labctl.report.choose import sink
 
+    changes.start(name)
     secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
     use: Use = getattr(change, name)
-    told = sink(
-        json=options.json,
-        quiet=options.quiet,
-        verbose=options.verbose,
-        colour=options.colour,
-        secrets=secrets,
+    told = changes.noticed(
+        sink(
+            json=options.json,
+            quiet=options.quiet,
+            verbose=options.verbose,
+            colour=options.colour,
+            secrets=secrets,
+        )
     )
     return use(session, vms, told, lambda plan: confirmed(plan, name, yes=yes))
 
@@ -81,7 +84,7 @@ def _ask(question: str) -> str:
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         sys.stderr.write("\n")
-        raise Interrupted("nothing was changed") from None
+        raise Interrupted(changes.UNTOUCHED) from None
     if not answer.endswith("\n"):
         sys.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
     return answer.strip()

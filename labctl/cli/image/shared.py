@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import changes, context
 from labctl.cli.options import Options
 from labctl.core.errors import UsageError
 from labctl.labfile.absolute_path import absolute_path
@@ -53,10 +53,14 @@ def architecture(asked: str | None, connection: Connection) -> str:
 
 
 def sink(options: Options) -> Sink:
+    """The sink of a verb that puts images into the store."""
     from labctl.report.choose import sink
 
-    return sink(
-        json=options.json, quiet=options.quiet, verbose=options.verbose, colour=options.colour, secrets=()
+    changes.start("image")
+    return changes.noticed(
+        sink(
+            json=options.json, quiet=options.quiet, verbose=options.verbose, colour=options.colour, secrets=()
+        )
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import labctl.cli
 from labctl.__main__ import guarded
+from labctl.cli import changes
 from labctl.core.errors import (
     Interrupted,
     LabctlError,
@@ -19,6 +20,7 @@ from labctl.core.errors import (
     Rejected,
     UsageError,
 )
+from labctl.core.events import Diagnostic, StepStarted
 
 
 def told(monkeypatch, capsys, error, *argv: str) -> tuple[int, str]:
@@ -52,8 +54,29 @@ def test_problems_come_one_a_line_with_a_count(monkeypatch, capsys):
     assert text.splitlines() == [
         "Labfile.yaml:6:16: vms.web.memory: expected a size (as in 512MiB)",
         "no such network",
-        "error: 2 problems, nothing was changed",
+        "error: 2 problems",
     ]
+
+
+@pytest.mark.parametrize(("verb", "said"), [("validate", ""), ("plan", ""), ("up", ", nothing was changed")])
+def test_only_what_changes_a_lab_says_that_it_did_not(capsys, tmp_path, verb, said):
+    (tmp_path / "Labfile.yaml").write_text("{labfile: 1, name: shop, nmae: x}")
+    assert guarded([verb, "-f", str(tmp_path), "-c", "test:///default"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: 1 problem{said}"
+
+
+def test_an_interruption_says_how_far_it_was():
+    sink = changes.noticed(lambda _event: None)
+    changes.start()
+    assert changes.interrupted() == "interrupted"
+    changes.start("up")
+    sink(Diagnostic("note", "no usable KVM here"))
+    assert changes.interrupted() == "interrupted: nothing was changed"
+    sink(StepStarted("vm/web", "create", "create", "creating"))
+    assert changes.interrupted() == (
+        "interrupted: `labctl up` goes on from here, `labctl destroy` removes what was made"
+    )
+    assert changes.left() == ""
 
 
 def test_a_bug_is_one_line_without_debug(monkeypatch, capsys):
@@ -163,10 +186,7 @@ labctl.cli.run = run
 sys.exit(guarded(["up"]))
 """
     done = python("-c", script, timeout=20)
-    assert done.returncode == 130
-    assert (
-        done.stderr == "interrupted: `labctl up` goes on from here, `labctl destroy` removes what was made\n"
-    )
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_an_interruption_ends_a_run_that_hangs_in_a_library():
@@ -184,7 +204,7 @@ labctl.cli.run = run
 main()
 """
     done = python("-c", script, "status", timeout=20)
-    assert (done.returncode, done.stderr) == (130, "interrupted: nothing was changed\n")
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_an_error_of_libvirt_is_not_lost_to_the_garbage_collector():

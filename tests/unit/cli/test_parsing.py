@@ -3,11 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from typer.main import get_command
 
 import labctl.cli
-from labctl.__main__ import CHANGING
-from labctl.cli.app import TopVerbs, app
+from labctl.cli.app import TopVerbs
 from labctl.cli.image import ImageVerbs
 from labctl.cli.options import Options
 from labctl.core.errors import UsageError
@@ -136,17 +134,6 @@ def test_a_verb_with_verbs_below_lists_them(words, capsys):
     helped(*words)
     lines = panel_lines(capsys.readouterr().out)
     assert [line.partition(" ")[0] for line in lines][-len(IMAGE_VERBS) :] == IMAGE_VERBS
-
-
-def test_verbs_that_change_a_lab_are_known_to_the_boundary():
-    """Those that ask before they do it; an interruption says how they go on."""
-    group = get_command(app)
-    asking = [
-        verb
-        for verb in group.list_commands(None)
-        if any(each.name == "yes" for each in group.get_command(None, verb).params)
-    ]
-    assert sorted(asking) == sorted(CHANGING)
 
 
 def test_a_verb_below_another():
