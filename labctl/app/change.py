@@ -12,7 +12,7 @@ from labctl.app.prepare import Prepared, prepare
 from labctl.core.address import Address
 from labctl.core.errors import LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
-from labctl.core.plan import Action
+from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.host.files import local
 from labctl.host.machine.lock import held
@@ -120,12 +120,11 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink) -> 
     """Tell guests the names of those whose addresses are known only since this run; None where none are new."""
     from labctl.kinds.vm.spec import VmSpec
 
-    if not any(isinstance(step.after, VmSpec) and step.after.reports for step in plan.steps):
+    if not any(step.after and step.after.reports for step in steps_of(plan.steps, VmSpec)):
         return None
     again = _look(session, desired, frozenset(), include_labfile=True).plan
-    if not again or any(
-        step.action is not Action.UPDATE or step.address.kind != "vm" for step in again.steps
-    ):
+    updates = [step for step in steps_of(again.steps, VmSpec) if step.action is Action.UPDATE]
+    if not again or len(updates) != len(again.steps):
         return None
     sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
     sink(PlanReady(again))
@@ -203,7 +202,7 @@ def _refuse(prepared: Prepared, sink: Sink, began: float) -> None:
 
 def _networks(plan: Plan) -> set[str]:
     """The networks that a plan starts."""
-    return {str(s.address) for s in plan.steps if s.address.kind == "network" and s.action.makes}
+    return {step.id for step in plan.steps if step.spec.exclusive and step.action.makes}
 
 
 def _releasing(sink: Sink, waiting: set[str], host: ExitStack) -> Sink:

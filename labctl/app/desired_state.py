@@ -8,6 +8,7 @@ from labctl.core.address import Address
 from labctl.core.errors import UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
+from labctl.core.spec import of_kind
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
 
@@ -36,24 +37,20 @@ def up(vms: Iterable[str] = ()) -> DesiredState:
 
 
 def destroy(vms: Iterable[str] = ()) -> DesiredState:
-    """Nothing but the images, which are every lab's; or all but some VMs with their disks."""
+    """Nothing but what is every lab's, as images are; or all but some VMs with their disks."""
     names = tuple(vms)
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         if not names:
-            return {address: spec for address, spec in existing.items() if address.kind == "image"}
-        gone = set(_known(names, existing))
-        return {address: spec for address, spec in existing.items() if not _belongs(address, gone)}
+            return {address: spec for address, spec in existing.items() if spec.shared}
+        gone = {Address("vm", name) for name in _known(names, existing)}
+        return {
+            address: spec
+            for address, spec in existing.items()
+            if address not in gone and spec.owner not in gone
+        }
 
     return desired
-
-
-def _belongs(address: Address, vms: set[str]) -> bool:
-    return (
-        address.kind in ("vm", "seed", "disk")
-        and address.name.partition("/")[0] in vms
-        and (address.kind != "disk" or "/" in address.name)
-    )
 
 
 def halt(vms: Iterable[str] = ()) -> DesiredState:
@@ -75,11 +72,9 @@ def _with_state(state: State, vms: Iterable[str], only: Callable[[Transition], b
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         chosen = set(_known(names, existing)) if names else None
         result = dict(existing)
-        for address, spec in existing.items():
-            if not isinstance(spec, VmSpec) or (chosen is not None and spec.name not in chosen):
-                continue
-            if only(transition(spec.state, state)):
-                result[address] = replace(spec, state=state, ready=None, keyed=None)
+        for vm in of_kind(existing.values(), VmSpec):
+            if (chosen is None or vm.name in chosen) and only(transition(vm.state, state)):
+                result[vm.address] = replace(vm, state=state, ready=None, keyed=None)
         return result
 
     return desired
@@ -103,7 +98,7 @@ def _known(names: tuple[str, ...], specs: Specs) -> list[str]:
     Raises:
         UsageError: there is no such VM; the nearest is named.
     """
-    vms = [spec for spec in specs.values() if isinstance(spec, VmSpec)]
+    vms = list(of_kind(specs.values(), VmSpec))
     found = []
     for name in names:
         matches = [vm.name for vm in vms if name in (vm.name, vm.base)]

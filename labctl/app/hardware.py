@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import FOREIGN, Problem
-from labctl.core.plan import Action
+from labctl.core.plan import Action, steps_of
+from labctl.core.spec import of_kind
 from labctl.host.libvirt import domain_capabilities
 from labctl.host.machine import routes
 from labctl.host.machine.doctor.check import distribution
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.app.session import Session
-    from labctl.core.plan import Plan, Step
+    from labctl.core.plan import Plan, Step, StepOf
     from labctl.engine.observe import Observed
     from labctl.host.libvirt.domain_capabilities import DomainCapabilities
 
@@ -46,11 +47,13 @@ class _Host:
         self._asked: dict[tuple[str, str | None, str], DomainCapabilities] = {}
 
     def problems(self, step: Step) -> Iterator[Problem]:
-        if isinstance(step.after, VmSpec) and _asks(step):
-            yield from self._vm(step.after)
-            yield from self._external(step.after)
-        if isinstance(step.after, NetworkSpec) and self._session.connection.local:
-            yield from self._links(step.after)
+        for asking in steps_of((step,), VmSpec):
+            if asking.after and _asks(asking):
+                yield from self._vm(asking.after)
+                yield from self._external(asking.after)
+        for network in of_kind((step.after,), NetworkSpec):
+            if self._session.connection.local:
+                yield from self._links(network)
 
     def _can(self, arch: str, machine: str | None, accel: str) -> DomainCapabilities:
         kind = arch, machine, accel
@@ -195,15 +198,10 @@ def _machine(vm: VmSpec) -> str | None:
     return xml.machine(vm)
 
 
-def _asks(step: Step) -> bool:
+def _asks(step: StepOf[VmSpec]) -> bool:
     """Whether a step makes, starts or changes its VM; what only halts or pauses one needs nothing."""
     if step.action is not Action.UPDATE:
         return True
-    before, after = step.before, step.after
-    if (
-        isinstance(before, VmSpec)
-        and isinstance(after, VmSpec)
-        and transition(before.state, after.state).enters
-    ):
+    if transition(step.existing.state, step.wanted.state).enters:
         return True
     return any(not each.condition for each in step.changes)

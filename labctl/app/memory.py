@@ -7,30 +7,24 @@ from typing import TYPE_CHECKING
 import libvirt
 
 from labctl.core.errors import FOREIGN, Problem
-from labctl.core.lifecycle import ACTIVE
+from labctl.core.plan import steps_of
 from labctl.core.size import size
 from labctl.core.spans import spans
 from labctl.kinds.disk.spec import DiskSpec
-from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.app.session import Session
-    from labctl.core.plan import Plan, Step
+    from labctl.core.plan import Plan
     from labctl.engine.sources import Sources
     from labctl.host.libvirt.connection import Connection
 
 
-def on_host(vm: VmSpec) -> int:
-    """The memory of the host, in bytes, that a VM takes while it runs or is paused, with its translated code."""
-    return vm.memory + (vm.tb_cache or 0)
-
-
 def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
     """Tell that the VMs which start or grow want more than the host has left."""
-    growing = [(step.after, _growth(step)) for step in plan.steps if isinstance(step.after, VmSpec)]
-    growing = [(vm, growth) for vm, growth in growing if growth > 0]
+    every = [(step.after, step.after.memory_growth(step.before)) for step in plan.steps if step.after]
+    growing = [(spec, growth) for spec, growth in every if growth > 0]
     wanted, free = sum(growth for _, growth in growing), available(session.connection)
     if session.overcommit or free is None or wanted <= free:
         return
@@ -38,23 +32,11 @@ def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
     who = "it needs" if len(growing) == 1 else f"{len(growing)} VMs need"
     yield Problem(
         f"{who} {size(wanted)} of memory, and the host has {size(free)} available",
-        f"vms.{largest.base}.memory",
-        session.lab.where("vms", largest.name, "memory"),
+        ".".join((*largest.written, "memory")),
+        session.lab.where(*largest.written, "memory"),
         "lower `memory`, start fewer VMs, halt another lab, or go on with --overcommit",
         FOREIGN,
     )
-
-
-def _growth(step: Step) -> int:
-    """What a step takes of the host's memory beyond what its VM has already."""
-    was, then = (
-        on_host(spec) if isinstance(spec, VmSpec) and spec.state in ACTIVE else 0
-        for spec in (step.before, step.after)
-    )
-    before, after = step.before, step.after
-    if was and then and isinstance(before, VmSpec) and isinstance(after, VmSpec) and before.tb_cache is None:
-        then -= after.tb_cache or 0  # it runs without a bound, and has this one from its next start on
-    return then - was
 
 
 def available(connection: Connection) -> int | None:
@@ -71,10 +53,9 @@ def too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Probl
     vms = {vm.name: vm for vm in session.lab.vms}
     images = {spec.label: spec for spec in sources.images.values()}
     short: dict[str, list[str]] = {}
-    for step in plan.steps:
+    for step in steps_of(plan.steps, DiskSpec):
         name, _, part = step.address.name.partition("/")
-        made = part == "root" and step.action.makes
-        image = images.get(step.after.image) if made and isinstance(step.after, DiskSpec) else None
+        image = images.get(step.wanted.image) if part == "root" and step.action.makes else None
         if image and vms[name].memory < image.memory:
             short.setdefault(image.label, []).append(name)
     for label, names in short.items():

@@ -13,7 +13,7 @@ from labctl.core.errors import FOREIGN, LabctlError, Problem, Rejected
 from labctl.core.plan import LOST, Action
 from labctl.core.record import record, replace
 from labctl.core.spans import spans
-from labctl.core.spec import Effect
+from labctl.core.spec import Effect, find, of_kind
 from labctl.engine.allocation import Occupied
 from labctl.host.machine import routes
 from labctl.kinds.network.spec import NetworkSpec
@@ -40,7 +40,7 @@ def occupied(connection: Connection, observed: Observed) -> list[Occupied]:
         for each in observed.foreign
         for subnet in each.subnets
     ]
-    bridges = {spec.bridge for spec in observed.specs.values() if isinstance(spec, NetworkSpec)}
+    bridges = {network.bridge for network in of_kind(observed.specs.values(), NetworkSpec)}
     bridges |= {each.bridge for each in observed.foreign}
     if connection.local:
         taken += [
@@ -113,19 +113,17 @@ class Refused(Rejected):
 def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     lab = session.lab
     names = {
-        (kind, identity.libvirt_name(lab.name, step.address.name)): step.address
+        (step.spec.libvirt_object, identity.libvirt_name(lab.name, step.address.name)): step.spec
         for step in plan.steps
-        for kind in ({"vm": "domain", "network": "network"}.get(step.address.kind, ""),)
-        if step.action is Action.CREATE
-        or (isinstance(step.before, VmSpec | NetworkSpec) and step.before.renamed)
+        if step.action is Action.CREATE or (step.before and step.before.renamed)
     }
     yield from _unknown(session, plan, observed)
     for each in observed.foreign:
-        if address := names.get((each.kind, each.name)):
+        if spec := names.get((each.kind, each.name)):
             yield Problem(
                 f"a {each.kind} of that name, {each.name}, exists and was not made by labctl",
-                f"{address.kind}s.{address.name}",
-                lab.where(f"{address.kind}s", address.name),
+                ".".join(spec.stated),
+                lab.where(*spec.stated),
                 f"rename one of them, or remove it with `virsh {_UNDEFINE[each.kind]} {each.name}`",
                 FOREIGN,
             )
@@ -145,16 +143,16 @@ def _unknown(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
     """Objects that are the lab's by their UUID alone: someone removed labctl's mark and renamed them."""
     strangers = {each.uuid: each for each in observed.foreign}
     for step in plan.steps:
-        kind, name = step.address.kind, step.address.name
-        if step.action is not Action.CREATE or kind not in ("vm", "network") or not strangers:
+        kind, name, path = step.address.kind, step.address.name, step.spec.stated
+        if step.action is not Action.CREATE or not step.spec.libvirt_object or not strangers:
             continue
         if each := strangers.get(identity.object_uuid(session.lab.name, kind, name)):
             rename = f"rename it back with `virsh domrename {each.name} {session.lab.name}.{name}`, or "
             yield Problem(
                 f"the {each.kind} {each.name} has its UUID, and labctl's mark on it was removed",
-                f"{kind}s.{name}",
-                session.lab.where(f"{kind}s", name),
-                f"{rename if kind == 'vm' else ''}remove it with `virsh {_UNDEFINE[each.kind]} {each.name}`",
+                ".".join(path),
+                session.lab.where(*path),
+                f"{rename if each.kind == 'domain' else ''}remove it with `virsh {_UNDEFINE[each.kind]} {each.name}`",
                 FOREIGN,
             )
 
@@ -162,9 +160,9 @@ def _unknown(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
 def _pool(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     """A pool has no metadata; one that is not in a folder of its name is someone else's, with all that is in it."""
     name = identity.pool_name(session.lab.name)
-    pool = observed.specs.get(Address("pool", session.lab.name))
-    stores = any(step.address.kind in ("pool", "disk", "seed") for step in plan.steps)
-    if stores and isinstance(pool, PoolSpec) and PurePosixPath(pool.path).name != name:
+    pool = find(observed.specs, Address("pool", session.lab.name), PoolSpec)
+    stores = any(step.spec.holds_others or step.spec.pool_volume for step in plan.steps)
+    if stores and pool and PurePosixPath(pool.path).name != name:
         yield Problem(
             f"a storage pool of that name, {name}, is in {pool.path} and was not made by labctl",
             "name",
@@ -179,11 +177,8 @@ def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
     owners = {
         each.bridge: f"that of the libvirt network {each.name}" for each in observed.foreign if each.bridge
     }
-    own = {spec.bridge for spec in observed.specs.values() if isinstance(spec, NetworkSpec)}
-    for step in plan.steps:
-        spec = step.after
-        if not isinstance(spec, NetworkSpec) or not step.action.makes:
-            continue
+    own = {network.bridge for network in of_kind(observed.specs.values(), NetworkSpec)}
+    for spec in of_kind((step.after for step in plan.steps if step.action.makes), NetworkSpec):
         if spec.mode == "bridge" or not spec.bridge:
             continue  # it attaches to one that is there
         owner = owners.get(spec.bridge, "")
@@ -200,22 +195,18 @@ def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
 
 
 def _refusals(session: Session, plan: Plan) -> Iterator[Problem]:
+    specs = {step.address: step.spec for step in plan.steps}
     for address, why in plan.refusals:
-        vm, _, disk = address.name.partition("/")
-        where = (
-            session.lab.where("vms", vm, "disk") if address.kind == "disk" else session.lab.where("vms", vm)
-        )
-        hint = f"keep its size, or remove {disk or vm} first and make it anew"
-        yield Problem(why, str(address), where, hint if address.kind == "disk" else "")
+        yield Problem(why, str(address), session.lab.where(*specs[address].stated), specs[address].remedy)
 
 
 def _protected(session: Session, plan: Plan) -> Iterator[Problem]:
     for step in plan.steps:
-        if step.destructive and isinstance(step.before, VmSpec) and step.before.protect and not _lost(step):
+        if step.destructive and step.before and step.before.protect and not _lost(step):
             yield Problem(
                 f"it is protected, and this would {step.action} it",
                 str(step.address),
-                session.lab.where("vms", step.address.name, "protect"),
+                session.lab.where(*step.before.stated, "protect"),
                 "set `protect: false` and run `labctl up` first",
                 FOREIGN,
             )
@@ -229,7 +220,7 @@ def _lost(step: Step) -> bool:
 
 def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocation) -> Iterator[Problem]:
     owners = {mac: each for each in observed.foreign for mac in each.macs}
-    changed = {step.address.name for step in plan.steps if step.address.kind == "vm" and step.after}
+    changed = {vm.name for vm in of_kind((step.after for step in plan.steps), VmSpec)}
     for (vm, nic), nic_addresses in allocation.nics.items():
         owner = owners.get(nic_addresses.mac) if vm in changed else None
         if owner and owner.uuid != identity.object_uuid(session.lab.name, "vm", vm):  # else see `_unknown`
@@ -248,9 +239,9 @@ def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
         return
     vms = {vm.name: vm for vm in session.lab.vms if vm.accel == "kvm"}
     stuck: dict[str, list[str]] = {}
-    for step in plan.steps:
-        if isinstance(step.after, VmSpec) and step.after.name in vms and _defines_or_starts(step):
-            stuck.setdefault(vms[step.after.name].base, []).append(step.after.name)
+    for vm in of_kind((step.after for step in plan.steps if _defines_or_starts(step)), VmSpec):
+        if vm.name in vms:
+            stuck.setdefault(vms[vm.name].base, []).append(vm.name)
     for base, names in stuck.items():
         yield Problem(
             f"this host has no usable KVM, so {spans(names)} can't start",
@@ -268,8 +259,8 @@ def _defines_or_starts(step: Step) -> bool:
 def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:
     """A note where VMs start without KVM."""
     able = session.connection.capabilities
-    specs = [step.after for step in plan.steps if isinstance(step.after, VmSpec)]
-    boots = any(spec.accel != "kvm" and spec.boots for spec in specs)
+    vms = of_kind((step.after for step in plan.steps), VmSpec)
+    boots = any(vm.accel != "kvm" and vm.boots for vm in vms)
     if boots and not able.kvm and "qemu" in able.types:
         yield Problem(
             "no usable KVM here: VMs are emulated, and every time limit is 4 times as long",

@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.size import size
 from labctl.host.libvirt import pools
-from labctl.kinds.disk.spec import DiskSpec
-from labctl.kinds.image.spec import POOL, ImageSpec
+from labctl.kinds.image.spec import POOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan
-    from labctl.core.spec import Spec
 
 BLOCK = 512  # stat(2): the unit of st_blocks
 
 
 def check(session: Session, plan: Plan) -> Iterator[Problem]:
     """Tell that images don't fit; warn where disks might not, which take space as they are written."""
-    images = sum(_taken(step.after) for step in plan.steps)
-    disks = sum(_growth(step.before, step.after) for step in plan.steps)
+    wanted = [(step.after, step.before) for step in plan.steps if step.after]
+    images = sum(_taken(after.local_file) for after, _ in wanted if after.local_file)
+    disks = sum(after.disk_growth(before) for after, before in wanted)
     if not images + disks or not session.connection.local:
         return  # nothing to store, or on a host whose disks we don't see
     virt = session.connection.virt
@@ -45,23 +44,13 @@ def check(session: Session, plan: Plan) -> Iterator[Problem]:
         )
 
 
-def _taken(spec: Spec | None) -> int:
+def _taken(path: str) -> int:
     """What storing a file takes, without its holes, which stay holes; of what is to be downloaded nobody knows."""
-    if not isinstance(spec, ImageSpec) or spec.source != "path":
-        return 0
     try:
-        stat = Path(spec.origin).stat()
+        stat = Path(path).stat()
     except OSError:
         return 0  # it went: that is told when it is read
     return min(stat.st_size, stat.st_blocks * BLOCK)
-
-
-def _growth(before: Spec | None, after: Spec | None) -> int:
-    """By how much a disk may grow beyond what it was."""
-    if not isinstance(after, DiskSpec):
-        return 0
-    had = before.size if isinstance(before, DiskSpec) else 0
-    return max(0, (after.size or 0) - (had or 0))
 
 
 def _rounded(count: int) -> str:

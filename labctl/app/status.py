@@ -190,6 +190,7 @@ def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
     from labctl.app import desired_state
     from labctl.app.prepare import prepare
     from labctl.core.plan import Action
+    from labctl.kinds.vm.spec import VmSpec
 
     try:
         plan = prepare(session, desired_state.up()).plan
@@ -197,12 +198,12 @@ def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
         return None, [f"what differs from the Labfile is not known: {error}"]
     fields: dict[str, list[str]] = {}
     for step in plan.steps:
-        owner, _, part = step.address.name.partition("/")
-        if step.action is Action.CREATE or step.address.kind not in ("vm", "disk", "seed"):
+        vm, part = step.spec.owner or step.address, step.address.name.partition("/")[2]
+        if step.action is Action.CREATE or vm.kind != VmSpec.kind:
             continue
         prefix = f"disks.{part}." if part else ""
         changed = [prefix + change.field for change in step.changes if change.field != "ready"]
-        fields.setdefault(owner, []).extend(changed or [prefix + "removed"] * (step.after is None))
+        fields.setdefault(vm.name, []).extend(changed or [prefix + "removed"] * (step.after is None))
     return fields, []
 
 

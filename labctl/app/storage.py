@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import libvirt
 
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.errors import FOREIGN, Problem
-from labctl.core.plan import Action
+from labctl.core.plan import Action, steps_of
+from labctl.core.spec import Spec, find, of_kind
 from labctl.host.libvirt import disk_users, pools, volumes
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
-from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
     from labctl.engine.observe import Observed
 
+S = TypeVar("S", bound=Spec)
+
 
 def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     """Notes on what is there, warnings of what goes with it, and what stands against the plan."""
     steps = {step.address: step for step in plan.steps}
-    pool = observed.specs.get(Address("pool", session.lab.name))
+    pool = find(observed.specs, Address("pool", session.lab.name), PoolSpec)
     yield from _snapshots(observed, steps)
-    if isinstance(pool, PoolSpec):
+    if pool:
         yield from _overlays(observed, steps, pool)
         yield from _strangers(observed, pool)
         yield from _taken(observed, steps.values())
@@ -43,23 +45,24 @@ def _goes(steps: Mapping[Address, Step], address: Address) -> bool:
 
 
 def _snapshots(observed: Observed, steps: Mapping[Address, Step]) -> Iterator[Problem]:
-    for address, spec in sorted(observed.specs.items()):
-        if isinstance(spec, VmSpec) and spec.snapshots:
-            names = ", ".join(f"{name} ({kind})" for name, kind in spec.snapshots)
-            if _goes(steps, address):
-                yield Problem(f"its snapshots go with it: {names}", str(address), severity="warning")
-            else:
-                hint = f"`virsh snapshot-list {spec.libvirt_name}` tells more"
-                yield Problem(
-                    f"it has snapshots that labctl did not make: {names}", str(address), None, hint, "note"
-                )
+    for vm in _sorted(observed, VmSpec):
+        names, who = ", ".join(f"{name} ({kind})" for name, kind in vm.snapshots), str(vm.address)
+        if names and _goes(steps, vm.address):
+            yield Problem(f"its snapshots go with it: {names}", who, severity="warning")
+        elif names:
+            hint = f"`virsh snapshot-list {vm.libvirt_name}` tells more"
+            yield Problem(f"it has snapshots that labctl did not make: {names}", who, None, hint, "note")
+
+
+def _sorted(observed: Observed, kind: type[S]) -> list[S]:
+    """What exists of a kind, by address."""
+    return sorted(of_kind(observed.specs.values(), kind), key=lambda spec: spec.address)
 
 
 def _overlays(observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec) -> Iterator[Problem]:
     """Where disks go on after a snapshot, and what becomes of that where the disk goes."""
-    for address, spec in sorted(observed.specs.items()):
-        if not isinstance(spec, DiskSpec):
-            continue
+    for spec in _sorted(observed, DiskSpec):
+        address = spec.address
         inside = {f"{pool.path}/{name}" for name in observed.stored.overlays.get(spec.name, ())}
         every = {*inside, *spec.above}
         if every and _goes(steps, address):
@@ -93,8 +96,8 @@ def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
     """New disks whose volume is there already, as what the guest of another one writes to."""
     disks = {name: disk for disk, names in observed.stored.overlays.items() for name in names}
     for step in steps:
-        if step.action.makes and isinstance(step.after, DiskSpec | SeedSpec) and step.after.volume in disks:
-            volume = step.after.volume
+        volume = step.spec.pool_volume
+        if step.action.makes and volume in disks:
             yield Problem(
                 f"{volume}, the name of its volume, is taken by an overlay that someone's snapshot put on "
                 f"{disks[volume]}",
@@ -107,18 +110,16 @@ def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
 
 def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> Iterator[Problem]:
     """Disks that the plan deletes although a domain that it does not change has them."""
-    gone = [step for step in plan.steps if step.action.removes and isinstance(step.before, DiskSpec)]
+    gone = [step for step in steps_of(plan.steps, DiskSpec) if step.action.removes]
     if not gone:
         return
     ours = {
         (vm.libvirt_name, identity.object_uuid(vm.lab, "vm", vm.name))
-        for vm in (step.before for step in plan.steps)
-        if isinstance(vm, VmSpec)
+        for vm in of_kind((step.before for step in plan.steps), VmSpec)
     }
     users = disk_users.of_files(session.connection.virt)
     for step in gone:
-        disk = step.before
-        assert isinstance(disk, DiskSpec)  # as chosen above
+        disk = step.existing
         overlays = observed.stored.overlays.get(disk.name, ())
         paths = [f"{pool.path}/{name}" for name in (disk.volume, *overlays)]
         others = {
@@ -143,10 +144,10 @@ def _growing(
     session: Session, observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec
 ) -> Iterator[Problem]:
     """Overlays of disks that libvirt can't grow: no VM runs on them, and they are in none of its pools."""
-    for step in _of_disks(steps.values()):
-        disk = step.before
-        if step.action is not Action.UPDATE or not isinstance(disk, DiskSpec) or not disk.top:
+    for step in steps_of(steps.values(), DiskSpec):
+        if step.action is not Action.UPDATE or not step.existing.top:
             continue
+        disk = step.existing
         runs = Address("vm", disk.name.partition("/")[0]) in observed.live
         if runs or disk.top.startswith(f"{pool.path}/") or _is_volume(session.connection.virt, disk.top):
             continue
@@ -157,10 +158,6 @@ def _growing(
             "let its VM run with the size that it has, then change the size",
             FOREIGN,
         )
-
-
-def _of_disks(steps: Iterable[Step]) -> Iterator[Step]:
-    return (step for step in steps if step.address.kind == "disk")
 
 
 def _is_volume(virt: libvirt.virConnect, path: str) -> bool:
@@ -175,12 +172,12 @@ def _undecided(
     session: Session, observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec
 ) -> Iterator[Problem]:
     """Disks with overlays, of VMs that someone undefined: nothing tells any more which overlay the VM wrote to."""
-    new = [s.after for s in steps.values() if s.action is Action.CREATE and isinstance(s.after, VmSpec)]
+    new = of_kind((step.after for step in steps.values() if step.action is Action.CREATE), VmSpec)
     kept = [
         disk
         for vm in new
         for use in vm.disks
-        if isinstance(disk := observed.specs.get(Address("disk", use.disk)), DiskSpec)
+        if (disk := find(observed.specs, Address("disk", use.disk), DiskSpec))
         and not (disk.address in steps and steps[disk.address].action.makes)
     ]
     if not kept:

@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.core.errors import Problem
-from labctl.core.lifecycle import State
 from labctl.engine.allocation import allocates
 from labctl.host.machine import firewall
 from labctl.host.machine.packets import Fate
-from labctl.kinds.network.spec import NetworkSpec
-from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,13 +51,7 @@ def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Prob
 
 def _concerned(plan: Plan) -> set[str]:
     """The networks that a plan makes or starts, or on which it starts VMs."""
-    found = set()
-    for step in plan.steps:
-        if isinstance(step.after, NetworkSpec):
-            found.add(step.after.name)
-        elif isinstance(step.after, VmSpec) and step.after.state == State.RUNNING:
-            found |= {nic.ours for nic in step.after.nics}
-    return found
+    return {name for step in plan.steps if step.after for name in step.after.networks}
 
 
 def _dropped(lab: Lab, network: Network, allocation: Allocation, rules: Rules) -> Iterator[tuple[str, str]]:

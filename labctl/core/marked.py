@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from labctl.core.identity import libvirt_name, object_uuid
 from labctl.core.record import record, replace
@@ -18,9 +18,16 @@ M = TypeVar("M", bound="Marked")
 class Marked(Spec):
     """A spec of what carries the mark. `libvirt_object` is libvirt's word for it: "domain" or "network"."""
 
-    libvirt_object: ClassVar[str]
     lab: str
     name: str
+
+    def rendered(self) -> Element:
+        """The XML that libvirt gets, before its edits."""
+        raise NotImplementedError
+
+    def edited(self) -> Self:
+        """The spec as its edits make it, so that what they change is no drift."""
+        raise NotImplementedError
 
 
 @record

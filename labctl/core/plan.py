@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from labctl.core.address import natural
 from labctl.core.diff import THERE, Change, created, deleted, diff
@@ -15,7 +15,7 @@ from labctl.core.record import record, replace
 from labctl.core.spec import Effect, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from labctl.core.address import Address
 
@@ -120,6 +120,12 @@ class StepOf(Generic[S_co]):
 
 
 Step = StepOf[Spec]  # of whatever kind
+S = TypeVar("S", bound=Spec)
+
+
+def steps_of(steps: Iterable[Step], kind: type[S]) -> Iterator[StepOf[S]]:
+    """The steps of one kind, for what is about this kind by nature."""
+    return (cast("StepOf[S]", step) for step in steps if isinstance(step.spec, kind))
 
 
 @record
@@ -209,7 +215,7 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
             step = _restarted(step, before, after)
         if step:
             steps[address] = step
-        if before and after and (why := after.refusal(before)):
+        if step and before and after and (why := after.refusal(before)):
             refusals.append((address, why))
     users = _users(steps.values())
     linked = [replace(step, needs=_step_needs(step, steps, users)) for step in steps.values()]

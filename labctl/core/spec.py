@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from labctl.core.lifecycle import Stage
+from labctl.core.questions import Questions
 from labctl.core.record import field, fields, getter, record
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 
@@ -122,16 +123,6 @@ class Part:
     own: str = ""
 
 
-@record
-class Chain:
-    """The files of a VM's disk `name`, the top first. `disk` is the address name of the disk, empty for a seed."""
-
-    vm: str
-    name: str
-    disk: str
-    files: tuple[str, ...]
-
-
 class Item:
     """A member of a tuple field, known by `key` and not by its place, as a NIC or a DHCP host is."""
 
@@ -144,7 +135,7 @@ class Item:
         return declared
 
 
-class Spec:
+class Spec(Questions):
     """The base of every kind's spec."""
 
     kind: ClassVar[str]
@@ -154,12 +145,7 @@ class Spec:
     holds_data: ClassVar[bool] = False  # a deletion loses data of the user
     holds_others: ClassVar[bool] = False  # others lie in it, and are lost with it
     shared: ClassVar[bool] = False  # every lab's, so that it stays when a lab goes
-    # What only some kinds have, as fields of the same names.
-    file: str = ""  # the Labfile that it says it was made from
-    applied: str = ""  # the fingerprint that was stored with it
-    renamed: str = ""  # libvirt's name for it, where somebody changed that
-    unmarked: str = ""  # YES where labctl's mark on it was removed
-    keyed: bool | None = None  # whether the lab's folder has the keys to log in to it
+    libvirt_object: ClassVar[str] = ""  # libvirt's word for it, where it carries labctl's mark
 
     @property
     def address(self) -> Address:
@@ -215,44 +201,6 @@ class Spec:
     def owner(self) -> Address | None:
         """Whose `brief` tells of this as well, where both are new."""
         return None
-
-    def chains(self) -> tuple[Chain, ...]:
-        """The files of its disks."""
-        return ()
-
-    def as_it_runs(self, live: Self, wanted: Self | None) -> Self:
-        """What exists: how it is defined or, where that is as wanted, how it runs, so that either difference shows."""
-        del live, wanted
-        return self
-
-    def completed(self, wanted: Self, defined: Mapping[Address, Spec]) -> Self:
-        """What exists, with what libvirt does not know of it, or no longer, taken from what is wanted.
-
-        `defined` is all that exists.
-        """
-        del wanted, defined
-        return self
-
-    def onward(self, before: Self) -> Self:
-        """What is wanted, with its disks where what exists has them."""
-        del before
-        return self
-
-    def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> Self:
-        """What is wanted, with what was chosen once, which stays.
-
-        `comparable` says whether a secret digest was made with the key that this lab has.
-        """
-        del existing, comparable
-        return self
-
-    def with_keys(self, fits: Callable[[str, str, str], bool], existing: Mapping[Address, Spec]) -> Self:
-        """What exists, and whether the lab's folder has the keys to log in to it.
-
-        `fits` says so of a VM's name, the Labfile that it was made from and the digest of the keys it was given.
-        """
-        del fits, existing
-        return self
 
     def fingerprint(self) -> str:
         """A digest of the owned fields; stored with what was applied, it tells an edit from drift.

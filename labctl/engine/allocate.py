@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from labctl.core.address import Address
 from labctl.core.errors import Problem
 from labctl.core.record import replace
+from labctl.core.spec import find
 from labctl.engine import subnets
 from labctl.engine.allocation import Allocation, NetworkAddresses, Occupied, Taken, allocates
 from labctl.engine.nics import place_nics
@@ -71,8 +72,7 @@ def allocate(lab: Lab, existing: Mapping[Address, Spec], occupied: Iterable[Occu
 def _place_network(
     lab: Lab, network: Network, existing: Mapping[Address, Spec], others: Others, result: Allocation
 ) -> None:
-    was = existing.get(Address("network", network.name))
-    before = was if isinstance(was, NetworkSpec) else None
+    before = find(existing, Address("network", network.name), NetworkSpec)
     subnet4 = (
         subnets.choose4(lab, network, before, others, result)
         if allocates(network)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core.record import replace
+from labctl.core.spec import of_kind
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -16,11 +17,7 @@ if TYPE_CHECKING:
 
 def heard(connection: Connection, observed: Observed) -> Observed:
     """Ask running guests for the addresses that only they know; silent ones have those that are noted."""
-    asked = {
-        spec.libvirt_name: spec
-        for spec in observed.specs.values()
-        if isinstance(spec, VmSpec) and spec.reports
-    }
+    asked = {spec.libvirt_name: spec for spec in of_kind(observed.specs.values(), VmSpec) if spec.reports}
     if not asked:
         return observed
     from labctl.host.access import report  # few labs have such NICs

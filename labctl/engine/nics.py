@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.core.errors import Problem
 from labctl.core.record import replace
+from labctl.core.spec import of_kind
 from labctl.engine.allocation import Allocation, NetworkAddresses, NicAddresses, allocates, problem
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) -> None:
     known = dict(_known_addresses(existing))
-    seen = {nic.mac: nic.seen for spec in existing.values() if isinstance(spec, VmSpec) for nic in spec.nics}
+    seen = {nic.mac: nic.seen for vm in of_kind(existing.values(), VmSpec) for nic in vm.nics}
     by_network: dict[str, list[tuple[Vm, Nic, str]]] = {}
     owners: dict[str, str] = {}
     for vm in lab.vms:
@@ -57,13 +58,12 @@ def place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) -
 
 def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[str, int], IpAddress]]:
     """The addresses that MACs have now, by (MAC, IP version)."""
-    for spec in existing.values():
-        if isinstance(spec, NetworkSpec):
-            for host in spec.dhcp_hosts:
-                if host.mac:
-                    yield (host.mac, 4), host.ip
-    for spec in existing.values():
-        for nic in spec.nics if isinstance(spec, VmSpec) else ():
+    for network in of_kind(existing.values(), NetworkSpec):
+        for host in network.dhcp_hosts:
+            if host.mac:
+                yield (host.mac, 4), host.ip
+    for vm in of_kind(existing.values(), VmSpec):
+        for nic in vm.nics:
             for address in nic.guest.addresses:
                 yield (nic.mac, address.version), address.ip
 

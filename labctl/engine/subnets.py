@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
 from labctl.core.record import field, record
+from labctl.core.spec import find
 from labctl.engine.allocation import Allocation, Occupied, Taken, allocates, problem
 from labctl.kinds.network.spec import NetworkSpec
 
@@ -36,8 +37,8 @@ def spoken_for(lab: Lab, existing: Mapping[Address, Spec]) -> Iterator[Occupied]
     yield from stated
     taken = Taken(stated)
     for network in lab.networks:
-        before = existing.get(Address("network", network.name))
-        if network.subnet is None and isinstance(before, NetworkSpec) and before.subnet4:
+        before = find(existing, Address("network", network.name), NetworkSpec)
+        if network.subnet is None and before and before.subnet4:
             kept = IPv4Network(before.subnet4)
             if not taken.clash(kept):
                 yield Occupied(kept, owner(network))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.lifecycle import State
-from labctl.kinds.vm.transitions import transition
-
 if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
 
@@ -17,7 +14,6 @@ DONE = {
     "replace": "replaced",
     "delete": "deleted",
 }
-_CONDITIONS = {"state", "ready"}
 
 
 def done_words(plan: Plan) -> dict[str, str]:
@@ -26,14 +22,7 @@ def done_words(plan: Plan) -> dict[str, str]:
 
 
 def done_word(step: Step) -> str:
-    if step.address.kind == "vm" and step.changes and {each.field for each in step.changes} <= _CONDITIONS:
-        states = [
-            (State(str(each.before)), State(str(each.after)))
-            for each in step.changes
-            if each.field == "state"
-        ]
-        return transition(*states[0]).done if states else "found ready"
-    return DONE[step.action]
+    return step.spec.done(step.changes) or DONE[step.action]
 
 
 def and_state(stage: str | None) -> str:

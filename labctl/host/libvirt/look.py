@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from labctl.core.found import Found
-    from labctl.core.spec import Chain
+    from labctl.core.questions import Chain
     from labctl.host.libvirt.connection import Connection
 
 T = TypeVar("T")

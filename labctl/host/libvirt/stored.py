@@ -16,7 +16,7 @@ from labctl.core.record import field, record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from labctl.core.spec import Chain
+    from labctl.core.questions import Chain
     from labctl.host.libvirt.volumes import Facts
 
 # volumes that labctl makes for a VM besides its disks

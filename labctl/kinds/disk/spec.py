@@ -48,6 +48,23 @@ class DiskSpec(Spec):
         return identity.volume_name(self.name)
 
     @property
+    def pool_volume(self) -> str:
+        return self.volume
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        vm, slash, _ = self.name.partition("/")
+        return ("vms", vm, "disk") if slash else ("volumes", self.name)
+
+    @property
+    def remedy(self) -> str:
+        vm, _, disk = self.name.partition("/")
+        return f"keep its size, or remove {disk or vm} first and make it anew"
+
+    def disk_growth(self, before: DiskSpec | None) -> int:
+        return max(0, (self.size or 0) - ((before and before.size) or 0))
+
+    @property
     def owner(self) -> Address | None:
         """The VM, of a disk that is one's own."""
         vm, slash, _ = self.name.partition("/")

@@ -66,6 +66,10 @@ class ImageSpec(Spec):
         return Address("image", self.label)
 
     @property
+    def local_file(self) -> str:
+        return self.origin if self.source == "path" else ""
+
+    @property
     def volume(self) -> str:
         return f"{self.key}.img"
 

@@ -13,6 +13,7 @@ from labctl.core.spec import Effect, Item, Part, owned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from xml.etree.ElementTree import Element
 
     from labctl.core.spec import Spec
 
@@ -110,6 +111,24 @@ class NetworkSpec(Marked):
     @property
     def address(self) -> Address:
         return Address("network", self.name)
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        return ("networks", self.name)
+
+    @property
+    def networks(self) -> frozenset[str]:
+        return frozenset((self.name,))
+
+    def rendered(self) -> Element:
+        from labctl.kinds.network.xml import render  # few networks have edits
+
+        return render(replace(self, xml=()))
+
+    def edited(self) -> NetworkSpec:
+        from labctl.kinds.network.xml import effective  # few networks have edits
+
+        return effective(self)
 
     @property
     def libvirt_name(self) -> str:

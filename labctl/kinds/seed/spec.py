@@ -74,6 +74,10 @@ class SeedSpec(Spec):
         return f"{self.vm}.{identity.SEED}"
 
     @property
+    def pool_volume(self) -> str:
+        return self.volume
+
+    @property
     def owner(self) -> Address:
         return Address("vm", self.vm)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.edits import Edit, edited
-from labctl.core.lifecycle import Stage, State
+from labctl.core.lifecycle import ACTIVE, Stage, State
 from labctl.core.marked import Marked
+from labctl.core.questions import Chain
 from labctl.core.record import field, record, replace
 from labctl.core.size import size as human
-from labctl.core.spec import Chain, Effect, Item, Need, Part, owned
+from labctl.core.spec import Effect, Item, Need, Part, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm.targets import PREFIX, targets
@@ -20,7 +21,9 @@ from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, STA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from xml.etree.ElementTree import Element
 
+    from labctl.core.diff import Change
     from labctl.core.ip import IpAddress
     from labctl.core.spec import Spec
 
@@ -223,6 +226,48 @@ class VmSpec(Marked):
     @property
     def address(self) -> Address:
         return Address("vm", self.name)
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        return ("vms", self.name)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        return ("vms", self.base or self.name)
+
+    @property
+    def networks(self) -> frozenset[str]:
+        """Those of its NICs, once it runs."""
+        return frozenset(nic.ours for nic in self.nics) if self.state == State.RUNNING else frozenset()
+
+    @property
+    def host_memory(self) -> int:
+        """The memory of the host, in bytes, that it takes while it runs or is paused, with its translated code."""
+        return self.memory + (self.tb_cache or 0) if self.state in ACTIVE else 0
+
+    def memory_growth(self, before: VmSpec | None) -> int:
+        had, takes = before.host_memory if before else 0, self.host_memory
+        if before and had and takes and before.tb_cache is None:
+            takes -= self.tb_cache or 0  # it runs without a bound, and has this one from its next start on
+        return takes - had
+
+    def done(self, changes: Collection[Change]) -> str:
+        """What was done to it where nothing but its state changed."""
+        if not changes or any(each.field not in ("state", "ready") for each in changes):
+            return ""
+        states = [(each.before, each.after) for each in changes if each.field == "state"]
+        ways = [transition(State(str(before)), State(str(after))) for before, after in states]
+        return ways[0].done if ways else "found ready"
+
+    def rendered(self) -> Element:
+        from labctl.kinds.vm.xml import render  # few VMs have edits
+
+        return render(replace(self, xml=()))
+
+    def edited(self) -> VmSpec:
+        from labctl.kinds.vm.xml import effective  # few VMs have edits
+
+        return effective(self)
 
     @property
     def libvirt_name(self) -> str:

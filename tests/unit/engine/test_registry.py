@@ -1,5 +1,6 @@
 """The registry, the folders of kinds/ and the order of building agree."""
 
+import re
 from pathlib import Path
 
 from hypothesis import given
@@ -20,6 +21,15 @@ def test_each_folder_has_its_line():
 def test_the_lines_stand_in_the_order_of_building():
     ranks = [kind.spec.rank for kind in KINDS]
     assert ranks == sorted(set(ranks))
+
+
+def test_outside_of_the_kinds_nobody_tests_the_class_of_a_spec():
+    """They ask the spec (`core/questions.py`), or select by `of_kind` what is about one kind by nature."""
+    package = Path(labctl.kinds.__file__).parents[1]
+    modules = [
+        path for part in ("core", "engine", "app", "report") for path in (package / part).rglob("*.py")
+    ]
+    assert [path for path in modules if re.search(r"isinstance\([^)]*Spec\b", path.read_text())] == []
 
 
 @given(labs)
