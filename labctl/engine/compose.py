@@ -15,7 +15,8 @@ from labctl.guest.nic_config import NicConfig
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm import architectures
-from labctl.kinds.vm.spec import Check, DiskUse, NicUse, VmSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.uses import Check, DiskUse, NicUse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -11,13 +11,14 @@ from labctl.core.size import size
 from labctl.core.spans import spans
 from labctl.core.spec import Part
 from labctl.kinds.vm import architectures
-from labctl.kinds.vm.spec import BUS, MODEL
+from labctl.kinds.vm.uses import BUS, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.core.lifecycle import Stage
-    from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+    from labctl.kinds.vm.spec import VmSpec
+    from labctl.kinds.vm.uses import DiskUse, NicUse
 
 
 def brief(spec: VmSpec) -> tuple[Part, ...]:

@@ -12,7 +12,8 @@ from labctl.host.libvirt.dumps import described
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from labctl.kinds.vm.spec import DiskUse, VmSpec
+    from labctl.kinds.vm.spec import VmSpec
+    from labctl.kinds.vm.uses import DiskUse
 
 LONGEST = 200  # layers, as QEMU has it
 

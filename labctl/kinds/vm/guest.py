@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from labctl.guest.protocol import GuestState
     from labctl.host.access.keys import Keys
     from labctl.host.libvirt.connection import Connection
-    from labctl.kinds.vm.spec import Check, VmSpec
+    from labctl.kinds.vm.spec import VmSpec
+    from labctl.kinds.vm.uses import Check
 
 # Run by root in the guest, after keys.sh; in the lines of keys nothing but $sudo means something to a shell.
 _REKEY = """umask 077

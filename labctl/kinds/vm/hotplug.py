@@ -15,12 +15,13 @@ from labctl.kinds.vm.devices.controller import CONTROLLER, scsi, scsi_index
 from labctl.kinds.vm.devices.disk import DISK
 from labctl.kinds.vm.devices.nic import NIC
 from labctl.kinds.vm.ports import Ports
-from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+from labctl.kinds.vm.uses import DiskUse, NicUse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from labctl.core.address import Address
+    from labctl.kinds.vm.spec import VmSpec
 
 Device = DiskUse | NicUse
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE

@@ -16,7 +16,8 @@ from labctl.core.lifecycle import Stage
 from labctl.core.xmlfields import Declaration, Property, Written
 from labctl.core.xmlforms import NO, OPTIONAL, WORDS, YES, Form, prefixed
 from labctl.guest.nic_config import NicConfig
-from labctl.kinds.vm.spec import NicUse, VmSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.uses import NicUse
 
 if TYPE_CHECKING:
     from labctl.core.xmlfields import Element

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from labctl.core.ip import IpAddress
     from labctl.core.xmltree import Element
-    from labctl.kinds.vm.spec import NicUse, VmSpec
+    from labctl.kinds.vm.spec import VmSpec
+    from labctl.kinds.vm.uses import NicUse
 
 
 @record(frozen=False)

@@ -15,7 +15,8 @@ from labctl.core.spec import YES
 from labctl.host.libvirt.connection import missing
 
 if TYPE_CHECKING:
-    from labctl.kinds.vm.spec import NicUse, VmSpec
+    from labctl.kinds.vm.spec import VmSpec
+    from labctl.kinds.vm.uses import NicUse
 
 
 class Ports:

@@ -11,12 +11,12 @@ from labctl.core.lifecycle import ACTIVE, Stage, State
 from labctl.core.marked import Marked
 from labctl.core.questions import Chain
 from labctl.core.record import field, record, replace
-from labctl.core.size import size as human
-from labctl.core.spec import Effect, Item, Need, Part, owned
+from labctl.core.spec import Effect, Need, Part, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm.targets import PREFIX, targets
 from labctl.kinds.vm.transitions import transition
+from labctl.kinds.vm.uses import OWN, UNTOLD, Check, DiskUse, NicUse
 from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START
 
 if TYPE_CHECKING:
@@ -28,128 +28,6 @@ if TYPE_CHECKING:
     from labctl.core.spec import Spec
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
-OWN, NO_LIMIT, UNORDERED = "libvirt's own", "no limit", "not in the order"
-BUS = MODEL = "virtio"
-HOTPLUG_BUSES = ("virtio", "scsi")
-UNTOLD = "its guest was not told yet"
-
-
-@record
-class DiskUse(Item):
-    """A disk as the VM sees it. `target` (`vda`) is chosen once and kept; guests find it by its serial.
-
-    `below` is what the source stands on, next first, where libvirt tells it. Someone's snapshot puts an overlay on the
-    lab's volume, on which the disk goes on: then `source` is that, and `volume` the path and format of the lab's own.
-    """
-
-    name: str
-    source: str = owned(LIVE)  # the path on the libvirt host
-    disk: str = ""  # the address name of the disk, "web-1/data"; empty for a seed
-    format: str = owned(LIVE, default="qcow2")
-    bus: str = owned(LIVE, default=BUS)
-    cache: str = owned(LIVE, default="", unset=OWN)
-    discard: str = owned(LIVE, default="", unset=OWN)
-    serial: str = owned(LIVE, default="")
-    shareable: bool = owned(LIVE, default=False)
-    readonly: bool = False
-    boot: int = owned(RESTART, default=0, unset=UNORDERED)  # the place in the boot order, from 1; 0 is none
-    target: str = ""
-    # what a plan tells of the disk behind it, where it is known: bytes, and the name of its image
-    size: int | None = field(default=None, repr=False, compare=False)
-    image: str = field(default="", repr=False, compare=False)
-    below: tuple[str, ...] = ()
-    volume: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        return self.name
-
-    def onward(self, before: DiskUse | None) -> DiskUse:
-        """This disk where what exists has it: on top of the overlays that were put on its volume."""
-        if before is None or self.source not in before.below:
-            return self
-        return replace(
-            self,
-            source=before.source,
-            format=before.format,
-            below=before.below,
-            volume=(self.source, self.format),
-        )
-
-    def anew(self) -> DiskUse:
-        """This disk where its volume is made anew, with nothing on top."""
-        if not self.volume:
-            return self
-        return replace(self, source=self.volume[0], format=self.volume[1], below=(), volume=())
-
-    def effect(self, declared: Effect) -> Effect:
-        if self.name in ("root", "seed"):
-            return max(declared, RESTART)
-        return declared if self.bus in HOTPLUG_BUSES else max(declared, RESTART)
-
-    def __str__(self) -> str:
-        return ", ".join(
-            [self.bus, self.source.rsplit("/", 1)[-1], *([human(self.size)] if self.size else [])]
-        )
-
-
-@record
-class NicUse(Item):
-    """A NIC. `guest` is how it is set up inside the guest; `seen` are the addresses that the guest reported, where
-    somebody else gives it some.
-
-    `port` is the UUID of libvirt's network port that a running one was given; `unplugged` is YES where its network
-    has lost that port, as one does that was stopped.
-    """
-
-    name: str
-    mac: str = owned(LIVE)
-    network: str = owned(LIVE)  # the libvirt network's name
-    ours: str = ""  # the address name of the network, empty for an external one
-    model: str = owned(LIVE, default=MODEL)
-    link: str = owned(LIVE, default="up")
-    mtu: int = owned(LIVE, default=0, unset="its network's")
-    inbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
-    outbound: int = owned(LIVE, default=0, unit="KiB/s", unset=NO_LIMIT)
-    boot: int = owned(RESTART, default=0, unset=UNORDERED)
-    guest: NicConfig = owned(LIVE, default=NicConfig(), drift=UNTOLD)
-    unplugged: str = owned(LIVE, default="", unset="plugged in")
-    port: str = ""
-    # what labctl gives it, which a guest without a seed learns by DHCP alone
-    given: tuple[IpAddress, ...] = field(default=(), repr=False, compare=False)
-    seen: tuple[IpAddress, ...] = field(default=(), repr=False, compare=False)
-
-    @property
-    def key(self) -> str:
-        return self.name
-
-    def __str__(self) -> str:
-        more = [] if self.model == MODEL else [self.model]
-        more += [f"link {self.link}"] * (self.link != "up")
-        return ", ".join([self.network, self.mac, *map(str, self.addresses), *more])
-
-    @property
-    def addresses(self) -> tuple[IpAddress, ...]:
-        """What it is given; of one that exists already what its guest was told to have."""
-        return self.given or tuple(each.ip for each in self.guest.addresses)
-
-
-@record
-class Check:
-    """One `ready` condition: `kind` is tcp, exec or http; `value` a port, a command or a URL.
-
-    `addresses` are those to try when the host checks, seconds elsewhere.
-    """
-
-    kind: str
-    value: str
-    timeout: float | None = None
-    interval: float = 1.0
-    from_host: bool = False
-    addresses: tuple[IpAddress, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.value}"
 
 
 @record

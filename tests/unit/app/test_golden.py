@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 from labctl.app.images.golden import twin
 from labctl.core import xmltree
 from labctl.kinds.vm import xml
-from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.uses import DiskUse, NicUse
 
 DISKS = (
     DiskUse("root", "/pool/web.root", "web/root", target="vda"),

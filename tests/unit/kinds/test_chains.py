@@ -3,7 +3,8 @@
 import pytest
 
 from labctl.kinds.vm import chains
-from labctl.kinds.vm.spec import DiskUse, VmSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.uses import DiskUse
 
 POOL = "/images/labctl-shop"
 

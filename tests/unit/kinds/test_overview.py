@@ -10,7 +10,8 @@ from labctl.kinds.network.overview import read_network
 from labctl.kinds.network.spec import DhcpHost, NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.overview import read_vm
-from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.uses import DiskUse, NicUse
 
 GIB = 1 << 30
 

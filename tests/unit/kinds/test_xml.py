@@ -16,7 +16,8 @@ from labctl.kinds.vm import observe as vm_observe
 from labctl.kinds.vm import preserve
 from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.devices.disk import DISK
-from labctl.kinds.vm.spec import DiskUse, VmSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.uses import DiskUse
 from tests.strategies import networks, vms
 
 SCHEMAS = Path("/usr/share/libvirt/schemas")

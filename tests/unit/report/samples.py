@@ -16,7 +16,8 @@ from labctl.core.events import (
 from labctl.core.plan import Plan, plan
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
-from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.uses import DiskUse, NicUse
 
 MIB = 1 << 20
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity, xmltree
 from labctl.core.xmlfields import Declaration, Fixed, Property, Written
 from labctl.core.xmlforms import NUMBER, PRESENT, prefixed
-from labctl.kinds.vm.spec import DiskUse
+from labctl.kinds.vm.uses import DiskUse
 
 if TYPE_CHECKING:
     from labctl.core.xmlfields import Element

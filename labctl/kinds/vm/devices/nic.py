@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.record import replace
 from labctl.core.xmlfields import Declaration, Fixed, Property, Read
 from labctl.core.xmlforms import LOWER, NUMBER, TEXT, prefixed
-from labctl.kinds.vm.spec import NicUse
+from labctl.kinds.vm.uses import NicUse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
