@@ -41,8 +41,11 @@ class Row:
 
     @property
     def ready(self) -> bool | None:
-        """Whether labctl saw this boot ready; None for a VM that has neither a seed nor conditions to tell it."""
-        if self.seen and not self.seen.awaited:
+        """Whether labctl saw this boot ready; None where that is not known.
+
+        Nothing tells it of a VM that has neither a seed nor conditions, nor of one without labctl's mark.
+        """
+        if self.seen and (self.seen.unmarked or not self.seen.awaited):
             return None
         return bool(self.seen and self.seen.ready)
 
@@ -94,8 +97,8 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     except (Rejected, UsageError) as error:
         return _without_labfile(session, vms, error)
     named = {vm.name: vm.base for vm in lab.vms}
-    seen = overview.look(session.connection, lab.name, ask=True)
-    bases = named | {vm.name: vm.base for vm in seen.vms}
+    seen = overview.look(session.connection, lab.name, ask=True, unmarked=True)
+    bases = named | {vm.name: vm.base or named.get(vm.name, vm.name) for vm in seen.vms}
     chosen = choose(vms, bases)
     existing = {vm.name: vm for vm in seen.vms}
     differing, notes = _drift(session) if drift else (None, [])
@@ -119,11 +122,12 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
 
 
 def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> list[str]:
-    """The VMs whose domains are there, but no longer say that labctl made them."""
+    """The VMs whose domains have another name, and no longer say that labctl made them."""
     absent = [row.name for row in rows if row.seen is None] if strangers else []
     domains = [(name, strangers.get(object_uuid(lab, "vm", name))) for name in absent]
     return [
-        f"{name}: labctl's mark on its domain {domain} was removed; `labctl up` restores it"
+        f"{name}: its domain was renamed to {domain} and labctl's mark on it removed; "
+        f"`virsh domrename {domain} {lab}.{name}` and `labctl up` restore it"
         for name, domain in domains
         if domain
     ]
@@ -161,7 +165,7 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
 def _notes(name: str, seen: VmOverview) -> Iterator[str]:
     """Why a VM can't go on, and what someone else did to its disks."""
     if seen.problem:
-        yield f"{name}: {seen.problem}"
+        yield f"{name}: {seen.problem}" + ("; `labctl up` restores it" if seen.unmarked else "")
     for disk, path in seen.moved:
         yield f"{name}: its disk {disk} is in {path or 'no file'}, which labctl did not make"
     if seen.snapshots:

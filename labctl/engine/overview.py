@@ -38,15 +38,24 @@ class Overview:
     strangers: dict[str, str] = field(default_factory=dict)
 
 
-def look(connection: Connection, lab: str | None = None, *, ask: bool = False) -> Overview:
-    """Look at one lab, or at all labs of the host; `ask` guests for addresses that only they know.
+def look(
+    connection: Connection, lab: str | None = None, *, ask: bool = False, unmarked: bool = False
+) -> Overview:
+    """Look at one lab, or at all labs of the host.
+
+    Args:
+        connection: where to look.
+        lab: the lab; None for all.
+        ask: ask guests for addresses that only they know.
+        unmarked: tell also what is this lab's although labctl's mark on it was removed.
 
     Raises:
         LabctlError: libvirt does not answer.
     """
     with translated(connection.uri):
-        vms, strangers = _look_at_vms(connection.virt, lab)
-        networks = _look_at_networks(connection, lab)
+        adopting = lab if unmarked else None
+        vms, strangers = _look_at_vms(connection.virt, lab, adopting)
+        networks = _look_at_networks(connection, lab, adopting)
     leases = {(net.lab, net.name): net.leases for net in networks}
     for vm in vms:
         for nic in vm.nics:
@@ -73,7 +82,9 @@ def _ask(connection: Connection, vms: list[VmOverview]) -> None:
                 nic.ips = by_family(told[vm.libvirt_name].of(nic.mac))
 
 
-def _look_at_vms(virt: libvirt.virConnect, lab: str | None) -> tuple[list[VmOverview], dict[str, str]]:
+def _look_at_vms(
+    virt: libvirt.virConnect, lab: str | None, adopting: str | None
+) -> tuple[list[VmOverview], dict[str, str]]:
     domains = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
     transient = {each.name() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)}
     having = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
@@ -81,7 +92,7 @@ def _look_at_vms(virt: libvirt.virConnect, lab: str | None) -> tuple[list[VmOver
     snapshots = {each.name(): names or () for each, names in zip(having, listed, strict=True)}
     found, strangers = [], {}
     for (domain, facts), text in zip(domains, dumps([domain for domain, _ in domains]), strict=True):
-        each = None if text is None else read_vm(ET.fromstring(text))
+        each = None if text is None else read_vm(ET.fromstring(text), _unmarked(domain, "vm", adopting))
         if each is None:
             strangers[domain.UUIDString()] = domain.name()
         elif lab in (None, each.lab) and _is_it(domain, "vm", each):
@@ -93,7 +104,7 @@ def _look_at_vms(virt: libvirt.virConnect, lab: str | None) -> tuple[list[VmOver
     return found, strangers
 
 
-def _look_at_networks(connection: Connection, lab: str | None) -> list[NetworkOverview]:
+def _look_at_networks(connection: Connection, lab: str | None, adopting: str | None) -> list[NetworkOverview]:
     virt = connection.virt
     networks = virt.listAllNetworks()
     active = {each.name() for each in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
@@ -101,7 +112,8 @@ def _look_at_networks(connection: Connection, lab: str | None) -> list[NetworkOv
     visible = bridges.visible(connection)
     found = []
     for network, text in zip(networks, dumps(networks), strict=True):
-        each = None if text is None else read_network(ET.fromstring(text))
+        own = _unmarked(network, "network", adopting)
+        each = None if text is None else read_network(ET.fromstring(text), own)
         if each is None or lab not in (None, each.lab) or not _is_it(network, "network", each):
             continue
         each.active = network.name() in active
@@ -111,6 +123,15 @@ def _look_at_networks(connection: Connection, lab: str | None) -> list[NetworkOv
             each.problem = f"its {gone} is gone" if gone else ""
         found.append(each)
     return found
+
+
+def _unmarked(thing: Any, kind: str, lab: str | None) -> tuple[str, str] | None:
+    """The lab and the name of a virDomain or virNetwork that is the lab's, whoever removed labctl's mark from it."""
+    if lab is None:
+        return None
+    name = thing.name().removeprefix(libvirt_name(lab, ""))
+    ours = name != thing.name() and thing.UUIDString() == object_uuid(lab, kind, name)
+    return (lab, name) if ours else None
 
 
 def _is_it(thing: Any, kind: str, seen: VmOverview | NetworkOverview) -> bool:
@@ -125,6 +146,8 @@ def _changed(thing: Any, seen: VmOverview | NetworkOverview, word: str, undefine
     """What someone did to a virDomain or virNetwork that is ours."""
     if thing.name() != libvirt_name(seen.lab, seen.name):
         return f"its {word} was renamed to {thing.name()}"
+    if seen.unmarked:
+        return f"labctl's mark on its {word} {thing.name()} was removed"
     return (
         f"its {word} is not defined any more, so it is gone once it stops"
         if thing.name() in undefined

@@ -2,12 +2,16 @@
 
 from xml.etree import ElementTree as ET
 
+import libvirt
 import pytest
 
 from labctl.app import change
 from labctl.app.listing import labs
 from labctl.app.preflight import Refused
 from labctl.app.status import status
+from labctl.core import identity
+
+BOTH = libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG
 
 LABFILE = """\
 labfile: 1
@@ -113,6 +117,29 @@ def test_a_domain_whose_mark_was_removed_gets_it_back(lab):
     heals(lab)
 
 
+def test_status_tells_how_an_unmarked_domain_and_network_are(lab):
+    lab.edit("web: {", "web: {state: running, ")
+    assert lab.run() == 0
+    virt = lab.connection.virt
+    lab.domain("web").setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, None, None, identity.XMLNS, BOTH)
+    network = virt.networkLookupByName("shop.front")
+    network.destroy()
+    virt.networkDefineXML(without_mark(network.XMLDesc()))
+    found = status(lab.session())
+    web = found.to_json()["vms"][1]
+    assert (web["name"], web["state"], web["ready"], web["memory_bytes"]) == (
+        "web",
+        "running",
+        None,
+        64 << 20,
+    )
+    assert [each["network"] for each in web["addresses"]] == ["front"]
+    assert [(each.name, each.active, each.problem) for each in found.networks] == [
+        ("front", False, "labctl's mark on its network shop.front was removed")
+    ]
+    assert "web: labctl's mark on its domain shop.web was removed; `labctl up` restores it" in found.notes
+
+
 def test_what_else_was_changed_of_an_unmarked_domain_shows_too(lab):
     lab.connection.virt.defineXML(without_mark(lab.domain("web").XMLDesc(2), vcpu="3"))
     assert [(action, fields) for action, _, fields in told(lab).values()] == [
@@ -134,6 +161,11 @@ def test_a_domain_that_lost_both_name_and_mark_is_known_by_its_uuid(lab):
     (problem,) = error.value.problems  # that it has our MAC as well is no second one
     assert problem.summary == "the domain mine has its UUID, and labctl's mark on it was removed"
     assert problem.hint.startswith("rename it back with `virsh domrename mine shop.web`")
+    (note,) = notes(lab)
+    assert note == (
+        "web: its domain was renamed to mine and labctl's mark on it removed; "
+        "`virsh domrename mine shop.web` and `labctl up` restore it"
+    )
 
 
 def test_a_network_whose_mark_was_removed_gets_it_back(lab):

@@ -32,11 +32,15 @@ class NetworkOverview:
     bridge: str = ""  # where libvirt made one
     served: bool = False
     problem: str = ""
+    unmarked: bool = False  # whether labctl's mark was removed
 
 
-def read_network(root: Element) -> NetworkOverview | None:
-    """Read a network; None of one that labctl did not make."""
-    spec = xml.read(root)
+def read_network(root: Element, unmarked: tuple[str, str] | None = None) -> NetworkOverview | None:
+    """Read a network; None of one that labctl did not make.
+
+    `unmarked` are the lab and the name of one that is labctl's although nothing in it says so any more.
+    """
+    spec = xml.read(root) or (xml.adopt(root, *unmarked) if unmarked else None)
     if spec is None:
         return None
     return NetworkOverview(
@@ -49,4 +53,5 @@ def read_network(root: Element) -> NetworkOverview | None:
         leases={host.mac: host.ip for host in spec.dhcp_hosts},
         bridge="" if spec.attached else spec.bridge,
         served=spec.served,
+        unmarked=bool(spec.unmarked),
     )

@@ -59,11 +59,15 @@ class VmOverview:
     state: State = State.OFF
     problem: str = ""
     snapshots: tuple[str, ...] = ()
+    unmarked: bool = False  # whether labctl's mark was removed, and with it what nothing else tells
 
 
-def read_vm(root: Element) -> VmOverview | None:
-    """Read a domain; None of one that labctl did not make."""
-    spec = xml.read(root)
+def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOverview | None:
+    """Read a domain; None of one that labctl did not make.
+
+    `unmarked` are the lab and the name of one that is labctl's although nothing in it says so any more.
+    """
+    spec = xml.read(root) or (xml.adopt(root, *unmarked) if unmarked else None)
     if spec is None:
         return None
     return VmOverview(
@@ -82,6 +86,7 @@ def read_vm(root: Element) -> VmOverview | None:
         moved=tuple(_moved(root, spec)),
         problem=spec.problem,
         seeded=spec.scripted,
+        unmarked=bool(spec.unmarked),
     )
 
 
