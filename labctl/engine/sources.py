@@ -94,9 +94,12 @@ def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, Looked]) -> Iterat
     for spec in {spec.key: spec for spec in specs}.values():
         each = looked.get(spec.key)
         if each and each.wrong:
-            what = "; ".join(f"{name}: {why}" for name, why in sorted(each.wrong.items()))
+            parts = {name.rpartition(".")[2]: why for name, why in sorted(each.wrong.items())}
+            what = "; ".join(why if part == "img" else f"{part}: {why}" for part, why in parts.items())
             on_it = f"; on it stand {', '.join(each.users)}" if each.users else ""
-            hint = "what runs on it goes on with the damaged file until `labctl reload`" if each.users else ""
+            hint = (
+                "what runs on it goes on with the damaged file until `labctl reload`" if each.running else ""
+            )
             told = f"image {spec.label}: it is damaged in the store: {what}{on_it}"
             yield Problem(told, hint=hint, severity="warning")
 

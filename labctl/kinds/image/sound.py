@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.errors import LabctlError
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.storage_errors import translated
-from labctl.kinds.image.spec import READABLE
+from labctl.kinds.image.spec import DIGITS, READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def damage(
             found[volume] = str(error)
             continue
         if read.hexdigest() != digest:
-            found[volume] = f"its {algorithm} is {read.hexdigest()}, not {digest}"
+            found[volume] = f"its {algorithm} is {read.hexdigest()[:DIGITS]}, not {digest[:DIGITS]}"
     return found
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 POOL = identity.STORE
 READABLE = 0o644  # the mode of its files
+DIGITS = 12  # of a digest are enough for people
 
 
 def shown(key: str) -> str:
@@ -29,7 +30,8 @@ def shown(key: str) -> str:
 
 def short(key: str) -> str:
     """As much of it as people compare: `sha512:6c2607f1846e`."""
-    return shown(key)[:19]
+    algorithm, _, digest = key.partition("-")
+    return f"{algorithm}:{digest[:DIGITS]}"
 
 
 @record

@@ -22,7 +22,7 @@ from labctl.kinds.image import sound
 from labctl.kinds.image.spec import POOL, ImageSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import libvirt
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PARTS = ("seen", "ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marks go first
 WAIT_S = 120.0  # for a lab whose pool is stopped while it is at work
 _INACTIVE = 2  # libvirt.VIR_DOMAIN_XML_INACTIVE
+_ACTIVE = 1  # libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
 
 
 @record
@@ -46,12 +47,16 @@ class Stored:
 
 @record
 class Looked:
-    """An image that the store has: what is `wrong` by volume, nothing where it is sound, and then what stands on it."""
+    """An image that the store has: what is `wrong` by volume, nothing where it is sound.
+
+    Of one that is damaged also what stands on it, and whether any of that runs.
+    """
 
     spec: ImageSpec
     wrong: Mapping[str, str]
     digests: Mapping[str, str]
     users: tuple[str, ...] = ()
+    running: bool = False
 
 
 class ImageStore:
@@ -77,14 +82,17 @@ class ImageStore:
             if marker is not None:
                 digests = marker.get("digests") or {}
                 wrong = sound.wrong(self._connection.virt, pool, key, digests)
-                users = self._standing(pool, digests) if wrong else ()
-                found[key] = Looked(replace(_spec(marker), sound=not wrong), wrong, digests, users)
+                spec = replace(_spec(marker), sound=not wrong)
+                found[key] = Looked(spec, wrong, digests, *(self._standing(pool, digests) if wrong else ()))
         return found
 
-    def _standing(self, pool: libvirt.virStoragePool, names: Iterable[str]) -> tuple[str, ...]:
-        """What stands on these volumes of the store, as `Stored` has it."""
-        users = self._users(pools.path(pool))
-        return tuple(sorted({user for name in names for user in users.get(name, ())}))
+    def _standing(self, pool: libvirt.virStoragePool, names: Collection[str]) -> tuple[tuple[str, ...], bool]:
+        """What stands on these volumes of the store, as `Stored` has it, and whether a domain runs on them."""
+        folder = pools.path(pool)
+        users = self._users(folder)
+        active = self._connection.virt.listAllDomains(_ACTIVE)
+        runs = any(text and _named_in(text, folder).keys() & set(names) for text in dumps(active))
+        return tuple(sorted({user for name in names for user in users.get(name, ())})), runs
 
     def stored(self) -> list[Stored]:
         """Every image that is complete in the store, and what stands on it."""

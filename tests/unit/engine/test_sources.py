@@ -32,7 +32,9 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
     (tmp_path / "config/images").mkdir(parents=True)
     (tmp_path / "config/images/router.yaml").write_text(json.dumps(entry))
 
-    def resolved(vms: dict[str, Any], *stored: ImageSpec, pinning: Pinning | None = None) -> Sources:
+    def resolved(
+        vms: dict[str, Any], *stored: ImageSpec, pinning: Pinning | None = None, running: bool = False
+    ) -> Sources:
         class Store:
             def __init__(self, _connection: object) -> None:
                 pass
@@ -41,7 +43,7 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
                 found = [each for each in stored if each.key in keys]
                 damage = {f"{X86}.img": "it is gone"}
                 return {
-                    each.key: Looked(each, {} if each.sound else damage, {}, ("labctl-t/a.root",))
+                    each.key: Looked(each, {} if each.sound else damage, {}, ("labctl-t/a.root",), running)
                     for each in found
                 }
 
@@ -54,15 +56,16 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
     return resolved
 
 
-def test_a_damaged_image_is_wanted_sound_and_told_with_what_stands_on_it(resolve):
+@pytest.mark.parametrize("running", [False, True])
+def test_a_damaged_image_is_wanted_sound_and_told_with_what_stands_on_it(resolve, running):
     damaged = spec(X86, arch="x86_64", source="url", origin="https://vendor.example/router", sound=False)
     pinning = Pinning({("router", "x86_64"): Pin(X86, "https://vendor.example/router", 1 << 20)})
-    found = resolve({"a": {"image": "router"}}, damaged, pinning=pinning)
+    found = resolve({"a": {"image": "router"}}, damaged, pinning=pinning, running=running)
     assert [each.sound for each in found.images.values()] == [True]
     assert [each.sound for each in found.present.values()] == [False]
-    assert [each.summary for each in found.notes] == [
-        f"image router: it is damaged in the store: {X86}.img: it is gone; on it stand labctl-t/a.root"
-    ]
+    (note,) = found.notes
+    assert note.summary == "image router: it is damaged in the store: it is gone; on it stand labctl-t/a.root"
+    assert bool(note.hint) == running  # what does not run has no damaged file open
 
 
 def test_an_imported_image_that_is_damaged_is_an_error_that_says_so(resolve):
