@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labctl.core.plan import Action
 from labctl.core.record import record
 from labctl.core.spans import spans
-from labctl.core.spec import Effect
+from labctl.core.spec import YES, Effect
 from labctl.report import together
 from labctl.report.colour import Paint
 from labctl.report.wrap import wrapped
@@ -123,11 +123,24 @@ def _head(group: Sequence[Told], style: Style) -> list[str]:
 
 def _body(step: Step, style: Style) -> Iterator[str]:
     new = step.action is Action.CREATE
-    alone = [[each] for each in (step.fields if new else step.changes)]
-    changes = alone if style.verbose else together.changes(step.changes)
+    flags: list[Change] = []
+    if style.verbose:
+        changes = [[each] for each in (step.fields if new else step.changes)]
+    else:
+        told = [each for each in step.changes if not _in_cause(each, step.cause)]
+        flags = [each for each in told if each.condition and YES in (each.before, each.after)]
+        changes = together.changes(each for each in told if each not in flags)
     column = max((len(together.field(group)) for group in changes), default=0)
     for group in changes:
         yield from _change(group, column, style, new=new)
+    for flag in flags:
+        yield f"    {_SIGNS['~'](style.paint)('~')} {flag.condition}"
+
+
+def _in_cause(change: Change, cause: str) -> bool:
+    """Whether the cause says all there is to it: that it is asked for, or a condition that holds or does not."""
+    plain = {change.before, change.after} <= {YES, True, False, None}
+    return change.after == cause or (plain and change.condition == cause)
 
 
 def _change(group: Sequence[Change], column: int, style: Style, *, new: bool) -> Iterator[str]:

@@ -93,12 +93,18 @@ def name(group: Sequence[Told]) -> str:
 
 def parts(group: Sequence[Told]) -> list[str]:
     """What is told of new things, part by part, with each one's own in the order of their names."""
-    several = f"{len(group)}, each " if len(group) > FEW else "each " if len(group) > 1 else ""
+    kind = group[0].step.address.kind
+    several = "each " if len(group) > 1 else ""
+    if len(group) > FEW:
+        several = f"{len(group)} {_PLURAL.get(kind, f'{kind}s')}, each "
     texts = [
         " ".join(filter(None, (those[0].what, " and ".join(map(_folded, _columns(those))))))
         for those in zip(*(one.parts for one in group), strict=True)
     ]
     return [several + texts[0], *texts[1:]] if texts else []
+
+
+_PLURAL = {"vm": "VMs"}
 
 
 def _columns(those: Sequence[Part]) -> Iterator[tuple[str, ...]]:

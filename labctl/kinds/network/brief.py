@@ -34,14 +34,17 @@ def _gateway(spec: NetworkSpec) -> str:
 
 
 def _host(spec: NetworkSpec) -> str:
-    """Which address the host has, and what it gives out."""
+    """Which address the host has, and what it gives out; what it does not comes last."""
     hosts = _hosts(spec)
     if not hosts:
         return "without the host"
     dhcp = "DHCP" if spec.dhcp_hosts or spec.dhcp_range else "no DHCP"
     dns = "DNS" if spec.dns else "no DNS"
     dns += f" {spec.domain}" * (spec.domain not in ("", f"{spec.lab}.lab"))
-    return f"host {' '.join(hosts)}, {' '.join(filter(None, (dhcp, spec.dhcp_range)))}, {dns}"
+    served = sorted(
+        (" ".join(filter(None, (dhcp, spec.dhcp_range))), dns), key=lambda each: each[:3] == "no "
+    )
+    return f"host {' '.join(hosts)}, {', '.join(served)}"
 
 
 def _besides(spec: NetworkSpec) -> Iterator[str]:

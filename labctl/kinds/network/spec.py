@@ -96,7 +96,7 @@ class NetworkSpec(Marked):
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     autostart: bool = owned(LIVE, default=False)
     # libvirt's name for it, where somebody changed that
-    renamed: str = owned(REPLACE, default="", condition="renamed outside labctl")
+    renamed: str = owned(REPLACE, default="", condition="renamed outside labctl", unset="its own name")
     unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
     undefined: str = owned(LIVE, default="", condition="not defined any more")
     unlinked: str = owned(REPLACE, default="", condition="its bridge is gone")

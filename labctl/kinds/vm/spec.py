@@ -77,7 +77,7 @@ class VmSpec(Marked):
     xml: tuple[Edit, ...] = owned(RESTART, default=(), each=edited)
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     # libvirt's name for it, where somebody changed that
-    renamed: str = owned(RESTART, default="", condition="renamed outside labctl")
+    renamed: str = owned(RESTART, default="", condition="renamed outside labctl", unset="its own name")
     unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
     undefined: str = owned(LIVE, default="", condition="not defined any more")
     state: State = owned(LIVE, default=State.RUNNING, condition="not in the state that is wanted")

@@ -9,9 +9,12 @@ import yaml
 from labctl.core.address import Address
 from labctl.core.plan import Plan, plan
 from labctl.core.record import replace
+from labctl.core.spec import YES
 from labctl.engine.edits import effective
 from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.network.spec import DhcpHost, NetworkSpec
+from labctl.kinds.vm.spec import VmSpec
 from labctl.report.colour import Paint
 from labctl.report.phrases import seconds
 from labctl.report.plantext import Style, render
@@ -57,6 +60,39 @@ def test_halt():
     assert "~ state  running → off" in render(state_changed("running", "off"), Style())
 
 
+def changed(spec, **observed) -> str:
+    """The plan where something is as given, and is to be as `spec` says."""
+    made = plan({spec.address: spec}, {spec.address: replace(spec, **observed)})
+    return render(made, Style())
+
+
+VM = VmSpec("shop", "web", state="off")
+
+
+def test_what_the_cause_says_is_not_said_once_more():
+    assert "  ~ vm/web  (labctl's mark on it was removed)\n\n" in changed(VM, unmarked=YES)
+    assert "  ~ image/a  (damaged in the store)\n\n" in changed(ImageSpec("a", "sha256-a"), sound=False)
+    network = NetworkSpec("shop", "front")
+    assert "-/+ network/front  (its bridge is gone)\n\n" in changed(network, unlinked=YES)
+    restarted = plan({VM.address: VM}, {VM.address: VM}, restart={VM.address})
+    assert "  ~ vm/web  (asked for)\n\n" in render(restarted, Style())
+
+
+def test_beside_other_changes_a_condition_is_said_in_its_own_words():
+    assert changed(VM, unmarked=YES, cpus=2).splitlines()[2:5] == [
+        "  ~ vm/web  (changed in the Labfile)",
+        "    ~ cpus  2 → 1  (needs a restart)",
+        "    ~ labctl's mark on it was removed",
+    ]
+    assert "~ renamed  zzz → its own name" in changed(VM, renamed="zzz")
+
+
+def test_every_field_tells_conditions_too():
+    made = plan({VM.address: VM}, {VM.address: replace(VM, unmarked=YES)})
+    assert "~ unmarked  yes → none" in render(made, Style(verbose=True))
+    assert [each["field"] for each in made.to_json()["steps"][0]["changes"]] == ["unmarked"]
+
+
 def test_nothing_to_do():
     assert render(Plan("shop", "x", unchanged=4), Style()) == "nothing to do: 4 unchanged"
     assert render(Plan("shop", "x"), Style()) == "nothing to do"
@@ -81,7 +117,7 @@ def test_all_fields_of_new_things_are_there_when_asked_for(golden):
 def test_thirty_vms_are_told_as_one():
     content = THREE | {"vms": {"web": THREE["vms"]["web"] | {"count": 30, "depends_on": []}}}
     assert text(content).splitlines()[7:] == [
-        "  + vm/web-1 … web-30  30, each 1 CPU, 512MiB, debian-12 · root 3GiB",
+        "  + vm/web-1 … web-30  30 VMs, each 1 CPU, 512MiB, debian-12 · root 3GiB",
         "                       · front 10.90.0.2 … .31 · back 10.90.1.2 … .31",
         "",
         "plan: 94 to create, 0 unchanged",
@@ -155,7 +191,7 @@ def test_what_xml_does_not_tell_is_told_of_an_edited_vm():
     ("fields", "told"),
     [
         ({}, "nat 10.90.0.0/24 · host 10.90.0.1, DHCP, DNS"),
-        ({"mode": "isolated", "dhcp": False}, "isolated 10.90.0.0/24 · host 10.90.0.1, no DHCP, DNS"),
+        ({"mode": "isolated", "dhcp": False}, "isolated 10.90.0.0/24 · host 10.90.0.1, DNS, no DHCP"),
         ({"gateway": "10.90.0.9"}, "nat 10.90.0.0/24 · host 10.90.0.1, DHCP, DNS · gateway 10.90.0.9"),
         ({"gateway": False}, "nat 10.90.0.0/24 · host 10.90.0.1, DHCP, DNS · no gateway"),
         ({"mode": "isolated", "gateway": "x"},
@@ -276,7 +312,7 @@ def created(*numbers: int, size=GIB, state=None) -> str:
 
 def test_instances_in_a_row_to_which_the_same_happens_are_told_once():
     assert created(*range(1, 8), 9, 10, 11).splitlines()[2:] == [
-        "  + disk/web-1/root … web-7/root  7, each 1GiB",
+        "  + disk/web-1/root … web-7/root  7 disks, each 1GiB",
         "  + disk/web-9/root  2GiB",
         "  + disk/web-10/root, web-11/root  each 1GiB",
         "",
