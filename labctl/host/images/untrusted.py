@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_VIRTUAL_SIZE = 16 << 40
 MAX_OFFSET = (1 << 62) - 1  # no file goes on there, and seek() would raise
+_FILE = re.compile(r"\bFILE\b")
 MAX_SHOWN = 60  # characters of a name that an image's author chose
 
 
@@ -27,13 +30,14 @@ def refuse(summary: str, hint: str = "") -> NoReturn:
 
 @contextmanager
 def naming(where: str) -> Iterator[None]:
-    """Refusals inside name this file; that it can't be read is one."""
+    """Refusals inside name this file, their hints too where they say FILE; that it can't be read is one."""
     try:
         yield
     except OSError as error:
         raise local.failed(error, "can't read the image", where) from error
     except LabctlError as error:
-        raise LabctlError(error.summary, hint=error.hint, where=error.where or where) from None
+        hint = _FILE.sub(lambda _: shlex.quote(where), error.hint)
+        raise LabctlError(error.summary, hint=hint, where=error.where or where) from None
 
 
 @contextmanager

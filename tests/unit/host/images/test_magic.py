@@ -3,6 +3,7 @@
 import pytest
 
 from labctl.core.errors import LabctlError
+from labctl.host.images import qcow2
 from labctl.host.images.magic import FOREIGN, refuse_foreign
 
 
@@ -22,3 +23,12 @@ def test_xz_is_unpacked_by_xz():
         refuse_foreign(b"\xfd7zXZ\0" + bytes(100), b"")
     assert error.value.summary == "compressed by xz, and only raw and qcow2 images are used"
     assert error.value.hint == "unpack it first: xz -dk FILE"
+
+
+def test_a_hint_names_the_file(tmp_path):
+    """With a name that a shell would part, too."""
+    file = tmp_path / "my disk.img.gz"
+    file.write_bytes(b"\x1f\x8b" + bytes(1022))
+    with pytest.raises(LabctlError) as error:
+        qcow2.inspect(file)
+    assert error.value.hint == f"unpack it first: gunzip -k '{file}'"
