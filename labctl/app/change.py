@@ -14,11 +14,12 @@ from labctl.core.errors import LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
+from labctl.core.spans import spans
 from labctl.host.files import local
 from labctl.host.machine.lock import held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from labctl.app.prepare import DesiredState
@@ -49,7 +50,11 @@ def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) 
 
 def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Let paused VMs go on, with the right time of day."""
-    return _change(session, "resume", desired_state.resume(vms), sink, confirm)
+    names = set(vms)
+    desired = desired_state.resume(names)
+    return _change(
+        session, "resume", desired, sink, confirm, idle=lambda prepared: _tell_off(prepared, names, sink)
+    )
 
 
 def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
@@ -62,7 +67,15 @@ def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
 
 def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
     """Remove the lab, or some VMs with their disks."""
-    return _change(session, "destroy", desired_state.destroy(vms), sink, confirm)
+    desired = desired_state.destroy(vms)
+    return _change(
+        session,
+        "destroy",
+        desired,
+        sink,
+        confirm,
+        idle=lambda prepared: _forget_leftovers(session, prepared, sink),
+    )
 
 
 def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
@@ -73,8 +86,9 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
     confirm: Confirm,
     *,
     restart: frozenset[Address] = frozenset(),
+    idle: Callable[[Prepared], None] = lambda _prepared: None,
 ) -> int:
-    """Do what all verbs do."""
+    """Do what all verbs do; `idle` is called where the plan is empty."""
     began = time.monotonic()
     include_labfile = verb in APPLYING
     with held(session.lock_name), ExitStack() as host:
@@ -97,8 +111,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             sink = _releasing(sink, waiting, host)
         if not prepared.plan:
             _pin(session, prepared, sink)
-            if verb == "destroy" and not prepared.observed.specs:
-                _forget_leftovers(session, sink)
+            idle(prepared)
             sink(_finished(began))
             return 0
         try:
@@ -239,8 +252,18 @@ def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
         _remove(session.folder, sink)
 
 
-def _forget_leftovers(session: Session, sink: Sink) -> None:
+def _tell_off(prepared: Prepared, names: Collection[str], sink: Sink) -> None:
+    """Say which of these VMs, all where none is named, are off: nothing resumes them."""
+    if off := desired_state.off(names, prepared.observed.specs):
+        verb = "is" if len(off) == 1 else "are"
+        summary = f"{spans(off)} {verb} off, and only what is paused resumes"
+        sink(Diagnostic("note", summary, "`labctl up` starts what is off"))
+
+
+def _forget_leftovers(session: Session, prepared: Prepared, sink: Sink) -> None:
     """Remove the local files of a lab that somebody else destroyed, who could not remove them."""
+    if prepared.observed.specs:
+        return
     left = session.folder.exists()
     _remove(session.folder, sink)
     if left and not session.folder.exists():

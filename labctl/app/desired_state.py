@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.address import Address
+from labctl.core.address import Address, natural
 from labctl.core.errors import UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
@@ -13,7 +13,7 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from labctl.app.prepare import DesiredState
     from labctl.core.spec import Spec
@@ -63,6 +63,13 @@ def suspend(vms: Iterable[str] = ()) -> DesiredState:
 
 def resume(vms: Iterable[str] = ()) -> DesiredState:
     return _with_state(State.RUNNING, vms, lambda way: way.goes_on)
+
+
+def off(vms: Collection[str], existing: Mapping[Address, Spec]) -> list[str]:
+    """Which of these VMs, of all where none is named, are off."""
+    found = of_kind(existing.values(), VmSpec)
+    chosen = (vm for vm in found if not vms or vm.name in vms or vm.base in vms)
+    return sorted((vm.name for vm in chosen if vm.state == State.OFF), key=natural)
 
 
 def _with_state(state: State, vms: Iterable[str], only: Callable[[Transition], bool]) -> DesiredState:
