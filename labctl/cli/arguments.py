@@ -23,16 +23,36 @@ def vm_names(ctx: typer.Context) -> list[str]:
     return sorted({name for vm in vms for name in (vm.name, vm.base)})
 
 
+# The help tells what an argument is by the name of its parser, and calls it `str` where it has none.
+
+
+def name(text: str) -> str:
+    return text
+
+
+def path(text: str) -> str:
+    return text
+
+
+def word(text: str) -> str:
+    return text
+
+
 Vms = Annotated[
     list[str] | None,
-    typer.Argument(metavar="VM...", help="only these VMs, and what they need", autocompletion=vm_names),
+    typer.Argument(
+        metavar="VM...", help="only these VMs, and what they need", autocompletion=vm_names, parser=name
+    ),
 ]
 OnlyVms = Annotated[
-    list[str] | None, typer.Argument(metavar="VM...", help="only these VMs", autocompletion=vm_names)
+    list[str] | None,
+    typer.Argument(metavar="VM...", help="only these VMs", autocompletion=vm_names, parser=name),
 ]
 OneVm = Annotated[
     str | None,
-    typer.Argument(metavar="VM", help="may be left out where there is only one", autocompletion=vm_names),
+    typer.Argument(
+        metavar="VM", help="may be left out where there is only one", autocompletion=vm_names, parser=name
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 Locked = Annotated[bool, typer.Option("--locked", help="only images that Labfile.lock pins")]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import typer
 
 from labctl.cli import change, context
-from labctl.cli.arguments import Adopt, Vms, Yes
+from labctl.cli.arguments import Adopt, OnlyVms, Yes
 from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
@@ -11,7 +11,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @with_global_options
-def run(options: Options, vms: Vms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
+def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
     """Shut VMs down, keep everything."""
     session = context.session(options, adopt=adopt, labfile_optional=True)
     return change.run("halt", session, options, vms or (), yes=yes)

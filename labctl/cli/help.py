@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import arguments
 from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
@@ -13,7 +14,10 @@ app = typer.Typer(add_completion=False)
 @with_global_options
 def run(
     _options: Options,
-    verb: Annotated[list[str] | None, typer.Argument(metavar="COMMAND...", help="as in `image list`")] = None,
+    verb: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND...", parser=arguments.word, help="as in `image list`"),
+    ] = None,
 ) -> int:
     """Tell what a command does; the same as COMMAND --help."""
     from labctl import cli

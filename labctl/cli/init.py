@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
 from labctl.labfile.starters import names, summary
 
@@ -17,7 +17,7 @@ STARTS = names()
 @with_global_options
 def run(
     options: Options,
-    start: Annotated[str, typer.Argument(metavar="LAB", help=summary())] = STARTS[0],
+    start: Annotated[str, typer.Argument(metavar="LAB", parser=arguments.name, help=summary())] = STARTS[0],
     *,
     force: Annotated[bool, typer.Option("--force", help="replace a Labfile that is there")] = False,
 ) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from labctl.cli import context
+from labctl.cli import arguments, context
 from labctl.cli.arguments import OneVm
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
@@ -42,7 +42,9 @@ def run(
     vm: OneVm = None,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- COMMAND...]", help="what to run there instead of a shell"),
+        typer.Argument(
+            metavar="[-- COMMAND...]", parser=arguments.word, help="what to run there instead of a shell"
+        ),
     ] = None,
 ) -> int:
     """Log in to a VM, or run a command there.

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import arguments, context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
@@ -22,7 +22,9 @@ def run(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="IMAGE...", help="names of recipes; by default all `build:` images of the Labfile"
+            metavar="IMAGE...",
+            parser=arguments.name,
+            help="names of recipes; by default all `build:` images of the Labfile",
         ),
     ] = None,
     *,

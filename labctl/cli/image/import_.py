@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import arguments, context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 
@@ -16,8 +16,10 @@ app = typer.Typer(add_completion=False)
 @with_global_options
 def run(  # noqa: PLR0913  # the verb's options
     options: Options,
-    path: Annotated[str, typer.Argument(metavar="FILE", help="a raw or qcow2 image")],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="what `image:` calls it from now on")],
+    path: Annotated[str, typer.Argument(metavar="FILE", parser=arguments.path, help="a raw or qcow2 image")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", parser=arguments.name, help="what `image:` calls it from now on")
+    ],
     *,
     convert: Annotated[
         bool,

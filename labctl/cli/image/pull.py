@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import arguments, context
 from labctl.cli.arguments import Locked
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
@@ -19,7 +19,11 @@ def run(
     options: Options,
     images: Annotated[
         list[str] | None,
-        typer.Argument(metavar="IMAGE...", help="names of the catalogue; by default all of the Labfile"),
+        typer.Argument(
+            metavar="IMAGE...",
+            parser=arguments.name,
+            help="names of the catalogue; by default all of the Labfile",
+        ),
     ] = None,
     *,
     arch: shared.Arch = None,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import arguments, context
 from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
@@ -17,7 +17,10 @@ app = typer.Typer(add_completion=False)
 @with_global_options
 def run(
     options: Options,
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="names, or beginnings of digests")],
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", parser=arguments.name, help="names, or beginnings of digests"),
+    ],
     *,
     yes: Yes = False,
 ) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import changes, context
+from labctl.cli import arguments, changes, context
 from labctl.cli.options import Options
 from labctl.core.errors import UsageError
 from labctl.labfile.absolute_path import absolute_path
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from labctl.host.libvirt.connection import Connection
 
 Images = Annotated[
-    list[str] | None, typer.Argument(metavar="IMAGE...", help="a name, or the beginning of a digest")
+    list[str] | None,
+    typer.Argument(metavar="IMAGE...", parser=arguments.name, help="a name, or the beginning of a digest"),
 ]
 Arch = Annotated[
     str | None, typer.Option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default the host's")

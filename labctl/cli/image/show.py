@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import arguments, context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.closest_matches import closest_matches
@@ -22,7 +22,10 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @with_global_options
-def run(options: Options, image: Annotated[str, typer.Argument(metavar="IMAGE", help="its name")]) -> int:
+def run(
+    options: Options,
+    image: Annotated[str, typer.Argument(metavar="IMAGE", parser=arguments.name, help="its name")],
+) -> int:
     """Tell all about one image."""
     from labctl.app.images.catalogue import FORMAT, images
 

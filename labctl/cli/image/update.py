@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
 from labctl.kinds.image.spec import short
 
@@ -19,7 +19,10 @@ app = typer.Typer(add_completion=False)
 def run(
     options: Options,
     images: Annotated[
-        list[str] | None, typer.Argument(metavar="IMAGE...", help="as the Labfile calls them; by default all")
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE...", parser=arguments.name, help="as the Labfile calls them; by default all"
+        ),
     ] = None,
 ) -> int:
     """Pin anew what the images are now, show what changed.

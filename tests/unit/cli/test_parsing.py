@@ -122,6 +122,15 @@ def test_each_verb_has_help(path, words, capsys):
     text = capsys.readouterr().out
     assert f"Usage: labctl {' '.join(path)} " in text
     assert "--connect" in text
+    assert "str>" not in text
+
+
+@pytest.mark.parametrize(
+    ("verb", "more"), [("up", True), ("reload", True), ("halt", False), ("destroy", False)]
+)
+def test_only_what_applies_the_labfile_says_that_it_takes_what_vms_need(verb, more, capsys):
+    helped(verb, "--help")
+    assert ("only these VMs, and what they need" in capsys.readouterr().out) == more
 
 
 def test_help_for_what_is_no_verb():
