@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.size import parse as size
 from labctl.core.size import rounded_up
-from labctl.labfile.markers import MARK
+from labctl.labfile.markers import MARK, is_late, samples, written
 from labctl.labfile.model import Bandwidth, Route
 from labctl.labfile.tree import Map, Seq, entries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from labctl.labfile.problems import Problems
 
 __all__ = [
@@ -88,6 +91,7 @@ def bandwidth(tree: Map | None, problems: Problems) -> Bandwidth | None:
 def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:
     """Read the IP address at `key`; None where it is not known yet or, reported, where it is none."""
     if MARK in holder[key]:
+        _foresee(ip_address, "IP address", holder, key, problems)
         return None
     try:
         found = ip_address(holder[key])
@@ -102,6 +106,23 @@ def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:
     return found
 
 
+def _foresee(
+    read: Callable[[str], object], what: str, holder: Map | Seq, key: Any, problems: Problems
+) -> None:
+    """Report references that can't make an address or subnet whatever they stand for, as that to a MAC."""
+
+    def fits(text: str) -> bool:
+        try:
+            read(text)
+        except ValueError:
+            return False
+        return True
+
+    text = holder[key]
+    if not (is_late(text) or any(map(fits, samples(text)))):
+        problems.at(holder, key, f"{written(text)} is no {what}")
+
+
 def addresses(holder: Map, key: str, problems: Problems) -> tuple[Any, ...]:
     """Read a list of addresses."""
     found = (address(holder[key], index, problems) for index in range(len(holder.get(key, ()))))
@@ -112,14 +133,15 @@ def network(holder: Map | Seq, key: Any, problems: Problems) -> Any:
     """Read the subnet at `key`; None where it is not known yet or, reported, is none or an address within one."""
     text = holder[key]
     if MARK in text:
+        _foresee(partial(ip_network, strict=False), "subnet", holder, key, problems)
         return None
     try:
         found: IPv4Network | IPv6Network = ip_network(text, strict=False)
     except ValueError:
         problems.at(holder, key, f"{text} is no subnet")
         return None
-    written: IPv4Address | IPv6Address = ip_address(text.partition("/")[0])
-    if written != found.network_address:
+    address_in_it: IPv4Address | IPv6Address = ip_address(text.partition("/")[0])
+    if address_in_it != found.network_address:
         problems.at(holder, key, f"{text} is an address within the subnet {found}", f"write {found}")
         return None
     return found
