@@ -9,6 +9,7 @@ from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.identity import object_uuid
 from labctl.core.lifecycle import ACTIVE
 from labctl.core.record import record
+from labctl.core.spans import spans
 from labctl.engine import overview
 from labctl.host.libvirt.uptime import uptime
 from labctl.labfile.absolute_path import absolute_path
@@ -97,7 +98,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     except (Rejected, UsageError) as error:
         return _without_labfile(session, vms, error)
     named = {vm.name: vm.base for vm in lab.vms}
-    seen = overview.look(session.connection, lab.name, ask=True, unmarked=True)
+    seen = overview.look(session.connection, lab.name, ask=True, thorough=True)
     bases = named | {vm.name: vm.base or named.get(vm.name, vm.name) for vm in seen.vms}
     chosen = choose(vms, bases)
     existing = {vm.name: vm for vm in seen.vms}
@@ -109,6 +110,12 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     notes += [note for row in rows if row.seen for note in _notes(row.name, row.seen)]
     notes += _unmarked(seen.strangers, lab.name, rows)
     notes += [
+        f"image {each.label}, on which {spans(each.vms)} {'stands' if len(each.vms) == 1 else 'stand'}, "
+        f"{_IMAGES[each.state]}"
+        for each in seen.images
+        if set(each.vms) & set(chosen)
+    ]
+    notes += [
         f"{row.name}: no longer in the Labfile; `labctl up` removes it" for row in rows if not row.expected
     ]
     notes += [
@@ -119,6 +126,13 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     ]
     networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
     return Status(lab.name, session.connection.uri, rows, networks, tuple(notes))
+
+
+_IMAGES = {
+    "missing": "is missing in the store; `labctl up` gets it again",
+    "damaged": "is damaged in the store; `labctl up` gets it again",
+    "changed": "was changed in the store; `labctl plan` tells whether it is damaged",
+}
 
 
 def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> list[str]:

@@ -10,14 +10,18 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core.identity import libvirt_name, object_uuid
+from labctl.core.address import natural
+from labctl.core.identity import STORE, libvirt_name, object_uuid, pool_name
 from labctl.core.ip import by_family
 from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import field, record
+from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import listed_state
 from labctl.host.libvirt.dumps import described, dumps
 from labctl.host.machine import bridges
+from labctl.kinds.image.overview import ImageOverview
+from labctl.kinds.image.store import ImageStore
 from labctl.kinds.network.overview import read_network
 from labctl.kinds.vm.overview import read_vm
 
@@ -31,15 +35,19 @@ if TYPE_CHECKING:
 
 @record(frozen=False)
 class Overview:
-    """`strangers` are the names of domains without labctl's mark, by their UUIDs."""
+    """`strangers` are the names of domains without labctl's mark, by their UUIDs.
+
+    `images` are those that do not look as they did when they were verified.
+    """
 
     vms: list[VmOverview]
     networks: list[NetworkOverview]
     strangers: dict[str, str] = field(default_factory=dict)
+    images: list[ImageOverview] = field(default_factory=list)
 
 
 def look(
-    connection: Connection, lab: str | None = None, *, ask: bool = False, unmarked: bool = False
+    connection: Connection, lab: str | None = None, *, ask: bool = False, thorough: bool = False
 ) -> Overview:
     """Look at one lab, or at all labs of the host.
 
@@ -47,15 +55,17 @@ def look(
         connection: where to look.
         lab: the lab; None for all.
         ask: ask guests for addresses that only they know.
-        unmarked: tell also what is this lab's although labctl's mark on it was removed.
+        thorough: tell also what is this lab's although labctl's mark on it was removed, and what looks wrong with the
+            images that its VMs stand on.
 
     Raises:
         LabctlError: libvirt does not answer.
     """
     with translated(connection.uri):
-        adopting = lab if unmarked else None
+        adopting = lab if thorough else None
         vms, strangers = _look_at_vms(connection.virt, lab, adopting)
         networks = _look_at_networks(connection, lab, adopting)
+        images = _look_at_images(connection, lab, vms) if lab and thorough else []
     leases = {(net.lab, net.name): net.leases for net in networks}
     for vm in vms:
         for nic in vm.nics:
@@ -65,7 +75,7 @@ def look(
                 nic.ips = ()  # it had them when it ran
     if ask:
         _ask(connection, vms)
-    return Overview(vms, networks, strangers)
+    return Overview(vms, networks, strangers, images)
 
 
 def _ask(connection: Connection, vms: list[VmOverview]) -> None:
@@ -123,6 +133,27 @@ def _look_at_networks(connection: Connection, lab: str | None, adopting: str | N
             each.problem = f"its {gone} is gone" if gone else ""
         found.append(each)
     return found
+
+
+def _look_at_images(connection: Connection, lab: str, vms: list[VmOverview]) -> list[ImageOverview]:
+    """What looks wrong with images below the lab's disks, and with kernels that its VMs boot."""
+    virt = connection.virt
+    store, pool = pools.find(virt, STORE), pools.find(virt, pool_name(lab))
+    if store is None:
+        return []
+    disks = volumes.facts(pool) if pool is not None and pool.isActive() else []
+    paths = [(each.name.partition(".")[0], each.backing or "") for each in disks]
+    paths += [(vm.name, path) for vm in vms for path in vm.boots]
+    users: dict[str, set[str]] = {}
+    for vm, path in paths:
+        folder, _, name = path.rpartition("/")
+        if folder == pools.path(store):
+            users.setdefault(name.rpartition(".")[0], set()).add(vm)
+    states = ImageStore(connection).states(users.keys())
+    return [
+        ImageOverview(spec.label, state, tuple(sorted(users[key], key=natural)))
+        for key, (spec, state) in states.items()
+    ]
 
 
 def _unmarked(thing: Any, kind: str, lab: str | None) -> tuple[str, str] | None:

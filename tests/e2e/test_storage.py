@@ -221,12 +221,16 @@ def flip(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-@pytest.mark.parametrize("harm", [cut, flip, Path.unlink])
-def test_a_damaged_image_is_had_again(make_lab, image, harm):
+@pytest.mark.parametrize(("harm", "looks"), [(cut, "damaged"), (flip, ""), (Path.unlink, "missing")])
+def test_a_damaged_image_is_had_again(make_lab, image, harm, looks):
     """Before anything is built on it; what stands on it is named, and works again."""
     lab = make_lab(off_lab(web={"image": "./base.qcow2", "disk": "4MiB"}))
     lab.up()
     harm(stored(image))
+    told = f"image base.qcow2, on which web stands, is {looks} in the store"
+    assert (told in lab.ok("status").stderr) == bool(looks)  # neither reads it
+    listed = json.loads(lab.ok("image", "list", "--stored", "--json").stdout)["images"]
+    assert [each["state"] for each in listed if each["name"] == "base.qcow2"] == [looks or None]
     assert lab.plan() == {"image/base.qcow2": ["update", "sound"]}
     healed = lab.ok("up")
     assert "damaged in the store" in healed.stderr
@@ -251,8 +255,13 @@ def test_an_image_is_read_again_only_when_it_changed(make_lab, image):
     seen.unlink()  # as of an image that an older labctl stored
     assert lab.plan() == {}
     assert seen.exists()
+    os.utime(file, ns=(1, 1))
+    assert "was changed in the store; `labctl plan` tells" in lab.ok("status").stderr
+    assert lab.plan() == {}
+    assert "in the store" not in lab.ok("status").stderr
     flip(file)
     assert lab.labctl("image", "verify").code == 1
+    assert "is damaged in the store" in lab.ok("status").stderr  # what was found once is known
     assert lab.plan() == {"image/base.qcow2": ["update", "sound"]}
 
 

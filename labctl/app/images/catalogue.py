@@ -39,6 +39,7 @@ class Row:
             "origin": spec.origin if spec else None,
             "size_bytes": spec.size if spec else None,
             "stored_bytes": self.stored.bytes if self.stored else 0,
+            "state": (self.stored.state or None) if self.stored else None,
             "users": list(self.stored.users) if self.stored else [],
         }
 

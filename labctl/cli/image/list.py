@@ -11,6 +11,7 @@ from labctl.kinds.image.spec import short
 
 if TYPE_CHECKING:
     from labctl.app.images.catalogue import Row
+    from labctl.kinds.image.store import Stored
 
 app = typer.Typer(add_completion=False)
 
@@ -41,8 +42,6 @@ def run(
 
 
 def _cells(row: Row) -> list[str]:
-    from labctl.core.size import size
-
     what = row.entry.description if row.entry else ""
     if row.stored is None:
         return [row.name, "-", "-", "-", "-", what or "-"]
@@ -53,7 +52,14 @@ def _cells(row: Row) -> list[str]:
         row.name,
         spec.arch or "-",
         short(spec.key),
-        size(row.stored.bytes),
+        row.stored.state if row.stored.state == "missing" else _taken(row.stored),
         used,
         what or spec.origin,
     ]
+
+
+def _taken(stored: Stored) -> str:
+    """What it takes on disk, and in a word what is wrong with that."""
+    from labctl.core.size import size
+
+    return " ".join(filter(None, (size(stored.bytes), stored.state)))

@@ -20,13 +20,17 @@ from labctl.host.libvirt.storage_errors import translated
 from labctl.kinds.image.spec import DIGITS, READABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import libvirt
 
     from labctl.kinds.image.content import Progress
 
     Stamps = Mapping[str, str]
+
+
+MISSING, DAMAGED, CHANGED = "missing", "damaged", "changed"
+WRONG = "wrong"  # in place of a volume's stamps: it was read, and is damaged
 
 
 def wrong(
@@ -47,6 +51,27 @@ def wrong(
     if changed and not found:
         record(conn, pool, key, stamps)
     return found
+
+
+def apparent(seen: Stamps, now: Stamps, names: Iterable[str]) -> str:
+    """How an image looks whose files are not read; empty where it looks as it was when it was verified.
+
+    `seen` are the stamps that were recorded, `now` those of today. Of what was never verified it is known only whether
+    it is there. A ctime says nothing: libvirt changes it when a VM starts.
+    """
+    found = {_apparent(seen.get(name), now.get(name)) for name in names}
+    return next((each for each in (MISSING, DAMAGED, CHANGED) if each in found), "")
+
+
+def _apparent(seen: str | None, now: str | None) -> str:
+    if now is None:
+        return MISSING
+    if seen is None:
+        return ""
+    (size, *times), (size_now, *times_now) = (seen or WRONG).split(), now.split()
+    if size != size_now:
+        return DAMAGED
+    return CHANGED if times[:1] != times_now[:1] else ""
 
 
 def damage(

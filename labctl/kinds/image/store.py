@@ -37,12 +37,16 @@ _ACTIVE = 1  # libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
 
 @record
 class Stored:
-    """A complete image in the store: the bytes that it takes, and what stands on it, as `labctl-shop/web.root`."""
+    """A complete image in the store: the bytes that it takes, and what stands on it, as `labctl-shop/web.root`.
+
+    `state` is `missing`, `damaged` or `changed` where its files do not look as they did when they were verified.
+    """
 
     spec: ImageSpec
     bytes: int
     users: tuple[str, ...]
     digests: Mapping[str, str]  # of its volumes, as `sha256-HEX`
+    state: str = ""
 
 
 @record
@@ -109,8 +113,23 @@ class ImageStore:
                 mine = {f"{key}.{part}" for part in PARTS}
                 bytes_ = sum(size for each, size in sizes.items() if each in mine)
                 used_by = sorted({user for each in mine for user in users.get(each, ())})
-                found.append(Stored(_spec(marker), bytes_, tuple(used_by), marker.get("digests") or {}))
+                digests = marker.get("digests") or {}
+                state = self._state(pool, key, digests)
+                found.append(Stored(_spec(marker), bytes_, tuple(used_by), digests, state))
         return found
+
+    def states(self, keys: Collection[str]) -> dict[str, tuple[ImageSpec, str]]:
+        """Those of the keys whose images do not look as they did when they were verified; no file is read for it."""
+        pool = pools.find(self._connection.virt, POOL) if keys else None
+        if pool is None or not pool.isActive():
+            return {}
+        markers = {key: marker for key in sorted(keys) if (marker := self._marker(pool, key))}
+        states = {key: self._state(pool, key, each.get("digests") or {}) for key, each in markers.items()}
+        return {key: (_spec(markers[key]), state) for key, state in states.items() if state}
+
+    def _state(self, pool: libvirt.virStoragePool, key: str, digests: Mapping[str, str]) -> str:
+        seen = sound.read(self._connection.virt, pool, key)
+        return sound.apparent(seen, volumes.stamps(pool, digests), digests)
 
     def leftovers(self) -> dict[str, int]:
         """What lies in the store without being part of a complete image, with bytes: of runs that were killed.
@@ -131,10 +150,7 @@ class ImageStore:
         pool, key = pools.require(virt, POOL), stored.spec.key
         stamps = volumes.stamps(pool, stored.digests)
         wrong = sound.damage(virt, pool, dict(sorted(stored.digests.items())), progress)
-        if wrong:
-            sound.forget(pool, key)
-        else:
-            sound.record(virt, pool, key, stamps)
+        sound.record(virt, pool, key, stamps | dict.fromkeys(wrong, sound.WRONG))
         return wrong
 
     def delete(self, key: str) -> None:

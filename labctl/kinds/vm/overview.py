@@ -59,6 +59,7 @@ class VmOverview:
     state: State = State.OFF
     problem: str = ""
     snapshots: tuple[str, ...] = ()
+    boots: tuple[str, ...] = ()  # the paths of its kernel and initrd
     unmarked: bool = False  # whether labctl's mark was removed, and with it what nothing else tells
 
 
@@ -86,6 +87,7 @@ def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOvervie
         moved=tuple(_moved(root, spec)),
         problem=spec.problem,
         seeded=spec.scripted,
+        boots=tuple(filter(None, (spec.kernel, spec.initrd))),
         unmarked=bool(spec.unmarked),
     )
 

@@ -16,6 +16,7 @@ from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.engine import overview
 from labctl.engine.overview import Overview
+from labctl.kinds.image.overview import ImageOverview
 from labctl.kinds.network.overview import NetworkOverview
 from labctl.kinds.vm.overview import NicOverview, VmOverview
 
@@ -85,6 +86,21 @@ def test_the_labfile_and_what_exists(monkeypatch, session):
     )
     schema = json.loads(resources.text("schemas/status.schema.json"))
     jsonschema.validate(found.to_json(), schema)
+
+
+def test_an_image_that_looks_wrong_is_told_with_what_stands_on_it(monkeypatch, session):
+    found = Overview([vm("web-1"), vm("web-2"), vm("db")], [network()])
+    found.images = [
+        ImageOverview("debian-12", "missing", ("web-1", "web-2")),
+        ImageOverview("router", "changed", ("db",)),
+    ]
+    monkeypatch.setattr(overview, "look", lambda *_, **_how: found)
+    missing = (
+        "image debian-12, on which web-1, web-2 stand, is missing in the store; `labctl up` gets it again"
+    )
+    changed = "image router, on which db stands, was changed in the store; `labctl plan` tells whether it is damaged"
+    assert status.status(session).notes == (missing, changed)
+    assert status.status(session, ["db"]).notes == (changed,)
 
 
 def test_a_link_that_is_down_shows(monkeypatch, session):
