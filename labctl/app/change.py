@@ -49,7 +49,7 @@ def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) 
 
 
 def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
-    """Let paused VMs go on, with the right time of day."""
+    """Let paused and saved VMs go on, with the right time of day."""
     names = set(vms)
     desired = desired_state.resume(names)
     return _change(
@@ -256,7 +256,7 @@ def _tell_off(prepared: Prepared, names: Collection[str], sink: Sink) -> None:
     """Say which of these VMs, all where none is named, are off: nothing resumes them."""
     if off := desired_state.off(names, prepared.observed.specs):
         verb = "is" if len(off) == 1 else "are"
-        summary = f"{spans(off)} {verb} off, and only what is paused resumes"
+        summary = f"{spans(off)} {verb} off, and only what is paused or saved resumes"
         sink(Diagnostic("note", summary, "`labctl up` starts what is off"))
 
 

@@ -204,7 +204,7 @@ def _protected(session: Session, plan: Plan) -> Iterator[Problem]:
     for step in plan.steps:
         if step.destructive and step.before and step.before.protect and not _lost(step):
             yield Problem(
-                f"it is protected, and this would {step.action} it",
+                f"it is protected, and this would {f'lose {step.loss}' if step.loss else f'{step.action} it'}",
                 str(step.address),
                 session.lab.where(*step.before.stated, "protect"),
                 "set `protect: false` and run `labctl up` first",

@@ -24,7 +24,7 @@ _VERBS: Words = {
     **dict.fromkeys(("restart", "reboot", "reset"), ("reload",)),
     **dict.fromkeys(("rebuild", "recreate", "taint", "factory-reset", "redeploy", "replace"), _ANEW),
     **dict.fromkeys(("pause", "sleep", "save", "managedsave"), ("suspend",)),
-    **dict.fromkeys(("unpause", "wake", "unsuspend"), ("resume",)),
+    **dict.fromkeys(("unpause", "wake", "unsuspend", "restore"), ("resume",)),
     **dict.fromkeys(("ps", "info", "show", "state", "stats", "top", "inspect", "describe"), ("status",)),
     **dict.fromkeys(("dominfo", "domifaddr", "domstate", "ip", "port", "output", "get"), ("status",)),
     **dict.fromkeys(("ls", "dir"), ("status", "list")),

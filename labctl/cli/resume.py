@@ -12,6 +12,6 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-    """Let paused VMs go on."""
+    """Let paused and saved VMs go on."""
     session = context.session(options, adopt=adopt, labfile_optional=True)
     return change.run("resume", session, options, vms or (), yes=yes)

@@ -23,7 +23,8 @@ THERE = "there"  # what something was that is replaced as a whole
 class Change:
     """One field's change. `before` is None where nothing was set, `after` where nothing is to be.
 
-    `unset` says what that means; it is empty for what comes or goes as a whole, as a NIC.
+    `unset` says what that means; it is empty for what comes or goes as a whole, as a NIC. `note` says what is done for
+    it, where the values do not, as "starts".
     """
 
     field: str
@@ -34,6 +35,7 @@ class Change:
     condition: str = ""
     unset: str = ""
     drift: str = ""
+    note: str = ""
 
     @property
     def sign(self) -> str:

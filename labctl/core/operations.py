@@ -71,8 +71,7 @@ def operations(plan: Plan) -> tuple[Operation, ...]:
 def _verbs(step: Step) -> tuple[Verb[Any], ...]:
     if step.after is None:
         return (DELETE,)
-    effect = max((change.effect for change in step.changes), default=None)
-    return step.after.verbs(effect, step.before)
+    return step.after.verbs(step.effect, step.before)
 
 
 def _link_builds(step: Step, verbs: Verbs, link: Link) -> None:

@@ -76,7 +76,12 @@ class StepOf(Generic[S_co]):
     @property
     def loss(self) -> str:
         """What of the user's data is lost although nothing is deleted, as `what is in /srv/copy.qcow2`."""
-        return self.after.loss(self.before) if self.before and self.after else ""
+        return self.after.loss(self.before, self.effect) if self.before and self.after and self.effect else ""
+
+    @property
+    def effect(self) -> Effect | None:
+        """What the dearest of its changes costs; None where there are none."""
+        return max((change.effect for change in self.changes), default=None)
 
     @property
     def spec(self) -> S_co:
@@ -177,12 +182,12 @@ def step_lines(step: Step) -> list[str]:
     if step.action is Action.CREATE:
         return lines + [f"    {change}" for change in step.fields]
     for change in step.changes:
-        note = "" if change.effect is Effect.LIVE else f"  ({_COST[change.effect]})"
-        lines.append(f"    {change}{note}")
+        note = change.note or _COST[change.effect]
+        lines.append(f"    {change}" + (f"  ({note})" if note else ""))
     return lines
 
 
-_COST = {Effect.RESTART: "needs a restart", Effect.REPLACE: "needs a replacement"}
+_COST = {Effect.LIVE: "", Effect.RESTART: "needs a restart", Effect.REPLACE: "needs a replacement"}
 
 
 def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
@@ -250,9 +255,10 @@ def _step(
     inherited = _inherited(before, after, steps)
     if not changes and not inherited:
         return None
-    effect = max(change.effect for change in (*changes, *inherited))
     cause = _cause(changes, inherited, edited=applied != after.fingerprint())
-    return Step(address, _ACTION[effect], cause, (*changes, *inherited), before, after)
+    assessed = after.assessed(before, (*changes, *inherited))
+    effect = max(change.effect for change in assessed)
+    return Step(address, _ACTION[effect], cause, assessed, before, after)
 
 
 def _made(after: Spec, steps: Mapping[Address, Step]) -> set[Address]:
@@ -268,7 +274,7 @@ def _restarted(step: Step | None, before: Spec, after: Spec) -> Step:
         return Step(after.address, Action.RESTART, "asked for", (asked,), before, after)
     if step.action in (Action.REPLACE, Action.RESTART):
         return step
-    return replace(step, action=Action.RESTART, changes=(*step.changes, asked))
+    return replace(step, action=Action.RESTART, changes=after.assessed(before, (*step.changes, asked)))
 
 
 def _cause(changes: tuple[Change, ...], inherited: tuple[Change, ...], *, edited: bool) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from labctl.core.address import Address
+    from labctl.core.diff import Change
 
 
 class Effect(IntEnum):
@@ -175,9 +176,14 @@ class Spec(Questions):
         del before
         return ""
 
-    def loss(self, before: Spec) -> str:
-        """What data of the user making this out of `before` loses although nothing is deleted, or the empty string."""
+    def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """The changes that make this out of `before`, with what they cost and do in the state that it is in."""
         del before
+        return changes
+
+    def loss(self, before: Spec, effect: Effect) -> str:
+        """What data of the user making this out of `before` loses although nothing is deleted, or the empty string."""
+        del before, effect
         return ""
 
     def lets_go(self, after: Spec | None) -> Collection[Address]:

@@ -17,7 +17,7 @@ from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import field, record
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
-from labctl.host.libvirt.domain_state import listed_state
+from labctl.host.libvirt.domain_state import listed_state, saved_domains
 from labctl.host.libvirt.dumps import described, dumps
 from labctl.host.machine import bridges
 from labctl.kinds.image.overview import ImageOverview
@@ -97,6 +97,7 @@ def _look_at_vms(
 ) -> tuple[list[VmOverview], dict[str, str]]:
     domains = virt.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
     transient = {each.name() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)}
+    saved = saved_domains(virt)
     having = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
     listed = described(having, lambda each: tuple(sorted(each.snapshotListNames())))
     snapshots = {each.name(): names or () for each, names in zip(having, listed, strict=True)}
@@ -106,7 +107,7 @@ def _look_at_vms(
         if each is None:
             strangers[domain.UUIDString()] = domain.name()
         elif lab in (None, each.lab) and _is_it(domain, "vm", each):
-            state = listed_state(facts.get("state.state", 0))
+            state = listed_state(domain, facts.get("state.state", 0), saved)
             _set_state(each, state, facts.get("state.reason", 0))
             each.snapshots = snapshots.get(each.libvirt_name, ())
             each.problem = each.problem or _changed(domain, each, "domain", transient)

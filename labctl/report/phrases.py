@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.core.lifecycle import Stage
+
 if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
 
@@ -27,7 +29,8 @@ def done_word(step: Step) -> str:
 
 def and_state(stage: str | None) -> str:
     """What to add to the word of a VM's step, by the last stage that the VM reported."""
-    return {"ready": " and ready", "started": " and running"}.get(stage or "", "")
+    words: dict[str, str] = {Stage.READY: " and ready", Stage.STARTED: " and running"}
+    return words.get(stage or "", "")
 
 
 def seconds(value: float) -> str:

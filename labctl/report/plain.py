@@ -18,6 +18,7 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
+from labctl.core.lifecycle import Stage
 from labctl.core.size import size
 from labctl.report import plantext
 from labctl.report.phrases import DONE, and_state, done_words, plural, seconds
@@ -62,7 +63,7 @@ class Plain:
     def _said_more(self, event: StepDone) -> bool:
         """Whether it was told that a VM is ready, so that nobody needs to hear that it was made or started."""
         made = event.action in ("create", "replace") or self._done.get(event.address) == "started"
-        return made and self._stages.get(event.address) == "ready" and not self._verbose
+        return made and self._stages.get(event.address) == Stage.READY and not self._verbose
 
     def _text(self, event: Event) -> str:
         match event:
@@ -82,8 +83,8 @@ class Plain:
                 return plantext.render(plan, plantext.Style(verbose=self._verbose))
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
-                if self._stages.get(event.address) == "started":
-                    word += and_state("started")
+                if self._stages.get(event.address) == Stage.STARTED:
+                    word += and_state(Stage.STARTED)
                 return f"{event.address}: {word} ({seconds(event.seconds)})"
             case VmStage():
                 return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"

@@ -145,15 +145,16 @@ def _in_cause(change: Change, cause: str) -> bool:
 
 def _change(group: Sequence[Change], column: int, style: Style, *, new: bool) -> Iterator[str]:
     change, indent = group[0], 6 + column + 2
-    note = "" if new else NOTES.get(change.effect, "")
+    note = "" if new else change.note or NOTES.get(change.effect, "")
+    colour = style.paint.red if change.effect is not Effect.LIVE else style.paint.dim
     values = [_readable(text) for text in change.texts]
     if len(group) > 1:
         values[-1] += f" … {_readable(group[-1].texts[-1])}"
     values[-1] += f"  ({note})" if note else ""
     first, *rest = wrapped(values, "→", None if style.width is None else style.width - indent)
     sign = " " if new else _SIGNS[change.sign](style.paint)(change.sign)
-    yield f"    {sign} {together.field(group):<{column}}  {_noted(first, note, style.paint)}"
-    yield from (" " * indent + _noted(line, note, style.paint) for line in rest)
+    yield f"    {sign} {together.field(group):<{column}}  {_noted(first, note, colour)}"
+    yield from (" " * indent + _noted(line, note, colour) for line in rest)
 
 
 _SIGNS: dict[str, Callable[[Paint], Callable[[str], str]]] = {
@@ -163,9 +164,9 @@ _SIGNS: dict[str, Callable[[Paint], Callable[[str], str]]] = {
 }
 
 
-def _noted(line: str, note: str, paint: Paint) -> str:
-    """A line with its note, which may have been wrapped, in red."""
-    return line.replace(f"({note})", paint.red(f"({note})")) if note else line
+def _noted(line: str, note: str, paint: Callable[[str], str]) -> str:
+    """A line with its note, which may have been wrapped, in its colour."""
+    return line.replace(f"({note})", paint(f"({note})")) if note else line
 
 
 def _readable(text: str) -> str:

@@ -25,6 +25,7 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
+from labctl.core.lifecycle import Stage
 from labctl.core.record import field, record
 from labctl.core.size import size
 from labctl.report import plain, plantext, wrap
@@ -165,12 +166,12 @@ class Terminal:
 
 # What a VM does after it told a stage.
 _STAGES = {
-    "started": "booting",
+    Stage.STARTED: "booting",
     "init": "booting: cloud-init started",
     "config": "booting: cloud-init configures",
     "final": "booting: cloud-init's last part",
-    "booted": "booted",
-    "ready": "ready",
+    Stage.BOOTED: "booted",
+    Stage.READY: "ready",
 }
 
 

@@ -309,6 +309,8 @@ def test_vms_rest_and_wake(make_lab, micro):
     lab.up()
     assert domain_ids() == ids
 
+    memory_is_saved_restored_and_discarded(lab)
+
     lab.ssh("web", "echo kept >/srv/file; sync")
     lab.ok("halt", "web")
     assert states() == {"shop.web": "shut off", "shop.db": "running"}
@@ -327,6 +329,30 @@ def test_vms_rest_and_wake(make_lab, micro):
     lab.ok("destroy", "web", "--yes")
     assert states() == {"shop.db": "running"}
     lab.destroy()
+
+
+def memory_is_saved_restored_and_discarded(lab):
+    """After `virsh managedsave` a guest goes on where it was, with the right time, or loses its memory if asked."""
+    boot = "cat /proc/sys/kernel/random/boot_id"
+    lab.ssh("web", "echo 7 >/run/mark; date -s @1000000000")
+    before = lab.ssh("web", boot)
+    virsh("managedsave", "shop.web")
+    assert lab.plan() == {"vm/web": ["update", "state", "ready"]}
+    assert {vm["name"]: vm["state"] for vm in json.loads(lab.ok("status", "--json").stdout)["vms"]} == {
+        "web": "saved",
+        "db": "running",
+    }
+    lab.up()
+    assert lab.ssh("web", f"{boot}; cat /run/mark") == f"{before}7\n"
+    assert abs(int(lab.ssh("web", "date +%s")) - time.time()) < 60
+
+    virsh("managedsave", "shop.web")
+    refused = lab.run("halt")
+    assert (refused.code, "its saved memory" in refused.stderr) == (2, True)
+    assert states() == {"shop.web": "shut off", "shop.db": "running"}
+    lab.ok("reload", "web", "--yes")
+    assert lab.ssh("web", boot) != before
+    assert lab.plan() == {}
 
 
 def all_names_resolve(lab):

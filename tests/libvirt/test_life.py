@@ -309,7 +309,10 @@ def test_halt_suspend_resume(world):
     assert not any(world.domain(name).isActive() for name in ("db", "web-1", "web-2"))
     assert world.run(change.resume) == 0
     assert [(event.summary, event.hint) for event in world.events if isinstance(event, Diagnostic)] == [
-        ("db, web-1, web-2 are off, and only what is paused resumes", "`labctl up` starts what is off")
+        (
+            "db, web-1, web-2 are off, and only what is paused or saved resumes",
+            "`labctl up` starts what is off",
+        )
     ]
     assert {step.cause for step in world.plan().steps} == {"not in the state that is wanted"}
 

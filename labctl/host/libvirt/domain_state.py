@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import libvirt
 
 from labctl.core.lifecycle import State
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 _STATES = {
     libvirt.VIR_DOMAIN_RUNNING: State.RUNNING,
@@ -20,9 +23,17 @@ _STATES = {
 
 def state_of(domain: Any) -> State:  # a virDomain
     """The state of one domain."""
-    return listed_state(domain.state()[0])
+    state = _STATES.get(domain.state()[0], State.OFF)
+    return State.SAVED if state is State.OFF and domain.hasManagedSaveImage() else state
 
 
-def listed_state(state: int) -> State:
-    """The state of a domain of which a listing gave the virDomainState."""
-    return _STATES.get(state, State.OFF)
+def listed_state(domain: Any, state: int, saved: Container[str]) -> State:
+    """The state of a domain of which a listing gave the virDomainState; `saved` are the UUIDs of `saved_domains`."""
+    known = _STATES.get(state, State.OFF)
+    return State.SAVED if known is State.OFF and domain.UUIDString() in saved else known
+
+
+def saved_domains(virt: Any) -> frozenset[str]:  # a virConnect
+    """The UUIDs of the domains whose memory libvirt has saved."""
+    listed = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)
+    return frozenset(each.UUIDString() for each in listed)

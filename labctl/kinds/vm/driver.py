@@ -66,7 +66,7 @@ class VmDriver:
         spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
-            _run(domain)
+            _run(domain, spec)
         tell.stage(Stage.STARTED)
 
     def suspend(self, step: StepOf[VmSpec], _tell: Teller) -> None:
@@ -166,6 +166,7 @@ class VmDriver:
             if domain is not None:
                 _persist(domain)
                 _destroy(domain)
+                _discard(domain)  # not all drivers undefine it together with that
                 _undefine(domain)
             pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
@@ -230,11 +231,11 @@ class VmDriver:
         return self._keys.mark(spec.name) if spec.keyed else spec.keys
 
     def _define(self, spec: VmSpec, domain: Any) -> None:
-        """Write the persistent definition. What a running guest has yet to be told is marked as not told."""
+        """Write the persistent definition. What a guest that goes on has yet to be told is marked as not told."""
         defined = None if domain is None else ET.fromstring(domain.XMLDesc(_INACTIVE))
         was = None if defined is None else xml.read(defined)
         told = replace(_as_known(spec, was), keys=self._mark(spec))
-        if domain is not None and domain.isActive() and spec.scripted:
+        if domain is not None and spec.scripted and (domain.isActive() or domain.hasManagedSaveImage()):
             told = _untold(told, was)
         root = xml.render(replace(told, ready=None, applied=spec.fingerprint()))
         if defined is not None:
@@ -282,7 +283,7 @@ def _note(domain: Any, spec: VmSpec, flag: int) -> None:
     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, "labctl", identity.XMLNS, flag)
 
 
-def _run(domain: Any) -> None:
+def _run(domain: Any, spec: VmSpec) -> None:
     """Start it, or let it go on; libvirtd may just be at that, for a labctl that was killed."""
     state = state_of(domain)
     try:
@@ -290,8 +291,15 @@ def _run(domain: Any) -> None:
             domain.resume()
         elif state != State.RUNNING:
             domain.create()
-    except libvirt.libvirtError:
-        if state_of(domain) != State.RUNNING:
+    except libvirt.libvirtError as error:
+        now = state_of(domain)
+        if now == State.SAVED:
+            raise LabctlError(
+                f"its saved memory can't be restored: {error.get_error_message() or error}",
+                where=str(spec.address),
+                hint=f"if it is of no use any more: `labctl halt {spec.name}` discards it",
+            ) from error
+        if now != State.RUNNING:
             raise
 
 

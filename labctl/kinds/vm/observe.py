@@ -12,7 +12,7 @@ from labctl.core.lifecycle import ACTIVE
 from labctl.core.marked import foreign, own
 from labctl.core.record import replace
 from labctl.core.spec import YES
-from labctl.host.libvirt.domain_state import listed_state
+from labctl.host.libvirt.domain_state import listed_state, saved_domains
 from labctl.host.libvirt.dumps import dumps
 from labctl.host.libvirt.look import uuids
 from labctl.kinds.vm import chains, xml
@@ -34,13 +34,14 @@ def observe(look: Look) -> Found[VmSpec]:
     autostarting = uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART))
     snapshotted = uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT))
     transient = uuids(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT))
+    saved = saved_domains(virt)
     texts = dumps([each for each, _ in stats], libvirt.VIR_DOMAIN_XML_INACTIVE)
     vms: list[VmSpec] = []
     others, handles = [], {}
     for (domain, facts), text in zip(stats, texts, strict=True):
         if text is None:
             continue
-        state = listed_state(facts.get("state.state", 0))
+        state = listed_state(domain, facts.get("state.state", 0), saved)
         spec, other = read(look.lab, text)
         if spec is None:
             others.append(other if state in ACTIVE else replace(other, memory=0))

@@ -240,17 +240,37 @@ class VmSpec(Marked):
     def refusal(self, before: Spec) -> str:
         return transition(before.state, self.state).refused if isinstance(before, VmSpec) else ""
 
-    def loss(self, before: Spec) -> str:
+    def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Saved memory fits nothing but the devices that it was saved with; and a change of the state says how."""
+        if not isinstance(before, VmSpec):
+            return changes
+        if before.state == State.SAVED:
+            changes = tuple(
+                replace(each, effect=max(each.effect, RESTART)) if _is_device(each.field) else each
+                for each in changes
+            )
+        effect = max(change.effect for change in changes)
+        if effect is REPLACE:
+            return changes
+        way = transition(before.state, self.state, restart=effect is RESTART)
+        return tuple(replace(each, note=way.plan) if each.field == "state" else each for each in changes)
+
+    def loss(self, before: Spec, effect: Effect) -> str:
         """A disk that is taken off its file loses what is there, unless the other file stands on it."""
-        had = {use.name: use for use in before.disks} if isinstance(before, VmSpec) else {}
-        lost = [
+        if not isinstance(before, VmSpec):
+            return ""
+        had = {use.name: use for use in before.disks}
+        files = [
             had[use.name].source
             for use in self.disks
             if use.name in had
             and not use.readonly
             and had[use.name].source not in ("", use.source, *use.below)
         ]
-        return f"what is in {', '.join(lost)}" if lost else ""
+        lost = [f"what is in {', '.join(files)}"] if files else []
+        if effect is not REPLACE:
+            lost += filter(None, [transition(before.state, self.state, restart=effect is RESTART).loses])
+        return " and ".join(lost)
 
     def chains(self) -> tuple[Chain, ...]:
         return tuple(Chain(self.name, use.name, use.disk, (use.source, *use.below)) for use in self.disks)
@@ -299,6 +319,13 @@ class VmSpec(Marked):
 
 
 _MARK = ("awaited", "file", "machine", "seed", "hosts", "protect", "xml", "images", "after", "base", "user")
+
+
+def _is_device(field: str) -> bool:
+    """Whether a change of this field is one of the devices or the memory that its guest has."""
+    return field == "memory" or (
+        field.startswith(("disks.", "disk/", "nics.")) and not field.endswith(".guest")
+    )
 
 
 def _need(use: DiskUse) -> Need:

@@ -3,6 +3,7 @@
 import pytest
 
 from labctl.app import memory
+from labctl.core.lifecycle import State
 from labctl.core.plan import plan
 from labctl.core.record import replace
 from labctl.kinds.image.spec import ImageSpec
@@ -93,6 +94,19 @@ def test_a_vm_that_runs_counts_with_what_it_grows_by(tmp_path, content):
         for address, spec in there.items()
     }
     assert not told(memory.shortage(session, plan(off, there))), "halt takes none"
+
+
+def test_saved_memory_is_none_of_the_host_s_until_it_is_restored(tmp_path, content):
+    session = Session(tmp_path, free=1023 * MIB)
+    there = applied(specs(content))
+    saved = {
+        address: replace(spec, state=State.SAVED) if str(address) == "vm/db" else spec
+        for address, spec in there.items()
+    }
+    assert told(memory.shortage(session, plan(specs(content, saved), saved))) == [
+        ("vms.db.memory", "it needs 1GiB of memory, and the host has 1023MiB available")
+    ]
+    assert not told(memory.shortage(session, plan(saved, saved)))
 
 
 def test_an_image_that_wants_more_is_told_of_once(tmp_path, content):

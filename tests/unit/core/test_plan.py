@@ -2,10 +2,13 @@
 
 from graphlib import TopologicalSorter
 from ipaddress import IPv4Address
+from itertools import cycle
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from labctl.core.address import Address, natural
+from labctl.core.lifecycle import State
 from labctl.core.operations import operations
 from labctl.core.plan import Action, plan
 from labctl.core.record import replace
@@ -64,8 +67,14 @@ def test_the_text_is_canonical(desired, observed):
     assert str(plan(desired, observed)) == str(again)
 
 
-@given(labs, labs)
-def test_the_operations_can_always_be_ordered(desired, observed):
+@given(labs, labs, st.lists(st.sampled_from(State), min_size=1, max_size=4))
+def test_the_operations_can_always_be_ordered(desired, observed, states):
+    """Whatever states the VMs are in."""
+    state = cycle(states)
+    observed = {
+        address: replace(spec, state=next(state)) if isinstance(spec, VmSpec) else spec
+        for address, spec in observed.items()
+    }
     every = operations(plan(desired, observed))
     order = list(TopologicalSorter({each.id: each.needs for each in every}).static_order())
     assert set(order) == {each.id for each in every}

@@ -2,11 +2,18 @@
 
 from itertools import product
 
+import libvirt
 import pytest
 
+from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
+from labctl.core.plan import plan
+from labctl.core.record import replace
+from labctl.core.spec import Effect
+from labctl.guest.nic_config import NicConfig
+from labctl.kinds.vm import driver
 from labctl.kinds.vm.driver import VmDriver
-from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 from labctl.kinds.vm.transitions import TRANSITIONS, Transition, transition
 
 PAIRS = list(product(State, State))
@@ -60,3 +67,65 @@ def test_memory_is_lost_only_where_it_was_saved_and_is_not_restored():
 def test_the_driver_does_every_verb():
     verbs = {verb for way in TRANSITIONS.values() for verb in (way.begins, way.ends) if verb}
     assert all(callable(verb.of(VmDriver)) for verb in verbs)
+
+
+NIC = NicUse("front", "52:54:00:00:00:01", "shop.front", "front")
+DISK = DiskUse("data", "/pool/web.data", "web/data")
+SAVED = VmSpec("shop", "web", nics=(NIC,), disks=(DISK,), state=State.SAVED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "effect"),
+    [
+        ({}, Effect.LIVE),
+        ({"hosts": "0123"}, Effect.LIVE),
+        ({"autostart": True}, Effect.LIVE),
+        ({"nics": (replace(NIC, guest=NicConfig(mtu=1400)),)}, Effect.LIVE),
+        ({"nics": (replace(NIC, link="down"),)}, Effect.RESTART),
+        ({"nics": ()}, Effect.RESTART),
+        ({"disks": (DISK, replace(DISK, name="more"))}, Effect.RESTART),
+        ({"memory": 1 << 29}, Effect.RESTART),
+        ({"cpus": 2}, Effect.RESTART),
+    ],
+)
+def test_what_a_saved_guest_sees_of_its_machine_costs_its_memory(changes, effect):
+    wanted = replace(SAVED, state=State.RUNNING, **changes)
+    (step,) = plan({wanted.address: wanted}, {SAVED.address: SAVED}).steps
+    assert step.effect is effect
+    assert step.destructive is (effect is Effect.RESTART)
+
+
+def test_a_guest_that_crashed_can_t_be_asked_so_its_power_is_cut():
+    class Domain:
+        """One that QEMU keeps after a panic."""
+
+        called = ()
+
+        def state(self):
+            return [libvirt.VIR_DOMAIN_SHUTOFF if self.called else libvirt.VIR_DOMAIN_CRASHED, 0]
+
+        def isActive(self):  # noqa: N802  # libvirt's name
+            return not self.called
+
+        def destroy(self):
+            self.called = ("destroy",)
+
+    domain = Domain()
+    driver._shutdown(domain)
+    assert domain.called == ("destroy",)
+
+
+def test_memory_that_can_t_be_restored_can_be_given_up():
+    class Domain:
+        def state(self):
+            return [libvirt.VIR_DOMAIN_SHUTOFF, 0]
+
+        def hasManagedSaveImage(self):  # noqa: N802  # libvirt's name
+            return 1
+
+        def create(self):
+            raise libvirt.libvirtError("network 'shop.front' is not active")
+
+    with pytest.raises(LabctlError, match="its saved memory can't be restored") as caught:
+        driver._run(Domain(), SAVED)
+    assert "`labctl halt web`" in caught.value.hint

@@ -1,0 +1,99 @@
+"""A VM whose memory libvirt has saved (`virsh managedsave`)."""
+
+import json
+
+import jsonschema
+import pytest
+
+from labctl import resources
+from labctl.app import change, listing
+from labctl.app.status import status
+from labctl.core.lifecycle import State
+from labctl.core.plan import Action
+
+
+@pytest.fixture
+def saved(world):
+    """The lab of two webs and a db, whose memory is saved."""
+    assert world.run() == 0
+    world.domain("db").managedSave()
+    return world
+
+
+def step(world, address="vm/db"):
+    return next(each for each in world.plan().steps if str(each.address) == address)
+
+
+def state(world, name="db"):
+    return next(row.state for row in status(world.session()).rows if row.name == name)
+
+
+def test_it_is_told_as_saved(saved):
+    told = status(saved.session())
+    jsonschema.validate(told.to_json(), json.loads(resources.text("schemas/status.schema.json")))
+    assert {row.name: row.state for row in told.rows} == {
+        "db": State.SAVED,
+        "web-1": State.RUNNING,
+        "web-2": State.RUNNING,
+    }
+    assert [lab.running for lab in listing.labs(saved.connection)] == [2]
+
+
+@pytest.mark.parametrize("verb", [change.up, change.resume])
+def test_it_goes_on_from_there(saved, verb):
+    assert not step(saved).destructive
+    assert saved.run(verb) == 0
+    assert state(saved) == State.RUNNING
+    assert not saved.domain("db").hasManagedSaveImage()
+    assert not saved.plan()
+    assert {each.verb for each in saved.events if type(each).__name__ == "StepStarted"} == {
+        "release", "update", "restore",
+    }  # fmt: skip
+
+
+def test_suspend_leaves_it(saved):
+    assert saved.run(change.suspend) == 0
+    assert state(saved) == State.SAVED
+
+
+def test_halt_discards_its_memory_when_it_was_asked(saved):
+    asked = []
+    assert change.halt(saved.session(), (), lambda _event: None, asked.append) == 1
+    (plan,) = asked
+    lost = {str(each.address): each.loss for each in plan.steps if each.destructive}
+    assert lost == {"vm/db": "its saved memory, which `labctl resume` would bring back"}
+    assert state(saved) == State.SAVED
+    assert state(saved, "web-1") == State.RUNNING
+    assert saved.run(change.halt) == 0
+    assert state(saved) == State.OFF
+    assert saved.run(change.halt) == 0
+
+
+def test_other_devices_cost_its_memory_and_that_is_told(saved):
+    """Libvirt would go on with the devices that it was saved with, whatever its definition says."""
+    saved.edit("db: {networks: [back]", "db: {networks: [back, front]")
+    made = step(saved)
+    assert (made.action, made.destructive) == (Action.RESTART, True)
+    assert saved.run() == 0, saved.failures()
+    assert saved.domain("db").isActive()
+    assert not saved.plan(), str(saved.plan())
+
+
+def test_a_setting_that_is_no_device_s_costs_nothing(saved):
+    saved.edit("db: {networks", "db: {autostart: true, networks")
+    assert (step(saved).action, step(saved).destructive) == (Action.UPDATE, False)
+    assert saved.run() == 0
+    assert (state(saved), saved.domain("db").autostart()) == (State.RUNNING, 1)
+    assert not saved.plan()
+
+
+def test_reload_boots_it(saved):
+    assert saved.run(change.reload, "db") == 0
+    assert state(saved) == State.RUNNING
+    assert "discard" in {each.verb for each in saved.events if type(each).__name__ == "StepStarted"}
+    assert not saved.plan()
+
+
+def test_destroy_removes_its_memory_too(saved):
+    assert saved.run(change.destroy) == 0
+    assert saved.everything() == set()
