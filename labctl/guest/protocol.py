@@ -11,11 +11,19 @@ from labctl.core.record import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeAlias
+
+    RunEvent: TypeAlias = "Output | StdinWanted | Exit"
+    Message: TypeAlias = "GuestState | Reply | RunEvent"
 
     from labctl.core.ip import IpAddress
 
 PORT = "org.labctl.guest.0"
 HELLO = "hello\n"
+VERSION = 2  # of the guest's script; the first ones did not tell theirs
+RUN_VERSION = 2  # the first one that runs commands
+PIECE_BYTES = 98304  # of a command's stdin
+COMMAND_BYTES = 65536  # Linux takes 128 KiB in one argument, and quoting lengthens it
 
 
 @record
@@ -28,6 +36,7 @@ class GuestState:
     addresses: tuple[tuple[str, IpAddress], ...] = ()  # each with the MAC of its NIC
     log: str = ""
     uptime: int = 0
+    version: int = 1
 
     def of(self, mac: str) -> tuple[IpAddress, ...]:
         """The addresses of a NIC."""
@@ -45,6 +54,30 @@ class Reply:
     name: str
     ok: bool
     detail: str = ""
+
+
+@record
+class Output:
+    """What a command wrote to its `stream`, which is stdout or stderr."""
+
+    run: str
+    stream: str
+    data: bytes
+
+
+@record
+class StdinWanted:
+    """A command can take another piece of its stdin."""
+
+    run: str
+
+
+@record
+class Exit:
+    """A command ended, and all of its output arrived before; a code above 128 is a signal's, as in sh."""
+
+    run: str
+    code: int
 
 
 def key_lines(user: str, sudo: str, login: str, private: str, public: str) -> str:
@@ -76,19 +109,35 @@ def command_check(name: str, kind: str, value: str, *, timeout: float, interval:
     return f"check {name} {max(1, round(timeout))} {max(1, round(interval))} {kind} {payload}\n"
 
 
+def command_run(run: str, text: str, *, stdin: bool) -> str:
+    """Run a text in sh as root; it waits for its stdin where that is announced."""
+    payload = base64.b64encode(text.encode()).decode()
+    return f"run {run} {payload} stdin\n" if stdin else f"run {run} {payload}\n"
+
+
+def command_stdin(run: str, piece: bytes) -> str:
+    """A piece of a command's stdin; an empty one ends it. Until it is acknowledged nothing else may be sent."""
+    payload = base64.b64encode(piece).decode()
+    return f"stdin {run} {len(payload)}\n{payload}"
+
+
+def command_kill(run: str) -> str:
+    return f"kill {run}\n"
+
+
 @record(frozen=False)
 class LineReader:
     """Cuts the byte stream into messages; what is no JSON (the rest of a line from before) is skipped."""
 
     _rest: bytes = field(default=b"")
 
-    def feed(self, data: bytes) -> list[GuestState | Reply]:
+    def feed(self, data: bytes) -> list[Message]:
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[-1_000_000:]
         return [message for line in lines if (message := parse(line)) is not None]
 
 
-def parse(line: bytes) -> GuestState | Reply | None:
+def parse(line: bytes) -> Message | None:
     """Read one line; None for what is not a message. Everything in it comes from a guest: nothing is trusted."""
     try:
         message = json.loads(line)
@@ -96,13 +145,32 @@ def parse(line: bytes) -> GuestState | Reply | None:
         return None
     if not isinstance(message, dict):
         return None
-    if message.get("event") == "state":
+    event = message.get("event")
+    if event == "state":
         return _state(message)
-    if message.get("event") == "check":
-        return Reply(f"check {message.get('id')}", message.get("ok") is True, str(message.get("detail", "")))
-    if message.get("event") == "ack":
-        name = f"{message.get('command')} {message.get('target') or ''}".strip()
+    if event in ("check", "ack"):
+        words = (
+            ("check", message.get("id"))
+            if event == "check"
+            else (message.get("command"), message.get("target"))
+        )
+        name = f"{words[0]} {words[1] or ''}".strip()
         return Reply(name, message.get("ok") is True, str(message.get("detail", "")))
+    return _of_run(str(event), str(message.get("id")), message)
+
+
+def _of_run(event: str, run: str, message: dict[str, Any]) -> Output | StdinWanted | Exit | None:
+    if event == "stdin":
+        return StdinWanted(run)
+    if event == "exit":
+        code = message.get("code")
+        return Exit(run, code if isinstance(code, int) and 0 <= code <= 255 else 255)
+    if event == "output":
+        try:
+            data = base64.b64decode(message["data"], validate=True)
+        except (KeyError, TypeError, ValueError):
+            return None
+        return Output(run, "stderr" if message.get("stream") == "stderr" else "stdout", data)
     return None
 
 
@@ -121,7 +189,7 @@ def _state(message: dict[str, Any]) -> GuestState:
         if isinstance(each, dict)
         for address in read_addresses([str(each.get("ip", "")).partition("/")[0]])
     )
-    uptime = message.get("uptime_s")
+    uptime, version = message.get("uptime_s"), message.get("version")
     return GuestState(
         stage=str(message.get("stage", "init")),
         errors=tuple(errors),
@@ -129,6 +197,7 @@ def _state(message: dict[str, Any]) -> GuestState:
         addresses=addresses,
         log=str(message.get("log") or ""),
         uptime=uptime if isinstance(uptime, int) else 0,
+        version=version if isinstance(version, int) else 1,
     )
 
 

@@ -1,9 +1,10 @@
 #!/bin/sh
 # labctl's guest side: talks with labctl on the host over the virtio-serial port org.labctl.guest.0.
 #
-# POSIX sh with ip, base64, sed, grep, tr, cat, cmp, mktemp, sleep, sync: nothing that a minimal image lacks. It needs
-# no network. A part of the user-data that is labctl's own starts it at each boot, with keys.sh in front, and leaves it
-# /run/labctl/seed, which has the lines of keys.sh and `nic MAC BASE64` as below.
+# POSIX sh with ip, base64, sed, grep, tr, cat, cmp, dd, head, mkfifo, mktemp, readlink, setsid, sleep, sync: nothing
+# that a minimal image lacks. It needs no network. A part of the user-data that is labctl's own starts it at each boot,
+# with keys.sh in front, and leaves it /run/labctl/seed, which has the lines of keys.sh and `nic MAC BASE64` as below.
+# A later labctl starts a newer version of it beside it, which takes its place.
 #
 # Both directions of the port are lines of ASCII. The host sends words, with payloads in base64:
 #
@@ -14,15 +15,24 @@
 #   check ID TIMEOUT_S INTERVAL_S tcp PORT | exec BASE64 | http BASE64
 #                                           tried until it succeeds or the time is up
 #   clock EPOCH_S                           set the clock, after a resume
+#   run ID BASE64 [stdin]                   run this text in sh as root; stdin is empty unless it is announced
+#   stdin ID COUNT                          COUNT bytes of base64 follow, one piece of its stdin; 0 ends it. Nothing
+#                                           else may be sent until this is acknowledged
+#   kill ID                                 end it with all its processes
 #
 # and gets one JSON object per line:
 #
-#   {"event":"state","boot_id":"...","stage":"init|config|final|done","uptime_s":12,
+#   {"event":"state","boot_id":"...","version":2,"stage":"init|config|final|done","uptime_s":12,
 #    "addresses":[{"mac":"...","ip":"10.0.0.2/24"}],
 #    "status": cloud-init's status.json or null, "result": its result.json or null, verbatim,
 #    "log": the end of its output where there are errors, else null}
 #   {"event":"check","id":"...","ok":true,"detail":"..."}
 #   {"event":"ack","command":"nic","target":"52:54:00:...","ok":true,"detail":"..."}
+#   {"event":"output","id":"...","stream":"stdout|stderr","data":"BASE64"}
+#   {"event":"stdin","id":"..."}            the command can take a piece of its stdin
+#   {"event":"exit","id":"...","code":0}    after all of its output; above 128 it was a signal, as in sh
+#
+# What came before versions were told has no `run`, `stdin` and `kill`. What a host asked to run ends when it hangs up.
 #
 # What was acknowledged is on the disk: a reset, or a crash of the host, does not take it back.
 #
@@ -30,6 +40,7 @@
 # listens, and a read ends at once: hence the loop at the end, and a writer process that may be killed in a write.
 # After a reconnect the first line can be the rest of an older one: readers skip what is no JSON.
 
+version=2 # protocol.py has the same
 port_name=org.labctl.guest.0
 run=/run/labctl-guest
 seed=/run/labctl/seed
@@ -112,7 +123,7 @@ watch_state() {
     last=
     while :; do
         observe
-        [ "$state" = "$last" ] || send "{\"event\":\"state\",\"boot_id\":\"$boot_id\",\"uptime_s\":$(uptime_s),$state}"
+        [ "$state" = "$last" ] || send "{\"event\":\"state\",\"boot_id\":\"$boot_id\",\"version\":$version,\"uptime_s\":$(uptime_s),$state}"
         last=$state
         if [ "$stage" = "done" ]; then sleep 1; else sleep 0.3; fi # when done, only addresses still change
     done
@@ -270,6 +281,69 @@ check() { # SESSION ID TIMEOUT_S INTERVAL_S KIND ARGUMENT
     done
 }
 
+# --- running commands ----------------------------------------------------------------------------------------
+# A command in work is a folder with its named pipes. Its memory is bounded: one piece of each stream is under way.
+
+piece_bytes=49152
+
+start_run() { # ID BASE64 STDIN
+    job=$run/job.$session.$1
+    mkdir "$job" && mkfifo "$job/stdin" && mkfifo "$job/pieces" && mkfifo "$job/stdout" && mkfifo "$job/stderr" || return
+    input=/dev/null feeder=
+    if [ "$3" = stdin ]; then
+        input=$job/stdin
+        feed "$1" &
+        feeder=$!
+    fi
+    relay "$1" stdout <"$job/stdout" &
+    relay "$1" stderr <"$job/stderr" &
+    # a session of its own, so that it can be ended with all that it started
+    setsid sh -c "$(printf %s "$2" | base64 -d)" <"$input" >"$job/stdout" 2>"$job/stderr" 3>&- 4>&- &
+    leader=$!
+    echo $leader >"$job/pid"
+    [ -e "$run/session.$session" ] || stop_run "$job"
+    wait $leader
+    code=$?
+    [ -z "$feeder" ] || kill $feeder 2>/dev/null
+    wait # until all output is with the host
+    send "{\"event\":\"exit\",\"id\":\"$1\",\"code\":$code}"
+    rm -rf "$job"
+}
+
+# Its output in pieces, each sent when the one before it is with the host.
+relay() { # ID STREAM
+    while piece=$(dd bs=$piece_bytes count=1 2>/dev/null | base64 | tr -d '\n') && [ -n "$piece" ]; do
+        send "{\"event\":\"output\",\"id\":\"$1\",\"stream\":\"$2\",\"data\":\"$piece\"}" || return
+        while [ -e "$message" ]; do
+            [ -e "$run/session.$session" ] || return
+            sleep 0.02
+        done
+    done
+}
+
+# Its stdin in pieces, each asked for when the one before it was taken.
+feed() { # ID
+    exec 5<>"$job/pieces" 6>"$job/stdin"
+    while send "{\"event\":\"stdin\",\"id\":\"$1\"}" && read -r _ <&5 && [ -s "$job/piece" ]; do
+        base64 -d <"$job/piece" >&6 || return
+    done
+}
+
+# head may read more than it is asked for, so the host sends nothing else before the answer.
+take_piece() { # ID COUNT
+    job=$run/job.$session.$1
+    if [ -d "$job" ]; then head -c "$2" <&3 >"$job/piece"; else head -c "$2" <&3 >/dev/null; fi
+    ack stdin "$1" true ""
+    [ ! -p "$job/pieces" ] || echo 1<>"$job/pieces" # opened like this it never blocks, should nobody read any more
+}
+
+stop_run() { # FOLDER
+    read -r pid <"$1/pid" || return
+    kill -s TERM -- "-$pid"
+    sleep 1
+    [ ! -d "$1" ] || kill -s KILL -- "-$pid"
+} 2>/dev/null
+
 # --- a host's connection -------------------------------------------------------------------------------------
 
 session=0
@@ -281,6 +355,7 @@ end_session() {
     [ -z "$writer" ] || kill $writer $watcher 2>/dev/null
     writer='' watcher=''
     rm -f $run/session.* $run/message.*
+    for job in "$run"/job.*; do [ ! -d "$job" ] || stop_run "$job" & done
 }
 
 begin_session() {
@@ -300,6 +375,9 @@ handle() { # COMMAND WORDS...
     nic) (if detail=$(set_nic "$2" "$3" 2>&1); then ack nic "$2" true ""; else ack nic "$2" false "$detail"; fi) & ;;
     check) check "$session" "$2" "$3" "$4" "$5" "$6" & ;;
     clock) if detail=$(date -s "@${2%.*}" 2>&1); then ack clock "" true ""; else ack clock "" false "$detail"; fi ;;
+    run) start_run "$2" "$3" "$4" & ;;
+    stdin) take_piece "$2" "$3" ;;
+    kill) stop_run "$run/job.$session.$2" & ;;
     *) ack "$command" "" false "unknown command" ;;
     esac
 }
@@ -312,11 +390,21 @@ find_port() {
     return 1
 }
 
+# An older script, whose place this one takes, and its children.
+end_holders() {
+    real=$(readlink -f "$port")
+    for holder in /proc/[0-9]*/fd/3; do
+        [ "$(readlink "$holder")" != "$real" ] || { pid=${holder#/proc/} && kill -s KILL "${pid%%/*}"; }
+    done 2>/dev/null
+    sleep 0.2
+}
+
 rm -rf $run
 mkdir -m 700 $run
 settle >/dev/null 2>&1 &
 until port=$(find_port); do sleep 1; done
-exec 3<>"$port" || exit 1
+# Without `command` a failure would end this shell. To open it twice would lose what the host sent meanwhile.
+until command exec 3<>"$port"; do end_holders; done
 while :; do
     while IFS=' ' read -r a b c d e f <&3; do
         [ -n "$writer" ] || begin_session

@@ -15,7 +15,7 @@ def test_a_lab_is_held_by_one_run(make_lab):
         pass
     second = lab.run("up", "--yes")
     assert second.code == 5, second
-    assert f"PID {first.pid}, `labctl up --yes --json`" in second.stderr
+    assert f"PID {first.pid} of root, `labctl up --yes --json`" in second.stderr
     assert first.wait() == 0
     assert lab.plan() == {}
     lab.destroy()

@@ -7,8 +7,8 @@ distribution will do, and no tool of ours has to know its file systems.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import queue
 import tempfile
 import time
 from contextlib import contextmanager
@@ -28,9 +28,8 @@ from labctl.core.events import Teller
 from labctl.core.lifecycle import State
 from labctl.core.record import record
 from labctl.engine import overview
-from labctl.guest import protocol
-from labctl.guest.protocol import GuestState, Reply
-from labctl.host.access.channel import GuestPort
+from labctl.host.access import port_session
+from labctl.host.access.port_transport import PortTransport
 from labctl.host.files import cache
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import missing, translated
@@ -142,19 +141,7 @@ class _Maker:
                 domain.destroy()
 
     def _sysprep(self, domain: Any) -> None:
-        said: queue.Queue[GuestState | Reply | None] = queue.Queue()
-        port = GuestPort(domain, said.put, lambda: said.put(None))
-        try:
-            self._await(said, lambda each: isinstance(each, GuestState) and each.over, BOOT_S, "boot")
-            self.tell.progress("taking out what is its own")
-            script = resources.text("templates/guest/sysprep.sh")
-            seconds = SYSPREP_S * self.slow
-            port.send(protocol.command_check("sysprep", "exec", script, timeout=seconds, interval=seconds))
-            reply = self._await(said, lambda each: isinstance(each, Reply), SYSPREP_S, "clean itself")
-            if isinstance(reply, Reply) and not reply.ok:
-                raise LabctlError(f"its guest could not clean itself: {reply.detail}")
-        finally:
-            port.close()
+        asyncio.run(self._clean(domain.name()))
         self.tell.progress("shutting it down")
         domain.shutdown()
         deadline = time.monotonic() + OFF_S * self.slow
@@ -163,18 +150,18 @@ class _Maker:
                 raise LabctlError("its guest does not shut down, so its disk may be in no good state")
             time.sleep(0.2)
 
-    def _await(self, said: queue.Queue[Any], wanted: Any, seconds: float, what: str) -> GuestState | Reply:
-        deadline = time.monotonic() + seconds * self.slow
-        while True:
+    async def _clean(self, name: str) -> None:
+        async with port_session.opened(self.connection, name, self.tell.progress) as session:
             try:
-                each = said.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                raise LabctlError(f"its guest did not {what} within {seconds * self.slow:.0f} s") from None
-            if each is None:
-                raise LabctlError("its guest hung up")
-            if wanted(each):
-                found: GuestState | Reply = each
-                return found
+                async with asyncio.timeout(BOOT_S * self.slow):
+                    while not (session.state and session.state.over):
+                        await session.next()
+            except TimeoutError:
+                raise LabctlError(f"its guest did not boot within {BOOT_S * self.slow:.0f} s") from None
+            self.tell.progress("taking out what is its own")
+            script = resources.text("templates/guest/sysprep.sh")
+            done = await PortTransport(session).run(script, timeout=SYSPREP_S * self.slow)
+        done.check("its guest could not clean itself")
 
     def _base(self, pool: libvirt.virStoragePool) -> ImageSpec | None:
         """The image that the root disk stands on, where it does. LabctlError for a damaged one."""

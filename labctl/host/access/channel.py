@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import libvirt
 
-from labctl.guest.protocol import HELLO, PORT, GuestState, LineReader, Reply
+from labctl.core.errors import LabHeld
+from labctl.guest.protocol import HELLO, PORT, LineReader
 from labctl.host.libvirt.connection import run_event_loop
+from labctl.host.machine import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from labctl.guest.protocol import Message
 
 _CHUNK = 65536
 _WOULD_BLOCK = -2
@@ -25,19 +30,25 @@ class GuestPort:
     def __init__(
         self,
         domain: Any,  # a running virDomain
-        received: Callable[[GuestState | Reply], None],
+        received: Callable[[Message], None],
         closed: Callable[[], None],
-        *,
-        force: bool = True,  # take it from who has it
     ) -> None:
+        """Open it.
+
+        Raises:
+            LabHeld: somebody else has it. A labctl of this user is named.
+            libvirtError: the domain does not run, or libvirt does not answer.
+        """
         self._received, self._closed = received, closed
         self._reader = LineReader()
         self._unsent = b""
         self._lock = threading.Lock()
         self._open = True
         run_event_loop()
-        self._stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
-        domain.openChannel(PORT, self._stream, libvirt.VIR_DOMAIN_CHANNEL_FORCE if force else 0)
+        with ExitStack() as held:
+            held.enter_context(lock.held(f"port of {domain.name()} on {domain.connect().getURI()}"))
+            self._stream = _opened(domain)
+            self._held = held.pop_all()
         self._stream.eventAddCallback(_READABLE | _BROKEN, self._happened, None)
         self.send(HELLO)
 
@@ -90,4 +101,20 @@ class GuestPort:
                 self._stream.abort()
             except libvirt.libvirtError:
                 pass  # the domain or the connection went away, and the stream with it
+            self._held.close()
         self._closed()
+
+
+def _opened(domain: Any) -> Any:
+    """A stream to the port, which is not taken from who has it."""
+    stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
+    try:
+        domain.openChannel(PORT, stream, 0)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_OPERATION_FAILED:
+            raise
+        raise LabHeld(
+            f"another program holds the port of {domain.name()}: a labctl of another user or machine, or `virsh`",
+            hint="wait until it is done, or end it",
+        ) from error
+    return stream

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import libvirt
 
-from labctl.guest.protocol import GuestState, Reply
+from labctl.core.errors import LabctlError
+from labctl.guest.protocol import GuestState
 from labctl.host.access.channel import GuestPort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from labctl.guest.protocol import Message
     from labctl.host.libvirt.connection import Connection
 
 # A guest's script looks at its port three times a second; an emulated guest needs another second to answer.
@@ -27,7 +29,7 @@ class _Asked:
         self.state: GuestState | None = None
         self.answered = threading.Event()
 
-    def received(self, message: GuestState | Reply) -> None:  # on libvirt's event thread
+    def received(self, message: Message) -> None:  # on libvirt's event thread
         if isinstance(message, GuestState):
             self.state = message
             self.answered.set()
@@ -42,8 +44,8 @@ def states(connection: Connection, names: Iterable[str]) -> dict[str, GuestState
             guest = _Asked()
             try:
                 domain = connection.virt.lookupByName(name)
-                ports.append(GuestPort(domain, guest.received, guest.answered.set, force=False))
-            except libvirt.libvirtError:
+                ports.append(GuestPort(domain, guest.received, guest.answered.set))
+            except (libvirt.libvirtError, LabctlError):
                 continue
             asked[name] = guest
         deadline = time.monotonic() + ANSWER_S

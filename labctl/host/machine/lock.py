@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 _POLL_S = 0.1
 
 
-def _folder() -> Path:
-    """The system's for root; for others the session's, or one of their own where there is no session."""
+def folder() -> Path:
+    """Where the locks are, and other files of one run.
+
+    The system's for root; for others the session's, or one of their own where there is no session.
+    """
     uid = os.geteuid()
     if uid == 0:
         return Path("/run/labctl")
@@ -49,18 +52,18 @@ def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lamb
         waiting: called again and again meanwhile; what it raises ends the wait.
 
     Raises:
-        LabHeld: another process has it; its PID and command are named.
+        LabHeld: another process has it; its PID, user and command are named.
     """
-    folder = _folder()
-    private_folder(folder)
+    private_folder(folder())
     name = hashlib.sha256(what.encode()).hexdigest()[:16]
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with local.told("can't use the lock", folder / f"{name}.lock"):
-        descriptor = os.open(folder / f"{name}.lock", flags, 0o600)
+    path = folder() / f"{name}.lock"
+    with local.told("can't use the lock", path):
+        descriptor = os.open(path, flags, 0o600)
     with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         _take(file, what, time.monotonic() + wait_s, waiting)
         file.truncate(0)
-        file.write(f"{os.getpid()} {' '.join(['labctl', *sys.argv[1:]])}\n")
+        file.write(f"{os.getpid()} {_user()} {' '.join(['labctl', *sys.argv[1:]])}\n")
         file.flush()
         yield
 
@@ -72,12 +75,23 @@ def _take(file: TextIOWrapper, what: str, deadline: float, waiting: Callable[[],
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 file.seek(0)
-                pid, _, command = file.read().strip().partition(" ")
+                pid, user, command = [*file.read().strip().split(" ", 2), "", "", ""][:3]
                 raise LabHeld(
-                    f"another labctl holds the {what}: PID {pid or 'unknown'}, `{command or 'labctl'}`",
+                    f"another labctl holds the {what}: PID {pid or 'unknown'} of {user or 'unknown'},"
+                    f" `{command or 'labctl'}`",
                     hint="wait until it is done, or stop it with Ctrl-C there",
                 ) from None
             waiting()
             time.sleep(_POLL_S)
         else:
             return
+
+
+def _user() -> str:
+    """Who runs this process: also whoever became root to do so."""
+    import pwd  # not where no lock is taken
+
+    try:
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

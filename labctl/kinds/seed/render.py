@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl import resources
 from labctl.core.record import record
 from labctl.core.unquoted import Unquoted
+from labctl.guest import script
 from labctl.guest.nic_config import DEFAULT
 from labctl.guest.protocol import encoded, key_lines
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from labctl.guest.nic_config import Route
     from labctl.kinds.seed.spec import SeedNic, SeedSpec
-
-
-_END = "LABCTL-END"  # of a here-document
 
 
 @record
@@ -59,21 +56,13 @@ def user_data(spec: SeedSpec, login: str, host_key: HostKey) -> str:
 
 
 def boothook(spec: SeedSpec, login: str, host_key: HostKey) -> str:
-    """Write down for the guest's script what it has to set up, and start it; cloud-init runs this early in every boot.
-
-    It is a transient unit without default dependencies: those would wait for targets that wait for cloud-init.
-    """
-    script = resources.text("templates/guest/keys.sh") + resources.text("templates/guest/labctl-guest.sh")
+    """Write down what the guest's script has to set up, and start it; cloud-init runs this early in every boot."""
     sudo = spec.user != "root" and "sudo" not in _own_entry(spec)
     seed = key_lines(spec.user, "yes" if sudo else "no", login, host_key.private, host_key.public)
     seed += "".join(f"nic {nic.mac} {encoded(nic.config.lines)}\n" for nic in spec.nics)
-    run = "/run/labctl/guest.sh"
     return (
         "#cloud-boothook\n#!/bin/sh\numask 077\nmkdir -p /run/labctl\n"
-        f"cat >/run/labctl/seed <<'{_END}'\n{seed}{_END}\n"
-        f"cat >{run} <<'{_END}'\n{script}{_END}\n"
-        "systemd-run --quiet --no-block --collect --unit=labctl-guest -p DefaultDependencies=no"
-        f" /bin/sh {run} 2>/dev/null || setsid /bin/sh {run} </dev/null >/dev/null 2>&1 &\n"
+        f"cat >/run/labctl/seed <<'{script.END}'\n{seed}{script.END}\n{script.install()}"
     )
 
 

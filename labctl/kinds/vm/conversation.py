@@ -1,86 +1,27 @@
-"""One guest's port, open for as long as somebody talks to it."""
+"""What is said over a guest's port while it boots, and when its VM changes."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
-
-import libvirt
 
 from labctl.core.errors import LabctlError, NotReady
 from labctl.guest import protocol
-from labctl.guest.protocol import GuestState, Reply
 from labctl.host.access import console
-from labctl.host.access.channel import GuestPort
-from labctl.host.libvirt.connection import call_on
+from labctl.host.access.port_session import PortSession
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
-    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
 _STAGES = ("init", "config", "final", "done")  # in their order; between two of them cloud-init tells none
 _MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]")  # as in ('scripts-user', RuntimeError(…))
 
 
-class GuestSession:
-    """One open port, with what arrived on it. All but the port's callbacks runs on asyncio's loop."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        self._replies: dict[str, Reply] = {}
-        self._over = False
-        self._listening = ExitStack()
-        self.state: GuestState | None = None
-
-    async def open(self, spec: VmSpec) -> None:
-        with ExitStack() as listening:
-            listening.enter_context(self._connection.on_loss(lambda: self._post(None)))
-            self._port = await self._connection.call(self._open, spec)
-            self._listening = listening.pop_all()
-
-    def _open(self, spec: VmSpec) -> GuestPort:
-        domain = self._connection.virt.lookupByName(spec.libvirt_name)
-        return GuestPort(domain, self._post, lambda: self._post(None))
-
-    def _post(self, message: GuestState | Reply | None) -> None:  # on libvirt's event thread
-        call_on(self._loop, self._received, message)
-
-    def close(self) -> None:
-        self._listening.close()
-        self._port.close()
-
-    def send(self, line: str) -> None:
-        try:
-            self._port.send(line)
-        except libvirt.libvirtError:
-            self._over = True  # whoever waits learns it as a hang-up
-
-    def _received(self, message: GuestState | Reply | None) -> None:
-        if message is None:
-            self._over = True
-        elif isinstance(message, Reply):
-            self._replies[message.name] = message
-        else:
-            self.state = message
-        self._news.set()
-
-    async def _next(self) -> None:
-        if self._over:
-            raise LabctlError("it hung up: the VM stopped, or another program took its port")
-        await self._news.wait()
-        self._news.clear()
-
-    async def reply(self, name: str) -> Reply:
-        while name not in self._replies:
-            await self._next()
-            self._news.set() if name in self._replies else None
-        return self._replies.pop(name)
+class GuestSession(PortSession):
+    """What labctl tells a VM's guest while it boots, and what it learns of it."""
 
     def tell(self, spec: VmSpec, *, new: bool = False) -> list[str]:
         """Send names and NICs, to a `new` guest names only: its seed has the NICs. Gives the replies to expect."""
@@ -106,7 +47,7 @@ class GuestSession:
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 while not (self.state and self.state.over):
-                    await self._next()
+                    await self.next()
                     if self.state and _later(self.state.stage, stage):
                         stage = self.state.stage
                         if not self.state.over:  # its end is told as `booted`
@@ -123,7 +64,7 @@ class GuestSession:
         """Wait until each NIC that somebody else gives an address has one."""
         macs = [nic.mac for nic in spec.nics if nic.guest.dhcp4 and nic.link == "up"]
         while macs and not (self.state and all(map(self.state.of, macs))):
-            await self._next()
+            await self.next()
 
     async def _tail(self, spec: VmSpec) -> str:
         return await self._connection.call(console.tail, self._connection.virt, spec.lab, spec.name)

@@ -11,6 +11,7 @@ from labctl import resources
 from labctl.core.errors import LabctlError, NotReady
 from labctl.guest import protocol
 from labctl.host.access import console, probe
+from labctl.host.access.port_transport import PortTransport
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.vm.conversation import GuestSession, not_ready
 from labctl.kinds.vm.transitions import transition
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.spec import VmSpec
     from labctl.kinds.vm.uses import Check
 
-# Run by root in the guest, after keys.sh; in the lines of keys nothing but $sudo means something to a shell.
+# Run by root in the guest, after keys.sh; stdin has the lines of keys, which are no argument that others could see.
 _REKEY = """umask 077
 mkdir -p /var/lib/labctl
 sudo=no
 [ -n "$(home_of {user})" ] || sudo=yes
-cat >/var/lib/labctl/keys <<END
-{lines}END
+sed "s/^login {user} SUDO /login {user} $sudo /" >/var/lib/labctl/keys
 umask 022
 apply_keys /var/lib/labctl/keys
 """
@@ -55,7 +55,7 @@ class GuestSessions:
         `before` is what it was until now, None for a new one, which knows what its seed says.
         """
         deadline = self._deadline(spec)
-        talk = await self._talk(spec)
+        talk = await self._talk(spec, tell)
         try:
             if before is not None and transition(before.state, spec.state).goes_on:
                 talk.send(protocol.command_clock(int(time.time())))
@@ -99,18 +99,19 @@ class GuestSessions:
         deadline = self._deadline(spec)
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                await asyncio.gather(*(self._met(spec, n, check) for n, check in enumerate(spec.checks)))
+                await asyncio.gather(
+                    *(self._met(spec, n, check, tell) for n, check in enumerate(spec.checks))
+                )
         except TimeoutError as error:
             raise await self._late(spec, "its `ready` conditions are not met") from error
         finally:
             await self._close(spec)
-        del tell
 
     async def told(self, spec: VmSpec, tell: Teller, before: VmSpec) -> None:
         """Tell a guest and wait for its answers."""
         tell.progress("telling the guest")
         try:
-            talk = await self._talk(spec)
+            talk = await self._talk(spec, tell)
             async with self._bounded(spec):
                 await talk.answered(talk.tell(spec))
                 await self._rekey(spec, talk, before)
@@ -134,22 +135,24 @@ class GuestSessions:
             return
         login = self._keys.login_public()
         private, public = self._keys.host(spec.name)
-        lines = protocol.key_lines(spec.user, "$sudo", login, private, public)
-        script = resources.text("templates/guest/keys.sh") + _REKEY.format(user=spec.user, lines=lines)
-        talk.send(protocol.command_check("rekey", "exec", script, timeout=ANSWER_S / 2, interval=1))
-        reply = await talk.reply("check rekey")
-        if not reply.ok:
+        lines = protocol.key_lines(spec.user, "SUDO", login, private, public)
+        script = resources.text("templates/guest/keys.sh") + _REKEY.format(user=spec.user)
+        try:
+            done = await PortTransport(talk).run(script, stdin=lines.encode(), timeout=ANSWER_S / 2)
+            done.check("its guest did not take new keys")
+        except LabctlError as error:
             self._keys.forget(spec.name)
-            raise LabctlError(f"its guest did not take new keys: {reply.detail}", where=str(spec.address))
+            error.where = error.where or str(spec.address)
+            raise
 
     def _deadline(self, spec: VmSpec) -> float:
         return self._deadlines.setdefault(spec.name, time.monotonic() + spec.timeout)
 
-    async def _talk(self, spec: VmSpec) -> GuestSession:
+    async def _talk(self, spec: VmSpec, tell: Teller) -> GuestSession:
         if spec.name not in self._open:
             talk = GuestSession(self._connection)
             with translated(str(spec.address)):
-                await talk.open(spec)
+                await talk.open(spec.libvirt_name, tell.progress)
             self._open[spec.name] = talk
         return self._open[spec.name]
 
@@ -158,12 +161,12 @@ class GuestSessions:
         if talk:
             await self._connection.call(talk.close)
 
-    async def _met(self, spec: VmSpec, number: int, check: Check) -> None:
+    async def _met(self, spec: VmSpec, number: int, check: Check, tell: Teller) -> None:
         timeout = check.timeout or max(1.0, self._deadlines[spec.name] - time.monotonic())
         if check.from_host or not spec.scripted:
             reply = await probe.met(check.kind, check.value, check.addresses, timeout, check.interval)
         else:
-            talk = await self._talk(spec)
+            talk = await self._talk(spec, tell)
             name = f"{number}"
             talk.send(
                 protocol.command_check(

@@ -21,7 +21,7 @@ class Host:
 def host(monkeypatch, tmp_path):
     """An empty store with what a run left, a cache with a download, and no lab."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(lock, "_folder", lambda: tmp_path / "run")
+    monkeypatch.setattr(lock, "folder", lambda: tmp_path / "run")
     monkeypatch.setattr(overview, "look", lambda _connection: overview.Overview([], []))
     monkeypatch.setattr(ImageStore, "stored", lambda _store: [])
     monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {f"{KEY}.img": 1})

@@ -68,6 +68,6 @@ def test_without_a_session_the_locks_are_in_a_folder_of_ones_own(tmp_path, monke
     monkeypatch.setattr(lock.tempfile, "gettempdir", lambda: str(tmp_path))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert lock._folder() == tmp_path / "labctl-54321"
+        assert lock.folder() == tmp_path / "labctl-54321"
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert lock._folder() == tmp_path / "labctl"
+    assert lock.folder() == tmp_path / "labctl"

@@ -1,0 +1,180 @@
+"""A conversation with one guest over its port, open for as long as somebody talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from itertools import count
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from labctl.core.errors import LabctlError, LabHeld
+from labctl.guest import protocol, script
+from labctl.guest.protocol import HELLO, RUN_VERSION, GuestState, Reply
+from labctl.host.access.channel import GuestPort
+from labctl.host.libvirt.connection import call_on, translated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from labctl.guest.protocol import Message, RunEvent
+    from labctl.host.libvirt.connection import Connection
+
+HELD_S, HELD_POLL_S = 60.0, 0.3  # how long another one is waited for
+RENEW_S, RENEW_POLL_S = 60.0, 1.0  # an emulated guest under load takes its time
+HUNG_UP = "it hung up: the VM stopped, or its port was closed"
+
+
+class PortSession:
+    """One open port, with what arrived on it. All but the port's callbacks runs on asyncio's loop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._replies: dict[str, Reply] = {}
+        self._runs: dict[str, asyncio.Queue[RunEvent | None]] = {}
+        self._numbers = count(1)
+        self._unsent: deque[str] = deque()
+        self._sending_piece = False
+        self._over = False
+        self._listening = ExitStack()
+        self.state: GuestState | None = None
+
+    async def open(self, libvirt_name: str, waiting: Callable[[str], object] = lambda _: None) -> None:
+        """Open the port of a running domain; where another one has it, wait, telling who that is.
+
+        Raises:
+            LabHeld: it has it still after a minute.
+            LabctlError: the domain does not run.
+        """
+        deadline = time.monotonic() + HELD_S
+        with ExitStack() as listening:
+            listening.enter_context(self._connection.on_loss(lambda: self._post(None)))
+            while True:
+                try:
+                    self._port = await self._connection.call(self._open, libvirt_name)
+                except LabHeld as held:
+                    if time.monotonic() > deadline:
+                        raise
+                    waiting(f"waiting: {held.summary}")
+                    await asyncio.sleep(HELD_POLL_S)
+                else:
+                    break
+            self._listening = listening.pop_all()
+
+    def _open(self, libvirt_name: str) -> GuestPort:
+        with translated():
+            domain = self._connection.virt.lookupByName(libvirt_name)
+            return GuestPort(domain, self._post, lambda: self._post(None))
+
+    def _post(self, message: Message | None) -> None:  # on libvirt's event thread
+        call_on(self._loop, self._received, message)
+
+    def close(self) -> None:
+        self._listening.close()
+        self._port.close()
+
+    def send(self, line: str) -> None:
+        """Queue a line. While a piece of a command's stdin is under way, it waits."""
+        self._unsent.append(line)
+        self._send()
+
+    def _send(self) -> None:
+        while self._unsent and not self._sending_piece and not self._over:
+            line = self._unsent.popleft()
+            self._sending_piece = line.startswith("stdin ")
+            try:
+                self._port.send(line)
+            except libvirt.libvirtError:
+                self._received(None)  # whoever waits learns it as a hang-up
+
+    def _received(self, message: Message | None) -> None:
+        if message is None:
+            self._over = True
+            for events in self._runs.values():
+                events.put_nowait(None)
+        elif isinstance(message, GuestState):
+            self.state = message
+        elif not isinstance(message, Reply):
+            if message.run in self._runs:  # nobody asks for others any more
+                self._runs[message.run].put_nowait(message)
+        elif message.name.startswith("stdin "):
+            self._sending_piece = False
+            self._send()
+        else:
+            self._replies[message.name] = message
+        self._news.set()
+
+    async def next(self) -> None:
+        """Wait until something arrives."""
+        if self._over:
+            raise LabctlError(HUNG_UP)
+        await self._news.wait()
+        self._news.clear()
+
+    async def reply(self, name: str) -> Reply:
+        while name not in self._replies:
+            await self.next()
+            self._news.set() if name in self._replies else None
+        return self._replies.pop(name)
+
+    @contextmanager
+    def new_run(self) -> Iterator[tuple[str, asyncio.Queue[RunEvent | None]]]:
+        """A name for a command that is to run, and what is told of it; None is a hang-up.
+
+        Raises:
+            LabctlError: it is over already.
+        """
+        if self._over:
+            raise LabctlError(HUNG_UP)
+        name = str(next(self._numbers))
+        events = self._runs[name] = asyncio.Queue()
+        try:
+            yield name, events
+        finally:
+            del self._runs[name]
+
+    async def renewed(self) -> None:
+        """Make sure that the guest's script runs commands: an older labctl's is replaced, until the guest boots again.
+
+        Raises:
+            LabctlError: the guest does not answer, or it can't be replaced.
+        """
+        try:
+            async with asyncio.timeout(RENEW_S):
+                while self.state is None:
+                    await self.next()
+                if self.state.version < RUN_VERSION:
+                    await self._renew()
+        except TimeoutError as error:
+            raise LabctlError("its guest does not answer on labctl's port") from error
+
+    async def _renew(self) -> None:
+        self.send(protocol.command_check("renew", "exec", script.renewal(), timeout=RENEW_S, interval=1))
+        while self.state is None or self.state.version < RUN_VERSION:
+            await asyncio.sleep(RENEW_POLL_S)
+            if self._over:
+                raise LabctlError(HUNG_UP)
+            failed = self._replies.pop("check renew", None)
+            if failed and not failed.ok:
+                raise LabctlError(
+                    f"its guest's script is an older labctl's and could not be renewed: {failed.detail}"
+                )
+            self.send(HELLO)  # the older one may have answered the one before
+
+
+@asynccontextmanager
+async def opened(
+    connection: Connection, libvirt_name: str, waiting: Callable[[str], object] = lambda _: None
+) -> AsyncIterator[PortSession]:
+    """A session while the block runs; its errors are those of `PortSession.open`."""
+    session = PortSession(connection)
+    await session.open(libvirt_name, waiting)
+    try:
+        yield session
+    finally:
+        session.close()

@@ -1,0 +1,171 @@
+"""The way into a guest over SSH: the system's OpenSSH with labctl's own configuration, and one connection for all."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import shlex
+import tempfile
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from labctl.core.errors import LabctlError
+from labctl.host.access.keys import private_folder
+from labctl.host.access.transport import Captured, Transport, last_words
+from labctl.host.machine import lock
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+
+_PIECE_BYTES = 65536
+_CONNECT_S, _CONNECT_POLL_S, _END_S = 30.0, 0.02, 10.0
+_SOCKET_BYTES = 107 - 17  # of a UNIX socket's path, to which OpenSSH adds something while it makes the socket
+_PIPE, _DEVNULL = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+
+
+class SshTransport(Transport):
+    """Runs commands through a shared connection, of which `socket` is the control socket; without one, each connects.
+
+    A command that is cancelled or out of time is ended with all its processes, where the guest is still in reach.
+    """
+
+    def __init__(self, config: Path, vm: str, login: str, socket: Path | None = None) -> None:
+        """`config` is labctl's own configuration file for OpenSSH, `login` the user that it logs in as."""
+        self._login = login
+        shared = ["-o", "ControlMaster=no", "-o", f"ControlPath={socket}"] if socket else []
+        self._argv = [*_options(config), *shared, "-T", "--", vm]
+
+    async def _execute(self, text: str, user: str, stdin: BinaryIO | None, captured: Captured) -> int:
+        mark = secrets.token_hex(16)
+        remote = _remote([*self._as(user), "sh", "-c", text], mark)
+        process = await _start([*self._argv, remote], stdin=_PIPE if stdin else _DEVNULL)
+        try:
+            exit_code = await _communicated(process, stdin, captured)
+        finally:
+            leader = captured.cut("stderr", _told(mark, "runs"))
+            if process.returncode is None:
+                if leader is not None:
+                    await self._kill(leader, user)
+                await _end(process)
+        code = captured.cut("stderr", _told(mark, "ended"))
+        if code is None:
+            raise LabctlError(f"the connection by ssh failed ({exit_code}): {last_words(captured['stderr'])}")
+        return code
+
+    def _as(self, user: str) -> list[str]:
+        return [] if user == self._login else ["sudo", "-n", "-u", user, "--"]
+
+    async def _kill(self, leader: int, user: str) -> None:
+        script = f"kill -s TERM -- -{leader}; sleep 1; kill -s KILL -- -{leader}"
+        remote = shlex.join([*self._as(user), "sh", "-c", script])
+        process = await _start([*self._argv, remote], stdin=_DEVNULL)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.communicate(), _END_S)
+        await _end(process)
+
+
+@asynccontextmanager
+async def connected(config: Path, vm: str, login: str) -> AsyncIterator[SshTransport]:
+    """A transport whose connection ends with the block.
+
+    The control socket is in a new folder that only its owner enters. Where no path is short enough for one, each
+    command makes its own connection.
+
+    Raises:
+        LabctlError: nobody answers, or the login is refused.
+    """
+    private_folder(lock.folder())
+    with tempfile.TemporaryDirectory(dir=lock.folder(), prefix="ssh-") as folder:
+        socket = Path(folder, "s")
+        if len(bytes(socket)) > _SOCKET_BYTES:
+            yield SshTransport(config, vm, login)
+            return
+        shared = ["-o", "ControlMaster=yes", "-o", f"ControlPath={socket}", "-N"]
+        master = await _start([*_options(config), *shared, "--", vm], stdin=_DEVNULL)
+        try:
+            await _logged_in(master, socket)
+            yield SshTransport(config, vm, login, socket)
+        finally:
+            await _end(master)
+
+
+async def _logged_in(master: Process, socket: Path) -> None:
+    """Wait for the control socket, which is made once the login succeeded."""
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            while not socket.exists():  # noqa: ASYNC240  # in memory
+                if master.returncode is not None:
+                    _, said = await master.communicate()
+                    raise LabctlError(f"can't log in by ssh: {last_words(said)}")
+                await asyncio.sleep(_CONNECT_POLL_S)
+    except TimeoutError as error:
+        raise LabctlError(f"can't log in by ssh: no answer within {_CONNECT_S:.0f} s") from error
+
+
+def _options(config: Path) -> list[str]:
+    return ["ssh", "-F", str(config), "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_S:.0f}"]
+
+
+def _remote(argv: list[str], mark: str) -> str:
+    """What the login's shell, whichever it is, is to run: the command in a session of its own.
+
+    Its process and its exit code are told between its own words on stderr: ssh's 255 could be the command's as well.
+    """
+    # by way of fd 3, since what is started with `&` has lost its stdin before `<&0` is looked at
+    started = f"{{ setsid {shlex.join(argv)} <&3 3<&- & }} 3<&0"
+    inner = f"{started}; printf '{mark} runs %s\\n' $! >&2; wait $!"
+    return shlex.join(["sh", "-c", f"{inner}; printf '{mark} ended %s\\n' $? >&2"])
+
+
+def _told(mark: str, word: str) -> re.Pattern[bytes]:
+    return re.compile(rf"{mark} {word} (\d{{1,10}})\n".encode())
+
+
+async def _start(argv: list[str], stdin: int) -> Process:
+    try:
+        return await asyncio.create_subprocess_exec(*argv, stdin=stdin, stdout=_PIPE, stderr=_PIPE)
+    except OSError as error:
+        hint = "install OpenSSH's client" if isinstance(error, FileNotFoundError) else ""
+        raise LabctlError(f"can't run ssh: {error.strerror}", hint=hint) from error
+
+
+async def _communicated(process: Process, stdin: BinaryIO | None, captured: Captured) -> int:
+    """Its exit code, when all of its streams ended. Nobody reads them any more if that is not awaited."""
+    streams = (_drain(process, stream, captured) for stream in ("stdout", "stderr"))
+    tasks = [asyncio.create_task(each) for each in (_feed(process, stdin), *streams)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return await process.wait()
+
+
+async def _feed(process: Process, stdin: BinaryIO | None) -> None:
+    if stdin is None:
+        return
+    assert process.stdin is not None
+    with suppress(ConnectionError):  # it does not read any more
+        while piece := stdin.read(_PIECE_BYTES):
+            process.stdin.write(piece)
+            await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _drain(process: Process, stream: str, captured: Captured) -> None:
+    reader: asyncio.StreamReader = getattr(process, stream)
+    while data := await reader.read(_PIECE_BYTES):
+        captured.write(stream, data)
+
+
+async def _end(process: Process) -> None:
+    """End it; what it wrote and nobody read has to be read before it counts as ended."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.communicate(), _END_S)

@@ -1,0 +1,189 @@
+"""What labctl can do in a guest, whichever way leads there: run a command, put a file, get one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import shlex
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from labctl.core.errors import LabctlError
+from labctl.core.record import record
+from labctl.guest.protocol import COMMAND_BYTES
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+
+LIMIT_BYTES = 64 << 20  # of what is kept in memory of one stream
+ROOT = "root"
+_DIGEST = 64  # characters of a SHA-256
+_PUT = """set -e
+umask 077
+if [ -d {path} ]; then echo 'it is a folder' >&2; exit 1; fi
+new=$(mktemp {path}.XXXXXX)
+trap 'rm -f "$new"' EXIT
+cat >"$new"
+digest=$(sha256sum <"$new")
+[ "${{digest%% *}}" = {digest} ] || {{ echo 'what arrived is not what was sent' >&2; exit 1; }}
+chmod {mode:o} "$new"
+sync "$new"
+mv -f "$new" {path}
+"""
+_GET = "sha256sum <{path} >&2 && cat <{path}"
+
+
+@record
+class Completed:
+    """A command that ended. A code above 128 is that of a signal, as in sh."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+    def check(self, failure: str) -> Completed:
+        """Raise a LabctlError where it failed: what that means, and its last words."""
+        if self.exit_code != 0:
+            words = last_words(self.stderr) or last_words(self.stdout) or f"exit code {self.exit_code}"
+            raise LabctlError(f"{failure}: {words}")
+        return self
+
+
+class TimedOut(LabctlError):
+    """A command did not end in time. What it wrote until then is in `stdout` and `stderr`."""
+
+    def __init__(self, timeout: float, stdout: bytes, stderr: bytes) -> None:
+        super().__init__(f"it did not end within {timeout:g} s")
+        self.stdout, self.stderr = stdout, stderr
+
+
+class Captured:
+    """What a command writes; nothing is believed of its amount. `stdout` may go to a file instead."""
+
+    def __init__(self, stdout: BinaryIO | None) -> None:
+        self._files: dict[str, BinaryIO] = {"stdout": stdout or io.BytesIO(), "stderr": io.BytesIO()}
+
+    def write(self, stream: str, data: bytes) -> None:
+        file = self._files[stream]
+        if isinstance(file, io.BytesIO) and file.tell() + len(data) > LIMIT_BYTES:
+            raise LabctlError(f"it wrote more than {LIMIT_BYTES >> 20} MiB to its {stream}")
+        file.write(data)
+
+    def __getitem__(self, stream: str) -> bytes:
+        file = self._files[stream]
+        return file.getvalue() if isinstance(file, io.BytesIO) else b""
+
+    def cut(self, stream: str, pattern: re.Pattern[bytes]) -> int | None:
+        """Take something out that is none of the command's words, and give its number."""
+        found = pattern.search(self[stream])
+        if found is None:
+            return None
+        self._files[stream] = io.BytesIO()
+        self.write(stream, found.string[: found.start()] + found.string[found.end() :])
+        return int(found[1])
+
+
+class Transport(ABC):
+    """A way into one guest."""
+
+    @abstractmethod
+    async def _execute(self, text: str, user: str, stdin: BinaryIO | None, captured: Captured) -> int:
+        """Run a text in sh as a user, and give its exit code. Cancelled, it ends what it can of the command.
+
+        Raises:
+            LabctlError: the guest can't be reached, or went away meanwhile.
+        """
+
+    async def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        timeout: float | None,  # noqa: ASYNC109  # it is told in the error what was said until then
+        stdin: bytes | BinaryIO | None = None,
+        stdout: BinaryIO | None = None,
+        user: str = ROOT,
+    ) -> Completed:
+        """Run a command in the guest.
+
+        Args:
+            command: an argv, or a text for sh.
+            timeout: seconds that it may take.
+            stdin: what it reads; a local file is read as it goes.
+            stdout: a local file for what it writes there; else that is kept in memory, where it may not be much.
+            user: as whom it runs. Its environment and working folder depend on the way there.
+
+        Raises:
+            TimedOut: it did not end in time; it was ended as far as that way can.
+            LabctlError: the guest can't be reached, or it went away meanwhile.
+        """
+        source = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
+        text = command if isinstance(command, str) else shlex.join(command)
+        if "\0" in text or len(text.encode()) > COMMAND_BYTES:
+            raise LabctlError(
+                f"the command is longer than {COMMAND_BYTES >> 10} KiB, or has a NUL in it",
+                hint="put it into a file, and run that",
+            )
+        captured = Captured(stdout)
+        try:
+            async with asyncio.timeout(timeout):
+                code = await self._execute(text, user, source, captured)
+        except TimeoutError as error:
+            raise TimedOut(timeout or 0, captured["stdout"], captured["stderr"]) from error
+        return Completed(code, captured["stdout"], captured["stderr"])
+
+    async def put(
+        self,
+        content: bytes | BinaryIO,
+        path: str,
+        *,
+        timeout: float | None,  # noqa: ASYNC109
+        mode: int = 0o644,
+        user: str = ROOT,
+    ) -> None:
+        """Write a file in the guest, whole or not at all; its folder is there already.
+
+        Raises:
+            LabctlError: it can't be written there.
+        """
+        source = io.BytesIO(content) if isinstance(content, bytes) else content
+        digest = _digest(source)
+        source.seek(0)
+        text = _PUT.format(path=shlex.quote(path), digest=digest, mode=mode)
+        done = await self.run(text, stdin=source, timeout=timeout, user=user)
+        done.check(f"can't write {path} in the guest")
+
+    async def get(
+        self,
+        path: str,
+        into: BinaryIO | None = None,
+        *,
+        timeout: float | None,  # noqa: ASYNC109
+        user: str = ROOT,
+    ) -> bytes:
+        """Read a file of the guest into a new local one, or give its content.
+
+        Raises:
+            LabctlError: it can't be read, or changed meanwhile.
+        """
+        text = _GET.format(path=shlex.quote(path))
+        done = await self.run(text, stdout=into, timeout=timeout, user=user)
+        done.check(f"can't read {path} in the guest")
+        if into:
+            into.seek(0)
+        if done.stderr[:_DIGEST] != _digest(into or io.BytesIO(done.stdout)).encode():
+            raise LabctlError(f"{path} changed in the guest while it was read")
+        return done.stdout
+
+
+def last_words(data: bytes) -> str:
+    """The last lines of what a guest says, which may be anything, fit for a message."""
+    text = "".join(
+        each if each.isprintable() or each == "\n" else "?" for each in data[-2000:].decode(errors="replace")
+    )
+    return "\n".join(text.strip().splitlines()[-5:])
+
+
+def _digest(file: BinaryIO) -> str:
+    return hashlib.file_digest(cast("io.BufferedReader", file), "sha256").hexdigest()

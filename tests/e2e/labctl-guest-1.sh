@@ -1,0 +1,327 @@
+#!/bin/sh
+# labctl's guest side: talks with labctl on the host over the virtio-serial port org.labctl.guest.0.
+#
+# POSIX sh with ip, base64, sed, grep, tr, cat, cmp, mktemp, sleep, sync: nothing that a minimal image lacks. It needs
+# no network. A part of the user-data that is labctl's own starts it at each boot, with keys.sh in front, and leaves it
+# /run/labctl/seed, which has the lines of keys.sh and `nic MAC BASE64` as below.
+#
+# Both directions of the port are lines of ASCII. The host sends words, with payloads in base64:
+#
+#   hello                                   one state line now, further ones when it changes, until hang-up
+#   hosts BASE64                            replace labctl's block in /etc/hosts; an empty payload removes it
+#   nic MAC BASE64                          make this NIC so: lines `mtu N`, `address IP/PREFIX`, `dhcp`,
+#                                           `route CIDR|default VIA`; kept over reboots; empty forgets it
+#   check ID TIMEOUT_S INTERVAL_S tcp PORT | exec BASE64 | http BASE64
+#                                           tried until it succeeds or the time is up
+#   clock EPOCH_S                           set the clock, after a resume
+#
+# and gets one JSON object per line:
+#
+#   {"event":"state","boot_id":"...","stage":"init|config|final|done","uptime_s":12,
+#    "addresses":[{"mac":"...","ip":"10.0.0.2/24"}],
+#    "status": cloud-init's status.json or null, "result": its result.json or null, verbatim,
+#    "log": the end of its output where there are errors, else null}
+#   {"event":"check","id":"...","ok":true,"detail":"..."}
+#   {"event":"ack","command":"nic","target":"52:54:00:...","ok":true,"detail":"..."}
+#
+# What was acknowledged is on the disk: a reset, or a crash of the host, does not take it back.
+#
+# Only one process may open the port, so it is opened once, as fd 3, for all. A write to it blocks while no host
+# listens, and a read ends at once: hence the loop at the end, and a writer process that may be killed in a write.
+# After a reconnect the first line can be the rest of an older one: readers skip what is no JSON.
+
+port_name=org.labctl.guest.0
+run=/run/labctl-guest
+seed=/run/labctl/seed
+kept=/var/lib/labctl
+nics=$kept/nics
+cloud=/run/cloud-init
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+uptime_s() { read -r seconds _ </proc/uptime && echo "${seconds%.*}"; }
+
+# stdin to a JSON string: what is neither printable ASCII nor a newline becomes `?`
+json_string() {
+    printf '"%s"' "$(tr '\t' ' ' | tr -c '\n -~' '?' | sed 's/\\/\\\\/g; s/"/\\"/g; s/$/\\n/' | tr -d '\n' | sed 's/\(\\n\)*$//')"
+}
+
+# --- to the host ---------------------------------------------------------------------------------------------
+
+# Long lines are not written atomically, so each goes through a file, and one writer alone writes to the port.
+send() {
+    message=$(mktemp "$run/message.XXXXXX") && printf '%s\n' "$1" >"$message" && echo "$message" >&4
+}
+
+write_messages() {
+    while read -r message <&4; do
+        # printf is built in: killing this process ends the write too, which killing a child's parent would not
+        printf '%s\n' "$(cat "$message")" >&3
+        rm -f "$message"
+    done
+}
+
+ack() { # COMMAND TARGET OK DETAIL
+    send "{\"event\":\"ack\",\"command\":$(printf %s "$1" | json_string),\"target\":$(printf %s "$2" | json_string),\"ok\":$3,\"detail\":$(printf %s "$4" | json_string)}"
+}
+
+# --- state ---------------------------------------------------------------------------------------------------
+# It is looked at several times a second while an emulated CPU boots, so these use builtins rather than forks.
+
+read_document() { # FILE; sets $document to cloud-init's JSON, which is ASCII, on one line
+    document=
+    if [ -r "$1" ]; then while read -r line || [ -n "$line" ]; do document="$document$line "; done <"$1"; fi
+    document=${document:-null}
+}
+
+set_stage() {
+    case $status in
+    *'"stage": "modules-config"'*) stage=config ;;
+    *'"stage": "modules-final"'*) stage=final ;;
+    *) stage=init ;;
+    esac
+    # what is ready is ready to be logged in to
+    if [ "$result" != null ] || [ -e $cloud/disabled ]; then if [ -e $run/settled ]; then stage="done"; else stage=final; fi; fi
+}
+
+addresses() {
+    separator=
+    ip -o addr show scope global | while read -r _ nic _ address _; do
+        read -r mac 2>/dev/null <"/sys/class/net/$nic/address" || continue
+        printf '%s{"mac":"%s","ip":"%s"}' "$separator" "$mac" "$address"
+        separator=,
+    done
+}
+
+read_stage() { # sets $status, $result and $stage
+    read_document $cloud/status.json && status=$document
+    read_document $cloud/result.json && result=$document
+    set_stage
+}
+
+observe() { # sets $state, too
+    read_stage
+    case $status$result in
+    *'"errors": ['[!]]*) log=$(tail -n 20 /var/log/cloud-init-output.log 2>/dev/null | json_string) ;;
+    *) log=null ;;
+    esac
+    state="\"stage\":\"$stage\",\"addresses\":[$(addresses)],\"status\":$status,\"result\":$result,\"log\":$log"
+}
+
+watch_state() {
+    read -r boot_id </proc/sys/kernel/random/boot_id
+    last=
+    while :; do
+        observe
+        [ "$state" = "$last" ] || send "{\"event\":\"state\",\"boot_id\":\"$boot_id\",\"uptime_s\":$(uptime_s),$state}"
+        last=$state
+        if [ "$stage" = "done" ]; then sleep 1; else sleep 0.3; fi # when done, only addresses still change
+    done
+}
+
+# --- commands ------------------------------------------------------------------------------------------------
+
+set_hosts() { # BASE64
+    block=$(printf %s "$1" | base64 -d) || return 1
+    [ -e /etc/hosts ] || : >/etc/hosts
+    cp -p /etc/hosts /etc/hosts.labctl &&
+        sed '/^# labctl: begin$/,/^# labctl: end$/d' /etc/hosts >/etc/hosts.labctl &&
+        { [ -z "$block" ] || printf '# labctl: begin\n%s\n# labctl: end\n' "$block" >>/etc/hosts.labctl; } &&
+        mv /etc/hosts.labctl /etc/hosts || return 1
+    mkdir -p -m 700 $kept && printf '%s\n' "$1" >$kept/hosts && sync /etc/hosts $kept/hosts || return 1
+    if command -v restorecon >/dev/null; then restorecon /etc/hosts; fi
+}
+
+nic_with_mac() {
+    for nic in /sys/class/net/*; do
+        # a bridge or VLAN on top has the same address, but no device
+        [ -e "$nic/device" ] && [ "$(cat "$nic/address")" = "$1" ] && echo "${nic##*/}" && return
+    done
+    return 1
+}
+
+wait_for_nic() {
+    tries=50
+    until nic_with_mac "$1"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.2
+    done
+}
+
+facts() { sed -n "s/^$1 //p" "$2"; } # KEY FILE
+
+apply_nic() { # MAC FILE OLD-FILE; says what failed
+    nic=$(wait_for_nic "$1") || { echo "no NIC has this MAC"; return 1; }
+    # NetworkManager would put DHCP on a NIC that it has never seen
+    if [ -n "$(facts address "$2")" ] && command -v nmcli >/dev/null; then nmcli device set "$nic" managed no >/dev/null 2>&1; fi
+    ip link set dev "$nic" up || return 1
+    for mtu in $(facts mtu "$2"); do ip link set dev "$nic" mtu "$mtu" || return 1; done
+    # what a DHCP client has set is not for us to take away
+    grep -qx dhcp "$2" || ip -o addr show dev "$nic" scope global | grep -v ' dynamic' | while read -r _ _ _ address _; do
+        facts address "$2" | grep -qxF "$address" || ip addr del "$address" dev "$nic"
+    done
+    if grep -qx dhcp "$2"; then start_dhcp "$nic"; fi
+    for address in $(facts address "$2"); do
+        ip -o addr show dev "$nic" | grep -qF " $address " || ip addr add "$address" dev "$nic" || return 1
+    done
+    facts route "$3" 2>/dev/null | while read -r to via; do
+        grep -qxF "route $to $via" "$2" || ip "$(family "$via")" route del "$to" via "$via" dev "$nic"
+    done
+    facts route "$2" >"$run/routes.$nic"
+    while read -r to via; do
+        ip "$(family "$via")" route replace "$to" via "$via" dev "$nic" || return 1
+    done <"$run/routes.$nic"
+}
+
+start_dhcp() { # NIC; where the distribution does it, that is enough
+    [ -z "$(ip -o -4 addr show dev "$1" scope global)" ] || return 0
+    if command -v networkctl >/dev/null && systemctl -q is-active systemd-networkd; then
+        mkdir -p /run/systemd/network
+        printf '[Match]\nName=%s\n[Network]\nDHCP=ipv4\n' "$1" >"/run/systemd/network/10-labctl-$1.network"
+        networkctl reload
+    elif command -v nmcli >/dev/null; then
+        nmcli device set "$1" managed yes && nmcli -w 0 device connect "$1"
+    elif command -v dhclient >/dev/null; then
+        dhclient -nw "$1" 3>&- 4>&-
+    else
+        udhcpc -b -i "$1" -x "hostname:$(hostname)" 3>&- 4>&-
+    fi >/dev/null 2>&1
+}
+
+family() { case $1 in *:*) echo -6 ;; *) echo -4 ;; esac; }
+
+set_nic() { # MAC BASE64
+    mac=$(printf %s "$1" | tr A-F a-f)
+    case $mac in *[!0-9a-f:]*) echo "not a MAC"; return 1 ;; esac
+    mkdir -p $nics
+    [ -n "$2" ] || { rm -f "$nics/$mac" && sync $nics; return; }
+    printf %s "$2" | base64 -d >"$nics/$mac.new" || return 1
+    [ -e "$nics/$mac" ] || : >"$nics/$mac"
+    apply_nic "$mac" "$nics/$mac.new" "$nics/$mac" && mv "$nics/$mac.new" "$nics/$mac" && sync "$nics/$mac"
+}
+
+# What a seed says counts from its first boot on, what was told since counts more. A new seed counts more than both: it
+# was made while this guest did not run. On the first boot of all, cloud-init sets up the NICs.
+take_seed() {
+    [ -r $seed ] && ! cmp -s $seed $kept/seed || return 0
+    first=yes
+    [ ! -e /var/lib/cloud/instance/boot-finished ] || first=no
+    rm -rf $nics
+    mkdir -p -m 700 $kept
+    (umask 077 && grep -v '^nic ' $seed >$kept/keys)
+    if [ $first = no ]; then
+        mkdir -p $nics
+        sed -n 's/^nic //p' $seed | while read -r mac lines; do
+            printf %s "$lines" | base64 -d >"$nics/$mac"
+        done
+    fi
+    sync # that a seed was taken is not on the disk before what was taken of it
+    (umask 077 && cat $seed >$kept/seed)
+}
+
+reapply_nics() {
+    [ -e $nics ] || return 0
+    for file in "$nics"/*; do
+        case $file in *.new | *\*) continue ;; esac
+        apply_nic "${file##*/}" "$file" "$file"
+    done
+}
+
+settle() { # at boot, once cloud-init and the distribution have made users and brought up what they know
+    take_seed
+    tries=120
+    while read_stage && [ "$stage" = init ] && [ $tries -gt 0 ]; do
+        tries=$((tries - 1))
+        sleep 1
+    done
+    [ ! -r $kept/keys ] || apply_keys $kept/keys
+    reapply_nics
+    # cloud-init's manage_etc_hosts writes the file anew at each boot
+    [ ! -s $kept/hosts ] || grep -qs '^# labctl: begin$' /etc/hosts || set_hosts "$(cat $kept/hosts)"
+    : >$run/settled
+}
+
+probe() { # KIND ARGUMENT SECONDS
+    case $1 in
+    tcp) grep -qE ":$(printf %04X "$2") [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null || { echo "nothing listens on port $2"; return 1; } ;;
+    exec) timeout "$3" sh -c "$(printf %s "$2" | base64 -d)" </dev/null 2>&1 3>&- 4>&- ;;
+    http)
+        url=$(printf %s "$2" | base64 -d)
+        # not wget's -T, which makes a busybox crash
+        if command -v curl >/dev/null; then timeout 10 curl -fsS -o /dev/null -- "$url" 2>&1
+        elif command -v wget >/dev/null; then timeout 10 wget -q -O /dev/null -- "$url" 2>&1
+        else timeout 10 python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "$url" 2>&1; fi
+        ;;
+    *) echo "unknown kind of check" && return 1 ;;
+    esac
+}
+
+check() { # SESSION ID TIMEOUT_S INTERVAL_S KIND ARGUMENT
+    end=$(($(uptime_s) + ${3%.*}))
+    while [ -e "$run/session.$1" ]; do
+        left=$((end - $(uptime_s)))
+        [ $left -gt 0 ] || left=1
+        if detail=$(probe "$5" "$6" "$left"); then ok=true; else ok=false; fi
+        if [ $ok = true ] || [ "$(uptime_s)" -ge $end ]; then
+            send "{\"event\":\"check\",\"id\":$(printf %s "$2" | json_string),\"ok\":$ok,\"detail\":$(printf %s "$detail" | tail -n 5 | json_string)}"
+            return
+        fi
+        sleep "$4"
+    done
+}
+
+# --- a host's connection -------------------------------------------------------------------------------------
+
+session=0
+writer=
+watcher=
+
+end_session() {
+    # shellcheck disable=SC2086 # no process is no argument
+    [ -z "$writer" ] || kill $writer $watcher 2>/dev/null
+    writer='' watcher=''
+    rm -f $run/session.* $run/message.*
+}
+
+begin_session() {
+    session=$((session + 1))
+    : >"$run/session.$session"
+    # a new pipe: what was meant for the last host is not for this one
+    rm -f $run/pipe && mkfifo $run/pipe && exec 4<>$run/pipe
+    write_messages &
+    writer=$!
+}
+
+handle() { # COMMAND WORDS...
+    command=$1
+    case $command in
+    hello) [ -z "$watcher" ] || kill "$watcher"; watch_state & watcher=$! ;;
+    hosts) if detail=$(set_hosts "$2" 2>&1); then ack hosts "" true ""; else ack hosts "" false "$detail"; fi ;;
+    nic) (if detail=$(set_nic "$2" "$3" 2>&1); then ack nic "$2" true ""; else ack nic "$2" false "$detail"; fi) & ;;
+    check) check "$session" "$2" "$3" "$4" "$5" "$6" & ;;
+    clock) if detail=$(date -s "@${2%.*}" 2>&1); then ack clock "" true ""; else ack clock "" false "$detail"; fi ;;
+    *) ack "$command" "" false "unknown command" ;;
+    esac
+}
+
+find_port() {
+    [ -e /dev/virtio-ports/$port_name ] && echo /dev/virtio-ports/$port_name && return
+    for port in /sys/class/virtio-ports/*; do
+        [ "$(cat "$port/name" 2>/dev/null)" = $port_name ] && echo "/dev/${port##*/}" && return
+    done
+    return 1
+}
+
+rm -rf $run
+mkdir -m 700 $run
+settle >/dev/null 2>&1 &
+until port=$(find_port); do sleep 1; done
+exec 3<>"$port" || exit 1
+while :; do
+    while IFS=' ' read -r a b c d e f <&3; do
+        [ -n "$writer" ] || begin_session
+        handle "$a" "$b" "$c" "$d" "$e" "$f"
+    done
+    [ -z "$writer" ] || end_session
+    sleep 0.3
+done

@@ -1,0 +1,137 @@
+"""The two ways into guests: the same commands and files go over both."""
+
+import asyncio
+import os
+import time
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from pathlib import Path
+
+import pytest
+
+from labctl.app import transport
+from labctl.app.session import Session
+from labctl.core.errors import LabctlError, LabHeld
+from labctl.guest import protocol
+from labctl.host.access import port_session
+from labctl.host.access.port_transport import PortTransport
+from labctl.host.access.ssh_transport import SshTransport
+from labctl.host.access.transport import Completed, TimedOut
+from labctl.host.libvirt.connection import Connection
+from tests.e2e.labfiles import micro_lab
+from tests.e2e.micro import bare
+
+OLDER = Path(__file__).with_name("labctl-guest-1.sh")  # the last one that told no version
+NOWHERE = {"mode": "isolated", "host": False, "subnet": "10.90.7.0/24"}
+WAYS = {"web": SshTransport, "hidden": PortTransport}  # the host has no route to the second one
+
+
+def test_a_guest_is_used_alike_over_ssh_and_over_the_port(make_lab, micro, monkeypatch):
+    lab = make_lab(
+        micro_lab(
+            "ways",
+            micro,
+            networks={"front": {}, "wire": NOWHERE},
+            vms={"web": {"networks": ["front"]}, "hidden": {"networks": ["wire"]}},
+        )
+    )
+    lab.up()
+    session = Session(source=str(lab.path), uri="qemu:///system")
+    for vm, kind in WAYS.items():
+        asyncio.run(a_guest_is_used(session, vm, kind))
+    asyncio.run(the_port_takes_one_client(session, monkeypatch))
+    assert "0% packet loss" in lab.ssh("web", "ping -c 1 web")
+    session.connection.close()
+    lab.destroy()
+
+
+async def a_guest_is_used(session, vm, kind):
+    async with transport.connected(session, vm) as way:
+        assert isinstance(way, kind)
+        done = await timed(
+            f"{vm}: the first command", way.run("cat; echo wrong >&2; exit 7", stdin=b"said", timeout=60)
+        )
+        assert done == Completed(7, b"said", b"wrong\n")
+        await timed(f"{vm}: another command", way.run("true", timeout=60))
+        assert (await way.run(["printf", "%s|", "a b", "$HOME", "'"], timeout=60)).stdout == b"a b|$HOME|'|"
+        assert (await way.run("exit 255", timeout=60)).exit_code == 255
+        assert (await way.run("kill -KILL $$", timeout=60)).exit_code == 137
+        assert (await way.run("echo $USER", user="lab", timeout=60)).exit_code == 0
+        content = os.urandom(1 << 20)
+        await timed(f"{vm}: 1 MiB there", way.put(content, "/root/it's", mode=0o600, timeout=120))
+        assert await timed(f"{vm}: 1 MiB back", way.get("/root/it's", timeout=120)) == content
+        assert (await way.run("stat -c %a /root/it*", timeout=60)).stdout == b"600\n"
+        with pytest.raises(LabctlError, match="can't read /nowhere in the guest"):
+            await way.get("/nowhere", timeout=60)
+        with pytest.raises(TimedOut) as late:
+            await way.run("echo begun; sleep 1234 & wait", timeout=4)
+        assert late.value.stdout == b"begun\n"
+        await asyncio.sleep(3)
+        assert (await way.run("ps | grep 'sleep 123[4]'", timeout=60)).stdout == b""
+        both = await asyncio.gather(way.run("sleep 1; echo a", timeout=60), way.run("echo b", timeout=60))
+        assert [each.stdout for each in both] == [b"a\n", b"b\n"]
+
+
+async def the_port_takes_one_client(session, monkeypatch):
+    """A second one waits and is told who has it; its command runs when the first has gone."""
+    told = []
+    async with transport.connected(session, "hidden") as first:
+        second = asyncio.create_task(said(session, told))
+        await first.run("sleep 2", timeout=60)
+        assert not second.done()
+        assert f"PID {os.getpid()} of root, `labctl" in told[0]
+    assert await second == b"second\n"
+    monkeypatch.setattr(port_session, "HELD_S", 1.0)
+    async with transport.connected(session, "hidden"):
+        with pytest.raises(LabHeld, match=rf"holds the port of ways.hidden on .*: PID {os.getpid()} of root"):
+            await said(session, told)
+
+
+async def said(session, told):
+    async with transport.connected(session, "hidden", told.append) as way:
+        return (await way.run("echo second", timeout=60)).stdout
+
+
+async def timed(what, work):
+    began = time.monotonic()
+    result = await work
+    print(f"{what}: {time.monotonic() - began:.2f} s")
+    return result
+
+
+def test_a_guest_of_an_older_labctl_gets_the_script_of_this_one(connection, micro, tmp_path):
+    """Over its port, and it goes on with what it was told before; its next boot has the older one again."""
+    keys = bare.make_keys(tmp_path)
+    start = "setsid sh /run/older.sh </dev/null >/dev/null 2>&1 &\n"
+    hook = f"#!/bin/sh\ncat >/run/older.sh <<'END'\n{OLDER.read_text()}END\n{start}"
+    parts = {"cloud-boothook": hook, "cloud-config": bare.user_data(keys)}
+    seed, message = tmp_path / "seed.iso", MIMEMultipart(boundary="== labctl ==")
+    for kind, text in parts.items():
+        message.attach(MIMEText(text, kind, "us-ascii"))
+    bare.write_seed(seed, "older", message.as_string())
+    domain = bare.Bare("older", micro, tmp_path / "root.qcow2", seed).define(connection)
+    domain.create()
+    try:
+        asyncio.run(is_renewed())
+    finally:
+        domain.destroy()
+        domain.undefine()
+
+
+async def is_renewed():
+    host = Connection("qemu:///system")
+    async with port_session.opened(host, "older") as talk:
+        while not (talk.state and talk.state.over):
+            await talk.next()
+        assert talk.state.version == 1
+        talk.send(protocol.command_hosts(["10.0.0.9 printer"]))
+        assert (await talk.reply("hosts")).ok
+        way = PortTransport(talk)
+        done = await timed("the first command, with a new script", way.run("cat", stdin=b"said", timeout=90))
+        assert done == Completed(0, b"said", b"")
+        assert talk.state.version == protocol.VERSION
+        assert b"printer" in (await way.run("cat /etc/hosts", timeout=60)).stdout
+        assert (await way.run("ps | grep 'older.s[h]'", timeout=60)).stdout == b""
+    async with port_session.opened(host, "older") as talk:
+        await timed("again", PortTransport(talk).run("true", timeout=30))
+    host.close()

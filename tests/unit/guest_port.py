@@ -1,0 +1,103 @@
+"""The guest's script in a process of this machine: a pair of sockets takes the place of its port."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from labctl.guest import script
+from labctl.guest.protocol import HELLO, LineReader
+from labctl.host.access.port_session import PortSession
+
+PLACES = {  # what it uses of a guest, and where that is in its folder here
+    "run=/run/labctl-guest": "run={}/run",
+    "seed=/run/labctl/seed": "seed={}/seed",
+    "kept=/var/lib/labctl": "kept={}/kept",
+    "cloud=/run/cloud-init": "cloud={}",
+    "until port=$(find_port)": "until true",
+    'until command exec 3<>"$port"': "until true",  # the socket is fd 3
+}
+
+
+class FakePort:
+    """What `labctl.host.access.channel.GuestPort` is to its users, with a script at the other end."""
+
+    def __init__(self, end: socket.socket, received: Callable, closed: Callable) -> None:
+        self._end, self._received, self._closed = end, received, closed
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        self.send(HELLO)
+
+    def send(self, line: str) -> None:
+        self._end.sendall(line.encode())
+
+    def _read(self) -> None:
+        reader = LineReader()
+        with suppress(OSError):
+            while data := self._end.recv(65536):
+                for message in reader.feed(data):
+                    self._received(message)
+        self._closed()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+
+
+@contextmanager
+def running_script(folder: Path, shell: list[str], text: str = "") -> Iterator[socket.socket]:
+    """Run it in a shell; gives the host's end. The guest's cloud-init is over."""
+    text = text or script.text()
+    for there, here in PLACES.items():
+        assert there in text
+        text = text.replace(there, here.format(folder))
+    (folder / "result.json").write_text('{"v1": {"errors": []}}')
+    (folder / "guest.sh").write_text(text)
+    host, guest = socket.socketpair()
+    command = ["sh", "-c", 'exec 3<&0 </dev/null; exec "$@"', "sh", *shell, str(folder / "guest.sh")]
+    process = subprocess.Popen(command, stdin=guest, stderr=subprocess.DEVNULL, start_new_session=True)
+    guest.close()
+    try:
+        yield host
+    finally:
+        host.close()
+        wait_until(
+            lambda: not list(folder.glob("run/job.*"))
+        )  # it ends what it runs, which has sessions of its own
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class ScriptSession(PortSession):
+    """A session with a script that runs here."""
+
+    def __init__(self, end: socket.socket) -> None:
+        super().__init__(FakeConnection())
+        self._end = end
+
+    def _open(self, _libvirt_name: str) -> FakePort:
+        return FakePort(self._end, self._post, lambda: self._post(None))
+
+
+class FakeConnection:
+    """What a session needs of one."""
+
+    async def call(self, function, *arguments):
+        return function(*arguments)
+
+    @contextmanager
+    def on_loss(self, _listener):
+        yield

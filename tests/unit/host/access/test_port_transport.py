@@ -1,0 +1,122 @@
+"""The guest's script at work, in each kind of sh that guests have, and what is done with its answers."""
+
+import asyncio
+import io
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from labctl.core.errors import LabctlError
+from labctl.host.access import transport
+from labctl.host.access.port_transport import PortTransport
+from labctl.host.access.transport import Completed, TimedOut
+from tests.unit.guest_port import ScriptSession, running_script, wait_until
+
+SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
+
+
+@pytest.fixture(params=SHELLS)
+def port(request, tmp_path):
+    with running_script(tmp_path, SHELLS[request.param]) as end:
+        yield end
+
+
+@asynccontextmanager
+async def guest(end):
+    session = ScriptSession(end)
+    await session.open("shop.web")
+    try:
+        yield PortTransport(session)
+    finally:
+        session.close()
+
+
+def test_commands_run_with_all_that_a_process_has(port, tmp_path):
+    async def check():
+        async with guest(port) as way:
+            text = "cat; echo wrong >&2; exit 7"
+            assert await way.run(text, timeout=20) == Completed(7, b"", b"wrong\n")
+            assert await way.run(text, stdin=b"said", timeout=20) == Completed(7, b"said", b"wrong\n")
+            words = ["printf", "%s|", "a b", "$HOME", "'"]
+            assert (await way.run(words, timeout=20)).stdout == b"a b|$HOME|'|"
+            assert (await way.run("kill -KILL $$", timeout=20)).exit_code == 137
+            assert (await way.run("exit 3", stdin=os.urandom(300_000), timeout=20)).exit_code == 3
+            several = await asyncio.gather(*(way.run(f"sleep 0.{n}; echo {n}", timeout=20) for n in range(4)))
+            assert [each.stdout for each in several] == [b"0\n", b"1\n", b"2\n", b"3\n"]
+            assert list(tmp_path.glob("run/job.*")) == []
+
+    asyncio.run(check())
+
+
+def test_files_come_and_go_whole(port, tmp_path):
+    content, path = os.urandom(400_000), tmp_path / "it's a file"
+
+    async def check():
+        async with guest(port) as way:
+            await way.put(content, str(path), mode=0o640, timeout=60)
+            assert await way.get(str(path), timeout=60) == content
+            copy = io.BytesIO()
+            await way.get(str(path), copy, timeout=60)
+            assert copy.getvalue() == content
+            await way.put(b"", str(tmp_path / "empty"), timeout=20)
+            with pytest.raises(LabctlError, match=r"can't write .*: it is a folder"):
+                await way.put(b"x", str(tmp_path), timeout=20)
+            with pytest.raises(LabctlError, match=r"can't read /nowhere in the guest: .*[Nn]o such file"):
+                await way.get("/nowhere", timeout=20)
+
+    asyncio.run(check())
+    assert path.read_bytes() == content
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "empty").read_bytes() == b""
+    assert list(tmp_path.glob("*.??????")) == []
+
+
+def test_what_takes_too_long_is_ended_with_its_children(port, tmp_path):
+    async def check():
+        async with guest(port) as way:
+            text = f"echo begun; trap '' TERM; sleep 100 & echo $! >{tmp_path}/child; wait; sleep 100"
+            with pytest.raises(TimedOut, match="it did not end within 1 s") as late:
+                await way.run(text, timeout=1)
+            assert late.value.stdout == b"begun\n"
+            await asyncio.to_thread(wait_until, lambda: not runs(int((tmp_path / "child").read_text())))
+            assert (await way.run("echo on", timeout=20)).stdout == b"on\n"
+
+    asyncio.run(check())
+
+
+def test_a_host_that_hangs_up_leaves_nothing_behind(port, tmp_path):
+    async def check():
+        async with guest(port) as way:
+            running = asyncio.create_task(way.run(f"echo $$ >{tmp_path}/pid; exec sleep 100", timeout=None))
+            await asyncio.to_thread(wait_until, (tmp_path / "pid").exists)
+        with pytest.raises(LabctlError, match="it hung up"):
+            await running
+
+    asyncio.run(check())
+    wait_until(lambda: not runs(int((tmp_path / "pid").read_text())))
+
+
+def test_what_a_guest_says_is_bounded(port, monkeypatch):
+    monkeypatch.setattr(transport, "LIMIT_BYTES", 200_000)
+
+    async def check():
+        async with guest(port) as way:
+            with pytest.raises(LabctlError, match="it wrote more than 0 MiB to its stderr"):
+                await way.run("yes >&2", timeout=20)
+            with pytest.raises(LabctlError, match="longer than 64 KiB"):
+                await way.run("true " + "x" * 70_000, timeout=20)
+            with pytest.raises(LabctlError, match="has a NUL"):
+                await way.run("true \0", timeout=20)
+
+    asyncio.run(check())
+
+
+def runs(pid: int) -> bool:
+    """Whether it does; not when it ended and waits for its parent."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
