@@ -306,8 +306,8 @@ start_run() { # ID BASE64 STDIN
     code=$?
     [ -z "$feeder" ] || kill $feeder 2>/dev/null
     wait # until all output is with the host
+    rm -rf "$job" # first: whoever hears that it ended finds nothing of it
     send "{\"event\":\"exit\",\"id\":\"$1\",\"code\":$code}"
-    rm -rf "$job"
 }
 
 # Its output in pieces, each sent when the one before it is with the host.
