@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.host.access.keys import write_whole
 from labctl.host.files import local
+from labctl.host.files.private import write_whole
 from labctl.kinds.image.spec import shown
 
 if TYPE_CHECKING:

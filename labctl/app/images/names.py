@@ -88,8 +88,8 @@ def _ours(path: Path, stated: dict[str, Any]) -> bool:
 def _write(path: Path, entries: dict[str, Any]) -> None:
     import json
 
-    from labctl.host.access.keys import write_private
     from labctl.host.files import local
+    from labctl.host.files.private import write_private
 
     with local.told("can't write it", path):
         write_private(path, f"{json.dumps(entries, indent=2, ensure_ascii=False)}\n".encode())

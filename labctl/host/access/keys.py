@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 from labctl.core.errors import LabctlError
 from labctl.host.files import local
+from labctl.host.files.private import private_folder, write_private
 
 _reading = local.told("can't read the lab's keys")
 _writing = local.told("can't keep the lab's keys")
@@ -91,38 +91,6 @@ class Keys:
             if not (path.exists() and public.exists()):
                 _generate(path, comment)
             return public.read_text().strip()
-
-
-def private_folder(path: Path) -> None:
-    """Make a folder that only its owner can enter, with its parents.
-
-    Raises:
-        LabctlError: it can't be made, or someone else owns it.
-    """
-    with local.told("can't make it a folder of your own", path):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o700)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file for its owner alone, in a folder of the same kind."""
-    private_folder(path.parent)
-    write_whole(path, data, 0o600)
-
-
-def write_whole(path: Path, data: bytes, mode: int) -> None:
-    """Write a file whole or not at all, never through a link that someone planted. OSError when it can't be."""
-    import tempfile  # most runs write nothing
-
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _generate(path: Path, comment: str) -> None:

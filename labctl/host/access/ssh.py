@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from labctl.core.record import record
-from labctl.host.access.keys import write_private
+from labctl.host.files.private import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

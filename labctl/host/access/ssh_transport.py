@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
-from labctl.host.access.keys import private_folder
 from labctl.host.access.transport import Captured, Transport, last_words
+from labctl.host.files.private import private_folder
 from labctl.host.machine import lock
 
 if TYPE_CHECKING:

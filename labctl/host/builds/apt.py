@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from labctl.core.errors import LabctlError
-from labctl.host.access.keys import write_private
 from labctl.host.files import cache
+from labctl.host.files.private import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

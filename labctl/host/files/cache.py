@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from labctl.core.errors import LabctlError
-from labctl.host.access.keys import private_folder
+from labctl.host.files.private import private_folder
 
 
 def folder(name: str) -> Path:

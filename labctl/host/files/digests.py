@@ -14,8 +14,8 @@ import time
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
-from labctl.host.access.keys import write_private
 from labctl.host.files import cache
+from labctl.host.files.private import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

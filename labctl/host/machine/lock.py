@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabHeld
-from labctl.host.access.keys import private_folder
 from labctl.host.files import local
+from labctl.host.files.private import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
