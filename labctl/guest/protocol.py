@@ -82,13 +82,12 @@ class Exit:
 
 def key_lines(user: str, sudo: str, login: str, private: str, public: str) -> str:
     """What `templates/guest/keys.sh` reads; `sudo` is yes or no, the keys are in OpenSSH's formats."""
-    encoded = base64.b64encode(private.encode()).decode()
-    return f"login {user} {sudo} {login}\nhost-key {encoded} {public}\n"
+    return f"login {user} {sudo} {login}\nhost-key {_word(private.encode())} {public}\n"
 
 
 def encoded(lines: Sequence[str]) -> str:
-    """Lines as one word."""
-    return base64.b64encode("".join(f"{line}\n" for line in lines).encode()).decode() if lines else ""
+    """Lines as one word; the empty one for none."""
+    return _word("".join(f"{line}\n" for line in lines).encode())
 
 
 def command_hosts(lines: Sequence[str]) -> str:
@@ -105,24 +104,27 @@ def command_clock(epoch_s: int) -> str:
 
 def command_check(name: str, kind: str, value: str, *, timeout: float, interval: float) -> str:
     """Ask for a `ready` condition: `kind` is tcp, exec or http."""
-    payload = value if kind == "tcp" else base64.b64encode(value.encode()).decode()
+    payload = value if kind == "tcp" else _word(value.encode())
     return f"check {name} {max(1, round(timeout))} {max(1, round(interval))} {kind} {payload}\n"
 
 
 def command_run(run: str, text: str, *, stdin: bool) -> str:
     """Run a text in sh as root; it waits for its stdin where that is announced."""
-    payload = base64.b64encode(text.encode()).decode()
-    return f"run {run} {payload} stdin\n" if stdin else f"run {run} {payload}\n"
+    return f"run {run} {_word(text.encode())}{' stdin' if stdin else ''}\n"
 
 
 def command_stdin(run: str, piece: bytes) -> str:
     """A piece of a command's stdin; an empty one ends it. Until it is acknowledged nothing else may be sent."""
-    payload = base64.b64encode(piece).decode()
+    payload = _word(piece)
     return f"stdin {run} {len(payload)}\n{payload}"
 
 
 def command_kill(run: str) -> str:
     return f"kill {run}\n"
+
+
+def _word(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 @record(frozen=False)
