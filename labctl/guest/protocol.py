@@ -35,7 +35,6 @@ class GuestState:
     recoverable: tuple[str, ...] = ()
     addresses: tuple[tuple[str, IpAddress], ...] = ()  # each with the MAC of its NIC
     log: str = ""
-    uptime: int = 0
     version: int = 1
 
     def of(self, mac: str) -> tuple[IpAddress, ...]:
@@ -191,14 +190,13 @@ def _state(message: dict[str, Any]) -> GuestState:
         if isinstance(each, dict)
         for address in read_addresses([str(each.get("ip", "")).partition("/")[0]])
     )
-    uptime, version = message.get("uptime_s"), message.get("version")
+    version = message.get("version")
     return GuestState(
         stage=str(message.get("stage", "init")),
         errors=tuple(errors),
         recoverable=tuple(recoverable),
         addresses=addresses,
         log=str(message.get("log") or ""),
-        uptime=uptime if isinstance(uptime, int) else 0,
         version=version if isinstance(version, int) else 1,
     )
 
