@@ -14,6 +14,7 @@ from labctl.host.access.port_session import PortSession
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
 _STAGES = ("init", "config", "final", "done")  # in their order; between two of them cloud-init tells none
@@ -53,21 +54,16 @@ class GuestSession(PortSession):
                         if not self.state.over:  # its end is told as `booted`
                             tell.stage(stage)
         except TimeoutError as error:
-            tail = await self._tail(spec)
-            raise not_ready(
-                spec, f"not booted after {spec.timeout:.0f} s; it hung at: {stage}", tail
-            ) from error
+            summary = f"not booted after {spec.timeout:.0f} s; it hung at: {stage}"
+            raise await not_ready(self._connection, spec, summary) from error
         except LabctlError as error:
-            raise not_ready(spec, error.summary, await self._tail(spec)) from error
+            raise await not_ready(self._connection, spec, error.summary) from error
 
     async def addressed(self, spec: VmSpec) -> None:
         """Wait until each NIC that somebody else gives an address has one."""
         macs = [nic.mac for nic in spec.nics if nic.guest.dhcp4 and nic.link == "up"]
         while macs and not (self.state and all(map(self.state.of, macs))):
             await self.next()
-
-    async def _tail(self, spec: VmSpec) -> str:
-        return await self._connection.call(console.tail, self._connection.virt, spec.lab, spec.name)
 
     def judge(self, spec: VmSpec, tell: Teller) -> None:
         """Tell what cloud-init says of itself. Raises `NotReady` where it failed."""
@@ -91,7 +87,9 @@ def _later(stage: str, than: str) -> bool:
     return order.get(stage, -1) > order.get(than, -1)
 
 
-def not_ready(spec: VmSpec, summary: str, tail: str) -> NotReady:
+async def not_ready(connection: Connection, spec: VmSpec, summary: str) -> NotReady:
+    """The error to raise: what is wrong, and the last lines of the VM's console."""
+    tail = await connection.call(console.tail, connection.virt, spec.lab, spec.name)
     said = f"\nthe last lines of its console:\n{_indented(tail)}" if tail else ""
     return NotReady(
         summary + said,

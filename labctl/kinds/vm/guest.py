@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from labctl import resources
-from labctl.core.errors import LabctlError, NotReady
+from labctl.core.errors import LabctlError
 from labctl.guest import protocol
-from labctl.host.access import console, probe
+from labctl.host.access import probe
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.vm.conversation import GuestSession, not_ready
@@ -103,7 +103,7 @@ class GuestSessions:
                     *(self._met(spec, n, check, tell) for n, check in enumerate(spec.checks))
                 )
         except TimeoutError as error:
-            raise await self._late(spec, "its `ready` conditions are not met") from error
+            raise await not_ready(self._connection, spec, "its `ready` conditions are not met") from error
         finally:
             await self._close(spec)
 
@@ -126,7 +126,8 @@ class GuestSessions:
             async with asyncio.timeout(ANSWER_S):
                 yield
         except TimeoutError as error:
-            raise await self._late(spec, "its guest does not answer on labctl's port") from error
+            summary = "its guest does not answer on labctl's port"
+            raise await not_ready(self._connection, spec, summary) from error
 
     async def _rekey(self, spec: VmSpec, talk: GuestSession, before: VmSpec | None) -> None:
         """Give a guest this Labfile's keys where it has others or they were lost: the port needs none to get in."""
@@ -175,10 +176,5 @@ class GuestSessions:
             )
             reply = await talk.reply(f"check {name}")
         if not reply.ok:
-            raise await self._late(
-                spec, f"not ready: {check} is not met ({reply.detail or 'no answer in time'})"
-            )
-
-    async def _late(self, spec: VmSpec, summary: str) -> NotReady:
-        tail = await self._connection.call(console.tail, self._connection.virt, spec.lab, spec.name)
-        return not_ready(spec, summary, tail)
+            summary = f"not ready: {check} is not met ({reply.detail or 'no answer in time'})"
+            raise await not_ready(self._connection, spec, summary)
