@@ -110,7 +110,7 @@ class PortSession:
         self._news.set()
 
     async def next(self) -> None:
-        """Wait until something arrives."""
+        """Wait until something arrives, which wakes all who wait."""
         if self._over:
             raise LabctlError(HUNG_UP)
         await self._news.wait()
@@ -119,7 +119,6 @@ class PortSession:
     async def reply(self, name: str) -> Reply:
         while name not in self._replies:
             await self.next()
-            self._news.set() if name in self._replies else None
         return self._replies.pop(name)
 
     @contextmanager
