@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from labctl.app import ssh
 from labctl.core.errors import LabctlError
+from labctl.core.lifecycle import State
 from labctl.host.access import port_session, ssh_transport
 from labctl.host.access import ssh as openssh
 from labctl.host.access.port_transport import PortTransport
@@ -33,14 +34,13 @@ async def connected(
     name = ssh.one(session, vm, seen)
     found = ssh.reach(seen, session.connection.uri)
     guest = next((each for each in seen.vms if each.name == name), None)
-    if guest is None or guest.state != "running":
+    if guest is None or guest.state != State.RUNNING:
         why = found.reasons.get(name, "it does not exist yet")
         raise LabctlError(why, where=f"vm/{name}", hint=f"`labctl up {name}` mends that")
     if not guest.seeded:
         raise LabctlError("it was made without cloud-init, so labctl has no way into it", where=f"vm/{name}")
     login = found.logins.get(name)
-    routed = login is not None and login.jump not in found.logins
-    if login is not None and routed and session.keys.knows(name):
+    if login is not None and login.jump not in found.logins and session.keys.knows(name):
         config = openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
         async with ssh_transport.connected(config, name, login.user) as transport:
             yield transport

@@ -79,6 +79,5 @@ class NicConfig:
         return ", ".join(self.lines)
 
     def __repr__(self) -> str:
-        return repr(
-            self.lines
-        )  # a spec's fingerprint is made of it, and that of a lab made earlier stays true
+        """That of its lines: a spec's fingerprint is made of it, and that of a lab made earlier stays true."""
+        return repr(self.lines)
