@@ -40,6 +40,7 @@ class PortSession:
         self._numbers = count(1)
         self._unsent: deque[str] = deque()
         self._sending_piece = False
+        self._renewing = asyncio.Lock()
         self._over = False
         self._listening = ExitStack()
         self.state: GuestState | None = None
@@ -144,7 +145,7 @@ class PortSession:
             LabctlError: the guest does not answer, or it can't be replaced.
         """
         try:
-            async with asyncio.timeout(RENEW_S):
+            async with asyncio.timeout(RENEW_S), self._renewing:
                 while self.state is None:
                     await self.next()
                 if self.state.version < RUN_VERSION:

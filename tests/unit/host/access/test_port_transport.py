@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host.access import transport
+from labctl.guest.protocol import HELLO, VERSION, Exit, GuestState
+from labctl.host.access import port_session, transport
+from labctl.host.access.port_session import PortSession
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.transport import Completed, TimedOut
-from tests.unit.guest_port import ScriptSession, running_script, wait_until
+from tests.unit.guest_port import FakeConnection, ScriptSession, running_script, wait_until
 
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
 
@@ -109,6 +111,44 @@ def test_what_a_guest_says_is_bounded(port, monkeypatch):
                 await way.run("true " + "x" * 70_000, timeout=20)
             with pytest.raises(LabctlError, match="has a NUL"):
                 await way.run("true \0", timeout=20)
+
+    asyncio.run(check())
+
+
+class OlderPort:
+    """One whose script is of version 1 until it is renewed."""
+
+    def __init__(self, received):
+        self.renewals = 0
+        self._received = received
+        self.send(HELLO)
+
+    def send(self, line):
+        match line.split():
+            case ["hello"]:
+                self._received(GuestState("done", version=VERSION if self.renewals else 1))
+            case ["check", "renew", "60", "1", "exec", _]:
+                self.renewals += 1
+            case ["run", name, _]:
+                self._received(Exit(name, 0))
+
+
+class OlderSession(PortSession):
+    def _open(self, _libvirt_name):
+        return OlderPort(self._post)
+
+
+def test_an_older_script_is_renewed_once_for_all_commands_that_wait_for_it(monkeypatch):
+    """A second renewal would end the script of the first, with what that runs."""
+    monkeypatch.setattr(port_session, "RENEW_POLL_S", 0.01)
+
+    async def check():
+        session = OlderSession(FakeConnection())
+        await session.open("shop.web")
+        way = PortTransport(session)
+        done = await asyncio.gather(*(way.run("true", timeout=20) for _ in range(3)))
+        assert [each.exit_code for each in done] == [0, 0, 0]
+        assert session._port.renewals == 1
 
     asyncio.run(check())
 
