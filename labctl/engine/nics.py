@@ -81,32 +81,28 @@ def _number(
     assert subnet is not None  # the caller's condition
     used = _unavailable(network, place)
     chosen: dict[tuple[str, str], IpAddress] = {}
-    open_: list[tuple[Vm, Nic, str]] = []
+    asking: list[tuple[Vm, Nic, str]] = []
     for vm, nic, mac in members:
         stated = nic.ip if version == 4 else nic.ip6
-        if stated is False or (stated is None and not allocates(network)):
-            continue
-        if stated is not None:
+        if stated:
             chosen[vm.name, nic.name] = stated
-            used.add(stated)
-        else:
-            open_.append((vm, nic, mac))
-    waiting = []
-    for vm, nic, mac in open_:
+        elif stated is None and allocates(network):
+            asking.append((vm, nic, mac))
+    used.update(chosen.values())
+    for vm, nic, mac in asking:
         kept = known.get((mac, version))
         if kept is not None and kept in subnet and kept not in used:
             chosen[vm.name, nic.name] = kept
             used.add(kept)
-        else:
-            waiting.append((vm, nic))
     free = _free_addresses(subnet, used, network)
-    for vm, nic in waiting:
-        address = next(free, None)
-        if address is None:
-            return vm
-        chosen[vm.name, nic.name] = address
+    for vm, nic, _mac in asking:
+        if (vm.name, nic.name) not in chosen:
+            address = next(free, None)
+            if address is None:
+                return vm
+            chosen[vm.name, nic.name] = address
+    family = "ip" if version == 4 else "ip6"
     for key, address in chosen.items():
-        family = "ip" if address.version == 4 else "ip6"
         result.nics[key] = replace(result.nics[key], **{family: address})
     return None
 
