@@ -10,6 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+import libvirt
+
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import fields_by_name, record, replace
@@ -24,15 +26,11 @@ from labctl.kinds.image.spec import POOL, ImageSpec
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    import libvirt
-
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.image.content import Progress
 
 PARTS = ("seen", "ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marks go first
 WAIT_S = 120.0  # for a lab whose pool is stopped while it is at work
-_INACTIVE = 2  # libvirt.VIR_DOMAIN_XML_INACTIVE
-_ACTIVE = 1  # libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
 
 
 @record
@@ -94,7 +92,7 @@ class ImageStore:
         """What stands on these volumes of the store, as `Stored` has it, and whether a domain runs on them."""
         folder = pools.path(pool)
         users = self._users(folder)
-        active = self._connection.virt.listAllDomains(_ACTIVE)
+        active = self._connection.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
         runs = any(text and _named_in(text, folder).keys() & set(names) for text in dumps(active))
         return tuple(sorted({user for name in names for user in users.get(name, ())})), runs
 
@@ -192,7 +190,7 @@ class ImageStore:
     def _domains(self, folder: str) -> Iterator[tuple[str, dict[str, bool]]]:
         """The volumes of the store that domains have, as they run and as they are defined."""
         domains = self._connection.virt.listAllDomains()
-        for flags in (0, _INACTIVE):
+        for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE):
             for domain, text in zip(domains, dumps(domains, flags), strict=True):
                 if text is not None:
                     yield domain.name(), _named_in(text, folder)
