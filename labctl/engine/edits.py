@@ -29,7 +29,6 @@ def check(lab: Lab, specs: Iterable[Spec]) -> list[Problem]:
 
 
 def _tried(lab: Lab, spec: Marked) -> Iterator[Problem]:
-
     root, owner = spec.rendered(), spec.written
     before = _identity(root)
     for index, edit in enumerate(spec.xml):

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from xml.etree.ElementTree import Element
 
-    from labctl.core.spec import Spec
-
-if TYPE_CHECKING:
     from labctl.core.ip import IpAddress
+    from labctl.core.spec import Spec
 
 LIVE, REPLACE = Effect.LIVE, Effect.REPLACE
 OWN, NO_LIMIT = "libvirt's own", "no limit"
