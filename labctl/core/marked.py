@@ -67,9 +67,8 @@ def own(lab: str, spec: M | None, foreign: Foreign, adopt: Callable[[str], M], k
         kind: the class of the spec.
     """
     if spec is None:
-        name = foreign.name.removeprefix(libvirt_name(lab, ""))
-        ours = name != foreign.name and foreign.uuid == object_uuid(lab, kind.kind, name)
-        return adopt(name) if ours else None
+        name = unmarked_name(lab, kind.kind, foreign.name, foreign.uuid)
+        return None if name is None else adopt(name)
     if spec.lab != lab:
         return None
     if foreign.name == libvirt_name(lab, spec.name):
@@ -77,3 +76,9 @@ def own(lab: str, spec: M | None, foreign: Foreign, adopt: Callable[[str], M], k
     if foreign.uuid == object_uuid(lab, kind.kind, spec.name):
         return replace(spec, renamed=foreign.name)
     return None
+
+
+def unmarked_name(lab: str, kind: str, name: str, uuid: str) -> str | None:
+    """The name within the lab of an object that is the lab's by its name and UUID alone; None of anything else."""
+    within = name.removeprefix(libvirt_name(lab, ""))
+    return within if within != name and uuid == object_uuid(lab, kind, within) else None

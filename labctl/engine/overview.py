@@ -14,6 +14,7 @@ from labctl.core.address import natural
 from labctl.core.identity import STORE, libvirt_name, object_uuid, pool_name
 from labctl.core.ip import by_family
 from labctl.core.lifecycle import ACTIVE, State
+from labctl.core.marked import unmarked_name
 from labctl.core.record import field, record
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
@@ -161,9 +162,8 @@ def _unmarked(thing: Any, kind: str, lab: str | None) -> tuple[str, str] | None:
     """The lab and the name of a virDomain or virNetwork that is the lab's, whoever removed labctl's mark from it."""
     if lab is None:
         return None
-    name = thing.name().removeprefix(libvirt_name(lab, ""))
-    ours = name != thing.name() and thing.UUIDString() == object_uuid(lab, kind, name)
-    return (lab, name) if ours else None
+    name = unmarked_name(lab, kind, thing.name(), thing.UUIDString())
+    return None if name is None else (lab, name)
 
 
 def _is_it(thing: Any, kind: str, seen: VmOverview | NetworkOverview) -> bool:
