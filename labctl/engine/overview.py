@@ -138,18 +138,22 @@ def _look_at_networks(connection: Connection, lab: str | None, adopting: str | N
 
 
 def _look_at_images(connection: Connection, lab: str, vms: list[VmOverview]) -> list[ImageOverview]:
-    """What looks wrong with images below the lab's disks, and with kernels that its VMs boot."""
+    """What looks wrong with images below the lab's disks, and with kernels that its VMs boot.
+
+    Pools that are stopped stay so: their lab may be on its way out.
+    """
     virt = connection.virt
-    store, pool = pools.find(virt, STORE), pools.find(virt, pool_name(lab))
+    store, pool = pools.lookup(virt, STORE), pools.lookup(virt, pool_name(lab))
     if store is None:
         return []
+    store_folder = pools.path(store)
     disks = volumes.facts(pool) if pool is not None and pool.isActive() else []
     paths = [(each.name.partition(".")[0], each.backing or "") for each in disks]
     paths += [(vm.name, path) for vm in vms for path in vm.boots]
     users: dict[str, set[str]] = {}
     for vm, path in paths:
         folder, _, name = path.rpartition("/")
-        if folder == pools.path(store):
+        if folder == store_folder:
             users.setdefault(name.rpartition(".")[0], set()).add(vm)
     states = ImageStore(connection).states(users.keys())
     return [

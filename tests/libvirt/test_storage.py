@@ -6,9 +6,12 @@ import pytest
 
 from labctl.app import change, desired_state
 from labctl.app.prepare import prepare
+from labctl.app.status import status
 from labctl.core.address import Address
 from labctl.core.errors import Rejected
 from labctl.core.events import Diagnostic
+from labctl.core.identity import STORE
+from labctl.host.libvirt import pools
 
 LABFILE = """\
 labfile: 1
@@ -160,3 +163,12 @@ def test_nobody_guesses_on_which_overlay_an_undefined_vm_went_on(shop):
         Address("disk", "db/root")
         in prepare(shop.session(), desired_state.destroy(), include_labfile=False).observed.specs
     )
+
+
+def test_status_leaves_stopped_pools_as_they_are(shop):
+    store = pools.define(shop.connection.virt, STORE, shop.folder / "store")
+    for each in (store, pool(shop)):
+        each.destroy()
+    assert status(shop.session()).rows
+    assert not store.isActive()
+    assert not pool(shop).isActive()

@@ -58,7 +58,7 @@ def free_space(folder: PurePosixPath) -> int:
 
 def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> libvirt.virStoragePool:
     """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
-    pool = _lookup(conn, name)
+    pool = lookup(conn, name)
     if pool is None:
         values = {"name": name, "path": str(folder)}
         text = xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/pool.xml"), values))
@@ -66,7 +66,7 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
             try:
                 pool = conn.storagePoolDefineXML(text)
             except libvirt.libvirtError:
-                pool = _lookup(conn, name)  # another labctl was quicker
+                pool = lookup(conn, name)  # another labctl was quicker
                 if pool is None:
                     raise
     _persist(conn, pool)
@@ -78,9 +78,16 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
     return started(pool)
 
 
+def lookup(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
+    """The pool as it is, started or not; None when it isn't defined."""
+    with translated(f"can't look up the pool {name}"), ignoring("", libvirt.VIR_ERR_NO_STORAGE_POOL):
+        return conn.storagePoolLookupByName(name)
+    return None
+
+
 def find(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
     """The pool, started where it was not; None when it isn't defined."""
-    pool = _lookup(conn, name)
+    pool = lookup(conn, name)
     return pool and started(pool)
 
 
@@ -110,7 +117,7 @@ def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[st
 
     The folder goes too where nothing is left in it. Gives the names of what is left; whatever is not there is no error.
     """
-    pool = _lookup(conn, name)
+    pool = lookup(conn, name)
     if pool is None:
         return []
     left: list[str] = []
@@ -178,12 +185,6 @@ def refresh(pool: libvirt.virStoragePool) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _lookup(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
-    with translated(f"can't look up the pool {name}"), ignoring("", libvirt.VIR_ERR_NO_STORAGE_POOL):
-        return conn.storagePoolLookupByName(name)
-    return None
 
 
 def started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:

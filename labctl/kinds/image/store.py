@@ -117,8 +117,11 @@ class ImageStore:
         return found
 
     def states(self, keys: Collection[str]) -> dict[str, tuple[ImageSpec, str]]:
-        """Those of the keys whose images do not look as they did when they were verified; no file is read for it."""
-        pool = pools.find(self._connection.virt, POOL) if keys else None
+        """Those of the keys whose images do not look as they did when they were verified.
+
+        No file is read for it, and no pool started.
+        """
+        pool = pools.lookup(self._connection.virt, POOL) if keys else None
         if pool is None or not pool.isActive():
             return {}
         markers = {key: marker for key in sorted(keys) if (marker := self._marker(pool, key))}
