@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labctl.app import preflight
 from labctl.core import identity
 from labctl.core.address import Address
-from labctl.core.plan import Plan, plan
+from labctl.core.planning import plan
 from labctl.core.record import field, record, replace
 from labctl.core.spec import find, of_kind
 from labctl.engine import edits
@@ -28,6 +28,7 @@ from labctl.kinds.pool.spec import PoolSpec
 if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.errors import Problem
+    from labctl.core.plan import Plan
     from labctl.core.spec import Spec
     from labctl.labfile.model import Lab
 

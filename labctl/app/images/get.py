@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.address import Address
 from labctl.core.events import Diagnostic, Finished, PlanReady, Teller
-from labctl.core.plan import plan
+from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_name, resolve_path

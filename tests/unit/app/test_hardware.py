@@ -8,7 +8,7 @@ import yaml
 from labctl.app import hardware
 from labctl.core.address import Address
 from labctl.core.marked import Foreign
-from labctl.core.plan import plan
+from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.engine.observe import Observed
 from labctl.host.libvirt import domain_capabilities

@@ -4,7 +4,7 @@ import pytest
 
 from labctl.app import memory
 from labctl.core.lifecycle import State
-from labctl.core.plan import plan
+from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.kinds.image.spec import ImageSpec
 from labctl.labfile.load import load

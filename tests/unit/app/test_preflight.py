@@ -7,7 +7,7 @@ import pytest
 from labctl.app import preflight
 from labctl.core.address import Address
 from labctl.core.errors import Rejected
-from labctl.core.plan import plan
+from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.engine.allocation import Allocation
 from labctl.engine.observe import Observed

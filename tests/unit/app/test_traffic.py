@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from labctl.app import traffic
-from labctl.core.plan import plan
+from labctl.core.planning import plan
 from labctl.engine.allocate import allocate
 from labctl.engine.compose import Site, compose
 from labctl.host.machine import firewall, routes

@@ -11,7 +11,7 @@ import yaml
 
 from labctl.core.address import Address
 from labctl.core.operations import operations
-from labctl.core.plan import plan
+from labctl.core.planning import plan
 from labctl.core.record import replace
 from tests.composed import applied, specs
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from labctl.core.address import Address, natural
 from labctl.core.lifecycle import State
 from labctl.core.operations import operations
-from labctl.core.plan import Action, plan
+from labctl.core.plan import Action
+from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.core.spec import Effect
 from labctl.guest.nic_config import NicConfig

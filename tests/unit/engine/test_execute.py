@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from labctl.core.errors import LabctlError
 from labctl.core.events import StepFailed, StepSkipped
-from labctl.core.plan import plan
+from labctl.core.planning import plan
 from labctl.engine.execute import execute
 from labctl.kinds.vm.spec import VmSpec
 

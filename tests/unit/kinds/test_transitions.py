@@ -7,7 +7,7 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
-from labctl.core.plan import plan
+from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.core.spec import Effect
 from labctl.guest.nic_config import NicConfig

@@ -13,7 +13,8 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
-from labctl.core.plan import Plan, plan
+from labctl.core.plan import Plan
+from labctl.core.planning import plan
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec

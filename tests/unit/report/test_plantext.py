@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from labctl.core.address import Address
-from labctl.core.plan import Plan, plan
+from labctl.core.plan import Plan
+from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.core.spec import YES
 from labctl.engine.edits import effective
