@@ -153,12 +153,11 @@ class Plan:
         return {str(action): counts[action] for action in Action} | {"unchanged": self.unchanged}
 
     def to_json(self) -> dict[str, Any]:
-        order = ("create", "update", "restart", "replace", "delete", "unchanged")
         return {
             "format": FORMAT,
             "lab": self.lab,
             "connection": self.connection,
-            "summary": {name: self.summary[name] for name in order},
+            "summary": self.summary,
             "steps": [step.to_json() for step in self.steps],
         }
 

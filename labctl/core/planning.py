@@ -11,7 +11,7 @@ from labctl.core.record import replace
 from labctl.core.spec import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from labctl.core.address import Address
     from labctl.core.spec import Spec
@@ -40,7 +40,6 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
         connection: the libvirt URI, likewise.
     """
     steps: dict[Address, Step] = {}
-    refusals = []
     every = {**observed, **desired}
     for address in sorted(every, key=lambda address: _build_order(every[address])):
         before, after = observed.get(address), desired.get(address)
@@ -49,17 +48,21 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
             step = _restarted(step, before, after)
         if step:
             steps[address] = step
-        if step and before and after and (why := after.refusal(before)):
-            refusals.append((address, why))
     users = _users(steps.values())
-    linked = [replace(step, needs=_step_needs(step, steps, users)) for step in steps.values()]
     return Plan(
         lab,
         connection,
-        tuple(sorted(linked, key=lambda step: _build_order(step.spec))),
+        tuple(replace(step, needs=_step_needs(step, steps, users)) for step in steps.values()),
         len(desired.keys() & observed.keys() - steps.keys()),
-        tuple(refusals),
+        tuple(_refusals(steps.values())),
     )
+
+
+def _refusals(steps: Iterable[Step]) -> Iterator[tuple[Address, str]]:
+    """What can't be done, and why."""
+    for step in steps:
+        if step.before and step.after and (why := step.after.refusal(step.before)):
+            yield step.address, why
 
 
 def _build_order(spec: Spec) -> tuple[int, list[str | int]]:
