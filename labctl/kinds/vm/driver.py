@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -21,7 +20,7 @@ from labctl.host.access import console
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import call_on, found, run_event_loop, translated
 from labctl.host.libvirt.domain_state import state_of
-from labctl.kinds.vm import hotplug, metadata, preserve, xml
+from labctl.kinds.vm import hotplug, metadata, preserve, virdomain, xml
 from labctl.kinds.vm.guest import GuestSessions
 
 if TYPE_CHECKING:
@@ -37,14 +36,6 @@ _INACTIVE, _CONFIG, _LIVE = (
     libvirt.VIR_DOMAIN_XML_INACTIVE,
     libvirt.VIR_DOMAIN_AFFECT_CONFIG,
     libvirt.VIR_DOMAIN_AFFECT_LIVE,
-)
-SHUTDOWN_S = 60.0
-_UNDEFINE = (
-    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-    | libvirt.VIR_DOMAIN_UNDEFINE_TPM
 )
 
 
@@ -66,7 +57,7 @@ class VmDriver:
         spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
-            _run(domain, spec)
+            virdomain.run(domain, spec)
         tell.stage(Stage.STARTED)
 
     def suspend(self, step: StepOf[VmSpec], _tell: Teller) -> None:
@@ -84,12 +75,12 @@ class VmDriver:
             domain = await self._connection.call(self._find, spec)
             if domain is None or not await self._connection.call(domain.isActive):
                 return
-            await self._connection.call(_persist, domain)
+            await self._connection.call(virdomain.persist, domain)
             tell.progress("shutting down")
-            await self._connection.call(_shutdown, domain)
-            if not await self._ended(domain, SHUTDOWN_S):
+            await self._connection.call(virdomain.shutdown, domain)
+            if not await self._ended(domain, virdomain.SHUTDOWN_S):
                 tell.warn("it did not shut down in time, so its power was cut")
-                await self._connection.call(_destroy, domain)
+                await self._connection.call(virdomain.destroy, domain)
 
     async def _ended(self, domain: Any, seconds: float) -> bool:
         """Wait until the domain is off; libvirt's lifecycle event tells."""
@@ -117,7 +108,7 @@ class VmDriver:
         with translated(str(step.address)):
             domain = self._find(step.existing)
             if domain is not None:
-                _discard(domain)
+                virdomain.discard(domain)
 
     def release(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Unplug what leaves, so that its network or disk can go."""
@@ -136,7 +127,7 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._require(spec)
             if domain.name() != spec.libvirt_name:
-                _rename(domain, spec.libvirt_name)
+                virdomain.rename(domain, spec.libvirt_name)
                 domain = self._require(spec)
             # someone's snapshot may be younger than the plan
             spec = spec.onward(hotplug.without(hotplug.seen(domain, spec), _replaced(step)))
@@ -164,10 +155,10 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._find(spec)
             if domain is not None:
-                _persist(domain)
-                _destroy(domain)
-                _discard(domain)  # not all drivers undefine it together with that
-                _undefine(domain)
+                virdomain.persist(domain)
+                virdomain.destroy(domain)
+                virdomain.discard(domain)  # not all drivers undefine it together with that
+                virdomain.undefine(domain)
             pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
                 pools.refresh(pool)
@@ -205,9 +196,7 @@ class VmDriver:
         try:
             yield
         except NotReady as error:
-            with suppress(
-                LabctlError
-            ):  # without a connection nothing can be left, and the reason is what counts
+            with suppress(LabctlError):  # without a connection nothing can be left; the reason counts
                 await self._connection.call(self._blame, spec, error.brief)
             raise
 
@@ -281,81 +270,3 @@ def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
 def _note(domain: Any, spec: VmSpec, flag: int) -> None:
     text = metadata.plain(spec)
     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, "labctl", identity.XMLNS, flag)
-
-
-def _run(domain: Any, spec: VmSpec) -> None:
-    """Start it, or let it go on; libvirtd may just be at that, for a labctl that was killed."""
-    state = state_of(domain)
-    try:
-        if state == State.PAUSED:
-            domain.resume()
-        elif state != State.RUNNING:
-            domain.create()
-    except libvirt.libvirtError as error:
-        now = state_of(domain)
-        if now == State.SAVED:
-            raise LabctlError(
-                f"its saved memory can't be restored: {error.get_error_message() or error}",
-                where=str(spec.address),
-                hint=f"if it is of no use any more: `labctl halt {spec.name}` discards it",
-            ) from error
-        if now != State.RUNNING:
-            raise
-
-
-def _persist(domain: Any) -> None:
-    """Define what someone undefined while it runs: else it is gone once it is off, with all that is kept of it."""
-    if not domain.isPersistent():
-        domain.connect().defineXML(domain.XMLDesc(_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE))
-
-
-def _rename(domain: Any, name: str) -> None:
-    """Give a domain that is off its name back; a driver that can't takes it as a new definition."""
-    try:
-        domain.rename(name)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
-            raise
-        root, virt = (
-            ET.fromstring(domain.XMLDesc(_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)),
-            domain.connect(),
-        )
-        root.find("name").text = name  # type: ignore[union-attr]  # each has one
-        _undefine(domain)
-        virt.defineXML(ET.tostring(root, encoding="unicode"))
-
-
-def _shutdown(domain: Any) -> None:
-    """Ask its guest to shut down; one that has crashed can't, so that its power is cut."""
-    state = state_of(domain)
-    if state == State.CRASHED:
-        _destroy(domain)
-        return
-    if state == State.PAUSED:
-        domain.resume()  # a paused guest can't react
-    domain.shutdown()
-
-
-def _discard(domain: Any) -> None:
-    if domain.hasManagedSaveImage():
-        domain.managedSaveRemove()
-
-
-def _undefine(domain: Any) -> None:
-    """Remove a definition with all that belongs to it; a driver without such things refuses to be asked for them."""
-    try:
-        domain.undefineFlags(_UNDEFINE)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
-            raise
-        domain.undefine()
-
-
-def _destroy(domain: Any) -> None:
-    deadline = time.monotonic() + SHUTDOWN_S
-    while domain.isActive():
-        try:
-            domain.destroy()
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID and time.monotonic() > deadline:
-                raise

@@ -11,7 +11,7 @@ from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.core.spec import Effect
 from labctl.guest.nic_config import NicConfig
-from labctl.kinds.vm import driver
+from labctl.kinds.vm import virdomain
 from labctl.kinds.vm.driver import VmDriver
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 from labctl.kinds.vm.transitions import TRANSITIONS, Transition, transition
@@ -111,7 +111,7 @@ def test_a_guest_that_crashed_can_t_be_asked_so_its_power_is_cut():
             self.called = ("destroy",)
 
     domain = Domain()
-    driver._shutdown(domain)
+    virdomain.shutdown(domain)
     assert domain.called == ("destroy",)
 
 
@@ -127,5 +127,5 @@ def test_memory_that_can_t_be_restored_can_be_given_up():
             raise libvirt.libvirtError("network 'shop.front' is not active")
 
     with pytest.raises(LabctlError, match="its saved memory can't be restored") as caught:
-        driver._run(Domain(), SAVED)
+        virdomain.run(Domain(), SAVED)
     assert "`labctl halt web`" in caught.value.hint
