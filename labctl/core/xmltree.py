@@ -61,12 +61,8 @@ def to_text(element: Element) -> str:
     return ET.tostring(element, encoding="unicode") + "\n"
 
 
-def metadata(tag: str, attributes: Mapping[str, Value], children: Sequence[Element] = ()) -> Element:
-    """Make labctl's own `<metadata>` element: who made this object, and what its XML can't show."""
-    own = ET.Element(
-        f"{{{XMLNS}}}{tag}", {name: str(v) for name, v in attributes.items() if v not in (None, "")}
-    )
-    own.extend(children)
+def metadata(own: Element) -> Element:
+    """Make the `<metadata>` of an object, which holds labctl's own element."""
     holder = ET.Element("metadata")
     holder.append(own)
     return holder
@@ -76,11 +72,11 @@ def mark(root: Element, kind: str, lab: str, name: str) -> None:
     """Replace the metadata of a definition by labctl's own, for what someone took it from."""
     if (holder := root.find("metadata")) is not None:
         root.remove(holder)
-    root.append(metadata(kind, {"lab": lab, "address": f"{kind}/{name}"}))
+    root.append(metadata(ET.Element(f"{{{XMLNS}}}{kind}", lab=lab, address=f"{kind}/{name}")))
 
 
 def own_metadata(root: Element, tag: str) -> Element | None:
-    """Find what `metadata` wrote; None on an object that labctl did not make."""
+    """Find labctl's own element; None on an object that labctl did not make."""
     holder = root.find("metadata")
     return None if holder is None else holder.find(f"{{{XMLNS}}}{tag}")
 

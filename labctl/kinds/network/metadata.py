@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree as ET
-
 from labctl import __version__
+from labctl.core import xmltree
 from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
 from labctl.core.xmlfields import Declaration, Element, Property, Written
@@ -28,6 +27,4 @@ METADATA = Declaration(
 
 def render(spec: NetworkSpec) -> Element:
     """Make the `<metadata>` element."""
-    metadata = ET.Element("metadata")
-    metadata.append(METADATA.render(spec))
-    return metadata
+    return xmltree.metadata(METADATA.render(spec))

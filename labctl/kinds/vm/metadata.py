@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from labctl import __version__
+from labctl.core import xmltree
 from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
 from labctl.core.ip import read_addresses
@@ -70,9 +71,7 @@ def render(spec: VmSpec) -> Element:
     """Make the `<metadata>` element."""
     own = METADATA.render(spec)
     own.extend(NIC.render(nic) for nic in spec.nics if nic.guest)
-    metadata = ET.Element("metadata")
-    metadata.append(own)
-    return metadata
+    return xmltree.metadata(own)
 
 
 def plain(spec: VmSpec) -> str:

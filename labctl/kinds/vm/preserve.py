@@ -56,5 +56,4 @@ def layers(old: Element, new: Element) -> None:
 
 
 def _alias(device: Element) -> str:
-    alias = device.find("alias")
-    return "" if alias is None else alias.get("name", "")
+    return xmltree.attribute(device, "alias", "name")
