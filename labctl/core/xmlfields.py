@@ -65,19 +65,25 @@ class Place:
     def get(self, root: Element) -> str | None:
         """The text; None where the element or the attribute is not there."""
         element = self.element(root)
-        if element is None:
-            return None
-        return element.get(self.attribute) if self.attribute else element.text or ""
+        return None if element is None else self.get_in(element)
 
     def put(self, root: Element, text: str) -> Element:
         """Write the text, and make the elements that are not there yet; gives that in which it stands."""
         element = _made(root, self.steps)
+        self.put_in(element, text)
+        element.attrib |= self._known_by
+        return element
+
+    def get_in(self, element: Element) -> str | None:
+        """The text in the element that the path leads to; None where it lacks the attribute."""
+        return element.get(self.attribute) if self.attribute else element.text or ""
+
+    def put_in(self, element: Element, text: str) -> None:
+        """Write the text into the element that the path leads to."""
         if self.attribute:
             element.set(self.attribute, text)
         else:
             element.text = text
-        element.attrib |= self._known_by
-        return element
 
 
 # --- entries: what a declaration consists of ------------------------------------------------------------------
@@ -193,16 +199,11 @@ class Strings(Property):
     def write(self, root: Element, of: Any) -> None:
         *parents, tag = self._place.steps
         for text in getattr(of, self.field) or ():
-            element = ET.SubElement(_made(root, parents), tag, self._fixed)
-            if self._place.attribute:
-                element.set(self._place.attribute, text)
-            else:
-                element.text = text
+            self._place.put_in(ET.SubElement(_made(root, parents), tag, self._fixed), text)
 
     def read(self, root: Element) -> Any:
-        attribute, elements = self._place.attribute, root.iterfind("/".join(self._place.steps))
-        texts = (each.get(attribute) if attribute else each.text for each in elements)
-        return tuple(text or "" for text in texts) or self._absent
+        elements = root.iterfind("/".join(self._place.steps))
+        return tuple(self._place.get_in(each) or "" for each in elements) or self._absent
 
 
 class Size(Property):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.ip import read_addresses
-from labctl.core.record import record
+from labctl.core.record import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +26,13 @@ class Form:
 
 
 TEXT = Form(lambda text: text or None, str, "")
-OPTIONAL = Form(lambda text: text or None, str, None)
+OPTIONAL = replace(TEXT, absent=None)
+LOWER = replace(TEXT, read=str.lower)
 NUMBER = Form(lambda number: str(number) if number else None, int, 0)
-LOWER = Form(lambda text: text or None, str.lower, "")
 WORDS = Form(lambda words: " ".join(words) or None, lambda text: tuple(text.split()), ())
 # Of what is so or not: YES is written where it is so, NO where it is not, YES_NO always
 YES = Form(lambda is_so: "yes" if is_so else None, lambda text: text == "yes", absent=False)
-YES_NO = Form(lambda is_so: "yes" if is_so else "no", lambda text: text == "yes", absent=False)
+YES_NO = replace(YES, write=lambda is_so: "yes" if is_so else "no")
 NO = Form(lambda is_so: None if is_so else "no", lambda text: text != "no", absent=True)
 ADDRESS = Form(
     lambda address: str(address) if address else None,
