@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from xml.etree import ElementTree as ET
 
 from labctl.core.xmlforms import TEXT, UNITS, Form, size_of
+from labctl.core.xmltree import Element, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 T = TypeVar("T")
-Element = ET.Element
 _STEP = re.compile(r"(?:\{[^}]*\}|[^/])+")  # a namespace in braces may hold slashes
 _KNOWN_BY = re.compile(r"^(.*)\[@(\w+)='(.*)'\]$")
 
@@ -55,12 +55,7 @@ class Place:
 
     def element(self, root: Element) -> Element | None:
         """The element in which it stands; None where that is not there."""
-        for step in self.steps:  # one `find` of the whole path takes six times as long
-            child = root.find(step)
-            if child is None:
-                return None
-            root = child
-        return root
+        return follow(root, self.steps)
 
     def get(self, root: Element) -> str | None:
         """The text; None where the element or the attribute is not there."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from labctl import __version__
 from labctl.core import xmltree
 from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
-from labctl.core.xmlfields import Declaration, Element, Property, Written
+from labctl.core.xmlfields import Declaration, Property, Written
 from labctl.core.xmlforms import prefixed
 from labctl.kinds.network.spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from labctl.core.xmltree import Element
 
 METADATA = Declaration(
     f"metadata/{{{XMLNS}}}network",

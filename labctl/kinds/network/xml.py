@@ -21,7 +21,7 @@ from labctl.kinds.network.spec import NetworkSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from labctl.core.xmlfields import Element
+    from labctl.core.xmltree import Element
 
 _DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 ET.register_namespace("dnsmasq", _DNSMASQ)

@@ -11,7 +11,7 @@ from labctl.kinds.vm import architectures
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
-    from labctl.core.xmlfields import Element
+    from labctl.core.xmltree import Element
 
 
 def _uefi(spec: VmSpec) -> bool:

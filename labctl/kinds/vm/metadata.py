@@ -21,7 +21,7 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.uses import NicUse
 
 if TYPE_CHECKING:
-    from labctl.core.xmlfields import Element
+    from labctl.core.xmltree import Element
 
 _AFTER = Form(
     lambda after: " ".join(f"{vm}:{stage}" for vm, stage in after) or None,

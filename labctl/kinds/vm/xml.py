@@ -20,7 +20,7 @@ from labctl.kinds.vm.metadata import METADATA
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
-    from labctl.core.xmlfields import Element
+    from labctl.core.xmltree import Element
 
 
 def render(spec: VmSpec) -> Element:

@@ -19,7 +19,7 @@ from labctl.kinds.vm.devices.tpm import TPM, Tpm
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labctl.core.xmlfields import Element
+    from labctl.core.xmltree import Element
     from labctl.kinds.vm.spec import VmSpec
 
 

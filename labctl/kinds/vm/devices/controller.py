@@ -11,7 +11,7 @@ from labctl.kinds.vm.devices.disk import DISK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labctl.core.xmlfields import Element
+    from labctl.core.xmltree import Element
 
 _DISKS = 15  # that libvirt puts on one SCSI controller
 

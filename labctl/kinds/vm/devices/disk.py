@@ -10,7 +10,7 @@ from labctl.core.xmlforms import NUMBER, PRESENT, prefixed
 from labctl.kinds.vm.uses import DiskUse
 
 if TYPE_CHECKING:
-    from labctl.core.xmlfields import Element
+    from labctl.core.xmltree import Element
 
 _ATA = ("ide", "sata")
 _ALIAS = "ua-disk-"

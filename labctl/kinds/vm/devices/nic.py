@@ -12,7 +12,7 @@ from labctl.kinds.vm.uses import NicUse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labctl.core.xmlfields import Element
+    from labctl.core.xmltree import Element
 
 NIC = Declaration(
     "devices/interface",
