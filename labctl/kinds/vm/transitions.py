@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.lifecycle import State
+from labctl.core.record import record
 from labctl.kinds.vm.verbs import DISCARD, RESTORE, RESUME, START, STOP, SUSPEND
 
 if TYPE_CHECKING:
     from labctl.core.verbs import Verb
 
 
-class Transition(NamedTuple):
+@record
+class Transition:
     """How a VM comes from one state into another.
 
     `ends` is the verb that ends what it was, before its definition is changed; `begins` the verb that brings about what
