@@ -46,8 +46,9 @@ def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
     return replace(now, disks=tuple(use for use in now.disks if f"disk/{use.disk}" not in replaced))
 
 
-def element(device: Device) -> ET.Element:
-    return DISK.render(device) if isinstance(device, DiskUse) else NIC.render(device)
+def _xml(device: Device) -> str:
+    element = DISK.render(device) if isinstance(device, DiskUse) else NIC.render(device)
+    return ET.tostring(element, encoding="unicode")
 
 
 def leaving(now: VmSpec, wanted: VmSpec, replaced: Iterable[str]) -> list[Device]:
@@ -103,7 +104,7 @@ def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:
     for nic in wanted.nics:
         old = have.get(nic.name)
         if old and (old.link, old.inbound, old.outbound) != (nic.link, nic.inbound, nic.outbound):
-            domain.updateDeviceFlags(ET.tostring(NIC.render(nic), encoding="unicode"), LIVE)
+            domain.updateDeviceFlags(_xml(nic), LIVE)
 
 
 def settle_memory(domain: Any, wanted: int) -> bool:
@@ -147,7 +148,7 @@ def detach(domain: Any, device: Device, vm: Address) -> None:
 
 def _ask(domain: Any, device: Device) -> None:
     try:
-        domain.detachDeviceFlags(ET.tostring(element(device), encoding="unicode"), LIVE)
+        domain.detachDeviceFlags(_xml(device), LIVE)
     except libvirt.libvirtError as error:
         # an unplug that is still under way, or one that just ended
         if error.get_error_code() not in (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_DEVICE_MISSING):
@@ -163,7 +164,7 @@ def _plugged(domain: Any, device: Device) -> bool:
 def attach(domain: Any, device: Device) -> None:
     if isinstance(device, DiskUse) and device.bus == "scsi":
         _attach_controller(domain, scsi_index(device.target))
-    domain.attachDeviceFlags(ET.tostring(element(device), encoding="unicode"), LIVE)
+    domain.attachDeviceFlags(_xml(device), LIVE)
 
 
 def _attach_controller(domain: Any, index: int) -> None:
