@@ -43,7 +43,6 @@ def disk_name(volume: str) -> str | None:
 
 
 def object_uuid(lab: str, kind: str, name: str) -> str:
-
     return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, XMLNS), f"{lab}/{kind}/{name}"))
 
 
@@ -65,5 +64,4 @@ def is_bridge_name(name: str) -> bool:
 
 
 def _digest(text: str) -> str:
-
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""A VM that runs, of which how it is defined may differ from how it runs. Pure."""
+"""A VM may run otherwise than it is defined: which of the two is compared with what is wanted. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import replace
 from labctl.guest.nic_config import NicConfig
+from labctl.kinds.vm.uses import DiskUse
 
 if TYPE_CHECKING:
     from labctl.kinds.vm.spec import VmSpec
+    from labctl.kinds.vm.uses import NicUse
 
 
 def as_it_runs(defined: VmSpec, live: VmSpec, wanted: VmSpec | None) -> VmSpec:
@@ -29,12 +31,11 @@ def _same(one: object, other: object) -> bool:
     return one == other
 
 
-def _bare(item: Any) -> Any:  # a DiskUse or NicUse
-    return (
-        replace(item, target="", below=(), volume=())
-        if hasattr(item, "target")
-        else replace(item, guest=NicConfig())
-    )
+def _bare(item: DiskUse | NicUse) -> DiskUse | NicUse:
+    """A device without what libvirt chose and without what is noted of it elsewhere."""
+    if isinstance(item, DiskUse):
+        return replace(item, target="", below=(), volume=())
+    return replace(item, guest=NicConfig())
 
 
 def _as_it_runs(name: str, live: VmSpec, defined: VmSpec) -> Any:

@@ -217,8 +217,7 @@ class VmSpec(Marked):
 
     def keep(self, before: VmSpec) -> VmSpec:
         """Take over what is not the Labfile's: the disks' targets, and where a disk went on after a snapshot."""
-        had = {use.name: use for use in before.disks}
-        return self.onward(before).with_targets({name: use.target for name, use in had.items()})
+        return self.onward(before).with_targets({use.name: use.target for use in before.disks})
 
     def onward(self, before: VmSpec) -> VmSpec:
         """With its disks where what exists has them."""
