@@ -40,7 +40,7 @@ DesiredState = Callable[[dict[Address, "Spec"], dict[Address, "Spec"]], dict[Add
 
 @record
 class Prepared:
-    """A plan with what it was made from; `wanted` is the include_labfile Labfile, before a goal narrowed it.
+    """A plan with what it was made from; `wanted` is the whole Labfile, before a goal narrowed it.
 
     `obstacles` are why it can't be run as things are, which who only looks at it is told as well.
     """
