@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from labctl.guest import script
 from labctl.guest.protocol import HELLO, LineReader
 from labctl.host.access.port_session import PortSession
+from tests.unit.waiting import wait_until
 
 PLACES = {  # what it uses of a guest, and where that is in its folder here
     "run=/run/labctl-guest": "run={}/run",
@@ -51,9 +51,9 @@ class FakePort:
 
 
 @contextmanager
-def running_script(folder: Path, shell: list[str], text: str = "") -> Iterator[socket.socket]:
+def running_script(folder: Path, shell: list[str]) -> Iterator[socket.socket]:
     """Run it in a shell; gives the host's end. The guest's cloud-init is over."""
-    text = text or script.text()
+    text = script.text()
     for there, here in PLACES.items():
         assert there in text
         text = text.replace(there, here.format(folder))
@@ -67,18 +67,10 @@ def running_script(folder: Path, shell: list[str], text: str = "") -> Iterator[s
         yield host
     finally:
         host.close()
-        wait_until(
-            lambda: not list(folder.glob("run/job.*"))
-        )  # it ends what it runs, which has sessions of its own
+        # it ends what it runs, which has sessions of its own
+        wait_until(lambda: not list(folder.glob("run/job.*")))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class ScriptSession(PortSession):

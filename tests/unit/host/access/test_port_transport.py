@@ -4,7 +4,6 @@ import asyncio
 import io
 import os
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,8 @@ from labctl.host.access import port_session, transport
 from labctl.host.access.port_session import PortSession
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.transport import Completed, TimedOut
-from tests.unit.guest_port import FakeConnection, ScriptSession, running_script, wait_until
+from tests.unit.guest_port import FakeConnection, ScriptSession, running_script
+from tests.unit.waiting import runs, wait_until
 
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
 
@@ -151,12 +151,3 @@ def test_an_older_script_is_renewed_once_for_all_commands_that_wait_for_it(monke
         assert session._port.renewals == 1
 
     asyncio.run(check())
-
-
-def runs(pid: int) -> bool:
-    """Whether it does; not when it ended and waits for its parent."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

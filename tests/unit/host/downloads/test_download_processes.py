@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
 from labctl.host.downloads.download import Source, fetch
 from labctl.host.files import cache
 from tests.answers import CONTENT, MIB, after, whole, zeros
+from tests.unit.waiting import wait_until
 
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 BIG = 192 * MIB
@@ -49,13 +49,6 @@ def part_of(digest: str = DIGEST):
     return cache.folder("downloads") / f"sha256-{digest}.part"
 
 
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
 def test_ten_processes_make_one_request(server) -> None:
     """All of them are in fetch before the first byte comes."""
     everyone_waits = threading.Event()
@@ -66,7 +59,7 @@ def test_ten_processes_make_one_request(server) -> None:
     for each in processes:
         each.stdin.write("\n")
         each.stdin.flush()
-    wait_until(lambda: server.requests)
+    wait_until(lambda: server.requests, within_s=60)
     everyone_waits.set()
     told = [each.communicate(timeout=60)[0].splitlines()[0] for each in processes]
     assert told == [str(cache.folder("downloads") / f"sha256-{DIGEST}")] * 10
@@ -79,7 +72,7 @@ def test_a_download_that_is_killed_goes_on_where_it_was(server) -> None:
     process = start(server)
     process.stdin.write("\n")
     process.stdin.flush()
-    wait_until(lambda: part_of().exists() and part_of().stat().st_size == MIB)
+    wait_until(lambda: part_of().exists() and part_of().stat().st_size == MIB, within_s=60)
     process.kill()
     process.communicate()
     over.set()
