@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.e2e.harness import daemons
 from tests.e2e.labfiles import micro_lab, virsh
 
 OUTSIDE = """
@@ -56,8 +57,7 @@ def test_guests_tell_the_addresses_that_others_give_them(make_lab, micro, outsid
     nic = lab.ssh("one", f"ip -o -4 addr | awk '/{given['one']}/ {{ print $2 }}'").strip()
     change = f"sleep 1; ip addr del {given['one']}/24 dev {nic}; ip addr add {other}/24 dev {nic}"
     lab.ssh("one", f"({change}) >/dev/null 2>&1 &")
-    time.sleep(3)
-    assert addresses(lab, "outside")["one"] == other
+    daemons.wait_until(lambda: addresses(lab, "outside").get("one") == other, "status tells another address")
     assert lab.ssh("one", "hostname") == "one\n"
     assert {"vm/one", "vm/two"} <= lab.plan().keys()
     lab.up()

@@ -21,7 +21,10 @@ from labctl.host.libvirt.connection import Connection
 from tests.e2e.labfiles import micro_lab
 from tests.e2e.micro import bare
 
-OLDER = Path(__file__).with_name("labctl-guest-1.sh")  # the last one that told no version
+# The last script that told no version. It is here whole, since a new one has to end its processes: its reader, writer
+# and watcher all have the port open. A script that only said the same words would not have them.
+OLDER = Path(__file__).with_name("labctl-guest-1.sh")
+ENDED_S = 20.0  # to end a command: it is asked to, and a second later killed
 NOWHERE = {"mode": "isolated", "host": False, "subnet": "10.90.7.0/24"}
 WAYS = {"web": SshTransport, "hidden": PortTransport}  # the host has no route to the second one
 
@@ -66,8 +69,9 @@ async def a_guest_is_used(session, vm, kind):
         with pytest.raises(TimedOut) as late:
             await way.run("echo begun; sleep 1234 & wait", timeout=4)
         assert late.value.stdout == b"begun\n"
-        await asyncio.sleep(3)
-        assert (await way.run("ps | grep 'sleep 123[4]'", timeout=60)).stdout == b""
+        async with asyncio.timeout(ENDED_S):
+            while (await way.run("ps | grep 'sleep 123[4]'", timeout=60)).stdout:  # noqa: ASYNC110  # in a guest
+                await asyncio.sleep(0.2)
         both = await asyncio.gather(way.run("sleep 1; echo a", timeout=60), way.run("echo b", timeout=60))
         assert [each.stdout for each in both] == [b"a\n", b"b\n"]
 
@@ -77,7 +81,10 @@ async def the_port_takes_one_client(session, monkeypatch):
     told = []
     async with transport.connected(session, "hidden") as first:
         second = asyncio.create_task(said(session, told))
-        await first.run("sleep 2", timeout=60)
+        async with asyncio.timeout(port_session.HELD_S):
+            while not told:  # noqa: ASYNC110  # a list
+                await asyncio.sleep(0.1)
+        await first.run("true", timeout=60)
         assert not second.done()
         assert f"PID {os.getpid()} of root, `labctl" in told[0]
     assert await second == b"second\n"
