@@ -9,7 +9,7 @@ from labctl.app import preflight
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
-from labctl.core.record import field, record, replace
+from labctl.core.record import record, replace
 from labctl.core.spec import find, of_kind
 from labctl.engine import edits
 from labctl.engine.allocate import settle
@@ -40,19 +40,17 @@ DesiredState = Callable[[dict[Address, "Spec"], dict[Address, "Spec"]], dict[Add
 
 @record
 class Prepared:
-    """A plan with what it was made from; `wanted` is the whole Labfile, before a goal narrowed it.
+    """A plan, and what it was made from.
 
-    `obstacles` are why it can't be run as things are, which who only looks at it is told as well.
+    `obstacles` are reasons why it can't be run as things are. Who only looks at the plan is told of them too.
     """
 
     plan: Plan
-    wanted: Specs
     observed: Observed
     allocation: Allocation
-    warnings: tuple[Problem, ...] = ()
-    obstacles: tuple[Problem, ...] = ()
-    restart: frozenset[Address] = field(default_factory=frozenset)
-    sources: Sources = field(default_factory=Sources)
+    sources: Sources
+    warnings: tuple[Problem, ...]
+    obstacles: tuple[Problem, ...]
 
 
 def prepare(
@@ -66,8 +64,8 @@ def prepare(
 
     Args:
         session: the global options.
-        desired: makes what is to be out of what the Labfile wants and what exists (see app.goals).
-        include_labfile: False for a goal that looks at what exists only; then no image and no subnet is looked for.
+        desired: makes what is to be out of what the Labfile wants and what exists (`desired_state`).
+        include_labfile: False where `desired` needs only what exists. Then no image and no subnet is looked for.
         restart: VMs to restart in any case.
 
     Raises:
@@ -110,7 +108,7 @@ def _prepare(
     if found.errors:
         preflight.refuse((*found.errors, *found.obstacles))
     doubts = (*loaded.warnings, *sources.notes, *found.warnings)
-    return Prepared(made, wanted, observed, allocation, doubts, found.obstacles, restart, sources)
+    return Prepared(made, observed, allocation, sources, doubts, found.obstacles)
 
 
 def _sources(session: Session, lab: Lab, observed: Observed) -> Sources:
