@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from labctl.app import desired_state, preflight
@@ -90,9 +91,10 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
 ) -> int:
     """Do what all verbs do; `idle` is called where the plan is empty."""
     began = time.monotonic()
-    include_labfile = verb in APPLYING
+    applying = verb in APPLYING
+    look = partial(_look, session, desired, restart, include_labfile=applying)
     with held(session.lock_name), ExitStack() as host:
-        prepared = _look(session, desired, restart, include_labfile=include_labfile)
+        prepared = look()
         _announce(prepared, sink)
         _refuse(prepared, sink, began)
         if prepared.plan and not confirm(prepared.plan):
@@ -102,12 +104,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
             host.enter_context(held(f"subnets of {session.connection.uri}", wait_s=HOST_LOCK_WAIT_S))
-            again = _look(session, desired, restart, include_labfile=include_labfile)
-            if str(again.plan) != str(prepared.plan):
-                prepared = again
-                sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
-                sink(PlanReady(prepared.plan))
-                _refuse(prepared, sink, began)
+            prepared = _renewed(prepared, look(), sink, began)
             sink = _releasing(sink, waiting, host)
         if not prepared.plan:
             _pin(session, prepared, sink)
@@ -115,7 +112,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             sink(_finished(began))
             return 0
         try:
-            if include_labfile:
+            if applying:
                 session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
             outcome = _execute(session, prepared.plan, sink)
         except BaseException as error:  # asked to stop at once, or a bug: a terminal has to be given back
@@ -123,10 +120,20 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             raise
         _pin(session, prepared, sink)
         _tidy(session, prepared.plan, outcome, sink)
-        if include_labfile and outcome.exit_code == 0:
+        if applying and outcome.exit_code == 0:
             outcome = _spread(session, desired, prepared.plan, sink) or outcome
     _finish(outcome, verb, sink, began)
     return outcome.exit_code
+
+
+def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> Prepared:
+    """What a second look at the host led to, which is told where the plan is another one."""
+    if str(again.plan) == str(prepared.plan):
+        return prepared
+    sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
+    sink(PlanReady(again.plan))
+    _refuse(again, sink, began)
+    return again
 
 
 def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink) -> Outcome | None:
@@ -185,13 +192,14 @@ def _look(
 ) -> Prepared:
     """Plan; once more when libvirtd went away meanwhile."""
     virt = session.connection.virt
+    planned = partial(prepare, session, desired, include_labfile=include_labfile, restart=restart)
     try:
-        return prepare(session, desired, include_labfile=include_labfile, restart=restart)
+        return planned()
     except LabctlError:
         if session.connection.alive(virt):
             raise
         session.connection.reopen(virt)
-        return prepare(session, desired, include_labfile=include_labfile, restart=restart)
+        return planned()
 
 
 def _announce(prepared: Prepared, sink: Sink) -> None:
