@@ -68,9 +68,9 @@ def guarded(argv: list[str]) -> int:
     from labctl.core.errors import Interrupted, LabctlError
 
     try:
-        from labctl.cli import changes, run
+        from labctl.cli import run, run_state
 
-        changes.start()
+        run_state.start()
         code = run(argv)
         sys.stdout.flush()
     except Interrupted as error:
@@ -99,10 +99,10 @@ def _failed(error: LabctlError, argv: list[str]) -> int:
     if isinstance(error, Rejected):
         for problem in error.problems:
             _tell(str(problem))
-        from labctl.cli import changes
+        from labctl.cli import run_state
 
         count = len(error.problems)
-        told = [f"error: {count} problem{'s' if count != 1 else ''}", changes.left()]
+        told = [f"error: {count} problem{'s' if count != 1 else ''}", run_state.left()]
         _tell(", ".join(filter(None, told)))
     else:
         _tell(f"error: {error}")
@@ -142,9 +142,9 @@ def _broken(error: Exception, argv: list[str]) -> int:
 
 
 def _tell_interrupted() -> None:
-    from labctl.cli import changes
+    from labctl.cli import run_state
 
-    _tell(changes.interrupted())
+    _tell(run_state.interrupted())
 
 
 def _debug(argv: list[str]) -> bool:

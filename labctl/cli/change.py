@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from labctl.cli import changes, context
+from labctl.cli import context, run_state
 from labctl.core.errors import Interrupted, UsageError
 from labctl.core.plan import Action
 from labctl.report.phrases import plural
@@ -27,10 +27,10 @@ def run(name: str, session: Session, options: Options, vms: Iterable[str], *, ye
     from labctl.app import change
     from labctl.report.choose import sink
 
-    changes.start(name)
+    run_state.start(name)
     secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
     use: Use = getattr(change, name)
-    told = changes.noticed(
+    told = run_state.noticed(
         sink(
             json=options.json,
             quiet=options.quiet,
@@ -84,7 +84,7 @@ def _ask(question: str) -> str:
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         sys.stderr.write("\n")
-        raise Interrupted(changes.UNTOUCHED) from None
+        raise Interrupted(run_state.UNTOUCHED) from None
     if not answer.endswith("\n"):
         sys.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
     return answer.strip()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, changes, context
+from labctl.cli import arguments, context, run_state
 from labctl.cli.options import Options
 from labctl.core.errors import UsageError
 from labctl.labfile.absolute_path import absolute_path
@@ -57,8 +57,8 @@ def sink(options: Options) -> Sink:
     """The sink of a verb that puts images into the store."""
     from labctl.report.choose import sink
 
-    changes.start("image")
-    return changes.noticed(
+    run_state.start("image")
+    return run_state.noticed(
         sink(
             json=options.json, quiet=options.quiet, verbose=options.verbose, colour=options.colour, secrets=()
         )

@@ -9,7 +9,7 @@ import pytest
 
 import labctl.cli
 from labctl.__main__ import guarded
-from labctl.cli import changes
+from labctl.cli import run_state
 from labctl.core.errors import (
     Interrupted,
     LabctlError,
@@ -66,17 +66,17 @@ def test_only_what_changes_a_lab_says_that_it_did_not(capsys, tmp_path, verb, sa
 
 
 def test_an_interruption_says_how_far_it_was():
-    sink = changes.noticed(lambda _event: None)
-    changes.start()
-    assert changes.interrupted() == "interrupted"
-    changes.start("up")
+    sink = run_state.noticed(lambda _event: None)
+    run_state.start()
+    assert run_state.interrupted() == "interrupted"
+    run_state.start("up")
     sink(Diagnostic("note", "no usable KVM here"))
-    assert changes.interrupted() == "interrupted: nothing was changed"
+    assert run_state.interrupted() == "interrupted: nothing was changed"
     sink(StepStarted("vm/web", "create", "create", "creating"))
-    assert changes.interrupted() == (
+    assert run_state.interrupted() == (
         "interrupted: `labctl up` goes on from here, `labctl destroy` removes what was made"
     )
-    assert changes.left() == ""
+    assert run_state.left() == ""
 
 
 def test_a_bug_is_one_line_without_debug(monkeypatch, capsys):
