@@ -25,20 +25,11 @@ if TYPE_CHECKING:
 def run(name: str, session: Session, options: Options, vms: Iterable[str], *, yes: bool) -> int:
     """Run the use case of that name, which shows its plan and asks before it changes anything."""
     from labctl.app import change
-    from labctl.report.choose import sink
 
     run_state.start(name)
     secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
+    told = context.sink(options, secrets)
     use: Use = getattr(change, name)
-    told = run_state.noticed(
-        sink(
-            json=options.json,
-            quiet=options.quiet,
-            verbose=options.verbose,
-            colour=options.colour,
-            secrets=secrets,
-        )
-    )
     return use(session, vms, told, lambda plan: confirmed(plan, name, yes=yes))
 
 

@@ -1,4 +1,4 @@
-"""What the verbs share: options become a session, a sink and an answer to "apply?"."""
+"""What the verbs share: options become a session and a sink, and data and words go to their places."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from labctl.cli import run_state
 from labctl.core.errors import UsageError
 from labctl.core.text import LINES, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from labctl.app.session import Session
     from labctl.cli.options import Options
+    from labctl.core.events import Sink
 
 LABFILE = "Labfile.yaml"
 
 
 def session(
-    options: Options, *, adopt: bool = False, locked: bool = False, labfile_optional: bool = False
+    options: Options,
+    *,
+    adopt: bool = False,
+    locked: bool = False,
+    overcommit: bool = False,
+    labfile_optional: bool = False,
 ) -> Session:
     """The session that the global options ask for; for a session with `labfile_optional` what exists is enough.
 
@@ -43,6 +50,7 @@ def session(
         sets=dict(_sets(options.sets or [])),
         params=options.params or (),
         adopt=adopt,
+        overcommit=overcommit,
         locked=locked,
     )
 
@@ -96,6 +104,20 @@ def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
+def sink(options: Options, secrets: Collection[str] = ()) -> Sink:
+    """Where the events of a verb that changes something go; by them `run_state` knows when the first change begins."""
+    from labctl.report import choose
+
+    chosen = choose.sink(
+        json=options.json,
+        quiet=options.quiet,
+        verbose=options.verbose,
+        colour=options.colour,
+        secrets=secrets,
+    )
+    return run_state.noticed(chosen)
+
+
 def say(line: str) -> None:
     """Tell the user; data goes to standard output instead."""
     sys.stderr.write(printable(line, LINES) + "\n")
@@ -115,9 +137,3 @@ def write_json(value: object) -> None:
 def interactive() -> bool:
     """Whether someone is there to answer."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def secrets(used: Session) -> tuple[str, ...]:
-    """The secrets to hide, without loading the Labfile for it."""
-    loaded = used.__dict__.get("loaded")
-    return loaded.lab.secrets if loaded else ()

@@ -21,6 +21,5 @@ def run(  # noqa: PLR0913  # the verb's options
     overcommit: Overcommit = False,
 ) -> int:
     """Make the lab what the Labfile says."""
-    session = context.session(options, adopt=adopt, locked=locked)
-    session.overcommit = overcommit
+    session = context.session(options, adopt=adopt, locked=locked, overcommit=overcommit)
     return change.run("up", session, options, vms or (), yes=yes)

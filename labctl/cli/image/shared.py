@@ -55,14 +55,8 @@ def architecture(asked: str | None, connection: Connection) -> str:
 
 def sink(options: Options) -> Sink:
     """The sink of a verb that puts images into the store."""
-    from labctl.report.choose import sink
-
     run_state.start("image")
-    return run_state.noticed(
-        sink(
-            json=options.json, quiet=options.quiet, verbose=options.verbose, colour=options.colour, secrets=()
-        )
-    )
+    return context.sink(options)
 
 
 def labfile_here(options: Options) -> Path | None:
