@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -16,8 +17,12 @@ from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFa
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.core.spans import spans
+from labctl.engine.observe import observe
 from labctl.host.files import local
 from labctl.host.machine.lock import held
+from labctl.kinds.image.store import ImageStore
+from labctl.kinds.vm.spec import VmSpec
+from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -138,8 +143,6 @@ def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> P
 
 def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink) -> Outcome | None:
     """Tell guests the names of those whose addresses are known only since this run; None where none are new."""
-    from labctl.kinds.vm.spec import VmSpec
-
     if not any(step.after and step.after.reports for step in steps_of(plan.steps, VmSpec)):
         return None
     again = _look(session, desired, frozenset(), include_labfile=True).plan
@@ -155,9 +158,6 @@ def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
     """Write to Labfile.lock which images were used; those that did not get into the store are not pinned yet."""
     if prepared.sources.pins.items() <= session.lock.items():
         return
-    from labctl.kinds.image.store import ImageStore
-    from labctl.labfile import lockfile
-
     pins = prepared.sources.pins
     stored = ImageStore(session.connection).observe({pin.key for pin in pins.values()})
     known = {
@@ -254,8 +254,6 @@ def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
     removed = {step.address for step in plan.steps if step.action is Action.DELETE and step.spec.holds_others}
     if not removed & outcome.done:
         return
-    from labctl.engine.observe import observe
-
     if not observe(session.connection, session.lab.name, session.kinds).specs:
         _remove(session.folder, sink)
 
@@ -280,8 +278,6 @@ def _forget_leftovers(session: Session, prepared: Prepared, sink: Sink) -> None:
 
 def _remove(folder: Path, sink: Sink) -> None:
     """Remove the lab's local files; another user's stay and are named."""
-    import shutil
-
     shutil.rmtree(folder, ignore_errors=True)
     if whose := local.whose(folder):
         hint = f"whoever may do so removes it with `rm -r {folder}`"

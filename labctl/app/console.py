@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from labctl.app.ssh import look, one
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import ACTIVE
+from labctl.host.access.terminal import attach
 from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ def console(session: Session, name: str | None, *, force: bool, told: Callable[[
         UsageError: there is no such VM, or several and none was named.
         LabctlError: it does not run, or someone else has its console.
     """
-    from labctl.host.access.terminal import attach
-
     seen = look(session)
     vm = one(session, name, seen)
     found = next((each for each in seen.vms if each.name == vm), None)

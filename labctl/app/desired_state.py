@@ -11,6 +11,7 @@ from labctl.core.record import replace
 from labctl.core.spec import of_kind
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
+from labctl.labfile.problems import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -110,8 +111,6 @@ def _known(names: tuple[str, ...], specs: Specs) -> list[str]:
     for name in names:
         matches = [vm.name for vm in vms if name in (vm.name, vm.base)]
         if not matches:
-            from labctl.labfile.problems import nearest
-
             known = sorted({vm.name for vm in vms})
             raise UsageError(
                 f"no VM is called {name}", hint=nearest(name, known) or "there are: " + ", ".join(known)

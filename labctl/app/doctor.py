@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.host.libvirt.connection import choose_uri
+from labctl.core.size import size
+from labctl.host.libvirt import pools
+from labctl.host.libvirt.connection import Connection, choose_uri
 from labctl.host.machine import firewall
 from labctl.host.machine.doctor import kvm, libvirtd, network, resources, tools
 from labctl.host.machine.doctor.check import FAIL, OK, Check, distribution
+from labctl.kinds.image.store import ImageStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +52,6 @@ def failed(checks: list[Check]) -> bool:
 
 def _store(uri: str) -> Check:
     """What the images take, and how much of that nothing stands on."""
-    from labctl.core.size import size
-    from labctl.host.libvirt.connection import Connection
-    from labctl.kinds.image.store import ImageStore
-
     images = ImageStore(Connection(uri)).stored()
     idle = sum(each.bytes for each in images if not each.users)
     text = f"{len(images)} stored, {size(sum(each.bytes for each in images))}"
@@ -62,8 +61,6 @@ def _store(uri: str) -> Check:
 
 
 def _pool_root(seen: libvirtd.Libvirt) -> str:
-    from labctl.host.libvirt import pools
-
     if seen.virt is None:
         return "/var/lib/libvirt/images"
     return str(pools.root(seen.virt))

@@ -11,7 +11,7 @@ from labctl.host.libvirt import domain_capabilities
 from labctl.host.machine import routes
 from labctl.host.machine.doctor.check import distribution
 from labctl.kinds.network.spec import NetworkSpec
-from labctl.kinds.vm import architectures
+from labctl.kinds.vm import architectures, xml
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
 from labctl.labfile.problems import nearest
@@ -191,11 +191,7 @@ class _Host:
 
 def _machine(vm: VmSpec) -> str | None:
     """The machine type, which an edit may have set; None for libvirt's own."""
-    if not vm.xml:
-        return vm.machine
-    from labctl.kinds.vm import xml  # few have edits
-
-    return xml.machine(vm)
+    return xml.machine(vm) if vm.xml else vm.machine
 
 
 def _asks(step: StepOf[VmSpec]) -> bool:

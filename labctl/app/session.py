@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
 from labctl.core.record import field, record
 from labctl.labfile.absolute_path import absolute_path
+from labctl.labfile.load import Loaded, load
+from labctl.labfile.model import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from labctl.core.verbs import Driver
     from labctl.host.access.keys import Keys
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds import Kind
-    from labctl.labfile.load import Loaded
     from labctl.labfile.lockfile import Lock
-    from labctl.labfile.model import Lab
 
 
 @record(frozen=False)
@@ -50,10 +50,6 @@ class Session:
             return standing
 
     def _load(self) -> Loaded:
-        from pathlib import Path
-
-        from labctl.labfile.load import load
-
         if self.absent:
             raise self.absent
         files = [Path(each) for each in self.params]
@@ -61,11 +57,7 @@ class Session:
 
     def _from_libvirt(self) -> Loaded | None:
         """The lab that was made from this Labfile, as far as libvirt knows it: its name."""
-        from pathlib import Path
-
         from labctl.engine import overview
-        from labctl.labfile.load import Loaded
-        from labctl.labfile.model import Lab
 
         path = Path(absolute_path(self.source))
         try:

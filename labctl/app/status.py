@@ -12,7 +12,9 @@ from labctl.core.record import record
 from labctl.core.spans import spans
 from labctl.engine import overview
 from labctl.host.libvirt.uptime import uptime
+from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.absolute_path import absolute_path
+from labctl.labfile.problems import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -196,8 +198,6 @@ def choose(wanted: Iterable[str], bases: Mapping[str, str]) -> list[str]:
     for name in wanted:
         matches = [vm for vm, base in bases.items() if name in (vm, base)]
         if not matches:
-            from labctl.labfile.problems import nearest
-
             raise UsageError(f"no VM is called {name}", hint=nearest(name, {*bases, *bases.values()}))
         chosen += matches
     return list(dict.fromkeys(chosen)) if chosen else list(bases)
@@ -208,7 +208,6 @@ def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
     from labctl.app import desired_state
     from labctl.app.prepare import prepare
     from labctl.core.plan import Action
-    from labctl.kinds.vm.spec import VmSpec
 
     try:
         plan = prepare(session, desired_state.up()).plan

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from labctl import cli
 from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
@@ -19,7 +20,5 @@ def run(
     shell: Annotated[Shell, typer.Argument(help='as in: eval "$(labctl completion bash)"')],
 ) -> int:
     """Print what completes commands and VM names in your shell."""
-    from labctl import cli
-
     os.environ["_LABCTL_COMPLETE"] = f"source_{shell}"  # typer prints its script for the shell
     return cli.run([])

@@ -6,10 +6,10 @@ import typer
 
 from labctl.cli import context
 from labctl.cli.options import Options, with_global_options
+from labctl.report.colour import Paint
 
 if TYPE_CHECKING:
     from labctl.host.machine.doctor.check import Check
-    from labctl.report.colour import Paint
 
 app = typer.Typer(add_completion=False)
 
@@ -21,7 +21,6 @@ SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 def run(options: Options) -> int:
     """Check this host and say how to mend it."""
     from labctl.app import doctor
-    from labctl.report.colour import Paint
 
     paint = Paint.on_stdout(allowed=options.colour)
     checks = []

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from labctl import cli
 from labctl.cli import arguments
 from labctl.cli.options import Options, with_global_options
 
@@ -20,6 +21,4 @@ def run(
     ] = None,
 ) -> int:
     """Tell what a command does; the same as COMMAND --help."""
-    from labctl import cli
-
     return cli.run([*(verb or ()), "--help"])

@@ -6,6 +6,9 @@ import typer
 
 from labctl.cli import context
 from labctl.cli.options import Options, with_global_options
+from labctl.report import wrap
+from labctl.report.colour import Paint
+from labctl.report.table import table
 
 app = typer.Typer(add_completion=False)
 
@@ -18,9 +21,6 @@ def run(options: Options) -> int:
     """List all labs of this host."""
     from labctl.app.listing import FORMAT, labs
     from labctl.host.libvirt.connection import Connection, choose_uri
-    from labctl.report.colour import Paint
-    from labctl.report.table import table
-    from labctl.report.wrap import width
 
     connection = Connection(choose_uri(options.connect))
     found = labs(connection)
@@ -28,7 +28,7 @@ def run(options: Options) -> int:
         context.write_json({"format": FORMAT, "labs": [lab.to_json() for lab in found]})
     elif found:
         rows = [[lab.name, str(lab.vms), str(lab.running), lab.networks, _files(lab.files)] for lab in found]
-        context.write(table(HEAD, rows, Paint.on_stdout(allowed=options.colour), width(sys.stdout)))
+        context.write(table(HEAD, rows, Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout)))
     else:
         context.say(f"no lab on {connection.uri}")
     return 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -23,8 +24,6 @@ def run(
     ] = None,
 ) -> int:
     """Show the console log of a VM."""
-    import sys
-
     from labctl.app import logs
 
     session = context.session(options, labfile_optional=True)

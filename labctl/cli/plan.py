@@ -8,6 +8,9 @@ import typer
 from labctl.cli import context
 from labctl.cli.arguments import Adopt, Locked, Vms
 from labctl.cli.options import Options, with_global_options
+from labctl.core.record import replace
+from labctl.report import wrap
+from labctl.report.colour import Paint
 
 if TYPE_CHECKING:
     from labctl.core.errors import Problem
@@ -32,11 +35,9 @@ def run(
     """Show what `up` would change, field by field."""
     from labctl.app import desired_state
     from labctl.app.prepare import prepare
-    from labctl.report.colour import Paint
     from labctl.report.plain import problem_line
     from labctl.report.plantext import Style, render
     from labctl.report.redact import hidden
-    from labctl.report.wrap import width
 
     session = context.session(options, adopt=adopt, locked=locked)
     prepared = prepare(session, desired_state.up(vms or ()))
@@ -47,13 +48,11 @@ def run(
     if options.json:
         context.write_json(plan.to_json())
     else:
-        style = Style(Paint.on_stdout(allowed=options.colour), width(sys.stdout), options.verbose)
+        style = Style(Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout), options.verbose)
         context.write(render(plan, style))
     return CHANGES if plan and exit_code else 0
 
 
 def _refused(obstacle: Problem) -> Problem:
     """A plan changes nothing, so what stops a run is only a warning of it."""
-    from labctl.core.record import replace
-
     return replace(obstacle, severity="warning", summary=f"`labctl up` would refuse this: {obstacle.summary}")

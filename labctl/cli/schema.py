@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from labctl import resources
 from labctl.cli import context
 from labctl.cli.options import Options, with_global_options
 
@@ -19,7 +20,5 @@ def run(
     schema: Annotated[Schema, typer.Argument(help="of the Labfile, or of what labctl prints")] = "labfile",
 ) -> int:
     """Print the Labfile's JSON Schema, for editors."""
-    from labctl import resources
-
     context.write(resources.text(f"schemas/{schema}.schema.json"))
     return 0

@@ -9,6 +9,10 @@ from labctl.cli import context
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 from labctl.core.lifecycle import State
+from labctl.core.size import size
+from labctl.report import wrap
+from labctl.report.colour import Paint
+from labctl.report.statustext import coloured
 
 if TYPE_CHECKING:
     from labctl.app.status import Row, Status
@@ -47,21 +51,15 @@ def run(
 
 
 def _show(seen: Status, options: Options, *, drift: bool) -> None:
-    from labctl.report.colour import Paint
-    from labctl.report.statustext import coloured
-    from labctl.report.wrap import width
-
     if not seen.rows:
         context.say(f"lab {seen.lab} has no VMs")
         return
     rows = [[*_cells(row), *([row.drift or ()] if drift else [])] for row in seen.rows]
     head = [*HEAD, *(["drift"] if drift else [])]
-    context.write(coloured(head, rows, Paint.on_stdout(allowed=options.colour), width(sys.stdout)))
+    context.write(coloured(head, rows, Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout)))
 
 
 def _cells(row: Row) -> list[Cell]:
-    from labctl.core.size import size
-
     seen = row.seen
     if seen is None:
         return [row.name, row.state, "-", (), "-", "-", ()]

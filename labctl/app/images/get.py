@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,13 @@ from labctl.core.address import Address
 from labctl.core.events import Diagnostic, Finished, PlanReady, Teller
 from labctl.core.planning import plan
 from labctl.core.record import replace
+from labctl.engine.execute import execute
+from labctl.engine.sources import Pinning, resolve_images
+from labctl.host.files import cache
+from labctl.host.images.qcow2 import MAX_VIRTUAL_SIZE
+from labctl.host.machine import lock
 from labctl.kinds.image.driver import ImageDriver
-from labctl.kinds.image.resolve import resolve_name, resolve_path
+from labctl.kinds.image.resolve import resolve_name, resolve_path, resolve_recipe
 from labctl.kinds.image.store import ImageStore
 
 if TYPE_CHECKING:
@@ -46,8 +52,6 @@ def of_labfile(session: Session, told: Sink) -> list[ImageSpec]:
     Raises:
         Rejected: some can't be had.
     """
-    from labctl.engine.sources import Pinning, resolve_images
-
     connection = session.connection
     pinning = Pinning(session.lock, session.locked)
     found = resolve_images(connection, session.lab, connection.capabilities.arch, pinning)
@@ -58,8 +62,6 @@ def of_labfile(session: Session, told: Sink) -> list[ImageSpec]:
 
 def fetch(connection: Connection, specs: Iterable[ImageSpec], told: Sink) -> int:
     """Store what is missing, several at once. Gives the exit code."""
-    from labctl.engine.execute import execute
-
     began = time.monotonic()
     wanted = {spec.address: spec for spec in specs}
     present = ImageStore(connection).observe({spec.key for spec in wanted.values()})
@@ -99,11 +101,7 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
     if not convert:
         yield file
         return
-    import tempfile
-
-    from labctl.host.files import cache
     from labctl.host.images.convert import convert as converted
-    from labctl.host.images.qcow2 import MAX_VIRTUAL_SIZE
 
     tell = Teller(told, Address("image", file.name), time.monotonic())
     with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder, busy(folder):
@@ -119,8 +117,6 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
 
 def busy(folder: str) -> AbstractContextManager[None]:
     """Tell `prune` that a temporary folder is in use, as long as this process lives."""
-    from labctl.host.machine import lock
-
     return lock.held(f"conversion of {Path(folder).name}", wait_s=BUSY_S)
 
 
@@ -130,6 +126,4 @@ def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:
     Raises:
         LabctlError: there is no such recipe, or not for that architecture.
     """
-    from labctl.kinds.image.resolve import resolve_recipe
-
     return [resolve_recipe(name, arch) for name in names]

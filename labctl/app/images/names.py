@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import UsageError
+from labctl.host.files import local
+from labctl.host.files.private import write_private
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import shown
 
@@ -86,10 +89,5 @@ def _ours(path: Path, stated: dict[str, Any]) -> bool:
 
 
 def _write(path: Path, entries: dict[str, Any]) -> None:
-    import json
-
-    from labctl.host.files import local
-    from labctl.host.files.private import write_private
-
     with local.told("can't write it", path):
         write_private(path, f"{json.dumps(entries, indent=2, ensure_ascii=False)}\n".encode())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import UsageError
 from labctl.core.record import record
+from labctl.engine.sources import Pinning, resolve_images
 from labctl.kinds.image.spec import shown
 from labctl.labfile import lockfile
 
@@ -46,8 +47,6 @@ def update(session: Session, names: Collection[str]) -> tuple[list[Change], tupl
         UsageError: the Labfile has no such image.
         Rejected: one can't be found.
     """
-    from labctl.engine.sources import Pinning, resolve_images
-
     before = session.lock
     kept = {where: pin for where, pin in before.items() if names and where[0] not in names}
     found = resolve_images(

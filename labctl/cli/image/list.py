@@ -7,7 +7,10 @@ import typer
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
+from labctl.core.size import size
 from labctl.kinds.image.spec import short
+from labctl.report.colour import Paint
+from labctl.report.table import table
 
 if TYPE_CHECKING:
     from labctl.app.images.catalogue import Row
@@ -27,8 +30,6 @@ def run(
 ) -> int:
     """List the images that are here, and those of the catalogue."""
     from labctl.app.images.catalogue import FORMAT, images
-    from labctl.report.colour import Paint
-    from labctl.report.table import table
 
     rows = [row for row in images(shared.connection(options)) if row.stored or not stored]
     if options.json:
@@ -60,6 +61,4 @@ def _cells(row: Row) -> list[str]:
 
 def _taken(stored: Stored) -> str:
     """What it takes on disk, and in a word what is wrong with that."""
-    from labctl.core.size import size
-
     return " ".join(filter(None, (size(stored.bytes), stored.state)))

@@ -6,6 +6,7 @@ from labctl.cli import context
 from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
+from labctl.core.size import size
 
 app = typer.Typer(add_completion=False)
 
@@ -18,7 +19,6 @@ def run(options: Options, *, yes: Yes = False) -> int:
     Shows what would go, and how much that frees, and asks.
     """
     from labctl.app.images import keep
-    from labctl.core.size import size
 
     connection = shared.connection(options)
     found = keep.needless(connection, shared.labfile_here(options))

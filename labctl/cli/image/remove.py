@@ -9,6 +9,7 @@ from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import LabctlError
+from labctl.core.size import size
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +28,6 @@ def run(
     """Remove images that no disk stands on."""
     from labctl.app.images import names
     from labctl.app.images.catalogue import FORMAT, find
-    from labctl.core.size import size
     from labctl.kinds.image.store import ImageStore
 
     connection = shared.connection(options)

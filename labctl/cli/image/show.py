@@ -9,6 +9,7 @@ from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import UsageError
+from labctl.core.size import size
 from labctl.kinds.image.spec import shown
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ def run(
 
 
 def _lines(row: Row) -> Iterator[tuple[str, str]]:
-    from labctl.core.size import size
-
     yield "image", row.name
     if entry := row.entry:
         yield "what it is", entry.description

@@ -26,7 +26,7 @@ def session(tmp_path):
 def test_what_is_pinned_for_another_architecture_stays(monkeypatch, session, names):
     """A colleague's host has it; what the Labfile no longer has goes."""
     found = sources.Sources(pins={("router", "x86_64"): NEW})
-    monkeypatch.setattr(sources, "resolve_images", lambda *_arguments: found)
+    monkeypatch.setattr(pins, "resolve_images", lambda *_arguments: found)
     changes, _ = pins.update(session, names)
     assert lockfile.read(session.lock_path) == {("router", "x86_64"): NEW, ("router", "aarch64"): OTHER}
     assert [(each.image, each.arch) for each in changes] == [("gone", "x86_64"), ("router", "x86_64")]
