@@ -20,7 +20,7 @@ from labctl.labfile.load import Loaded, load
 
 if TYPE_CHECKING:
     from labctl.engine.allocation import Occupied
-    from labctl.labfile.model import Image, Lab
+    from labctl.labfile.model import Image, LabModel
 
 Specs = dict[Address, Spec]
 LABFILE = Path("/labs/shop/Labfile.yaml")
@@ -58,7 +58,7 @@ def _loaded(content: dict[str, Any]) -> Loaded:
         return load(str(path))
 
 
-def _images(lab: Lab) -> dict[tuple[Image, str], ImageSpec]:
+def _images(lab: LabModel) -> dict[tuple[Image, str], ImageSpec]:
     """Each image by its name, of 3 GiB; one that is built without a boot loader boots directly."""
     found = {disk.image for vm in lab.vms for disk in vm.disks if disk.image}
     return {

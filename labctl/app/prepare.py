@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from labctl.core.errors import Problem
     from labctl.core.plan import Plan
     from labctl.core.spec import Spec
-    from labctl.labfile.model import Lab
+    from labctl.labfile.model import LabModel
 
 TB_CACHE_SINCE = 8_000_000  # libvirt 8.0.0
 
@@ -111,7 +111,7 @@ def _prepare(
     return Prepared(made, observed, allocation, sources, doubts, found.obstacles)
 
 
-def _sources(session: Session, lab: Lab, observed: Observed) -> Sources:
+def _sources(session: Session, lab: LabModel, observed: Observed) -> Sources:
     disks = of_kind(observed.specs.values(), DiskSpec)
     in_use = frozenset(disk.base.removesuffix(".img") for disk in disks if disk.base)
     pinning = Pinning(session.lock, session.locked, in_use)

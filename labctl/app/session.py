@@ -11,7 +11,7 @@ from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
 from labctl.core.record import field, record
 from labctl.labfile.absolute_path import absolute_path
 from labctl.labfile.load import Loaded, load
-from labctl.labfile.model import Lab
+from labctl.labfile.model import LabModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,10 +74,10 @@ class Session:
             hint="" if self.absent else "see `labctl validate`",
             severity="warning",
         )
-        return Loaded(Lab(labs.pop(), path, path.parent), (problem,))
+        return Loaded(LabModel(labs.pop(), path, path.parent), (problem,))
 
     @property
-    def lab(self) -> Lab:
+    def lab(self) -> LabModel:
         return self.loaded.lab
 
     @cached_property

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan
     from labctl.engine.allocation import Allocation
     from labctl.host.machine.firewall import Rules
-    from labctl.labfile.model import Lab, Network
+    from labctl.labfile.model import LabModel, Network
 
 _FORWARDING = ("nat", "routed", "open")
 
@@ -54,7 +54,9 @@ def _concerned(plan: Plan) -> set[str]:
     return {name for step in plan.steps if step.after for name in step.after.networks}
 
 
-def _dropped(lab: Lab, network: Network, allocation: Allocation, rules: Rules) -> Iterator[tuple[str, str]]:
+def _dropped(
+    lab: LabModel, network: Network, allocation: Allocation, rules: Rules
+) -> Iterator[tuple[str, str]]:
     """What is dropped of what a network's guests send, in a few words, and by which chain."""
     bridge = network.bridge or identity.bridge_name(lab.name, network.name)
     opened = network.mode != "open"

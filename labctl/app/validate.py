@@ -9,7 +9,7 @@ from labctl.core.record import record
 
 if TYPE_CHECKING:
     from labctl.app.session import Session
-    from labctl.labfile.model import Lab
+    from labctl.labfile.model import LabModel
 
 FORMAT = 1
 
@@ -18,7 +18,7 @@ FORMAT = 1
 class Verdict:
     """`lab` is None where the Labfile can't be used."""
 
-    lab: Lab | None
+    lab: LabModel | None
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 

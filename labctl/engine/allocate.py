@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from labctl.core.ip import IpAddress, IpNetwork
     from labctl.core.spec import Spec
     from labctl.labfile.load import Loaded
-    from labctl.labfile.model import Lab, Network
+    from labctl.labfile.model import LabModel, Network
 
 
 def settle(
@@ -53,7 +53,7 @@ def settle(
     return filled, allocation
 
 
-def allocate(lab: Lab, existing: Mapping[Address, Spec], occupied: Iterable[Occupied]) -> Allocation:
+def allocate(lab: LabModel, existing: Mapping[Address, Spec], occupied: Iterable[Occupied]) -> Allocation:
     """Place everything; `existing` are the lab's own objects, `occupied` the subnets of all others."""
     result = Allocation()
     others = Others(Taken(occupied), Taken(subnets.spoken_for(lab, existing)))
@@ -70,7 +70,7 @@ def allocate(lab: Lab, existing: Mapping[Address, Spec], occupied: Iterable[Occu
 
 
 def _place_network(
-    lab: Lab, network: Network, existing: Mapping[Address, Spec], others: Others, result: Allocation
+    lab: LabModel, network: Network, existing: Mapping[Address, Spec], others: Others, result: Allocation
 ) -> None:
     before = find(existing, Address("network", network.name), NetworkSpec)
     subnet4 = (
@@ -92,7 +92,7 @@ def _first(subnet: IpNetwork) -> IpAddress:
     return ip_address(int(subnet.network_address) + 1)
 
 
-def _set_gateways(lab: Lab, result: Allocation) -> None:
+def _set_gateways(lab: LabModel, result: Allocation) -> None:
     """What guests route to: the host in nat and routed, an address, or a VM's addresses on this network."""
     for network in lab.networks:
         place = result.networks[network.name]

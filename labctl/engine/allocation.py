@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
     from labctl.core.ip import IpAddress, IpNetwork
-    from labctl.labfile.model import Lab, Network
+    from labctl.labfile.model import LabModel, Network
 
 
 @record
@@ -115,5 +115,5 @@ def allocates(network: Network) -> bool:
     return network.external is None and network.mode not in ("bridge", "macvtap")
 
 
-def problem(lab: Lab, network: Network, key: str, summary: str, hint: str) -> Problem:
+def problem(lab: LabModel, network: Network, key: str, summary: str, hint: str) -> Problem:
     return Problem(summary, f"networks.{network.name}.{key}", lab.where("networks", network.name, key), hint)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from labctl.core.spec import Spec
     from labctl.engine.allocation import Allocation
     from labctl.kinds.image.spec import ImageSpec
-    from labctl.labfile.model import Condition, Disk, Image, Lab, Nic, Vm
+    from labctl.labfile.model import Condition, Disk, Image, LabModel, Nic, Vm
 
 TB_CACHE = (64 << 20, 512 << 20)  # the least and the most of translated code that QEMU keeps, in bytes
 SLOW = 4  # how much longer everything may take without KVM
@@ -68,13 +68,13 @@ class Site:
         return self.images.get((disk.image, vm.arch or self.arch)) if disk.image else None
 
 
-def named(lab: Lab) -> frozenset[str]:
+def named(lab: LabModel) -> frozenset[str]:
     """The volumes of the disks that a Labfile names."""
     own = (f"{vm.name}/{disk.name}" for vm in lab.vms for disk in vm.disks if disk.volume is None)
     return frozenset(map(identity.volume_name, (*own, *(each.name for each in lab.volumes))))
 
 
-def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]:
+def compose(lab: LabModel, allocation: Allocation, site: Site) -> dict[Address, Spec]:
     """Give every spec of the lab; the references in the Labfile's texts are filled in by now."""
     specs: list[Spec] = [PoolSpec(lab.name, site.pool), *site.images.values(), *site.blobs.values()]
     specs += [
@@ -93,7 +93,7 @@ def compose(lab: Lab, allocation: Allocation, site: Site) -> dict[Address, Spec]
     return {spec.address: spec for spec in specs}
 
 
-def _disk(lab: Lab, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
+def _disk(lab: LabModel, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
     image = site.image(vm, disk)
     return DiskSpec(
         lab.name,
@@ -105,7 +105,7 @@ def _disk(lab: Lab, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
     )
 
 
-def _vm(lab: Lab, vm: Vm, allocation: Allocation, site: Site, names: Names) -> VmSpec:
+def _vm(lab: LabModel, vm: Vm, allocation: Allocation, site: Site, names: Names) -> VmSpec:
     arch = vm.arch or site.arch
     accel = site.domain_type(vm.accel, arch)
     lines = names.lines(vm) if vm.cloud_init is not False else ()
@@ -232,7 +232,7 @@ def _boot_files(vm: Vm, site: Site) -> dict[str, Any]:
     return {"cmdline": ""}
 
 
-def _disk_uses(lab: Lab, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
+def _disk_uses(lab: LabModel, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
     uses = []
     volumes = {each.name: each.size for each in lab.volumes}
     for disk in vm.disks:
@@ -263,7 +263,7 @@ def _disk_uses(lab: Lab, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[Di
     return uses
 
 
-def _nic_use(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[str, int]) -> NicUse:
+def _nic_use(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[str, int]) -> NicUse:
     network = next(each for each in lab.networks if each.name == nic.network)
     own = network.external is None
     rates = nic.bandwidth

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from labctl.core.spec import Spec
     from labctl.core.xmltree import Element
-    from labctl.labfile.model import Lab
+    from labctl.labfile.model import LabModel
 
 _OURS = ("name", "uuid")
 
 
-def check(lab: Lab, specs: Iterable[Spec]) -> list[Problem]:
+def check(lab: LabModel, specs: Iterable[Spec]) -> list[Problem]:
     """Give the edits that find nothing, or take away what says whose the object is; those of a counted VM once."""
     found: dict[Problem, None] = {}
     for spec in of_kind(specs, Marked):
@@ -28,7 +28,7 @@ def check(lab: Lab, specs: Iterable[Spec]) -> list[Problem]:
     return list(found)
 
 
-def _tried(lab: Lab, spec: Marked) -> Iterator[Problem]:
+def _tried(lab: LabModel, spec: Marked) -> Iterator[Problem]:
     root, owner = spec.rendered(), spec.written
     before = _identity(root)
     for index, edit in enumerate(spec.xml):

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from labctl.core.ip import IpAddress
     from labctl.engine.allocation import Allocation
-    from labctl.labfile.model import Lab, Nic, Vm
+    from labctl.labfile.model import LabModel, Nic, Vm
 
 
-def seed(lab: Lab, vm: Vm, allocation: Allocation, secret: bytes, names: Names) -> SeedSpec:
+def seed(lab: LabModel, vm: Vm, allocation: Allocation, secret: bytes, names: Names) -> SeedSpec:
     """A VM's seed; `secret` is the key of digests."""
     config = vm.cloud_init or {}
     hostname = vm.hostname or vm.name
@@ -80,7 +80,7 @@ def secret_name(secret: bytes) -> str:
     return hashlib.sha256(b"labctl" + secret).hexdigest()[:8]
 
 
-def nic_config(lab: Lab, vm: Vm, nic: Nic, allocation: Allocation) -> NicConfig:
+def nic_config(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation) -> NicConfig:
     """How a NIC is to be inside the guest."""
     nic_addresses = allocation.nics[vm.name, nic.name]
     place = allocation.networks[nic.network]
@@ -122,7 +122,7 @@ def _gateways(vm: Vm, nic: Nic, allocation: Allocation) -> list[IpAddress]:
 class Names:
     """Which names a guest can't learn from the DNS server it asks: they go into its hosts file."""
 
-    def __init__(self, lab: Lab, allocation: Allocation) -> None:
+    def __init__(self, lab: LabModel, allocation: Allocation) -> None:
         self._lab, self._allocation = lab, allocation
         self._networks = {network.name: network for network in lab.networks}
         self._members: dict[str, list[tuple[str, list[IpAddress]]]] = {}  # network → VMs, their addresses

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from labctl.core.ip import IpAddress, IpNetwork
     from labctl.engine.allocation import Allocation, NetworkAddresses
     from labctl.engine.compose import Site
-    from labctl.labfile.model import Lab, Network, Nic, Vm
+    from labctl.labfile.model import LabModel, Network, Nic, Vm
 
 
-def network_spec(lab: Lab, network: Network, allocation: Allocation, site: Site) -> NetworkSpec:
+def network_spec(lab: LabModel, network: Network, allocation: Allocation, site: Site) -> NetworkSpec:
     """Give the spec of a network that is libvirt's own, not `external`."""
     place = allocation.networks[network.name]
     own = allocates(network)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.ip import IpAddress, IpNetwork
     from labctl.core.spec import Spec
-    from labctl.labfile.model import Lab, Network, Nic, Vm
+    from labctl.labfile.model import LabModel, Network, Nic, Vm
 
 
-def place_nics(lab: Lab, existing: Mapping[Address, Spec], result: Allocation) -> None:
+def place_nics(lab: LabModel, existing: Mapping[Address, Spec], result: Allocation) -> None:
     known = dict(_known_addresses(existing))
     seen = {nic.mac: nic.seen for vm in of_kind(existing.values(), VmSpec) for nic in vm.nics}
     by_network: dict[str, list[tuple[Vm, Nic, str]]] = {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labctl.kinds.image.spec import ImageSpec
     from labctl.kinds.image.store import Looked
     from labctl.labfile.lockfile import Lock
-    from labctl.labfile.model import Disk, Image, Lab, Vm
+    from labctl.labfile.model import Disk, Image, LabModel, Vm
 
 T = TypeVar("T")
 Wanted = tuple["Image", str]  # an image as the Labfile states it, for an architecture
@@ -53,7 +53,7 @@ class Pinning:
     in_use: Collection[str] = ()
 
 
-def resolve_images(connection: Connection, lab: Lab, arch: str, pinning: Pinning) -> Sources:
+def resolve_images(connection: Connection, lab: LabModel, arch: str, pinning: Pinning) -> Sources:
     """Find every image and blob.
 
     Raises:
@@ -214,7 +214,7 @@ class _Finder:
 
 
 def _each(
-    lab: Lab,
+    lab: LabModel,
     sources: Iterable[tuple[Vm, T | None, tuple[str, ...]]],
     find: Callable[[T], ImageSpec],
     problems: list[Problem],
@@ -233,7 +233,7 @@ def _each(
     return specs
 
 
-def _problem(lab: Lab, error: LabctlError, vm: Vm, *path: str) -> Problem:
+def _problem(lab: LabModel, error: LabctlError, vm: Vm, *path: str) -> Problem:
     """An error of something that a VM, as written, states."""
     summary = str(error)
     if isinstance(error, NotMadeFor) and vm.arch is None:
@@ -242,7 +242,7 @@ def _problem(lab: Lab, error: LabctlError, vm: Vm, *path: str) -> Problem:
 
 
 def _lost(
-    lab: Lab, arch: str, images: dict[Wanted, ImageSpec], present: dict[str, ImageSpec]
+    lab: LabModel, arch: str, images: dict[Wanted, ImageSpec], present: dict[str, ImageSpec]
 ) -> Iterator[Problem]:
     """Tell imported images that the store does not have: there is nowhere to get them from. Each once."""
     seen: set[Wanted] = set()
@@ -259,7 +259,7 @@ def _lost(
             yield _problem(lab, error, vm, *_field(disk))
 
 
-def _too_small(lab: Lab, arch: str, images: dict[Wanted, ImageSpec]) -> Iterator[Problem]:
+def _too_small(lab: LabModel, arch: str, images: dict[Wanted, ImageSpec]) -> Iterator[Problem]:
     """Tell disks that would cut their image off, those of a counted VM once."""
     seen: set[object] = set()
     for vm, disk, each in _stated(lab, arch):
@@ -272,7 +272,7 @@ def _too_small(lab: Lab, arch: str, images: dict[Wanted, ImageSpec]) -> Iterator
             yield Problem(summary, ".".join(("vms", vm.base, *field)), where, "leave it out, or write more")
 
 
-def _stated(lab: Lab, arch: str) -> Iterator[tuple[Vm, Disk, Wanted]]:
+def _stated(lab: LabModel, arch: str) -> Iterator[tuple[Vm, Disk, Wanted]]:
     """Every disk that stands on an image; `arch` is the host's."""
     for vm in lab.vms:
         for disk in vm.disks:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from labctl.core.spec import Spec
-    from labctl.labfile.model import Lab, Network
+    from labctl.labfile.model import LabModel, Network
 
 # Subnets are /24s of the first: seldom routed, and clear of libvirt's own 192.168.122.0. The others are for hosts that
 # route all of 10.0.0.0/8 elsewhere, as a VPN does.
@@ -31,7 +31,7 @@ class Others:
     lab: Taken = field(default_factory=Taken)
 
 
-def spoken_for(lab: Lab, existing: Mapping[Address, Spec]) -> Iterator[Occupied]:
+def spoken_for(lab: LabModel, existing: Mapping[Address, Spec]) -> Iterator[Occupied]:
     """The subnets that the lab's networks state or, where they state none, have already."""
     stated = [Occupied(n.subnet, owner(n)) for n in lab.networks if isinstance(n.subnet, IPv4Network)]
     yield from stated
@@ -49,7 +49,7 @@ def owner(network: Network) -> str:
 
 
 def choose4(
-    lab: Lab, network: Network, before: NetworkSpec | None, others: Others, result: Allocation
+    lab: LabModel, network: Network, before: NetworkSpec | None, others: Others, result: Allocation
 ) -> IPv4Network | None:
     if network.subnet is False:
         return None
@@ -75,7 +75,7 @@ _INSTEAD = {
 }
 
 
-def _check_clash(lab: Lab, network: Network, key: str, others: Others, result: Allocation) -> None:
+def _check_clash(lab: LabModel, network: Network, key: str, others: Others, result: Allocation) -> None:
     """Report that a subnet which is written down is someone else's; the lab's own were compared by the loader."""
     subnet = getattr(network, key)
     clash = others.host.clash(subnet)
@@ -100,7 +100,7 @@ def free(name: str, others: Others, *, but: str = "") -> IPv4Network | None:
 
 
 def choose6(
-    lab: Lab, network: Network, before: NetworkSpec | None, others: Others, result: Allocation
+    lab: LabModel, network: Network, before: NetworkSpec | None, others: Others, result: Allocation
 ) -> IPv6Network | None:
     if network.ipv6 is False:
         return None

@@ -1,1 +1,1 @@
-"""Labfiles: `load.load` one, get a `model.Lab`, or every problem at once."""
+"""Labfiles: `load.load` one, get a `model.LabModel`, or every problem at once."""

@@ -1,4 +1,4 @@
-"""From a file to a `Lab`: the one way in."""
+"""From a file to a `LabModel`: the one way in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from labctl.labfile.groups import Membership
 from labctl.labfile.instances import Expansion, Instance, expand
 from labctl.labfile.interpolate import fill_references
 from labctl.labfile.layers import CloudConfigs
-from labctl.labfile.model import Lab
+from labctl.labfile.model import LabModel
 from labctl.labfile.networks import read_network, read_volume
 from labctl.labfile.parameters import Sources
 from labctl.labfile.positions import Positions
@@ -51,7 +51,7 @@ class Loaded:
     `filled`, what the Labfile says by them is not known.
     """
 
-    lab: Lab
+    lab: LabModel
     warnings: tuple[Problem, ...] = ()
     references: Needs = field(default_factory=dict)
     _source: _Source | None = field(default=None, repr=False, compare=False)
@@ -146,7 +146,7 @@ def _lab(
     references: Sequence[Reference],
     values: Mapping[str, Any],
     problems: Problems,
-) -> tuple[Lab, Needs] | None:
+) -> tuple[LabModel, Needs] | None:
     """Judge the whole file; None where too little of it is sound to go on."""
     valid = sound(tree, problems)
     if valid is None:
@@ -167,7 +167,7 @@ def _lab(
     _names(valid, nets, problems)
     check_addresses(nets, part["networks"], connected, instances, problems)
     needs = references_.check(references, Scope.of(nets, part["networks"], connected, instances), problems)
-    lab = Lab(
+    lab = LabModel(
         name=valid.get("name", ""),
         path=source.path,
         folder=source.path.parent,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
-__all__ = ["Address", "IPv4Interface", "IPv6Interface", "Lab", "Subnet"]
+__all__ = ["Address", "IPv4Interface", "IPv6Interface", "LabModel", "Subnet"]
 
 
 @record
@@ -214,7 +214,7 @@ class Vm:
 
 
 @record
-class Lab:
+class LabModel:
     """A whole Labfile.
 
     `path` is the Labfile's absolute path (for standard input, `<working directory>/-`), `folder` what relative paths
