@@ -1,4 +1,4 @@
-"""Which sink a run gets."""
+"""Chooses the sink of a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from labctl.report.jsonlines import JsonLines
+from labctl.report.plain import Plain
 from labctl.report.redact import redacting
 
 if TYPE_CHECKING:
@@ -15,19 +17,18 @@ if TYPE_CHECKING:
 
 
 def sink(*, json: bool, quiet: bool, verbose: bool, colour: bool, secrets: Collection[str]) -> Sink:
-    """JSON lines on standard output where asked for; live progress on a terminal; plain lines elsewhere."""
+    """JSON lines on stdout if `json` is set, else live progress if stderr is a terminal, else plain lines on stderr.
+
+    The sink masks `secrets`.
+    """
     return redacting(_sink(json=json, quiet=quiet, verbose=verbose, colour=colour), secrets)
 
 
 def _sink(*, json: bool, quiet: bool, verbose: bool, colour: bool) -> Sink:
     if json:
-        from labctl.report.jsonlines import JsonLines
-
         return JsonLines(sys.stdout)
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not quiet:
-        from labctl.report.terminal import Terminal
+        from labctl.report.terminal import Terminal  # rich takes a tenth of a second to import
 
         return Terminal(sys.stderr, verbose=verbose, colour=colour)
-    from labctl.report.plain import Plain
-
     return Plain(sys.stderr, quiet=quiet, verbose=verbose)

@@ -1,4 +1,4 @@
-"""The few colours that texts use; without them every text reads the same."""
+"""ANSI colours for texts. Colours only repeat what the words say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labctl.core.record import record
 
 @record
 class Paint:
-    """Wraps words in ANSI colours where `enabled`."""
+    """Colours text if `enabled`, else returns it as it is."""
 
     enabled: bool = False
 
@@ -21,7 +21,7 @@ class Paint:
 
     @classmethod
     def on(cls, stream: TextIO, *, allowed: bool = True) -> Paint:
-        """Colours where the stream is a terminal that knows them."""
+        """Enabled if the stream is a terminal with colours and `allowed` is set."""
         return cls(allowed and stream.isatty() and os.environ.get("TERM") != "dumb")
 
     def red(self, text: str) -> str:

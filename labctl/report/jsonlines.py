@@ -1,4 +1,4 @@
-"""The event stream as JSON lines, the first of which names the format."""
+"""The sink that writes events as JSON lines; the first line names the version of the format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMAT = 1
 
 
 class JsonLines:
-    """The sink; each event is one line, written at once."""
+    """Writes each event as one line and flushes it. Threads may share it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,10 +1,11 @@
-"""How the steps of a plan are told in words: `creating`, `created`, `halted`."""
+"""Words for what the steps of a plan did, and for numbers: `created`, `halted`, `3 min 05 s`, `2 VMs`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.lifecycle import Stage
+from labctl.core.lifecycle import Stage, State
+from labctl.kinds.vm.transitions import TRANSITIONS
 
 if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
@@ -16,10 +17,11 @@ DONE = {
     "replace": "replaced",
     "delete": "deleted",
 }
+STARTED = TRANSITIONS[State.OFF, State.RUNNING].done
 
 
 def done_words(plan: Plan) -> dict[str, str]:
-    """For each address of the plan what to say once its step is done."""
+    """For each address, the word for its step once that is done."""
     return {str(step.address): done_word(step) for step in plan.steps}
 
 
@@ -28,14 +30,14 @@ def done_word(step: Step) -> str:
 
 
 def and_state(stage: str | None) -> str:
-    """What to add to the word of a VM's step, by the last stage that the VM reported."""
+    """What follows the word of a VM's step, given the last stage that the VM reported."""
     words: dict[str, str] = {Stage.READY: " and ready", Stage.STARTED: " and running"}
     return words.get(stage or "", "")
 
 
 def seconds(value: float) -> str:
     """`0.3 s`, `42.1 s`, `3 min 05 s`."""
-    if value < 100:  # beyond it nobody wants the tenths
+    if value < 100:  # tenths say nothing beyond that
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest:02} s"

@@ -1,4 +1,4 @@
-"""Plain lines for logs, pipes and CI: stable, one fact a line."""
+"""The sink that writes plain lines, for logs, pipes and CI."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from labctl.core.events import (
 )
 from labctl.core.lifecycle import Stage
 from labctl.core.size import size
+from labctl.kinds.vm.verbs import STOP
 from labctl.report import plantext
-from labctl.report.phrases import DONE, and_state, done_words, plural, seconds
+from labctl.report.phrases import DONE, STARTED, and_state, done_words, plural, seconds
 from labctl.report.rate import Rate
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Plain:
-    """The sink; calls from several threads come out as whole lines."""
+    """Writes a line for each event worth one. Threads may share it: lines stay whole."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Plain:
         self._clock, self._rates = clock, dict[str, Rate]()
         self._lock = threading.Lock()
         self._done: dict[str, str] = {}
-        self._stages: dict[str, str] = {}  # the last that a VM told
+        self._stages: dict[str, str] = {}  # the last stage that each VM reported
 
     def __call__(self, event: Event) -> None:
         with self._lock:
@@ -53,17 +54,17 @@ class Plain:
                 self._done |= done_words(event.plan)
             if isinstance(event, VmStage):
                 self._stages[f"vm/{event.vm}"] = event.stage
-            if isinstance(event, StepDone) and self._said_more(event):
+            if isinstance(event, StepDone) and self._covered_by_ready(event):
                 return
             text = self._text(event)
             if text:
                 self._stream.write(f"{text}\n")
                 self._stream.flush()
 
-    def _said_more(self, event: StepDone) -> bool:
-        """Whether it was told that a VM is ready, so that nobody needs to hear that it was made or started."""
-        made = event.action in ("create", "replace") or self._done.get(event.address) == "started"
-        return made and self._stages.get(event.address) == Stage.READY and not self._verbose
+    def _covered_by_ready(self, event: StepDone) -> bool:
+        """Whether the line that says that a VM is ready also covers that it was created or started."""
+        new = event.action in ("create", "replace") or self._done.get(event.address) == STARTED
+        return new and self._stages.get(event.address) == Stage.READY and not self._verbose
 
     def _text(self, event: Event) -> str:
         match event:
@@ -75,9 +76,9 @@ class Plain:
                 return "" if self._quiet and event.severity == "note" else diagnostic(event)
             case Finished():
                 return "" if self._quiet and event.ok else finished(event)
-        return "" if self._quiet else self._chatter(event)
+        return "" if self._quiet else self._detail(event)
 
-    def _chatter(self, event: Event) -> str:
+    def _detail(self, event: Event) -> str:
         match event:
             case PlanReady(plan):
                 return plantext.render(plan, plantext.Style(verbose=self._verbose))
@@ -88,7 +89,7 @@ class Plain:
                 return f"{event.address}: {word} ({seconds(event.seconds)})"
             case VmStage():
                 return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
-            case StepStarted() if self._verbose or event.verb == "stop":  # a minute, where a guest sleeps
+            case StepStarted() if self._verbose or event.verb == STOP.name:  # it can take a minute
                 return f"{event.address}: {event.doing}"
             case StepProgress() if self._verbose:
                 return f"{event.address}: {progress(event, self._rate(event))}"
@@ -97,7 +98,7 @@ class Plain:
     def _rate(self, event: StepProgress) -> str:
         rate = self._rates.setdefault(event.address, Rate(self._clock))
         rate.add(event.text, event.done)
-        return rate.told(event.total)
+        return rate.text(event.total)
 
 
 def skipped(event: StepSkipped) -> str:
@@ -110,7 +111,7 @@ def failure(event: StepFailed) -> str:
 
 
 def progress(event: StepProgress, rate: str) -> str:
-    """As in `downloading 12MiB of 340MiB, 11.2MiB/s, 29 s left`."""
+    """`downloading 12MiB of 340MiB, 11.2MiB/s, 29 s left`."""
     if not (event.done or event.total):
         return event.text
     of = f" of {size(event.total)}" if event.total else ""
@@ -122,12 +123,12 @@ def diagnostic(event: Diagnostic) -> str:
 
 
 def problem_line(problem: Problem) -> str:
-    """A warning of the Labfile or of the host, with its place."""
+    """A warning or note with its place, as in `warning: Labfile.yaml:6:16: …`."""
     return f"{problem.severity}: {problem}"
 
 
 def finished(event: Finished) -> str:
-    """How a run ended, and what to type next; the empty string when there was nothing to do."""
+    """How a run ended and what to type next; empty if nothing was done and there is nothing to type."""
     if not (event.done or event.failed or event.skipped or event.next):
         return ""
     counts = [f"{event.done} done"]
@@ -136,7 +137,7 @@ def finished(event: Finished) -> str:
     if event.ok:
         head = f"done: {plural(event.done, 'step')} in {seconds(event.seconds)}"
     elif event.done or event.failed or event.skipped:
-        word = "interrupted" if event.exit_code == 130 else "failed"  # as the shell has it
+        word = "interrupted" if event.exit_code == 130 else "failed"
         head = f"{word}: {', '.join(counts)} after {seconds(event.seconds)}"
     else:
         return event.next

@@ -1,4 +1,4 @@
-"""A plan for people, as users of Terraform know it: signs, a line for what is new, before → after for what changes."""
+"""The text of a plan: a sign for each action, a line for each new object, and `before → after` for each change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from labctl.core.plan import Action
 from labctl.core.record import record
 from labctl.core.spans import spans
 from labctl.core.spec import YES, Effect
-from labctl.report import together
+from labctl.report import grouping
 from labctl.report.colour import Paint
 from labctl.report.wrap import wrapped
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
     from labctl.core.diff import Change
     from labctl.core.plan import Plan, Step
-    from labctl.report.together import Told
+    from labctl.report.grouping import DescribedStep
 
-DIGITS = 12  # of a digest are enough for people
+DIGITS = 12  # how much of a digest is shown
 _DIGEST = re.compile(r"[0-9a-f]{40,}")
-COLUMN = 22  # where names are longer, what is told of them begins further right or below
-FOLDED = "a new VM is told with its disks and its seed"
-NARROW = 30  # with less room than this beside the names, what is told of them stands below
+COLUMN = 22  # the widest column of names; the description of a longer name begins further right or below
+FOLDED = "a new VM is shown with its disks and its seed; -v shows every field"
+NARROW = 30  # with less room than this beside the names, descriptions stand below them
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
 
 
 @record
 class Style:
-    """How a text is written: its colours, the columns of the screen (None is endless), and whether all is told."""
+    """How a text is written: `width` is in columns, and None means without limit; `verbose` shows every field."""
 
     paint: Paint = Paint()
     width: int | None = None
@@ -38,30 +38,30 @@ class Style:
 
 
 def render(plan: Plan, style: Style) -> str:
-    """The whole text, without a line's end; one line when there is nothing to do."""
+    """The text of a plan, without a newline at its end; it is one line if there is nothing to do."""
     if not plan:
-        return nothing(plan)
-    steps = list(plan.steps) if style.verbose else together.told(plan)
-    groups = [together.alone(step) for step in steps] if style.verbose else together.groups(steps)
-    what = f"lab {style.paint.bold(plan.lab)}" if plan.lab else "images"
-    lines = [f"{what} on {plan.connection}", ""]
-    for told in _blocks(groups, style):
-        apart = [""] * bool(told.body)  # what stays without lines of its own below stays together
-        lines += (apart if lines[-1] else []) + told.head + told.body + apart
+        return nothing_to_do(plan)
+    steps = list(plan.steps) if style.verbose else grouping.shown_steps(plan)
+    groups = [[grouping.described(step)] for step in steps] if style.verbose else grouping.groups(steps)
+    subject = f"lab {style.paint.bold(plan.lab)}" if plan.lab else "images"
+    lines = [f"{subject} on {plan.connection}", ""]
+    for block in _blocks(groups, style):
+        blank = [""] * bool(block.body)  # only blocks with a body have blank lines around them
+        lines += (blank if lines[-1] else []) + block.head + block.body + blank
     lines += [""] * bool(lines[-1])
     lines += summary(plan, style)
     if len(steps) < len(plan.steps):
-        hint = wrapped([f"{FOLDED}; -v tells every field"], "", style.width)
+        hint = wrapped([FOLDED], "", style.width)
         lines += map(style.paint.dim, hint)
     return "\n".join(lines)
 
 
-def nothing(plan: Plan) -> str:
+def nothing_to_do(plan: Plan) -> str:
     return f"nothing to do: {plan.unchanged} unchanged" if plan.unchanged else "nothing to do"
 
 
 def summary(plan: Plan, style: Style) -> list[str]:
-    """As in `plan: 2 to create, 1 to delete, 4 unchanged`, with a warning where data goes."""
+    """`plan: 2 to create, 1 to delete, 4 unchanged`, and a warning if data is lost."""
     lines = [*map(style.paint.bold, wrapped([plan.headline()], "", style.width))]
     if lost := [step.id for step in plan.steps if step.destructive]:
         lines += map(style.paint.red, wrapped([f"data is lost with: {spans(lost)}"], "", style.width))
@@ -70,38 +70,38 @@ def summary(plan: Plan, style: Style) -> list[str]:
 
 @record
 class _Block:
-    """The lines of one or several steps: what happens to what, and field by field how."""
+    """The lines of a group: `head` names the objects and the action, `body` has the changes field by field."""
 
     head: list[str]
     body: list[str]
 
 
-def _blocks(groups: Sequence[Sequence[Told]], style: Style) -> Iterator[_Block]:
-    new = [together.name(group) for group in groups if group[0].step.action is Action.CREATE]
+def _blocks(groups: Sequence[Sequence[DescribedStep]], style: Style) -> Iterator[_Block]:
+    new = [grouping.group_name(group) for group in groups if group[0].step.action is Action.CREATE]
     column = max((len(name) for name in new if len(name) <= COLUMN), default=COLUMN)
     for group in groups:
         step = group[0].step
-        made = step.action is Action.CREATE
-        head = _new(group, column, style) if made else _head(group, style)
-        yield _Block(head, list(_body(step, style)) if style.verbose or not made else [])
+        creates = step.action is Action.CREATE
+        head = _creation_head(group, column, style) if creates else _head(group, style)
+        yield _Block(head, list(_body(step, style)) if style.verbose or not creates else [])
 
 
-def _signed(group: Sequence[Told], name: Sequence[str], paint: Paint) -> list[str]:
-    """The lines of a name, the first with the sign of what happens."""
+def _signed(group: Sequence[DescribedStep], name: Sequence[str], paint: Paint) -> list[str]:
+    """The lines of a name; the sign of the action stands before the first."""
     step = group[0].step
     signs = [_colour(step, paint)(f"{step.action.sign:>3}"), *["   "] * (len(name) - 1)]
     return [f"{sign} {paint.bold(line)}" for sign, line in zip(signs, name, strict=True)]
 
 
-def _new(group: Sequence[Told], column: int, style: Style) -> list[str]:
+def _creation_head(group: Sequence[DescribedStep], column: int, style: Style) -> list[str]:
     """`+ vm/web-1, web-2   each 1 CPU, 512MiB, debian-12 · front 10.90.0.2, .3`."""
-    name, indent, room = together.name(group), 4 + column + 2, None
+    name, indent, room = grouping.group_name(group), 4 + column + 2, None
     beside = style.width is None
     if style.width is not None:
         indent = indent if style.width - indent >= NARROW else 8
         room = style.width - indent
         beside = len(name) <= column and indent > 8
-    texts = wrapped((_readable(part) for part in together.parts(group)), "·", room)
+    texts = wrapped((_readable(part) for part in grouping.description(group)), "·", room)
     head = _signed(group, [name] if beside else _fitting(name, style), style.paint)
     if texts and beside:
         head[0] += " " * max(2, column + 2 - len(name)) + texts.pop(0)
@@ -109,12 +109,13 @@ def _new(group: Sequence[Told], column: int, style: Style) -> list[str]:
 
 
 def _fitting(name: str, style: Style) -> list[str]:
+    """A name, wrapped to the room beside the sign."""
     return wrapped([name], "", None if style.width is None else style.width - 4)
 
 
-def _head(group: Sequence[Told], style: Style) -> list[str]:
+def _head(group: Sequence[DescribedStep], style: Style) -> list[str]:
     """`~ vm/web-1, web-2  (changed in the Labfile)`."""
-    name, cause = _fitting(together.name(group), style), f"({group[0].step.cause})"
+    name, cause = _fitting(grouping.group_name(group), style), f"({group[0].step.cause})"
     head = _signed(group, name, style.paint)
     if style.width is None or 4 + len(name[-1]) + 2 + len(cause) <= style.width:
         return [*head[:-1], f"{head[-1]}  {style.paint.dim(cause)}"]
@@ -127,10 +128,10 @@ def _body(step: Step, style: Style) -> Iterator[str]:
     if style.verbose:
         changes = [[each] for each in (step.fields if new else step.changes)]
     else:
-        told = [each for each in step.changes if not _in_cause(each, step.cause)]
-        flags = [each for each in told if each.condition and YES in (each.before, each.after)]
-        changes = together.changes(each for each in told if each not in flags)
-    column = max((len(together.field(group)) for group in changes), default=0)
+        shown = [each for each in step.changes if not _in_cause(each, step.cause)]
+        flags = [each for each in shown if each.condition and YES in (each.before, each.after)]
+        changes = grouping.grouped_changes(each for each in shown if each not in flags)
+    column = max((len(grouping.field_name(group)) for group in changes), default=0)
     for group in changes:
         yield from _change(group, column, style, new=new)
     for flag in flags:
@@ -138,7 +139,7 @@ def _body(step: Step, style: Style) -> Iterator[str]:
 
 
 def _in_cause(change: Change, cause: str) -> bool:
-    """Whether the cause says all there is to it: that it is asked for, or a condition that holds or does not."""
+    """Whether the cause of the step already says what this change does."""
     plain = {change.before, change.after} <= {YES, True, False, None}
     return change.after == cause or (plain and change.condition == cause)
 
@@ -153,7 +154,7 @@ def _change(group: Sequence[Change], column: int, style: Style, *, new: bool) ->
     values[-1] += f"  ({note})" if note else ""
     first, *rest = wrapped(values, "→", None if style.width is None else style.width - indent)
     sign = " " if new else _SIGNS[change.sign](style.paint)(change.sign)
-    yield f"    {sign} {together.field(group):<{column}}  {_noted(first, note, colour)}"
+    yield f"    {sign} {grouping.field_name(group):<{column}}  {_noted(first, note, colour)}"
     yield from (" " * indent + _noted(line, note, colour) for line in rest)
 
 
@@ -165,12 +166,12 @@ _SIGNS: dict[str, Callable[[Paint], Callable[[str], str]]] = {
 
 
 def _noted(line: str, note: str, paint: Callable[[str], str]) -> str:
-    """A line with its note, which may have been wrapped, in its colour."""
+    """Colour the note in a line. A note that was wrapped over two lines stays without colour."""
     return line.replace(f"({note})", paint(f"({note})")) if note else line
 
 
 def _readable(text: str) -> str:
-    """A value on one line, of whose digests people see the first digits."""
+    """A value on one line, in which long digests are shortened."""
     return _DIGEST.sub(lambda match: f"{match[0][:DIGITS]}…", text.replace("\n", "\\n"))
 
 

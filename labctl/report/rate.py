@@ -1,4 +1,4 @@
-"""How fast bytes go, and how long they will take: of the last seconds, so that it follows what the network does."""
+"""How fast a transfer runs and how long it still takes, measured over the last seconds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WINDOW_S = 10.0
-ENOUGH_S = 1.0  # less says nothing
+ENOUGH_S = 1.0  # a rate over less time says nothing
 
 
 class Rate:
-    """That of one step at a time; another piece of work, or less than before, begins anew."""
+    """The rate of one step. It starts anew when the step turns to another piece of work."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -24,22 +24,22 @@ class Rate:
         self._samples: deque[tuple[float, int]] = deque()
 
     def add(self, work: str, done: int) -> None:
-        """`done` bytes of that work, which are as many since its start."""
+        """Record that `done` bytes of `work` are done, counted from its start."""
         now, samples = self._clock(), self._samples
         if work != self._work or not samples or done < samples[-1][1]:
             self._work, samples = work, deque()
         samples.append((now, done))
         while len(samples) > 2 and samples[1][0] < now - WINDOW_S:
             samples.popleft()
-        self._samples = samples  # whoever draws meanwhile, in another thread, finds at least one
+        self._samples = samples  # set last: another thread may draw meanwhile, and needs a sample
 
-    def told(self, total: int) -> str:
-        """As in `11.2MiB/s, 29 s left`, without the latter where `total` is 0; empty while too little is known."""
+    def text(self, total: int) -> str:
+        """`11.2MiB/s, 29 s left`; without the time left if `total` is 0, and empty while too little is known."""
         samples = self._samples
         if not samples:
             return ""
         (since, before), (_, done) = samples[0], samples[-1]
-        passed = self._clock() - since  # until now: what stalls gets slower
+        passed = self._clock() - since  # up to now, so that a stalled transfer gets slower
         if passed < ENOUGH_S or done <= before:
             return ""
         speed = (done - before) / passed

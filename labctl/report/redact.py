@@ -1,4 +1,4 @@
-"""Hides the values of secret parameters in whatever is shown: events, plans, messages."""
+"""Masks the values of secret parameters in events, plans and messages."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from labctl.core.events import Event, Sink
 
 MASK = "***"
-SHORTEST = 3  # hiding shorter ones would make everything unreadable and protect nothing
+SHORTEST = 3  # to mask shorter ones would make texts unreadable and protect nothing
 T = TypeVar("T")
 
 
 def hidden(value: T, secrets: Collection[str]) -> T:
-    """The same value with every secret in its strings masked; longer secrets first, since one may hold another."""
-    telling = sorted((each for each in secrets if len(each) >= SHORTEST), key=len, reverse=True)
-    return _hidden(value, telling) if telling else value
+    """The same value, with every secret in its strings masked."""
+    maskable = [each for each in secrets if len(each) >= SHORTEST]
+    maskable.sort(key=len, reverse=True)  # one secret may contain another
+    return _hidden(value, maskable) if maskable else value
 
 
-def _hidden(value: Any, secrets: Collection[str]) -> Any:  # noqa: PLR0911  # one line a shape
+def _hidden(value: Any, secrets: Collection[str]) -> Any:  # noqa: PLR0911  # one return for each type
     if isinstance(value, Enum | Address):
         return value
     if isinstance(value, str):
@@ -45,11 +46,11 @@ def _hidden(value: Any, secrets: Collection[str]) -> Any:  # noqa: PLR0911  # on
 
 
 def redacting(sink: Sink, secrets: Collection[str]) -> Sink:
-    """A sink that passes events on without their secrets."""
+    """A sink that masks secrets in events and passes them on to `sink`."""
     if not secrets:
         return sink
 
-    def told(event: Event) -> None:
+    def masked(event: Event) -> None:
         sink(hidden(event, secrets))
 
-    return told
+    return masked

@@ -1,4 +1,4 @@
-"""The texts of `labctl status` and `labctl list`."""
+"""Tables with coloured states, for `labctl status` and `labctl list`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STATE = rf"(?<=  )({'|'.join(STATES)})(?=  )"
 
 
 def coloured(head: Sequence[str], rows: Sequence[Sequence[Cell]], paint: Paint, width: int | None) -> str:
-    """A table whose states have their colours, once it is aligned."""
+    """An aligned table in which the states are coloured. Colouring comes last: its codes have no width."""
     text = table(head, rows, paint, width)
     if not paint.enabled:
         return text

@@ -1,4 +1,4 @@
-"""A plain aligned table, no wider than the screen; rich's costs more to import than all the rest of `labctl status`."""
+"""An aligned table, no wider than the screen. rich has tables too, but takes too long to import for `labctl status`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
     from labctl.report.colour import Paint
 
-    Cell = str | Sequence[str]  # a text, or several that may stand in lines of their own
+    Cell = str | Sequence[str]  # one text, or several that may be on lines of their own
 
 GAP = 2
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], paint: Paint, width: int | None = None) -> str:
-    """Align the cells; the head is in capitals, the last column is not padded.
+    """The lines of a table, with its head in capitals.
 
-    Where the screen is narrower, cells of several texts take several lines; where that does not suffice, they stand
-    below their row. Nothing is cut off. `width` None is endless.
+    If the table is wider than `width`, cells with several texts take several lines, and if that does not suffice, they
+    stand below their row. Nothing is cut off. A `width` of None sets no limit.
     """
     head = [cell.upper() for cell in head]
     grid = [[(cell,) if isinstance(cell, str) else tuple(cell) or ("-",) for cell in row] for row in rows]
@@ -29,26 +29,26 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], paint: Paint, wid
     if width is not None:
         gaps = GAP * (len(head) - 1)
         _shrink(rooms, {at: _least(columns[at]) for at in lists}, width - gaps, [len(each) for each in head])
-    told = [[filled(cell, room) for cell, room in zip(row, rooms, strict=True)] for row in grid]
-    first, *lines = _aligned(head, told)
+    filled_rows = [[filled(cell, room) for cell, room in zip(row, rooms, strict=True)] for row in grid]
+    first, *lines = _aligned(head, filled_rows)
     if width is not None and lists and max(map(len, (first, *lines))) > width:
         first, *lines = _stacked(head, grid, lists, paint, width)
     return "\n".join([paint.bold(first), *lines])
 
 
 def _least(column: Sequence[Sequence[str]]) -> int:
-    """The room that its longest text takes, with the comma that may follow."""
+    """The width of the longest text of a column, with the comma that may follow it."""
     return max(len(text) + 1 for cell in column for text in cell)
 
 
 def _shrink(rooms: list[int], least: dict[int, int], width: int, heads: Sequence[int]) -> None:
-    """Take from the widest of the columns that can give, until all fit or none can."""
+    """Narrow the widest columns, down to `least` of each, until the table fits `width`."""
     while sum(map(max, rooms, heads)) > width and (able := [at for at in least if rooms[at] > least[at]]):
         rooms[max(able, key=lambda at: rooms[at])] -= 1
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[Sequence[str]]]) -> list[str]:
-    """The lines of a table whose cells are lists of lines."""
+    """The lines of a table, each cell of which is a list of lines."""
     columns = zip(head, *rows, strict=True)
     widths = [max(len(name), *(len(line) for cell in cells for line in cell)) for name, *cells in columns]
     lines = [cells for row in rows for cells in zip_longest(*row, fillvalue="")]
@@ -56,7 +56,7 @@ def _aligned(head: Sequence[str], rows: Sequence[Sequence[Sequence[str]]]) -> li
 
 
 def filled(texts: Iterable[str], room: int) -> list[str]:
-    """Texts with commas between them, in lines of this length; one that is longer has its own."""
+    """Join texts with commas into lines of at most `room` columns. A longer text has a line of its own."""
     lines = [""]
     for text in texts:
         if lines[-1] and len(lines[-1]) + 2 + len(text) > room:
@@ -71,14 +71,14 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return (" " * GAP).join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def _stacked(  # the table's own, and which of its columns are lists
+def _stacked(
     head: Sequence[str],
     grid: Sequence[Sequence[Sequence[str]]],
     lists: Sequence[int],
     paint: Paint,
     width: int,
 ) -> list[str]:
-    """Cells of several texts stand below their row, with the names of their columns."""
+    """The lines of a table in which cells of the columns `lists` stand below their row, with the column's name."""
     plain = [at for at in range(len(head)) if at not in lists]
     first, *tops = _aligned([head[at] for at in plain], [[row[at] for at in plain] for row in grid])
     column = max(len(head[at]) for at in lists)

@@ -1,4 +1,4 @@
-"""Live progress on a terminal: what runs stands below with its time, what is done scrolls up."""
+"""The sink for a terminal: running steps stand at the bottom with their time, finished steps scroll up."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BAR_WIDTH = 24
 
 @record(frozen=False)
 class _Line:
-    """One step that is under way."""
+    """The line of a running step."""
 
     text: str
     began: float = field(default_factory=time.monotonic)
@@ -55,7 +55,7 @@ class _Line:
 
 
 class Terminal:
-    """The sink. The live part is there between a run's first step and its end."""
+    """Shows events on a terminal. Its live part is there from the first step of a run to the end of the run."""
 
     def __init__(self, stream: TextIO, *, verbose: bool = False, colour: bool = True) -> None:
         self._console = Console(file=stream, no_color=not colour, highlight=False, emoji=False, markup=False)
@@ -64,7 +64,7 @@ class Terminal:
         self._lock = threading.RLock()
         self._lines: dict[str, _Line] = {}
         self._done: dict[str, str] = {}
-        self._stages: dict[str, str] = {}  # the last that a VM told
+        self._stages: dict[str, str] = {}  # the last stage that each VM reported
         self._hints: list[tuple[str, str]] = []
         self._began = time.monotonic()
         self._total = self._count = 0
@@ -92,12 +92,12 @@ class Terminal:
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
                 word += and_state(self._stages.get(event.address))
-                self._over(event.address, "✓", "green", f"{word}  {seconds(event.seconds)}")
+                self._end(event.address, "✓", "green", f"{word}  {seconds(event.seconds)}")
             case StepFailed():
                 self._hints.append((event.address, event.hint))
-                self._over(event.address, "✗", "red", f"failed: {event.error}")
+                self._end(event.address, "✗", "red", f"failed: {event.error}")
             case StepSkipped():
-                self._over(event.address, "-", "yellow", plain.skipped(event))
+                self._end(event.address, "-", "yellow", plain.skipped(event))
             case Diagnostic():
                 self._say(
                     Text(plain.diagnostic(event), style="yellow" if event.severity == "warning" else "dim")
@@ -132,7 +132,7 @@ class Terminal:
         if self._verbose:
             self._say(Text(f"  vm/{event.vm} {event.stage}  {seconds(event.seconds)}", style="dim"))
 
-    def _over(self, address: str, sign: str, style: str, text: str) -> None:
+    def _end(self, address: str, sign: str, style: str, text: str) -> None:
         self._lines.pop(address, None)
         self._count += 1
         self._say(Text.assemble((f"{sign} ", style), address, " ", (text, "red" if style == "red" else "")))
@@ -152,19 +152,19 @@ class Terminal:
                 self._say(Text(f"  hint: {address}: {hint}"))
 
     def _render(self) -> RenderableType:
-        """What is under way. Rich calls this with its own lock held, so taking ours here would be a deadlock."""
+        """The running steps. Rich calls this with its own lock held, so taking our lock here would be a deadlock."""
         now, lines = time.monotonic(), dict(self._lines)
         table = Table.grid(padding=(0, 1))
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, justify="right")
         table.add_column(no_wrap=True)
         for address, line in sorted(lines.items(), key=lambda each: natural(each[0])):
-            table.add_row(f"  {address}", seconds(now - line.began), _what(line))
+            table.add_row(f"  {address}", seconds(now - line.began), _work(line))
         head = f"{self._count} of {self._total} steps, {seconds(now - self._began)}"
         return Group(table, Text(head, style="dim"))
 
 
-# What a VM does after it told a stage.
+# What a VM does after it reported a stage; those without a `Stage` are the stages of cloud-init.
 _STAGES = {
     Stage.STARTED: "booting",
     "init": "booting: cloud-init started",
@@ -175,8 +175,8 @@ _STAGES = {
 }
 
 
-def _what(line: _Line) -> RenderableType:
-    rate = line.rate.told(line.total) if line.done else ""
+def _work(line: _Line) -> RenderableType:
+    rate = line.rate.text(line.total) if line.done else ""
     if not line.total:
         return Text(f"{line.text} {size(line.done)}  {rate}".rstrip() if line.done else line.text)
     row = Table.grid(padding=(0, 1))

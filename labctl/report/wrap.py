@@ -1,4 +1,4 @@
-"""Lines no wider than the screen; nothing is ever cut off."""
+"""Wraps texts to the width of the screen. Nothing is cut off."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NARROWEST = 20  # with less room a text has a word a line
+NARROWEST = 20  # lines are not broken any shorter than this
 
 
 def width(stream: TextIO) -> int | None:
-    """The columns of the terminal; None where there is none: whoever reads a pipe gets whole lines."""
+    """The columns of the terminal; None if the stream is none, since readers of a pipe want unbroken lines."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
-    except (OSError, ValueError):  # no terminal; no file at all
+    except (OSError, ValueError):  # not a terminal, or not a file
         return None
 
 
 def wrapped(parts: Iterable[str], between: str, room: int | None) -> list[str]:
-    """Lay parts out in lines of this length; None is endless.
+    """Join parts with `between` into lines of at most `room` columns; None sets no limit.
 
-    A line ends before `between`, which begins the next, and only where a part alone has no room at one of its spaces.
+    A line ends before a `between`, which begins the next line. A part that is too long for a line is broken at spaces.
     """
     lines: list[str] = []
     for part in parts:

@@ -122,7 +122,7 @@ def test_thirty_vms_are_told_as_one():
         "                       · front 10.90.0.2 … .31 · back 10.90.1.2 … .31",
         "",
         "plan: 94 to create, 0 unchanged",
-        "a new VM is told with its disks and its seed; -v tells every field",
+        "a new VM is shown with its disks and its seed; -v shows every field",
     ]
 
 

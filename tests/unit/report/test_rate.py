@@ -9,7 +9,7 @@ from rich.console import Console
 from labctl.core.events import StepProgress
 from labctl.report.plain import Plain
 from labctl.report.rate import Rate
-from labctl.report.terminal import _Line, _what
+from labctl.report.terminal import _Line, _work
 
 MIB = 1 << 20
 
@@ -25,20 +25,20 @@ def rate(clock):
 
 
 def test_one_sample_tells_nothing(rate, clock) -> None:
-    assert rate.told(MIB) == ""
+    assert rate.text(MIB) == ""
     rate.add("downloading", 0)
     clock.now += 5
-    assert rate.told(MIB) == ""
+    assert rate.text(MIB) == ""
 
 
 def test_speed_and_time_left(rate, clock) -> None:
     rate.add("downloading", 0)
     clock.now += 2
     rate.add("downloading", 20 * MIB)
-    assert rate.told(320 * MIB) == "10.0MiB/s, 30 s left"
-    assert rate.told(0) == "10.0MiB/s"
-    assert rate.told(20 * MIB) == "10.0MiB/s"
-    assert rate.told(20020 * MIB) == "10.0MiB/s, 33 min 20 s left"
+    assert rate.text(320 * MIB) == "10.0MiB/s, 30 s left"
+    assert rate.text(0) == "10.0MiB/s"
+    assert rate.text(20 * MIB) == "10.0MiB/s"
+    assert rate.text(20020 * MIB) == "10.0MiB/s, 33 min 20 s left"
 
 
 def test_what_was_there_before_does_not_count(rate, clock) -> None:
@@ -46,14 +46,14 @@ def test_what_was_there_before_does_not_count(rate, clock) -> None:
     rate.add("downloading", 500 * MIB)
     clock.now += 2
     rate.add("downloading", 502 * MIB)
-    assert rate.told(0) == "1.0MiB/s"
+    assert rate.text(0) == "1.0MiB/s"
 
 
 def test_only_the_last_seconds_count(rate, clock) -> None:
     for second in range(100):
         clock.now += 1
         rate.add("downloading", min(second, 50) * MIB + second * 1024)
-    assert rate.told(0) == "1.0KiB/s"
+    assert rate.text(0) == "1.0KiB/s"
 
 
 def test_what_stalls_gets_slower(rate, clock) -> None:
@@ -61,7 +61,7 @@ def test_what_stalls_gets_slower(rate, clock) -> None:
     clock.now += 2
     rate.add("downloading", 2048)
     clock.now += 6
-    assert rate.told(0) == "256.0B/s"
+    assert rate.text(0) == "256.0B/s"
 
 
 @pytest.mark.parametrize(("work", "done"), [("verifying", 5000), ("downloading", 10)])
@@ -69,9 +69,9 @@ def test_other_work_and_a_new_start_begin_anew(rate, clock, work, done) -> None:
     rate.add("downloading", 0)
     clock.now += 2
     rate.add("downloading", 4096)
-    assert rate.told(0)
+    assert rate.text(0)
     rate.add(work, done)
-    assert rate.told(0) == ""
+    assert rate.text(0) == ""
 
 
 def test_plain_tells_it_where_it_is_known(clock) -> None:
@@ -104,5 +104,5 @@ def test_the_terminal_tells_bytes_where_their_end_is_not_known(rate) -> None:
 
 def drawn(line: _Line) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=120).print(_what(line))
+    Console(file=stream, width=120).print(_work(line))
     return stream.getvalue().strip()
