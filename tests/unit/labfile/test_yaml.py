@@ -1,6 +1,5 @@
 import re
 import tracemalloc
-from time import process_time
 
 import pytest
 from hypothesis import example, given
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from labctl.core.errors import Rejected
 from labctl.labfile.scalars import resolve
 from labctl.labfile.yaml import read
+from tests.unit.work import lines
 
 FLOWER = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
     b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 9))
@@ -127,12 +127,12 @@ def test_a_quoted_merge_key_is_a_key():
     ],
 )  # fmt: skip
 def test_what_is_not_a_document_is_refused_at_its_place(data, expected):
-    """Within a second and 64 MB beyond the input, whatever it is."""
+    """With little work and 64 MB beyond the input, whatever it is."""
     tracemalloc.start()
-    start = process_time()
     try:
-        assert message(data) == expected
-        assert process_time() - start < 1
+        told = []
+        assert lines(lambda: told.append(message(data))) < 10_000
+        assert told == [expected]
         assert tracemalloc.get_traced_memory()[1] < 64 << 20
     finally:
         tracemalloc.stop()
