@@ -1,6 +1,5 @@
 """Waiting for what other processes and threads do."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ def wait_until(condition: Callable[[], object], within_s: float = 20) -> None:
 def runs(pid: int) -> bool:
     """Whether it does; not when it ended and waits for its parent."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):  # gone before the file was opened, or before it was read
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

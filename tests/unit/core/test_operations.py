@@ -1,4 +1,4 @@
-"""What waits for what among a plan's operations; `test_plan` has those of whole plans."""
+"""What waits for what among a plan's operations; `test_planning` has those of whole plans."""
 
 import pytest
 

@@ -112,3 +112,8 @@ EVENTS: tuple[Event, ...] = (
         next="mend it and run the same command again",
     ),
 )
+
+
+def fed(sink, events=EVENTS):
+    for event in events:
+        sink(event)

@@ -2,11 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -119,50 +114,3 @@ def test_packages_that_came_out_otherwise_are_told() -> None:
     assert build.differences(resolved, {**resolved, "more": "1"}) == []
     (line,) = build.differences(resolved, {"a": "2", "b": "1", "c": "2", "d": "2"})
     assert line.endswith("a 2, not 1; c 2, not 1; d 2, not 1 and 1 more")
-
-
-def test_a_failing_program_gives_its_last_words() -> None:
-    told: list[str] = []
-    with pytest.raises(LabctlError, match=r"sh failed \(3\):\nalas"):
-        command.run(["sh", "-c", "echo alas >&2; exit 3"], told.append)
-    assert told == ["alas"]
-
-
-def test_an_interruption_ends_the_children_too(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-
-    def interrupt(_line: str) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        command.run(["sh", "-c", f"sleep 60 & echo $! >{note}; echo go; wait"], interrupt)
-    await_end(int(note.read_text()))
-
-
-def test_a_killed_labctl_takes_its_program_along(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-    code = (
-        "import sys; from labctl.host.machine import command; command.run(['sh', '-c', sys.argv[1]], print)"
-    )
-    script = f"echo $$ >{note}.new; mv {note}.new {note}; exec sleep 60"
-    victim = subprocess.Popen([sys.executable, "-c", code, script], cwd=Path(__file__).parents[4])
-    while not note.exists():
-        assert victim.poll() is None, "it ended before its program began"
-        time.sleep(0.01)
-    victim.send_signal(signal.SIGKILL)
-    victim.wait()
-    await_end(int(note.read_text()))
-
-
-def await_end(pid: int) -> None:
-    deadline = time.monotonic() + 5
-    while alive(pid):
-        assert time.monotonic() < deadline, f"{pid} still runs"
-        threading.Event().wait(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

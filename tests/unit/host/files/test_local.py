@@ -1,15 +1,11 @@
 """What is told of local files that the system refuses."""
 
 import os
-import warnings
 from pathlib import Path
 
 import pytest
 
-from labctl.core.errors import LabctlError
-from labctl.host.access.keys import Keys
 from labctl.host.files import local
-from labctl.host.machine import lock
 
 DENIED = PermissionError(13, "Permission denied")
 ME = local.user()
@@ -48,26 +44,3 @@ def test_other_reasons_are_told_as_the_system_tells_them(tmp_path):
         f"{tmp_path}: can't read it: Read-only file system",
         "",
     )
-
-
-def test_keys_that_cannot_be_read_are_an_error_that_names_them(tmp_path, monkeypatch):
-    def denied(self, *_arguments, **_options):
-        raise PermissionError(13, "Permission denied", str(self))
-
-    keys = Keys(tmp_path)
-    monkeypatch.setattr(Path, "stat", denied)
-    for use in (keys.secret, keys.known, keys.has_login, lambda: keys.known_host("web")):
-        with pytest.raises(LabctlError, match="can't read the lab's keys: Permission denied"):
-            use()
-
-
-def test_without_a_session_the_locks_are_in_a_folder_of_ones_own(tmp_path, monkeypatch):
-    """And nothing warns of it: most who run `su` or cron have none."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
-    monkeypatch.setattr(os, "geteuid", lambda: 54321)
-    monkeypatch.setattr(lock.tempfile, "gettempdir", lambda: str(tmp_path))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert lock.folder() == tmp_path / "labctl-54321"
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert lock.folder() == tmp_path / "labctl"

@@ -1,13 +1,10 @@
-"""What people are shown of VMs and networks, as it is read from libvirt's XML."""
+"""What people are shown of VMs, as it is read from libvirt's XML."""
 
-from ipaddress import IPv4Address
 from xml.etree import ElementTree as ET
 
 from labctl.core.ip import read_addresses
 from labctl.guest.nic_config import NicConfig
-from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.overview import read_network
-from labctl.kinds.network.spec import DhcpHost, NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.overview import read_vm
 from labctl.kinds.vm.spec import VmSpec
@@ -65,20 +62,6 @@ def test_what_a_domain_tells_of_a_vm():
     assert [nic.link for nic in found.nics] == ["up", "down", "up", "up"]
     assert [nic.reports for nic in found.nics] == [False, False, False, True]
     assert found.problem == "cloud-init failed"
-
-
-def test_what_libvirt_tells_of_a_network():
-    spec = NetworkSpec(
-        "shop",
-        "front",
-        subnet4="10.0.0.0/24",
-        host4="10.0.0.1/24",
-        bridge="lab-0",
-        dhcp_hosts=(DhcpHost(IPv4Address("10.0.0.2"), "web", "52:54:00:00:00:01"),),
-    )
-    found = read_network(network_xml.render(spec))
-    assert (found.name, found.lab, found.mode, found.host) == ("front", "shop", "nat", ("10.0.0.1",))
-    assert found.leases == {"52:54:00:00:00:01": IPv4Address("10.0.0.2")}
 
 
 def test_disks_that_lie_elsewhere_are_named():

@@ -12,7 +12,7 @@ from labctl import resources
 from labctl.core.unquoted import Unquoted
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.seed.render import HostKey, cloud_config, files, network_config
-from labctl.kinds.seed.spec import SeedNic, SeedSpec, network_digest
+from labctl.kinds.seed.spec import SeedNic, SeedSpec
 
 LOGIN = "ssh-ed25519 AAAAlogin labctl"
 KEY = HostKey(
@@ -126,9 +126,3 @@ def test_dhcp_is_on_where_somebody_gives_addresses_whatever_else_is_said(lines, 
     config = network_config((SeedNic("n", "52:54:00:00:00:01", NicConfig.read(lines)),))["ethernets"]["n"]
     assert config["dhcp4"] is dhcp4
     assert config.get("mtu") == (1400 if "mtu 1400" in lines else None)
-
-
-def test_a_network_digest_is_of_the_lines_and_not_of_their_order_of_nics():
-    one, two = ("a", NicConfig.read(["address 10.0.0.2/24"])), ("b", NicConfig(dhcp4=True))
-    assert network_digest([one, two]) == network_digest([two, one])
-    assert network_digest([one]) != network_digest([("a", NicConfig.read(["address 10.0.0.3/24"]))])

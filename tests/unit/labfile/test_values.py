@@ -1,10 +1,9 @@
 """Sizes are rounded where the Labfile is read, up, to what can be stored, and that is told once."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.core.size import DISK_STEP, parse, rounded_up, size, sizes
+from labctl.core.size import DISK_STEP, parse
 from labctl.labfile.values import whole_size
 from tests.unit.labfile.labfiles import loaded
 
@@ -40,10 +39,6 @@ def test_what_is_rounded_is_told_once_at_its_place(tmp_path):
     assert lab.vms[0].nics[0].bandwidth.inbound == 1
 
 
-def test_an_image_s_own_size_too_is_rounded_up_where_a_disk_is_made_of_it():
-    assert (rounded_up(10**9), rounded_up(1 << 30), rounded_up(1)) == (1000000512, 1 << 30, 1024)
-
-
 class Nothing:
     def at(self, *_arguments, **_options):
         pass
@@ -56,16 +51,3 @@ def test_rounding_adds_less_than_a_unit_and_does_nothing_twice(count, unit):
     assert count <= found < count + step
     assert whole_size({"size": f"{found}B"}, "size", unit, Nothing()) == found
     assert found % DISK_STEP == 0
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "told"),
-    [
-        (5000000512, 5 * 10**9, ("5000000512B", "5000000000B")),
-        (2 << 30, 1 << 30, ("2GiB", "1GiB")),
-        (1 << 30, 1 << 30, ("1GiB", "1GiB")),
-    ],
-)
-def test_two_sizes_that_differ_look_different(first, second, told):
-    assert sizes(first, second) == told
-    assert size(5000000512) == size(5 * 10**9)

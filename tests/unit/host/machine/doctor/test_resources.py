@@ -1,0 +1,28 @@
+"""Memory, disk space and folders of made-up hosts."""
+
+import pytest
+
+from labctl.host.machine.doctor import resources
+from labctl.host.machine.doctor.check import Distribution
+
+DEBIAN = Distribution(0, "sudo ")
+
+
+class TestResources:
+    @pytest.mark.parametrize(("free", "verdict"), [(500_000, "warn"), (8_000_000, "ok")])
+    def test_memory(self, tmp_path, free, verdict):
+        (tmp_path / "meminfo").write_text(f"MemTotal: 16000000 kB\nMemAvailable: {free} kB\n")
+        assert resources.memory(tmp_path / "meminfo").verdict == verdict
+
+    def test_a_folder_that_others_cannot_pass(self, tmp_path):
+        (tmp_path / "home/pool").mkdir(parents=True)
+        (tmp_path / "home").chmod(0o700)
+        tmp_path.chmod(0o755)
+        found = resources._closed(tmp_path / "home/pool")
+        assert found is not None
+        assert not found.stat().st_mode & 0o001
+
+    @pytest.mark.parametrize(("free", "verdict"), [(0, "fail"), (2 << 30, "warn"), (50 << 30, "ok")])
+    def test_disk(self, tmp_path, monkeypatch, free, verdict):
+        monkeypatch.setattr(resources.shutil, "disk_usage", lambda _path: type("U", (), {"free": free}))
+        assert list(resources.pool(str(tmp_path), DEBIAN, system=False))[-1].verdict == verdict

@@ -1,0 +1,19 @@
+"""Programs that are missing, with the packages that bring them."""
+
+from labctl.host.machine.doctor import tools
+from labctl.host.machine.doctor.check import Check, Distribution
+
+DEBIAN = Distribution(0, "sudo ")
+
+
+def test_missing_programs(monkeypatch):
+    monkeypatch.setattr(tools.shutil, "which", lambda name, **_: "/x" if name == "ssh" else None)
+    found = {check.name: check for check in tools.programs(DEBIAN)}
+    assert found["ssh"].verdict == "ok"
+    assert found["dnsmasq"] == Check(
+        "dnsmasq",
+        "fail",
+        "not found: libvirt needs it for the DHCP and DNS of networks",
+        "sudo apt-get install dnsmasq-base",
+    )
+    assert found["mmdebstrap"].verdict == "warn"

@@ -1,0 +1,32 @@
+"""A network that is rendered reads back the same."""
+
+from hypothesis import given
+
+from labctl.kinds.network import xml as network_xml
+from labctl.kinds.network.spec import NetworkSpec
+from tests.strategies import networks
+
+
+@given(networks())
+def test_a_network_reads_back(spec):
+    assert network_xml.read(network_xml.render(spec)) == spec
+
+
+@given(networks())
+def test_ports_of_our_bridges_forward_at_once(spec):
+    """With STP a guest that booted within 4 s is ready and can't be reached."""
+    bridge = network_xml.render(spec).find("bridge")
+    assert spec.mode in ("bridge", "macvtap") or (bridge.get("stp"), bridge.get("delay")) == ("off", "0")
+
+
+@given(networks())
+def test_nat_is_for_both_families(spec):
+    """A ULA that is forwarded as it is never gets an answer."""
+    nat = network_xml.render(spec).find("forward/nat")
+    assert (nat is not None) == bool(spec.mode == "nat" and spec.subnet6)
+
+
+def test_a_boot_server_stands_alone():
+    """Also where no guest has a reservation yet: else each plan would want the network anew."""
+    spec = NetworkSpec("lab", "n", host4="10.0.0.1/24", boot_file="boot.ipxe", boot_server="10.0.0.5")
+    assert network_xml.read(network_xml.render(spec)) == spec

@@ -1,0 +1,28 @@
+"""What libvirt chose is carried over to a new definition."""
+
+from xml.etree import ElementTree as ET
+
+from labctl.kinds.vm import preserve
+from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.uses import DiskUse
+
+
+def test_controllers_keep_their_places():
+    """What libvirt chose is carried over, beside what is written out."""
+    controller = "<controller type='{}' index='0' model='{}'><address type='pci' slot='{}'/></controller>"
+    have = controller.format("scsi", "virtio-scsi", "7") + controller.format("virtio-serial", "", "9")
+    old = ET.fromstring(f"<domain><devices>{have}</devices></domain>")
+    new = vm_xml.render(VmSpec("lab", "a", disks=(DiskUse("d", "/pool/a.d", bus="scsi", target="sda"),)))
+    preserve.places(old, new)
+    slots = {c.get("type"): c.find("address").get("slot") for c in new.iterfind("devices/controller")}
+    assert slots == {"scsi": "7", "virtio-serial": "9"}
+
+
+def test_another_machine_takes_nothing_over():
+    """A q35 has no pci-root, which libvirt would refuse."""
+    root = "<controller type='pci' index='0' model='pci-root'/>"
+    old = ET.fromstring(f"<domain><devices>{root}</devices></domain>")
+    new = vm_xml.render(VmSpec("lab", "a", machine="q35"))
+    preserve.places(old, new)
+    assert new.find("devices/controller") is None

@@ -1,0 +1,36 @@
+"""JSON lines, fed with recorded events, and the schemas of what labctl writes as JSON."""
+
+import io
+import json
+
+import jsonschema
+from referencing import Registry, Resource
+
+from labctl import resources
+from labctl.report.jsonlines import JsonLines
+from tests.unit.report.samples import EVENTS, fed, sample
+
+
+def validator(name: str):
+    schemas = {
+        each: json.loads(resources.text(f"schemas/{each}.schema.json"))
+        for each in ("plan", "events", "status")
+    }
+    registry = Registry().with_resources(
+        [(f"{each}.schema.json", Resource.from_contents(text)) for each, text in schemas.items()]
+    )
+    return jsonschema.Draft202012Validator(schemas[name], registry=registry)
+
+
+def test_json_lines_fit_their_schema():
+    stream = io.StringIO()
+    fed(JsonLines(stream))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert lines[0] == {"event": "Format", "format": 1}
+    assert [line["event"] for line in lines[1:]] == [type(event).__name__ for event in EVENTS]
+    for line in lines:
+        validator("events").validate(line)
+
+
+def test_the_plan_fits_its_schema():
+    validator("plan").validate(sample().to_json())

@@ -1,0 +1,62 @@
+"""What a terminal shows, fed with recorded events."""
+
+import io
+import re
+import threading
+
+from labctl.core.events import Diagnostic
+from labctl.report.terminal import Terminal
+from tests.unit.report.samples import EVENTS, fed
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+
+
+class Tty(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_terminal_without_a_terminal_tells_the_same():
+    stream = io.StringIO()
+    fed(Terminal(stream, colour=False))
+    text = ANSI.sub("", stream.getvalue())
+    for part in (
+        "✓ network/back created  0.3 s",
+        "✓ vm/new created and ready  60.1 s",
+        "✗ vm/db failed: not ready",
+        "- vm/more skipped, vm/db failed",
+        "failed: 3 done, 1 failed, 1 not done after 5 min 01 s",
+        "hint: vm/db: look at `labctl logs db`",
+    ):
+        assert part in text
+    assert text.rstrip().endswith("look at `labctl logs db`"), "the hint comes last"
+
+
+def test_terminal_draws_what_is_under_way(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+
+    stream = Tty()
+    sink = Terminal(stream)
+    fed(sink, EVENTS[:7])
+    sink._live.refresh()
+    fed(sink, EVENTS[7:])
+    text = ANSI.sub("", stream.getvalue())
+    assert re.search(r"disk/new/root\s+\d+\.\d s\s+uploading\s+━*.*11%", text)
+    assert "of 9 steps" in text
+
+
+def test_the_terminal_does_not_wait_for_itself(monkeypatch):
+    """Rich draws from its own thread while events come from others."""
+    monkeypatch.setattr("labctl.report.terminal.REFRESH_HZ", 2000)
+    monkeypatch.setenv("TERM", "xterm")
+    sink = Terminal(Tty(), verbose=True)
+    begin, end = EVENTS[:4], EVENTS[4:]
+    fed(sink, begin)
+    note = Diagnostic("note", "x")
+    threads = [threading.Thread(target=lambda: fed(sink, [note] * 300), daemon=True) for _ in range(3)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(timeout=60)
+    assert not any(each.is_alive() for each in threads)
+    fed(sink, end)
