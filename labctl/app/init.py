@@ -7,7 +7,7 @@ from pathlib import Path
 from labctl.core.errors import UsageError
 from labctl.host.files import local
 from labctl.labfile.problems import nearest
-from labctl.labfile.starters import names, read
+from labctl.labfile.init_templates import names, read
 
 LABFILE = "Labfile.yaml"
 

@@ -6,7 +6,7 @@ import typer
 
 from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
-from labctl.labfile.starters import names, summary
+from labctl.labfile.init_templates import names, summary
 
 app = typer.Typer(add_completion=False)
 

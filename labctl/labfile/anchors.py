@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
 from labctl.labfile import yaml11
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from labctl.labfile.tree import Mark
+    from labctl.labfile.yaml_tree import Mark
 
 __all__ = ["Anchor", "Place", "Texts"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.labfile.interpolate import plain
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from labctl.labfile.disks import Site

@@ -8,7 +8,7 @@ from labctl.core.lifecycle import Stage
 from labctl.core.record import record, replace
 from labctl.labfile.model import Dependency, Vm
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.tree import Map
+from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

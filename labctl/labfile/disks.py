@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
 from labctl.kinds.image import catalogue
-from labctl.labfile import reserved
+from labctl.labfile import reserved_names
 from labctl.labfile.interpolate import plain
-from labctl.labfile.markers import MARK
+from labctl.labfile.placeholders import MARK
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.tree import Map, Seq, lost
+from labctl.labfile.yaml_tree import Map, Seq, lost
 from labctl.labfile.values import whole_size
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]])
     serials: dict[str, str] = {}
     for disk, (holder, key) in zip(disks, holders, strict=True):
         serial = disk.serial or disk.name
-        if key != "disk" and (told := reserved.refused("disk", disk.name)):
+        if key != "disk" and (told := reserved_names.refused("disk", disk.name)):
             site.problems.at(holder, key, *told)
         elif disk.name in names:
             site.problems.at(holder, key, f"two disks are called {disk.name}", "give it another name")

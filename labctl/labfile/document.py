@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.labfile import validate
 from labctl.labfile.interpolate import Reference, Scope, fill
-from labctl.labfile.markers import UNKNOWN
-from labctl.labfile.tree import Map, Path, Seq, at, copy, remove, walk
+from labctl.labfile.placeholders import UNKNOWN
+from labctl.labfile.yaml_tree import Map, Path, Seq, at, copy, remove, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,10 +77,10 @@ def sound(tree: Map, problems: Problems, name: str | None = None) -> Map | None:
     left.
     """
     if not validate.is_valid(tree, name):
-        from labctl.labfile import explain
+        from labctl.labfile import violations
 
-        wrong = explain.violations(tree, name)
-        explain.report(wrong, tree, problems)
+        wrong = violations.violations(tree, name)
+        violations.report(wrong, tree, problems)
         tree = _without(tree, [each.path for each in wrong])
     if not len(problems):
         return tree
@@ -98,10 +98,10 @@ def _pruned(tree: Map, name: str | None) -> Map | None:
             tree.setdefault("name", _STAND_INS["name"])
         if validate.is_valid(tree, name):
             return tree
-        from labctl.labfile import explain
+        from labctl.labfile import violations
 
         tree = copy(tree)
-        paths = [each.path for each in explain.violations(tree, name)]
+        paths = [each.path for each in violations.violations(tree, name)]
         for path in sorted(filter(None, paths), key=_order, reverse=True):
             remove(tree, path)
     return None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.labfile import reserved
-from labctl.labfile.markers import MARK
+from labctl.labfile import reserved_names
+from labctl.labfile.placeholders import MARK
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from labctl.labfile.roster import Roster
+    from labctl.labfile.instance_names import Roster
 
 __all__ = ["Membership"]
 
@@ -33,7 +33,7 @@ class Membership:
         self._holders: dict[str, list[str]] = {}  # VM or instance → groups whose children name it
         machines = {*vms, *roster.bases}
         for name, fields in groups.items():
-            reserved.report("group", name, groups, name, problems)
+            reserved_names.report("group", name, groups, name, problems)
             children = self._names(fields, "children")
             for index, child in enumerate(children):
                 if child in machines:

@@ -8,7 +8,7 @@ from labctl.core.record import field, record
 from labctl.labfile.document import sound
 from labctl.labfile.interpolate import fill_instance, has_late
 from labctl.labfile.layers import CloudConfigs, lay
-from labctl.labfile.tree import Map
+from labctl.labfile.yaml_tree import Map
 from labctl.labfile.vms import Identity
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from labctl.labfile.disks import Site
     from labctl.labfile.groups import Membership
     from labctl.labfile.problems import Problems
-    from labctl.labfile.roster import Roster, Slot
+    from labctl.labfile.instance_names import Roster, Slot
 
 __all__ = ["Expansion", "Instance", "expand"]
 

@@ -9,9 +9,9 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from labctl.core.record import field, record
-from labctl.labfile.markers import MARK, PATTERN, UNKNOWN, is_reference, marked
+from labctl.labfile.placeholders import MARK, PATTERN, UNKNOWN, is_reference, marked
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.tree import Map, Seq, entries
+from labctl.labfile.yaml_tree import Map, Seq, entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

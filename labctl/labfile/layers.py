@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Position, Problem, Rejected
-from labctl.labfile import userdata, yaml
-from labctl.labfile.source import content
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile import user_data_formats, yaml_reader
+from labctl.labfile.yaml_text import content
+from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,10 +109,10 @@ class CloudConfigs:
 
     def _parsed(self, data: bytes, shown: str) -> Map | None:
         try:
-            if other := userdata.by_content(data, shown):
+            if other := user_data_formats.by_content(data, shown):
                 raise _not_cloud_config(shown, *other)
-            tree, found = yaml.read(data, shown, empty=_EMPTY, cloud=True)
-            if other := userdata.by_keys(tree):
+            tree, found = yaml_reader.read(data, shown, empty=_EMPTY, cloud=True)
+            if other := user_data_formats.by_keys(tree):
                 raise _not_cloud_config(shown, *other)
         except Rejected as error:
             for problem in error.problems:

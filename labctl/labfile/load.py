@@ -10,10 +10,10 @@ from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
 from labctl.core.text import printable
 from labctl.host.files import local
-from labctl.labfile import dependencies, parameters, reserved, yaml
+from labctl.labfile import dependencies, parameters, reserved_names, yaml_reader
 from labctl.labfile import references as references_
 from labctl.labfile.absolute_path import absolute_path, unfit
-from labctl.labfile.check import check_addresses
+from labctl.labfile.address_checks import check_addresses
 from labctl.labfile.disks import Site
 from labctl.labfile.document import interpolated, sound, without_own_keys
 from labctl.labfile.groups import Membership
@@ -26,9 +26,9 @@ from labctl.labfile.parameters import Sources
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
 from labctl.labfile.references import Needs, Scope
-from labctl.labfile.roster import Roster
-from labctl.labfile.source import content
-from labctl.labfile.tree import Map
+from labctl.labfile.instance_names import Roster
+from labctl.labfile.yaml_text import content
+from labctl.labfile.yaml_tree import Map
 from labctl.labfile.vms import read_vm
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def load(
     `Rejected` with every problem of the file, in its order.
     """
     data, path, name = _read(source)
-    top, found = yaml.read(data, name, empty=_EMPTY)
+    top, found = yaml_reader.read(data, name, empty=_EMPTY)
     if b"x-" in data:
         top = without_own_keys(top)
     given = Sources(sets or {}, params_files, environ or {})
@@ -196,7 +196,7 @@ def _instances(part: Mapping[str, Map], names: Mapping[str, list[str]], site: Si
 
 def _names(top: Map, nets: Sequence[Network], problems: Problems) -> None:
     """Report a lab's name that is labctl's own, and one of the lab's own networks that is called external."""
-    reserved.report("lab", top["name"], top, "name", problems)
+    reserved_names.report("lab", top["name"], top, "name", problems)
     for net in nets:
         lab, dot, name = (net.external or "").partition(".")
         if dot and lab == top["name"]:

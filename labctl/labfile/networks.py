@@ -6,12 +6,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
-from labctl.labfile import reserved
-from labctl.labfile.markers import MARK
+from labctl.labfile import reserved_names
+from labctl.labfile.placeholders import MARK
 from labctl.labfile.model import Dhcp, Network, Volume
-from labctl.labfile.tree import Map, lost
+from labctl.labfile.yaml_tree import Map, lost
 from labctl.labfile.values import address, addresses, bandwidth, network, routes, whole_size
-from labctl.labfile.xml import edits
+from labctl.labfile.xml_edits import edits
 
 if TYPE_CHECKING:
     from labctl.labfile.problems import Problems
@@ -46,7 +46,7 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
     dns = tree.get("dns") or Map(tree.mark)
     hosts = dns.get("hosts") or Map(tree.mark)
     for each in hosts:
-        reserved.report("name of the network's DNS", each, hosts, each, problems)
+        reserved_names.report("name of the network's DNS", each, hosts, each, problems)
     names = [(each, address(hosts, each, problems)) for each in sorted(hosts)]
     result = Network(
         name,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
-from labctl.labfile import reserved, scalars, validate, yaml
+from labctl.labfile import reserved_names, yaml12, validate, yaml_reader
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.source import CONTROL, content
-from labctl.labfile.tree import Map, key_at, mark_of, value_at
+from labctl.labfile.yaml_text import CONTROL, content
+from labctl.labfile.yaml_tree import Map, key_at, mark_of, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +77,7 @@ def evaluate(declared: object, sources: Sources, problems: Problems) -> dict[str
 
 
 def _declaration(known: Map, name: str, entry: Map, problems: Problems) -> None:
-    reserved.report("parameter", name, known, name, problems)
+    reserved_names.report("parameter", name, known, name, problems)
     if entry.get("secret") and "default" in entry:
         problems.at(
             entry, "default", "a secret can't have a default", "leave it out: the value is given at each run"
@@ -150,7 +150,7 @@ def _given_in_files(
 def _file(path: Path) -> tuple[Map, Sequence[Problem]]:
     try:
         with path.open("rb") as file:
-            return yaml.read(content(file), str(path))
+            return yaml_reader.read(content(file), str(path))
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         found: Sequence[Problem] = [Problem(f"can't be read: {why}", f"--params {path}")]
@@ -166,7 +166,7 @@ def _variable(name: str) -> str:
 def _typed(entry: Map, text: str) -> Any:
     """Read a value from the command line or the environment."""
     kind = entry.get("type", "string")
-    value = text if kind == "string" else scalars.resolve(text.strip())
+    value = text if kind == "string" else yaml12.resolve(text.strip())
     return text if (value is None) else value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from labctl.core.errors import Position
-from labctl.labfile.tree import Map, Mark, Path, Seq, key_at, mark_of, value_at, walk
+from labctl.labfile.yaml_tree import Map, Mark, Path, Seq, key_at, mark_of, value_at, walk
 
 __all__ = ["Positions"]
 

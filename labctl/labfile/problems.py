@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import Position, Problem
 from labctl.core.text import printable
-from labctl.labfile.markers import written
-from labctl.labfile.tree import Map, Mark, Path, Seq, key_at, mark_of, text_of, value_at, walk
+from labctl.labfile.placeholders import written
+from labctl.labfile.yaml_tree import Map, Mark, Path, Seq, key_at, mark_of, text_of, value_at, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

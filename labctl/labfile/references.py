@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
-from labctl.labfile.markers import PATTERN, is_reference
+from labctl.labfile.placeholders import PATTERN, is_reference
 from labctl.labfile.networks import ATTACHED, has_gateway
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.tree import Map, Seq, entries
+from labctl.labfile.yaml_tree import Map, Seq, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

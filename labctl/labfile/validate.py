@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from labctl.labfile import schema as schemas
-from labctl.labfile.markers import MARK, is_late, samples
+from labctl.labfile.placeholders import MARK, is_late, samples
 
 __all__ = ["UnknownKeywordError", "compiled", "is_valid", "python_pattern"]
 

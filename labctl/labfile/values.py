@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.size import parse as size
 from labctl.core.size import rounded_up
-from labctl.labfile.markers import MARK, is_late, samples, written
+from labctl.labfile.placeholders import MARK, is_late, samples, written
 from labctl.labfile.model import Bandwidth, Route
-from labctl.labfile.tree import Map, Seq, entries
+from labctl.labfile.yaml_tree import Map, Seq, entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

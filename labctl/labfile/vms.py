@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from labctl.core.record import record
-from labctl.labfile import reserved
+from labctl.labfile import reserved_names
 from labctl.labfile.cloud_init import read_cloud_init
 from labctl.labfile.disks import Site, read_disks, read_image
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import nearest
-from labctl.labfile.tree import Map, Seq, lost
+from labctl.labfile.yaml_tree import Map, Seq, lost
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
-from labctl.labfile.xml import edits
+from labctl.labfile.xml_edits import edits
 
 __all__ = ["Identity", "read_vm"]
 
@@ -158,7 +158,7 @@ def _nics(site: Site, tree: Map, offset: int) -> tuple[Nic, ...]:
             hint = nearest(network, site.networks, "write it under networks")
             site.problems.at(holder, key, f"there is no network {network}", hint)
         nic = _nic(site, entry, offset) if detailed else Nic(network, network)
-        reserved.report("NIC", nic.name, listed, index, site.problems)
+        reserved_names.report("NIC", nic.name, listed, index, site.problems)
         if nic.name in taken:
             same = taken[nic.name] == network
             summary = (

@@ -12,7 +12,7 @@ from labctl import resources
 from labctl.cli import change, context
 from labctl.cli.options import Options
 from labctl.core.errors import Interrupted, Rejected, UsageError
-from labctl.labfile import starters
+from labctl.labfile import init_templates
 from tests.unit.report.samples import sample, state_changed
 
 NODE = "test://" + str(Path(__file__).parents[2] / "libvirt/node.xml")
@@ -180,7 +180,7 @@ def test_validate_tells_every_problem(here, capsys):
     ]
 
 
-@pytest.mark.parametrize("name", starters.names())
+@pytest.mark.parametrize("name", init_templates.names())
 def test_init_writes_a_valid_labfile_once(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     assert run("init", name) == 0

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from labctl.labfile import schema as schemas
-from labctl.labfile.source import CONTROL
+from labctl.labfile.yaml_text import CONTROL
 
 NAMES = st.sampled_from(["web", "db", "front", "back", "data"])  # few, so that names meet
 TEXT = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=12)

@@ -12,7 +12,7 @@ from labctl.core.errors import Rejected
 from labctl.core.unquoted import Unquoted
 from labctl.engine.guests import seed_digest
 from labctl.kinds.seed.render import _yaml
-from labctl.labfile import yaml as labyaml
+from labctl.labfile import yaml_reader as labyaml
 from labctl.labfile.interpolate import plain
 from tests.unit.labfile.labfiles import loaded, problems, vms
 

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labctl.core.errors import Rejected
-from labctl.labfile.scalars import resolve
-from labctl.labfile.yaml import read
+from labctl.labfile.yaml12 import resolve
+from labctl.labfile.yaml_reader import read
 from tests.unit.work import lines
 
 FLOWER = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(

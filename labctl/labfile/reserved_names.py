@@ -9,7 +9,7 @@ from labctl.labfile.interpolate import RESERVED
 
 if TYPE_CHECKING:
     from labctl.labfile.problems import Problems
-    from labctl.labfile.tree import Map, Seq
+    from labctl.labfile.yaml_tree import Map, Seq
 
 __all__ = ["TAKEN", "refused", "report"]
 

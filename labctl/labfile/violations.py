@@ -13,10 +13,10 @@ from jsonschema.validators import extend
 
 from labctl.core.errors import Problem
 from labctl.core.record import record, replace
-from labctl.labfile import hints
+from labctl.labfile import suggestions
 from labctl.labfile import schema as schemas
-from labctl.labfile.markers import MARK, is_late, samples, written
-from labctl.labfile.tree import Map, Path, at, value_at
+from labctl.labfile.placeholders import MARK, is_late, samples, written
+from labctl.labfile.yaml_tree import Map, Path, at, value_at
 from labctl.labfile.validate import python_pattern
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: Path) -> 
     known = schema["properties"]
     for key in value:
         if key not in known and not key.startswith("x-"):
-            yield Violation((*path, key), f"unknown key {_bare(key)}", hints.of_key(key, known), key=True)
+            yield Violation((*path, key), f"unknown key {_bare(key)}", suggestions.of_key(key, known), key=True)
 
 
 def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
@@ -145,7 +145,7 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
         yield Violation(
             path,
             f"expected {options}",
-            hints.of_value({"anyOf": written_}, error.instance),
+            suggestions.of_value({"anyOf": written_}, error.instance),
             got=_shown(error.instance),
         )
         return
@@ -155,7 +155,7 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
 
 
 def _expected(path: Path, schema: dict[str, Any], value: object, *, key: bool = False) -> Violation:
-    return Violation(path, f"expected {_title(schema)}", hints.of_value(schema, value), key, _shown(value))
+    return Violation(path, f"expected {_title(schema)}", suggestions.of_value(schema, value), key, _shown(value))
 
 
 def _title(schema: dict[str, Any]) -> str:

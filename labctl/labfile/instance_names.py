@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
-from labctl.labfile import reserved, validate
+from labctl.labfile import reserved_names, validate
 from labctl.labfile.interpolate import fill_instance
-from labctl.labfile.markers import MARK
-from labctl.labfile.tree import Map
+from labctl.labfile.placeholders import MARK
+from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ class Roster:
         """Name all instances; names that can't be are reported."""
         for base in self.vms:
             self.slots[base] = []
-            reserved.report("VM", base, self.vms, base, self.problems)
+            reserved_names.report("VM", base, self.vms, base, self.problems)
             for slot in self._of(base):
                 if len(self.bases) > _MOST:
                     key = "count" if "count" in self.vms[base] else "image"
@@ -99,7 +99,7 @@ class Roster:
 
     def _claim(self, name: str, base: str) -> bool:
         """Take a name, unless another instance has it."""
-        if name != base and (told := reserved.refused("VM", name)):
+        if name != base and (told := reserved_names.refused("VM", name)):
             self.problems.at(self.vms[base], "names", *told)
             return False
         if name not in self.bases:

@@ -15,9 +15,9 @@ from labctl.core.errors import Position, Problem, Rejected
 from labctl.core.record import record
 from labctl.labfile import yaml11
 from labctl.labfile.anchors import Anchor, Place, Texts
-from labctl.labfile.scalars import resolve
-from labctl.labfile.source import CONTROL, MAX_DEPTH, TOO_DEEP, decoded, syntax
-from labctl.labfile.tree import Map, Seq, text_of
+from labctl.labfile.yaml12 import resolve
+from labctl.labfile.yaml_text import CONTROL, MAX_DEPTH, TOO_DEEP, decoded, syntax
+from labctl.labfile.yaml_tree import Map, Seq, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree as ET
 
-from labctl.labfile.markers import PATTERN
+from labctl.labfile.placeholders import PATTERN
 from labctl.labfile.model import XmlEdit
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from labctl.labfile.problems import Problems

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.closest_matches import closest_matches
 from labctl.labfile import schema as schemas
-from labctl.labfile.markers import MARK, written
-from labctl.labfile.scalars import resolve
+from labctl.labfile.placeholders import MARK, written
+from labctl.labfile.yaml12 import resolve
 from labctl.labfile.validate import build, python_pattern
 
 if TYPE_CHECKING:

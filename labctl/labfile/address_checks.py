@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.labfile.addresses import Book, check_overlaps
+from labctl.labfile.address_book import Book, check_overlaps
 from labctl.labfile.networks import ATTACHED, has_gateway
-from labctl.labfile.tree import Map
+from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labctl.labfile.instances import Instance
     from labctl.labfile.model import Network, Vm
     from labctl.labfile.problems import Problems
-    from labctl.labfile.tree import Seq
+    from labctl.labfile.yaml_tree import Seq
 
 __all__ = ["check_addresses"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
-from labctl.labfile.markers import MARK
+from labctl.labfile.placeholders import MARK
 from labctl.labfile.networks import ATTACHED, IPV6_MTU
 from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.tree import Map, Seq
+from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
