@@ -166,7 +166,7 @@ def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
     if known.items() <= session.lock.items():
         return
     try:
-        lockfile.write(session.lock_path, session.lock | known)
+        lockfile.write_lock(session.lock_path, session.lock | known)
     except LabctlError as error:
         sink(Diagnostic("warning", f"the images that were used are not pinned: {error}", error.hint))
 

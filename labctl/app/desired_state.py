@@ -11,7 +11,7 @@ from labctl.core.record import replace
 from labctl.core.spec import of_kind
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
-from labctl.labfile.problems import nearest
+from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -113,7 +113,7 @@ def _known(names: tuple[str, ...], specs: Specs) -> list[str]:
         if not matches:
             known = sorted({vm.name for vm in vms})
             raise UsageError(
-                f"no VM is called {name}", hint=nearest(name, known) or "there are: " + ", ".join(known)
+                f"no VM is called {name}", hint=did_you_mean(name, known) or "there are: " + ", ".join(known)
             )
         found += matches
     return found

@@ -14,7 +14,7 @@ from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm import architectures, xml
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
-from labctl.labfile.problems import nearest
+from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ class _Host:
         if what == "arch":
             known = set(domain_capabilities.architectures(self._session.connection.virt.getCapabilities()))
             meant = architectures.ELSEWHERE.get(arch)
-            hint = f"did you mean {meant}?" if meant else nearest(arch, known)
+            hint = f"did you mean {meant}?" if meant else did_you_mean(arch, known)
             return self._problem(vm, "arch", f"libvirt knows no architecture {arch}", hint)
         if what == "emulator":
             hint = self._install(architectures.of(arch).emulator)
@@ -89,7 +89,7 @@ class _Host:
         known = set(domain_capabilities.machines(self._session.connection.virt.getCapabilities(), arch)) - {
             ""
         }
-        hint = nearest(machine or "", known, "`virsh capabilities` lists them")
+        hint = did_you_mean(machine or "", known, "`virsh capabilities` lists them")
         return self._problem(vm, "machine", f"QEMU has no machine {machine} for {arch}", hint)
 
     def _firmware(self, vm: VmSpec, can: DomainCapabilities) -> Iterator[Problem]:
@@ -124,7 +124,7 @@ class _Host:
             summary = f"this host can't run the CPU model {model}"
             yield self._problem(vm, "cpu", summary, f"mode: {'host' if vm.accel == 'kvm' else 'maximum'}")
         else:
-            hint = nearest(model, can.cpu_models, "`virsh domcapabilities` lists them")
+            hint = did_you_mean(model, can.cpu_models, "`virsh domcapabilities` lists them")
             yield self._problem(vm, "cpu", f"libvirt knows no CPU model {model}", hint)
 
     def _devices(self, vm: VmSpec, can: DomainCapabilities) -> Iterator[Problem]:
@@ -156,7 +156,7 @@ class _Host:
             )
             place = self._session.lab.where("networks", name, "external")
             if nic.network not in self._networks:
-                hint = nearest(nic.network, self._networks, "`virsh net-list --all` lists them")
+                hint = did_you_mean(nic.network, self._networks, "`virsh net-list --all` lists them")
                 summary = f"libvirt has no network {nic.network}"
                 yield Problem(summary, f"networks.{name}.external", place, hint)
             elif not self._networks[nic.network].active:
@@ -170,7 +170,10 @@ class _Host:
         if not network.attached or not name:
             return
         if not routes.link(name):
-            summary, hint = f"this host has no {key} {name}", nearest(name, routes.links(), "see `ip link`")
+            summary, hint = (
+                f"this host has no {key} {name}",
+                did_you_mean(name, routes.links(), "see `ip link`"),
+            )
         elif key == "bridge" and not routes.is_bridge(name):
             summary, hint = f"{name} is no bridge", "mode: macvtap attaches to an interface, as `dev`"
         else:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from labctl.core.errors import UsageError
 from labctl.host.files import local
-from labctl.labfile.problems import nearest
-from labctl.labfile.init_templates import names, read
+from labctl.labfile.init_templates import template_names, template_text
+from labctl.labfile.problems import did_you_mean
 
 LABFILE = "Labfile.yaml"
 
@@ -19,12 +19,12 @@ def init(start: str, target: str, *, force: bool = False) -> Path:
         UsageError: there is no such starting lab, or a file is there already.
         LabctlError: it can't be written.
     """
-    if start not in names():
-        raise UsageError(f"no starting lab is called {start}", hint=nearest(start, names()))
+    if start not in template_names():
+        raise UsageError(f"no starting lab is called {start}", hint=did_you_mean(start, template_names()))
     path = Path(target) / LABFILE if Path(target).is_dir() else Path(target)
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(read(start))
+            file.write(template_text(start))
     except FileExistsError:
         raise UsageError(
             f"{path} is there already", hint="--force replaces it, -f writes elsewhere"

@@ -117,13 +117,13 @@ class Session:
         """
         from labctl.labfile import lockfile
 
-        return lockfile.read(self.lock_path)
+        return lockfile.read_lock(self.lock_path)
 
     @property
     def lock_path(self) -> Path:
         from labctl.labfile import lockfile
 
-        return lockfile.beside(self.lab.path)
+        return lockfile.lock_path(self.lab.path)
 
     @cached_property
     def secret(self) -> bytes:

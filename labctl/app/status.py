@@ -14,7 +14,7 @@ from labctl.engine import overview
 from labctl.host.libvirt.uptime import uptime
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.absolute_path import absolute_path
-from labctl.labfile.problems import nearest
+from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -198,7 +198,7 @@ def choose(wanted: Iterable[str], bases: Mapping[str, str]) -> list[str]:
     for name in wanted:
         matches = [vm for vm, base in bases.items() if name in (vm, base)]
         if not matches:
-            raise UsageError(f"no VM is called {name}", hint=nearest(name, {*bases, *bases.values()}))
+            raise UsageError(f"no VM is called {name}", hint=did_you_mean(name, {*bases, *bases.values()}))
         chosen += matches
     return list(dict.fromkeys(chosen)) if chosen else list(bases)
 

@@ -6,18 +6,20 @@ import typer
 
 from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
-from labctl.labfile.init_templates import names, summary
+from labctl.labfile.init_templates import template_names, template_summary
 
 app = typer.Typer(add_completion=False)
 
-STARTS = names()
+STARTS = template_names()
 
 
 @app.command()
 @with_global_options
 def run(
     options: Options,
-    start: Annotated[str, typer.Argument(metavar="LAB", parser=arguments.name, help=summary())] = STARTS[0],
+    start: Annotated[
+        str, typer.Argument(metavar="LAB", parser=arguments.name, help=template_summary())
+    ] = STARTS[0],
     *,
     force: Annotated[bool, typer.Option("--force", help="replace a Labfile that is there")] = False,
 ) -> int:

@@ -20,7 +20,7 @@ def absolute_path(source: str | os.PathLike[str]) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def unfit(path: str) -> str:
+def unusable_reason(path: str) -> str:
     """Why no lab can be made from a Labfile at this absolute path, as `a control character`; empty where one can."""
     for each in path if not path.isascii() or not path.isprintable() else ():
         if each in _NO_CHARACTERS:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
-from labctl.labfile.placeholders import MARK
 from labctl.labfile.networks import ATTACHED, IPV6_MTU
-from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.placeholders import PLACEHOLDER
+from labctl.labfile.problems import Problems, did_you_mean
 from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from labctl.labfile.model import Network, Nic, Route, Vm
 
-__all__ = ["Book", "check_overlaps"]
+__all__ = ["AddressBook", "check_overlaps"]
 
 _FIELDS = {4: "subnet", 6: "ipv6"}
 _GATEWAY, _HOST = "the gateway's", "the host's"
@@ -24,7 +24,7 @@ _MTU = 1500  # of a bridge for which none is written
 
 
 @record(frozen=False)
-class Book:
+class AddressBook:
     """The addresses of one network, and who has each."""
 
     net: Network
@@ -178,13 +178,15 @@ class Book:
         limits = self.net.dhcp.range
         if limits and self.owners.get(name) == _GATEWAY and _within(name, limits):
             self.problems.at(self.tree["dhcp"], "range", f"the range holds {name}, which is the gateway's")
-        if not isinstance(name, str) or MARK in name:
+        if not isinstance(name, str) or PLACEHOLDER in name:
             return
         vm = next((each for each in vms if each.name == name), None)
         if vm is None:
             counted = name in bases
             hint = (
-                f"name one instance, as {name}-1" if counted else nearest(name, [each.name for each in vms])
+                f"name one instance, as {name}-1"
+                if counted
+                else did_you_mean(name, [each.name for each in vms])
             )
             summary = f"{name} is several VMs" if counted else f"there is no VM {name}"
             self.problems.at(self.tree, "gateway", summary, hint)

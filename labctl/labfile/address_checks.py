@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.labfile.address_book import Book, check_overlaps
+from labctl.labfile.address_book import AddressBook, check_overlaps
 from labctl.labfile.networks import ATTACHED, has_gateway
 from labctl.labfile.yaml_tree import Map
 
@@ -23,7 +23,7 @@ def check_addresses(
     nets: Sequence[Network], tree: Map, vms: Sequence[Vm], instances: Sequence[Instance], problems: Problems
 ) -> None:
     """Report addresses, MACs and subnets that can't be together. `tree` is the Labfile's `networks`."""
-    books = {net.name: Book(net, tree[net.name], problems) for net in nets}
+    books = {net.name: AddressBook(net, tree[net.name], problems) for net in nets}
     for book in books.values():
         book.enter_own()
     macs: dict[str, str] = {}
@@ -31,7 +31,7 @@ def check_addresses(
         listed = instance.tree.get("networks")
         if not listed:
             continue
-        problems.echo = instance.who.repeated
+        problems.repeated = instance.who.repeated
         names = [entry.get("nic", entry["name"]) if isinstance(entry, Map) else entry for entry in listed]
         for nic in vm.nics:
             index = names.index(nic.name)
@@ -41,7 +41,7 @@ def check_addresses(
                 problems.at(listed[index], "mac", f"{nic.mac} is the MAC address of {macs[nic.mac]} already")
         _own_macs(vm, instance, names, problems)
         _default_routes(vm, listed, names, books, problems)
-    problems.echo = False
+    problems.repeated = False
     for book in books.values():
         book.check_gateway(vms, {vm.base for vm in vms})
         book.check_room(tree)
@@ -70,7 +70,7 @@ def _bridges(nets: Iterable[Network], tree: Map, problems: Problems) -> None:
 
 
 def _default_routes(
-    vm: Vm, listed: Seq, names: list[str], nets: Mapping[str, Book], problems: Problems
+    vm: Vm, listed: Seq, names: list[str], nets: Mapping[str, AddressBook], problems: Problems
 ) -> None:
     """Report a default route that is asked of two NICs, or of one whose network has no gateway."""
     asked = [nic for nic in vm.nics if nic.default_route]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from labctl.labfile.yaml_tree import Mark
 
-__all__ = ["Anchor", "Place", "Texts"]
+__all__ = ["Anchor", "Place", "PlainTexts"]
 
 Place = tuple[int, int]  # line and column
 
@@ -31,7 +31,7 @@ class Anchor:
     text: str | None = None
 
 
-class Texts:
+class PlainTexts:
     """The texts of the plain scalars below anchors, by line and column: the other dialect may read another value there.
 
     `read` takes such a text, its place, and whether it is in cloud-config, and gives the value.

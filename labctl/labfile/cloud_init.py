@@ -8,7 +8,7 @@ from labctl.labfile.interpolate import plain
 from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
-    from labctl.labfile.disks import Site
+    from labctl.labfile.disks import ReadContext
 
 __all__ = ["read_cloud_init"]
 
@@ -16,22 +16,22 @@ _TRUE = frozenset({"true", "1", "on", "yes"})  # what cloud-init's util.is_true 
 _USER_PASSWORDS = frozenset({"passwd", "hashed_passwd", "plain_text_passwd"})
 
 
-def read_cloud_init(site: Site, tree: Map) -> Any:
+def read_cloud_init(context: ReadContext, tree: Map) -> Any:
     """Give the cloud-config of a VM's merged layers; False where it has no seed."""
     config = tree.get("cloud_init")
     if config is False or tree.get("image") == "none":
         return False
     if not isinstance(config, Map):
         return {}
-    _doubt_passwords(site, config)
-    _doubt_users(site, config)
+    _doubt_passwords(context, config)
+    _doubt_users(context, config)
     if "network" in config:
         summary = "cloud-init does not look for the network in cloud-config, so this does nothing"
-        site.problems.at_key(config, "network", summary, "say it under `networks`", severity="warning")
+        context.problems.at_key(config, "network", summary, "say it under `networks`", severity="warning")
     return plain(config)
 
 
-def _doubt_passwords(site: Site, config: Map) -> None:
+def _doubt_passwords(context: ReadContext, config: Map) -> None:
     """Warn once of what lets people log in with passwords, by ssh or on the console.
 
     `ssh_pwauth: unchanged`, or anything that is not true, leaves sshd as it is or turns passwords off.
@@ -44,11 +44,11 @@ def _doubt_passwords(site: Site, config: Map) -> None:
     }
     for key, on in turns_on.items():
         if on:
-            site.problems.at_key(config, key, "this turns password login on", severity="warning")
+            context.problems.at_key(config, key, "this turns password login on", severity="warning")
             return
 
 
-def _doubt_users(site: Site, config: Map) -> None:
+def _doubt_users(context: ReadContext, config: Map) -> None:
     users = config.get("users")
     entries = users if isinstance(users, Seq) else users.values() if isinstance(users, Map) else ()
     for user in entries:
@@ -57,4 +57,4 @@ def _doubt_users(site: Site, config: Map) -> None:
         names = {key.replace("-", "_"): key for key in user}  # cloud-init takes both
         lock = names.get("lock_passwd")
         if lock and not user[lock] and names.keys() & _USER_PASSWORDS:
-            site.problems.at_key(user, lock, "this turns password login on", severity="warning")
+            context.problems.at_key(user, lock, "this turns password login on", severity="warning")

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 from labctl.core.lifecycle import Stage
 from labctl.core.record import record, replace
 from labctl.labfile.model import Dependency, Vm
-from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.problems import Problems, did_you_mean
 from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Targets", "connect"]
+__all__ = ["DependencyTargets", "connect"]
 
 _ORDER = list(Stage)
 
 
 @record
-class Targets:
+class DependencyTargets:
     """What a name in `depends_on` may stand for: VMs as written and groups, each with its instances."""
 
     bases: Mapping[str, Sequence[str]]
@@ -36,7 +36,9 @@ class Targets:
         return None
 
 
-def connect(vms: Sequence[Vm], trees: Sequence[Map], targets: Targets, problems: Problems) -> tuple[Vm, ...]:
+def connect(
+    vms: Sequence[Vm], trees: Sequence[Map], targets: DependencyTargets, problems: Problems
+) -> tuple[Vm, ...]:
     """Give the VMs with their dependencies; unknown names and cycles are reported."""
     instances = {vm.name: vm for vm in vms}
     connected, places = [], {}
@@ -51,7 +53,7 @@ def connect(vms: Sequence[Vm], trees: Sequence[Map], targets: Targets, problems:
             stage = Stage(written[name]) if isinstance(written, Map) else Stage.READY
             expanded = targets.of(name, vm, instances)
             if expanded is None:
-                hint = nearest(name, [*targets.bases, *instances, *targets.groups])
+                hint = did_you_mean(name, [*targets.bases, *instances, *targets.groups])
                 summary = f"there is no VM or group {name}"
                 if isinstance(written, Map):
                     problems.at_key(written, name, summary, hint)

@@ -12,16 +12,16 @@ from labctl.core.record import field, record
 from labctl.kinds.image import catalogue
 from labctl.labfile import reserved_names
 from labctl.labfile.interpolate import plain
-from labctl.labfile.placeholders import MARK
 from labctl.labfile.model import Disk, Image
-from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.yaml_tree import Map, Seq, lost
+from labctl.labfile.placeholders import PLACEHOLDER
+from labctl.labfile.problems import Problems, did_you_mean
 from labctl.labfile.values import whole_size
+from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Site", "read_disks", "read_image"]
+__all__ = ["ReadContext", "read_disks", "read_image"]
 
 # Bytes of a serial that guests see: virtio-blk's VIRTIO_BLK_ID_BYTES, ATA's and NVMe's fields; of SCSI QEMU takes 36.
 _SERIAL_SHOWN = {"virtio": 20, "sata": 20, "ide": 20, "nvme": 20, "scsi": 36}
@@ -29,7 +29,7 @@ _MOST_DISKS = 256  # far more than QEMU's buses have room for
 
 
 @record(frozen=False)
-class Site:
+class ReadContext:
     """Where a Labfile stands and what stands in it."""
 
     folder: Path
@@ -46,7 +46,7 @@ class Site:
     def file(self, holder: Map, key: str) -> Path:
         """Give the absolute path written at `key`; a missing file is reported."""
         path = (self.folder / _expanded(holder[key])).absolute()
-        if MARK not in holder[key] and (wrong := self.wrong(path)):
+        if PLACEHOLDER not in holder[key] and (wrong := self.wrong(path)):
             self.problems.at(holder, key, f"{holder[key]}: {wrong}", f"looked for in {path.parent}")
         return path
 
@@ -71,108 +71,108 @@ def _wrong(path: Path) -> str:
         return str(error.strerror).lower()
 
 
-def read_image(site: Site, holder: Map) -> Image | None:
+def read_image(context: ReadContext, holder: Map) -> Image | None:
     """Read the `image` of a VM or disk; None for `none` and for what is wrong, which is reported."""
     written = holder["image"]
     if isinstance(written, Map):
-        return _described(site, written)
+        return _described(context, written)
     if written == "none":
         return None
     if "/" in written:
-        return Image(path=site.file(holder, "image"))
-    if MARK in written:  # not known yet
+        return Image(path=context.file(holder, "image"))
+    if PLACEHOLDER in written:  # not known yet
         return Image(name=written)
-    known = site.named_images
+    known = context.named_images
     if written not in known:
-        hint = nearest(written, [*known, "none"], "`labctl image list` shows them")
-        if (site.folder / written).is_file():
+        hint = did_you_mean(written, [*known, "none"], "`labctl image list` shows them")
+        if (context.folder / written).is_file():
             hint = f"a path has a slash: ./{written}"
-        site.problems.at(holder, "image", f"no image is called {written}", hint)
+        context.problems.at(holder, "image", f"no image is called {written}", hint)
     return Image(name=written)
 
 
-def _described(site: Site, tree: Map) -> Image | None:
+def _described(context: ReadContext, tree: Map) -> Image | None:
     digests = [key for key in ("sha256", "sha512") if key in tree]
     if "path" in tree:
         for key in digests:
-            site.problems.at_key(tree, key, f"{key} goes with url, not with path", "leave it out")
-        return Image(path=site.file(tree, "path"))
+            context.problems.at_key(tree, key, f"{key} goes with url, not with path", "leave it out")
+        return Image(path=context.file(tree, "path"))
     if "build" in tree:
         for key in digests:
-            site.problems.at_key(tree, key, f"{key} goes with url, not with build", "leave it out")
-        return _build(site, tree["build"])
-    if lost(tree, "sha256", "sha512"):
+            context.problems.at_key(tree, key, f"{key} goes with url, not with build", "leave it out")
+        return _build(context, tree["build"])
+    if was_removed(tree, "sha256", "sha512"):
         return None
     if len(digests) != 1:
         found = "none is given" if not digests else "both are given"
-        site.problems.at(tree, "url", f"an image's URL needs one digest, {found}", "add sha256 or sha512")
+        context.problems.at(tree, "url", f"an image's URL needs one digest, {found}", "add sha256 or sha512")
         return None
     return Image(url=tree["url"], algorithm=digests[0], digest=tree[digests[0]].lower())  # type: ignore[arg-type]
 
 
-def _build(site: Site, tree: Map) -> Image:
+def _build(context: ReadContext, tree: Map) -> Image:
     """What is to be built; what makes no sense is reported at its place."""
     from labctl.host.builds.image_build import File, ImageBuild
 
     files = []
     for each in tree.get("files") or ():
-        source = site.file(each, "source") if "source" in each else None
+        source = context.file(each, "source") if "source" in each else None
         files.append(File(each["target"], source, each.get("content"), int(each.get("mode", "0644"), 8)))
     wanted = ImageBuild(
         distribution=tree.get("distribution", "debian"),
         suite=tree["suite"],
         packages=tuple(tree.get("packages") or ()),
-        size=whole_size(tree, "size", "MiB", site.problems) if "size" in tree else 4 << 30,
+        size=whole_size(tree, "size", "MiB", context.problems) if "size" in tree else 4 << 30,
         files=tuple(files),
         run=tuple(tree.get("run") or ()),
         bootable=tree.get("bootable", False),
     )
     stated = json.dumps(plain(tree), sort_keys=True)
-    for problem in wanted.problems() if MARK not in stated else ():
+    for problem in wanted.problems() if PLACEHOLDER not in stated else ():
         *path, key = (int(part) if part.isdecimal() else part for part in problem.path.split("."))
         holder: Any = tree
         for part in path:
             holder = holder[part]
-        site.problems.at(holder, key, problem.summary, problem.hint)
+        context.problems.at(holder, key, problem.summary, problem.hint)
     return Image(build=wanted, digest=hashlib.sha256(stated.encode()).hexdigest())
 
 
-def read_disks(site: Site, tree: Map, image: Image | None) -> tuple[Disk, ...]:
+def read_disks(context: ReadContext, tree: Map, image: Image | None) -> tuple[Disk, ...]:
     """Read the root disk and `disks`; names and serials must differ."""
     disks: list[Disk] = []
-    if image is not None or "disk" in tree or lost(tree, "image", "disk"):
-        disks.append(_root(site, tree, image))
+    if image is not None or "disk" in tree or was_removed(tree, "image", "disk"):
+        disks.append(_root(context, tree, image))
     holders: list[tuple[Seq | Map, Any]] = [(tree, "disk")] * len(disks)
     listed = tree.get("disks") or Seq(tree.mark)
     for index, entry in enumerate(listed):
-        for disk in _disk(site, entry):
+        for disk in _disk(context, entry):
             disks.append(disk)
             holders.append((listed, index))
     if len(disks) > _MOST_DISKS:
-        site.problems.at(tree, "disks", f"{len(disks)} disks are more than a VM can have", "256 at most")
+        context.problems.at(tree, "disks", f"{len(disks)} disks are more than a VM can have", "256 at most")
         return tuple(disks[:1])
-    _unique(site, disks, holders)
+    _unique(context, disks, holders)
     return tuple(disks)
 
 
-def _root(site: Site, tree: Map, image: Image | None) -> Disk:
+def _root(context: ReadContext, tree: Map, image: Image | None) -> Disk:
     written = tree.get("disk")
     if isinstance(written, Map):
-        disk = Disk("root", _size(site, written, "size"), image, **_options(written))
+        disk = Disk("root", _size(context, written, "size"), image, **_options(written))
         if "size" not in written.marks and tree.get("image") == "none":
-            site.problems.at(tree, "disk", "a disk without an image needs a size")
+            context.problems.at(tree, "disk", "a disk without an image needs a size")
         return disk
-    return Disk("root", _size(site, tree, "disk"), image)
+    return Disk("root", _size(context, tree, "disk"), image)
 
 
-def _disk(site: Site, entry: Map) -> list[Disk]:
+def _disk(context: ReadContext, entry: Map) -> list[Disk]:
     name, volume = entry["name"], entry.get("volume")
-    image = read_image(site, entry) if "image" in entry else None
+    image = read_image(context, entry) if "image" in entry else None
     if volume is not None:
-        _volume(site, entry)
+        _volume(context, entry)
     elif not entry.marks.keys() & {"size", "image", "volume"}:
-        site.problems.at(entry, "name", "this disk needs a size", "or an image, or a volume")
-    made = Disk(name, _size(site, entry, "size"), None if volume else image, volume, **_options(entry))
+        context.problems.at(entry, "name", "this disk needs a size", "or an image, or a volume")
+    made = Disk(name, _size(context, entry, "size"), None if volume else image, volume, **_options(entry))
     if "count" not in entry:
         return [made]
     options = _options(entry)
@@ -183,13 +183,13 @@ def _disk(site: Site, entry: Map) -> list[Disk]:
     ]
 
 
-def _volume(site: Site, entry: Map) -> None:
-    if entry["volume"] not in site.volumes:
-        hint = nearest(entry["volume"], site.volumes, "write it under volumes")
-        site.problems.at(entry, "volume", f"there is no volume {entry['volume']}", hint)
+def _volume(context: ReadContext, entry: Map) -> None:
+    if entry["volume"] not in context.volumes:
+        hint = did_you_mean(entry["volume"], context.volumes, "write it under volumes")
+        context.problems.at(entry, "volume", f"there is no volume {entry['volume']}", hint)
     for key in ("size", "image", "count"):
         if key in entry:
-            site.problems.at_key(
+            context.problems.at_key(
                 entry, key, f"{key} can't be set on a volume's disk", "a volume has its own size"
             )
 
@@ -198,31 +198,31 @@ def _options(tree: Map) -> dict[str, Any]:
     return {key: tree[key] for key in ("bus", "cache", "discard", "serial") if key in tree}
 
 
-def _size(site: Site, holder: Map, key: str) -> int | None:
+def _size(context: ReadContext, holder: Map, key: str) -> int | None:
     if key not in holder:
         return None
-    return whole_size(holder, key, "KiB", site.problems)
+    return whole_size(holder, key, "KiB", context.problems)
 
 
-def _unique(site: Site, disks: list[Disk], holders: list[tuple[Seq | Map, Any]]) -> None:
+def _unique(context: ReadContext, disks: list[Disk], holders: list[tuple[Seq | Map, Any]]) -> None:
     names: set[str] = set()
     volumes: set[str | None] = set()
     serials: dict[str, str] = {}
     for disk, (holder, key) in zip(disks, holders, strict=True):
         serial = disk.serial or disk.name
-        if key != "disk" and (told := reserved_names.refused("disk", disk.name)):
-            site.problems.at(holder, key, *told)
+        if key != "disk" and (told := reserved_names.refusal("disk", disk.name)):
+            context.problems.at(holder, key, *told)
         elif disk.name in names:
-            site.problems.at(holder, key, f"two disks are called {disk.name}", "give it another name")
+            context.problems.at(holder, key, f"two disks are called {disk.name}", "give it another name")
         elif serial in serials:
-            site.problems.at(
+            context.problems.at(
                 holder, key, f"the disks {serials[serial]} and {disk.name} have the same serial {serial}"
             )
-        elif MARK not in serial and len(serial) > (shown := _SERIAL_SHOWN[disk.bus]):
+        elif PLACEHOLDER not in serial and len(serial) > (shown := _SERIAL_SHOWN[disk.bus]):
             summary = f"{disk.bus} shows {shown} characters of the serial {serial}"
-            site.problems.at(holder, key, summary, "give it a short one by serial")
+            context.problems.at(holder, key, summary, "give it a short one by serial")
         elif disk.volume and disk.volume in volumes:
-            site.problems.at(holder, key, f"the volume {disk.volume} is a disk of this VM already")
+            context.problems.at(holder, key, f"the volume {disk.volume} is a disk of this VM already")
         names.add(disk.name)
         volumes.add(disk.volume)
         serials.setdefault(serial, disk.name)

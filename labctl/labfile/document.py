@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from labctl.labfile import validate
 from labctl.labfile.interpolate import Reference, Scope, fill
 from labctl.labfile.placeholders import UNKNOWN
-from labctl.labfile.yaml_tree import Map, Path, Seq, at, copy, remove, walk
+from labctl.labfile.yaml_tree import FieldPath, Map, Seq, copy_tree, remove_at, value_at, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from labctl.labfile.problems import Problems
 
-__all__ = ["interpolated", "sound", "without_own_keys"]
+__all__ = ["interpolated", "valid_part", "without_extension_keys"]
 
 _TRIES = 5  # taking a wrong field out may leave its parent wrong, but not for ever
 _WITH_INSTANCES = frozenset({"defaults", "groups", "vms"})
@@ -23,15 +23,15 @@ _STAND_INS = {"labfile": 1, "name": "lab", "image": "debian-12", "count": 1}
 _LITERAL = frozenset({"labfile", "name", "parameters"})
 
 
-def without_own_keys(node: Any, path: Path = ()) -> Any:
+def without_extension_keys(node: Any, path: FieldPath = ()) -> Any:
     """Leave the user's own `x-…` keys out; what lies deeper within `cloud_init` is cloud-init's."""
     if isinstance(node, Map):
         kept = {key: value for key, value in node.items() if not key.startswith("x-")}
         if path[-1:] != ("cloud_init",):
-            kept = {key: without_own_keys(value, (*path, key)) for key, value in kept.items()}
+            kept = {key: without_extension_keys(value, (*path, key)) for key, value in kept.items()}
         return Map(node.mark, kept, node.marks)
     if isinstance(node, Seq):
-        return Seq(node.mark, [without_own_keys(value, path) for value in node], node.marks)
+        return Seq(node.mark, [without_extension_keys(value, path) for value in node], node.marks)
     return node
 
 
@@ -70,7 +70,7 @@ def _vm(fields: Any, scope: Scope) -> Any:
     return Map(fields.mark, {**filled, "instances": literal}, fields.marks)
 
 
-def sound(tree: Map, problems: Problems, name: str | None = None) -> Map | None:
+def valid_part(tree: Map, problems: Problems, name: str | None = None) -> Map | None:
     """Report what does not fit the schema (or its definition `name`), and give the rest, to be judged further.
 
     Values that hang on something unknown, which has been reported, are left out as well. None where nothing valid is
@@ -79,8 +79,8 @@ def sound(tree: Map, problems: Problems, name: str | None = None) -> Map | None:
     if not validate.is_valid(tree, name):
         from labctl.labfile import violations
 
-        wrong = violations.violations(tree, name)
-        violations.report(wrong, tree, problems)
+        wrong = violations.find_violations(tree, name)
+        violations.report_violations(wrong, tree, problems)
         tree = _without(tree, [each.path for each in wrong])
     if not len(problems):
         return tree
@@ -100,30 +100,30 @@ def _pruned(tree: Map, name: str | None) -> Map | None:
             return tree
         from labctl.labfile import violations
 
-        tree = copy(tree)
-        paths = [each.path for each in violations.violations(tree, name)]
+        tree = copy_tree(tree)
+        paths = [each.path for each in violations.find_violations(tree, name)]
         for path in sorted(filter(None, paths), key=_order, reverse=True):
-            remove(tree, path)
+            remove_at(tree, path)
     return None
 
 
-def _without(tree: Map, paths: Iterable[Path]) -> Map:
+def _without(tree: Map, paths: Iterable[FieldPath]) -> Map:
     """Copy a tree without the values at `paths`; where their absence would be a second problem, with stand-ins."""
-    tree = copy(tree)
+    tree = copy_tree(tree)
     for path in sorted(filter(None, paths), key=_order, reverse=True):
         _drop(tree, path)
     return tree
 
 
-def _drop(tree: Map, path: Path) -> None:
+def _drop(tree: Map, path: FieldPath) -> None:
     """Take a value out, or put a harmless one in its place."""
-    holder = at(tree, path[:-1])
+    holder = value_at(tree, path[:-1])
     if path[-1] in _STAND_INS and isinstance(holder, Map):
         holder[str(path[-1])] = _STAND_INS[str(path[-1])]
     else:
-        remove(tree, path)
+        remove_at(tree, path)
 
 
-def _order(path: Path) -> tuple[tuple[int, str], ...]:
+def _order(path: FieldPath) -> tuple[tuple[int, str], ...]:
     """Sort list indices as numbers, so that removing starts at the end."""
     return tuple((part, "") if isinstance(part, int) else (-1, part) for part in path)

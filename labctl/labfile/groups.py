@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.labfile import reserved_names
-from labctl.labfile.placeholders import MARK
-from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.placeholders import PLACEHOLDER
+from labctl.labfile.problems import Problems, did_you_mean
 from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from labctl.labfile.instance_names import Roster
+    from labctl.labfile.instance_names import InstanceNames
 
 __all__ = ["Membership"]
 
@@ -25,7 +25,9 @@ class Membership:
     `groups: {web: {children: [web]}}` is no cycle.
     """
 
-    def __init__(self, groups: Map, known: Collection[str], vms: Collection[str], roster: Roster) -> None:
+    def __init__(
+        self, groups: Map, known: Collection[str], vms: Collection[str], roster: InstanceNames
+    ) -> None:
         self.groups = groups
         self._known = known
         self._problems = problems = roster.problems
@@ -41,7 +43,7 @@ class Membership:
                 if child in groups and child != name:
                     self._parents.setdefault(child, []).append(name)
                 elif child not in machines and child not in known and not roster.beyond(child, list(vms)):
-                    hint = nearest(child, [*machines, *known])
+                    hint = did_you_mean(child, [*machines, *known])
                     problems.at(children, index, f"there is no VM or group {child}", hint)
         self._order = {name: place for place, name in enumerate(self._outer_first(problems))}
 
@@ -50,13 +52,13 @@ class Membership:
         named = self._names(fields, "groups")
         for index, name in enumerate(named):
             if name not in self._known:
-                hint = nearest(name, self._known, "write it under groups")
+                hint = did_you_mean(name, self._known, "write it under groups")
                 self._problems.at(named, index, f"there is no group {name}", hint)
 
     def _names(self, fields: Map, key: str) -> Seq:
         """Give a list of names; one that hangs on an instance's name, which is made later, is reported."""
         written = fields.get(key) or Seq(fields.mark)
-        late = [written] if isinstance(written, str) else [each for each in written if MARK in each]
+        late = [written] if isinstance(written, str) else [each for each in written if PLACEHOLDER in each]
         if not late:
             return written
         self._problems.at(fields, key, f"{key} can't depend on an instance's name")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl import resources
 
-__all__ = ["names", "read", "summary"]
+__all__ = ["template_names", "template_summary", "template_text"]
 
 _FOLDER = "templates/labs"
 _LABS = {  # simplest first
@@ -14,17 +14,17 @@ _LABS = {  # simplest first
 }
 
 
-def names() -> tuple[str, ...]:
+def template_names() -> tuple[str, ...]:
     """List the starting labs, simplest first."""
     return tuple(_LABS)
 
 
-def summary() -> str:
+def template_summary() -> str:
     """Tell what they are, in a line."""
     return "; ".join(f"{name}: {what}" for name, what in _LABS.items())
 
 
-def read(name: str) -> str:
+def template_text(name: str) -> str:
     """Give the text of a starting lab. Raises `KeyError` where there is none of that name."""
     if name not in _LABS:
         raise KeyError(name)

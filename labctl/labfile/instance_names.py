@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.record import field, record
 from labctl.labfile import reserved_names, validate
 from labctl.labfile.interpolate import fill_instance
-from labctl.labfile.placeholders import MARK
+from labctl.labfile.placeholders import PLACEHOLDER
 from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from labctl.labfile.problems import Problems
 
-__all__ = ["Roster", "Slot"]
+__all__ = ["InstanceName", "InstanceNames"]
 
 _MOST = 10_000  # VMs of a lab; each costs memory before anything else could refuse it
 
 
 @record
-class Slot:
+class InstanceName:
     """An instance to be; `index` is None without `count`, `offset` how far that is from the first."""
 
     name: str
@@ -31,15 +31,15 @@ class Slot:
 
 
 @record(frozen=False)
-class Roster:
+class InstanceNames:
     """The instances of all VMs of a Labfile, by the VM as written, in the order of the file."""
 
     vms: Map
     problems: Problems
-    slots: dict[str, list[Slot]] = field(default_factory=dict)
+    slots: dict[str, list[InstanceName]] = field(default_factory=dict)
     bases: dict[str, str] = field(default_factory=dict)  # instance → the VM that it comes from
 
-    def called(self) -> Roster:
+    def called(self) -> InstanceNames:
         """Name all instances; names that can't be are reported."""
         for base in self.vms:
             self.slots[base] = []
@@ -47,11 +47,11 @@ class Roster:
             for slot in self._of(base):
                 if len(self.bases) > _MOST:
                     key = "count" if "count" in self.vms[base] else "image"
-                    self.problems.echo = False
+                    self.problems.repeated = False
                     self.problems.at(self.vms[base], key, f"the lab grows beyond {_MOST:,} VMs")
                     return self
                 self.slots[base].append(slot)
-            self.problems.echo = False
+            self.problems.repeated = False
         return self
 
     def beyond(self, name: str, written: Mapping[str, Any] | list[str]) -> bool:
@@ -63,13 +63,13 @@ class Roster:
         base, dash, _ = name.rpartition("-")
         return bool(dash) and base in written and base not in self.vms
 
-    def _of(self, base: str) -> Iterator[Slot]:
+    def _of(self, base: str) -> Iterator[InstanceName]:
         written: Map = self.vms[base]
         for index, offset in self._indices(written):
-            self.problems.echo = offset > 0
+            self.problems.repeated = offset > 0
             name = base if index is None else self._name(base, written, index)
             if name is not None and self._claim(name, base):
-                yield Slot(name, index, offset)
+                yield InstanceName(name, index, offset)
 
     def _indices(self, written: Map) -> Iterator[tuple[int | None, int]]:
         """Give each instance's index, and how far it is from the first."""
@@ -87,7 +87,7 @@ class Roster:
 
     def _name(self, base: str, written: Map, index: int) -> str | None:
         name = _called(base, written, index)
-        if isinstance(name, str) and MARK in name:
+        if isinstance(name, str) and PLACEHOLDER in name:
             self.problems.at(written, "names", "names is made of base and index only")
             return None
         if not validate.is_valid(name, "name"):
@@ -99,7 +99,7 @@ class Roster:
 
     def _claim(self, name: str, base: str) -> bool:
         """Take a name, unless another instance has it."""
-        if name != base and (told := reserved_names.refused("VM", name)):
+        if name != base and (told := reserved_names.refusal("VM", name)):
             self.problems.at(self.vms[base], "names", *told)
             return False
         if name not in self.bases:

@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from labctl.core.record import field, record
-from labctl.labfile.placeholders import MARK, PATTERN, UNKNOWN, is_reference, marked
-from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.placeholders import PATTERN, PLACEHOLDER, UNKNOWN, is_reference, placeholder
+from labctl.labfile.problems import Problems, did_you_mean
 from labctl.labfile.yaml_tree import Map, Seq, entries
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ __all__ = [
     "fill",
     "fill_instance",
     "fill_references",
-    "has_late",
     "plain",
+    "tree_has_instance_placeholder",
 ]
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ def fill_instance(node: T, values: Mapping[str, Any], problems: Problems | None 
         def value(mark: str) -> Any:
             name, _, form = mark.partition(":")
             if name not in INSTANCE_NAMES or (name not in values and problems is None):
-                return marked(mark)
+                return placeholder(mark)
             if name not in values and problems is not None:
                 problems.at(holder, key, f"{name} has no value here", "only a VM with count has an index")
                 return UNKNOWN
@@ -78,7 +78,7 @@ def fill_instance(node: T, values: Mapping[str, Any], problems: Problems | None 
 
         return _replaced(PATTERN, text, value)
 
-    return cast("T", _mapped(node, MARK, second))
+    return cast("T", _mapped(node, PLACEHOLDER, second))
 
 
 def fill_references(node: T, values: Mapping[str, str]) -> T:
@@ -87,15 +87,15 @@ def fill_references(node: T, values: Mapping[str, str]) -> T:
     def third(text: str, _holder: Map | Seq, _key: str | int) -> str:
         return PATTERN.sub(lambda found: values.get(found[1], found[0]), text)
 
-    return cast("T", _mapped(node, MARK, third)) if values else node
+    return cast("T", _mapped(node, PLACEHOLDER, third)) if values else node
 
 
-def has_late(node: object) -> bool:
+def tree_has_instance_placeholder(node: object) -> bool:
     """Whether the second pass has something to do below `node`."""
     if isinstance(node, str):
-        return MARK in node and any(not is_reference(name) for name in PATTERN.findall(node))
+        return PLACEHOLDER in node and any(not is_reference(name) for name in PATTERN.findall(node))
     if isinstance(node, Map | Seq):
-        return any(has_late(value) for _, value in entries(node))
+        return any(tree_has_instance_placeholder(value) for _, value in entries(node))
     return False
 
 
@@ -163,7 +163,7 @@ def _named(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:
     parsed = _NAME.fullmatch(name)
     bare, form = (parsed[1], parsed[2]) if parsed else (name, None)
     if bare in INSTANCE_NAMES and scope.instance_names and (not form or bare == "index"):
-        return marked(name)
+        return placeholder(name)
     if bare in scope.values:
         value = scope.values[bare]
         if value is None:
@@ -177,7 +177,7 @@ def _named(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:
     else:
         known = [*scope.values, *(INSTANCE_NAMES if scope.instance_names else ())]
         literal = "write $${ for a literal ${"
-        hint = nearest(bare, known, literal)
+        hint = did_you_mean(bare, known, literal)
         scope.problems.at(
             holder, key, f"${{{name}}} names nothing", hint if hint == literal else f"{hint} {literal}"
         )
@@ -187,7 +187,7 @@ def _named(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:
 def _referenced(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> str:
     if _REFERENCE.fullmatch(name):
         scope.references.append(Reference(name, holder, key))
-        return marked(name)
+        return placeholder(name)
     hint = "there are vms.VM.NIC.ip, .ip6 and .mac, networks.NET.subnet, .host and .gateway"
     scope.problems.at(holder, key, f"${{{name}}} names nothing", hint)
     return UNKNOWN

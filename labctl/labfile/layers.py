@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Position, Problem, Rejected
 from labctl.labfile import user_data_formats, yaml_reader
-from labctl.labfile.yaml_text import content
+from labctl.labfile.yaml_text import read_capped
 from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from labctl.labfile.disks import Site
+    from labctl.labfile.disks import ReadContext
 
-__all__ = ["CloudConfigs", "lay"]
+__all__ = ["CloudConfigFiles", "merge_layers"]
 
 _EMPTY = ("the cloud-config is empty", "write fields, as `packages: [curl]`, or leave the file out")
 _APPENDING = frozenset({"ready"})
 _WHOLE = frozenset({"image"})  # `{path}` over `{url, sha256}` is another image, not a mixture
 
 
-def lay(layers: Iterable[Map]) -> Map:
+def merge_layers(layers: Iterable[Map]) -> Map:
     """Merge layers, weakest first: maps merge, the rest replaces, `ready` and lists in `cloud_init` append."""
     result: Map | None = None
     for layer in layers:
@@ -62,12 +62,12 @@ def _joined(weak: Seq, strong: Seq) -> Seq:
     return Seq(strong.mark, [*weak, *strong], [*weak.marks, *strong.marks])
 
 
-class CloudConfigs:
+class CloudConfigFiles:
     """Reads `cloud_init: {file: PATH}`, each file once. What is no cloud-config is told by what it is."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._problems = site.problems
+    def __init__(self, context: ReadContext) -> None:
+        self._site = context
+        self._problems = context.problems
         self._files: dict[Path, Map | None] = {}
 
     def included(self, layer: Map) -> Map:
@@ -93,26 +93,26 @@ class CloudConfigs:
         self._files[path] = None
         if self._site.wrong(path):  # a pipe would wait for somebody to write
             return None
-        shown = self._problems.beside(config["file"])
+        shown = self._problems.path_for_user(config["file"])
         try:
             with path.open("rb") as file:
-                data = content(file)
+                data = read_capped(file)
         except OSError as error:
             self._problems.at(config, "file", f"{config['file']}: {str(error.strerror).lower()}")
             return None
         tree = self._parsed(data, shown)
         if tree is None:
             return None
-        self._problems.know(tree, self._problems.path_of(config, "file")[:-1])
+        self._problems.add_tree(tree, self._problems.path_of(config, "file")[:-1])
         self._files[path] = tree
         return tree
 
     def _parsed(self, data: bytes, shown: str) -> Map | None:
         try:
-            if other := user_data_formats.by_content(data, shown):
+            if other := user_data_formats.detect_by_content(data, shown):
                 raise _not_cloud_config(shown, *other)
-            tree, found = yaml_reader.read(data, shown, empty=_EMPTY, cloud=True)
-            if other := user_data_formats.by_keys(tree):
+            tree, found = yaml_reader.read_yaml(data, shown, empty=_EMPTY, cloud=True)
+            if other := user_data_formats.detect_by_keys(tree):
                 raise _not_cloud_config(shown, *other)
         except Rejected as error:
             for problem in error.problems:

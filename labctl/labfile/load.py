@@ -12,24 +12,24 @@ from labctl.core.text import printable
 from labctl.host.files import local
 from labctl.labfile import dependencies, parameters, reserved_names, yaml_reader
 from labctl.labfile import references as references_
-from labctl.labfile.absolute_path import absolute_path, unfit
+from labctl.labfile.absolute_path import absolute_path, unusable_reason
 from labctl.labfile.address_checks import check_addresses
-from labctl.labfile.disks import Site
-from labctl.labfile.document import interpolated, sound, without_own_keys
+from labctl.labfile.disks import ReadContext
+from labctl.labfile.document import interpolated, valid_part, without_extension_keys
 from labctl.labfile.groups import Membership
-from labctl.labfile.instances import Expansion, Instance, expand
+from labctl.labfile.instance_names import InstanceNames
+from labctl.labfile.instances import Instance, InstanceExpander, expand
 from labctl.labfile.interpolate import fill_references
-from labctl.labfile.layers import CloudConfigs
+from labctl.labfile.layers import CloudConfigFiles
 from labctl.labfile.model import LabModel
 from labctl.labfile.networks import read_network, read_volume
-from labctl.labfile.parameters import Sources
+from labctl.labfile.parameters import ParameterInputs
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
-from labctl.labfile.references import Needs, Scope
-from labctl.labfile.instance_names import Roster
-from labctl.labfile.yaml_text import content
-from labctl.labfile.yaml_tree import Map
+from labctl.labfile.references import Prerequisites, Scope
 from labctl.labfile.vms import read_vm
+from labctl.labfile.yaml_text import read_capped
+from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,8 +53,8 @@ class Loaded:
 
     lab: LabModel
     warnings: tuple[Problem, ...] = ()
-    references: Needs = field(default_factory=dict)
-    _source: _Source | None = field(default=None, repr=False, compare=False)
+    references: Prerequisites = field(default_factory=dict)
+    _source: _ParsedLabfile | None = field(default=None, repr=False, compare=False)
 
     def filled(self, values: Mapping[str, str]) -> Loaded:
         """The lab with these references filled in, and judged again.
@@ -66,14 +66,14 @@ class Loaded:
 
 
 @record
-class _Source:
+class _ParsedLabfile:
     """A Labfile that was parsed: `top`, and `found`, what was wrong with it as YAML. `name` is for messages."""
 
     top: Map
     found: Sequence[Problem]
     path: Path
     name: str
-    sources: Sources
+    sources: ParameterInputs
 
     def judged(self, values: Mapping[str, str]) -> Loaded:
         """Judge it all, with these references filled in.
@@ -84,7 +84,7 @@ class _Source:
         problems = Problems(self.name)
         for problem in self.found:
             problems.add(problem)
-        problems.know(self.top)
+        problems.add_tree(self.top)
         parameters_ = parameters.evaluate(self.top.get("parameters"), self.sources, problems)
         tree, references = interpolated(self.top, parameters_, problems)
         found = _lab(self, fill_references(tree, values), references, parameters_, problems)
@@ -107,21 +107,21 @@ def load(
     `Rejected` with every problem of the file, in its order.
     """
     data, path, name = _read(source)
-    top, found = yaml_reader.read(data, name, empty=_EMPTY)
+    top, found = yaml_reader.read_yaml(data, name, empty=_EMPTY)
     if b"x-" in data:
-        top = without_own_keys(top)
-    given = Sources(sets or {}, params_files, environ or {})
-    return _Source(top, found, path, name, given).judged({})
+        top = without_extension_keys(top)
+    given = ParameterInputs(sets or {}, params_files, environ or {})
+    return _ParsedLabfile(top, found, path, name, given).judged({})
 
 
 def _read(source: str) -> tuple[bytes, Path, str]:
     """Give the content, the absolute path and the name for messages; read up to the cap."""
     path = Path.cwd() / "-" if source == "-" else Path(absolute_path(source))
-    if why := unfit(str(path)):
+    if why := unusable_reason(str(path)):
         hint = "the lab's files lie beside it: rename it, or the folder that is called so"
         raise Rejected([Problem(f"the path of {printable(source)} holds {why}", hint=hint)])
     if source == "-":
-        return content(sys.stdin.buffer), path, "<stdin>"
+        return read_capped(sys.stdin.buffer), path, "<stdin>"
     if path.suffix == ".lock":  # the lock of a Labfile is called so, and stands beside it
         hint = "rename it, as to Labfile.yaml"
         raise Rejected(
@@ -129,7 +129,7 @@ def _read(source: str) -> tuple[bytes, Path, str]:
         )
     try:
         with path.open("rb") as file:
-            return content(file), path, source
+            return read_capped(file), path, source
     except FileNotFoundError:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None
@@ -141,27 +141,27 @@ def _read(source: str) -> tuple[bytes, Path, str]:
 
 
 def _lab(
-    source: _Source,
+    source: _ParsedLabfile,
     tree: Map,
     references: Sequence[Reference],
     values: Mapping[str, Any],
     problems: Problems,
-) -> tuple[LabModel, Needs] | None:
+) -> tuple[LabModel, Prerequisites] | None:
     """Judge the whole file; None where too little of it is sound to go on."""
-    valid = sound(tree, problems)
+    valid = valid_part(tree, problems)
     if valid is None:
         return None
     # a name whose field is wrong still is a name: nobody who uses it did anything wrong
     names = {part: list(tree.get(part) or ()) if isinstance(tree.get(part), Map) else [] for part in _PARTS}
     part = {key: valid.get(key) or Map(valid.mark) for key in _PARTS}
-    site = Site(source.path.parent, problems, names["networks"], names["volumes"])
+    context = ReadContext(source.path.parent, problems, names["networks"], names["volumes"])
     nets = [read_network(name, each, problems) for name, each in part["networks"].items()]
-    instances = _instances(part, names, site)
+    instances = _instances(part, names, context)
     vms = []
     for each in instances:
-        problems.echo = each.who.repeated
-        vms.append(read_vm(site, each.tree, each.who, part["vms"]))
-    problems.echo = False
+        problems.repeated = each.who.repeated
+        vms.append(read_vm(context, each.tree, each.who, part["vms"]))
+    problems.repeated = False
     targets = _targets(instances, names)
     connected = dependencies.connect(vms, [each.tree for each in instances], targets, problems)
     _names(valid, nets, problems)
@@ -183,15 +183,17 @@ def _lab(
     return lab, needs
 
 
-def _instances(part: Mapping[str, Map], names: Mapping[str, list[str]], site: Site) -> list[Instance]:
-    roster = Roster(part["vms"], site.problems).called()
+def _instances(
+    part: Mapping[str, Map], names: Mapping[str, list[str]], context: ReadContext
+) -> list[Instance]:
+    roster = InstanceNames(part["vms"], context.problems).called()
     membership = Membership(part["groups"], names["groups"], names["vms"], roster)
     for fields in part["vms"].values():
         membership.check(fields)
         for special in (fields.get("instances") or {}).values():
             membership.check(special)
     membership.check(part["defaults"])
-    return expand(Expansion(part["defaults"], roster, membership, CloudConfigs(site), site))
+    return expand(InstanceExpander(part["defaults"], roster, membership, CloudConfigFiles(context), context))
 
 
 def _names(top: Map, nets: Sequence[Network], problems: Problems) -> None:
@@ -204,11 +206,11 @@ def _names(top: Map, nets: Sequence[Network], problems: Problems) -> None:
             problems.at(top["networks"][net.name], "external", f"{net.external} is this lab's own", hint)
 
 
-def _targets(instances: Sequence[Instance], names: Mapping[str, list[str]]) -> dependencies.Targets:
+def _targets(instances: Sequence[Instance], names: Mapping[str, list[str]]) -> dependencies.DependencyTargets:
     bases: dict[str, list[str]] = {name: [] for name in names["vms"]}
     groups: dict[str, list[str]] = {name: [] for name in names["groups"]}
     for each in instances:
         bases[each.who.base].append(each.who.name)
         for group in each.who.groups:
             groups[group].append(each.who.name)
-    return dependencies.Targets(bases, groups)
+    return dependencies.DependencyTargets(bases, groups)

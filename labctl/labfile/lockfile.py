@@ -40,12 +40,12 @@ class Pin:
 Lock = dict[tuple[str, str], Pin]  # by (the image as the Labfile calls it, architecture)
 
 
-def beside(labfile: Path) -> Path:
+def lock_path(labfile: Path) -> Path:
     """The lock of a Labfile; of standard input (`-`) that in its folder."""
     return labfile.with_name("Labfile.lock" if labfile.name == "-" else f"{labfile.stem}.lock")
 
 
-def read(path: Path) -> Lock:
+def read_lock(path: Path) -> Lock:
     """What is pinned, nothing where there is no file yet.
 
     Raises:
@@ -88,7 +88,7 @@ def _pin(fields: Any) -> Pin:
     return Pin(digest.replace(":", "-", 1), origin, size)
 
 
-def write(path: Path, lock: Lock) -> bool:
+def write_lock(path: Path, lock: Lock) -> bool:
     """Write it whole or not at all; False when it says the same already."""
     images: dict[str, dict[str, Any]] = {}
     for (image, arch), pin in sorted(lock.items()):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.labfile import reserved_names
-from labctl.labfile.placeholders import MARK
 from labctl.labfile.model import Dhcp, Network, Volume
-from labctl.labfile.yaml_tree import Map, lost
+from labctl.labfile.placeholders import PLACEHOLDER
 from labctl.labfile.values import address, addresses, bandwidth, network, routes, whole_size
-from labctl.labfile.xml_edits import edits
+from labctl.labfile.xml_edits import read_xml_edits
+from labctl.labfile.yaml_tree import Map, was_removed
 
 if TYPE_CHECKING:
     from labctl.labfile.problems import Problems
@@ -67,7 +67,7 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         vlan=_whole(tree.get("vlan")),
         bandwidth=bandwidth(tree.get("bandwidth"), problems),
         isolate_guests=tree.get("isolate_guests", False),
-        xml=edits(tree, problems),
+        xml=read_xml_edits(tree, problems),
     )
     _judge(result, tree, problems)
     return result
@@ -75,7 +75,7 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
 
 def _judge(result: Network, tree: Map, problems: Problems) -> None:
     """Report fields that contradict each other, or what labctl does by itself."""
-    if not lost(tree, "mode", "subnet", "ipv6", "host", "bridge", "dev"):
+    if not was_removed(tree, "mode", "subnet", "ipv6", "host", "bridge", "dev"):
         _combinations(result, tree, problems)
     if result.mtu and result.mtu < IPV6_MTU and result.ipv6:
         hint = f"write {IPV6_MTU} at least, or leave ipv6 out"
@@ -148,7 +148,7 @@ def _dhcp(tree: Map, problems: Problems) -> Dhcp:
     if not isinstance(written, Map):
         return Dhcp(written)
     limits = None
-    if "range" in written and MARK not in written["range"]:
+    if "range" in written and PLACEHOLDER not in written["range"]:
         try:
             first, last = (IPv4Address(part.strip()) for part in written["range"].split("-"))
         except ValueError:

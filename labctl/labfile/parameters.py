@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
-from labctl.labfile import reserved_names, yaml12, validate, yaml_reader
-from labctl.labfile.problems import Problems, nearest
-from labctl.labfile.yaml_text import CONTROL, content
-from labctl.labfile.yaml_tree import Map, key_at, mark_of, value_at
+from labctl.labfile import reserved_names, validate, yaml12, yaml_reader
+from labctl.labfile.problems import Problems, did_you_mean
+from labctl.labfile.yaml_text import CONTROL, read_capped
+from labctl.labfile.yaml_tree import Map, entry_mark, key_position, value_position
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Sources", "evaluate"]
+__all__ = ["ParameterInputs", "evaluate"]
 
 ENVIRONMENT = "LABCTL_SET_"
 _CONSTRAINTS = {"minimum": ("integer", "number"), "maximum": ("integer", "number"), "pattern": ("string",)}
@@ -25,7 +25,7 @@ _KINDS = {"string": "a text", "integer": "a whole number", "number": "a number",
 
 
 @record
-class Sources:
+class ParameterInputs:
     """Where values come from, besides the defaults: weakest first files, environment, `--set`."""
 
     sets: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class _WrongError(Exception):
     """A value that its parameter does not take."""
 
 
-def evaluate(declared: object, sources: Sources, problems: Problems) -> dict[str, Any]:
+def evaluate(declared: object, sources: ParameterInputs, problems: Problems) -> dict[str, Any]:
     """Give the value of each declared parameter; None where it is missing or wrong, which is reported.
 
     Secrets are handed to `problems`, so that no message repeats them.
@@ -63,7 +63,7 @@ def evaluate(declared: object, sources: Sources, problems: Problems) -> dict[str
                 values[name] = _checked(sound[name], _typed(sound[name], raw) if holder is None else raw)
             except _WrongError as error:
                 shown = "" if name in secret else f", got {raw}"
-                place = value_at(mark_of(holder, name)) if holder is not None else None
+                place = value_position(entry_mark(holder, name)) if holder is not None else None
                 problems.add(Problem(f"{error}{shown}", where, place))
     for name, entry in sound.items():
         if name not in given and "default" not in entry:
@@ -109,7 +109,9 @@ def _default(entry: Map, problems: Problems) -> Any:
         return None
 
 
-def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[str, Any, Map | None]]:
+def _given(
+    known: Map, sources: ParameterInputs, problems: Problems
+) -> dict[str, tuple[str, Any, Map | None]]:
     """Collect given values, the strongest per name: what to call its place, the raw value, the file's map."""
     given = _given_in_files(known, sources, problems)
     variables = {_variable(name): name for name in known}
@@ -117,20 +119,20 @@ def _given(known: Map, sources: Sources, problems: Problems) -> dict[str, tuple[
         if variable in variables:
             given[variables[variable]] = (variable, text, None)
         elif variable.startswith(ENVIRONMENT):
-            hint = nearest(variable, variables)
+            hint = did_you_mean(variable, variables)
             problems.add(Problem("the Labfile has no such parameter", variable, None, hint, "warning"))
     for name, text in sources.sets.items():
         if name in known:
             given[name] = (f"--set {name}", text, None)
         else:
             problems.add(
-                Problem("the Labfile has no such parameter", f"--set {name}", None, nearest(name, known))
+                Problem("the Labfile has no such parameter", f"--set {name}", None, did_you_mean(name, known))
             )
     return given
 
 
 def _given_in_files(
-    known: Map, sources: Sources, problems: Problems
+    known: Map, sources: ParameterInputs, problems: Problems
 ) -> dict[str, tuple[str, Any, Map | None]]:
     given: dict[str, tuple[str, Any, Map | None]] = {}
     for tree, found in sources.read:
@@ -140,9 +142,9 @@ def _given_in_files(
             if name in known:
                 given[name] = (name, tree[name], tree)
             elif not name.startswith("x-"):
-                place = key_at(mark_of(tree, name))
+                place = key_position(entry_mark(tree, name))
                 problems.add(
-                    Problem(f"the Labfile has no parameter {name}", name, place, nearest(name, known))
+                    Problem(f"the Labfile has no parameter {name}", name, place, did_you_mean(name, known))
                 )
     return given
 
@@ -150,7 +152,7 @@ def _given_in_files(
 def _file(path: Path) -> tuple[Map, Sequence[Problem]]:
     try:
         with path.open("rb") as file:
-            return yaml_reader.read(content(file), str(path))
+            return yaml_reader.read_yaml(read_capped(file), str(path))
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         found: Sequence[Problem] = [Problem(f"can't be read: {why}", f"--params {path}")]

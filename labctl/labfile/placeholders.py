@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MARK = "\x01"
+PLACEHOLDER = "\x01"
 _END = "\x02"
-PATTERN = re.compile(f"{MARK}([^{_END}]*){_END}")
-UNKNOWN = f"{MARK}?{_END}"  # stands for a value that is missing or wrong, which has been reported
+PATTERN = re.compile(f"{PLACEHOLDER}([^{_END}]*){_END}")
+UNKNOWN = f"{PLACEHOLDER}?{_END}"  # stands for a value that is missing or wrong, which has been reported
 
 
-def marked(name: str) -> str:
+def placeholder(name: str) -> str:
     """Wrap a name, as in `vms.db.back.ip` or `index:02`."""
-    return f"{MARK}{name}{_END}"
+    return f"{PLACEHOLDER}{name}{_END}"
 
 
 def is_reference(name: str) -> bool:
@@ -42,8 +42,8 @@ _SAMPLES = (
 )
 
 
-def samples(text: str) -> list[str]:
-    """Texts with sample values in place of the references, by which the form can be judged before these are known."""
+def with_sample_values(text: str) -> list[str]:
+    """Replace the references in a text by sample values, one text for each set of samples."""
     return [_sampled(text, values) for values in _SAMPLES]
 
 
@@ -51,11 +51,11 @@ def _sampled(text: str, values: Mapping[str, str]) -> str:
     return PATTERN.sub(lambda found: values.get(found[1].rpartition(".")[2], "10.0.0.1"), text)
 
 
-def is_late(text: str) -> bool:
+def has_instance_placeholder(text: str) -> bool:
     """Whether some mark may turn out as anything, so that the string can't be judged yet."""
     return any(not is_reference(name) for name in PATTERN.findall(text))
 
 
-def written(text: str) -> str:
+def as_written(text: str) -> str:
     """Give the string as the user wrote it, for messages."""
     return PATTERN.sub(r"${\1}", text)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from labctl.core.errors import Position
-from labctl.labfile.yaml_tree import Map, Mark, Path, Seq, key_at, mark_of, value_at, walk
+from labctl.labfile.yaml_tree import FieldPath, Map, Mark, Seq, entry_mark, key_position, value_position, walk
 
 __all__ = ["Positions"]
 
 
-class Positions(Mapping[Path, Position]):
+class Positions(Mapping[FieldPath, Position]):
     """Maps the path of a field to its place: of a scalar the value's, of a map or list the key's.
 
     A field that a VM has from `defaults`, a group or a file is found where it is written. In a list an entry may be
@@ -22,16 +22,16 @@ class Positions(Mapping[Path, Position]):
         self._top = top
         self._vms = vms
 
-    def __getitem__(self, path: Path) -> Position:
+    def __getitem__(self, path: FieldPath) -> Position:
         if not path:
-            return value_at(self._top.mark)
+            return value_position(self._top.mark)
         merged = self._vms.get(str(path[1])) if path[0] == "vms" and len(path) > 2 else None
         if merged is not None and path[2] in merged:
             with suppress(KeyError):  # where a file was included, what names it stands in the Labfile alone
                 return _found(merged, path[2:])
         return _found(self._top, path)
 
-    def __iter__(self) -> Iterator[Path]:
+    def __iter__(self) -> Iterator[FieldPath]:
         yield ()
         for path, _, _ in walk(self._top):
             yield path
@@ -40,16 +40,16 @@ class Positions(Mapping[Path, Position]):
         return sum(1 for _ in self)
 
 
-def _found(node: object, path: Path) -> Position:
+def _found(node: object, path: FieldPath) -> Position:
     mark: Mark | None = None
     for part in path:
         key = _key(node, part)
         if key is None or not isinstance(node, Map | Seq):
             raise KeyError(path)
-        mark, node = mark_of(node, key), node[key]  # type: ignore[index]
+        mark, node = entry_mark(node, key), node[key]  # type: ignore[index]
     if mark is None:
         raise KeyError(path)
-    return key_at(mark) if isinstance(node, Map | Seq) else value_at(mark)
+    return key_position(mark) if isinstance(node, Map | Seq) else value_position(mark)
 
 
 def _key(node: object, part: str | int) -> str | int | None:

@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING
 from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import Position, Problem
 from labctl.core.text import printable
-from labctl.labfile.placeholders import written
-from labctl.labfile.yaml_tree import Map, Mark, Path, Seq, key_at, mark_of, text_of, value_at, walk
+from labctl.labfile.placeholders import as_written
+from labctl.labfile.yaml_tree import (
+    FieldPath,
+    Map,
+    Mark,
+    Seq,
+    entry_mark,
+    key_position,
+    path_text,
+    value_position,
+    walk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Problems", "nearest"]
+__all__ = ["Problems", "did_you_mean"]
 
 _SHORTEST_SECRET = 3  # redacting shorter ones would make messages unreadable and hide nothing
 
@@ -29,18 +39,18 @@ class Problems:
     def __init__(self, file: str) -> None:
         self.file = file
         self.secrets: tuple[str, ...] = ()
-        self.echo = (
+        self.repeated = (
             False  # set while a VM's second and later instances are judged: they repeat what the first said
         )
         self._found: dict[tuple[Position | None, str], Problem] = {}
         self._places: set[Position | None] = set()
-        self._trees: list[tuple[Map, Path]] = []
-        self._paths: dict[tuple[str, int, int], Path] | None = None
+        self._trees: list[tuple[Map, FieldPath]] = []
+        self._paths: dict[tuple[str, int, int], FieldPath] | None = None
 
     def __len__(self) -> int:
         return sum(problem.severity == "error" for problem in self._found.values())
 
-    def know(self, tree: Map, prefix: Path = ()) -> None:
+    def add_tree(self, tree: Map, prefix: FieldPath = ()) -> None:
         """Take paths from this tree; `prefix` is where a file's content stands in the Labfile."""
         self._trees.append((tree, prefix))
         self._paths = None
@@ -49,22 +59,26 @@ class Problems:
         self, holder: Map | Seq, key: str | int, summary: str, hint: str = "", *, severity: str = "error"
     ) -> None:
         """Report a problem with a value."""
-        mark = mark_of(holder, key)
+        mark = entry_mark(holder, key)
         missing = key not in holder if isinstance(holder, Map) else False
         path = self._path(mark)
-        self.add(Problem(summary, text_of((*path, key) if missing else path), value_at(mark), hint, severity))
+        self.add(
+            Problem(
+                summary, path_text((*path, key) if missing else path), value_position(mark), hint, severity
+            )
+        )
 
     def at_key(self, holder: Map, key: str, summary: str, hint: str = "", *, severity: str = "error") -> None:
         """Report a problem with a key, or with all that it holds."""
-        mark = mark_of(holder, key)
-        self.add(Problem(summary, text_of(self._path(mark)), key_at(mark), hint, severity))
+        mark = entry_mark(holder, key)
+        self.add(Problem(summary, path_text(self._path(mark)), key_position(mark), hint, severity))
 
     def add(self, problem: Problem) -> None:
         """Report a problem; the second one of the same words at the same place is dropped."""
         summary, path, hint = map(self._fit, (problem.summary, problem.path, problem.hint))
         severity = problem.severity
         problem = Problem(summary, path, problem.where, hint, severity)
-        if self.echo and problem.where in self._places:
+        if self.repeated and problem.where in self._places:
             return
         if severity != "note":
             self._places.add(problem.where)
@@ -86,11 +100,11 @@ class Problems:
         found = [problem for problem in self._found.values() if problem.severity in severities]
         return tuple(sorted(found, key=order))
 
-    def beside(self, written: str) -> str:
+    def path_for_user(self, written: str) -> str:
         """Name a file whose path is relative to the Labfile as the Labfile is named: from where the user stands."""
         return os.path.normpath(os.path.join(os.path.dirname(self.file), written))  # noqa: PTH118, PTH120
 
-    def hides(self, value: object) -> bool:
+    def holds_secret(self, value: object) -> bool:
         """Whether a value holds a secret, so that no message may show any part of it."""
         return any(secret in str(value) for secret in self.secrets if secret)
 
@@ -99,18 +113,18 @@ class Problems:
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret, "***")
-        return printable(written(text))
+        return printable(as_written(text))
 
-    def has(self, holder: Map | Seq, key: str | int, text: str) -> bool:
+    def reported(self, holder: Map | Seq, key: str | int, text: str) -> bool:
         """Whether something that mentions `text` was reported at a value's place."""
-        where = value_at(mark_of(holder, key))
+        where = value_position(entry_mark(holder, key))
         return where in self._places and any(place == where and text in told for place, told in self._found)
 
-    def path_of(self, holder: Map | Seq, key: str | int) -> Path:
+    def path_of(self, holder: Map | Seq, key: str | int) -> FieldPath:
         """Say what an entry is called where the user wrote it."""
-        return self._path(mark_of(holder, key))
+        return self._path(entry_mark(holder, key))
 
-    def _path(self, mark: Mark) -> Path:
+    def _path(self, mark: Mark) -> FieldPath:
         if self._paths is None:
             self._paths = {}
             for tree, prefix in self._trees:
@@ -120,7 +134,7 @@ class Problems:
         return self._paths.get(mark[:3], ())
 
 
-def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Word a hint for a misspelt name: the nearest one, else `otherwise`, else the known ones if they are few."""
     names = sorted(set(known))
     close = closest_matches(name, names, cutoff=0.65)

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
-from labctl.labfile.placeholders import PATTERN, is_reference
 from labctl.labfile.networks import ATTACHED, has_gateway
-from labctl.labfile.problems import Problems, nearest
+from labctl.labfile.placeholders import PATTERN, is_reference
+from labctl.labfile.problems import Problems, did_you_mean
 from labctl.labfile.yaml_tree import Map, Seq, entries
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from labctl.labfile.interpolate import Reference
     from labctl.labfile.model import Network, Vm
 
-__all__ = ["Needs", "Scope", "check"]
+__all__ = ["Prerequisites", "Scope", "check"]
 
-Needs = Mapping[str, frozenset[str]]
+Prerequisites = Mapping[str, frozenset[str]]
 # `networks.NET.given.ip` stands for the addresses that labctl gives there; nobody can write that as a reference.
 _GIVEN = "given"
 
@@ -67,7 +67,7 @@ class Scope:
         return cls({net.name: net for net in nets}, tree, {vm.name: vm for vm in vms}, found)
 
 
-def check(references: Sequence[Reference], scope: Scope, problems: Problems) -> Needs:
+def check(references: Sequence[Reference], scope: Scope, problems: Problems) -> Prerequisites:
     """Report references to what does not exist, whose value labctl can't know, or that lead back to themselves.
 
     Gives for each reference the others that have to be filled in before its value is known.
@@ -76,7 +76,7 @@ def check(references: Sequence[Reference], scope: Scope, problems: Problems) -> 
         return {}
     bases = {vm.base for vm in scope.vms.values()}
     for reference in references:
-        if problems.has(reference.holder, reference.key, f"${{{reference.name}}}"):
+        if problems.reported(reference.holder, reference.key, f"${{{reference.name}}}"):
             continue
         first, *rest = reference.name.split(".")
         if first == "networks":
@@ -84,7 +84,7 @@ def check(references: Sequence[Reference], scope: Scope, problems: Problems) -> 
         elif rest[0] not in scope.vms:
             counted = rest[0] in bases
             summary = f"{rest[0]} is several VMs" if counted else f"there is no VM {rest[0]}"
-            hint = f"name one instance, as {rest[0]}-1" if counted else nearest(rest[0], scope.vms)
+            hint = f"name one instance, as {rest[0]}-1" if counted else did_you_mean(rest[0], scope.vms)
         else:
             summary, hint = _of_nic(scope, rest[0], rest[1], rest[2])
         if summary:
@@ -95,7 +95,7 @@ def check(references: Sequence[Reference], scope: Scope, problems: Problems) -> 
 def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str, str]:
     net = nets.get(name)
     if net is None:
-        return f"there is no network {name}", nearest(name, nets)
+        return f"there is no network {name}", did_you_mean(name, nets)
     if net.external or net.mode in ATTACHED:
         return (
             "its addresses are not labctl's to know",
@@ -113,7 +113,7 @@ def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str,
 def _of_nic(scope: Scope, vm: str, name: str, what: str) -> tuple[str, str]:
     nic = next((each for each in scope.vms[vm].nics if each.name == name), None)
     if nic is None:
-        return f"{vm} has no NIC {name}", nearest(name, [each.name for each in scope.vms[vm].nics])
+        return f"{vm} has no NIC {name}", did_you_mean(name, [each.name for each in scope.vms[vm].nics])
     net = scope.nets.get(nic.network)
     if what == "mac" or net is None:
         return "", ""
@@ -127,7 +127,7 @@ def _of_nic(scope: Scope, vm: str, name: str, what: str) -> tuple[str, str]:
     return "", ""
 
 
-def _followed(names: Iterable[str], scope: Scope, problems: Problems) -> Needs:
+def _followed(names: Iterable[str], scope: Scope, problems: Problems) -> Prerequisites:
     """Give what each of these depends on, however far away; a circle is told once, at one of the references in it."""
     needs: dict[str, frozenset[str]] = {}
     told: set[frozenset[str]] = set()
@@ -156,7 +156,7 @@ def _followed(names: Iterable[str], scope: Scope, problems: Problems) -> Needs:
     return {name: needs[name] for name in names}
 
 
-def _needs(links: list[Link], known: Needs) -> frozenset[str]:
+def _needs(links: list[Link], known: Prerequisites) -> frozenset[str]:
     """The references among some links, and those that these depend on."""
     return frozenset(each.name for each in links if each.holder is not None).union(
         *(known[each.name] for each in links)

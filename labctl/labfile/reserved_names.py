@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from labctl.labfile.problems import Problems
     from labctl.labfile.yaml_tree import Map, Seq
 
-__all__ = ["TAKEN", "refused", "report"]
+__all__ = ["TAKEN", "refusal", "report"]
 
 # What every guest calls itself or a group of neighbours in its hosts file, as Debian has it.
 _IN_GUESTS = ("localhost", "ip6-localhost", "ip6-loopback", "ip6-allnodes", "ip6-allrouters")
@@ -38,7 +38,7 @@ TAKEN: dict[str, dict[str, str]] = {
 }
 
 
-def refused(kind: str, name: str) -> tuple[str, str] | None:
+def refusal(kind: str, name: str) -> tuple[str, str] | None:
     """The summary and the hint where a lab, VM, … can't be called so; None where it can."""
     why = TAKEN[kind].get(name)
     return (f"a {kind} can't be called {name}", why) if why else None
@@ -46,7 +46,7 @@ def refused(kind: str, name: str) -> tuple[str, str] | None:
 
 def report(kind: str, name: str, holder: Map | Seq, key: str | int, problems: Problems) -> None:
     """Report a name that can't be, at the value or, in a map that it is a key of, at the key."""
-    told = refused(kind, name)
+    told = refusal(kind, name)
     if told and key == name:
         problems.at_key(holder, str(key), *told)  # type: ignore[arg-type]  # only a map has the name as a key
     elif told:

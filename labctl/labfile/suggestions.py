@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.closest_matches import closest_matches
 from labctl.labfile import schema as schemas
-from labctl.labfile.placeholders import MARK, written
-from labctl.labfile.yaml12 import resolve
+from labctl.labfile.placeholders import PLACEHOLDER, as_written
 from labctl.labfile.validate import build, python_pattern
+from labctl.labfile.yaml12 import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["of_key", "of_value"]
+__all__ = ["suggest_key", "suggest_value"]
 
 # By how titles begin: the unit of a bare number, up to which one, and that of a larger one.
 _UNITS = {
@@ -70,7 +70,7 @@ _SHORT = ("size", "image", "mode", "subnet", "default", "tcp", "http", "exec", "
 _FILE = {"file": {"type": "string"}}  # a cloud-config lists no fields of its own
 
 
-def of_key(key: str, known: dict[str, Any]) -> str:
+def suggest_key(key: str, known: dict[str, Any]) -> str:
     """The known key that an unknown one may be: the nearest, or what other tools call so."""
     meant = next((each for each in _KEYS.get(key.lower(), ()) if each in known), "")
     close = [meant] if meant else closest_matches(key, known)
@@ -80,9 +80,9 @@ def of_key(key: str, known: dict[str, Any]) -> str:
     return f"known: {', '.join(known)}" if len(known) <= few else ""
 
 
-def of_value(schema: dict[str, Any], value: object) -> str:
+def suggest_value(schema: dict[str, Any], value: object) -> str:
     """What to write instead of a value; empty where nobody can guess it."""
-    if isinstance(value, str) and (MARK in value or "${" in value):
+    if isinstance(value, str) and (PLACEHOLDER in value or "${" in value):
         return ""
     schema = schemas.deref(schema)
     alternatives = [schemas.deref(each) for each in schema.get("anyOf", (schema,))]
@@ -151,7 +151,7 @@ def _respelt(schema: dict[str, Any], value: str) -> str:
 
 
 def _foreign_letter(value: str) -> str:
-    for letter in written(value):
+    for letter in as_written(value):
         if ord(letter) > 0x7F:
             name = unicodedata.name(letter, "nameless").lower()
             return f"{letter} is U+{ord(letter):04X}, {name}, not ASCII"
@@ -193,4 +193,4 @@ def _wrapped(schema: dict[str, Any], value: object) -> Iterator[str]:
 def _plain(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_plain, value))}]"
-    return str(value).lower() if isinstance(value, bool) else written(str(value))
+    return str(value).lower() if isinstance(value, bool) else as_written(str(value))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["by_content", "by_keys"]
+__all__ = ["detect_by_content", "detect_by_keys"]
 
 # How it starts, in lower case, what that is, and what to write instead. The first that fits counts.
 # https://docs.cloud-init.io/en/latest/explanation/format.html
@@ -36,7 +36,7 @@ _STARTS = (
 _OTHER = "write it as cloud-config, or set `cloud_init: false` where the image does not have cloud-init"
 
 
-def by_content(data: bytes, file: str) -> tuple[str, str] | None:
+def detect_by_content(data: bytes, file: str) -> tuple[str, str] | None:
     """Say what a file is, and what to write instead; None where its first bytes don't tell.
 
     cloud-init, too, goes by them, in any case and after white space.
@@ -48,7 +48,7 @@ def by_content(data: bytes, file: str) -> tuple[str, str] | None:
     return None
 
 
-def by_keys(tree: Mapping[str, object]) -> tuple[str, str] | None:
+def detect_by_keys(tree: Mapping[str, object]) -> tuple[str, str] | None:
     """The same for a file that was read as a map."""
     if "ignition" in tree:
         return "this is Ignition's configuration, not cloud-config", _OTHER

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from labctl.labfile import schema as schemas
-from labctl.labfile.placeholders import MARK, is_late, samples
+from labctl.labfile.placeholders import PLACEHOLDER, has_instance_placeholder, with_sample_values
 
 __all__ = ["UnknownKeywordError", "compiled", "is_valid", "python_pattern"]
 
@@ -61,8 +61,8 @@ def build(schema: Schema | bool) -> Check:  # noqa: FBT001 - true and false are 
         checks.append(_members(schema))
 
     def check(value: Any) -> bool:
-        if type(value) is str and MARK in value:
-            return is_late(value) or any(map(check, samples(value)))
+        if type(value) is str and PLACEHOLDER in value:
+            return has_instance_placeholder(value) or any(map(check, with_sample_values(value)))
         for rule in checks:  # noqa: SIM110 - a generator costs twice the time here
             if not rule(value):
                 return False

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.size import parse as size
 from labctl.core.size import rounded_up
-from labctl.labfile.placeholders import MARK, is_late, samples, written
 from labctl.labfile.model import Bandwidth, Route
+from labctl.labfile.placeholders import PLACEHOLDER, as_written, has_instance_placeholder, with_sample_values
 from labctl.labfile.yaml_tree import Map, Seq, entries
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def bandwidth(tree: Map | None, problems: Problems) -> Bandwidth | None:
 
 def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:
     """Read the IP address at `key`; None where it is not known yet or, reported, where it is none."""
-    if MARK in holder[key]:
+    if PLACEHOLDER in holder[key]:
         _foresee(ip_address, "IP address", holder, key, problems)
         return None
     try:
@@ -119,8 +119,8 @@ def _foresee(
         return True
 
     text = holder[key]
-    if not (is_late(text) or any(map(fits, samples(text)))):
-        problems.at(holder, key, f"{written(text)} is no {what}")
+    if not (has_instance_placeholder(text) or any(map(fits, with_sample_values(text)))):
+        problems.at(holder, key, f"{as_written(text)} is no {what}")
 
 
 def addresses(holder: Map, key: str, problems: Problems) -> tuple[Any, ...]:
@@ -132,7 +132,7 @@ def addresses(holder: Map, key: str, problems: Problems) -> tuple[Any, ...]:
 def network(holder: Map | Seq, key: Any, problems: Problems) -> Any:
     """Read the subnet at `key`; None where it is not known yet or, reported, is none or an address within one."""
     text = holder[key]
-    if MARK in text:
+    if PLACEHOLDER in text:
         _foresee(partial(ip_network, strict=False), "subnet", holder, key, problems)
         return None
     try:
@@ -164,7 +164,7 @@ def routes(tree: Map, problems: Problems) -> tuple[Route, ...]:
 def mac(holder: Map, key: str, offset: int, problems: Problems) -> str | None:
     """Read a MAC address, `offset` further on, in lower case."""
     text: str = holder[key]
-    if MARK in text:
+    if PLACEHOLDER in text:
         return None
     number = int(text.replace(":", ""), 16) + offset
     if number >> 40 & _MULTICAST_BIT or number >> 48:

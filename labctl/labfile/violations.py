@@ -13,18 +13,18 @@ from jsonschema.validators import extend
 
 from labctl.core.errors import Problem
 from labctl.core.record import record, replace
-from labctl.labfile import suggestions
 from labctl.labfile import schema as schemas
-from labctl.labfile.placeholders import MARK, is_late, samples, written
-from labctl.labfile.yaml_tree import Map, Path, at, value_at
+from labctl.labfile import suggestions
+from labctl.labfile.placeholders import PLACEHOLDER, as_written, has_instance_placeholder, with_sample_values
 from labctl.labfile.validate import python_pattern
+from labctl.labfile.yaml_tree import FieldPath, Map, value_at, value_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from labctl.labfile.problems import Problems
 
-__all__ = ["Violation", "report", "violations"]
+__all__ = ["Violation", "find_violations", "report_violations"]
 
 _LONGEST = 48  # characters of a wrong value that are worth repeating
 
@@ -33,7 +33,7 @@ _LONGEST = 48  # characters of a wrong value that are worth repeating
 class Violation:
     """`path` leads to the value; with `key`, the key itself is what is wrong. `got` shows the value."""
 
-    path: Path
+    path: FieldPath
     summary: str
     hint: str = ""
     key: bool = False
@@ -44,21 +44,21 @@ class Violation:
         return replace(self, hint="", got="***")
 
 
-def violations(value: Any, name: str | None = None) -> list[Violation]:
+def find_violations(value: Any, name: str | None = None) -> list[Violation]:
     """Explain why `value` does not fit the definition `name` (by default the whole schema)."""
     return [told for error in _validator(name).iter_errors(value) for told in _tell(error, ())]
 
 
-def report(found: list[Violation], tree: Map, problems: Problems) -> None:
+def report_violations(found: list[Violation], tree: Map, problems: Problems) -> None:
     """Hand violations to `problems`, each at its place in `tree`."""
     for violation in found:
         each = violation
-        if each.got and not each.key and problems.hides(at(tree, each.path)):
+        if each.got and not each.key and problems.holds_secret(value_at(tree, each.path)):
             each = each.without_value()
         summary = f"{each.summary}, got {each.got}" if each.got else each.summary
-        holder: Any = at(tree, each.path[:-1])
+        holder: Any = value_at(tree, each.path[:-1])
         if not each.path:
-            problems.add(Problem(summary, "", value_at(tree.mark), each.hint))
+            problems.add(Problem(summary, "", value_position(tree.mark), each.hint))
         elif each.key:
             problems.at_key(holder, str(each.path[-1]), summary, each.hint)
         else:
@@ -79,7 +79,11 @@ def _sampled(rule: Callable[..., Iterable[ValidationError]]) -> Callable[..., It
     """The rule for what a string with references may turn out as."""
 
     def judged(validator: Any, argument: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        texts = samples(instance) if isinstance(instance, str) and MARK in instance else [instance]
+        texts = (
+            with_sample_values(instance)
+            if isinstance(instance, str) and PLACEHOLDER in instance
+            else [instance]
+        )
         found = [list(rule(validator, argument, text, schema) or ()) for text in texts]
         yield from found[0] if all(found) else ()
 
@@ -93,11 +97,11 @@ def _pattern(
         yield ValidationError(f"{instance!r} does not match")
 
 
-def _tell(error: ValidationError, above: Path) -> Iterator[Violation]:
+def _tell(error: ValidationError, above: FieldPath) -> Iterator[Violation]:
     path = (*above, *error.relative_path)
     value: Any = error.instance
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
-    if isinstance(value, str) and MARK in value and is_late(value):
+    if isinstance(value, str) and PLACEHOLDER in value and has_instance_placeholder(value):
         return  # it is judged once the instance's names are filled in
     if error.validator == "additionalProperties":
         yield from _unknown_keys(value, schema, path)
@@ -116,14 +120,16 @@ def _tell(error: ValidationError, above: Path) -> Iterator[Violation]:
         yield _expected(path, schema, value)
 
 
-def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: Path) -> Iterator[Violation]:
+def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: FieldPath) -> Iterator[Violation]:
     known = schema["properties"]
     for key in value:
         if key not in known and not key.startswith("x-"):
-            yield Violation((*path, key), f"unknown key {_bare(key)}", suggestions.of_key(key, known), key=True)
+            yield Violation(
+                (*path, key), f"unknown key {_bare(key)}", suggestions.suggest_key(key, known), key=True
+            )
 
 
-def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
+def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
     """Tell what is wrong with the alternative that the user meant, judged by the type of the value."""
     written_: Any = error.validator_value
     alternatives = [schemas.deref(branch) for branch in written_]
@@ -145,7 +151,7 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
         yield Violation(
             path,
             f"expected {options}",
-            suggestions.of_value({"anyOf": written_}, error.instance),
+            suggestions.suggest_value({"anyOf": written_}, error.instance),
             got=_shown(error.instance),
         )
         return
@@ -154,8 +160,10 @@ def _branches(error: ValidationError, path: Path) -> Iterator[Violation]:
             yield from _tell(child, path[: len(path)])
 
 
-def _expected(path: Path, schema: dict[str, Any], value: object, *, key: bool = False) -> Violation:
-    return Violation(path, f"expected {_title(schema)}", suggestions.of_value(schema, value), key, _shown(value))
+def _expected(path: FieldPath, schema: dict[str, Any], value: object, *, key: bool = False) -> Violation:
+    return Violation(
+        path, f"expected {_title(schema)}", suggestions.suggest_value(schema, value), key, _shown(value)
+    )
 
 
 def _title(schema: dict[str, Any]) -> str:
@@ -194,5 +202,5 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str):
-        return f'"{_bare(written(value))}"'
+        return f'"{_bare(as_written(value))}"'
     return str(value).lower() if isinstance(value, bool) else str(value)

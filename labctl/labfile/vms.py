@@ -7,14 +7,14 @@ from typing import Any
 from labctl.core.record import record
 from labctl.labfile import reserved_names
 from labctl.labfile.cloud_init import read_cloud_init
-from labctl.labfile.disks import Site, read_disks, read_image
+from labctl.labfile.disks import ReadContext, read_disks, read_image
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
-from labctl.labfile.problems import nearest
-from labctl.labfile.yaml_tree import Map, Seq, lost
+from labctl.labfile.problems import did_you_mean
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
-from labctl.labfile.xml_edits import edits
+from labctl.labfile.xml_edits import read_xml_edits
+from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
-__all__ = ["Identity", "read_vm"]
+__all__ = ["InstanceIdentity", "read_vm"]
 
 _AS_WRITTEN = (
     "hostname", "user", "arch", "accel", "machine", "firmware", "secure_boot", "tpm", "graphics", "autostart",
@@ -24,7 +24,7 @@ _TOPOLOGY = ("sockets", "cores", "threads")
 
 
 @record
-class Identity:
+class InstanceIdentity:
     """Which instance of which VM; `offset` is what counted addresses are raised by. The first one is not `repeated`."""
 
     name: str
@@ -35,17 +35,17 @@ class Identity:
     repeated: bool = False
 
 
-def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
+def read_vm(context: ReadContext, tree: Map, who: InstanceIdentity, holder: Map) -> Vm:
     """Read a VM. `holder` is the Labfile's `vms`, where problems of the whole VM are reported."""
     image = None
     if "image" in tree:
-        image = read_image(site, tree)
-    elif not lost(tree, "image"):
-        site.problems.at_key(holder, who.base, "an image is missing", "image: debian-12, or image: none")
-    memory, max_memory = _memory(site, tree)
-    cloud_init = read_cloud_init(site, tree)
-    nics = _nics(site, tree, who.offset)
-    disks = read_disks(site, tree, image)
+        image = read_image(context, tree)
+    elif not was_removed(tree, "image"):
+        context.problems.at_key(holder, who.base, "an image is missing", "image: debian-12, or image: none")
+    memory, max_memory = _memory(context, tree)
+    cloud_init = read_cloud_init(context, tree)
+    nics = _nics(context, tree, who.offset)
+    disks = read_disks(context, tree, image)
     vm = Vm(
         name=who.name,
         base=who.base,
@@ -57,94 +57,100 @@ def read_vm(site: Site, tree: Map, who: Identity, holder: Map) -> Vm:
         max_memory=max_memory,
         disks=disks,
         nics=nics,
-        ready=_ready(site, tree, seeded=cloud_init is not False),
+        ready=_ready(context, tree, seeded=cloud_init is not False),
         cloud_init=cloud_init,
-        cpu=_cpu(site, tree),
-        boot=_boot(site, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),
-        timeout=duration(tree, "timeout", site.problems) if "timeout" in tree else 300.0,
-        xml=edits(tree, site.problems),
+        cpu=_cpu(context, tree),
+        boot=_boot(context, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),
+        timeout=duration(tree, "timeout", context.problems) if "timeout" in tree else 300.0,
+        xml=read_xml_edits(tree, context.problems),
         **{key: tree[key] for key in _AS_WRITTEN if key in tree},
     )
-    if vm.secure_boot and vm.firmware != "uefi" and not lost(tree, "firmware"):
-        site.problems.at_key(tree, "secure_boot", "secure boot needs UEFI", "firmware: uefi")
+    if vm.secure_boot and vm.firmware != "uefi" and not was_removed(tree, "firmware"):
+        context.problems.at_key(tree, "secure_boot", "secure boot needs UEFI", "firmware: uefi")
     return vm
 
 
-def _memory(site: Site, tree: Map) -> tuple[int, int | None]:
+def _memory(context: ReadContext, tree: Map) -> tuple[int, int | None]:
     found: dict[str, int] = {"memory": 1 << 30}
     for key in ("memory", "max_memory"):
         if key in tree:
-            found[key] = whole_size(tree, key, "MiB", site.problems)  # as QEMU has it
+            found[key] = whole_size(tree, key, "MiB", context.problems)  # as QEMU has it
     most = found.get("max_memory")
-    if most is not None and most < found["memory"] and not lost(tree, "memory"):
+    if most is not None and most < found["memory"] and not was_removed(tree, "memory"):
         written: str = tree.get("memory", "1GiB")
-        site.problems.at(tree, "max_memory", f"max_memory {tree['max_memory']} is less than memory {written}")
+        context.problems.at(
+            tree, "max_memory", f"max_memory {tree['max_memory']} is less than memory {written}"
+        )
     return found["memory"], most
 
 
-def _ready(site: Site, tree: Map, *, seeded: bool) -> tuple[Condition, ...]:
+def _ready(context: ReadContext, tree: Map, *, seeded: bool) -> tuple[Condition, ...]:
     found = []
     for entry in tree.get("ready") or ():
         if not seeded and "exec" in entry:
             hint = "use tcp or http, which are checked from the host"
-            site.problems.at_key(entry, "exec", "nothing in a VM without cloud-init can run this", hint)
+            context.problems.at_key(entry, "exec", "nothing in a VM without cloud-init can run this", hint)
         elif "exec" in entry and entry.get("from") == "host":
             hint = "leave `from` out, or use tcp or http, which can be checked from the host"
-            site.problems.at(entry, "from", "exec runs in the guest", hint)
+            context.problems.at(entry, "from", "exec runs in the guest", hint)
         found.append(
             Condition(
                 tcp=int(entry["tcp"]) if "tcp" in entry else None,
                 exec=entry.get("exec"),
                 http=entry.get("http"),
-                timeout=duration(entry, "timeout", site.problems) if "timeout" in entry else None,
-                interval=duration(entry, "interval", site.problems) if "interval" in entry else 1.0,
+                timeout=duration(entry, "timeout", context.problems) if "timeout" in entry else None,
+                interval=duration(entry, "interval", context.problems) if "interval" in entry else 1.0,
                 origin=entry.get("from", "guest") if seeded else "host",
             )
         )
     return tuple(found)
 
 
-def _cpu(site: Site, tree: Map) -> Cpu:
+def _cpu(context: ReadContext, tree: Map) -> Cpu:
     written = tree.get("cpu")
     if not written:
         return Cpu()
     mode, model = written.get("mode"), written.get("model")
     if model and mode in {"host", "maximum"}:
-        site.problems.at_key(written, "model", f"a model can't be set in mode {mode}", "mode: custom")
-    elif mode == "custom" and not model and not lost(written, "model"):
-        site.problems.at(written, "mode", "mode custom needs a model")
+        context.problems.at_key(written, "model", f"a model can't be set in mode {mode}", "mode: custom")
+    elif mode == "custom" and not model and not was_removed(written, "model"):
+        context.problems.at(written, "mode", "mode custom needs a model")
     shape = None
     if "topology" in written:
         sizes = [int(written["topology"].get(key, 1)) for key in _TOPOLOGY]
         shape = (sizes[0], sizes[1], sizes[2])
         product, cpus = shape[0] * shape[1] * shape[2], int(tree.get("cpus", 1))
-        if product != cpus and not (lost(tree, "cpus") or lost(written["topology"], *_TOPOLOGY)):
+        if product != cpus and not (
+            was_removed(tree, "cpus") or was_removed(written["topology"], *_TOPOLOGY)
+        ):
             summary = f"the topology has {product} CPUs, the VM {cpus}"
-            site.problems.at_key(written, "topology", summary, f"cpus: {product}")
+            context.problems.at_key(written, "topology", summary, f"cpus: {product}")
     return Cpu(mode or ("custom" if model else None), model, written.get("nested"), shape)
 
 
-def _boot(site: Site, tree: Map, devices: list[str]) -> Boot:
+def _boot(context: ReadContext, tree: Map, devices: list[str]) -> Boot:
     written = tree.get("boot")
     if not written:
         return Boot()
     for key in ("initrd", "cmdline"):
         if key in written and "kernel" not in written.marks:
-            site.problems.at_key(written, key, f"{key} needs a kernel")
+            context.problems.at_key(written, key, f"{key} needs a kernel")
             break
     order = written.get("order") or Seq(written.mark)
     for index, name in enumerate(order):
         if name not in devices:
-            site.problems.at(order, index, f"the VM has no disk or NIC {name}", nearest(name, devices))
+            context.problems.at(
+                order, index, f"the VM has no disk or NIC {name}", did_you_mean(name, devices)
+            )
         elif devices.count(name) > 1:
-            site.problems.at(order, index, f"a disk and a NIC are called {name}", "name the NIC by nic")
+            context.problems.at(order, index, f"a disk and a NIC are called {name}", "name the NIC by nic")
         elif name in order[:index]:
-            site.problems.at(order, index, f"{name} stands here twice")
-    kernel, initrd = (site.file(written, key) if key in written else None for key in ("kernel", "initrd"))
+            context.problems.at(order, index, f"{name} stands here twice")
+    kernel, initrd = (context.file(written, key) if key in written else None for key in ("kernel", "initrd"))
     return Boot(kernel, initrd, written.get("cmdline"), tuple(order))
 
 
-def _nics(site: Site, tree: Map, offset: int) -> tuple[Nic, ...]:
+def _nics(context: ReadContext, tree: Map, offset: int) -> tuple[Nic, ...]:
     listed = tree.get("networks")
     if not listed:
         return ()
@@ -153,47 +159,47 @@ def _nics(site: Site, tree: Map, offset: int) -> tuple[Nic, ...]:
     for index, entry in enumerate(listed):
         detailed = isinstance(entry, Map)
         network = entry["name"] if detailed else entry
-        if network not in site.networks:
+        if network not in context.networks:
             holder, key = (entry, "name") if detailed else (listed, index)
-            hint = nearest(network, site.networks, "write it under networks")
-            site.problems.at(holder, key, f"there is no network {network}", hint)
-        nic = _nic(site, entry, offset) if detailed else Nic(network, network)
-        reserved_names.report("NIC", nic.name, listed, index, site.problems)
+            hint = did_you_mean(network, context.networks, "write it under networks")
+            context.problems.at(holder, key, f"there is no network {network}", hint)
+        nic = _nic(context, entry, offset) if detailed else Nic(network, network)
+        reserved_names.report("NIC", nic.name, listed, index, context.problems)
         if nic.name in taken:
             same = taken[nic.name] == network
             summary = (
                 f"the network {network} stands here twice" if same else f"two NICs are called {nic.name}"
             )
-            site.problems.at(listed, index, summary, "give each NIC a name of its own by nic")
+            context.problems.at(listed, index, summary, "give each NIC a name of its own by nic")
             continue
         taken[nic.name] = network
         nics.append(nic)
     return tuple(nics)
 
 
-def _nic(site: Site, entry: Map, offset: int) -> Nic:
+def _nic(context: ReadContext, entry: Map, offset: int) -> Nic:
     return Nic(
         name=entry.get("nic", entry["name"]),
         network=entry["name"],
-        ip=_address(site, entry, "ip", offset),
-        ip6=_address(site, entry, "ip6", offset),
-        mac=mac(entry, "mac", offset, site.problems) if "mac" in entry else None,
+        ip=_address(context, entry, "ip", offset),
+        ip6=_address(context, entry, "ip6", offset),
+        mac=mac(entry, "mac", offset, context.problems) if "mac" in entry else None,
         model=entry.get("model", "virtio"),
         mtu=int(entry["mtu"]) if "mtu" in entry else None,
         link=entry.get("link", "up"),
-        routes=routes(entry, site.problems),
+        routes=routes(entry, context.problems),
         default_route=entry.get("default_route"),
-        bandwidth=bandwidth(entry.get("bandwidth"), site.problems),
+        bandwidth=bandwidth(entry.get("bandwidth"), context.problems),
     )
 
 
-def _address(site: Site, entry: Map, key: str, offset: int) -> Any:
+def _address(context: ReadContext, entry: Map, key: str, offset: int) -> Any:
     written = entry.get(key)
     if written is None or written is False:
         return written
-    found = address(entry, key, site.problems)
+    found = address(entry, key, context.problems)
     try:
         return None if found is None else found + offset
     except ValueError:
-        site.problems.at(entry, key, f"{written} can't count up to {offset + 1} instances")
+        context.problems.at(entry, key, f"{written} can't count up to {offset + 1} instances")
         return None

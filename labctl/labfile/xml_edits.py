@@ -6,20 +6,20 @@ import re
 from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree as ET
 
-from labctl.labfile.placeholders import PATTERN
 from labctl.labfile.model import XmlEdit
+from labctl.labfile.placeholders import PATTERN
 from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from labctl.labfile.problems import Problems
 
-__all__ = ["edits"]
+__all__ = ["read_xml_edits"]
 
 _QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"  # https://libvirt.org/drvqemu.html#pass-through-of-arbitrary-qemu-commands
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 
 
-def edits(tree: Map, problems: Problems) -> tuple[XmlEdit, ...]:
+def read_xml_edits(tree: Map, problems: Problems) -> tuple[XmlEdit, ...]:
     """Read `xml: [{at, set|add|remove}]`; paths and fragments are tried."""
     return tuple(_edit(entry, problems) for entry in tree.get("xml") or Seq(tree.mark))
 

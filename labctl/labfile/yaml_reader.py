@@ -14,15 +14,15 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from labctl.core.errors import Position, Problem, Rejected
 from labctl.core.record import record
 from labctl.labfile import yaml11
-from labctl.labfile.anchors import Anchor, Place, Texts
+from labctl.labfile.anchors import Anchor, Place, PlainTexts
 from labctl.labfile.yaml12 import resolve
-from labctl.labfile.yaml_text import CONTROL, MAX_DEPTH, TOO_DEEP, decoded, syntax
-from labctl.labfile.yaml_tree import Map, Seq, text_of
+from labctl.labfile.yaml_text import CONTROL, MAX_DEPTH, TOO_DEEP, decode, syntax_problem
+from labctl.labfile.yaml_tree import Map, Seq, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["read"]
+__all__ = ["read_yaml"]
 
 MAX_NODES = 100_000
 EMPTY = ("the file is empty", "")
@@ -32,7 +32,7 @@ _BINARY = f"{_CORE}binary"
 _VM_FIELD = 2  # keys above a VM's or group's field: a group itself may be called cloud_init
 
 
-def read(
+def read_yaml(
     data: bytes, file: str, *, empty: tuple[str, str] = EMPTY, cloud: bool = False
 ) -> tuple[Map, list[Problem]]:
     """Read one YAML document whose top is a map; `cloud` says that it is cloud-config.
@@ -42,12 +42,12 @@ def read(
     Duplicate keys are returned as problems, since the rest can still be judged. Raises `Rejected` for whatever leaves
     no tree: bad UTF-8, bad YAML, a cap exceeded, another top than a map.
     """
-    text = decoded(data, file)
+    text = decode(data, file)
     reader = _Reader(file, text, cloud=cloud)
     try:
         top = reader.document()
     except yaml.MarkedYAMLError as error:
-        raise Rejected([syntax(error, file, text)]) from None
+        raise Rejected([syntax_problem(error, file, text)]) from None
     if top is None and not reader.total:
         raise Rejected([Problem(empty[0], where=Position(file, 1, 1), hint=empty[1])])
     if not isinstance(top, Map):
@@ -65,7 +65,7 @@ def _holds_cloud(path: list[str | None]) -> bool:
 
 
 @record(frozen=False)
-class _Open:
+class _OpenNode:
     """A map or list whose end has not come yet."""
 
     node: Map | Seq
@@ -89,10 +89,10 @@ class _Reader:
         self.start = (1, 1)
         self.problems: list[Problem] = []
         self._parser = CParser(text)
-        self._stack: list[_Open] = []
+        self._stack: list[_OpenNode] = []
         self._anchors: dict[str, Anchor] = {}
         self._anchored = 0  # how many of what is open have an anchor
-        self._texts = Texts(self._value)
+        self._texts = PlainTexts(self._value)
         self._top: Any = None
         self._documents = 0
 
@@ -153,7 +153,7 @@ class _Reader:
             self._texts.note(text, place)
         self._put(value, place)
 
-    def _value(self, text: str, place: Place, cloud: bool) -> Any:  # noqa: FBT001  # as `Texts` calls it
+    def _value(self, text: str, place: Place, cloud: bool) -> Any:  # noqa: FBT001  # as `PlainTexts` calls it
         """What a plain scalar is."""
         return self._tried(yaml11.resolve, text, place) if cloud else resolve(text)
 
@@ -175,7 +175,7 @@ class _Reader:
             self._fail(event, f"the tag {event.tag} has no meaning here", "leave it out")
         return True
 
-    def _key(self, top: _Open, text: str, place: Place, *, plain: bool) -> None:
+    def _key(self, top: _OpenNode, text: str, place: Place, *, plain: bool) -> None:
         node = cast("Map", top.node)
         if plain and self._anchored:
             self._texts.note(text, place)
@@ -191,7 +191,7 @@ class _Reader:
 
     def _path(self) -> str:
         """Say where the key at hand stands."""
-        return text_of(
+        return path_text(
             tuple(len(each.node) if isinstance(each.node, Seq) else str(each.key) for each in self._stack)
         )
 
@@ -209,7 +209,7 @@ class _Reader:
         line, column = mark.line + 1, mark.column + 1
         place = (self.file, line, column, line, column)
         node: Map | Seq = Map(place) if type(event) is yaml.MappingStartEvent else Seq(place)
-        self._stack.append(_Open(node, event.anchor, self.total - 1, self._begins_cloud()))
+        self._stack.append(_OpenNode(node, event.anchor, self.total - 1, self._begins_cloud()))
         if event.anchor:
             self._anchored += 1
             self._anchors[event.anchor] = Anchor(None, -1)  # not known before its end

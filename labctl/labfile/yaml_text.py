@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import yaml
 
-__all__ = ["CONTROL", "MAX_BYTES", "MAX_DEPTH", "TOO_DEEP", "content", "decoded", "syntax"]
+__all__ = ["CONTROL", "MAX_BYTES", "MAX_DEPTH", "TOO_DEEP", "decode", "read_capped", "syntax_problem"]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -21,12 +21,12 @@ MAX_DEPTH = 64
 CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def content(file: BinaryIO) -> bytes:
+def read_capped(file: BinaryIO) -> bytes:
     """As much of a file as is read at most, and a byte more where it goes on."""
     return file.read(MAX_BYTES + 1)
 
 
-def decoded(data: bytes, file: str) -> str:
+def decode(data: bytes, file: str) -> str:
     """Give the text of a document. Raises `Rejected` with the place of what is no text."""
     if len(data) > MAX_BYTES:
         where = _place(data[:MAX_BYTES].decode("utf-8", "replace"), file)
@@ -58,7 +58,7 @@ _CAUSES = {
 }
 
 
-def syntax(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
+def syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
     """Word libyaml's error, with the causes that people meet most."""
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # File, line and column of the value, line and column of the key (of a list's item: of the item). A bare tuple, since
 # a Labfile of a thousand VMs has tens of thousands of them; `Position` is made when somebody asks.
 Mark = tuple[str, int, int, int, int]
-Path = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 
 
 class Map(dict[str, Any]):
@@ -44,7 +44,7 @@ class Seq(list[Any]):
         self.marks: list[Mark] = [] if marks is None else marks
 
 
-def mark_of(holder: Map | Seq, key: str | int) -> Mark:
+def entry_mark(holder: Map | Seq, key: str | int) -> Mark:
     """Give the mark of an entry; of a missing one, that of what should hold it."""
     try:
         return holder.marks[key]  # type: ignore[index]
@@ -52,17 +52,17 @@ def mark_of(holder: Map | Seq, key: str | int) -> Mark:
         return holder.mark
 
 
-def lost(holder: Map, *keys: str) -> bool:
+def was_removed(holder: Map, *keys: str) -> bool:
     """Whether one of the fields was written, and taken out because it is wrong: its absence is no second mistake."""
     return any(key in holder.marks and key not in holder for key in keys)
 
 
-def value_at(mark: Mark) -> Position:
+def value_position(mark: Mark) -> Position:
     """Say where the value stands."""
     return Position(mark[0], mark[1], mark[2])
 
 
-def key_at(mark: Mark) -> Position:
+def key_position(mark: Mark) -> Position:
     """Say where the key stands."""
     return Position(mark[0], mark[3], mark[4])
 
@@ -72,25 +72,25 @@ def entries(node: Map | Seq) -> Iterator[tuple[str | int, Any]]:
     return iter(node.items()) if isinstance(node, Map) else iter(enumerate(node))
 
 
-def walk(node: Any, path: Path = ()) -> Iterator[tuple[Path, Mark, Any]]:
+def walk(node: Any, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Mark, Any]]:
     """Visit everything below `node`, parents first: the path, the mark and the value of each entry."""
     if isinstance(node, Map | Seq):
         for key, value in entries(node):
             below = (*path, key)
-            yield below, mark_of(node, key), value
+            yield below, entry_mark(node, key), value
             yield from walk(value, below)
 
 
-def copy(node: Any) -> Any:
+def copy_tree(node: Any) -> Any:
     """Copy a tree; what aliases shared is apart afterwards."""
     if isinstance(node, Map):
-        return Map(node.mark, {key: copy(value) for key, value in node.items()}, dict(node.marks))
+        return Map(node.mark, {key: copy_tree(value) for key, value in node.items()}, dict(node.marks))
     if isinstance(node, Seq):
-        return Seq(node.mark, [copy(value) for value in node], list(node.marks))
+        return Seq(node.mark, [copy_tree(value) for value in node], list(node.marks))
     return node
 
 
-def at(node: Any, path: Path) -> Any:
+def value_at(node: Any, path: FieldPath) -> Any:
     """Give the value at `path`; None where there is none."""
     for key in path:
         try:
@@ -100,15 +100,15 @@ def at(node: Any, path: Path) -> Any:
     return node
 
 
-def remove(node: Map | Seq, path: Path) -> None:
+def remove_at(node: Map | Seq, path: FieldPath) -> None:
     """Take the entry at `path` out; nothing happens where it is gone already."""
-    holder, last = at(node, path[:-1]), path[-1]
+    holder, last = value_at(node, path[:-1]), path[-1]
     if isinstance(holder, Map) and last in holder:
         del holder[str(last)]
     elif isinstance(holder, Seq) and isinstance(last, int) and last < len(holder):
         del holder[last], holder.marks[last]
 
 
-def text_of(path: Path) -> str:
+def path_text(path: FieldPath) -> str:
     """Write a path as people do: `vms.web.networks[0].ip`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")

@@ -106,7 +106,7 @@ def _pinned(connection: Connection, here: Path | None) -> set[str]:
         Path(net.file) for net in seen.networks if net.file
     }
     files |= {here} if here else set()
-    return {pin.key for file in files for pin in lockfile.read(lockfile.beside(file)).values()}
+    return {pin.key for file in files for pin in lockfile.read_lock(lockfile.lock_path(file)).values()}
 
 
 def _cached(pinned: set[str]) -> Iterator[Needless]:

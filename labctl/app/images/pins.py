@@ -59,7 +59,7 @@ def update(session: Session, names: Collection[str]) -> tuple[list[Change], tupl
             hint=f"it has {', '.join(sorted(known)) or 'none'}",
         )
     after = _others(before, found.pins) | found.pins
-    lockfile.write(session.lock_path, after)
+    lockfile.write_lock(session.lock_path, after)
     changes = [
         Change(*where, before.get(where), after.get(where))
         for where in sorted(before.keys() | after.keys())

@@ -180,7 +180,7 @@ def test_validate_tells_every_problem(here, capsys):
     ]
 
 
-@pytest.mark.parametrize("name", init_templates.names())
+@pytest.mark.parametrize("name", init_templates.template_names())
 def test_init_writes_a_valid_labfile_once(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     assert run("init", name) == 0

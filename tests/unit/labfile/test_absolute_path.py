@@ -6,7 +6,7 @@ import pytest
 
 from labctl.core.errors import Rejected
 from labctl.core.text import printable
-from labctl.labfile.absolute_path import unfit
+from labctl.labfile.absolute_path import unusable_reason
 from labctl.labfile.load import load
 
 TEXT = "labfile: 1\nname: lab\nvms: {a: {image: none}}\n"
@@ -45,8 +45,8 @@ def test_what_libvirt_or_openssh_can_t_hold_is_refused_in_one_printable_line(tmp
 
 
 def test_a_file_s_own_name_may_hold_what_only_a_folder_s_may_not():
-    assert unfit("/labs/${x}.yaml") == ""
-    assert unfit("/labs/a\tb.yaml") == "a control character"
+    assert unusable_reason("/labs/${x}.yaml") == ""
+    assert unusable_reason("/labs/a\tb.yaml") == "a control character"
 
 
 def test_a_text_is_shown_without_what_a_terminal_acts_on():

@@ -32,7 +32,7 @@ def written(value):
 
 
 def in_labfile(text, value="{a: %s}"):
-    tree, found = labyaml.read(f"vms: {{v: {{cloud_init: {value % text}}}}}\n".encode(), "f")
+    tree, found = labyaml.read_yaml(f"vms: {{v: {{cloud_init: {value % text}}}}}\n".encode(), "f")
     return plain(tree["vms"]["v"]["cloud_init"]), [str(each) for each in found]
 
 
@@ -53,7 +53,7 @@ def test_a_plain_scalar_arrives_as_cloud_init_reads_it(text):
     config, found = in_labfile(text)
     assert found == []
     assert repr(written(config)) == repr(expected)
-    tree, found = labyaml.read(source.encode(), "f", cloud=True)
+    tree, found = labyaml.read_yaml(source.encode(), "f", cloud=True)
     assert repr(written(plain(tree))) == repr(expected)
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labctl.core.errors import Rejected
-from labctl.labfile import violations, schema, init_templates, validate
+from labctl.labfile import init_templates, schema, validate, violations
 from labctl.labfile.docs import reference
 from labctl.labfile.load import load
 from labctl.labfile.model import Bandwidth, Disk
@@ -184,10 +184,10 @@ def test_a_single_violation_is_told_at_its_own_place(tmp_path, data):
     assert marks & {(problem.where.line, problem.where.column) for problem in caught.value.problems}
 
 
-@pytest.mark.parametrize("name", init_templates.names())
+@pytest.mark.parametrize("name", init_templates.template_names())
 def test_starting_labs_load_without_a_warning(tmp_path, name):
     path = tmp_path / "Labfile.yaml"
-    path.write_text(init_templates.read(name))
+    path.write_text(init_templates.template_text(name))
     found = load(str(path))
     assert found.warnings == ()
     assert found.lab.name == name
@@ -207,7 +207,7 @@ def test_the_reference_is_up_to_date():
 def test_a_good_labfile_needs_no_jsonschema(tmp_path):
     """Its import would cost more than the rest."""
     path = tmp_path / "Labfile.yaml"
-    path.write_text(init_templates.read("cluster"))
+    path.write_text(init_templates.template_text("cluster"))
     code = f"import sys; from labctl.labfile.load import load; load({str(path)!r}); print('jsonschema' in sys.modules)"
     assert (
         subprocess.run(
@@ -246,7 +246,7 @@ def test_explanations_never_speak_jsonschema(tmp_path):
     """A type error in each field of a VM and a network is worded by the schema's titles."""
     for name in ("vm", "network", "disk", "nic", "condition", "parameter"):
         for key in schema.definition(name)["properties"]:
-            for told in violations.violations({key: {"wrong": [None]}}, name):
+            for told in violations.find_violations({key: {"wrong": [None]}}, name):
                 assert (
                     told.summary.startswith(("expected ", "unknown key ", "exactly one of "))
                     or " missing" in told.summary

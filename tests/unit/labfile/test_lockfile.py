@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.labfile.lockfile import Pin, beside, read, write
+from labctl.labfile.lockfile import Pin, lock_path, read_lock, write_lock
 
 SHA512 = "ab" * 64
 LOCK = {
@@ -18,27 +18,27 @@ LOCK = {
 
 def test_what_is_written_reads_back(tmp_path):
     path = tmp_path / "Labfile.lock"
-    assert write(path, LOCK)
-    assert read(path) == LOCK
+    assert write_lock(path, LOCK)
+    assert read_lock(path) == LOCK
 
 
 def test_the_same_is_not_written_again(tmp_path):
     """A file that is under version control keeps its time, and a run that pins nothing new touches nothing."""
     path = tmp_path / "Labfile.lock"
-    write(path, LOCK)
+    write_lock(path, LOCK)
     before = path.stat()
-    assert not write(path, dict(reversed(LOCK.items())))
+    assert not write_lock(path, dict(reversed(LOCK.items())))
     assert path.stat() == before
 
 
 def test_others_may_read_it(tmp_path):
     path = tmp_path / "Labfile.lock"
-    write(path, LOCK)
+    write_lock(path, LOCK)
     assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_where_there_is_none_nothing_is_pinned(tmp_path):
-    assert read(tmp_path / "Labfile.lock") == {}
+    assert read_lock(tmp_path / "Labfile.lock") == {}
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_broken_one_is_an_error_and_never_written_over(tmp_path, text):
     path = tmp_path / "Labfile.lock"
     path.write_text(text)
     with pytest.raises(LabctlError) as caught:
-        read(path)
+        read_lock(path)
     assert caught.value.where == str(path)
     assert "version control" in caught.value.hint
     assert path.read_text() == text
@@ -85,7 +85,7 @@ def test_what_can_be_no_pin_is_refused(tmp_path, wrong):
     path = tmp_path / "Labfile.lock"
     path.write_text(json.dumps({"lock": 1, "images": {"a": {"x86_64": pin}}}))
     with pytest.raises(LabctlError, match="wrong or incomplete"):
-        read(path)
+        read_lock(path)
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
@@ -94,24 +94,24 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(LabctlError, match="No space left"):
-        write(tmp_path / "Labfile.lock", LOCK)
+        write_lock(tmp_path / "Labfile.lock", LOCK)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_takes_no_file_is_told(tmp_path):
     with pytest.raises(LabctlError, match="can't write it"):
-        write(tmp_path / "nosuch/Labfile.lock", LOCK)
+        write_lock(tmp_path / "nosuch/Labfile.lock", LOCK)
 
 
 def test_it_is_named_after_its_labfile():
-    assert beside(Path("/a/Labfile.yaml")) == Path("/a/Labfile.lock")
-    assert beside(Path("/a/class.yaml")) == Path("/a/class.lock")
-    assert beside(Path("/a/-")) == Path("/a/Labfile.lock")
+    assert lock_path(Path("/a/Labfile.yaml")) == Path("/a/Labfile.lock")
+    assert lock_path(Path("/a/class.yaml")) == Path("/a/class.lock")
+    assert lock_path(Path("/a/-")) == Path("/a/Labfile.lock")
 
 
 def test_people_can_read_it(tmp_path):
     path = tmp_path / "Labfile.lock"
-    write(path, LOCK)
+    write_lock(path, LOCK)
     assert json.loads(path.read_text())["images"]["debian-12"]["x86_64"] == {
         "digest": f"sha512:{SHA512}",
         "origin": "https://example.org/a.qcow2",

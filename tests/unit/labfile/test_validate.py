@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.labfile import violations, schema, validate
+from labctl.labfile import schema, validate, violations
 from tests.unit.labfile import documents
 
 SCALARS = st.none() | st.booleans() | st.integers(-2, 70_000) | st.floats(allow_nan=False) | st.sampled_from(
@@ -21,7 +21,7 @@ def agree(value, name):
     document = schema.document()
     wanted = document if name is None else {"$ref": f"#/$defs/{name}", "$defs": document["$defs"]}
     fast = validate.compiled(name)(value)
-    assert fast == (not violations.violations(value, name))
+    assert fast == (not violations.find_violations(value, name))
     if "\n" not in json.dumps(value).replace("\\n", "\n"):  # jsonschema lets `$` match before a final newline
         assert fast == jsonschema.Draft202012Validator(wanted).is_valid(value)
 

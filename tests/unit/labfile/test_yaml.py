@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from labctl.core.errors import Rejected
 from labctl.labfile.yaml12 import resolve
-from labctl.labfile.yaml_reader import read
+from labctl.labfile.yaml_reader import read_yaml
 from tests.unit.work import lines
 
 FLOWER = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
@@ -23,7 +23,7 @@ MERGES = b"a: &a {x1: 1, x2: 2}\n" + b"".join(
 
 def message(data):
     with pytest.raises(Rejected) as caught:
-        read(data, "f")
+        read_yaml(data, "f")
     assert len(caught.value.problems) == 1
     return str(caught.value.problems[0])
 
@@ -47,7 +47,7 @@ def test_scalars_follow_the_core_schema(text, value):
 
 
 def test_values_know_their_place_and_their_keys():
-    tree, problems = read(b"a:\n  b: [1, two]\n", "f")
+    tree, problems = read_yaml(b"a:\n  b: [1, two]\n", "f")
     assert tree == {"a": {"b": [1, "two"]}}
     assert tree["a"].marks["b"] == ("f", 2, 6, 2, 3)
     assert tree["a"]["b"].marks[1][:3] == ("f", 2, 10)
@@ -77,13 +77,13 @@ def test_values_know_their_place_and_their_keys():
 )
 def test_duplicate_keys_are_told_whatever_they_are(text, told):
     """A merge key, a key from an alias, keys in a list."""
-    _, problems = read(text.encode(), "f")
+    _, problems = read_yaml(text.encode(), "f")
     assert [str(problem) for problem in problems] == [told]
 
 
 def test_duplicate_keys_name_both_places():
     """The first stays, and all duplicates are reported."""
-    tree, problems = read(b"a: 1\nb: {c: 1, c: 2}\na: 3\n", "f")
+    tree, problems = read_yaml(b"a: 1\nb: {c: 1, c: 2}\na: 3\n", "f")
     assert tree["a"] == 1
     assert [str(problem) for problem in problems] == [
         "f:2:11: b.c: the key c stands here twice, first in line 2, column 5 (keep one of them)",
@@ -92,12 +92,12 @@ def test_duplicate_keys_name_both_places():
 
 
 def test_merge_keys_give_way_to_the_maps_own():
-    tree, _ = read(b"a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\n", "f")
+    tree, _ = read_yaml(b"a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\n", "f")
     assert tree["c"] == {"x": 3, "y": 1, "z": 2}
 
 
 def test_a_quoted_merge_key_is_a_key():
-    assert read(b'a: {"<<": 1}\n', "f")[0]["a"] == {"<<": 1}
+    assert read_yaml(b'a: {"<<": 1}\n', "f")[0]["a"] == {"<<": 1}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_merges_count_as_what_they_bring_in():
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key():
-    assert read(b"\xef\xbb\xbfa: 1\n", "f")[0] == {"a": 1}
+    assert read_yaml(b"\xef\xbb\xbfa: 1\n", "f")[0] == {"a": 1}
 
 
 @given(
@@ -159,7 +159,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key():
 def test_any_bytes_are_a_tree_or_rejected(data):
     """No other exception, and every rejection has a place."""
     try:
-        tree, problems = read(data, "f")
+        tree, problems = read_yaml(data, "f")
     except Rejected as error:
         problems = error.problems
     else:

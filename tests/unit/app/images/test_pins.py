@@ -28,5 +28,5 @@ def test_what_is_pinned_for_another_architecture_stays(monkeypatch, session, nam
     found = sources.Sources(pins={("router", "x86_64"): NEW})
     monkeypatch.setattr(pins, "resolve_images", lambda *_arguments: found)
     changes, _ = pins.update(session, names)
-    assert lockfile.read(session.lock_path) == {("router", "x86_64"): NEW, ("router", "aarch64"): OTHER}
+    assert lockfile.read_lock(session.lock_path) == {("router", "x86_64"): NEW, ("router", "aarch64"): OTHER}
     assert [(each.image, each.arch) for each in changes] == [("gone", "x86_64"), ("router", "x86_64")]
