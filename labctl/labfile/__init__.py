@@ -1,1 +1,1 @@
-"""Labfiles: `load.load` one, get a `model.LabModel`, or every problem at once."""
+"""Reads Labfiles: `load.load` gives a `model.LabModel`, or raises an error with all problems of the file."""

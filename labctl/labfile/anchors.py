@@ -1,6 +1,7 @@
-"""What aliases stand for.
+"""Values of YAML anchors.
 
-A value that is written outside of cloud-config and used in it is read again, as YAML 1.1, and vice versa.
+cloud-config is YAML 1.1, the rest of a Labfile is YAML 1.2. So where an alias is used in cloud-config and its anchor is
+written outside of it, or the other way round, the anchor's plain scalars are read again by the rules of the other side.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ Place = tuple[int, int]  # line and column
 
 @record
 class Anchor:
-    """What an alias stands for. `size` is negative before its end; `text` is that of a plain scalar."""
+    """The value of an anchor."""
 
     value: Any
-    size: int
-    cloud: bool = False  # whether it is written in cloud-config
-    text: str | None = None
+    size: int  # in nodes; negative until the end of the node is read
+    cloud: bool = False  # the anchor is written in cloud-config
+    text: str | None = None  # of a plain scalar, as it is written
 
 
 class PlainTexts:
-    """The texts of the plain scalars below anchors, by line and column: the other dialect may read another value there.
+    """Keeps the texts of all plain scalars below anchors, by line and column, so that they can be read again.
 
-    `read` takes such a text, its place, and whether it is in cloud-config, and gives the value.
+    `read` gives the value of a text; it also takes the scalar's place, and whether that is in cloud-config.
     """
 
     def __init__(self, read: Callable[[str, Place, bool], Any]) -> None:
@@ -44,15 +45,15 @@ class PlainTexts:
     def note(self, text: str, place: Place) -> None:
         self._texts[place] = text
 
-    def as_there(self, anchor: Anchor, place: Place, *, cloud: bool) -> Any:
-        """What an anchor stands for at another place, as if it were written there."""
+    def value_of_alias(self, anchor: Anchor, place: Place, *, cloud: bool) -> Any:
+        """The value of an alias: as if the anchor's node were written at the alias's place."""
         if cloud == anchor.cloud:
             return anchor.value
         if anchor.text is not None:
             return self._read(anchor.text, place, cloud)
-        return self._again(anchor.value, cloud=cloud)
+        return self._reread(anchor.value, cloud=cloud)
 
-    def _again(self, node: Any, *, cloud: bool) -> Any:
+    def _reread(self, node: Any, *, cloud: bool) -> Any:
         if isinstance(node, Map):
             keys = {key: self._key(key, node.marks[key][3:], cloud=cloud) for key in node}
             entries = {
@@ -67,7 +68,7 @@ class PlainTexts:
 
     def _entry(self, value: Any, mark: Mark, *, cloud: bool) -> Any:
         text = None if isinstance(value, Map | Seq) else self._texts.get(mark[1:3])
-        return self._again(value, cloud=cloud) if text is None else self._read(text, mark[1:3], cloud)
+        return self._reread(value, cloud=cloud) if text is None else self._read(text, mark[1:3], cloud)
 
     def _key(self, key: str, place: Place, *, cloud: bool) -> str:
         return yaml11.key(key) if cloud and place in self._texts else str(key)

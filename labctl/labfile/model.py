@@ -1,8 +1,9 @@
-"""What a Labfile says, after layers, `count` and parameters: the loader's result.
+"""The values of a Labfile, as the loader returns them: layers are merged, VMs are counted, parameters are filled in.
 
-Everything is frozen. Sizes are bytes, durations are seconds, bandwidths are KiB/s, addresses are `ipaddress` objects.
-What a Labfile leaves to labctl is `None` here; `engine.allocate` fills it in. So is an address, until it is known, that
-follows from a reference such as `${vms.db.back.ip}`; a text with one holds its mark (see `load.Loaded.filled`).
+All records are frozen. Sizes are in bytes, durations in seconds, bandwidths in KiB/s; addresses are `ipaddress`
+objects. A field is None where the Labfile leaves the choice to labctl; `engine.allocate` makes that choice. An address
+that is written as a reference, such as `${vms.db.back.ip}`, is None as well until it is known. Until then a text with a
+reference holds a placeholder (see `load.Loaded.with_references`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ __all__ = ["Address", "IPv4Interface", "IPv6Interface", "LabModel", "Subnet"]
 
 @record
 class XmlEdit:
-    """One entry of the escape hatch `xml:` (`at` is an ElementTree path, `…/@name` an attribute)."""
+    """One entry of `xml:`, which edits the XML for libvirt.
+
+    `at` is an ElementTree path of an element, or `PATH/@NAME` for an attribute.
+    """
 
     at: str
     action: Literal["set", "add", "remove"]
@@ -50,7 +54,7 @@ class Route:
 
 @record
 class Dhcp:
-    """`enabled` is None where the Labfile is silent: then DHCP is on where the host has an address."""
+    """A network's DHCP. Where the Labfile does not set `enabled`, DHCP is on if the host has an address there."""
 
     enabled: bool | None = None
     range: tuple[IPv4Address, IPv4Address] | None = None
@@ -84,10 +88,10 @@ class Network:
 
 @record
 class Image:
-    """Where a disk's base comes from; exactly one of `name`, `path`, `url` and `build` is set.
+    """The image that a disk starts from; exactly one of `name`, `path`, `url` and `build` is set.
 
-    `name` is a catalogue name, `path` is absolute, `algorithm` and `digest` (hex) go with `url`. `build` is what is to
-    be built, and `digest` then tells it from others, as the Labfile states it.
+    `name` is a name of the catalogue, and `path` is absolute. With `url`, `algorithm` and `digest` (hex) are those of
+    the file. With `build`, `digest` is the SHA-256 of the recipe as the Labfile states it.
     """
 
     name: str | None = None
@@ -99,7 +103,9 @@ class Image:
 
     @property
     def label(self) -> str:
-        """A short name for people and addresses: `debian-12`, `micro.qcow2`, `bookworm-1a2b3c4d`."""
+        """A short name, for messages and for the address `image/LABEL`: `debian-12`, `micro.qcow2`,
+        `bookworm-1a2b3c4d`.
+        """
         if self.name:
             return self.name
         if self.build:
@@ -127,9 +133,9 @@ class Volume:
 
 @record
 class Nic:
-    """`ip` and `ip6`: None, labctl chooses; False, none at all."""
+    """A NIC of a VM. `ip` and `ip6` are None where labctl chooses an address, and False where there is to be none."""
 
-    name: str  # the field `nic`, by default the network's name
+    name: str  # from the field `nic`; by default the network's name
     network: str
     ip: IPv4Address | Literal[False] | None = None
     ip6: IPv6Address | Literal[False] | None = None
@@ -144,7 +150,7 @@ class Nic:
 
 @record
 class Dependency:
-    """`vm` is an instance; counted names and groups are already expanded."""
+    """A VM waits until the instance `vm` has reached `stage`."""
 
     vm: str
     stage: Stage = Stage.READY
@@ -152,12 +158,12 @@ class Dependency:
 
 @record
 class Condition:
-    """One entry of `ready`; exactly one of `tcp`, `exec` and `http` is set."""
+    """One entry of `ready`; exactly one of `tcp` (a port), `exec` (a shell command) and `http` (a URL) is set."""
 
     tcp: int | None = None
     exec: str | None = None
     http: str | None = None
-    timeout: float | None = None  # None: what is left of the VM's own
+    timeout: float | None = None  # None: what remains of the VM's own timeout
     interval: float = 1.0
     origin: Literal["guest", "host"] = "guest"  # the field `from`
 
@@ -180,16 +186,16 @@ class Boot:
 
 @record
 class Vm:
-    """One instance: `web` with `count: 2` gives the VMs `web-1` and `web-2`."""
+    """One VM of the lab: `web` with `count: 2` gives the instances `web-1` and `web-2`."""
 
     name: str
-    base: str  # the VM as written in the Labfile
-    index: int | None = None  # only with `count`
+    base: str  # the VM's key in the Labfile, as `web`
+    index: int | None = None  # None without `count`
     image: Image | None = None  # None: `image: none`
     cpus: int = 1
     memory: int = 1 << 30
-    max_memory: int | None = None  # None: as `memory`
-    disks: tuple[Disk, ...] = ()  # the root disk first, called `root`, where there is one
+    max_memory: int | None = None  # None: the same as `memory`
+    disks: tuple[Disk, ...] = ()  # first the root disk, called `root`, if the VM has one
     nics: tuple[Nic, ...] = ()
     depends_on: tuple[Dependency, ...] = ()
     ready: tuple[Condition, ...] = ()
@@ -200,7 +206,7 @@ class Vm:
     accel: Literal["auto", "kvm", "tcg"] = "auto"
     machine: str | None = None
     cpu: Cpu = Cpu()
-    firmware: Literal["bios", "uefi"] | None = None  # None: what its image boots by, else BIOS
+    firmware: Literal["bios", "uefi"] | None = None  # None: what its image needs, else BIOS
     secure_boot: bool = False
     tpm: bool = False
     boot: Boot = Boot()
@@ -209,17 +215,18 @@ class Vm:
     state: Literal["running", "off"] = "running"
     protect: bool = False
     timeout: float = 300.0
-    groups: tuple[str, ...] = ()  # every group that holds this VM, outer first
+    groups: tuple[str, ...] = ()  # all groups that this VM belongs to, outer groups first
     xml: tuple[XmlEdit, ...] = ()
 
 
 @record
 class LabModel:
-    """A whole Labfile.
+    """All that a Labfile says.
 
-    `path` is the Labfile's absolute path (for standard input, `<working directory>/-`), `folder` what relative paths
-    start from. `secrets` holds the values of secret parameters, for redaction. `positions` maps a field's path, as in
-    `("vms", "web", "memory")`, to where the Labfile states it; `where` looks up the nearest.
+    `path` is the Labfile's absolute path; for standard input it is `<working directory>/-`. Relative paths in the
+    Labfile start from `folder`. `secrets` holds the values of secret parameters, so that messages can redact them.
+    `positions` maps the path of a field, as in `("vms", "web", "memory")`, to its position in the Labfile; `where` also
+    finds the nearest field above.
     """
 
     name: str
@@ -235,9 +242,10 @@ class LabModel:
     positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False)
 
     def where(self, *path: str | int) -> Position | None:
-        """Say where a field stands: `lab.where("vms", "web-1", "memory")`.
+        """Give the position of a field: `lab.where("vms", "web-1", "memory")`.
 
-        An instance's name stands for the VM as written; a field that the Labfile leaves out is at its parent.
+        A VM may be named by the name of an instance. Of a field that the Labfile leaves out, this is the position of
+        the nearest field above; it is None where even that is unknown.
         """
         if path[:1] == ("vms",) and len(path) > 1:
             base = next((vm.base for vm in self.vms if vm.name == path[1]), path[1])

@@ -1,8 +1,8 @@
-"""How a string carries what is not filled in yet.
+"""Placeholders for `${…}` that can't be filled in yet.
 
-`${vms.db.back.ip}` is known once addresses are given out, `${index}` once an instance is made. Until then they stand
-between two control characters, which no Labfile can contain; so a literal `${`, written as `$${`, is safe from the
-first pass on.
+The value of `${vms.db.back.ip}` is known after allocation, that of `${index}` when an instance is made. Until then the
+string holds the name between two control characters. No Labfile can contain these, so a literal `${`, which is written
+as `$${`, can't be mistaken for a placeholder.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PLACEHOLDER = "\x01"
+PLACEHOLDER = "\x01"  # how each placeholder starts
 _END = "\x02"
 PATTERN = re.compile(f"{PLACEHOLDER}([^{_END}]*){_END}")
-UNKNOWN = f"{PLACEHOLDER}?{_END}"  # stands for a value that is missing or wrong, which has been reported
+UNKNOWN = f"{PLACEHOLDER}?{_END}"  # for a value that is missing or wrong, and reported
 
 
 def placeholder(name: str) -> str:
-    """Wrap a name, as in `vms.db.back.ip` or `index:02`."""
+    """Give the placeholder for a name, such as `vms.db.back.ip` or `index:02`."""
     return f"{PLACEHOLDER}{name}{_END}"
 
 
 def is_reference(name: str) -> bool:
-    """Whether a name is one of a VM's or network's values, known after allocation."""
+    """Whether a name refers to a value of a VM or network, which is known after allocation."""
     return name.startswith(("vms.", "networks."))
 
 
-# A value of each kind of reference; an address or subnet may turn out to be of either version.
+# A sample value for each kind of reference. There are two sets, since an address may be of either IP version.
 _SAMPLES = (
     {"subnet": "10.0.0.0/24", "mac": "52:54:00:00:00:01", "ip6": "fd00::1"},
     {
@@ -52,10 +52,12 @@ def _sampled(text: str, values: Mapping[str, str]) -> str:
 
 
 def has_instance_placeholder(text: str) -> bool:
-    """Whether some mark may turn out as anything, so that the string can't be judged yet."""
+    """Whether a text has a placeholder that is filled in per instance: that may give any text, so nothing is checked
+    yet.
+    """
     return any(not is_reference(name) for name in PATTERN.findall(text))
 
 
 def as_written(text: str) -> str:
-    """Give the string as the user wrote it, for messages."""
+    """Give a text as the user wrote it, with `${…}`, for messages."""
     return PATTERN.sub(r"${\1}", text)

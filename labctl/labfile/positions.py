@@ -1,4 +1,4 @@
-"""Finds where a field stands, without a table of all fields."""
+"""Finds the position of a field in the Labfile."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ __all__ = ["Positions"]
 
 
 class Positions(Mapping[FieldPath, Position]):
-    """Maps the path of a field to its place: of a scalar the value's, of a map or list the key's.
+    """Maps the path of a field to its position: that of the value of a scalar, that of the key of a map or list.
 
-    A field that a VM has from `defaults`, a group or a file is found where it is written. In a list an entry may be
-    named by its index or by its name, as in `("vms", "web", "networks", "back", "ip")`.
+    A field that a VM takes from `defaults`, a group or an included file has the position where it is written. An entry
+    of a list may be named by its index or by its name, as in `("vms", "web", "networks", "back", "ip")`.
+
+    Paths are looked up in the trees when asked for: a table of all fields would cost memory in each run.
     """
 
     def __init__(self, top: Map, vms: Mapping[str, Map]) -> None:
@@ -27,7 +29,7 @@ class Positions(Mapping[FieldPath, Position]):
             return value_position(self._top.mark)
         merged = self._vms.get(str(path[1])) if path[0] == "vms" and len(path) > 2 else None
         if merged is not None and path[2] in merged:
-            with suppress(KeyError):  # where a file was included, what names it stands in the Labfile alone
+            with suppress(KeyError):  # the path of an included file is only in the Labfile's own tree
                 return _found(merged, path[2:])
         return _found(self._top, path)
 

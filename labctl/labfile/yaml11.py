@@ -1,6 +1,6 @@
-"""What plain scalars are in YAML 1.1, as cloud-init reads cloud-config: with PyYAML's SafeLoader, which is asked here.
+"""Reads plain scalars of YAML 1.1, with PyYAML's SafeLoader, as cloud-init does with cloud-config.
 
-`scalars` has the rules of YAML 1.2, for the rest of the Labfile.
+`yaml12` has the rules for the rest of the Labfile.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _constructor = SafeConstructor()
 def resolve(text: str) -> Any:
     """Give a plain scalar's value (https://yaml.org/type/): `no` is false, `0600` is 384, `1e3` is a text.
 
-    A value that JSON does not have, as a date, is `Unquoted`. Raises `ValueError` for what cloud-init can't read.
+    A value that JSON does not have, as a date, is an `Unquoted` text.
+
+    Raises:
+        ValueError: cloud-init can't read it.
     """
     tag = _tag(text)
     if tag == _TEXT:
@@ -36,12 +39,16 @@ def resolve(text: str) -> Any:
 
 
 def key(text: str) -> str:
-    """A plain scalar as a map's key, `<<` aside. It stays a `str`, whatever cloud-init makes of it."""
+    """Give a plain scalar as a key of a map: a `str`, which is `Unquoted` where YAML 1.1 has another type for it."""
     return text if _tag(text) == _TEXT else Unquoted(text)
 
 
 def binary(text: str) -> bytes:
-    """The value of a `!!binary`, which is base64. Raises `ValueError` where it is not."""
+    """Decode a scalar with the tag `!!binary`.
+
+    Raises:
+        ValueError: it is not base64.
+    """
     return bytes(_constructed(f"{_CORE}binary", text))
 
 
@@ -52,5 +59,5 @@ def _tag(text: str) -> str:
 def _constructed(tag: str, text: str) -> Any:
     try:
         return _constructor.construct_object(ScalarNode(tag, text))
-    except ConstructorError as error:  # `=` and `<<`, of whose tags no value can be made
+    except ConstructorError as error:  # `=` and `<<` have tags without a constructor
         raise ValueError(str(error.problem)) from None

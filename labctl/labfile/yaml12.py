@@ -1,4 +1,4 @@
-"""What a plain scalar of YAML 1.2 is: a number, a word such as `true`, or text."""
+"""Reads plain scalars of YAML 1.2: numbers, words such as `true`, and texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_NUMBER = 40  # beyond this, digits are text: no field takes such a numb
 
 
 def resolve(text: str) -> Any:
-    """Give a plain scalar's value by the 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema)."""
+    """Give a plain scalar's value by the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema)."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in _NUMERIC or len(text) > _LONGEST_NUMBER:

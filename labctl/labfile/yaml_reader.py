@@ -1,7 +1,8 @@
-"""Reads YAML 1.2, and cloud-config in it as YAML 1.1, with positions, within caps, from libyaml's events.
+"""Reads YAML with positions: a Labfile as YAML 1.2, and the cloud-config in it as YAML 1.1.
 
-PyYAML's composer recurses in C and expands aliases as they come, so a hostile file could end the process. This reader
-keeps its own stack and counts, and stops at the first event beyond a cap.
+The reader works on libyaml's events. PyYAML's composer is not used: it recurses in C and expands every alias, so a
+hostile file could crash the process. This reader keeps its own stack, counts nodes, and stops at the first event beyond
+a limit.
 """
 
 from __future__ import annotations
@@ -29,18 +30,25 @@ EMPTY = ("the file is empty", "")
 
 _CORE = "tag:yaml.org,2002:"
 _BINARY = f"{_CORE}binary"
-_VM_FIELD = 2  # keys above a VM's or group's field: a group itself may be called cloud_init
+_VM_FIELD = 2  # the number of keys above a field of a VM or group; a group itself may be called cloud_init
 
 
 def read_yaml(
     data: bytes, file: str, *, empty: tuple[str, str] = EMPTY, cloud: bool = False
 ) -> tuple[Map, list[Problem]]:
-    """Read one YAML document whose top is a map; `cloud` says that it is cloud-config.
+    """Read one YAML document whose top is a map.
 
-    `empty` is what to say where nothing is in it, and a hint.
+    Args:
+        data: the document.
+        file: the file's name, for messages.
+        empty: the message and the hint for a document without content.
+        cloud: the document is cloud-config.
 
-    Duplicate keys are returned as problems, since the rest can still be judged. Raises `Rejected` for whatever leaves
-    no tree: bad UTF-8, bad YAML, a cap exceeded, another top than a map.
+    Returns:
+        The tree, and the problems that leave the rest of it readable, as duplicate keys.
+
+    Raises:
+        Rejected: there is no tree: bad UTF-8, bad YAML, a limit exceeded, or a top that is not a map.
     """
     text = decode(data, file)
     reader = _Reader(file, text, cloud=cloud)
@@ -56,7 +64,10 @@ def read_yaml(
 
 
 def _holds_cloud(path: list[str | None]) -> bool:
-    """Whether the `cloud_init` that a path ends with is a VM's, or stands in what the user keeps for VMs in `x-…`."""
+    """Whether the key `cloud_init` at the end of a path holds cloud-config.
+
+    It does in `defaults`, in VMs and groups, and below the user's own `x-…` keys, which hold anchors for these.
+    """
     return (
         path[0] == "defaults"
         or (path[0] in {"vms", "groups"} and len(path) > _VM_FIELD)
@@ -66,21 +77,21 @@ def _holds_cloud(path: list[str | None]) -> bool:
 
 @record(frozen=False)
 class _OpenNode:
-    """A map or list whose end has not come yet."""
+    """A map or list whose end event has not been read yet."""
 
     node: Map | Seq
     anchor: str | None
-    before: int  # nodes counted when it began
-    cloud: bool  # whether it is part of cloud-config
-    key: str | None = None
+    before: int  # the number of nodes counted before it
+    cloud: bool  # it is part of cloud-config
+    key: str | None = None  # the key whose value comes next
     key_place: Place = (0, 0)
-    merge: bool = False  # the key at hand is `<<`
-    merge_place: Place | None = None  # of the first `<<`
+    merge: bool = False  # that key is `<<`
+    merge_place: Place | None = None  # the place of the first `<<`
     merges: list[tuple[Any, Place]] | None = None
 
 
 class _Reader:
-    """Builds the tree. `total` counts nodes as if every alias were written out."""
+    """Builds the tree of one document. `total` counts nodes as if every alias were written out."""
 
     def __init__(self, file: str, text: str, *, cloud: bool) -> None:
         self.file = file
@@ -91,7 +102,7 @@ class _Reader:
         self._parser = CParser(text)
         self._stack: list[_OpenNode] = []
         self._anchors: dict[str, Anchor] = {}
-        self._anchored = 0  # how many of what is open have an anchor
+        self._anchored = 0  # how many of the open nodes have an anchor
         self._texts = PlainTexts(self._value)
         self._top: Any = None
         self._documents = 0
@@ -154,11 +165,11 @@ class _Reader:
         self._put(value, place)
 
     def _value(self, text: str, place: Place, cloud: bool) -> Any:  # noqa: FBT001  # as `PlainTexts` calls it
-        """What a plain scalar is."""
+        """The value of a plain scalar."""
         return self._tried(yaml11.resolve, text, place) if cloud else resolve(text)
 
     def _tried(self, read: Callable[[str], Any], text: str, place: Place) -> Any:
-        """Read a scalar of cloud-config; where cloud-init would fail on it, that is a problem and it stays a text."""
+        """Read a scalar of cloud-config. One that cloud-init would fail on is reported and stays a text."""
         try:
             return read(text)
         except ValueError as error:
@@ -190,7 +201,7 @@ class _Reader:
             top.merge_place = top.merge_place or place
 
     def _path(self) -> str:
-        """Say where the key at hand stands."""
+        """The path of the current key, as `vms.web.memory`."""
         return path_text(
             tuple(len(each.node) if isinstance(each.node, Seq) else str(each.key) for each in self._stack)
         )
@@ -212,10 +223,10 @@ class _Reader:
         self._stack.append(_OpenNode(node, event.anchor, self.total - 1, self._begins_cloud()))
         if event.anchor:
             self._anchored += 1
-            self._anchors[event.anchor] = Anchor(None, -1)  # not known before its end
+            self._anchors[event.anchor] = Anchor(None, -1)  # its value is known at its end
 
     def _begins_cloud(self) -> bool:
-        """Whether what opens now is cloud-config, or part of it."""
+        """Whether the node that starts now is cloud-config or part of it."""
         if not self._stack:
             return self._cloud
         top = self._stack[-1]
@@ -248,10 +259,10 @@ class _Reader:
             return
         if anchor.text is not None and self._anchored:
             self._texts.note(anchor.text, place)
-        self._put(self._texts.as_there(anchor, place, cloud=self._begins_cloud()), place)
+        self._put(self._texts.value_of_alias(anchor, place, cloud=self._begins_cloud()), place)
 
     def _put(self, value: Any, place: Place) -> None:
-        """Hand a finished value to what holds it."""
+        """Put a finished value into the map or list that holds it."""
         if not self._stack:
             self._top = value
             return
@@ -271,7 +282,7 @@ class _Reader:
             cast("Map", node).marks[key] = (self.file, *place, *top.key_place)
 
     def _merge(self, node: Map, merges: list[tuple[Any, Place]], event: Any) -> None:
-        """Bring in what `<<` names; the map's own keys win, then the earlier sources."""
+        """Add the entries of the maps that `<<` names. The map's own keys win, then those of earlier maps."""
         for value, place in merges:
             for source in value if isinstance(value, Seq) else [value]:
                 if not isinstance(source, Map):

@@ -1,4 +1,4 @@
-"""The text of a YAML document, and the words for what is wrong with it."""
+"""Decodes the bytes of a YAML document, and words the errors of libyaml's parser."""
 
 from __future__ import annotations
 
@@ -22,12 +22,16 @@ CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U
 
 
 def read_capped(file: BinaryIO) -> bytes:
-    """As much of a file as is read at most, and a byte more where it goes on."""
+    """Read a file up to the limit, and one byte more, by which `decode` sees that the file is too large."""
     return file.read(MAX_BYTES + 1)
 
 
 def decode(data: bytes, file: str) -> str:
-    """Give the text of a document. Raises `Rejected` with the place of what is no text."""
+    """Decode the text of a document.
+
+    Raises:
+        Rejected: the file is too large, is not UTF-8 or holds a control character.
+    """
     if len(data) > MAX_BYTES:
         where = _place(data[:MAX_BYTES].decode("utf-8", "replace"), file)
         raise Rejected([Problem("the file goes on beyond 1 MB, the most that is read", where=where)])
@@ -49,7 +53,7 @@ def _place(before: str, file: str) -> Position:
 
 
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
-# Newer libyamls have a limit too, and reach it first since they read ahead.
+# Newer versions of libyaml have a limit of their own, and reach it first since they read ahead.
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 _CAUSES = {
     "found character that cannot start any token": "this character can't start a value",
@@ -59,7 +63,7 @@ _CAUSES = {
 
 
 def syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
-    """Word libyaml's error, with the causes that people meet most."""
+    """Turn an error of libyaml's parser into a problem, with a hint for common mistakes."""
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     if error.problem == _LIBYAML_TOO_DEEP:

@@ -1,8 +1,8 @@
-"""Plain data that knows where it stands: what the YAML reader gives and every later step keeps.
+"""The tree of a YAML document, with positions.
 
-Scalars are Python's own, but for `Unquoted` ones in cloud-config; maps and lists are `Map` and `Seq`, a dict and a list
-that remember the place of their entries. So the tree validates, merges and compares as ordinary data, and a problem
-found late still has its line.
+Scalars are Python's own types, but for `Unquoted` texts in cloud-config. Maps and lists are `Map` and `Seq`, a dict and
+a list that remember the positions of their entries. So the tree can be validated, merged and compared as ordinary data,
+and a problem that is found late still has its line.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from labctl.core.errors import Position
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# File, line and column of the value, line and column of the key (of a list's item: of the item). A bare tuple, since
-# a Labfile of a thousand VMs has tens of thousands of them; `Position` is made when somebody asks.
+# PyYAML's word for a position: the file, line and column of the value, line and column of the key (of an item of a
+# list, those of the item again). It is a tuple, since a Labfile of a thousand VMs has tens of thousands of them; a
+# `Position` is made when one is needed.
 Mark = tuple[str, int, int, int, int]
 FieldPath = tuple[str | int, ...]
 
 
 class Map(dict[str, Any]):
-    """A YAML map; `marks` has one entry for each key."""
+    """A YAML map. `marks` keeps the mark of each key that was written, also of a removed one."""
 
     __slots__ = ("mark", "marks")
 
@@ -34,7 +35,7 @@ class Map(dict[str, Any]):
 
 
 class Seq(list[Any]):
-    """A YAML list; `marks` is as long as the list."""
+    """A YAML list. `marks` has the mark of each item."""
 
     __slots__ = ("mark", "marks")
 
@@ -45,7 +46,7 @@ class Seq(list[Any]):
 
 
 def entry_mark(holder: Map | Seq, key: str | int) -> Mark:
-    """Give the mark of an entry; of a missing one, that of what should hold it."""
+    """Give the mark of an entry, or that of the holder where the entry is missing."""
     try:
         return holder.marks[key]  # type: ignore[index]
     except (KeyError, IndexError):
@@ -53,27 +54,27 @@ def entry_mark(holder: Map | Seq, key: str | int) -> Mark:
 
 
 def was_removed(holder: Map, *keys: str) -> bool:
-    """Whether one of the fields was written, and taken out because it is wrong: its absence is no second mistake."""
+    """Whether one of these fields was written but removed because it is wrong: then its absence is no second problem."""
     return any(key in holder.marks and key not in holder for key in keys)
 
 
 def value_position(mark: Mark) -> Position:
-    """Say where the value stands."""
+    """Give the position of the value."""
     return Position(mark[0], mark[1], mark[2])
 
 
 def key_position(mark: Mark) -> Position:
-    """Say where the key stands."""
+    """Give the position of the key."""
     return Position(mark[0], mark[3], mark[4])
 
 
 def entries(node: Map | Seq) -> Iterator[tuple[str | int, Any]]:
-    """Iterate over a map's keys or a list's indices, with the values."""
+    """Iterate over the keys or indices, with the values."""
     return iter(node.items()) if isinstance(node, Map) else iter(enumerate(node))
 
 
 def walk(node: Any, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Mark, Any]]:
-    """Visit everything below `node`, parents first: the path, the mark and the value of each entry."""
+    """Give the path, mark and value of each entry below `node`, parents first."""
     if isinstance(node, Map | Seq):
         for key, value in entries(node):
             below = (*path, key)
@@ -82,7 +83,7 @@ def walk(node: Any, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Mark, Any
 
 
 def copy_tree(node: Any) -> Any:
-    """Copy a tree; what aliases shared is apart afterwards."""
+    """Copy a tree. Nodes that aliases share become separate copies."""
     if isinstance(node, Map):
         return Map(node.mark, {key: copy_tree(value) for key, value in node.items()}, dict(node.marks))
     if isinstance(node, Seq):
@@ -101,7 +102,7 @@ def value_at(node: Any, path: FieldPath) -> Any:
 
 
 def remove_at(node: Map | Seq, path: FieldPath) -> None:
-    """Take the entry at `path` out; nothing happens where it is gone already."""
+    """Remove the entry at `path`, if it still exists."""
     holder, last = value_at(node, path[:-1]), path[-1]
     if isinstance(holder, Map) and last in holder:
         del holder[str(last)]
@@ -110,5 +111,5 @@ def remove_at(node: Map | Seq, path: FieldPath) -> None:
 
 
 def path_text(path: FieldPath) -> str:
-    """Write a path as people do: `vms.web.networks[0].ip`."""
+    """Write a path as messages show it: `vms.web.networks[0].ip`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
