@@ -8,7 +8,7 @@ from labctl.labfile.interpolate import plain
 from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
-    from labctl.labfile.disks import ReadContext
+    from labctl.labfile.context import ReadContext
 
 __all__ = ["read_cloud_init"]
 

@@ -1,78 +1,33 @@
-"""Turns `image`, `disk` and `disks` into the model."""
+"""Reads `image`, `disk` and `disks` of a VM."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.record import field, record
-from labctl.kinds.image import catalogue
+from labctl.host.builds.image_build import File, ImageBuild
 from labctl.labfile import reserved_names
 from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.placeholders import PLACEHOLDER
-from labctl.labfile.problems import Problems, did_you_mean
+from labctl.labfile.problems import did_you_mean
 from labctl.labfile.values import whole_size
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from labctl.labfile.context import ReadContext
 
-__all__ = ["ReadContext", "read_disks", "read_image"]
+__all__ = ["read_disks", "read_image"]
 
-# Bytes of a serial that guests see: virtio-blk's VIRTIO_BLK_ID_BYTES, ATA's and NVMe's fields; of SCSI QEMU takes 36.
+# How many bytes of a disk's serial the guest sees. virtio-blk has VIRTIO_BLK_ID_BYTES, ATA and NVMe have a field of 20
+# bytes, and for SCSI QEMU takes 36.
 _SERIAL_SHOWN = {"virtio": 20, "sata": 20, "ide": 20, "nvme": 20, "scsi": 36}
 _MOST_DISKS = 256  # far more than QEMU's buses have room for
 
 
-@record(frozen=False)
-class ReadContext:
-    """Where a Labfile stands and what stands in it."""
-
-    folder: Path
-    problems: Problems
-    networks: Iterable[str] = ()
-    volumes: Iterable[str] = ()
-    _wrong: dict[Path, str] = field(default_factory=dict)
-
-    @cached_property
-    def named_images(self) -> dict[str, catalogue.Entry]:
-        """The images that have names, read once."""
-        return catalogue.entries()
-
-    def file(self, holder: Map, key: str) -> Path:
-        """Give the absolute path written at `key`; a missing file is reported."""
-        path = (self.folder / _expanded(holder[key])).absolute()
-        if PLACEHOLDER not in holder[key] and (wrong := self.wrong(path)):
-            self.problems.at(holder, key, f"{holder[key]}: {wrong}", f"looked for in {path.parent}")
-        return path
-
-    def wrong(self, path: Path) -> str:
-        """Say why a path can't be read as a file, nothing if it can; each is looked at once."""
-        if path not in self._wrong:
-            self._wrong[path] = _wrong(path)
-        return self._wrong[path]
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # nobody is called that; so a shell takes it as it is written
-        return Path(text)
-
-
-def _wrong(path: Path) -> str:
-    try:
-        return "" if path.is_file() else "this is no file" if path.exists() else "there is no such file"
-    except OSError as error:
-        return str(error.strerror).lower()
-
-
 def read_image(context: ReadContext, holder: Map) -> Image | None:
-    """Read the `image` of a VM or disk; None for `none` and for what is wrong, which is reported."""
+    """Read the `image` of a VM or disk. It is None for `none` and for a wrong one, which is reported."""
     written = holder["image"]
     if isinstance(written, Map):
         return _described(context, written)
@@ -80,7 +35,7 @@ def read_image(context: ReadContext, holder: Map) -> Image | None:
         return None
     if "/" in written:
         return Image(path=context.file(holder, "image"))
-    if PLACEHOLDER in written:  # not known yet
+    if PLACEHOLDER in written:  # the name is filled in later
         return Image(name=written)
     known = context.named_images
     if written not in known:
@@ -111,14 +66,12 @@ def _described(context: ReadContext, tree: Map) -> Image | None:
 
 
 def _build(context: ReadContext, tree: Map) -> Image:
-    """What is to be built; what makes no sense is reported at its place."""
-    from labctl.host.builds.image_build import File, ImageBuild
-
+    """Read `image.build`, and report its problems at the fields that they belong to."""
     files = []
     for each in tree.get("files") or ():
         source = context.file(each, "source") if "source" in each else None
         files.append(File(each["target"], source, each.get("content"), int(each.get("mode", "0644"), 8)))
-    wanted = ImageBuild(
+    recipe = ImageBuild(
         distribution=tree.get("distribution", "debian"),
         suite=tree["suite"],
         packages=tuple(tree.get("packages") or ()),
@@ -128,17 +81,17 @@ def _build(context: ReadContext, tree: Map) -> Image:
         bootable=tree.get("bootable", False),
     )
     stated = json.dumps(plain(tree), sort_keys=True)
-    for problem in wanted.problems() if PLACEHOLDER not in stated else ():
+    for problem in recipe.problems() if PLACEHOLDER not in stated else ():
         *path, key = (int(part) if part.isdecimal() else part for part in problem.path.split("."))
         holder: Any = tree
         for part in path:
             holder = holder[part]
         context.problems.at(holder, key, problem.summary, problem.hint)
-    return Image(build=wanted, digest=hashlib.sha256(stated.encode()).hexdigest())
+    return Image(build=recipe, digest=hashlib.sha256(stated.encode()).hexdigest())
 
 
 def read_disks(context: ReadContext, tree: Map, image: Image | None) -> tuple[Disk, ...]:
-    """Read the root disk and `disks`; names and serials must differ."""
+    """Read the root disk (`disk`) and `disks`. Two disks with the same name or serial are reported."""
     disks: list[Disk] = []
     if image is not None or "disk" in tree or was_removed(tree, "image", "disk"):
         disks.append(_root(context, tree, image))
@@ -210,8 +163,8 @@ def _unique(context: ReadContext, disks: list[Disk], holders: list[tuple[Seq | M
     serials: dict[str, str] = {}
     for disk, (holder, key) in zip(disks, holders, strict=True):
         serial = disk.serial or disk.name
-        if key != "disk" and (told := reserved_names.refusal("disk", disk.name)):
-            context.problems.at(holder, key, *told)
+        if key != "disk" and (refusal := reserved_names.refusal("disk", disk.name)):
+            context.problems.at(holder, key, *refusal)
         elif disk.name in names:
             context.problems.at(holder, key, f"two disks are called {disk.name}", "give it another name")
         elif serial in serials:

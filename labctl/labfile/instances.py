@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.record import field, record
 from labctl.labfile.document import valid_part
 from labctl.labfile.interpolate import fill_instance, tree_has_instance_placeholder
-from labctl.labfile.layers import CloudConfigFiles, merge_layers
+from labctl.labfile.layers import merge_layers
 from labctl.labfile.vms import InstanceIdentity
 from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labctl.labfile.disks import ReadContext
+    from labctl.labfile.cloud_config_files import CloudConfigFiles
+    from labctl.labfile.context import ReadContext
     from labctl.labfile.groups import Membership
     from labctl.labfile.instance_names import InstanceName, InstanceNames
     from labctl.labfile.problems import Problems
@@ -68,7 +69,7 @@ class InstanceExpander:
                 values = {"base": base, "name": slot.name}
                 tree = self._late_tree(own, values | ({} if slot.index is None else {"index": slot.index}))
             if special:
-                tree = merge_layers([tree, self.configs.included(self._fields(special))])
+                tree = merge_layers([tree, self.configs.include(self._fields(special))])
             offset = 0 if "networks" in special else slot.offset  # literal values don't count
             yield Instance(InstanceIdentity(slot.name, base, slot.index, offset, groups, repeated), tree)
         self.problems.repeated = False
@@ -94,7 +95,7 @@ class InstanceExpander:
         return self._late[id(layer)]
 
     def _laid(self, layers: list[Map]) -> Map:
-        return merge_layers(self.configs.included(layer) for layer in layers if layer)
+        return merge_layers(self.configs.include(layer) for layer in layers if layer)
 
     def _late_tree(self, layers: list[Map], values: dict[str, Any]) -> Map:
         """Fill an instance's names into its layers; only now their types are final."""

@@ -14,13 +14,13 @@ from labctl.labfile import dependencies, parameters, reserved_names, yaml_reader
 from labctl.labfile import references as references_
 from labctl.labfile.absolute_path import absolute_path, unusable_reason
 from labctl.labfile.address_checks import check_addresses
-from labctl.labfile.disks import ReadContext
+from labctl.labfile.cloud_config_files import CloudConfigFiles
+from labctl.labfile.context import ReadContext
 from labctl.labfile.document import interpolated, valid_part, without_extension_keys
 from labctl.labfile.groups import Membership
 from labctl.labfile.instance_names import InstanceNames
 from labctl.labfile.instances import Instance, InstanceExpander, expand
 from labctl.labfile.interpolate import fill_references
-from labctl.labfile.layers import CloudConfigFiles
 from labctl.labfile.model import LabModel
 from labctl.labfile.networks import read_network, read_volume
 from labctl.labfile.parameters import ParameterInputs

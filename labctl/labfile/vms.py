@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
 from labctl.labfile import reserved_names
 from labctl.labfile.cloud_init import read_cloud_init
-from labctl.labfile.disks import ReadContext, read_disks, read_image
+from labctl.labfile.disks import read_disks, read_image
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import did_you_mean
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
 from labctl.labfile.xml_edits import read_xml_edits
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
+
+if TYPE_CHECKING:
+    from labctl.labfile.context import ReadContext
 
 __all__ = ["InstanceIdentity", "read_vm"]
 

@@ -54,7 +54,7 @@ def entry_mark(holder: Map | Seq, key: str | int) -> Mark:
 
 
 def was_removed(holder: Map, *keys: str) -> bool:
-    """Whether one of these fields was written but removed because it is wrong: then its absence is no second problem."""
+    """Whether one of these fields was removed as a wrong one: then its absence is no second problem."""
     return any(key in holder.marks and key not in holder for key in keys)
 
 
