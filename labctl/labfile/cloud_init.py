@@ -1,4 +1,4 @@
-"""Turns the field `cloud_init` into plain data, and warns of what in it may not be meant."""
+"""Reads the field `cloud_init`, and warns of settings that are probably a mistake."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
 
 __all__ = ["read_cloud_init"]
 
-_TRUE = frozenset({"true", "1", "on", "yes"})  # what cloud-init's util.is_true takes
+_TRUE = frozenset({"true", "1", "on", "yes"})  # as in cloud-init's util.is_true
 _USER_PASSWORDS = frozenset({"passwd", "hashed_passwd", "plain_text_passwd"})
 
 
 def read_cloud_init(context: ReadContext, tree: Map) -> Any:
-    """Give the cloud-config of a VM's merged layers; False where it has no seed."""
+    """Give a VM's cloud-config as plain data; False where the VM has no seed."""
     config = tree.get("cloud_init")
     if config is False or tree.get("image") == "none":
         return False
     if not isinstance(config, Map):
         return {}
-    _doubt_passwords(context, config)
-    _doubt_users(context, config)
+    _warn_of_passwords(context, config)
+    _warn_of_user_passwords(context, config)
     if "network" in config:
         summary = "cloud-init does not look for the network in cloud-config, so this does nothing"
         context.problems.at_key(config, "network", summary, "say it under `networks`", severity="warning")
     return plain(config)
 
 
-def _doubt_passwords(context: ReadContext, config: Map) -> None:
-    """Warn once of what lets people log in with passwords, by ssh or on the console.
+def _warn_of_passwords(context: ReadContext, config: Map) -> None:
+    """Warn once of a setting that turns password login on, by ssh or on the console.
 
-    `ssh_pwauth: unchanged`, or anything that is not true, leaves sshd as it is or turns passwords off.
+    `ssh_pwauth: unchanged`, or any value that is not true, leaves sshd as it is or turns passwords off.
     """
     chpasswd = config.get("chpasswd")
     turns_on = {
@@ -48,7 +48,7 @@ def _doubt_passwords(context: ReadContext, config: Map) -> None:
             return
 
 
-def _doubt_users(context: ReadContext, config: Map) -> None:
+def _warn_of_user_passwords(context: ReadContext, config: Map) -> None:
     users = config.get("users")
     entries = users if isinstance(users, Seq) else users.values() if isinstance(users, Map) else ()
     for user in entries:

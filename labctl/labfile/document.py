@@ -1,4 +1,4 @@
-"""One document on its way from what was read to what is valid: the user's own keys, `${…}`, the schema."""
+"""Takes a tree from the YAML reader to its valid part: removes `x-…` keys, fills in `${…}`, checks the schema."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["interpolated", "valid_part", "without_extension_keys"]
 
-_TRIES = 5  # taking a wrong field out may leave its parent wrong, but not for ever
+_TRIES = 5  # removing a wrong field may make its parent wrong, and so on up; no field is nested deeper
 _WITH_INSTANCES = frozenset({"defaults", "groups", "vms"})
-# What takes the place of a wrong value, where its absence would be a second problem.
-_STAND_INS = {"labfile": 1, "name": "lab", "image": "debian-12", "count": 1}
+# Values that replace a wrong one where its absence would be a second problem.
+_SUBSTITUTES = {"labfile": 1, "name": "lab", "image": "debian-12", "count": 1}
 _LITERAL = frozenset({"labfile", "name", "parameters"})
 
 
 def without_extension_keys(node: Any, path: FieldPath = ()) -> Any:
-    """Leave the user's own `x-…` keys out; what lies deeper within `cloud_init` is cloud-init's."""
+    """Copy a tree without the user's own `x-…` keys. Below the top of a `cloud_init` all keys are cloud-init's."""
     if isinstance(node, Map):
         kept = {key: value for key, value in node.items() if not key.startswith("x-")}
         if path[-1:] != ("cloud_init",):
@@ -36,7 +36,7 @@ def without_extension_keys(node: Any, path: FieldPath = ()) -> Any:
 
 
 def interpolated(top: Map, values: Mapping[str, Any], problems: Problems) -> tuple[Map, list[Reference]]:
-    """Fill in the parameters and the lab's name; give the references that wait for addresses."""
+    """Fill in parameters and the lab's name. Gives the new tree, and the references to values of VMs and networks."""
     references: list[Reference] = []
     tree = Map(top.mark, dict(top), top.marks)
     if "name" in top:
@@ -59,7 +59,7 @@ def interpolated(top: Map, values: Mapping[str, Any], problems: Problems) -> tup
 
 
 def _vm(fields: Any, scope: Scope) -> Any:
-    """Fill in a VM's or group's fields, but `instances`, which is literal."""
+    """Fill in the fields of a VM or group, but not in `instances`, which is literal."""
     if not isinstance(fields, Map):
         return fields
     if "instances" not in fields:
@@ -71,13 +71,13 @@ def _vm(fields: Any, scope: Scope) -> Any:
 
 
 def valid_part(tree: Map, problems: Problems, name: str | None = None) -> Map | None:
-    """Report what does not fit the schema (or its definition `name`), and give the rest, to be judged further.
+    """Report the values that don't fit the schema, or its definition `name`, and give the tree without them.
 
-    Values that hang on something unknown, which has been reported, are left out as well. None where nothing valid is
-    left.
+    Values that contain an unknown `${…}`, which has been reported, are left out as well. The result is None where
+    nothing valid remains.
     """
     if not validate.is_valid(tree, name):
-        from labctl.labfile import violations
+        from labctl.labfile import violations  # imports jsonschema
 
         wrong = violations.find_violations(tree, name)
         violations.report_violations(wrong, tree, problems)
@@ -91,14 +91,14 @@ def valid_part(tree: Map, problems: Problems, name: str | None = None) -> Map | 
 
 
 def _pruned(tree: Map, name: str | None) -> Map | None:
-    """Take out, without a word, what is wrong only because something in it was taken out."""
+    """Remove the values that are wrong only because something in them was removed; they are not reported."""
     for _ in range(_TRIES):
         if name is None:
-            tree.setdefault("labfile", _STAND_INS["labfile"])
-            tree.setdefault("name", _STAND_INS["name"])
+            tree.setdefault("labfile", _SUBSTITUTES["labfile"])
+            tree.setdefault("name", _SUBSTITUTES["name"])
         if validate.is_valid(tree, name):
             return tree
-        from labctl.labfile import violations
+        from labctl.labfile import violations  # imports jsonschema
 
         tree = copy_tree(tree)
         paths = [each.path for each in violations.find_violations(tree, name)]
@@ -108,7 +108,7 @@ def _pruned(tree: Map, name: str | None) -> Map | None:
 
 
 def _without(tree: Map, paths: Iterable[FieldPath]) -> Map:
-    """Copy a tree without the values at `paths`; where their absence would be a second problem, with stand-ins."""
+    """Copy a tree without the values at `paths`. Required fields get a substitute."""
     tree = copy_tree(tree)
     for path in sorted(filter(None, paths), key=_order, reverse=True):
         _drop(tree, path)
@@ -116,14 +116,14 @@ def _without(tree: Map, paths: Iterable[FieldPath]) -> Map:
 
 
 def _drop(tree: Map, path: FieldPath) -> None:
-    """Take a value out, or put a harmless one in its place."""
+    """Remove a value, or replace it by its substitute."""
     holder = value_at(tree, path[:-1])
-    if path[-1] in _STAND_INS and isinstance(holder, Map):
-        holder[str(path[-1])] = _STAND_INS[str(path[-1])]
+    if path[-1] in _SUBSTITUTES and isinstance(holder, Map):
+        holder[str(path[-1])] = _SUBSTITUTES[str(path[-1])]
     else:
         remove_at(tree, path)
 
 
 def _order(path: FieldPath) -> tuple[tuple[int, str], ...]:
-    """Sort list indices as numbers, so that removing starts at the end."""
+    """A sort key by which list indices are numbers: removing then starts at the end of a list."""
     return tuple((part, "") if isinstance(part, int) else (-1, part) for part in path)

@@ -1,4 +1,4 @@
-"""The labs that `labctl init` starts from."""
+"""The Labfiles that `labctl init` offers as a start."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ _LABS = {  # simplest first
 
 
 def template_names() -> tuple[str, ...]:
-    """List the starting labs, simplest first."""
+    """List the templates, simplest first."""
     return tuple(_LABS)
 
 
 def template_summary() -> str:
-    """Tell what they are, in a line."""
+    """Describe all templates in one line."""
     return "; ".join(f"{name}: {what}" for name, what in _LABS.items())
 
 
 def template_text(name: str) -> str:
-    """Give the text of a starting lab. Raises `KeyError` where there is none of that name."""
+    """Give the text of a template.
+
+    Raises:
+        KeyError: there is no template of this name.
+    """
     if name not in _LABS:
         raise KeyError(name)
     return resources.text(f"{_FOLDER}/{name}/Labfile.yaml")

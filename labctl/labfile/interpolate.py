@@ -1,6 +1,6 @@
-"""Fills in `${…}`, in three passes: parameters, then what an instance is called, then addresses.
+"""Fills in `${…}` in three passes: first parameters, then the names and index of an instance, then addresses.
 
-Between the passes a string carries marks (see `markers`).
+Between the passes a string holds placeholders (see `placeholders`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _REFERENCE = re.compile(r"vms\.[^.]+\.[^.]+\.(ip|ip6|mac)|networks\.[^.]+\.(subn
 
 @record
 class Reference:
-    """A `${vms.db.back.ip}` and where it stands."""
+    """A reference such as `vms.db.back.ip`, and the entry that it is written in."""
 
     name: str
     holder: Map | Seq
@@ -47,23 +47,23 @@ class Reference:
 
 @record(frozen=False)
 class Scope:
-    """What `${…}` may name. A value that is None is missing or wrong, which has been reported."""
+    """The names that `${…}` may have, with their values. A value that is missing or wrong is None, and reported."""
 
     values: Mapping[str, Any]
     problems: Problems
     references: list[Reference] = field(default_factory=list)
-    instance_names: bool = False  # whether `${name}` and the like mean something here
+    instance_names: bool = False  # `${base}`, `${name}` and `${index}` are allowed here
 
 
 def fill(node: T, scope: Scope) -> T:
-    """First pass: fill in parameters and `lab`, mark the rest. Gives a new tree; reports unknown names."""
+    """First pass: fill in parameters and `lab`, and put placeholders for the rest. Unknown names are reported."""
     return cast("T", _mapped(node, "${", lambda text, holder, key: _first(text, holder, key, scope)))
 
 
 def fill_instance(node: T, values: Mapping[str, Any], problems: Problems | None = None) -> T:
-    """Second pass: fill in `base`, `name` and `index`; without `count` there is no index.
+    """Second pass: fill in `base`, `name` and, in VMs with `count`, `index`.
 
-    A name without a value is reported to `problems`, or left as it is.
+    A name without a value is reported to `problems`; without `problems` its placeholder stays.
     """
 
     def second(text: str, holder: Map | Seq, key: str | int) -> Any:
@@ -82,7 +82,7 @@ def fill_instance(node: T, values: Mapping[str, Any], problems: Problems | None 
 
 
 def fill_references(node: T, values: Mapping[str, str]) -> T:
-    """Third pass: fill in references, given `{"vms.db.back.ip": "10.0.0.2"}`; those without a value stay."""
+    """Third pass: fill in references from `{"vms.db.back.ip": "10.0.0.2"}`. The others stay placeholders."""
 
     def third(text: str, _holder: Map | Seq, _key: str | int) -> str:
         return PATTERN.sub(lambda found: values.get(found[1], found[0]), text)
@@ -91,7 +91,7 @@ def fill_references(node: T, values: Mapping[str, str]) -> T:
 
 
 def tree_has_instance_placeholder(node: object) -> bool:
-    """Whether the second pass has something to do below `node`."""
+    """Whether a string below `node` is to be filled in by the second pass."""
     if isinstance(node, str):
         return PLACEHOLDER in node and any(not is_reference(name) for name in PATTERN.findall(node))
     if isinstance(node, Map | Seq):
@@ -100,7 +100,7 @@ def tree_has_instance_placeholder(node: object) -> bool:
 
 
 def plain(node: Any) -> Any:
-    """Turn a tree into dicts and lists that know no places."""
+    """Copy a tree to dicts and lists without positions."""
     if isinstance(node, dict):
         return {key: plain(value) for key, value in node.items()}
     if isinstance(node, list):
@@ -109,7 +109,7 @@ def plain(node: Any) -> Any:
 
 
 def _mapped(node: Any, sign: str, change: Callable[[str, Map | Seq, str | int], Any]) -> Any:
-    """Copy a tree with its strings changed; subtrees without `sign` are shared."""
+    """Copy a tree, with each string that contains `sign` changed. Subtrees without such strings are shared."""
     new: dict[Any, Any] = {}
     for key, value in entries(node):
         if type(value) is str:
@@ -157,7 +157,7 @@ def _first(text: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:
 
 
 def _named(name: str, holder: Map | Seq, key: str | int, scope: Scope) -> Any:
-    """Give the value of one `${name}`, or a mark."""
+    """Give the value of one `${name}`, or a placeholder."""
     if is_reference(name):
         return _referenced(name, holder, key, scope)
     parsed = _NAME.fullmatch(name)

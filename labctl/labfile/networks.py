@@ -1,4 +1,4 @@
-"""Turns `networks` and `volumes` into the model, and judges what one network says by itself."""
+"""Reads `networks` and `volumes`, and reports fields of a network that contradict each other."""
 
 from __future__ import annotations
 
@@ -18,24 +18,34 @@ if TYPE_CHECKING:
 
 __all__ = ["ATTACHED", "has_gateway", "read_network", "read_volume"]
 
-ATTACHED = frozenset({"bridge", "macvtap"})  # modes in which libvirt only attaches to what the host has
-_OWN = ("host", "dhcp", "domain", "dns", "routes", "mtu", "isolate_guests")  # needs a bridge of libvirt's own
+ATTACHED = frozenset(
+    {"bridge", "macvtap"}
+)  # modes in which libvirt attaches guests to an existing bridge or device
+_OWN = (
+    "host",
+    "dhcp",
+    "domain",
+    "dns",
+    "routes",
+    "mtu",
+    "isolate_guests",
+)  # fields that need libvirt's own bridge
 _PRIVATE = {"subnet": "10.90.0.0/24", "ipv6": "fd00:90::/64"}
 _NEVER = [
     ip_network(each)  # hosts don't route these
     for each in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8")
 ]
-IPV6_MTU = 1280  # RFC 8200: every link carries as much
-_SMALLEST = {4: 30, 6: 126}  # prefixes of the smallest subnets with room for two
+IPV6_MTU = 1280  # the least MTU of IPv6 (RFC 8200)
+_SMALLEST = {4: 30, 6: 126}  # prefix lengths of the smallest subnets with two usable addresses
 
 
 def read_volume(name: str, tree: Map, problems: Problems) -> Volume:
-    """Read one of `volumes`; its size in whole KiB, as any disk's."""
+    """Read one of `volumes`. Its size is rounded up to whole KiB, as that of any disk."""
     return Volume(name, whole_size(tree, "size", "KiB", problems))
 
 
 def read_network(name: str, tree: Map, problems: Problems) -> Network:
-    """Read one of `networks`, and report what of it can't be together."""
+    """Read one of `networks`."""
     if "external" in tree:
         for key in tree:
             if key != "external":
@@ -69,12 +79,12 @@ def read_network(name: str, tree: Map, problems: Problems) -> Network:
         isolate_guests=tree.get("isolate_guests", False),
         xml=read_xml_edits(tree, problems),
     )
-    _judge(result, tree, problems)
+    _check(result, tree, problems)
     return result
 
 
-def _judge(result: Network, tree: Map, problems: Problems) -> None:
-    """Report fields that contradict each other, or what labctl does by itself."""
+def _check(result: Network, tree: Map, problems: Problems) -> None:
+    """Report fields that contradict each other, or that collide with names that labctl gives."""
     if not was_removed(tree, "mode", "subnet", "ipv6", "host", "bridge", "dev"):
         _combinations(result, tree, problems)
     if result.mtu and result.mtu < IPV6_MTU and result.ipv6:
@@ -88,7 +98,7 @@ def _judge(result: Network, tree: Map, problems: Problems) -> None:
 
 
 def has_gateway(net: Network) -> bool:
-    """Whether guests get a default route there; what attaches to the host's own network may have one by DHCP."""
+    """Whether labctl gives guests on this network a default route; the host's own network may give one by DHCP."""
     if net.gateway is None:
         return net.mode in {"nat", "routed"}
     return net.gateway is not False
@@ -164,7 +174,7 @@ def _dhcp(tree: Map, problems: Problems) -> Dhcp:
 
 
 def _combinations(net: Network, tree: Map, problems: Problems) -> None:
-    """Report fields that contradict one another; one problem for one cause."""
+    """Report fields that contradict each other, with one problem for one cause."""
     if net.mode in ATTACHED:
         _attached(net, tree, problems)
     elif net.vlan is not None:

@@ -1,4 +1,4 @@
-"""The Labfile's parameters: what they may be, and what they are this time."""
+"""Reads the declarations of the Labfile's parameters, and the values that this run gives them."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ _KINDS = {"string": "a text", "integer": "a whole number", "number": "a number",
 
 @record
 class ParameterInputs:
-    """Where values come from, besides the defaults: weakest first files, environment, `--set`."""
+    """The sources of parameter values besides the defaults. `sets` (`--set`) win over `environ`, that over `files`."""
 
     sets: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[Path] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def read(self) -> list[tuple[Map, Sequence[Problem]]]:
-        """What the files say, with what is wrong there. They are read once, since one may be a pipe."""
+    def contents(self) -> list[tuple[Map, Sequence[Problem]]]:
+        """The content of the files, with the problems in each. They are read once, since a file may be a pipe."""
         return [_file(path) for path in self.files]
 
 
 class _WrongError(Exception):
-    """A value that its parameter does not take."""
+    """A parameter does not accept a value."""
 
 
-def evaluate(declared: object, sources: ParameterInputs, problems: Problems) -> dict[str, Any]:
-    """Give the value of each declared parameter; None where it is missing or wrong, which is reported.
+def evaluate(declared: object, inputs: ParameterInputs, problems: Problems) -> dict[str, Any]:
+    """Give the value of each declared parameter. A value that is missing or wrong is None, and reported.
 
-    Secrets are handed to `problems`, so that no message repeats them.
+    The values of secret parameters are given to `problems`, which redacts them in all messages.
     """
     known = declared if isinstance(declared, Map) else Map(("", 1, 1, 1, 1))
     sound = {name: entry for name, entry in known.items() if validate.is_valid(entry, "parameter")}
@@ -55,7 +55,7 @@ def evaluate(declared: object, sources: ParameterInputs, problems: Problems) -> 
         _declaration(known, name, entry, problems)
         if "default" in entry and name not in secret:
             values[name] = _default(entry, problems)
-    given = _given(known, sources, problems)
+    given = _given(known, inputs, problems)
     problems.secrets = tuple(str(given[name][1]) for name in secret if name in given)
     for name, (where, raw, holder) in given.items():
         if name in sound:
@@ -109,19 +109,20 @@ def _default(entry: Map, problems: Problems) -> Any:
         return None
 
 
-def _given(
-    known: Map, sources: ParameterInputs, problems: Problems
-) -> dict[str, tuple[str, Any, Map | None]]:
-    """Collect given values, the strongest per name: what to call its place, the raw value, the file's map."""
-    given = _given_in_files(known, sources, problems)
+def _given(known: Map, inputs: ParameterInputs, problems: Problems) -> dict[str, tuple[str, Any, Map | None]]:
+    """Collect the values from outside the Labfile, for each parameter the one that wins.
+
+    A value comes with the words for its source, as `--set NAME`, and with the map of the file that it is from, if any.
+    """
+    given = _given_in_files(known, inputs, problems)
     variables = {_variable(name): name for name in known}
-    for variable, text in sources.environ.items():
+    for variable, text in inputs.environ.items():
         if variable in variables:
             given[variables[variable]] = (variable, text, None)
         elif variable.startswith(ENVIRONMENT):
             hint = did_you_mean(variable, variables)
             problems.add(Problem("the Labfile has no such parameter", variable, None, hint, "warning"))
-    for name, text in sources.sets.items():
+    for name, text in inputs.sets.items():
         if name in known:
             given[name] = (f"--set {name}", text, None)
         else:
@@ -132,10 +133,10 @@ def _given(
 
 
 def _given_in_files(
-    known: Map, sources: ParameterInputs, problems: Problems
+    known: Map, inputs: ParameterInputs, problems: Problems
 ) -> dict[str, tuple[str, Any, Map | None]]:
     given: dict[str, tuple[str, Any, Map | None]] = {}
-    for tree, found in sources.read:
+    for tree, found in inputs.contents:
         for problem in found:
             problems.add(problem)
         for name in tree:
@@ -209,4 +210,4 @@ def _matches(pattern: str, value: str) -> bool:
     try:
         return re.search(pattern, value) is not None
     except re.error:
-        return True  # reported at the pattern
+        return True  # the pattern itself has been reported

@@ -1,4 +1,4 @@
-"""Collects what is wrong with a Labfile, so that all of it is told at once, in the order of the file."""
+"""Collects the problems of a Labfile, so that they are shown all at once, in the order of the file."""
 
 from __future__ import annotations
 
@@ -30,18 +30,17 @@ _SHORTEST_SECRET = 3  # redacting shorter ones would make messages unreadable an
 
 
 class Problems:
-    """Errors, warnings and notes, each told once for one place.
+    """Errors, warnings and notes; each is kept once for one position.
 
-    A problem is reported at an entry of a map or list. Its path is that of the entry as the user wrote it, which is
-    looked up from its place: a field that a VM has from `defaults` is reported as `defaults.…`.
+    A problem is reported at an entry of a map or list. The path that it shows is looked up by the entry's position: a
+    field that a VM takes from `defaults` is shown as `defaults.…`, as the user wrote it.
     """
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.secrets: tuple[str, ...] = ()
-        self.repeated = (
-            False  # set while a VM's second and later instances are judged: they repeat what the first said
-        )
+        # Set while the second and later instances of a VM are read: they have the problems of the first one again.
+        self.repeated = False
         self._found: dict[tuple[Position | None, str], Problem] = {}
         self._places: set[Position | None] = set()
         self._trees: list[tuple[Map, FieldPath]] = []
@@ -51,7 +50,7 @@ class Problems:
         return sum(problem.severity == "error" for problem in self._found.values())
 
     def add_tree(self, tree: Map, prefix: FieldPath = ()) -> None:
-        """Take paths from this tree; `prefix` is where a file's content stands in the Labfile."""
+        """Look up paths in this tree as well. `prefix` is the field of the Labfile that includes the tree's file."""
         self._trees.append((tree, prefix))
         self._paths = None
 
@@ -69,13 +68,13 @@ class Problems:
         )
 
     def at_key(self, holder: Map, key: str, summary: str, hint: str = "", *, severity: str = "error") -> None:
-        """Report a problem with a key, or with all that it holds."""
+        """Report a problem with a key, or with its value as a whole."""
         mark = entry_mark(holder, key)
         self.add(Problem(summary, path_text(self._path(mark)), key_position(mark), hint, severity))
 
     def add(self, problem: Problem) -> None:
-        """Report a problem; the second one of the same words at the same place is dropped."""
-        summary, path, hint = map(self._fit, (problem.summary, problem.path, problem.hint))
+        """Report a problem. A second one with the same summary at the same position is dropped."""
+        summary, path, hint = map(self._redacted, (problem.summary, problem.path, problem.hint))
         severity = problem.severity
         problem = Problem(summary, path, problem.where, hint, severity)
         if self.repeated and problem.where in self._places:
@@ -85,11 +84,11 @@ class Problems:
         self._found.setdefault((problem.where, problem.summary), problem)
 
     def errors(self) -> tuple[Problem, ...]:
-        """All errors in the order of the file; those of other files come after it."""
+        """All errors in the order of the file, then those of other files."""
         return self._sorted("error")
 
     def warnings(self) -> tuple[Problem, ...]:
-        """All warnings and notes, likewise."""
+        """All warnings and notes, in the same order."""
         return self._sorted("warning", "note")
 
     def _sorted(self, *severities: str) -> tuple[Problem, ...]:
@@ -101,27 +100,29 @@ class Problems:
         return tuple(sorted(found, key=order))
 
     def path_for_user(self, written: str) -> str:
-        """Name a file whose path is relative to the Labfile as the Labfile is named: from where the user stands."""
+        """Give a path relative to the Labfile's folder as one that, like `file`, is relative to the user's folder."""
         return os.path.normpath(os.path.join(os.path.dirname(self.file), written))  # noqa: PTH118, PTH120
 
     def holds_secret(self, value: object) -> bool:
-        """Whether a value holds a secret, so that no message may show any part of it."""
+        """Whether a value contains a secret: then no message may show any part of it."""
         return any(secret in str(value) for secret in self.secrets if secret)
 
-    def _fit(self, text: str) -> str:
-        """Make a text fit for a message: without secrets, and one line that a terminal shows as it is."""
+    def _redacted(self, text: str) -> str:
+        """Redact secrets in a text, and make it one line without control characters."""
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret, "***")
         return printable(as_written(text))
 
     def reported(self, holder: Map | Seq, key: str | int, text: str) -> bool:
-        """Whether something that mentions `text` was reported at a value's place."""
+        """Whether a problem that mentions `text` was reported at this value."""
         where = value_position(entry_mark(holder, key))
-        return where in self._places and any(place == where and text in told for place, told in self._found)
+        return where in self._places and any(
+            place == where and text in summary for place, summary in self._found
+        )
 
     def path_of(self, holder: Map | Seq, key: str | int) -> FieldPath:
-        """Say what an entry is called where the user wrote it."""
+        """Give the path of an entry as the user wrote it."""
         return self._path(entry_mark(holder, key))
 
     def _path(self, mark: Mark) -> FieldPath:
@@ -135,7 +136,7 @@ class Problems:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Word a hint for a misspelt name: the nearest one, else `otherwise`, else the known ones if they are few."""
+    """Give a hint for an unknown name: the most similar known one, else `otherwise`, else all known ones if few."""
     names = sorted(set(known))
     close = closest_matches(name, names, cutoff=0.65)
     if close:

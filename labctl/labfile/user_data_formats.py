@@ -1,4 +1,4 @@
-"""Recognises user-data for cloud-init or for another system that is not cloud-config."""
+"""Recognises formats of user-data that are not cloud-config: cloud-init's other formats, and those of other systems."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["detect_by_content", "detect_by_keys"]
 
-# How it starts, in lower case, what that is, and what to write instead. The first that fits counts.
+# For each format: its first bytes in lower case, its name, and what to write instead. The first match counts.
 # https://docs.cloud-init.io/en/latest/explanation/format.html
 _STARTS = (
     (b"\x1f\x8b", "this is compressed by gzip", "unpack it: gunzip <{file} >user-data.yaml"),
@@ -37,9 +37,9 @@ _OTHER = "write it as cloud-config, or set `cloud_init: false` where the image d
 
 
 def detect_by_content(data: bytes, file: str) -> tuple[str, str] | None:
-    """Say what a file is, and what to write instead; None where its first bytes don't tell.
+    """Recognise a format by the first bytes of a file, ignoring case and white space before them, as cloud-init does.
 
-    cloud-init, too, goes by them, in any case and after white space.
+    Gives what the file is, and what to write instead; None where the bytes are of no known format.
     """
     head = data.removeprefix(b"\xef\xbb\xbf")[:4096].lstrip().lower()
     for start, what, instead in _STARTS:
@@ -49,7 +49,7 @@ def detect_by_content(data: bytes, file: str) -> tuple[str, str] | None:
 
 
 def detect_by_keys(tree: Mapping[str, object]) -> tuple[str, str] | None:
-    """The same for a file that was read as a map."""
+    """Recognise a format by the keys of a file that was read as YAML; gives the same as `detect_by_content`."""
     if "ignition" in tree:
         return "this is Ignition's configuration, not cloud-config", _OTHER
     if "variant" in tree and "version" in tree:

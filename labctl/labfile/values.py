@@ -1,4 +1,4 @@
-"""Reads the format's own notations: sizes, durations, rates, addresses."""
+"""Reads the Labfile's notations for sizes, durations, rates, addresses and routes."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _MOST = (1 << 63) - 1
 
 
 def whole_size(holder: Map, key: str, unit: str, problems: Problems) -> int:
-    """Read the size at `key` in bytes, rounded up to whole units; nothing, or more than libvirt counts, is reported.
+    """Read the size at `key` in bytes, rounded up to whole units. A size of 0 or beyond libvirt's limit is reported.
 
-    What is stored is then what is wanted, and a plan right after `up` is empty.
+    libvirt would round the size, too. With the rounded size in the spec, a plan right after `up` is empty.
     """
     step, exact = size(f"1{unit}"), size(holder[key])
     found = rounded_up(exact, step)
@@ -59,7 +59,7 @@ def _round(holder: Map, key: str, result: str, problems: Problems) -> None:
 
 
 def duration(holder: Map, key: str, problems: Problems) -> float:
-    """Read the duration at `key` in seconds; none at all, or more than anybody waits, is reported."""
+    """Read the duration at `key` in seconds. 0 and more than a year are reported."""
     number = holder[key].rstrip("mhs")
     found = float(number) * _SECONDS[holder[key].removeprefix(number)]
     if not 0 < found <= _LONGEST:
@@ -68,7 +68,9 @@ def duration(holder: Map, key: str, problems: Problems) -> float:
 
 
 def rate(holder: Map, key: str, problems: Problems) -> int:
-    """Read the rate at `key` in KiB/s, libvirt's unit, rounded up; none, or more than it counts, is reported."""
+    """Read the rate at `key` in KiB/s, libvirt's unit, rounded up. A rate of 0 or beyond libvirt's limit is
+    reported.
+    """
     exact = size(holder[key].removesuffix("/s"))
     found = rounded_up(exact, 1 << 10) >> 10
     if not found or found > _FASTEST:
@@ -89,9 +91,9 @@ def bandwidth(tree: Map | None, problems: Problems) -> Bandwidth | None:
 
 
 def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:
-    """Read the IP address at `key`; None where it is not known yet or, reported, where it is none."""
+    """Read the IP address at `key`. It is None where it is not known yet, and where it is wrong, which is reported."""
     if PLACEHOLDER in holder[key]:
-        _foresee(ip_address, "IP address", holder, key, problems)
+        _check_samples(ip_address, "IP address", holder, key, problems)
         return None
     try:
         found = ip_address(holder[key])
@@ -106,10 +108,10 @@ def address(holder: Map | Seq, key: Any, problems: Problems) -> Any:
     return found
 
 
-def _foresee(
+def _check_samples(
     read: Callable[[str], object], what: str, holder: Map | Seq, key: Any, problems: Problems
 ) -> None:
-    """Report references that can't make an address or subnet whatever they stand for, as that to a MAC."""
+    """Report a text that can't become an address or subnet whatever its references are, as one with a MAC."""
 
     def fits(text: str) -> bool:
         try:
@@ -130,10 +132,10 @@ def addresses(holder: Map, key: str, problems: Problems) -> tuple[Any, ...]:
 
 
 def network(holder: Map | Seq, key: Any, problems: Problems) -> Any:
-    """Read the subnet at `key`; None where it is not known yet or, reported, is none or an address within one."""
+    """Read the subnet at `key`. It is None where it is not known yet, and where it is wrong, which is reported."""
     text = holder[key]
     if PLACEHOLDER in text:
-        _foresee(partial(ip_network, strict=False), "subnet", holder, key, problems)
+        _check_samples(partial(ip_network, strict=False), "subnet", holder, key, problems)
         return None
     try:
         found: IPv4Network | IPv6Network = ip_network(text, strict=False)
@@ -162,7 +164,7 @@ def routes(tree: Map, problems: Problems) -> tuple[Route, ...]:
 
 
 def mac(holder: Map, key: str, offset: int, problems: Problems) -> str | None:
-    """Read a MAC address, `offset` further on, in lower case."""
+    """Read the MAC address at `key`, add `offset`, and give it in lower case; None if it is unknown or wrong."""
     text: str = holder[key]
     if PLACEHOLDER in text:
         return None

@@ -1,4 +1,4 @@
-"""Turns one VM's merged layers into the model, and judges what it says by itself."""
+"""Reads one VM from its merged layers, and reports fields that contradict each other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InstanceIdentity", "read_vm"]
 
-_AS_WRITTEN = (
+_COPIED_FIELDS = (
     "hostname", "user", "arch", "accel", "machine", "firmware", "secure_boot", "tpm", "graphics", "autostart",
     "state", "protect",
 )  # fmt: skip
@@ -28,7 +28,11 @@ _TOPOLOGY = ("sockets", "cores", "threads")
 
 @record
 class InstanceIdentity:
-    """Which instance of which VM; `offset` is what counted addresses are raised by. The first one is not `repeated`."""
+    """The names, number and groups of an instance.
+
+    Its addresses are those that the VM's fields state plus `offset`. `repeated` is False for the first instance of a VM
+    and True for the others: most problems of these are those of the first one again.
+    """
 
     name: str
     base: str
@@ -38,22 +42,24 @@ class InstanceIdentity:
     repeated: bool = False
 
 
-def read_vm(context: ReadContext, tree: Map, who: InstanceIdentity, holder: Map) -> Vm:
-    """Read a VM. `holder` is the Labfile's `vms`, where problems of the whole VM are reported."""
+def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder: Map) -> Vm:
+    """Read the instance `identity`. `holder` is the Labfile's `vms`, where problems of the whole VM are reported."""
     image = None
     if "image" in tree:
         image = read_image(context, tree)
     elif not was_removed(tree, "image"):
-        context.problems.at_key(holder, who.base, "an image is missing", "image: debian-12, or image: none")
+        context.problems.at_key(
+            holder, identity.base, "an image is missing", "image: debian-12, or image: none"
+        )
     memory, max_memory = _memory(context, tree)
     cloud_init = read_cloud_init(context, tree)
-    nics = _nics(context, tree, who.offset)
+    nics = _nics(context, tree, identity.offset)
     disks = read_disks(context, tree, image)
     vm = Vm(
-        name=who.name,
-        base=who.base,
-        index=who.index,
-        groups=who.groups,
+        name=identity.name,
+        base=identity.base,
+        index=identity.index,
+        groups=identity.groups,
         image=image,
         cpus=int(tree.get("cpus", 1)),
         memory=memory,
@@ -66,7 +72,7 @@ def read_vm(context: ReadContext, tree: Map, who: InstanceIdentity, holder: Map)
         boot=_boot(context, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),
         timeout=duration(tree, "timeout", context.problems) if "timeout" in tree else 300.0,
         xml=read_xml_edits(tree, context.problems),
-        **{key: tree[key] for key in _AS_WRITTEN if key in tree},
+        **{key: tree[key] for key in _COPIED_FIELDS if key in tree},
     )
     if vm.secure_boot and vm.firmware != "uefi" and not was_removed(tree, "firmware"):
         context.problems.at_key(tree, "secure_boot", "secure boot needs UEFI", "firmware: uefi")
@@ -77,7 +83,7 @@ def _memory(context: ReadContext, tree: Map) -> tuple[int, int | None]:
     found: dict[str, int] = {"memory": 1 << 30}
     for key in ("memory", "max_memory"):
         if key in tree:
-            found[key] = whole_size(tree, key, "MiB", context.problems)  # as QEMU has it
+            found[key] = whole_size(tree, key, "MiB", context.problems)  # QEMU's unit
     most = found.get("max_memory")
     if most is not None and most < found["memory"] and not was_removed(tree, "memory"):
         written: str = tree.get("memory", "1GiB")

@@ -1,4 +1,4 @@
-"""Reads the escape hatch `xml:`, so that a slip shows before libvirt sees it."""
+"""Reads `xml:`, and reports mistakes in it before libvirt gets the edited XML."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 
 
 def read_xml_edits(tree: Map, problems: Problems) -> tuple[XmlEdit, ...]:
-    """Read `xml: [{at, set|add|remove}]`; paths and fragments are tried."""
+    """Read `xml: [{at, set|add|remove}]`. Invalid paths and fragments are reported."""
     return tuple(_edit(entry, problems) for entry in tree.get("xml") or Seq(tree.mark))
 
 
 def _edit(entry: Map, problems: Problems) -> XmlEdit:
-
     at: str = entry["at"]
     path, sign, attribute = f"/{at}".partition("/@")
     try:
@@ -45,7 +44,7 @@ def _edit(entry: Map, problems: Problems) -> XmlEdit:
     try:
         ET.fromstring(PATTERN.sub("x", cast("str", entry["add"])))
     except ET.ParseError as error:
-        told = error.msg.partition(":")[0]
-        hint = f'declare it: xmlns:qemu="{_QEMU}"' if told == "unbound prefix" else ""
-        problems.at(entry, "add", f"not an XML element: {told}", hint)
+        cause = error.msg.partition(":")[0]
+        hint = f'declare it: xmlns:qemu="{_QEMU}"' if cause == "unbound prefix" else ""
+        problems.at(entry, "add", f"not an XML element: {cause}", hint)
     return XmlEdit(at, "add", entry["add"])
