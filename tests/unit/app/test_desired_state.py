@@ -1,0 +1,128 @@
+"""What each verb wants of what the Labfile says and what exists."""
+
+import pytest
+
+from labctl.app import desired_state
+from labctl.core.address import Address
+from labctl.core.errors import UsageError
+from labctl.core.lifecycle import State
+from labctl.core.record import replace
+from labctl.core.spec import of_kind
+from labctl.kinds.vm.spec import VmSpec
+from tests.composed import applied, specs
+
+CONTENT = {
+    "networks": {"front": {"subnet": "10.0.0.0/24"}, "back": {"mode": "isolated", "subnet": "10.0.1.0/24"}},
+    "vms": {
+        "web": {"image": "debian-12", "count": 2, "networks": ["front"], "depends_on": ["db"]},
+        "db": {"image": "debian-12", "networks": ["back"], "disks": [{"name": "data", "size": "1GiB"}]},
+        "log": {"image": "none", "disk": "1GiB", "networks": ["front"]},
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    return specs(CONTENT)
+
+
+@pytest.fixture
+def existing(wanted):
+    return applied(wanted)
+
+
+def edited(existing, **states):
+    """What exists, with some VMs in another state."""
+    found = dict(existing)
+    for name, state in states.items():
+        address = Address("vm", name.replace("_", "-"))
+        found[address] = replace(found[address], state=state)
+    return found
+
+
+def states(found):
+    return {vm.name: str(vm.state) for vm in of_kind(found.values(), VmSpec)}
+
+
+def names(found):
+    return {str(address) for address in found}
+
+
+def test_up_wants_what_the_labfile_says(wanted, existing):
+    assert desired_state.up()(wanted, existing) == wanted
+
+
+def test_up_of_some_brings_what_they_need_and_leaves_the_rest(wanted):
+    found = desired_state.up(["db"])(wanted, {})
+    needs = {"pool/shop", "image/debian-12", "network/back", "disk/db/root", "disk/db/data", "seed/db"}
+    assert names(found) == needs | {"vm/db"}
+    old = {Address("vm", "old"): VmSpec("shop", "old")}
+    assert names(desired_state.up(["db"])(wanted, old)) == names(found) | {"vm/old"}
+
+
+def test_up_of_some_keeps_others_as_they_are_although_the_labfile_differs(wanted, existing):
+    differs = {
+        address: replace(spec, cpus=4) if isinstance(spec, VmSpec) else spec
+        for address, spec in wanted.items()
+    }
+    found = desired_state.up(["log"])(differs, existing)
+    assert {vm.name: vm.cpus for vm in of_kind(found.values(), VmSpec)} == {
+        "db": 1,
+        "log": 4,
+        "web-1": 1,
+        "web-2": 1,
+    }
+
+
+def test_a_vm_as_written_stands_for_all_its_instances(wanted, existing):
+    found = desired_state.destroy(["web"])(wanted, existing)
+    assert names(existing) - names(found) == {
+        f"{kind}{name}" for name in ("web-1", "web-2") for kind in ("vm/", "seed/")
+    } | {"disk/web-1/root", "disk/web-2/root"}
+
+
+def test_destroy_leaves_what_is_every_labs(wanted, existing):
+    assert names(desired_state.destroy()(wanted, existing)) == {"image/debian-12"}
+
+
+def test_halt_ends_what_runs_and_what_is_paused(wanted, existing):
+    found = edited(existing, web_1=State.PAUSED, log=State.OFF)
+    halted = desired_state.halt()(wanted, found)
+    assert set(states(halted).values()) == {"off"}
+    assert halted[Address("vm", "log")] is found[Address("vm", "log")], "it is off already"
+    assert halted[Address("vm", "db")].ready is None
+
+
+def test_suspend_pauses_only_what_runs(wanted, existing):
+    found = edited(existing, log=State.OFF)
+    assert states(desired_state.suspend(["log", "db"])(wanted, found)) == {
+        "db": "paused", "log": "off", "web-1": "running", "web-2": "running",
+    }  # fmt: skip
+
+
+def test_resume_boots_nothing(wanted, existing):
+    found = edited(existing, db=State.PAUSED, log=State.OFF)
+    assert states(desired_state.resume()(wanted, found)) == {
+        "db": "running", "log": "off", "web-1": "running", "web-2": "running",
+    }  # fmt: skip
+
+
+def test_verbs_that_take_away_look_at_what_exists_and_up_at_the_labfile(wanted, existing):
+    with pytest.raises(UsageError, match="no VM is called old"):
+        desired_state.up(["old"])(wanted, {Address("vm", "old"): VmSpec("shop", "old")})
+    old = {**existing, Address("vm", "old"): VmSpec("shop", "old")}
+    assert "vm/old" not in names(desired_state.destroy(["old"])(wanted, old))
+
+
+def test_a_wrong_name_gets_the_nearest_or_all(wanted, existing):
+    for name, hint in (("dbb", "did you mean db?"), ("zzz", "known: db, log, web-1, web-2")):
+        with pytest.raises(UsageError, match=f"no VM is called {name}") as caught:
+            desired_state.halt([name])(wanted, existing)
+        assert caught.value.hint == hint
+
+
+def test_which_are_off_is_told_of_all_or_of_those_that_are_named(existing):
+    found = edited(existing, web_2=State.OFF, log=State.OFF)
+    assert desired_state.off((), found) == ["log", "web-2"]
+    assert desired_state.off(("web",), found) == ["web-2"]
+    assert desired_state.off(("db",), found) == []
