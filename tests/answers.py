@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 
@@ -58,9 +57,10 @@ def truncated(request: BaseHTTPRequestHandler) -> None:
 
 
 def stalled(request: BaseHTTPRequestHandler) -> None:
+    """Says nothing more until the client has had enough."""
     truncated(request)
     request.wfile.flush()
-    time.sleep(3)
+    request.rfile.read(1)
 
 
 def promises_more(request: BaseHTTPRequestHandler) -> None:

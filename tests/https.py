@@ -55,7 +55,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that is its own authority, with its key in one file."""
+    """A certificate for 127.0.0.1, also as localhost, that is its own authority, with its key in one file."""
     folder = tmp_path_factory.mktemp("tls")
     request = [
         "openssl",
@@ -67,7 +67,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-pkeyopt",
         "ec_paramgen_curve:prime256v1",
     ]
-    whose = ["-days", "2", "-subj", "/CN=labctl tests", "-addext", "subjectAltName=IP:127.0.0.1"]
+    whose = [
+        "-days",
+        "2",
+        "-subj",
+        "/CN=labctl tests",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1,DNS:localhost",
+    ]
     files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
     subprocess.run(
         [*request, *whose, *files],

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -10,6 +11,15 @@ def wait_until(condition: Callable[[], object], within_s: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
+
+
+def opened(path: Path, pid: int | str = "self") -> list[Path]:
+    """The process's descriptors of a file; none where it has ended."""
+    found = []
+    for each in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found += [each] * (each.readlink() == path)
+    return found
 
 
 def runs(pid: int) -> bool:

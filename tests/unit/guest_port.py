@@ -12,7 +12,7 @@ from pathlib import Path
 from labctl.guest import script
 from labctl.guest.protocol import HELLO, LineReader
 from labctl.host.access.port_session import PortSession
-from tests.unit.waiting import wait_until
+from tests.waiting import wait_until
 
 PLACES = {  # what it uses of a guest, and where that is in its folder here
     "run=/run/labctl-guest": "run={}/run",

@@ -35,7 +35,7 @@ MEMORY = 2 << 30  # of address space; 64 threads' stacks are 512 MiB of it, a re
 # Nothing of ours, which may hold secrets. Each thread's own arena would reserve 64 MiB.
 ENVIRONMENT = ("LC_ALL=C.UTF-8", "MALLOC_ARENA_MAX=2")
 SLOWEST = 8 << 20  # bytes of the disk per second of CPU time
-SPARE_S = 60
+SPARE_S, SPARE_BYTES = 60, 64 << 20
 OPEN_FILES = 64
 LEAKS = 3  # qemu-img check's exit code: space lost, nothing wrong
 OPTIONS = {
@@ -59,9 +59,8 @@ def convert(source: Source, target: BinaryIO, folder: Path, progress: Progress) 
 
     LabctlError with QEMU's words when it can't be read, or takes more than it may.
     """
-    limits = _limits(
-        source.virtual_size, file_bytes=source.virtual_size + source.virtual_size // 256 + (64 << 20)
-    )
+    size = source.virtual_size
+    limits = _limits(size, file_bytes=size + size // 256 + SPARE_BYTES)
     with _readable(source.file, folder) as descriptor, _writable(target):
         argv = ["convert", "-p", "-f", source.format, "-O", "qcow2"]
         names = [_node(source.format, descriptor), f"/proc/self/fd/{target.fileno()}"]

@@ -42,6 +42,11 @@ def of_lab(name: str, uri: str) -> str:
     return f"lab {name} on {uri}"
 
 
+def path(what: str) -> Path:
+    """The lock's file; it stays when nobody holds it."""
+    return folder() / f"{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
+
+
 @contextmanager
 def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold the lock of a lab or host while the block runs.
@@ -55,11 +60,9 @@ def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lamb
         LabHeld: another process has it; its PID, user and command are named.
     """
     private_folder(folder())
-    name = hashlib.sha256(what.encode()).hexdigest()[:16]
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    path = folder() / f"{name}.lock"
-    with local.told("can't use the lock", path):
-        descriptor = os.open(path, flags, 0o600)
+    with local.told("can't use the lock", path(what)):
+        descriptor = os.open(path(what), flags, 0o600)
     with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         _take(file, what, time.monotonic() + wait_s, waiting)
         file.truncate(0)

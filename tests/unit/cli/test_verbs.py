@@ -1,5 +1,6 @@
 """The verbs themselves, on files and on libvirt's test driver."""
 
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,7 +217,7 @@ class TestConfirmation:
     def ask(self, monkeypatch, plan, verb="up", **choice) -> bool:
         terminal, yes, answer = (choice.get(name, default) for name, default in CHOICES.items())
         monkeypatch.setattr(context, "interactive", lambda: terminal)
-        monkeypatch.setattr(change, "_ask", lambda _question: answer)
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{answer}\n"))
         return change.confirmed(plan, verb, yes=yes)
 
     def test_yes_answers(self, monkeypatch):

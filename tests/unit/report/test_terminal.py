@@ -7,6 +7,7 @@ import threading
 from labctl.core.events import Diagnostic
 from labctl.report.terminal import Terminal
 from tests.unit.report.samples import EVENTS, fed
+from tests.waiting import wait_until
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
@@ -34,15 +35,13 @@ def test_terminal_without_a_terminal_tells_the_same():
 
 def test_terminal_draws_what_is_under_way(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-
     stream = Tty()
     sink = Terminal(stream)
     fed(sink, EVENTS[:7])
-    sink._live.refresh()
+    drawn = r"disk/new/root\s+\d+\.\d s\s+uploading\s+━*.*11%"
+    wait_until(lambda: re.search(drawn, ANSI.sub("", stream.getvalue())))
     fed(sink, EVENTS[7:])
-    text = ANSI.sub("", stream.getvalue())
-    assert re.search(r"disk/new/root\s+\d+\.\d s\s+uploading\s+━*.*11%", text)
-    assert "of 9 steps" in text
+    assert "of 9 steps" in ANSI.sub("", stream.getvalue())
 
 
 def test_the_terminal_does_not_wait_for_itself(monkeypatch):

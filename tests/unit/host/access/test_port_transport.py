@@ -14,7 +14,7 @@ from labctl.host.access.port_session import PortSession
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.transport import Completed, TimedOut
 from tests.unit.guest_port import FakeConnection, ScriptSession, running_script
-from tests.unit.waiting import runs, wait_until
+from tests.waiting import runs, wait_until
 
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
 
@@ -135,7 +135,8 @@ class OlderPort:
 
 class OlderSession(PortSession):
     def _open(self, _libvirt_name):
-        return OlderPort(self._post)
+        self.port = OlderPort(self._post)
+        return self.port
 
 
 def test_an_older_script_is_renewed_once_for_all_commands_that_wait_for_it(monkeypatch):
@@ -148,6 +149,6 @@ def test_an_older_script_is_renewed_once_for_all_commands_that_wait_for_it(monke
         way = PortTransport(session)
         done = await asyncio.gather(*(way.run("true", timeout=20) for _ in range(3)))
         assert [each.exit_code for each in done] == [0, 0, 0]
-        assert session._port.renewals == 1
+        assert session.port.renewals == 1
 
     asyncio.run(check())

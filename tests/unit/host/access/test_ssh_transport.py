@@ -10,7 +10,7 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.host.access.ssh_transport import SshTransport, connected
 from labctl.host.access.transport import Completed, TimedOut
-from tests.unit.waiting import runs, wait_until
+from tests.waiting import runs, wait_until
 
 LOGIN_SHELLS = ("dash", "busybox sh", "bash")
 # the last word is the command; a master (-N) makes its socket and stays

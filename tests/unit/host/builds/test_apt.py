@@ -1,5 +1,6 @@
 """The host's apt: which of its sources an image is built from, which versions it would get, what is remembered."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -19,20 +20,42 @@ $(ORIGIN)|http://s|http://s/debian-security/|bookworm-security|main|$(SIGNED_BY)
 PACKAGE = "Package: {0}\nVersion: {1}\nArchitecture: amd64\n{2}Filename: x\nSize: 1\nSHA256: 00\n"
 
 
-def answering(text: str):
-    return lambda *argv: text if argv[0] == "apt-get" else ""
+class Apt:
+    """The programs of apt, which stand first on PATH: they know these targets, and leave the rest to the real one."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._targets, self._calls = folder / "targets", folder / "calls"
+        self.knows("")
+        listed = f'[ "$1" = indextargets ] && exec cat {self._targets}'
+        run = f'echo "$1" >>{self._calls}\n{listed}\nexec {shutil.which("apt-get") or "false"} "$@"'
+        for name, script in (("apt-get", run), ("apt-config", "")):
+            (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+            (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def knows(self, targets: str) -> None:
+        self._targets.write_text(targets)
+
+    @property
+    def calls(self) -> list[str]:
+        return self._calls.read_text().split()
 
 
 @pytest.fixture
-def lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Apt:
+    (tmp_path / "bin").mkdir()
+    return Apt(tmp_path / "bin", monkeypatch)
+
+
+@pytest.fixture
+def lists(host: Apt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A host with lists of its own, which knows apt, web and, beyond what is installed by itself, lib."""
     if shutil.which("apt-get") is None:
         pytest.skip("no apt here")
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(apt, "LISTS", tmp_path / "lists")
     monkeypatch.setattr(apt, "ETC", tmp_path / "etc")
-    line = "Debian|http://m|http://m/debian|bookworm|main||amd64\n"
-    monkeypatch.setattr(apt, "_output", answering(line))
+    host.knows("Debian|http://m|http://m/debian|bookworm|main||amd64\n")
     (tmp_path / "lists/partial").mkdir(parents=True)
     write(tmp_path / "lists", lib="1.0")
     return tmp_path / "lists"
@@ -55,8 +78,8 @@ def resolve(*packages: str) -> dict[str, str] | None:
     return apt.resolve("debian", "bookworm", "amd64", packages)
 
 
-def test_only_debians_own_sources_of_the_suite_are_used(monkeypatch) -> None:
-    monkeypatch.setattr(apt, "_output", answering(TARGETS))
+def test_only_debians_own_sources_of_the_suite_are_used(host) -> None:
+    host.knows(TARGETS)
     assert apt.sources("bookworm") == [
         "deb http://m/debian/ bookworm main",
         "deb [signed-by=/k.gpg] http://m/debian/ bookworm-updates main",
@@ -64,8 +87,8 @@ def test_only_debians_own_sources_of_the_suite_are_used(monkeypatch) -> None:
     ]
 
 
-def test_a_distribution_has_its_own_sources(monkeypatch) -> None:
-    monkeypatch.setattr(apt, "_output", answering(TARGETS))
+def test_a_distribution_has_its_own_sources(host) -> None:
+    host.knows(TARGETS)
     assert apt.sources("noble", "ubuntu") == ["deb http://u/ubuntu/ noble universe"]
     assert apt.sources("noble", "debian") == []
 
@@ -73,13 +96,13 @@ def test_a_distribution_has_its_own_sources(monkeypatch) -> None:
 @pytest.mark.parametrize(
     "uri", ["http://localhost:3142/debian/", "https://me:pw@m/debian/", "file:/srv/debian/"]
 )
-def test_sources_that_a_guest_could_or_should_not_use_are_left_out(monkeypatch, uri: str) -> None:
-    monkeypatch.setattr(apt, "_output", answering(f"Debian|x|{uri}|bookworm|main||amd64\n"))
+def test_sources_that_a_guest_could_or_should_not_use_are_left_out(host, uri: str) -> None:
+    host.knows(f"Debian|x|{uri}|bookworm|main||amd64\n")
     assert apt.sources("bookworm") == []
 
 
-def test_the_host_of_another_suite_has_none(monkeypatch) -> None:
-    monkeypatch.setattr(apt, "_output", answering(TARGETS))
+def test_the_host_of_another_suite_has_none(host) -> None:
+    host.knows(TARGETS)
     assert apt.sources("sid") == []
 
 
@@ -87,11 +110,11 @@ def test_packages_resolve_with_what_they_need_and_without_recommendations(lists)
     assert resolve("web") == {"apt": "2.6", "base": "12", "lib": "1.0", "web": "1:2.0-1"}
 
 
-def test_what_was_resolved_is_remembered_while_the_lists_are_the_same(lists, monkeypatch) -> None:
+def test_what_was_resolved_is_remembered_while_the_lists_are_the_same(lists, host) -> None:
     first = resolve("web")
-    with monkeypatch.context() as patch:
-        patch.setattr(apt, "_simulated", lambda *_asked: pytest.fail("asked again"))
-        assert resolve("web") == first
+    assert host.calls == ["indextargets", "--simulate"]
+    assert resolve("web") == first
+    assert host.calls == ["indextargets", "--simulate"], "asked again"
     write(lists, lib="1.0.1")
     assert resolve("web") == {**first, "lib": "1.0.1"}
 
@@ -108,8 +131,8 @@ def test_a_host_without_lists_can_not_say(lists) -> None:
     assert resolve("web") is None
 
 
-def test_a_host_of_another_suite_can_not_say(lists, monkeypatch) -> None:
-    monkeypatch.setattr(apt, "_output", answering(""))
+def test_a_host_of_another_suite_can_not_say(lists, host) -> None:
+    host.knows("")
     assert resolve("web") is None
 
 

@@ -1,5 +1,6 @@
 """Building without a build: what it takes, the programs that are run, what the cache is believed."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -35,7 +36,9 @@ def leave_build(recipe: build.Recipe, key: str = "") -> Path:
     names = [build.IMAGE, *([] if bootable else [build.KERNEL, build.INITRD])]
     for name in names:
         (folder / name).write_bytes(b"content")
-    digests = {name: build._digest(folder / name) for name in (*names, build.MANIFEST)}
+    digests = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (*names, build.MANIFEST)
+    }
     facts = {
         "digests": digests,
         "virtual_size": recipe.size,

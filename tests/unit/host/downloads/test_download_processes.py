@@ -11,7 +11,7 @@ import pytest
 from labctl.host.downloads.download import Source, fetch
 from labctl.host.files import cache
 from tests.answers import CONTENT, MIB, after, whole, zeros
-from tests.unit.waiting import wait_until
+from tests.waiting import wait_until
 
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 BIG = 192 * MIB

@@ -16,7 +16,6 @@ from labctl.core.errors import LabctlError
 from labctl.host.images import qemu_img
 from labctl.host.images.convert import convert
 from labctl.host.images.qcow2 import Header, inspect
-from labctl.host.machine import command
 from tests.unit.host.images import hostile
 from tests.unit.host.images.hostile import DISK, Hostile
 
@@ -189,7 +188,7 @@ def test_qemu_img_is_run_with_little(
     tool = reachable / "qemu-img"
     tool.write_text(TOLD)
     tool.chmod(0o755)
-    monkeypatch.setattr(command, "_search", lambda: f"{tool.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
     with (
         (tmp_path / "i").open("w+b") as file,
         (tmp_path / "new").open("w+b") as target,
@@ -264,11 +263,13 @@ def test_what_qemu_refuses_is_told_in_its_words(tmp_path: Path) -> None:
 
 def test_no_more_is_written_than_the_disk_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Should the header have told the parser less than it tells QEMU."""
-    source = hostile.made(tmp_path / "i.vdi", "vdi")
-    limits = qemu_img._limits
-    monkeypatch.setattr(qemu_img, "_limits", lambda size, **_: limits(size, file_bytes=1 << 16))
-    with pytest.raises(LabctlError, match=r"takes too much space|File too large"):
-        imported(source, tmp_path / "new")
+    monkeypatch.setattr(qemu_img, "SPARE_BYTES", 0)
+    with (
+        hostile.made(tmp_path / "i.vdi", "vdi").open("rb") as file,
+        (tmp_path / "new").open("w+b") as target,
+        pytest.raises(LabctlError, match=r"takes too much space|File too large"),
+    ):
+        qemu_img.convert(qemu_img.Source(file, "vdi", 1 << 16), target, tmp_path, lambda *_: None)
 
 
 def test_qemu_compares_a_qcow2s_tables(tmp_path: Path) -> None:

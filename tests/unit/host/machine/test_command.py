@@ -9,7 +9,7 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.host.machine import command
-from tests.unit.waiting import runs, wait_until
+from tests.waiting import runs, wait_until
 
 
 def test_a_failing_program_gives_its_last_words() -> None:

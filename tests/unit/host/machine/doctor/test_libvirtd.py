@@ -28,9 +28,11 @@ DEBIAN = Distribution(0, "sudo ")
 def test_the_architectures_of_guests(there, found):
     arches = "".join(f"<guest><arch name='{name}'/></guest>" for name in there)
     seen = libvirtd.Libvirt(
-        "qemu:///system", capabilities=ET.fromstring(f"<capabilities>{arches}</capabilities>")
+        "qemu:///system",
+        libvirt.open("test:///default"),
+        capabilities=ET.fromstring(f"<capabilities>{arches}</capabilities>"),
     )
-    check = libvirtd._architectures(seen, DEBIAN)
+    (check,) = [each for each in libvirtd.checks(seen, DEBIAN) if each.name == "architectures"]
     assert (check.verdict, check.found) == ("ok", found)
 
 

@@ -1,5 +1,7 @@
 """Memory, disk space and folders of made-up hosts."""
 
+from pathlib import Path
+
 import pytest
 
 from labctl.host.machine.doctor import resources
@@ -18,9 +20,14 @@ class TestResources:
         (tmp_path / "home/pool").mkdir(parents=True)
         (tmp_path / "home").chmod(0o700)
         tmp_path.chmod(0o755)
-        found = resources._closed(tmp_path / "home/pool")
-        assert found is not None
-        assert not found.stat().st_mode & 0o001
+        check, _ = resources.pool(str(tmp_path / "home/pool"), DEBIAN, system=True)
+        closed = Path(check.fix.rpartition(" ")[2])
+        assert (check.verdict, check.found) == (
+            "fail",
+            f"{tmp_path}/home/pool: QEMU's user can't pass {closed}",
+        )
+        assert tmp_path.is_relative_to(closed) or closed == tmp_path / "home"
+        assert not closed.stat().st_mode & 0o001
 
     @pytest.mark.parametrize(("free", "verdict"), [(0, "fail"), (2 << 30, "warn"), (50 << 30, "ok")])
     def test_disk(self, tmp_path, monkeypatch, free, verdict):
