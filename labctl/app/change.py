@@ -19,7 +19,6 @@ from labctl.core.record import replace
 from labctl.core.spans import spans
 from labctl.engine.observe import observe
 from labctl.host.files import local
-from labctl.host.machine.lock import held
 from labctl.kinds.image.store import ImageStore
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile import lockfile
@@ -98,7 +97,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
     began = time.monotonic()
     applying = verb in APPLYING
     look = partial(_look, session, desired, restart, include_labfile=applying)
-    with held(session.lock_name), ExitStack() as host:
+    with session.locked_lab(), ExitStack() as subnets:
         prepared = look()
         _announce(prepared, sink)
         _refuse(prepared, sink, began)
@@ -108,9 +107,9 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
         began = time.monotonic()  # the time that someone took to answer is not the run's
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
-            host.enter_context(held(f"subnets of {session.connection.uri}", wait_s=HOST_LOCK_WAIT_S))
+            subnets.enter_context(session.host.lock("subnets", wait_s=HOST_LOCK_WAIT_S))
             prepared = _renewed(prepared, look(), sink, began)
-            sink = _releasing(sink, waiting, host)
+            sink = _releasing(sink, waiting, subnets)
         if not prepared.plan:
             _pin(session, prepared, sink)
             idle(prepared)
@@ -159,7 +158,7 @@ def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
     if prepared.sources.pins.items() <= session.lock.items():
         return
     pins = prepared.sources.pins
-    stored = ImageStore(session.connection).observe({pin.key for pin in pins.values()})
+    stored = ImageStore(session.host).observe({pin.key for pin in pins.values()})
     known = {
         image: replace(pin, size=stored[pin.key].size) for image, pin in pins.items() if pin.key in stored
     }
@@ -175,9 +174,9 @@ def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
     """Run the plan; what that takes is imported only now, most runs have nothing to do."""
     from labctl.engine.execute import execute
 
-    connection = session.connection
-    boots = max(4, 2 * connection.capabilities.cpus)
-    return execute(plan, session.drivers(), connection, sink, boots=boots)
+    host = session.host
+    boots = max(4, 2 * host.capabilities.cpus)
+    return execute(plan, session.drivers(), host.connection, sink, boots=boots)
 
 
 def _finished(
@@ -191,14 +190,14 @@ def _look(
     session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
 ) -> Prepared:
     """Plan; once more when libvirtd went away meanwhile."""
-    virt = session.connection.virt
+    virt = session.host.virt
     planned = partial(prepare, session, desired, include_labfile=include_labfile, restart=restart)
     try:
         return planned()
     except LabctlError:
-        if session.connection.alive(virt):
+        if session.host.connection.alive(virt):
             raise
-        session.connection.reopen(virt)
+        session.host.connection.reopen(virt)
         return planned()
 
 
@@ -226,15 +225,15 @@ def _networks(plan: Plan) -> set[str]:
     return {step.id for step in plan.steps if step.spec.exclusive and step.action.makes}
 
 
-def _releasing(sink: Sink, waiting: set[str], host: ExitStack) -> Sink:
-    """A sink that gives the host's lock back as soon as the last network is settled."""
+def _releasing(sink: Sink, waiting: set[str], subnets: ExitStack) -> Sink:
+    """A sink that gives the lock of the subnets back as soon as the last network is settled."""
 
     def told(event: Event) -> None:
         sink(event)
         if isinstance(event, StepDone | StepFailed | StepSkipped):
             waiting.discard(event.address)
             if not waiting:
-                host.close()
+                subnets.close()
 
     return told
 
@@ -254,7 +253,7 @@ def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
     removed = {step.address for step in plan.steps if step.action is Action.DELETE and step.spec.holds_others}
     if not removed & outcome.done:
         return
-    if not observe(session.connection, session.lab.name, session.kinds).specs:
+    if not observe(session.host, session.lab.name, session.kinds).specs:
         _remove(session.folder, sink)
 
 

@@ -30,6 +30,6 @@ def console(session: Session, name: str | None, *, force: bool, told: Callable[[
         state = found.state if found else "not there yet"
         raise LabctlError(f"it is {state}", where=f"vm/{vm}", hint=f"`labctl up {vm}` starts it")
     with translated(f"vm/{vm}"):
-        domain = session.connection.virt.lookupByName(found.libvirt_name)
+        domain = session.host.virt.lookupByName(found.libvirt_name)
         told(vm)
         attach(domain, 0, 1, force=force)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from labctl.core.size import size
 from labctl.host.libvirt import pools
-from labctl.host.libvirt.connection import Connection, choose_uri
 from labctl.host.machine import firewall
 from labctl.host.machine.doctor import kvm, libvirtd, network, resources, tools
 from labctl.host.machine.doctor.check import FAIL, OK, Check, distribution
@@ -15,33 +14,29 @@ from labctl.kinds.image.store import ImageStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from labctl.host.host import Host
+
 FORMAT = 1
 
 
-def examine(uri: str | None) -> Iterator[Check]:
-    """Every check, each as soon as it is done.
-
-    Args:
-        uri: the connection that was asked for; None for the one that labctl would choose.
-    """
+def examine(host: Host) -> Iterator[Check]:
+    """Every check, each as soon as it is done; that libvirt does not answer is one of them."""
     here = distribution()
-    chosen = choose_uri(uri)
-    local = chosen.partition("://")[2].startswith("/")
-    if local:
+    if host.local:
         yield from kvm.checks(here)
-    seen = libvirtd.connect(chosen)
+    seen = libvirtd.connect(host.uri)
     yield from libvirtd.checks(seen, here)
-    if not local:
+    if not host.local:
         return  # the rest can only be seen on that host itself
-    if chosen == libvirtd.SYSTEM:
+    if host.uri == libvirtd.SYSTEM:
         yield from tools.groups(here)
     yield from tools.programs(here)
     yield resources.memory()
-    yield from resources.pool(_pool_root(seen), here, system=chosen == libvirtd.SYSTEM)
+    yield from resources.pool(_pool_root(seen), here, system=host.uri == libvirtd.SYSTEM)
     if seen.virt:
-        yield _store(chosen)
+        yield _store(host)
     version = seen.virt.getLibVersion() if seen.virt else 0
-    yield from network.firewalls(here, firewall.read(version or firewall.NFTABLES))
+    yield from network.firewalls(here, firewall.read(host.output, version or firewall.NFTABLES))
     yield network.dns_port()
 
 
@@ -50,9 +45,9 @@ def failed(checks: list[Check]) -> bool:
     return any(check.verdict == FAIL for check in checks)
 
 
-def _store(uri: str) -> Check:
+def _store(host: Host) -> Check:
     """What the images take, and how much of that nothing stands on."""
-    images = ImageStore(Connection(uri)).stored()
+    images = ImageStore(host).stored()
     idle = sum(each.bytes for each in images if not each.users)
     text = f"{len(images)} stored, {size(sum(each.bytes for each in images))}"
     if idle:

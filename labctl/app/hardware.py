@@ -52,18 +52,18 @@ class _Host:
                 yield from self._vm(asking.after)
                 yield from self._external(asking.after)
         for network in of_kind((step.after,), NetworkSpec):
-            if self._session.connection.local:
+            if self._session.host.local:
                 yield from self._links(network)
 
     def _can(self, arch: str, machine: str | None, accel: str) -> DomainCapabilities:
         kind = arch, machine, accel
         if kind not in self._asked:
-            self._asked[kind] = domain_capabilities.look(self._session.connection.virt, *kind)
+            self._asked[kind] = domain_capabilities.look(self._session.host.virt, *kind)
         return self._asked[kind]
 
     def _vm(self, vm: VmSpec) -> Iterator[Problem]:
         machine = _machine(vm)
-        if vm.accel == "kvm" and not self._session.connection.capabilities.kvm:
+        if vm.accel == "kvm" and not self._session.host.capabilities.kvm:
             return  # that this host has no KVM at all is told elsewhere, and more can't be asked then
         can = self._can(vm.arch or "x86_64", machine, vm.accel)
         if can.lacks:
@@ -76,7 +76,7 @@ class _Host:
     def _lacks(self, vm: VmSpec, what: str, machine: str | None) -> Problem:
         arch = vm.arch or "x86_64"
         if what == "arch":
-            known = set(domain_capabilities.architectures(self._session.connection.virt.getCapabilities()))
+            known = set(domain_capabilities.architectures(self._session.host.virt.getCapabilities()))
             meant = architectures.ELSEWHERE.get(arch)
             hint = f"did you mean {meant}?" if meant else did_you_mean(arch, known)
             return self._problem(vm, "arch", f"libvirt knows no architecture {arch}", hint)
@@ -86,9 +86,7 @@ class _Host:
         if what == "accel":
             hint = "set `accel: auto`, which emulates it"
             return self._problem(vm, "accel", f"this host has no {vm.accel} for {arch}", hint, FOREIGN)
-        known = set(domain_capabilities.machines(self._session.connection.virt.getCapabilities(), arch)) - {
-            ""
-        }
+        known = set(domain_capabilities.machines(self._session.host.virt.getCapabilities(), arch)) - {""}
         hint = did_you_mean(machine or "", known, "`virsh capabilities` lists them")
         return self._problem(vm, "machine", f"QEMU has no machine {machine} for {arch}", hint)
 
@@ -183,7 +181,7 @@ class _Host:
 
     def _install(self, what: str) -> str:
         command = distribution().install(what)
-        return command if self._session.connection.local else f"there: {command}"
+        return command if self._session.host.local else f"there: {command}"
 
     def _problem(
         self, vm: VmSpec, key: str, summary: str, hint: str = "", severity: str = "error"

@@ -13,7 +13,7 @@ from labctl.engine.registry import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds import Kind
 
 FORMAT = 1
@@ -39,13 +39,13 @@ class Listed:
         }
 
 
-def labs(connection: Connection, kinds: Iterable[Kind[Any]] = KINDS) -> list[Listed]:
+def labs(host: Host, kinds: Iterable[Kind[Any]] = KINDS) -> list[Listed]:
     """Find them.
 
     Raises:
         LabctlError: libvirt does not answer.
     """
-    seen = overview.look(connection)
+    seen = overview.look(host)
     found: dict[str, Listed] = {}
     for vm in seen.vms:
         lab = found.setdefault(vm.lab, Listed(vm.lab))
@@ -56,7 +56,7 @@ def labs(connection: Connection, kinds: Iterable[Kind[Any]] = KINDS) -> list[Lis
         lab = found.setdefault(network.lab, Listed(network.lab))
         lab.networks.append(network.name)
         lab.files.add(network.file)
-    for name in (name for kind in kinds for name in kind.labs(connection)):
+    for name in (name for kind in kinds for name in kind.labs(host)):
         found.setdefault(name, Listed(name))
     for lab in found.values():
         lab.files.discard("")

@@ -33,7 +33,7 @@ def read(session: Session, vm: str) -> str:
         LabctlError: it can't be read.
     """
     with translated(f"vm/{vm}"):
-        return console.read(session.connection.virt, session.lab.name, vm)
+        return console.read(session.host.virt, session.lab.name, vm)
 
 
 def follow(session: Session, vm: str, seen: str) -> Iterator[str]:

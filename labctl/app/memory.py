@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.plan import Plan
     from labctl.engine.sources import Sources
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
 
 
 def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
     """Tell that the VMs which start or grow want more than the host has left."""
     every = [(step.after, step.after.memory_growth(step.before)) for step in plan.steps if step.after]
     growing = [(spec, growth) for spec, growth in every if growth > 0]
-    wanted, free = sum(growth for _, growth in growing), available(session.connection)
+    wanted, free = sum(growth for _, growth in growing), available(session.host)
     if session.overcommit or free is None or wanted <= free:
         return
     largest, _ = max(growing, key=lambda each: each[1])
@@ -39,10 +39,10 @@ def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
     )
 
 
-def available(connection: Connection) -> int | None:
+def available(host: Host) -> int | None:
     """The memory that VMs can have, in bytes; None where the driver has no real memory (`test:///`)."""
     try:
-        stats = connection.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
+        stats = host.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
     except libvirt.libvirtError:
         return None
     return sum(int(stats.get(name, 0)) for name in ("free", "buffers", "cached")) << 10

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from labctl.engine.allocation import Allocation
     from labctl.engine.observe import Observed
     from labctl.engine.sources import Sources
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
 
 _UNDEFINE = {"domain": "undefine", "network": "net-undefine"}
 
 
-def occupied(connection: Connection, observed: Observed) -> list[Occupied]:
+def occupied(host: Host, observed: Observed) -> list[Occupied]:
     """The subnets that are taken on the libvirt host, and by whom. Routes are known of this host only."""
     taken = [
         Occupied(ip_network(subnet, strict=False), f"libvirt network {each.name}")
@@ -42,7 +42,7 @@ def occupied(connection: Connection, observed: Observed) -> list[Occupied]:
     ]
     bridges = {network.bridge for network in of_kind(observed.specs.values(), NetworkSpec)}
     bridges |= {each.bridge for each in observed.foreign}
-    if connection.local:
+    if host.local:
         taken += [
             Occupied(subnet, f"route of {dev}" if dev else "route of this host that leads nowhere")
             for subnet, dev in routes.routes()
@@ -182,7 +182,7 @@ def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
         if spec.mode == "bridge" or not spec.bridge:
             continue  # it attaches to one that is there
         owner = owners.get(spec.bridge, "")
-        if not owner and spec.bridge not in own and session.connection.local and routes.link(spec.bridge):
+        if not owner and spec.bridge not in own and session.host.local and routes.link(spec.bridge):
             owner = "that of an interface of this host"
         if owner:
             yield Problem(
@@ -234,7 +234,7 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
 
 def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
     """VMs with `accel: kvm` where there is no KVM, each VM of the Labfile once."""
-    able = session.connection.capabilities
+    able = session.host.capabilities
     if able.kvm or "qemu" not in able.types:
         return
     vms = {vm.name: vm for vm in session.lab.vms if vm.accel == "kvm"}
@@ -258,7 +258,7 @@ def _defines_or_starts(step: Step) -> bool:
 
 def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:
     """A note where VMs start without KVM."""
-    able = session.connection.capabilities
+    able = session.host.capabilities
     vms = of_kind((step.after for step in plan.steps), VmSpec)
     boots = any(vm.accel != "kvm" and vm.boots for vm in vms)
     if boots and not able.kvm and "qemu" in able.types:

@@ -19,7 +19,6 @@ from labctl.engine.guests import secret_name
 from labctl.engine.heard import heard
 from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.sources import Pinning, Sources, resolve_images
-from labctl.host.libvirt import pools
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
@@ -72,20 +71,20 @@ def prepare(
         Rejected: the Labfile does not fit this host, with every reason.
         LabctlError: someone else has what the lab needs, or libvirt does not answer.
     """
-    with translated(session.connection.uri):
+    with translated(session.host.uri):
         return _prepare(session, desired, restart, include_labfile=include_labfile)
 
 
 def _prepare(
     session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
 ) -> Prepared:
-    loaded, connection = session.loaded, session.connection
+    loaded, host = session.loaded, session.host
     lab = loaded.lab
-    observed = observe(connection, lab.name, session.kinds, named(lab))
+    observed = observe(host, lab.name, session.kinds, named(lab))
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if include_labfile:
-        observed = heard(connection, observed)
-        taken = preflight.occupied(connection, observed)
+        observed = heard(host, observed)
+        taken = preflight.occupied(host, observed)
         loaded, allocation = settle(session.loaded, observed.specs, taken)
         preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
         lab = loaded.lab
@@ -102,7 +101,7 @@ def _prepare(
         applied=observed.applied,
         restart=restart,
         lab=lab.name,
-        connection=connection.uri,
+        connection=host.uri,
     )
     found = preflight.check(session, made, observed, allocation, sources)
     if found.errors:
@@ -115,13 +114,13 @@ def _sources(session: Session, lab: LabModel, observed: Observed) -> Sources:
     disks = of_kind(observed.specs.values(), DiskSpec)
     in_use = frozenset(disk.base.removesuffix(".img") for disk in disks if disk.base)
     pinning = Pinning(session.lock, session.locked, in_use)
-    return resolve_images(session.connection, lab, session.connection.capabilities.arch, pinning)
+    return resolve_images(session.host, lab, session.host.capabilities.arch, pinning)
 
 
 def _site(session: Session, observed: Observed, sources: Sources) -> Site:
-    connection, lab = session.connection, session.lab
-    able = connection.capabilities
-    root = pools.root(connection.virt)
+    host, lab = session.host, session.lab
+    able = host.capabilities
+    root = host.pool_root
     pool = find(observed.specs, Address("pool", lab.name), PoolSpec)
     name = f"{root}/{identity.pool_name(lab.name)}"
     return Site(
@@ -134,7 +133,7 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
         blobs=sources.blobs,
         present=sources.present,
         secret=session.secret,
-        tb_cache=connection.virt.getLibVersion() >= TB_CACHE_SINCE,
+        tb_cache=host.virt.getLibVersion() >= TB_CACHE_SINCE,
     )
 
 

@@ -1,4 +1,4 @@
-"""What every use case starts from: the Labfile, the connection, the lab's keys."""
+"""What every use case starts from: the Labfile, the host, the lab's keys."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from labctl.labfile.model import LabModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from labctl.core.verbs import Driver
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds import Kind
     from labctl.labfile.lockfile import Lock
 
@@ -61,7 +62,7 @@ class Session:
 
         path = Path(absolute_path(self.source))
         try:
-            seen = overview.look(self.connection)
+            seen = overview.look(self.host)
         except LabctlError:
             return None  # the Labfile comes first
         labs = {vm.lab for vm in seen.vms if vm.file == str(path)}
@@ -81,10 +82,10 @@ class Session:
         return self.loaded.lab
 
     @cached_property
-    def connection(self) -> Connection:
-        from labctl.host.libvirt.connection import Connection, choose_uri
+    def host(self) -> Host:
+        from labctl.host.host import Host
 
-        return Connection(choose_uri(self.uri))
+        return Host(self.uri)
 
     @cached_property
     def kinds(self) -> tuple[Kind[Any], ...]:
@@ -95,7 +96,7 @@ class Session:
 
     def drivers(self) -> dict[str, Driver[Any]]:
         """A driver of each kind, for one run."""
-        return {kind.name: kind.driver(self.connection, self.keys) for kind in self.kinds}
+        return {kind.name: kind.driver(self.host, self.keys) for kind in self.kinds}
 
     @property
     def folder(self) -> Path:
@@ -130,8 +131,12 @@ class Session:
         """The key of digests. A new lab's is kept when its plan runs: the digests in that plan were made with it."""
         return self.keys.secret() or os.urandom(32)
 
-    @property
-    def lock_name(self) -> str:
+    def locked_lab(self) -> AbstractContextManager[None]:
+        """Keep every other labctl from changing the lab while the block runs.
+
+        Raises:
+            LabHeld: another one changes it now.
+        """
         from labctl.host.machine.lock import of_lab
 
-        return of_lab(self.lab.name, self.connection.uri)
+        return self.host.lock(of_lab(self.lab.name))

@@ -24,10 +24,9 @@ def check(session: Session, plan: Plan) -> Iterator[Problem]:
     wanted = [(step.after, step.before) for step in plan.steps if step.after]
     images = sum(_taken(after.local_file) for after, _ in wanted if after.local_file)
     disks = sum(after.disk_growth(before) for after, before in wanted)
-    if not images + disks or not session.connection.local:
+    if not images + disks or not session.host.local:
         return  # nothing to store, or on a host whose disks we don't see
-    virt = session.connection.virt
-    folder = pools.root(virt) / POOL
+    folder = session.host.pool_root / POOL
     free = pools.free_space(folder)
     there = f"and {_rounded(free)} are free in {folder}"
     if images > free:

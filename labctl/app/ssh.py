@@ -44,7 +44,7 @@ def command(session: Session, vm: str | None, words: Sequence[str]) -> list[str]
         )
     seen = look(session)
     name = one(session, vm, seen)
-    found = reach(seen, session.connection.uri)
+    found = reach(seen, session.host.uri)
     if name not in found.logins:
         raise _unreachable(name, found)
     if not next(vm.seeded for vm in seen.vms if vm.name == name):
@@ -66,7 +66,7 @@ def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, st
         LabctlError: the lab's keys are not here.
     """
     seen = look(session)
-    found = reach(seen, session.connection.uri)
+    found = reach(seen, session.host.uri)
     chosen = set(choose(vms, _bases(session, seen)))
     if not seen.vms:
         raise LabctlError("no VM of the lab exists yet", hint="`labctl up` makes them")
@@ -138,7 +138,7 @@ def _why(vm: VmOverview) -> str:
 def look(session: Session) -> Overview:
     """What exists of the session's lab; what is wrong with its Labfile is told before libvirt is asked."""
     lab = session.lab.name
-    return overview.look(session.connection, lab, ask=True)
+    return overview.look(session.host, lab, ask=True)
 
 
 def one(session: Session, vm: str | None, seen: Overview) -> str:

@@ -100,7 +100,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     except (Rejected, UsageError) as error:
         return _without_labfile(session, vms, error)
     named = {vm.name: vm.base for vm in lab.vms}
-    seen = overview.look(session.connection, lab.name, ask=True, thorough=True)
+    seen = overview.look(session.host, lab.name, ask=True, thorough=True)
     bases = named | {vm.name: vm.base or named.get(vm.name, vm.name) for vm in seen.vms}
     chosen = choose(vms, bases)
     existing = {vm.name: vm for vm in seen.vms}
@@ -127,7 +127,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         f"network {each.name}: {each.problem}; `labctl up` mends it" for each in seen.networks if each.problem
     ]
     networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
-    return Status(lab.name, session.connection.uri, rows, networks, tuple(notes))
+    return Status(lab.name, session.host.uri, rows, networks, tuple(notes))
 
 
 _IMAGES = {
@@ -152,7 +152,7 @@ def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> li
 def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError) -> Status:
     """What was made from a Labfile that can't be read any more; libvirt knows its path."""
     try:
-        seen = overview.look(session.connection)
+        seen = overview.look(session.host)
     except LabctlError:
         raise problem from None  # the Labfile comes first
     path = absolute_path(session.source)
@@ -168,7 +168,7 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
         why = "has problems, so this is only what exists: see `labctl validate`"
     return Status(
         labs.pop(),
-        session.connection.uri,
+        session.host.uri,
         tuple(row for row in rows if row.name in chosen),
         networks,
         (

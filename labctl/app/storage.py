@@ -117,7 +117,7 @@ def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> I
         (vm.libvirt_name, identity.object_uuid(vm.lab, "vm", vm.name))
         for vm in of_kind((step.before for step in plan.steps), VmSpec)
     }
-    users = disk_users.of_files(session.connection.virt)
+    users = disk_users.of_files(session.host.virt)
     for step in gone:
         disk = step.existing
         overlays = observed.stored.overlays.get(disk.name, ())
@@ -149,7 +149,7 @@ def _growing(
             continue
         disk = step.existing
         runs = Address("vm", disk.name.partition("/")[0]) in observed.live
-        if runs or disk.top.startswith(f"{pool.path}/") or _is_volume(session.connection.virt, disk.top):
+        if runs or disk.top.startswith(f"{pool.path}/") or _is_volume(session.host.virt, disk.top):
             continue
         yield Problem(
             f"it goes on in {disk.top}, which is in no storage pool, so that it can only grow while its VM runs",
@@ -182,7 +182,7 @@ def _undecided(
     ]
     if not kept:
         return
-    there = pools.require(session.connection.virt, pool.libvirt_name)
+    there = session.host.pool(pool.libvirt_name)
     pools.refresh(there)  # an overlay is QEMU's work, which libvirt sees only then
     found = volumes.facts(there)
     for disk in kept:

@@ -29,10 +29,10 @@ def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Prob
     """
     concerned = _concerned(plan)
     networks = [each for each in session.lab.networks if each.name in concerned and allocates(each)]
-    connection = session.connection
-    if not networks or not connection.local or "qemu" not in connection.capabilities.types:
+    host = session.host
+    if not networks or not host.local or "qemu" not in host.capabilities.types:
         return
-    rules = firewall.read(connection.virt.getLibVersion())
+    rules = firewall.read(host.output, host.virt.getLibVersion())
     dropped: dict[tuple[str, str], list[str]] = {}
     for network in networks:
         for key in _dropped(session.lab, network, allocation, rules):

@@ -32,7 +32,7 @@ async def connected(
     """
     seen = ssh.look(session)
     name = ssh.one(session, vm, seen)
-    found = ssh.reach(seen, session.connection.uri)
+    found = ssh.reach(seen, session.host.uri)
     guest = next((each for each in seen.vms if each.name == name), None)
     if guest is None or guest.state != State.RUNNING:
         why = found.reasons.get(name, "it does not exist yet")
@@ -45,5 +45,5 @@ async def connected(
         async with ssh_transport.connected(config, name, login.user) as transport:
             yield transport
     else:
-        async with port_session.opened(session.connection, guest.libvirt_name, waiting) as talk:
+        async with port_session.opened(session.host.connection, guest.libvirt_name, waiting) as talk:
             yield PortTransport(talk)

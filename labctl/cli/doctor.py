@@ -21,10 +21,11 @@ SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 def run(options: Options) -> int:
     """Check this host and say how to mend it."""
     from labctl.app import doctor
+    from labctl.host.host import Host
 
     paint = Paint.on_stdout(allowed=options.colour)
     checks = []
-    for check in doctor.examine(options.connect):
+    for check in doctor.examine(Host(options.connect)):
         checks.append(check)
         if not options.json and (check.verdict != "ok" or not options.quiet):
             context.write(line(check, paint))

@@ -20,17 +20,17 @@ HEAD = ("lab", "VMs", "running", "networks", "Labfile")
 def run(options: Options) -> int:
     """List all labs of this host."""
     from labctl.app.listing import FORMAT, labs
-    from labctl.host.libvirt.connection import Connection, choose_uri
+    from labctl.host.host import Host
 
-    connection = Connection(choose_uri(options.connect))
-    found = labs(connection)
+    host = Host(options.connect)
+    found = labs(host)
     if options.json:
         context.write_json({"format": FORMAT, "labs": [lab.to_json() for lab in found]})
     elif found:
         rows = [[lab.name, str(lab.vms), str(lab.running), lab.networks, _files(lab.files)] for lab in found]
         context.write(table(HEAD, rows, Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout)))
     else:
-        context.say(f"no lab on {connection.uri}")
+        context.say(f"no lab on {host.uri}")
     return 0
 
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.spec import Spec
     from labctl.engine.observe import Observed
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
 
 
-def heard(connection: Connection, observed: Observed) -> Observed:
+def heard(host: Host, observed: Observed) -> Observed:
     """Ask running guests for the addresses that only they know; silent ones have those that are noted."""
     asked = {spec.libvirt_name: spec for spec in of_kind(observed.specs.values(), VmSpec) if spec.reports}
     if not asked:
@@ -23,7 +23,7 @@ def heard(connection: Connection, observed: Observed) -> Observed:
     from labctl.host.access import report  # few labs have such NICs
 
     specs: dict[Address, Spec] = dict(observed.specs)
-    for name, state in report.states(connection, asked).items():
+    for name, state in report.states(host.connection, asked).items():
         spec = asked[name]
         now = spec.with_seen(state.of)
         same = [nic.seen for nic in now.nics] == [nic.seen for nic in spec.nics]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.marked import Foreign
     from labctl.core.spec import Spec
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds import Kind
 
 
@@ -46,15 +46,13 @@ class Observed:
         return frozenset(spec.file for spec in self.specs.values() if spec.file)
 
 
-def observe(
-    connection: Connection, lab: str, kinds: Iterable[Kind[Any]], named: Collection[str] = ()
-) -> Observed:
+def observe(host: Host, lab: str, kinds: Iterable[Kind[Any]], named: Collection[str] = ()) -> Observed:
     """Read everything of the lab, and the rest of the host as far as it matters.
 
     `named` are the volumes of the disks that the Labfile names; so are those that its VMs have.
     """
-    with translated(connection.uri):
-        look = Look(connection, lab, named, {kind.name: kind.observe for kind in kinds})
+    with translated(host.uri):
+        look = Look(host.connection, lab, named, {kind.name: kind.observe for kind in kinds})
         found = [look.found(kind.name) for kind in kinds]
         return Observed(
             {spec.address: spec for each in found for spec in each.specs},

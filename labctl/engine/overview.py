@@ -29,7 +29,7 @@ from labctl.kinds.vm.overview import read_vm
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.network.overview import NetworkOverview
     from labctl.kinds.vm.overview import VmOverview
 
@@ -47,13 +47,11 @@ class Overview:
     images: list[ImageOverview] = field(default_factory=list)
 
 
-def look(
-    connection: Connection, lab: str | None = None, *, ask: bool = False, thorough: bool = False
-) -> Overview:
+def look(host: Host, lab: str | None = None, *, ask: bool = False, thorough: bool = False) -> Overview:
     """Look at one lab, or at all labs of the host.
 
     Args:
-        connection: where to look.
+        host: where to look.
         lab: the lab; None for all.
         ask: ask guests for addresses that only they know.
         thorough: tell also what is this lab's although labctl's mark on it was removed, and what looks wrong with the
@@ -62,11 +60,11 @@ def look(
     Raises:
         LabctlError: libvirt does not answer.
     """
-    with translated(connection.uri):
+    with translated(host.uri):
         adopting = lab if thorough else None
-        vms, strangers = _look_at_vms(connection.virt, lab, adopting)
-        networks = _look_at_networks(connection, lab, adopting)
-        images = _look_at_images(connection, lab, vms) if lab and thorough else []
+        vms, strangers = _look_at_vms(host.virt, lab, adopting)
+        networks = _look_at_networks(host, lab, adopting)
+        images = _look_at_images(host, lab, vms) if lab and thorough else []
     leases = {(net.lab, net.name): net.leases for net in networks}
     for vm in vms:
         for nic in vm.nics:
@@ -75,18 +73,18 @@ def look(
             if nic.reports and vm.state not in ACTIVE:
                 nic.ips = ()  # it had them when it ran
     if ask:
-        _ask(connection, vms)
+        _ask(host, vms)
     return Overview(vms, networks, strangers, images)
 
 
-def _ask(connection: Connection, vms: list[VmOverview]) -> None:
+def _ask(host: Host, vms: list[VmOverview]) -> None:
     """Bring addresses up to date that guests get from others."""
     asked = [vm for vm in vms if vm.state == State.RUNNING and any(nic.reports for nic in vm.nics)]
     if not asked:
         return
     from labctl.host.access import report
 
-    told = report.states(connection, [vm.libvirt_name for vm in asked])
+    told = report.states(host.connection, [vm.libvirt_name for vm in asked])
     for vm in asked:
         for nic in vm.nics if vm.libvirt_name in told else ():
             if nic.reports:
@@ -116,12 +114,12 @@ def _look_at_vms(
     return found, strangers
 
 
-def _look_at_networks(connection: Connection, lab: str | None, adopting: str | None) -> list[NetworkOverview]:
-    virt = connection.virt
+def _look_at_networks(host: Host, lab: str | None, adopting: str | None) -> list[NetworkOverview]:
+    virt = host.virt
     networks = virt.listAllNetworks()
     active = {each.name() for each in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
     undefined = {each.name() for each in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT)}
-    visible = bridges.visible(connection)
+    visible = bridges.visible(host.connection)
     found = []
     for network, text in zip(networks, dumps(networks), strict=True):
         own = _unmarked(network, "network", adopting)
@@ -137,12 +135,12 @@ def _look_at_networks(connection: Connection, lab: str | None, adopting: str | N
     return found
 
 
-def _look_at_images(connection: Connection, lab: str, vms: list[VmOverview]) -> list[ImageOverview]:
+def _look_at_images(host: Host, lab: str, vms: list[VmOverview]) -> list[ImageOverview]:
     """What looks wrong with images below the lab's disks, and with kernels that its VMs boot.
 
     Pools that are stopped stay so: their lab may be on its way out.
     """
-    virt = connection.virt
+    virt = host.virt
     store, pool = pools.lookup(virt, STORE), pools.lookup(virt, pool_name(lab))
     if store is None:
         return []
@@ -155,7 +153,7 @@ def _look_at_images(connection: Connection, lab: str, vms: list[VmOverview]) -> 
         folder, _, name = path.rpartition("/")
         if folder == store_folder:
             users.setdefault(name.rpartition(".")[0], set()).add(vm)
-    states = ImageStore(connection).states(users.keys())
+    states = ImageStore(host).states(users.keys())
     return [
         ImageOverview(spec.label, state, tuple(sorted(users[key], key=natural)))
         for key, (spec, state) in states.items()

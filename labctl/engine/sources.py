@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.image.spec import ImageSpec
     from labctl.kinds.image.store import Looked
     from labctl.labfile.lockfile import Lock
@@ -53,13 +53,13 @@ class Pinning:
     in_use: Collection[str] = ()
 
 
-def resolve_images(connection: Connection, lab: LabModel, arch: str, pinning: Pinning) -> Sources:
+def resolve_images(host: Host, lab: LabModel, arch: str, pinning: Pinning) -> Sources:
     """Find every image and blob.
 
     Raises:
         Rejected: some of them can't be read or are refused, each with its place in the Labfile.
     """
-    store = ImageStore(connection)
+    store = ImageStore(host)
     looked = store.look(_keys(pinning))
     finder = _Finder(lab.folder, pinning, {key: each.spec for key, each in looked.items()}, [])
     wanted = [(vm, each, _field(disk)) for vm, disk, each in _stated(lab, arch)]

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from labctl.core.found import Found
     from labctl.core.verbs import Driver
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.host.libvirt.look import Look
 
 S = TypeVar("S", bound=Spec)
 
 
-def none(_connection: Connection) -> Iterable[str]:
+def none(_host: Host) -> Iterable[str]:
     return ()
 
 
@@ -32,9 +32,9 @@ class Kind(Generic[S]):
     """
 
     spec: type[S]
-    driver: Callable[[Connection, Keys], Driver[S]]
+    driver: Callable[[Host, Keys], Driver[S]]
     observe: Callable[[Look], Found[S]]
-    labs: Callable[[Connection], Iterable[str]] = none
+    labs: Callable[[Host], Iterable[str]] = none
 
     @property
     def name(self) -> str:

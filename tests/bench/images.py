@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labctl.host.host import Host
 from labctl.host.libvirt import pools, volumes
-from labctl.host.libvirt.connection import Connection
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path
 from labctl.kinds.image.spec import POOL
@@ -39,25 +39,25 @@ def copy_and_sum(path: Path) -> None:
 
 def add(path: Path) -> None:
     """Hash it, have it in the store, read back."""
-    asyncio.run(ImageDriver(Connection(URI)).fetch(resolve_path(path), lambda *_: None))
+    asyncio.run(ImageDriver(Host(URI)).fetch(resolve_path(path), lambda *_: None))
 
 
 def drop(path: Path) -> None:
-    ImageStore(Connection(URI)).delete(resolve_path(path).key)
+    ImageStore(Host(URI)).delete(resolve_path(path).key)
 
 
 def overlays(path: Path, count: int) -> None:
     """What `up` does for as many disks."""
-    connection = Connection(URI)
-    base = volumes.path(pools.require(connection.virt, POOL), resolve_path(path).volume)
-    pool = pools.define(connection.virt, "labctl-bench", pools.root(connection.virt) / "bench")
+    host = Host(URI)
+    base = volumes.path(pools.require(host.virt, POOL), resolve_path(path).volume)
+    pool = pools.define(host.virt, "labctl-bench", pools.root(host.virt) / "bench")
     for number in range(count):
         volumes.create(pool, f"{number}.root", capacity=1 << 30, backing=(base, "raw"))
 
 
 def bare_overlays(path: Path, count: int) -> None:
     """The same volumes by virsh, all in one shell of it, into the pool that is there."""
-    base = volumes.path(pools.require(Connection(URI).virt, POOL), resolve_path(path).volume)
+    base = volumes.path(pools.require(Host(URI).virt, POOL), resolve_path(path).volume)
     lines = "".join(
         f"vol-create-as labctl-bench {number}.root 1G --format qcow2 --backing-vol {base}"
         " --backing-vol-format raw\n"
@@ -67,11 +67,11 @@ def bare_overlays(path: Path, count: int) -> None:
 
 
 def no_overlays() -> None:
-    remove(Connection(URI).virt, "labctl-bench")
+    remove(Host(URI).virt, "labctl-bench")
 
 
 def no_store() -> None:
-    remove(Connection(URI).virt, POOL)
+    remove(Host(URI).virt, POOL)
 
 
 if __name__ == "__main__":  # the process whose memory is measured

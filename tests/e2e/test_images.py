@@ -13,8 +13,8 @@ import libvirt
 import pytest
 
 from labctl.core.errors import LabctlError
+from labctl.host.host import Host
 from labctl.host.libvirt import pools, volumes
-from labctl.host.libvirt.connection import Connection
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path, resolve_recipe
 from labctl.kinds.image.spec import POOL, ImageSpec
@@ -41,7 +41,7 @@ def pool(connection: libvirt.virConnect):
 def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A driver with an empty store, which is gone afterwards, and a cache of its own."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
-    opened = Connection(URI)
+    opened = Host(URI)
     remove(opened.virt, POOL)
     yield ImageDriver(opened)
     remove(opened.virt, POOL)
@@ -50,7 +50,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 @pytest.fixture
 def store(driver) -> ImageStore:
-    return ImageStore(driver._connection)
+    return ImageStore(driver._host)
 
 
 def image(path: Path, size: str = "64M") -> Path:
@@ -192,7 +192,7 @@ def test_an_image_in_use_is_not_deleted(driver, store, connection, pool, tmp_pat
 def test_debian_is_stored_with_its_kernel(connection) -> None:
     """From the cache of builds: `make prepare` fills it, since this network reaches no package archive."""
     debian.built()
-    opened = Connection(URI)
+    opened = Host(URI)
     driver, spec = ImageDriver(opened), resolve_recipe("debian-12", "x86_64")
     store_now(driver, spec)
     assert ImageStore(opened).observe({spec.key})[spec.key].size == spec.size
@@ -207,7 +207,7 @@ def start_store(path: Path) -> subprocess.Popen[bytes]:
 
 
 def store_file(path: str) -> None:
-    store_now(ImageDriver(Connection(URI)), resolve_path(Path(path)))
+    store_now(ImageDriver(Host(URI)), resolve_path(Path(path)))
 
 
 def store_now(driver: ImageDriver, spec: ImageSpec) -> None:

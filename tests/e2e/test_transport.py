@@ -44,7 +44,7 @@ def test_a_guest_is_used_alike_over_ssh_and_over_the_port(make_lab, micro, monke
         asyncio.run(a_guest_is_used(session, vm, kind))
     asyncio.run(the_port_takes_one_client(session, monkeypatch))
     assert "0% packet loss" in lab.ssh("web", "ping -c 1 web")
-    session.connection.close()
+    session.host.close()
     lab.destroy()
 
 

@@ -12,7 +12,7 @@ from labctl.app.prepare import prepare
 from labctl.app.session import Session
 from labctl.core.events import Event, StepFailed
 from labctl.core.plan import Plan
-from labctl.host.libvirt.connection import Connection
+from labctl.host.host import Host
 
 NODE = f"test://{Path(__file__).with_name('node.xml')}"
 LABFILE = """\
@@ -33,7 +33,7 @@ class World:
     """One node, and a Labfile that can be edited; every call is a run of labctl."""
 
     folder: Path
-    connection: Connection
+    host: Host
     text: str = LABFILE
     events: list[Event] = field(default_factory=list)
 
@@ -41,7 +41,7 @@ class World:
         path = self.folder / "Labfile.yaml"
         path.write_text(self.text)
         session = Session(source=str(path), uri=NODE)
-        session.connection = self.connection  # a node of this driver lives as long as its connection
+        session.host = self.host  # a node of this driver lives as long as its connection
         return session
 
     def edit(self, old: str, new: str) -> None:
@@ -59,16 +59,16 @@ class World:
         return [event for event in self.events if isinstance(event, StepFailed)]
 
     def domain(self, name: str):
-        return self.connection.virt.lookupByName(f"shop.{name}")
+        return self.host.virt.lookupByName(f"shop.{name}")
 
     def redefine(self, name: str, edit) -> None:
         """What someone does with `virsh edit`."""
         root = ET.fromstring(self.domain(name).XMLDesc(2))
         edit(root)
-        self.connection.virt.defineXML(ET.tostring(root, encoding="unicode"))
+        self.host.virt.defineXML(ET.tostring(root, encoding="unicode"))
 
     def everything(self) -> set[str]:
-        virt = self.connection.virt
+        virt = self.host.virt
         lists = (virt.listAllDomains(), virt.listAllNetworks(), virt.listAllStoragePools())
         return {each.name() for kind in lists for each in kind}
 
@@ -90,6 +90,6 @@ def _no_collector():
 
 @pytest.fixture
 def world(tmp_path):
-    made = World(tmp_path, Connection(NODE))
+    made = World(tmp_path, Host(NODE))
     yield made
-    made.connection.close()
+    made.host.close()

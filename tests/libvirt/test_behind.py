@@ -40,11 +40,11 @@ def without_mark(text: str, **changed: str) -> str:
 
 def renamed(lab, old: str, new: str, *, marked: bool = True) -> None:
     """As `virsh domrename`, which this driver lacks: the UUID stays."""
-    domain = lab.connection.virt.lookupByName(old)
+    domain = lab.host.virt.lookupByName(old)
     text = domain.XMLDesc(2) if marked else without_mark(domain.XMLDesc(2))
     autostart = domain.autostart()
     domain.undefine()
-    lab.connection.virt.defineXML(text.replace(f"<name>{old}</name>", f"<name>{new}</name>")).setAutostart(
+    lab.host.virt.defineXML(text.replace(f"<name>{old}</name>", f"<name>{new}</name>")).setAutostart(
         autostart
     )
 
@@ -69,7 +69,7 @@ def heals(lab) -> None:
 
 def test_a_renamed_domain_gets_its_name_back(lab):
     renamed(lab, "shop.web", "mine")
-    uuid = lab.connection.virt.lookupByName("mine").UUIDString()
+    uuid = lab.host.virt.lookupByName("mine").UUIDString()
     assert told(lab) == {"vm/web": ("restart", "renamed outside labctl", ["renamed"])}
     assert "renamed  mine" in str(lab.plan()).replace("~ renamed: ", "renamed  ")
     assert notes(lab) == ("web: its domain was renamed to mine",)
@@ -85,7 +85,7 @@ def test_destroy_removes_a_renamed_domain(lab):
 
 def test_a_name_that_someone_took_meanwhile_is_told_before_any_change(lab):
     renamed(lab, "shop.web", "mine")
-    lab.connection.virt.defineXML(
+    lab.host.virt.defineXML(
         "<domain type='test'><name>shop.web</name><memory>1</memory><os><type>hvm</type></os></domain>"
     )
     with pytest.raises(Refused, match=r"a domain of that name, shop\.web, exists and was not made by labctl"):
@@ -102,16 +102,16 @@ def test_a_copy_is_someone_elses(lab):
         devices.remove(disk)
     for each in root.iter("mac"):
         each.set("address", "52:54:00:99:99:99")
-    lab.connection.virt.defineXML(ET.tostring(root, encoding="unicode"))
+    lab.host.virt.defineXML(ET.tostring(root, encoding="unicode"))
     assert told(lab) == {}
     assert [row.name for row in status(lab.session()).rows] == ["db", "web"]
-    assert [(each.name, each.vms) for each in labs(lab.connection)] == [("shop", 2)]
+    assert [(each.name, each.vms) for each in labs(lab.host)] == [("shop", 2)]
     assert lab.run(change.destroy) == 0, lab.failures()
     assert lab.everything() == {"shop.web-clone"}
 
 
 def test_a_domain_whose_mark_was_removed_gets_it_back(lab):
-    lab.connection.virt.defineXML(without_mark(lab.domain("web").XMLDesc(2)))
+    lab.host.virt.defineXML(without_mark(lab.domain("web").XMLDesc(2)))
     assert told(lab) == {"vm/web": ("update", "labctl's mark on it was removed", ["unmarked"])}
     assert notes(lab) == ("web: labctl's mark on its domain shop.web was removed; `labctl up` restores it",)
     heals(lab)
@@ -120,7 +120,7 @@ def test_a_domain_whose_mark_was_removed_gets_it_back(lab):
 def test_status_tells_how_an_unmarked_domain_and_network_are(lab):
     lab.edit("web: {", "web: {state: running, ")
     assert lab.run() == 0
-    virt = lab.connection.virt
+    virt = lab.host.virt
     lab.domain("web").setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, None, None, identity.XMLNS, BOTH)
     network = virt.networkLookupByName("shop.front")
     network.destroy()
@@ -141,7 +141,7 @@ def test_status_tells_how_an_unmarked_domain_and_network_are(lab):
 
 
 def test_what_else_was_changed_of_an_unmarked_domain_shows_too(lab):
-    lab.connection.virt.defineXML(without_mark(lab.domain("web").XMLDesc(2), vcpu="3"))
+    lab.host.virt.defineXML(without_mark(lab.domain("web").XMLDesc(2), vcpu="3"))
     assert [(action, fields) for action, _, fields in told(lab).values()] == [
         ("restart", ["cpus", "unmarked"])
     ]
@@ -149,7 +149,7 @@ def test_what_else_was_changed_of_an_unmarked_domain_shows_too(lab):
 
 
 def test_destroy_removes_a_domain_whose_mark_was_removed(lab):
-    lab.connection.virt.defineXML(without_mark(lab.domain("web").XMLDesc(2)))
+    lab.host.virt.defineXML(without_mark(lab.domain("web").XMLDesc(2)))
     assert lab.run(change.destroy) == 0, lab.failures()
     assert lab.everything() == set()
 
@@ -169,30 +169,30 @@ def test_a_domain_that_lost_both_name_and_mark_is_known_by_its_uuid(lab):
 
 
 def test_a_network_whose_mark_was_removed_gets_it_back(lab):
-    network = lab.connection.virt.networkLookupByName("shop.front")
+    network = lab.host.virt.networkLookupByName("shop.front")
     network.destroy()
-    lab.connection.virt.networkDefineXML(without_mark(network.XMLDesc()))
+    lab.host.virt.networkDefineXML(without_mark(network.XMLDesc()))
     steps = told(lab)
     assert steps["network/front"] == ("update", "labctl's mark on it was removed", ["unmarked", "active"])
     heals(lab)
 
 
 def test_destroy_removes_a_network_whose_mark_was_removed(lab):
-    network = lab.connection.virt.networkLookupByName("shop.front")
+    network = lab.host.virt.networkLookupByName("shop.front")
     network.destroy()
-    lab.connection.virt.networkDefineXML(without_mark(network.XMLDesc()))
+    lab.host.virt.networkDefineXML(without_mark(network.XMLDesc()))
     assert lab.run(change.destroy) == 0, lab.failures()
     assert lab.everything() == set()
 
 
 def test_a_renamed_network_is_made_anew(lab):
-    network = lab.connection.virt.networkLookupByName("shop.front")
+    network = lab.host.virt.networkLookupByName("shop.front")
     text = network.XMLDesc()
     network.destroy()
     network.undefine()
-    lab.connection.virt.networkDefineXML(
-        text.replace("<name>shop.front</name>", "<name>mine</name>")
-    ).setAutostart(1)
+    lab.host.virt.networkDefineXML(text.replace("<name>shop.front</name>", "<name>mine</name>")).setAutostart(
+        1
+    )
     assert told(lab)["network/front"][:2] == ("replace", "renamed outside labctl")
     heals(lab)
     assert "mine" not in lab.everything()
@@ -219,6 +219,6 @@ def test_halt_keeps_a_domain_that_was_undefined(lab):
 
 
 def test_autostart_that_someone_turned_off_is_turned_on_again(lab):
-    lab.connection.virt.networkLookupByName("shop.front").setAutostart(0)
+    lab.host.virt.networkLookupByName("shop.front").setAutostart(0)
     assert told(lab) == {"network/front": ("update", "changed outside labctl", ["autostart"])}
     heals(lab)

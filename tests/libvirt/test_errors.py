@@ -16,8 +16,8 @@ from labctl.app.prepare import prepare
 from labctl.app.ssh import look
 from labctl.app.status import status
 from labctl.core.errors import LabctlError
+from labctl.host.host import Host
 from labctl.host.libvirt import pools
-from labctl.host.libvirt.connection import Connection
 from labctl.kinds.image.spec import POOL as STORE
 from tests.libvirt.conftest import NODE, World
 
@@ -90,7 +90,7 @@ def make_world(tmp_path):
     def make() -> World:
         folder = tmp_path / str(next(numbers))
         folder.mkdir()
-        return World(folder, Connection(NODE), LABFILE)
+        return World(folder, Host(NODE), LABFILE)
 
     return make
 
@@ -134,7 +134,7 @@ def test_whatever_call_fails_the_next_run_makes_it_good(faults, make_world, scen
     faults.next()
     assert world.run(verb) == 0, world.failures()
     count, noticed = len(faults.calls), 0
-    world.connection.close()
+    world.host.close()
     for number in range(count):
         world = set_up(faults, make_world, scene)
         faults.next(number, after=after)
@@ -148,17 +148,17 @@ def test_whatever_call_fails_the_next_run_makes_it_good(faults, make_world, scen
             assert not world.plan(), (at, str(world.plan()))
         assert world.run(change.destroy) == 0, (at, world.failures())
         assert world.everything() == set(), at
-        world.connection.close()
+        world.host.close()
     assert noticed > count / 2  # some may fail unheard, such as a look whether something is there
 
 
 LOOKS = {
     "plan": lambda world: prepare(world.session(), desired_state.up()),
     "status": lambda world: status(world.session(), drift=True),
-    "list": lambda world: labs(world.connection),
+    "list": lambda world: labs(world.host),
     "ssh": lambda world: look(world.session()),
-    "image list": lambda world: images(world.connection),
-    "image prune": lambda world: list(needless(world.connection, None)),
+    "image list": lambda world: images(world.host),
+    "image prune": lambda world: list(needless(world.host, None)),
     "validate": lambda world: world.session().loaded,
 }
 
@@ -167,11 +167,11 @@ LOOKS = {
 @pytest.mark.parametrize("verb", LOOKS)
 def test_a_look_that_fails_says_so_in_labctls_own_words(faults, make_world, verb, after):
     world = set_up(faults, make_world, "halt")
-    pools.define(world.connection.virt, STORE, world.folder / "store")
+    pools.define(world.host.virt, STORE, world.folder / "store")
     faults.next()
     LOOKS[verb](world)
     for number in range(len(faults.calls)):
         faults.next(number, after=after)
         with suppress(LabctlError):  # some can do without what they asked for
             LOOKS[verb](world)
-    world.connection.close()
+    world.host.close()

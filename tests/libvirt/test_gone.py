@@ -10,9 +10,9 @@ import libvirtmod
 import pytest
 
 from labctl.app import change
+from labctl.host.host import Host
 from labctl.host.libvirt import pools
-from labctl.host.libvirt.connection import Connection
-from labctl.host.machine.lock import held, of_lab
+from labctl.host.machine.lock import of_lab
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.image.store import ImageStore
 from tests.libvirt.conftest import NODE, World
@@ -36,8 +36,8 @@ REAL = {kind + ask: getattr(libvirtmod, kind + ask, None) for kind in KINDS for 
 class Others:
     """Another lab, which goes right before one of its objects is asked."""
 
-    def __init__(self, monkeypatch, connection):
-        self.virt, self.at, self.calls = connection.virt, -1, 0
+    def __init__(self, monkeypatch, host):
+        self.virt, self.at, self.calls = host.virt, -1, 0
         for name, real in REAL.items():
             if real:
                 monkeypatch.setattr(libvirtmod, name, partial(self.asked, name, real))
@@ -76,19 +76,19 @@ def make(tmp_path, monkeypatch):
     numbers, open_ = itertools.count(), []
 
     def made() -> tuple[World, Others]:
-        connection = Connection(NODE)
-        open_.append(connection)
+        host = Host(NODE)
+        open_.append(host)
         for text in (OTHERS, LABFILE):
             folder = tmp_path / str(next(numbers))
             folder.mkdir()
-            world = World(folder, connection, text)
+            world = World(folder, host, text)
             assert world.run() == 0, world.failures()
-        pools.define(connection.virt, STORE, folder / "store")
-        return world, Others(monkeypatch, connection)
+        pools.define(host.virt, STORE, folder / "store")
+        return world, Others(monkeypatch, host)
 
     yield made
-    for connection in open_:
-        connection.close()
+    for host in open_:
+        host.close()
 
 
 VERBS = {
@@ -117,9 +117,9 @@ def test_another_labs_end_fails_nobody(make, verb):
 def test_a_stopped_pool_is_not_started_while_its_lab_is_at_work(make):
     """It may be on its way out; once the lab is done, the image store looks into it, or finds it gone."""
     world, _ = make()
-    pool = world.connection.virt.storagePoolLookupByName("labctl-other")
-    looks = threading.Thread(target=ImageStore(world.connection).stored)
-    with held(of_lab("other", NODE)):
+    pool = world.host.virt.storagePoolLookupByName("labctl-other")
+    looks = threading.Thread(target=ImageStore(world.host).stored)
+    with world.host.lock(of_lab("other")):
         pool.destroy()
         looks.start()
         looks.join(0.5)

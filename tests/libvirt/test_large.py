@@ -9,7 +9,7 @@ import pytest
 
 from labctl.app import change
 from labctl.app.status import status
-from labctl.host.libvirt.connection import Connection
+from labctl.host.host import Host
 from tests.libvirt.conftest import NODE, World
 
 SMALL = 24
@@ -54,12 +54,12 @@ def counts(tmp_path_factory):
     """For each verb the calls in a lab and in one of twice as many networks and VMs."""
     found = {verb: [] for verb in VERBS}
     for size in (SMALL, 2 * SMALL):
-        connection = Connection(NODE)
-        world = World(tmp_path_factory.mktemp("large"), connection, lab(size))
+        host = Host(NODE)
+        world = World(tmp_path_factory.mktemp("large"), host, lab(size))
         for verb, work in VERBS.items():
             found[verb].append(calls(partial(work, world)))
         assert not world.everything()
-        connection.close()
+        host.close()
     return found
 
 

@@ -14,8 +14,7 @@ from labctl.core.errors import LabHeld, Rejected, UsageError
 from labctl.core.events import Diagnostic, Finished
 from labctl.core.plan import Action
 from labctl.core.record import replace
-from labctl.host.libvirt.connection import Connection
-from labctl.host.machine.lock import held
+from labctl.host.host import Host
 
 NETWORKS = {"network/front": "update", "network/back": "update"}
 WEB = {"vm/web-1": "update", "vm/web-2": "update"}
@@ -96,17 +95,17 @@ def test_destroy_needs_no_labfile(world, text):
 
 
 def test_what_labctl_did_not_make_is_never_touched(world):
-    world.connection.virt.defineXML(
+    world.host.virt.defineXML(
         "<domain type='test'><name>other</name><memory>1024</memory><os><type>hvm</type></os></domain>"
     )
-    before = world.connection.virt.lookupByName("other").XMLDesc()
+    before = world.host.virt.lookupByName("other").XMLDesc()
     world.run()
     world.run(change.destroy)
-    assert world.connection.virt.lookupByName("other").XMLDesc() == before
+    assert world.host.virt.lookupByName("other").XMLDesc() == before
 
 
 def test_a_foreign_object_under_our_name_is_refused_before_any_change(world):
-    world.connection.virt.defineXML(
+    world.host.virt.defineXML(
         "<domain type='test'><name>shop.db</name><memory>1024</memory><os><type>hvm</type></os></domain>"
     )
     with pytest.raises(
@@ -119,7 +118,7 @@ def test_a_foreign_object_under_our_name_is_refused_before_any_change(world):
 
 def test_a_foreign_pool_of_our_name_keeps_all_that_is_in_it(world, tmp_path):
     pool = f"<pool type='dir'><name>labctl-shop</name><target><path>{tmp_path}/isos</path></target></pool>"
-    world.connection.virt.storagePoolDefineXML(pool)
+    world.host.virt.storagePoolDefineXML(pool)
     for verb in (change.up, change.destroy):
         with pytest.raises(Rejected, match=r"labctl-shop, is in .*isos and was not made by labctl") as error:
             world.run(verb)
@@ -129,9 +128,9 @@ def test_a_foreign_pool_of_our_name_keeps_all_that_is_in_it(world, tmp_path):
 
 def test_a_bridge_that_is_taken_is_refused_with_its_owner(world, monkeypatch):
     taken = "<network><name>lan</name><bridge name='br7'/><ip address='10.77.0.1' prefix='24'/></network>"
-    world.connection.virt.networkDefineXML(taken)
+    world.host.virt.networkDefineXML(taken)
     monkeypatch.setattr("labctl.host.machine.routes.link", lambda name: name == "br8")
-    monkeypatch.setattr(Connection, "local", True)
+    monkeypatch.setattr(Host, "local", True)
     world.edit("{subnet: 10.90.0.0/24}", "{subnet: 10.90.0.0/24, bridge: br7}")
     with pytest.raises(Rejected, match=r"front.bridge: its .* br7, and .* that of the libvirt network lan"):
         world.run()
@@ -144,7 +143,7 @@ def test_a_bridge_that_is_taken_is_refused_with_its_owner(world, monkeypatch):
 def test_images_without_room_are_refused_and_disks_warned_of(world, monkeypatch):
     image = world.folder / "base.img"
     image.write_bytes(b"x" * (1 << 20))
-    monkeypatch.setattr(Connection, "local", True)
+    monkeypatch.setattr(Host, "local", True)
     monkeypatch.setattr("labctl.host.libvirt.pools.free_space", lambda _folder: 3 << 20)
     world.run()
     warned = [event.summary for event in world.events if isinstance(event, Diagnostic)]
@@ -242,7 +241,7 @@ def test_drift_shows_as_what_it_is_and_is_healed(world, path, attribute, value, 
 
 def test_a_lost_network_is_made_again(world):
     world.run()
-    network = world.connection.virt.networkLookupByName("shop.back")
+    network = world.host.virt.networkLookupByName("shop.back")
     network.destroy()
     network.undefine()
     assert actions(world.plan())["network/back"] == "create"
@@ -253,7 +252,7 @@ def test_who_has_a_lost_disk_gets_the_new_one(world, volume, vm):
     world.edit("db: {", "db: {state: off, ")  # this driver can't unplug; tests/e2e does
     world.edit("depends_on: [db]", "depends_on: {db: created}")
     assert world.run() == 0
-    pool = world.connection.virt.storagePoolLookupByName("labctl-shop")
+    pool = world.host.virt.storagePoolLookupByName("labctl-shop")
     pool.storageVolLookupByName(volume).delete()
     disk = f"disk/{volume.replace('.', '/')}"
     text = str(world.plan())
@@ -265,7 +264,7 @@ def test_who_has_a_lost_disk_gets_the_new_one(world, volume, vm):
 
 def test_a_pool_that_was_undefined_says_nothing_of_its_disks(world):
     assert world.run() == 0
-    pool = world.connection.virt.storagePoolLookupByName("labctl-shop")
+    pool = world.host.virt.storagePoolLookupByName("labctl-shop")
     pool.destroy()
     pool.undefine()
     assert not [each for each in world.plan().steps if each.address.kind == "vm"]
@@ -274,7 +273,7 @@ def test_a_pool_that_was_undefined_says_nothing_of_its_disks(world):
 def test_a_protected_vm_whose_root_disk_was_lost_is_made_anew(world):
     world.edit("db: {", "db: {protect: true, ")
     assert world.run() == 0
-    world.connection.virt.storagePoolLookupByName("labctl-shop").storageVolLookupByName("db.root").delete()
+    world.host.virt.storagePoolLookupByName("labctl-shop").storageVolLookupByName("db.root").delete()
     assert "-/+ vm/db  (disk/db/root was lost)" in str(world.plan())
     assert world.run() == 0
     with pytest.raises(Rejected, match="protected"):
@@ -340,12 +339,12 @@ def test_shrinking_is_refused_with_the_place(world):
 
 
 def test_the_lock_names_its_holder(world):
-    with held(world.session().lock_name), pytest.raises(LabHeld, match=r"PID \d+"):
+    with world.session().locked_lab(), pytest.raises(LabHeld, match=r"PID \d+"):
         world.run()
 
 
 def test_a_colliding_subnet_names_its_owner(world):
-    world.connection.virt.networkCreateXML(
+    world.host.virt.networkCreateXML(
         "<network><name>office</name><bridge name='of0'/><ip address='10.90.0.9' netmask='255.255.0.0'/></network>"
     )
     with pytest.raises(
@@ -375,7 +374,7 @@ def test_an_interrupted_run_is_finished_by_the_next(world):
         from labctl.engine.execute import execute
 
         session = world.session()
-        execute(part, session.drivers(), world.connection, lambda _e: None, boots=4)
+        execute(part, session.drivers(), world.host.connection, lambda _e: None, boots=4)
         assert world.run() == 0, world.failures()
         assert not world.plan()
         assert world.run(change.destroy) == 0
@@ -474,7 +473,7 @@ def test_a_second_nic_on_a_network_comes_while_it_runs(world):
 
 
 def test_a_bridge_that_another_network_has_is_told(world):
-    world.connection.virt.networkCreateXML("<network><name>office</name><bridge name='of0'/></network>")
+    world.host.virt.networkCreateXML("<network><name>office</name><bridge name='of0'/></network>")
     world.edit("back: {", "back: {bridge: of0, ")
     with pytest.raises(
         Rejected,
@@ -497,7 +496,7 @@ def test_a_disk_smaller_than_its_image_is_told(world):
 
 
 def test_short_memory_stops_up_before_the_first_change_and_no_plan(world, monkeypatch):
-    monkeypatch.setattr("labctl.app.memory.available", lambda _connection: 100 << 20)
+    monkeypatch.setattr("labctl.app.memory.available", lambda _host: 100 << 20)
     prepared = prepare(world.session(), desired_state.up())
     told = "3 VMs need 192MiB of memory, and the host has 100MiB available"
     assert [problem.summary for problem in prepared.obstacles] == [told]

@@ -1,6 +1,7 @@
 """What a driver does when its connection is lost."""
 
 import asyncio
+from typing import Self
 
 import libvirt
 import pytest
@@ -16,6 +17,10 @@ class Lost:
     def __init__(self) -> None:
         self.virt = libvirt.open("test:///default")
         self.virt.close()
+
+    @property
+    def connection(self) -> Self:
+        return self
 
     async def call(self, work, *args):
         return work(*args)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from labctl.core.plan import Action, Step
 from labctl.core.record import replace
-from labctl.host.libvirt.connection import Connection
+from labctl.host.host import Host
 from labctl.kinds.network.driver import NetworkDriver, _read
 from labctl.kinds.network.observe import definition
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
@@ -46,11 +46,11 @@ def _alike(draw: st.DrawFn) -> NetworkSpec:
 @given(_alike(), _alike())
 def test_a_running_network_becomes_any_other_of_its_subnets(before, after):
     """`a` twice on one network, a name of both families, an address that changes hands: all of it live."""
-    connection = Connection(NODE)
-    driver, tell = NetworkDriver(connection), lambda *_: None
+    host = Host(NODE)
+    driver, tell = NetworkDriver(host), lambda *_: None
     driver.create(Step(before.address, Action.CREATE, "", after=before), tell)
     driver.update(Step(before.address, Action.UPDATE, "", before=before, after=after), tell)
-    network = connection.virt.networkLookupByName("lab.n")
+    network = host.virt.networkLookupByName("lab.n")
     read = partial(_read, spec=after)
     for text in (definition(network), network.XMLDesc(0)):
         seen = read(text)
@@ -60,4 +60,4 @@ def test_a_running_network_becomes_any_other_of_its_subnets(before, after):
             after.dns_hosts,
         )
     assert network.isActive()
-    connection.close()
+    host.close()

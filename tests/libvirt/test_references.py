@@ -26,7 +26,7 @@ def test_networks_refer_to_addresses_that_labctl_gave(world):
     assert world.run() == 0, world.failures()
     assert not world.plan(), str(world.plan())
     core, edge = (
-        ET.fromstring(world.connection.virt.networkLookupByName(f"shop.{name}").XMLDesc())
+        ET.fromstring(world.host.virt.networkLookupByName(f"shop.{name}").XMLDesc())
         for name in ("core", "edge")
     )
     host = core.find("ip")

@@ -36,7 +36,7 @@ def test_it_is_told_as_saved(saved):
         "web-1": State.RUNNING,
         "web-2": State.RUNNING,
     }
-    assert [lab.running for lab in listing.labs(saved.connection)] == [2]
+    assert [lab.running for lab in listing.labs(saved.host)] == [2]
 
 
 @pytest.mark.parametrize("verb", [change.up, change.resume])

@@ -35,7 +35,7 @@ def shop(world):
 
 
 def pool(world):
-    return world.connection.virt.storagePoolLookupByName("labctl-shop")
+    return world.host.virt.storagePoolLookupByName("labctl-shop")
 
 
 def path(world, name):
@@ -144,7 +144,7 @@ def test_a_strangers_volume_stays(shop):
 def test_a_disk_that_another_domain_has_stays_with_it(shop):
     """As that of a VM whose metadata someone removed."""
     disk = f"<disk type='file'><source file='{path(shop, 'db.root')}'/><target dev='vda'/></disk>"
-    shop.connection.virt.defineXML(
+    shop.host.virt.defineXML(
         "<domain type='test'><name>other</name><memory>1024</memory><os><type>hvm</type></os>"
         f"<devices>{disk}</devices></domain>"
     )
@@ -166,7 +166,7 @@ def test_nobody_guesses_on_which_overlay_an_undefined_vm_went_on(shop):
 
 
 def test_status_leaves_stopped_pools_as_they_are(shop):
-    store = pools.define(shop.connection.virt, STORE, shop.folder / "store")
+    store = pools.define(shop.host.virt, STORE, shop.folder / "store")
     for each in (store, pool(shop)):
         each.destroy()
     assert status(shop.session()).rows

@@ -14,7 +14,7 @@ from labctl.kinds.image.store import ImageStore, Stored
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.image.catalogue import Entry
 
 FORMAT = 1
@@ -44,14 +44,14 @@ class Row:
         }
 
 
-def images(connection: Connection) -> list[Row]:
+def images(host: Host) -> list[Row]:
     """Those of the store, then the rest of the catalogue.
 
     Raises:
         LabctlError: libvirt does not answer, or a file of the user's catalogue is wrong.
     """
     entries = catalogue.entries()
-    stored = sorted(ImageStore(connection).stored(), key=lambda each: natural(each.spec.label))
+    stored = sorted(ImageStore(host).stored(), key=lambda each: natural(each.spec.label))
     have = {each.spec.label for each in stored}
     rows = [Row(each.spec.label, each, entries.get(each.spec.label)) for each in stored]
     by_key = {each.spec.key: each for each in stored}
@@ -61,13 +61,13 @@ def images(connection: Connection) -> list[Row]:
     return sorted(rows, key=lambda row: row.stored is None)
 
 
-def find(connection: Connection, names: Iterable[str]) -> list[Stored]:
+def find(host: Host, names: Iterable[str]) -> list[Stored]:
     """The stored images of these names, each once; the beginning of a digest is a name too.
 
     Raises:
         UsageError: there is none of that name, or several.
     """
-    stored = ImageStore(connection).stored()
+    stored = ImageStore(host).stored()
     known = catalogue.entries()
     found = [_one(name, stored, known.get(name)) for name in names]
     return list({each.spec.key: each for each in found}.values())

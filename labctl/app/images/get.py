@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.events import Sink
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.image.spec import ImageSpec
 
 BUSY_S = 5.0  # `prune` may be looking whether someone is at it
@@ -52,29 +52,29 @@ def of_labfile(session: Session, told: Sink) -> list[ImageSpec]:
     Raises:
         Rejected: some can't be had.
     """
-    connection = session.connection
+    host = session.host
     pinning = Pinning(session.lock, session.locked)
-    found = resolve_images(connection, session.lab, connection.capabilities.arch, pinning)
+    found = resolve_images(host, session.lab, host.capabilities.arch, pinning)
     for note in found.notes:
         told(Diagnostic(note.severity, note.summary, note.hint))
     return list(dict.fromkeys(found.images.values()))
 
 
-def fetch(connection: Connection, specs: Iterable[ImageSpec], told: Sink) -> int:
+def fetch(host: Host, specs: Iterable[ImageSpec], told: Sink) -> int:
     """Store what is missing, several at once. Gives the exit code."""
     began = time.monotonic()
     wanted = {spec.address: spec for spec in specs}
-    present = ImageStore(connection).observe({spec.key for spec in wanted.values()})
+    present = ImageStore(host).observe({spec.key for spec in wanted.values()})
     made = plan(
         wanted,
         {address: spec for address, spec in wanted.items() if spec.key in present},
-        connection=connection.uri,
+        connection=host.uri,
     )
     told(PlanReady(made))
     if not made:
         told(Finished(True, 0, 0, 0, 0, 0.0))  # noqa: FBT003  # the event's fields in their order
         return 0
-    outcome = execute(made, {"image": ImageDriver(connection)}, connection, told, boots=1)
+    outcome = execute(made, {"image": ImageDriver(host)}, host.connection, told, boots=1)
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
     hint = "what was downloaded is kept: the same command goes on from there" if outcome.exit_code else ""
     seconds = round(time.monotonic() - began, 3)

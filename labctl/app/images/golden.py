@@ -33,7 +33,6 @@ from labctl.host.access.port_transport import PortTransport
 from labctl.host.files import cache
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import missing, translated
-from labctl.host.machine import lock
 from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import ImageStore
 
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.events import Sink
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.vm.overview import VmOverview
 
 BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
@@ -57,25 +56,25 @@ def make(session: Session, vm: str, name: str, told: Sink) -> int:
         LabctlError: it runs, has no disk or no cloud-init, or its guest did not do what it was asked.
     """
     names.check(name)
-    connection = session.connection
+    host = session.host
     tell = Teller(told, Address("image", name), time.monotonic())
     with (
-        lock.held(session.lock_name),
+        session.locked_lab(),
         translated(f"vm/{vm.removeprefix('vm/')}"),
         tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder,
         get.busy(folder),
     ):
         seen = _stopped(session, vm)
-        maker = _Maker(connection, seen, tell, 1 if connection.capabilities.kvm else SLOW)
+        maker = _Maker(host, seen, tell, 1 if host.capabilities.kvm else SLOW)
         spec = maker.into(Path(folder), name)
-        code = get.fetch(connection, [spec], told)
+        code = get.fetch(host, [spec], told)
     if code == 0:
         names.remember(spec, f"vm/{seen.name} of lab {seen.lab}")
     return code
 
 
 def _stopped(session: Session, vm: str) -> VmOverview:
-    seen = overview.look(session.connection, session.lab.name)
+    seen = overview.look(session.host, session.lab.name)
     vms = {each.name: each for each in seen.vms}
     (name,) = choose([vm.removeprefix("vm/")], {each.name: each.name for each in seen.vms})
     found = vms[name]
@@ -92,14 +91,14 @@ def _stopped(session: Session, vm: str) -> VmOverview:
 class _Maker:
     """`slow` stretches the time limits."""
 
-    connection: Connection
+    host: Host
     vm: VmOverview
     tell: Teller
     slow: int
 
     def into(self, folder: Path, name: str) -> ImageSpec:
         """Make the image in a folder; gives its spec."""
-        pool = pools.require(self.connection.virt, identity.pool_name(self.vm.lab))
+        pool = self.host.pool(identity.pool_name(self.vm.lab))
         overlay, flat = (f"{self.vm.name}.{each}" for each in (identity.GOLDEN, identity.GOLDEN_FLAT))
         base, root = self._base(pool), self._root(pool)
         capacity = root.info()[1]
@@ -112,7 +111,7 @@ class _Maker:
             volumes.delete(pool, flat)
             volumes.flatten(pool, overlay, flat)
             image = folder / f"{name}.qcow2"
-            _download(self.connection, pool, flat, image, self.tell)
+            _download(self.host, pool, flat, image, self.tell)
         finally:
             for volume in (overlay, flat):
                 volumes.delete(pool, volume)
@@ -124,16 +123,16 @@ class _Maker:
         if moved is None:
             return volumes.require(pool, f"{self.vm.name}.root")
         pools.refresh(pool)
-        return self.connection.virt.storageVolLookupByPath(moved)
+        return self.host.virt.storageVolLookupByPath(moved)
 
     @contextmanager
     def _running(self, disk: str) -> Iterator[Any]:
         """The VM's twin, which libvirt ends with this process."""
-        definition = self.connection.virt.lookupByName(self.vm.libvirt_name).XMLDesc(
+        definition = self.host.virt.lookupByName(self.vm.libvirt_name).XMLDesc(
             libvirt.VIR_DOMAIN_XML_INACTIVE
         )
         self.tell.progress("booting it without a network")
-        domain = self.connection.virt.createXML(twin(definition, disk), libvirt.VIR_DOMAIN_START_AUTODESTROY)
+        domain = self.host.virt.createXML(twin(definition, disk), libvirt.VIR_DOMAIN_START_AUTODESTROY)
         try:
             yield domain
         finally:
@@ -151,7 +150,7 @@ class _Maker:
             time.sleep(0.2)
 
     async def _clean(self, name: str) -> None:
-        async with port_session.opened(self.connection, name, self.tell.progress) as session:
+        async with port_session.opened(self.host.connection, name, self.tell.progress) as session:
             try:
                 async with asyncio.timeout(BOOT_S * self.slow):
                     while not (session.state and session.state.over):
@@ -167,7 +166,7 @@ class _Maker:
         """The image that the root disk stands on, where it does. LabctlError for a damaged one."""
         (root,) = volumes.facts(pool, {f"{self.vm.name}.root"})
         key = (root.backing or "").rpartition("/")[2].removesuffix(".img")
-        looked = ImageStore(self.connection).look({key}).get(key)
+        looked = ImageStore(self.host).look({key}).get(key)
         if looked and looked.wrong:
             raise LabctlError(
                 f"its disk stands on an image that is damaged in the store, {looked.spec.label}",
@@ -178,9 +177,9 @@ class _Maker:
     def _spec(self, base: ImageSpec | None, capacity: int, image: Path, name: str) -> ImageSpec:
         """What it is: as the image that the VM's disk stands on, but for the content."""
         if base and base.direct:
-            store = pools.require(self.connection.virt, POOL)
+            store = self.host.pool(POOL)
             for volume, beside in ((base.kernel, "vmlinuz"), (base.initrd, "initrd")):
-                _download(self.connection, store, volume, image.with_name(beside), self.tell)
+                _download(self.host, store, volume, image.with_name(beside), self.tell)
         with image.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         return ImageSpec(
@@ -191,7 +190,7 @@ class _Maker:
             capacity,
             direct=bool(base and base.direct),
             cmdline=base.cmdline if base else "",
-            arch=(base.arch if base else "") or self.connection.capabilities.arch,
+            arch=(base.arch if base else "") or self.host.capabilities.arch,
             firmware=base.firmware if base else "",
             cpu=base.cpu if base else "",
             memory=base.memory if base else 0,
@@ -236,12 +235,10 @@ def _runs(domain: Any) -> bool:
         raise
 
 
-def _download(
-    connection: Connection, pool: libvirt.virStoragePool, volume: str, file: Path, tell: Teller
-) -> None:
+def _download(host: Host, pool: libvirt.virStoragePool, volume: str, file: Path, tell: Teller) -> None:
     with file.open("wb") as writer:
         volumes.download_to(
-            connection.virt,
+            host.virt,
             pool,
             volume,
             writer,

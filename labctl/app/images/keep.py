@@ -13,7 +13,7 @@ from labctl.engine import overview
 from labctl.host.files import cache
 from labctl.host.machine import lock
 from labctl.kinds.image.content import in_use
-from labctl.kinds.image.driver import lock_name
+from labctl.kinds.image.driver import lock_of
 from labctl.kinds.image.spec import short
 from labctl.kinds.image.store import ImageStore, Stored
 from labctl.labfile import lockfile
@@ -21,7 +21,7 @@ from labctl.labfile import lockfile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
 
 FORMAT = 1
 
@@ -44,19 +44,19 @@ class Needless:
         return {"what": self.what, "bytes": self.bytes}
 
 
-def needless(connection: Connection, here: Path | None) -> list[Needless]:
+def needless(host: Host, here: Path | None) -> list[Needless]:
     """What no disk and no Labfile.lock needs: of the labs on this host, and of the Labfile `here`.
 
     Raises:
         LabctlError: libvirt does not answer, or a lock can't be read: then nothing is known to be needless.
     """
-    store = ImageStore(connection)
-    pinned = _pinned(connection, here)
+    store = ImageStore(host)
+    pinned = _pinned(host, here)
     found = [
         Needless(
             f"image {each.spec.label} ({short(each.spec.key)})",
             each.bytes,
-            (lock_name(connection, each.spec.key),),
+            (host.lock_name(lock_of(each.spec.key)),),
             image=each,
         )
         for each in store.stored()
@@ -66,7 +66,7 @@ def needless(connection: Connection, here: Path | None) -> list[Needless]:
         Needless(
             f"volume {name} (part of no image)",
             size,
-            (lock_name(connection, name.rpartition(".")[0]),),
+            (host.lock_name(lock_of(name.rpartition(".")[0])),),
             volume=name,
         )
         for name, size in store.leftovers().items()
@@ -74,14 +74,12 @@ def needless(connection: Connection, here: Path | None) -> list[Needless]:
     return [each for each in (*found, *_cached(pinned)) if _idle(each)]
 
 
-def remove(
-    connection: Connection, gone: Iterable[Needless], told: Callable[[str], None]
-) -> Iterator[Needless]:
+def remove(host: Host, gone: Iterable[Needless], told: Callable[[str], None]) -> Iterator[Needless]:
     """Remove these, and give those that went; `told` what could not go.
 
     Since they were found someone may have thought about them for long: each is looked at once more.
     """
-    store = ImageStore(connection)
+    store = ImageStore(host)
     for each in gone:
         try:
             with _alone(each):
@@ -99,9 +97,9 @@ def remove(
             yield each
 
 
-def _pinned(connection: Connection, here: Path | None) -> set[str]:
+def _pinned(host: Host, here: Path | None) -> set[str]:
     """The keys that the locks of all labs on this host name."""
-    seen = overview.look(connection)
+    seen = overview.look(host)
     files = {Path(vm.file) for vm in seen.vms if vm.file} | {
         Path(net.file) for net in seen.networks if net.file
     }

@@ -46,17 +46,17 @@ def run(
     if from_vm is not None:
         return _golden(options, from_vm, images or [], told)
     if images:
-        connection = shared.connection(options)
-        specs = get.recipes(images, shared.architecture(arch, connection))
+        host = shared.host(options)
+        specs = get.recipes(images, shared.architecture(arch, host))
     else:
         session = context.session(options)
-        connection = session.connection
+        host = session.host
         specs = [spec for spec in get.of_labfile(session, told) if spec.source == "build"]
         if not specs:
             raise UsageError(
                 "the Labfile has no image that is built", hint="name a recipe: `labctl image build debian-12`"
             )
-    return get.fetch(connection, specs, told)
+    return get.fetch(host, specs, told)
 
 
 def _golden(options: Options, vm: str, names: list[str], told: Sink) -> int:

@@ -39,11 +39,11 @@ def run(  # noqa: PLR0913  # the verb's options
 
     names.check(name)
     told = shared.sink(options)
-    connection = shared.connection(options)
-    arch = shared.architecture(arch, connection)
+    host = shared.host(options)
+    arch = shared.architecture(arch, host)
     with get.readable(Path(path), told, convert=convert) as readable:
         spec = get.imported(readable, name, arch, firmware=firmware or "")
-        code = get.fetch(connection, [spec], told)
+        code = get.fetch(host, [spec], told)
     if code == 0:
         names.remember(spec, Path(path).name)
         if not (options.quiet or options.json):

@@ -31,7 +31,7 @@ def run(
     """List the images that are here, and those of the catalogue."""
     from labctl.app.images.catalogue import FORMAT, images
 
-    rows = [row for row in images(shared.connection(options)) if row.stored or not stored]
+    rows = [row for row in images(shared.host(options)) if row.stored or not stored]
     if options.json:
         context.write_json({"format": FORMAT, "images": [row.to_json() for row in rows]})
     elif rows:

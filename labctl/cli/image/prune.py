@@ -20,8 +20,8 @@ def run(options: Options, *, yes: Yes = False) -> int:
     """
     from labctl.app.images import keep
 
-    connection = shared.connection(options)
-    found = keep.needless(connection, shared.labfile_here(options))
+    host = shared.host(options)
+    found = keep.needless(host, shared.labfile_here(options))
     total = sum(each.bytes for each in found)
     if not options.json:
         for each in found:
@@ -30,7 +30,7 @@ def run(options: Options, *, yes: Yes = False) -> int:
     if not found:
         context.say("nothing to remove: every image is in use, or pinned by a Labfile.lock")
     elif shared.confirmed(f"remove these, {size(total)}?", yes=yes, verb="prune"):
-        removed = list(keep.remove(connection, found, lambda line: context.say(f"warning: {line}")))
+        removed = list(keep.remove(host, found, lambda line: context.say(f"warning: {line}")))
         context.say(f"freed {size(sum(each.bytes for each in removed))}")
     else:
         context.say("nothing was removed")

@@ -41,9 +41,9 @@ def run(
             "--locked goes with the Labfile's images, not with names", hint="leave one of them out"
         )
     if images:
-        connection = shared.connection(options)
-        specs = get.named(images, shared.architecture(arch, connection), told)
+        host = shared.host(options)
+        specs = get.named(images, shared.architecture(arch, host), told)
     else:
         session = context.session(options, locked=locked)
-        connection, specs = session.connection, get.of_labfile(session, told)
-    return get.fetch(connection, specs, told)
+        host, specs = session.host, get.of_labfile(session, told)
+    return get.fetch(host, specs, told)

@@ -30,8 +30,8 @@ def run(
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.kinds.image.store import ImageStore
 
-    connection = shared.connection(options)
-    found = find(connection, images)
+    host = shared.host(options)
+    found = find(host, images)
     if standing := [each for each in found if each.users]:
         each = standing[0]
         raise LabctlError(
@@ -41,7 +41,7 @@ def run(
     if not shared.confirmed(f"remove {listed}?", yes=yes, verb="remove"):
         context.say("nothing was removed")
         return 1
-    store = ImageStore(connection)
+    store = ImageStore(host)
     for each in found:
         store.delete(each.spec.key)
         names.forget(each.spec.key)

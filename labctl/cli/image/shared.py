@@ -15,7 +15,7 @@ from labctl.labfile.absolute_path import absolute_path
 
 if TYPE_CHECKING:
     from labctl.core.events import Sink
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
 
 Images = Annotated[
     list[str] | None,
@@ -26,18 +26,14 @@ Arch = Annotated[
 ]
 
 
-def connection(options: Options) -> Connection:
-    """The libvirt whose store it is; no Labfile is needed for that.
+def host(options: Options) -> Host:
+    """The host whose store it is; no Labfile is needed for that."""
+    from labctl.host.host import Host
 
-    Raises:
-        LabctlError: nothing answers there.
-    """
-    from labctl.host.libvirt.connection import Connection, choose_uri
-
-    return Connection(choose_uri(options.connect))
+    return Host(options.connect)
 
 
-def architecture(asked: str | None, connection: Connection) -> str:
+def architecture(asked: str | None, host: Host) -> str:
     """The architecture that is meant: the one asked for, else the host's.
 
     Raises:
@@ -45,7 +41,7 @@ def architecture(asked: str | None, connection: Connection) -> str:
     """
     from labctl.kinds.image.catalogue import ARCHITECTURES
 
-    arch = asked or connection.capabilities.arch
+    arch = asked or host.capabilities.arch
     if arch not in ARCHITECTURES:
         whose = "" if asked else ", that of this libvirt host"
         hint = " or ".join(f"--arch {each}" for each in ARCHITECTURES)

@@ -30,7 +30,7 @@ def run(
     """Tell all about one image."""
     from labctl.app.images.catalogue import FORMAT, images
 
-    every = images(shared.connection(options))
+    every = images(shared.host(options))
     rows = [row for row in every if row.name == image]
     if not rows:
         near = closest_matches(image, [row.name for row in every], 3)

@@ -20,10 +20,10 @@ def run(options: Options, images: shared.Images = None) -> int:
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.kinds.image.store import ImageStore
 
-    connection = shared.connection(options)
-    store = ImageStore(connection)
+    host = shared.host(options)
+    store = ImageStore(host)
     results = []
-    for each in find(connection, images) if images else store.stored():
+    for each in find(host, images) if images else store.stored():
         wrong = store.verify(each, lambda *_: None)
         results.append({"name": each.spec.label, "digest": shown(each.spec.key), "wrong": wrong})
         if not options.json and (wrong or not options.quiet):

@@ -46,7 +46,7 @@ class GuestPort:
         self._open = True
         run_event_loop()
         with ExitStack() as held:
-            held.enter_context(lock.held(f"port of {domain.name()} on {domain.connect().getURI()}"))
+            held.enter_context(lock.held(lock.on(domain.connect().getURI(), f"port of {domain.name()}")))
             self._stream = _opened(domain)
             self._held = held.pop_all()
         self._stream.eventAddCallback(_READABLE | _BROKEN, self._happened, None)

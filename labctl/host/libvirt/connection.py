@@ -1,4 +1,4 @@
-"""One connection to libvirt: its event loop, keepalive, what its host can do, and errors in labctl's own terms."""
+"""One connection to libvirt: its event loop, keepalive, and errors in labctl's own terms."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import libvirt
 
 from labctl.core.errors import LabctlError
-from labctl.host.libvirt import capabilities
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
-
-    from labctl.host.libvirt.capabilities import Capabilities
 
 CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
@@ -73,6 +70,15 @@ def choose_uri(asked: str | None) -> str:
         if os.geteuid() == 0 or os.access("/run/libvirt/libvirt-sock", os.W_OK)
         else "qemu:///session"
     )
+
+
+def is_local(uri: str) -> bool:
+    """Whether libvirt runs on this machine, so that its routes and files are ours to look at.
+
+    A socket or command that the URI names may lead anywhere.
+    """
+    scheme, _, rest = uri.partition("://")
+    return rest.startswith("/") and "socket=" not in rest and not scheme.endswith("+ext")
 
 
 class Connection:
@@ -205,16 +211,7 @@ class Connection:
 
     @property
     def local(self) -> bool:
-        """Whether libvirt runs on this machine, so that its routes and files are ours to look at.
-
-        A socket or command that the URI names may lead anywhere.
-        """
-        scheme, _, rest = self.uri.partition("://")
-        return rest.startswith("/") and "socket=" not in rest and not scheme.endswith("+ext")
-
-    @cached_property
-    def capabilities(self) -> Capabilities:
-        return capabilities.look(self.virt, local=self.local)
+        return is_local(self.uri)
 
 
 @contextmanager

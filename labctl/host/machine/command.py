@@ -1,4 +1,4 @@
-"""Other programs that run for a while: told line by line, never outliving us, with their last words in the error."""
+"""Other programs: those that run for a while never outlive us, and their last words are in the error."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TAIL_LINES = 15
 END_S = 10  # for its own cleaning up
+OUTPUT_S = 10.0  # for a program that only tells something
 SBIN = (
     "/usr/local/sbin:/usr/sbin:/sbin"  # ordinary users of Debian lack these in PATH, and mkfs.ext4 is there
 )
@@ -71,6 +72,20 @@ def run(
         raise
     if code != 0:
         raise Failed(argv[0], code, tail)
+
+
+def output(*argv: str) -> str | None:
+    """What a program prints that takes but a moment; None where it is not there, fails or hangs."""
+    tool = path(argv[0])
+    if tool is None:
+        return None
+    try:
+        done = subprocess.run(
+            [tool, *argv[1:]], capture_output=True, text=True, check=False, timeout=OUTPUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from labctl.core.record import field, record
 from labctl.host.machine import packets, routes
 from labctl.host.machine.packets import Chain, Chains, Fate, Packet
 
+Output = Callable[..., str | None]  # `host.machine.command.output`, or the same of a host
+
 SERVICES = {"DHCP": 67, "DNS": 53}  # what guests ask of the host, by UDP
 NFTABLES = 10_004_000  # since 10.4 libvirt has a table of its own, which can't overrule those of others
 _NOT_OTHERS = ("libvirt_network", "firewalld")
-_TIMEOUT_S = 10.0
 _FAMILIES = {"ip": "iptables", "ip6": "ip6tables"}
 
 
@@ -63,42 +63,28 @@ class Rules:
         return chain.name.startswith("LIBVIRT_") or (chain.hook in ("input", "forward") and unborn)
 
 
-def read(libvirt: int) -> Rules:
-    """Read the rules of this host, where libvirt is of that version."""
+def read(output: Output, libvirt: int) -> Rules:
+    """Read the rules of this host: `output` runs its programs, `libvirt` is the version of its libvirt."""
     if os.geteuid() != 0:
         return Rules(unread="only root can read the rules")
-    ruleset = _told("nft", "-j", "list", "ruleset")
+    ruleset = output("nft", "-j", "list", "ruleset")
     unread = [] if ruleset is not None else ["nft is not there to list what nftables have"]
     chains = packets.from_nft(json.loads(ruleset)) if ruleset else {}
     for family, command in _FAMILIES.items():
         # what iptables put into nftables is told better by itself: nft has no words for its extensions
-        chains |= packets.from_iptables(_told(f"{command}-nft-save") or "", family)
+        chains |= packets.from_iptables(output(f"{command}-nft-save") or "", family)
         if _read(Path(f"/proc/net/{family}_tables_names")):
-            text = _told(f"{command}-legacy-save")
+            text = output(f"{command}-legacy-save")
             if text is None:
                 unread.append(f"{command}-legacy-save is not there, but rules of it are")
             chains |= packets.from_iptables(text or "", family, " (legacy)")
     others = {key: chain for key, chain in chains.items() if chain.table not in _NOT_OTHERS}
-    return Rules(others, "; ".join(unread), _shared() if libvirt < NFTABLES else "")
+    return Rules(others, "; ".join(unread), _shared(output) if libvirt < NFTABLES else "")
 
 
-def _shared() -> str:
+def _shared(output: Output) -> str:
     """The table of the iptables that libvirt calls."""
-    return "filter (legacy)" if "legacy" in (_told("iptables", "-V") or "") else "filter"
-
-
-def _told(*command: str) -> str | None:
-    """What a program says; None where it is not there or fails."""
-    tool = shutil.which(command[0]) or shutil.which(command[0], path="/usr/sbin:/sbin")
-    if tool is None:
-        return None
-    try:
-        done = subprocess.run(
-            [tool, *command[1:]], capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout if done.returncode == 0 else None
+    return "filter (legacy)" if "legacy" in (output("iptables", "-V") or "") else "filter"
 
 
 def _read(path: Path) -> str:

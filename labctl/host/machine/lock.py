@@ -1,4 +1,4 @@
-"""Locks that die with their process: one for each lab, one for each host's subnets."""
+"""Locks that die with their process, as one for each lab of a host and one for its subnets."""
 
 from __future__ import annotations
 
@@ -37,9 +37,14 @@ def folder() -> Path:
     return Path(tempfile.gettempdir(), f"labctl-{uid}")
 
 
-def of_lab(name: str, uri: str) -> str:
-    """What the lock of a lab is called."""
-    return f"lab {name} on {uri}"
+def of_lab(name: str) -> str:
+    """What the lock of a lab is called, among those of a host."""
+    return f"lab {name}"
+
+
+def on(uri: str, what: str) -> str:
+    """The name of a lock among those of all hosts."""
+    return f"{what} on {uri}"
 
 
 def path(what: str) -> Path:

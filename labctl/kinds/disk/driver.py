@@ -17,24 +17,23 @@ from labctl.kinds.disk.ground import Ground
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import StepOf
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.disk.spec import DiskSpec
 
 
 class DiskDriver:
     """Makes, grows and removes disks."""
 
-    def __init__(self, connection: Connection, images: str) -> None:
+    def __init__(self, host: Host, images: str) -> None:
         """`images` is the name of the pool that holds the base images."""
-        self._connection = connection
+        self._host = host
         self._images = images
         self._ground = Ground()
 
     def create(self, step: StepOf[DiskSpec], _tell: Teller) -> None:
         spec = step.wanted
-        virt = self._connection.virt
         with translated(str(spec.address)):
-            pool = pools.require(virt, identity.pool_name(spec.lab))
+            pool = self._host.pool(identity.pool_name(spec.lab))
             if volumes.find(pool, spec.volume) is not None:
                 if volumes.stamps(pool, [spec.volume]):
                     return  # an earlier try made it; a volume is made whole or not at all
@@ -45,7 +44,7 @@ class DiskDriver:
     def _base(self, spec: DiskSpec) -> tuple[tuple[str, str] | None, int]:
         if not spec.base:
             return None, spec.size or 0
-        store = pools.require(self._connection.virt, self._images)
+        store = self._host.pool(self._images)
         base = next(iter(volumes.facts(store, {spec.base})), None)
         if base is None:
             raise LabctlError(
@@ -69,9 +68,9 @@ class DiskDriver:
         spec = step.wanted
         if spec.size is None:
             return
-        virt = self._connection.virt
+        virt = self._host.virt
         with translated(str(spec.address)):
-            pool = pools.require(virt, identity.pool_name(spec.lab))
+            pool = self._host.pool(identity.pool_name(spec.lab))
             path = spec.top or pool.storageVolLookupByName(spec.volume).path()
             domain, target = self._user(spec, path)
             if domain is not None:
@@ -87,7 +86,7 @@ class DiskDriver:
     def _user(self, spec: DiskSpec, path: str) -> tuple[Any, str]:
         """The running domain that has this disk, and what it calls it."""
         owner = spec.name.partition("/")[0] if "/" in spec.name else None
-        active = self._connection.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        active = self._host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
         name = identity.libvirt_name(spec.lab, owner or "")
         able = [each for each in active if owner is None or each.name() == name]
         for domain, text in zip(able, dumps(able), strict=True):
@@ -104,7 +103,7 @@ class DiskDriver:
             LabctlError: a domain runs on it, which labctl would have ended were it the lab's.
         """
         spec = step.existing
-        virt = self._connection.virt
+        virt = self._host.virt
         with translated(str(spec.address)):
             pool = pools.find(virt, identity.pool_name(spec.lab))
             volume = pool and volumes.find(pool, spec.volume)

@@ -15,16 +15,16 @@ from labctl.kinds.disk.spec import DiskSpec
 
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.host.libvirt.look import Look
     from labctl.host.libvirt.volumes import Facts
     from labctl.kinds.disk.driver import DiskDriver
 
 
-def _driver(connection: Connection, _keys: Keys) -> DiskDriver:
+def _driver(host: Host, _keys: Keys) -> DiskDriver:
     from labctl.kinds.disk.driver import DiskDriver  # most runs have nothing to do
 
-    return DiskDriver(connection, identity.STORE)
+    return DiskDriver(host, identity.STORE)
 
 
 def _observe(look: Look) -> Found[DiskSpec]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from labctl.core.events import Teller
     from labctl.core.plan import StepOf
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.image.content import Progress
     from labctl.kinds.image.store import Looked
 
@@ -33,16 +34,16 @@ WAIT_S = 7200.0  # for another labctl that stores the same
 REFRESH_S = 30.0
 
 
-def lock_name(connection: Connection, key: str) -> str:
-    """The lock of whoever stores or removes an image."""
-    return f"image {key} on {connection.uri}"
+def lock_of(key: str) -> str:
+    """What the lock of whoever stores or removes an image is called, among those of a host."""
+    return f"image {key}"
 
 
 class ImageDriver:
     """Has images in the store."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     async def create(self, step: StepOf[ImageSpec], tell: Teller) -> None:
         """Have it in the store."""
@@ -66,28 +67,24 @@ class ImageDriver:
         """
         with ExitStack() as stack:
             await asyncio.to_thread(stack.enter_context, self._held(spec, progress))
-            looked = (await self._connection.call(ImageStore(self._connection).look, {spec.key})).get(
-                spec.key
-            )
+            looked = (await self._host.connection.call(ImageStore(self._host).look, {spec.key})).get(spec.key)
             if looked and not looked.wrong:
                 return
             have = await asyncio.to_thread(stack.enter_context, content(spec, progress))
             if looked:
                 _refuse_other(looked, have)
-            await self._connection.call(self._fill, spec, have, progress)
+            await self._host.connection.call(self._fill, spec, have, progress)
 
     def _held(self, spec: ImageSpec, progress: Progress) -> AbstractContextManager[None]:
-        from labctl.host.machine import lock
-
-        what = lock_name(self._connection, spec.key)
-        return lock.held(what, wait_s=WAIT_S, waiting=lambda: progress("waiting for another labctl", 0, 0))
+        waiting = partial(progress, "waiting for another labctl", 0, 0)
+        return self._host.lock(lock_of(spec.key), wait_s=WAIT_S, waiting=waiting)
 
     def _fill(self, spec: ImageSpec, have: Content, progress: Progress) -> None:
         """Upload all parts, and the marker once they are read back."""
-        conn = self._connection.virt
+        conn = self._host.virt
         folder = self._folder()
         pool = pools.define(conn, POOL, folder)
-        if self._connection.local:
+        if self._host.local:
             pools.renewed(pool, folder)
         sound.forget(pool, spec.key)
         stamps = {part.volume: self._put(pool, part, progress) for part in have.parts}
@@ -105,12 +102,12 @@ class ImageDriver:
 
     def _folder(self) -> str:
         """Where the store is, or is to be made."""
-        pool = pools.find(self._connection.virt, POOL)
-        return pools.path(pool) if pool else str(pools.root(self._connection.virt) / POOL)
+        pool = pools.find(self._host.virt, POOL)
+        return pools.path(pool) if pool else str(self._host.pool_root / POOL)
 
     def _put(self, pool: libvirt.virStoragePool, part: Part, progress: Progress) -> str:
         """Upload a file and read it back: presence is not completeness. Gives the stamp of what was read."""
-        conn, before = self._connection.virt, part.file.stat()
+        conn, before = self._host.virt, part.file.stat()
         if part.of_user and f"sha256-{file_digest(part.file)}" != part.digest:
             raise changed(part)
         volumes.delete(pool, part.volume)

@@ -10,15 +10,15 @@ from labctl.kinds.image.spec import ImageSpec
 
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.host.libvirt.look import Look
     from labctl.kinds.image.driver import ImageDriver
 
 
-def _driver(connection: Connection, _keys: Keys) -> ImageDriver:
+def _driver(host: Host, _keys: Keys) -> ImageDriver:
     from labctl.kinds.image.driver import ImageDriver  # most runs have nothing to do
 
-    return ImageDriver(connection)
+    return ImageDriver(host)
 
 
 def _observe(_look: Look) -> Found[ImageSpec]:

@@ -26,7 +26,7 @@ from labctl.kinds.image.spec import POOL, ImageSpec
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.image.content import Progress
 
 PARTS = ("seen", "ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marks go first
@@ -64,8 +64,8 @@ class Looked:
 class ImageStore:
     """What is in the store, and what of it may go."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
         """Those of the keys whose images are complete and sound."""
@@ -76,14 +76,14 @@ class ImageStore:
 
         A listing, and for each the two small marks and the stamps of its files.
         """
-        pool = pools.find(self._connection.virt, POOL) if keys else None
+        pool = pools.find(self._host.virt, POOL) if keys else None
         names = volumes.names(pool) if pool is not None else set()
         found = {}
         for key in sorted(key for key in keys if f"{key}.ok" in names):
             marker = self._marker(pool, key)
             if marker is not None:
                 digests = marker.get("digests") or {}
-                wrong = sound.wrong(self._connection.virt, pool, key, digests)
+                wrong = sound.wrong(self._host.virt, pool, key, digests)
                 spec = replace(_spec(marker), sound=not wrong)
                 found[key] = Looked(spec, wrong, digests, *(self._standing(pool, digests) if wrong else ()))
         return found
@@ -92,13 +92,13 @@ class ImageStore:
         """What stands on these volumes of the store, as `Stored` has it, and whether a domain runs on them."""
         folder = pools.path(pool)
         users = self._users(folder)
-        active = self._connection.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        active = self._host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
         runs = any(text and _named_in(text, folder).keys() & set(names) for text in dumps(active))
         return tuple(sorted({user for name in names for user in users.get(name, ())})), runs
 
     def stored(self) -> list[Stored]:
         """Every image that is complete in the store, and what stands on it."""
-        pool = pools.find(self._connection.virt, POOL)
+        pool = pools.find(self._host.virt, POOL)
         if pool is None:
             return []
         sizes = {each.name: each.allocation for each in volumes.facts(pool)}
@@ -121,7 +121,7 @@ class ImageStore:
 
         No file is read for it, and no pool started.
         """
-        pool = pools.lookup(self._connection.virt, POOL) if keys else None
+        pool = pools.lookup(self._host.virt, POOL) if keys else None
         if pool is None or not pool.isActive():
             return {}
         markers = {key: marker for key in sorted(keys) if (marker := self._marker(pool, key))}
@@ -129,7 +129,7 @@ class ImageStore:
         return {key: (_spec(markers[key]), state) for key, state in states.items() if state}
 
     def _state(self, pool: libvirt.virStoragePool, key: str, digests: Mapping[str, str]) -> str:
-        seen = sound.read(self._connection.virt, pool, key)
+        seen = sound.read(self._host.virt, pool, key)
         return sound.apparent(seen, volumes.stamps(pool, digests), digests)
 
     def leftovers(self) -> dict[str, int]:
@@ -137,7 +137,7 @@ class ImageStore:
 
         A disk may stand on such a volume nevertheless, where someone removed the marker: then it is none.
         """
-        pool = pools.find(self._connection.virt, POOL)
+        pool = pools.find(self._host.virt, POOL)
         if pool is None:
             return {}
         sizes = {each.name: each.allocation for each in volumes.facts(pool)}
@@ -147,8 +147,8 @@ class ImageStore:
 
     def verify(self, stored: Stored, progress: Progress) -> dict[str, str]:
         """Read an image back; gives what is wrong by volume, nothing where all is well. What is found is recorded."""
-        virt = self._connection.virt
-        pool, key = pools.require(virt, POOL), stored.spec.key
+        virt = self._host.virt
+        pool, key = self._host.pool(POOL), stored.spec.key
         stamps = volumes.stamps(pool, stored.digests)
         wrong = sound.damage(virt, pool, dict(sorted(stored.digests.items())), progress)
         sound.record(virt, pool, key, stamps | dict.fromkeys(wrong, sound.WRONG))
@@ -156,7 +156,7 @@ class ImageStore:
 
     def delete(self, key: str) -> None:
         """Remove an image, its marker first. LabctlError, naming one, while something stands on it."""
-        virt = self._connection.virt
+        virt = self._host.virt
         pool = pools.find(virt, POOL)
         if pool is None:
             return
@@ -168,13 +168,13 @@ class ImageStore:
             self.drop(f"{key}.{part}")
 
     def drop(self, volume: str) -> None:
-        pool = pools.find(self._connection.virt, POOL)
+        pool = pools.find(self._host.virt, POOL)
         if pool is not None:
             volumes.delete(pool, volume)
 
     def _users(self, folder: str) -> dict[str, list[str]]:
         """What stands on each volume of the store: overlays of any pool, domains that boot a kernel of it."""
-        virt = self._connection.virt
+        virt = self._host.virt
         users: dict[str, list[str]] = {}
         with translated():
             for pool in virt.listAllStoragePools():
@@ -192,7 +192,7 @@ class ImageStore:
 
     def _domains(self, folder: str) -> Iterator[tuple[str, dict[str, bool]]]:
         """The volumes of the store that domains have, as they run and as they are defined."""
-        domains = self._connection.virt.listAllDomains()
+        domains = self._host.virt.listAllDomains()
         for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE):
             for domain, text in zip(domains, dumps(domains, flags), strict=True):
                 if text is not None:
@@ -212,13 +212,13 @@ class ImageStore:
         lab = identity.lab_of(pool.name())
         if lab is None:
             return []
-        with lock.held(lock.of_lab(lab, self._connection.uri), wait_s=WAIT_S):
+        with self._host.lock(lock.of_lab(lab), wait_s=WAIT_S):
             return volumes.facts(pools.started(pool))
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
         """None when it can't be read: then the image counts as not complete."""
         try:
-            marker = json.loads(volumes.download(self._connection.virt, pool, f"{key}.ok"))
+            marker = json.loads(volumes.download(self._host.virt, pool, f"{key}.ok"))
         except (LabctlError, ValueError):
             return None
         whole = isinstance(marker, dict) and marker.get("key") == key and isinstance(marker.get("label"), str)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from labctl.core.events import Teller
     from labctl.core.plan import StepOf
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.network.spec import NetworkSpec
 
 DNS_PORT = 53
@@ -46,8 +46,8 @@ def _range(spec: NetworkSpec) -> ET.Element:
 class NetworkDriver:
     """Makes, changes and removes the lab's networks."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def create(self, step: StepOf[NetworkSpec], _tell: Teller) -> None:
         spec = step.wanted
@@ -63,7 +63,7 @@ class NetworkDriver:
 
     def _port_taken(self, error: libvirt.libvirtError) -> LabctlError:
         said = str(error).strip().rpartition("\n")[2]  # dnsmasq's own words, behind its command line
-        who = listener(DNS_PORT) if self._connection.local else ""
+        who = listener(DNS_PORT) if self._host.local else ""
         return LabctlError(
             f"{said}; {who or 'another name server'} has port {DNS_PORT} of every address",
             hint="let that listen on single addresses only, or stop it; see `labctl doctor`",
@@ -87,13 +87,13 @@ class NetworkDriver:
             if network is None:
                 return
             if not network.isPersistent():  # else it is gone once it is stopped, and that would be an error
-                network = self._connection.virt.networkDefineXML(network.XMLDesc())
+                network = self._host.virt.networkDefineXML(network.XMLDesc())
             if network.isActive():
                 network.destroy()
             network.undefine()
 
     def _find(self, spec: NetworkSpec) -> Any:
-        virt = self._connection.virt
+        virt = self._host.virt
         # it still has its UUID if someone renamed it
         return found(
             (virt.networkLookupByUUIDString, spec.uuid), (virt.networkLookupByName, spec.libvirt_name)
@@ -101,7 +101,7 @@ class NetworkDriver:
 
     def _define(self, spec: NetworkSpec) -> Any:
         applied = replace(spec, applied=spec.fingerprint())
-        return self._connection.virt.networkDefineXML(xmltree.to_text(xml.render(applied)))
+        return self._host.virt.networkDefineXML(xmltree.to_text(xml.render(applied)))
 
     def _activate(self, network: Any, spec: NetworkSpec) -> None:
         if bool(network.autostart()) != spec.autostart:

@@ -10,14 +10,14 @@ from labctl.kinds.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.network.driver import NetworkDriver
 
 
-def _driver(connection: Connection, _keys: Keys) -> NetworkDriver:
+def _driver(host: Host, _keys: Keys) -> NetworkDriver:
     from labctl.kinds.network.driver import NetworkDriver  # most runs have nothing to do
 
-    return NetworkDriver(connection)
+    return NetworkDriver(host)
 
 
 NETWORK = Kind(NetworkSpec, _driver, observe)

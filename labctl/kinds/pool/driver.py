@@ -10,26 +10,26 @@ from labctl.host.libvirt.connection import translated
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import StepOf
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.pool.spec import PoolSpec
 
 
 class PoolDriver:
     """Makes the pool with its folder, and removes them; what labctl did not make stays, and the folder with it."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def create(self, step: StepOf[PoolSpec], _tell: Teller) -> None:
         spec = step.wanted
         with translated(str(spec.address)):
-            pools.define(self._connection.virt, spec.libvirt_name, spec.path)
+            pools.define(self._host.virt, spec.libvirt_name, spec.path)
 
     update = create  # starting it is all that can be wrong with it
 
     def delete(self, step: StepOf[PoolSpec], tell: Teller) -> None:
         spec = step.existing
         with translated(str(spec.address)):
-            left = pools.remove(self._connection.virt, spec.libvirt_name, spec.own)
+            left = pools.remove(self._host.virt, spec.libvirt_name, spec.own)
         if left:
             tell.warn(f"{spec.path} stays, since it holds what labctl did not make: {', '.join(left)}")

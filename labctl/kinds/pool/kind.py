@@ -13,15 +13,15 @@ from labctl.kinds.pool.spec import PoolSpec
 
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.host.libvirt.look import Look
     from labctl.kinds.pool.driver import PoolDriver
 
 
-def _driver(connection: Connection, _keys: Keys) -> PoolDriver:
+def _driver(host: Host, _keys: Keys) -> PoolDriver:
     from labctl.kinds.pool.driver import PoolDriver  # most runs have nothing to do
 
-    return PoolDriver(connection)
+    return PoolDriver(host)
 
 
 def _observe(look: Look) -> Found[PoolSpec]:
@@ -32,9 +32,9 @@ def _observe(look: Look) -> Found[PoolSpec]:
     return Found((PoolSpec(look.lab, pool.folder, pool.active, undefined, look.stored.beside),))
 
 
-def _labs(connection: Connection) -> list[str]:
-    with translated(connection.uri):
-        names = [pool.name() for pool in connection.virt.listAllStoragePools()]
+def _labs(host: Host) -> list[str]:
+    with translated(host.uri):
+        names = [pool.name() for pool in host.virt.listAllStoragePools()]
     return [lab for lab in map(identity.lab_of, names) if lab]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import StepOf
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.seed.spec import SeedSpec
 
 SECRET = 0o600
@@ -23,8 +23,8 @@ SECRET = 0o600
 class SeedDriver:
     """Makes and removes a VM's seed volume."""
 
-    def __init__(self, connection: Connection, keys: Keys) -> None:
-        self._connection = connection
+    def __init__(self, host: Host, keys: Keys) -> None:
+        self._host = host
         self._keys = keys
 
     def create(self, step: StepOf[SeedSpec], _tell: Teller) -> None:
@@ -33,9 +33,9 @@ class SeedDriver:
         private, public = self._keys.host(spec.vm)
         iso = cidata(render.files(spec, self._keys.login_public(), render.HostKey(private, public)))
         with translated(str(spec.address)):
-            pool = pools.require(self._connection.virt, identity.pool_name(spec.lab))
+            pool = self._host.pool(identity.pool_name(spec.lab))
             volumes.delete(pool, spec.volume)
-            volumes.upload(self._connection.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
+            volumes.upload(self._host.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
 
     def update(self, step: StepOf[SeedSpec], tell: Teller) -> None:
         """Write it anew; a running guest keeps the old one, which its QEMU has open."""
@@ -46,6 +46,6 @@ class SeedDriver:
         if step.after is None:  # else a guest that took its key from the old seed would not take another
             self._keys.forget(spec.vm)
         with translated(str(spec.address)):
-            pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
+            pool = pools.find(self._host.virt, identity.pool_name(spec.lab))
             if pool is not None:
                 volumes.delete(pool, spec.volume)

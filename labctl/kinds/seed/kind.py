@@ -10,15 +10,15 @@ from labctl.kinds.seed.spec import SeedSpec, network_digest
 
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.host.libvirt.look import Look
     from labctl.kinds.seed.driver import SeedDriver
 
 
-def _driver(connection: Connection, keys: Keys) -> SeedDriver:
+def _driver(host: Host, keys: Keys) -> SeedDriver:
     from labctl.kinds.seed.driver import SeedDriver  # most runs have nothing to do
 
-    return SeedDriver(connection, keys)
+    return SeedDriver(host, keys)
 
 
 def _observe(look: Look) -> Found[SeedSpec]:

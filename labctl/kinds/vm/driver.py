@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.core.plan import StepOf
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.vm.spec import VmSpec
 
 _INACTIVE, _CONFIG, _LIVE = (
@@ -42,10 +42,10 @@ _INACTIVE, _CONFIG, _LIVE = (
 class VmDriver:
     """Makes, starts, changes, stops and removes the lab's VMs, and follows them until they are ready."""
 
-    def __init__(self, connection: Connection, keys: Keys) -> None:
-        self._connection = connection
+    def __init__(self, host: Host, keys: Keys) -> None:
+        self._connection = host.connection
         self._keys = keys
-        self._conversations = GuestSessions(connection, keys)
+        self._conversations = GuestSessions(host.connection, keys)
 
     def create(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         spec = step.wanted

@@ -10,14 +10,14 @@ from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
     from labctl.kinds.vm.verbs import Lifecycle
 
 
-def _driver(connection: Connection, keys: Keys) -> Lifecycle:
+def _driver(host: Host, keys: Keys) -> Lifecycle:
     from labctl.kinds.vm.driver import VmDriver  # most runs have nothing to do
 
-    return VmDriver(connection, keys)
+    return VmDriver(host, keys)
 
 
 VM = Kind(VmSpec, _driver, observe)

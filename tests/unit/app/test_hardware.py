@@ -65,8 +65,8 @@ def told(tmp_path, monkeypatch):
     def tell(content, existing=None):
         path = tmp_path / "Labfile.yaml"
         path.write_text(yaml.safe_dump({"labfile": 1, "name": "shop", **content}))
-        connection = SimpleNamespace(virt=Virt(), local=True, capabilities=SimpleNamespace(kvm=True))
-        session = SimpleNamespace(lab=load(str(path)).lab, connection=connection)
+        host = SimpleNamespace(virt=Virt(), local=True, capabilities=SimpleNamespace(kvm=True))
+        session = SimpleNamespace(lab=load(str(path)).lab, host=host)
         foreign = tuple(Foreign("network", name, name, active=name != "idle") for name in ("default", "idle"))
         made = plan(specs(content, existing), existing or {})
         problems = hardware.check(session, made, Observed(foreign=foreign))

@@ -30,7 +30,7 @@ class Session:
     def __init__(self, tmp_path, free=None):
         (tmp_path / "Labfile.yaml").write_text(CONTENT)
         self.lab = load(str(tmp_path / "Labfile.yaml")).lab
-        self.connection = self
+        self.host = self
         self.virt = self
         self.free = free
 

@@ -38,14 +38,14 @@ def session(tmp_path):
     """On a host without KVM whose memory nobody knows."""
     (tmp_path / "Labfile.yaml").write_text(CONTENT)
     able = SimpleNamespace(kvm=False, types=frozenset({"qemu"}))
-    connection = SimpleNamespace(capabilities=able, local=False, virt=None)
+    host = SimpleNamespace(capabilities=able, local=False, virt=None)
     lab = load(str(tmp_path / "Labfile.yaml")).lab
-    return SimpleNamespace(lab=lab, connection=connection, adopt=False, overcommit=True)
+    return SimpleNamespace(lab=lab, host=host, adopt=False, overcommit=True)
 
 
 @pytest.fixture(autouse=True)
 def no_memory_is_known(monkeypatch):
-    monkeypatch.setattr("labctl.app.memory.available", lambda _connection: None)
+    monkeypatch.setattr("labctl.app.memory.available", lambda _host: None)
 
 
 def look(session, made):
@@ -81,9 +81,9 @@ def test_what_is_protected_stops_a_run_and_no_plan(session, content):
 def test_images_without_room_stop_a_run_and_no_plan(session, tmp_path, monkeypatch):
     (tmp_path / "big.img").write_bytes(bytes(1 << 20))
     image = ImageSpec("big", "sha256-0", "path", str(tmp_path / "big.img"))
-    monkeypatch.setattr(pools, "root", lambda _virt: tmp_path)
+    session.host.pool_root = tmp_path
     monkeypatch.setattr(pools, "free_space", lambda _folder: 1 << 10)
-    session.connection.local = True
+    session.host.local = True
     found = look(session, plan({image.address: image}, {}))
     assert found.errors == ()
     assert summaries(found.obstacles)[0].startswith("the images to store take 1MiB, and 0B are free in")

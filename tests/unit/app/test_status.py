@@ -62,7 +62,7 @@ def session(tmp_path, monkeypatch):
         uri = "qemu:///system"
 
     made = Session(source=str(path))
-    made.connection = Nowhere()
+    made.host = Nowhere()
     return made
 
 
@@ -137,7 +137,7 @@ def test_a_broken_labfile_leaves_what_exists(monkeypatch, session):
 def test_a_labfile_that_went_leaves_what_exists(monkeypatch, session):
     absent = UsageError("no such file")
     gone = Session(source=session.source, absent=absent)
-    gone.connection = session.connection
+    gone.host = session.host
     seen(monkeypatch, vm("web-1", file=session.source))
     found = status.status(gone)
     assert (found.lab, [row.name for row in found.rows]) == ("shop", ["web-1"])

@@ -35,15 +35,16 @@ def warned(tmp_path, monkeypatch):
         wanted = compose(
             lab, allocation, Site("x86_64", kvm=False, types=frozenset({"qemu"}), pool="", store="")
         )
-        connection = SimpleNamespace(
+        host = SimpleNamespace(
             local=local,
+            output=None,
             capabilities=SimpleNamespace(types=types),
             virt=SimpleNamespace(getLibVersion=lambda: 9_000_000),
         )
         read = []
-        monkeypatch.setattr(firewall, "read", lambda version: read.append(version) or rules)
+        monkeypatch.setattr(firewall, "read", lambda _output, version: read.append(version) or rules)
         found = traffic.check(
-            SimpleNamespace(lab=lab, connection=connection), plan(wanted, wanted if made else {}), allocation
+            SimpleNamespace(lab=lab, host=host), plan(wanted, wanted if made else {}), allocation
         )
         return [f"{each.path}: {each.summary}" for each in found], bool(read)
 

@@ -128,7 +128,7 @@ def test_debug_of_a_command_in_a_vm_is_not_ours(monkeypatch, capsys):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, BrokenPipeError, EOFError, LabctlError("x")])
 def test_typer_leaves_errors_to_the_boundary(monkeypatch, error):
-    def labs(_connection):
+    def labs(_host):
         raise error
 
     monkeypatch.setattr("labctl.app.listing.labs", labs)

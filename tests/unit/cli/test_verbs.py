@@ -70,7 +70,7 @@ def test_the_json_of_new_things_has_every_field_that_is_set(here, capsys):
 
 
 def test_a_plan_that_memory_stands_against_is_shown_with_one_warning(here, capsys, monkeypatch):
-    monkeypatch.setattr("labctl.app.memory.available", lambda _connection: 100 << 20)
+    monkeypatch.setattr("labctl.app.memory.available", lambda _host: 100 << 20)
     assert run("plan") == 0
     told = capsys.readouterr()
     assert "plan: 6 to create" in told.out

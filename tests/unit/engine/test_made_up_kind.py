@@ -17,7 +17,7 @@ from labctl.core.operations import operations
 from labctl.core.record import record
 from labctl.core.spec import Effect, Need, Part, Spec, owned
 from labctl.engine.registry import KINDS
-from labctl.host.libvirt.connection import Connection
+from labctl.host.host import Host
 from labctl.kinds import Kind
 from labctl.report.plantext import Style, render
 
@@ -80,7 +80,7 @@ class Tower:
         bells = [(path.suffix[1:], path.read_text().split()) for path in self.folder.glob(f"{look.lab}.*")]
         return Found(tuple(BellSpec(look.lab, name, *said) for name, said in bells))
 
-    def labs(self, _connection: Connection) -> set[str]:
+    def labs(self, _host: Host) -> set[str]:
         return {path.stem for path in self.folder.iterdir()}
 
 
@@ -95,10 +95,10 @@ def session(tower, tmp_path):
     """A lab on a node of libvirt's test driver, on which there are bells as well."""
     (tmp_path / "Labfile.yaml").write_text(LABFILE)
     made = Session(source=str(tmp_path / "Labfile.yaml"), uri=NODE)
-    made.kinds = (*KINDS, Kind(BellSpec, lambda _connection, _keys: tower, tower.observe, tower.labs))
-    made.connection = Connection(NODE)
+    made.kinds = (*KINDS, Kind(BellSpec, lambda _host, _keys: tower, tower.observe, tower.labs))
+    made.host = Host(NODE)
     yield made
-    made.connection.close()
+    made.host.close()
 
 
 def ringing(*bells: BellSpec):
@@ -153,7 +153,7 @@ def test_a_replacement_loses_data_and_follows_the_removal(session):
 
 def test_its_labs_are_listed(session, tower):
     (tower.folder / "abbey.big").write_text("c bronze")
-    assert [lab.name for lab in listing.labs(session.connection, session.kinds)] == ["abbey"]
+    assert [lab.name for lab in listing.labs(session.host, session.kinds)] == ["abbey"]
 
 
 def test_it_goes_with_its_lab(session, tower):
@@ -161,4 +161,4 @@ def test_it_goes_with_its_lab(session, tower):
     (tower.folder / "abbey.big").write_text("c bronze")
     assert change.destroy(session, (), lambda _event: None, lambda _plan: True) == 0
     assert [path.name for path in tower.folder.iterdir()] == ["abbey.big"]
-    assert session.connection.virt.listAllDomains() == session.connection.virt.listAllNetworks() == []
+    assert session.host.virt.listAllDomains() == session.host.virt.listAllNetworks() == []

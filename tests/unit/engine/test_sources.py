@@ -36,7 +36,7 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
         vms: dict[str, Any], *stored: ImageSpec, pinning: Pinning | None = None, running: bool = False
     ) -> Sources:
         class Store:
-            def __init__(self, _connection: object) -> None:
+            def __init__(self, _host: object) -> None:
                 pass
 
             def look(self, keys: Collection[str]) -> dict[str, Looked]:

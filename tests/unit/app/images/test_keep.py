@@ -5,16 +5,13 @@ import pytest
 from labctl.app.images import keep
 from labctl.engine import overview
 from labctl.host.files import cache
+from labctl.host.host import Host
 from labctl.host.machine import lock
 from labctl.kinds.image.content import in_use
-from labctl.kinds.image.driver import lock_name
+from labctl.kinds.image.driver import lock_of
 from labctl.kinds.image.store import ImageStore
 
 KEY = "sha256-" + "a" * 64
-
-
-class Host:
-    uri = "qemu:///system"
 
 
 @pytest.fixture(autouse=True)
@@ -22,14 +19,14 @@ def host(monkeypatch, tmp_path):
     """An empty store with what a run left, a cache with a download, and no lab."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(lock, "folder", lambda: tmp_path / "run")
-    monkeypatch.setattr(overview, "look", lambda _connection: overview.Overview([], []))
+    monkeypatch.setattr(overview, "look", lambda _host: overview.Overview([], []))
     monkeypatch.setattr(ImageStore, "stored", lambda _store: [])
     monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {f"{KEY}.img": 1})
     (cache.folder("downloads") / KEY).write_bytes(b"x")
 
 
 def found() -> list[str]:
-    return [each.what.split()[0] for each in keep.needless(Host(), None)]
+    return [each.what.split()[0] for each in keep.needless(Host("qemu:///system"), None)]
 
 
 def test_what_nobody_is_at_may_go():
@@ -44,14 +41,14 @@ def test_a_download_that_is_being_stored_stays():
 
 def test_what_someone_began_to_use_since_stays(tmp_path):
     told: list[str] = []
-    needless = keep.needless(Host(), None)
-    with lock.held(in_use(KEY)), lock.held(lock_name(Host(), KEY)):
-        assert list(keep.remove(Host(), needless, told.append)) == []
+    needless = keep.needless(Host("qemu:///system"), None)
+    with lock.held(in_use(KEY)), Host("qemu:///system").lock(lock_of(KEY)):
+        assert list(keep.remove(Host("qemu:///system"), needless, told.append)) == []
     assert len(told) == len(needless)
     assert (tmp_path / "cache/downloads" / KEY).exists()
 
 
 def test_a_volume_that_became_part_of_an_image_stays(monkeypatch):
-    (volume, _) = keep.needless(Host(), None)
+    (volume, _) = keep.needless(Host("qemu:///system"), None)
     monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {})
-    assert list(keep.remove(Host(), [volume], print)) == []
+    assert list(keep.remove(Host("qemu:///system"), [volume], print)) == []

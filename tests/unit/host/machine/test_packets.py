@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.host.machine import firewall, routes
+from labctl.host.machine import command, firewall, routes
 from labctl.host.machine.firewall import Rules
 from labctl.host.machine.packets import Chain, Fate, Packet, fate, from_iptables, from_nft
 
@@ -73,7 +73,7 @@ def test_what_could_not_be_read_may_drop_it():
 
 def test_only_root_reads(monkeypatch):
     monkeypatch.setattr(firewall.os, "geteuid", lambda: 1000)
-    assert firewall.read(9_000_000) == Rules(unread="only root can read the rules")
+    assert firewall.read(command.output, 9_000_000) == Rules(unread="only root can read the rules")
 
 
 @pytest.mark.parametrize(
