@@ -48,7 +48,7 @@ def settle(
             missing = next(name for name in needs if name not in values)
             allocation.problems.append(Problem(f"${{{missing}}} has no value", hint="write it down"))
             break
-        filled, known = loaded.filled(values), values
+        filled, known = loaded.with_references(values), values
         allocation = allocate(filled.lab, existing, taken)
     return filled, allocation
 

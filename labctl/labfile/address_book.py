@@ -1,4 +1,4 @@
-"""Judges addresses: each in its subnet, none twice, no subnets that overlap."""
+"""Checks the addresses of each network: they are in its subnet and unique, and subnets don't overlap."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["AddressBook", "check_overlaps"]
 _FIELDS = {4: "subnet", 6: "ipv6"}
 _GATEWAY, _HOST = "the gateway's", "the host's"
 _NO_GUESTS = frozenset({_HOST, "reserved"})
-_MTU = 1500  # of a bridge for which none is written
+_MTU = 1500  # that of a bridge without `mtu`
 
 
 @record(frozen=False)
 class AddressBook:
-    """The addresses of one network, and who has each."""
+    """The addresses of one network, and the owner of each, in words for messages."""
 
     net: Network
     tree: Map
     problems: Problems
     owners: dict[Any, str] = field(default_factory=dict)
-    _automatic: int = 0
+    _automatic: int = 0  # NICs that labctl is to give an IPv4 address
 
-    def enter_own(self) -> None:
-        """Enter what the network itself takes, and report what of it lies outside."""
+    def enter_network(self) -> None:
+        """Enter the addresses of the host, the gateway and `reserve`. Those outside of the subnet are reported."""
         net, tree = self.net, self.tree
         host = tree.get("host")
         for index, address in enumerate(net.host or ()):
@@ -71,9 +71,9 @@ class AddressBook:
             self.problems.at(dhcp, "range", f"the range holds {taken[0][0]}, which is {taken[0][1]}")
 
     def _routes(self, holder: Map, routes: Sequence[Route], own: Collection[Any]) -> None:
-        """Report routes whose next hop is not on this network: neither libvirt nor a guest takes them."""
+        """Report routes whose next hop is not on this network: libvirt and guests refuse them."""
         written = holder.get("routes") or ()
-        if self.net.external or len(written) != len(routes):  # what is wrong by itself has been reported
+        if self.net.external or len(written) != len(routes):  # a wrong route has been reported
             return
         for entry, route in zip(written, routes, strict=True):
             known = self.net.mode not in ATTACHED or _FIELDS[route.via.version] in self.tree
@@ -86,7 +86,7 @@ class AddressBook:
         return address in subnet and address not in {subnet.network_address, subnet.broadcast_address}
 
     def _inside(self, address: Any, holder: Map | Seq, key: Any) -> bool:
-        """Whether an address can be used on this network; reports it if not."""
+        """Whether an address can be used on this network. If not, that is reported."""
         field_ = _FIELDS[address.version]
         subnet = self.net.subnet if field_ == "subnet" else self.net.ipv6
         if subnet is False and field_ in self.tree.marks and self.tree.get(field_) is not False:
@@ -108,8 +108,8 @@ class AddressBook:
             return True
         return False
 
-    def enter(self, vm: Vm, nic: Nic, place: tuple[Map | Seq, Any]) -> None:
-        """Enter a NIC's addresses; `place` is its entry in `networks`."""
+    def enter_nic(self, vm: Vm, nic: Nic, place: tuple[Map | Seq, Any]) -> None:
+        """Enter a NIC's addresses. `place` is the list and the index of its entry in the VM's `networks`."""
         holder, key = place
         entry = holder[key]
         if isinstance(entry, Map):
@@ -128,17 +128,17 @@ class AddressBook:
             if not self._inside(address, entry, name):
                 continue
             owner = self.owners.get(address, _GATEWAY)
-            if owner != _GATEWAY:  # the first VM that claims that address is the gateway
+            if owner != _GATEWAY:  # the first VM with the gateway's address is the gateway
                 self.problems.at(entry, name, f"{address} is {owner} already")
                 continue
             self.owners[address] = f"that of {vm.name}"
-            if name == "ip" and vm.cloud_init is False and not self._leased():
+            if name == "ip" and vm.cloud_init is False and not self._has_dhcp():
                 summary = f"nothing brings {address} to the guest"
                 hint = "it has no seed and the network no DHCP"
                 self.problems.at(entry, name, summary, hint, severity="warning")
 
     def _mtu(self, nic: Nic, entry: Map) -> None:
-        """Report an MTU that the network can't carry; what others than libvirt made may carry anything."""
+        """Report an MTU larger than the network's. The MTU of networks that libvirt doesn't make is unknown."""
         if nic.mtu is None:
             return
         net = self.net
@@ -150,12 +150,12 @@ class AddressBook:
         elif nic.mtu < IPV6_MTU and net.ipv6 and nic.ip6 is not False:
             self.problems.at(entry, "mtu", f"IPv6 needs {IPV6_MTU} bytes", f"write {IPV6_MTU}, or ip6: false")
 
-    def _leased(self) -> bool:
+    def _has_dhcp(self) -> bool:
         net = self.net
         without = net.mode in ATTACHED or net.host is False or net.subnet is False
         return not without and net.dhcp.enabled is not False
 
-    def check_room(self, networks: Map) -> None:
+    def check_capacity(self, networks: Map) -> None:
         """Report a subnet with fewer addresses than NICs."""
         subnet = self.net.subnet
         if not subnet or self.net.mode in ATTACHED:
@@ -163,7 +163,9 @@ class AddressBook:
         inside = [each for each in self.owners if each.version == 4]
         taken = len(inside)
         limits = self.net.dhcp.range
-        if limits and all(each in subnet for each in limits):  # the range is for strangers
+        if limits and all(
+            each in subnet for each in limits
+        ):  # the range is for guests that are not in the Labfile
             first, last = map(int, limits)
             taken += last - first + 1 - sum(_within(each, limits) for each in inside)
         room = subnet.num_addresses - 2 - taken
@@ -173,7 +175,7 @@ class AddressBook:
             self.problems.at(networks[self.net.name], "subnet", summary, "write a larger subnet")
 
     def check_gateway(self, vms: Sequence[Vm], bases: Iterable[str]) -> None:
-        """Report a gateway VM that does not exist or is not on the network, and an address that strangers may get."""
+        """Report a gateway within the DHCP range, and a gateway VM that does not exist or has no address here."""
         name = self.net.gateway
         limits = self.net.dhcp.range
         if limits and self.owners.get(name) == _GATEWAY and _within(name, limits):

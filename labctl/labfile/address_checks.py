@@ -1,4 +1,4 @@
-"""Judges the lab as a whole: what no field can say by itself."""
+"""Checks addresses, MAC addresses, bridges and default routes across all VMs and networks."""
 
 from __future__ import annotations
 
@@ -22,21 +22,24 @@ __all__ = ["check_addresses"]
 def check_addresses(
     nets: Sequence[Network], tree: Map, vms: Sequence[Vm], instances: Sequence[Instance], problems: Problems
 ) -> None:
-    """Report addresses, MACs and subnets that can't be together. `tree` is the Labfile's `networks`."""
+    """Report addresses, MACs, bridges and subnets that are used twice, and wrong gateways and default routes.
+
+    `tree` is the Labfile's `networks`; `vms` and `instances` are in the same order.
+    """
     books = {net.name: AddressBook(net, tree[net.name], problems) for net in nets}
     for book in books.values():
-        book.enter_own()
+        book.enter_network()
     macs: dict[str, str] = {}
     for vm, instance in zip(vms, instances, strict=True):
         listed = instance.tree.get("networks")
         if not listed:
             continue
-        problems.repeated = instance.who.repeated
+        problems.repeated = instance.identity.repeated
         names = [entry.get("nic", entry["name"]) if isinstance(entry, Map) else entry for entry in listed]
         for nic in vm.nics:
             index = names.index(nic.name)
             if nic.network in books:
-                books[nic.network].enter(vm, nic, (listed, index))
+                books[nic.network].enter_nic(vm, nic, (listed, index))
             if nic.mac and macs.setdefault(nic.mac, vm.name) != vm.name:
                 problems.at(listed[index], "mac", f"{nic.mac} is the MAC address of {macs[nic.mac]} already")
         _own_macs(vm, instance, names, problems)
@@ -44,7 +47,7 @@ def check_addresses(
     problems.repeated = False
     for book in books.values():
         book.check_gateway(vms, {vm.base for vm in vms})
-        book.check_room(tree)
+        book.check_capacity(tree)
     check_overlaps(nets, tree, problems)
     _bridges(nets, tree, problems)
 
@@ -72,7 +75,7 @@ def _bridges(nets: Iterable[Network], tree: Map, problems: Problems) -> None:
 def _default_routes(
     vm: Vm, listed: Seq, names: list[str], nets: Mapping[str, AddressBook], problems: Problems
 ) -> None:
-    """Report a default route that is asked of two NICs, or of one whose network has no gateway."""
+    """Report a default route through two NICs of a VM, or through a network without a gateway."""
     asked = [nic for nic in vm.nics if nic.default_route]
     for nic in asked:
         entry = listed[names.index(nic.name)]

@@ -1,4 +1,4 @@
-"""Expands `depends_on` to instances and finds cycles."""
+"""Reads `depends_on`: expands its names to instances, and reports unknown names and cycles."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from labctl.labfile.yaml_tree import Map
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["DependencyTargets", "connect"]
+__all__ = ["DependencyTargets", "resolve_dependencies"]
 
 _ORDER = list(Stage)
 
 
 @record
 class DependencyTargets:
-    """What a name in `depends_on` may stand for: VMs as written and groups, each with its instances."""
+    """The names that `depends_on` may have: VMs (`bases`) and groups, each with its instances."""
 
     bases: Mapping[str, Sequence[str]]
     groups: Mapping[str, Sequence[str]]
 
     def of(self, name: str, vm: Vm, instances: Mapping[str, Vm]) -> Iterable[str] | None:
-        """List the instances that `name` stands for; None where there is no such name."""
+        """List the instances that `vm` waits for by this name; None where the name is unknown."""
         if name in self.bases:
             return self.bases[name]
         if name in instances:
@@ -36,10 +36,10 @@ class DependencyTargets:
         return None
 
 
-def connect(
+def resolve_dependencies(
     vms: Sequence[Vm], trees: Sequence[Map], targets: DependencyTargets, problems: Problems
 ) -> tuple[Vm, ...]:
-    """Give the VMs with their dependencies; unknown names and cycles are reported."""
+    """Give the VMs with their dependencies. `trees` are their merged layers, in the same order."""
     instances = {vm.name: vm for vm in vms}
     connected, places = [], {}
     for vm, tree in zip(vms, trees, strict=True):
@@ -63,7 +63,9 @@ def connect(
             for each in (members := list(expanded)):
                 found[each] = max(found.get(each, stage), stage, key=_ORDER.index)
             off = [each for each in members if instances[each].state == "off"]
-            if off and stage is not Stage.CREATED and vm.state != "off":  # one that is off waits for nothing
+            if (
+                off and stage is not Stage.CREATED and vm.state != "off"
+            ):  # a VM that stays off waits for nothing
                 summary = f"{off[0]} is never {stage}: its state is off"
                 hint = f"write {{{name}: created}}, or leave it out"
                 problems.at(written, name if isinstance(written, Map) else key, summary, hint)
@@ -75,11 +77,14 @@ def connect(
 
 
 def _report_cycles(vms: Sequence[Vm], places: Mapping[str, Map], problems: Problems) -> None:
-    """Tell each cycle once, at the VM in it that stands first in the file. To be created, no VM waits for any."""
+    """Report each cycle once, at the VM in it that comes first in the file.
+
+    Dependencies on the stage `created` can't make a cycle, since creation itself waits for no other VM.
+    """
     needs = {vm.name: [each.vm for each in vm.depends_on if each.stage is not Stage.CREATED] for vm in vms}
     bases = {vm.name: vm.base for vm in vms}
     done: set[str] = set()
-    told: set[frozenset[str]] = set()
+    reported: set[frozenset[str]] = set()
     for start in list(needs):
         trail: dict[str, None] = {}
         stack = [(start, iter(needs[start]))]
@@ -94,8 +99,8 @@ def _report_cycles(vms: Sequence[Vm], places: Mapping[str, Map], problems: Probl
             elif following in trail:
                 path = list(trail)
                 cycle = path[path.index(following) :]
-                if (members := frozenset(bases[each] for each in cycle)) not in told:
-                    told.add(members)
+                if (members := frozenset(bases[each] for each in cycle)) not in reported:
+                    reported.add(members)
                     around = " → ".join([*cycle, cycle[0]])
                     problems.at_key(
                         places[cycle[0]], "depends_on", f"VMs can't wait for each other: {around}"

@@ -1,4 +1,4 @@
-"""Writes the reference of the format from the schema: `python -m labctl.labfile.docs > docs/labfile.md`."""
+"""Writes the reference of the Labfile from its schema: `python -m labctl.labfile.docs > docs/labfile.md`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _VALUES = """\
   and, with `count`, `index` (`${index:02}` pads with zeros). A text that is nothing but `${NAME}` takes the
   parameter's type: `count: "${n}"` is a number. `$${` is a literal `${`.
 - `${vms.VM.NIC.ip}`, `.ip6`, `.mac` and `${networks.NET.subnet}`, `.host`, `.gateway` can stand in any text, those of
-  networks included. They are filled in when addresses are given out, and what comes out is judged then. On `external`,
+  networks included. They are filled in when addresses are given out, and the result is checked then. On `external`,
   `bridge` and `macvtap` there are none but what is written down, and none may follow from itself.
 - Layers, weakest first: `defaults`, groups that hold the VM through `children` (outer first), groups that the VM names,
   the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready` appends, and so do
@@ -85,7 +85,7 @@ def _table(schema: dict[str, Any]) -> Iterator[str]:
 
 
 def _below(key: str, schema: dict[str, Any]) -> Iterator[str]:
-    """Show the fields of a small map beside its own."""
+    """Give the rows of a small map's fields, for the table of the map itself."""
     for row in list(_table(schema))[1:]:
         yield row.replace("| `", f"| `{key}.", 1)
 

@@ -1,4 +1,4 @@
-"""Which groups hold which VM, and in what order they count."""
+"""Finds the groups that each VM belongs to, in the order of their layers."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["Membership"]
 
 
 class Membership:
-    """The groups of a Labfile, judged once; `known` are their names, also of those whose fields are wrong.
+    """The groups of a Labfile and their members. `known` are the names of all groups, also of those with wrong fields.
 
-    `children` may name groups, VMs as written and single instances; one beyond the count is ignored, as `instances`
-    ignores it. A VM of the same name as a group is that group's own child when the group names it; so
+    `children` may name groups, VMs (with all their instances) and single instances. An instance beyond the VM's `count`
+    is ignored, as in `instances`. Where a group and a VM have the same name, the group's own `children` mean the VM, so
     `groups: {web: {children: [web]}}` is no cycle.
     """
 
     def __init__(
-        self, groups: Map, known: Collection[str], vms: Collection[str], roster: InstanceNames
+        self, groups: Map, known: Collection[str], vms: Collection[str], instances: InstanceNames
     ) -> None:
         self.groups = groups
         self._known = known
-        self._problems = problems = roster.problems
-        self._parents: dict[str, list[str]] = {}  # group → groups that hold it
-        self._holders: dict[str, list[str]] = {}  # VM or instance → groups whose children name it
-        machines = {*vms, *roster.bases}
+        self._problems = problems = instances.problems
+        self._parents: dict[str, list[str]] = {}  # group → groups that name it in `children`
+        self._holders: dict[str, list[str]] = {}  # VM or instance → groups that name it in `children`
+        machines = {*vms, *instances.vm_of}
         for name, fields in groups.items():
             reserved_names.report("group", name, groups, name, problems)
             children = self._names(fields, "children")
@@ -42,13 +42,17 @@ class Membership:
                     self._holders.setdefault(child, []).append(name)
                 if child in groups and child != name:
                     self._parents.setdefault(child, []).append(name)
-                elif child not in machines and child not in known and not roster.beyond(child, list(vms)):
+                elif (
+                    child not in machines
+                    and child not in known
+                    and not instances.exceeds_count(child, list(vms))
+                ):
                     hint = did_you_mean(child, [*machines, *known])
                     problems.at(children, index, f"there is no VM or group {child}", hint)
-        self._order = {name: place for place, name in enumerate(self._outer_first(problems))}
+        self._order = {name: index for index, name in enumerate(self._outer_first(problems))}
 
     def check(self, fields: Map) -> None:
-        """Report the groups that a VM names and that do not exist."""
+        """Report unknown groups in a VM's field `groups`."""
         named = self._names(fields, "groups")
         for index, name in enumerate(named):
             if name not in self._known:
@@ -56,7 +60,7 @@ class Membership:
                 self._problems.at(named, index, f"there is no group {name}", hint)
 
     def _names(self, fields: Map, key: str) -> Seq:
-        """Give a list of names; one that hangs on an instance's name, which is made later, is reported."""
+        """Give the list of names at `key`. One that depends on an instance's name, not known yet, is reported."""
         written = fields.get(key) or Seq(fields.mark)
         late = [written] if isinstance(written, str) else [each for each in written if PLACEHOLDER in each]
         if not late:
@@ -65,9 +69,10 @@ class Membership:
         return Seq(fields.mark)
 
     def of(self, names: tuple[str, str], named: list[str]) -> list[str]:
-        """List the groups that hold an instance, weakest first: through `children` outer first, then those it names.
+        """List the groups of an instance, weakest layer first.
 
-        `names` are that of its VM as written and its own; `children` may hold either.
+        The groups that hold it through `children` come first, outer groups before inner ones, then those that the field
+        `groups` (`named`) has. `names` are the names of the VM and of the instance; `children` may have either.
         """
         own = [name for name in dict.fromkeys(named) if name in self.groups]
         seen: set[str] = set()
@@ -83,7 +88,7 @@ class Membership:
         return [*sorted(seen - set(own), key=self._order.__getitem__), *own]
 
     def _outer_first(self, problems: Problems) -> list[str]:
-        """Order groups so that each stands after all that hold it, else as in the file; reports cycles."""
+        """Order groups so that each comes after all groups that hold it, else as in the file. Cycles are reported."""
         done: dict[str, None] = {}
         for start in self.groups:
             trail: list[str] = []
@@ -104,10 +109,10 @@ class Membership:
         return list(done)
 
     def _cycle(self, inner_first: list[str], problems: Problems) -> None:
-        """Tell a cycle once, from the group that stands first in the file."""
-        places = list(self.groups)
+        """Report a cycle, starting with the group that comes first in the file."""
+        in_file = list(self.groups)
         around = inner_first[::-1]
-        first = min(range(len(around)), key=lambda index: places.index(around[index]))
+        first = min(range(len(around)), key=lambda index: in_file.index(around[index]))
         cycle = [*around[first:], *around[:first], around[first]]
         holder = self.groups[cycle[0]]
         problems.at(holder, "children", f"groups can't hold each other: {' → '.join(cycle)}")

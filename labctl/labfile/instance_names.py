@@ -1,4 +1,4 @@
-"""What the instances of each VM are called: `count`, `first` and `names` tell it, before any layer is laid."""
+"""Names the instances of each VM by its `count`, `first` and `names`, before layers are merged."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["InstanceName", "InstanceNames"]
 
-_MOST = 10_000  # VMs of a lab; each costs memory before anything else could refuse it
+_MOST = 10_000  # VMs of a lab; a larger `count` could use up labctl's memory
 
 
 @record
 class InstanceName:
-    """An instance to be; `index` is None without `count`, `offset` how far that is from the first."""
+    """The name and number of an instance. `index` is None without `count`; `offset` counts from 0."""
 
     name: str
     index: int | None
@@ -32,38 +32,41 @@ class InstanceName:
 
 @record(frozen=False)
 class InstanceNames:
-    """The instances of all VMs of a Labfile, by the VM as written, in the order of the file."""
+    """The names of all instances: by VM, in the order of the file, and the VM of each name."""
 
     vms: Map
     problems: Problems
-    slots: dict[str, list[InstanceName]] = field(default_factory=dict)
-    bases: dict[str, str] = field(default_factory=dict)  # instance → the VM that it comes from
+    by_vm: dict[str, list[InstanceName]] = field(default_factory=dict)
+    vm_of: dict[str, str] = field(default_factory=dict)
 
-    def called(self) -> InstanceNames:
-        """Name all instances; names that can't be are reported."""
+    def assigned(self) -> InstanceNames:
+        """Name all instances. Invalid and duplicate names are reported."""
         for base in self.vms:
-            self.slots[base] = []
+            self.by_vm[base] = []
             reserved_names.report("VM", base, self.vms, base, self.problems)
-            for slot in self._of(base):
-                if len(self.bases) > _MOST:
+            for each in self._instances(base):
+                if len(self.vm_of) > _MOST:
                     key = "count" if "count" in self.vms[base] else "image"
                     self.problems.repeated = False
                     self.problems.at(self.vms[base], key, f"the lab grows beyond {_MOST:,} VMs")
                     return self
-                self.slots[base].append(slot)
+                self.by_vm[base].append(each)
             self.problems.repeated = False
         return self
 
-    def beyond(self, name: str, written: Mapping[str, Any] | list[str]) -> bool:
-        """Whether an instance would be called so if `count` were larger, or if its VM, one of `written`, were right."""
+    def exceeds_count(self, name: str, written: Mapping[str, Any] | list[str]) -> bool:
+        """Whether an instance would have this name if its VM's `count` were larger.
+
+        Of a VM in `written` whose fields are wrong, any number counts as such.
+        """
         for index in re.findall(r"[0-9]{1,6}", name):
             counted = (base for base, fields in self.vms.items() if "count" in fields)
-            if any(_called(base, self.vms[base], int(index)) == name for base in counted):
+            if any(_instance_name(base, self.vms[base], int(index)) == name for base in counted):
                 return True
         base, dash, _ = name.rpartition("-")
         return bool(dash) and base in written and base not in self.vms
 
-    def _of(self, base: str) -> Iterator[InstanceName]:
+    def _instances(self, base: str) -> Iterator[InstanceName]:
         written: Map = self.vms[base]
         for index, offset in self._indices(written):
             self.problems.repeated = offset > 0
@@ -72,7 +75,7 @@ class InstanceNames:
                 yield InstanceName(name, index, offset)
 
     def _indices(self, written: Map) -> Iterator[tuple[int | None, int]]:
-        """Give each instance's index, and how far it is from the first."""
+        """Give the index and the offset of each instance."""
         if "count" not in written:
             for key in ("first", "names", "instances"):
                 if key in written and "count" not in written.marks:
@@ -86,7 +89,7 @@ class InstanceNames:
         return ((first + offset, offset) for offset in range(int(written["count"])))
 
     def _name(self, base: str, written: Map, index: int) -> str | None:
-        name = _called(base, written, index)
+        name = _instance_name(base, written, index)
         if isinstance(name, str) and PLACEHOLDER in name:
             self.problems.at(written, "names", "names is made of base and index only")
             return None
@@ -98,14 +101,14 @@ class InstanceNames:
         return str(name)
 
     def _claim(self, name: str, base: str) -> bool:
-        """Take a name, unless another instance has it."""
-        if name != base and (told := reserved_names.refusal("VM", name)):
-            self.problems.at(self.vms[base], "names", *told)
+        """Take a name for an instance of `base`; False, and reported, where it is reserved or already taken."""
+        if name != base and (refusal := reserved_names.refusal("VM", name)):
+            self.problems.at(self.vms[base], "names", *refusal)
             return False
-        if name not in self.bases:
-            self.bases[name] = base
+        if name not in self.vm_of:
+            self.vm_of[name] = base
             return True
-        other, written = self.bases[name], self.vms[base]
+        other, written = self.vm_of[name], self.vms[base]
         if other == base:
             self.problems.at(written, "names", f"two instances are called {name}", "names needs ${index}")
             return False
@@ -118,8 +121,8 @@ class InstanceNames:
         return False
 
 
-def _called(base: str, written: Map, index: int) -> Any:
-    """What `names` makes of an index."""
+def _instance_name(base: str, written: Map, index: int) -> Any:
+    """The name of the instance with this index, made by `names`."""
     pattern = written.get("names")
     if pattern is None:
         return f"{base}-{index}"

@@ -1,4 +1,4 @@
-"""Makes instances of the VMs as written: each one's layers as one map."""
+"""Expands each VM of the Labfile to its instances, and merges the layers of each instance."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from labctl.labfile.instance_names import InstanceName, InstanceNames
     from labctl.labfile.problems import Problems
 
-__all__ = ["Instance", "InstanceExpander", "expand"]
+__all__ = ["Instance", "InstanceExpander"]
 
 _VM_ONLY = frozenset({"count", "first", "names", "instances", "groups", "children"})
 
 
 @record
 class Instance:
-    """One VM to be: who it is, and its layers as one map."""
+    """One instance, with its merged layers."""
 
-    who: InstanceIdentity
+    identity: InstanceIdentity
     tree: Map
 
 
@@ -38,50 +38,56 @@ class InstanceExpander:
     """Expands all VMs of a Labfile."""
 
     defaults: Map
-    roster: InstanceNames
+    names: InstanceNames
     membership: Membership
     configs: CloudConfigFiles
     context: ReadContext
-    # by the layer's id; all layers live as long as this
+    # Results by the id() of a layer. Layers serve many instances, and live as long as this object.
     _cleaned: dict[int, Map] = field(default_factory=dict)
-    _late: dict[int, bool] = field(default_factory=dict)
+    _with_placeholders: dict[int, bool] = field(default_factory=dict)
 
     @property
     def problems(self) -> Problems:
-        """What is found goes where the context's own problems go."""
         return self.context.problems
 
-    def of(self, base: str) -> Iterator[Instance]:
-        """Give the instances of one VM as written."""
-        written: Map = self.roster.vms[base]
-        # by groups; no tree where an instance's name is in it: they differ by these two and `instances`
-        laid: dict[tuple[str, ...], tuple[list[Map], Map | None]] = {}
-        for slot in self.roster.slots[base]:
-            self.problems.repeated = repeated = slot.offset > 0
-            special = (written.get("instances") or {}).get(str(slot.index)) or Map(written.mark)
-            groups = self._groups(base, slot, special)
-            if groups not in laid:
+    def all_instances(self) -> list[Instance]:
+        """Expand all VMs, in the order of the file."""
+        return [each for base in self.names.by_vm for each in self._instances_of(base)]
+
+    def _instances_of(self, base: str) -> Iterator[Instance]:
+        written: Map = self.names.vms[base]
+        # Instances with the same groups have the same layers, but for `instances`. So layers are merged once for each
+        # tuple of groups, unless they hold placeholders for an instance's name: then the merged tree is None here.
+        merged: dict[tuple[str, ...], tuple[list[Map], Map | None]] = {}
+        for instance in self.names.by_vm[base]:
+            self.problems.repeated = repeated = instance.offset > 0
+            special = (written.get("instances") or {}).get(str(instance.index)) or Map(written.mark)
+            groups = self._groups(base, instance, special)
+            if groups not in merged:
                 layers = [self.defaults, *(self.membership.groups[name] for name in groups), written]
                 own = [self._fields(layer) for layer in layers]
-                laid[groups] = own, None if any(map(self._is_late, own)) else self._laid(own)
-            own, tree = laid[groups]
+                merged[groups] = own, None if any(map(self._has_placeholder, own)) else self._merged(own)
+            own, tree = merged[groups]
             if tree is None:
-                values = {"base": base, "name": slot.name}
-                tree = self._late_tree(own, values | ({} if slot.index is None else {"index": slot.index}))
+                values = {"base": base, "name": instance.name}
+                index = {} if instance.index is None else {"index": instance.index}
+                tree = self._filled_tree(own, values | index)
             if special:
                 tree = merge_layers([tree, self.configs.include(self._fields(special))])
-            offset = 0 if "networks" in special else slot.offset  # literal values don't count
-            yield Instance(InstanceIdentity(slot.name, base, slot.index, offset, groups, repeated), tree)
+            # addresses in `instances` are meant for this instance as they are written
+            offset = 0 if "networks" in special else instance.offset
+            identity = InstanceIdentity(instance.name, base, instance.index, offset, groups, repeated)
+            yield Instance(identity, tree)
         self.problems.repeated = False
 
-    def _groups(self, base: str, slot: InstanceName, special: Map) -> tuple[str, ...]:
-        """The groups of an instance; those that it names replace those that its VM names, as any list does."""
-        written = self.roster.vms[base]
+    def _groups(self, base: str, instance: InstanceName, special: Map) -> tuple[str, ...]:
+        """The groups of an instance. As with any list, its own field `groups` replaces that of weaker layers."""
+        written = self.names.vms[base]
         named = next((each["groups"] for each in (special, written, self.defaults) if "groups" in each), None)
-        return tuple(self.membership.of((base, slot.name), list(named or ())))
+        return tuple(self.membership.of((base, instance.name), list(named or ())))
 
     def _fields(self, layer: Map) -> Map:
-        """Leave out what is not a field of an instance (kept by layer: `defaults` serves every VM)."""
+        """Copy a layer without the fields that are not those of an instance."""
         if not layer.keys() & _VM_ONLY:
             return layer
         if id(layer) not in self._cleaned:
@@ -89,21 +95,16 @@ class InstanceExpander:
             self._cleaned[id(layer)] = Map(layer.mark, kept, layer.marks)
         return self._cleaned[id(layer)]
 
-    def _is_late(self, layer: Map) -> bool:
-        if id(layer) not in self._late:
-            self._late[id(layer)] = tree_has_instance_placeholder(layer)
-        return self._late[id(layer)]
+    def _has_placeholder(self, layer: Map) -> bool:
+        if id(layer) not in self._with_placeholders:
+            self._with_placeholders[id(layer)] = tree_has_instance_placeholder(layer)
+        return self._with_placeholders[id(layer)]
 
-    def _laid(self, layers: list[Map]) -> Map:
+    def _merged(self, layers: list[Map]) -> Map:
         return merge_layers(self.configs.include(layer) for layer in layers if layer)
 
-    def _late_tree(self, layers: list[Map], values: dict[str, Any]) -> Map:
-        """Fill an instance's names into its layers; only now their types are final."""
+    def _filled_tree(self, layers: list[Map], values: dict[str, Any]) -> Map:
+        """Fill an instance's names into its layers, check these again with the final values, and merge them."""
         filled = [fill_instance(layer, values, self.problems) for layer in layers]
         sound_ones = (valid_part(layer, self.problems, "instance") for layer in filled)
-        return self._laid([layer for layer in sound_ones if layer is not None])
-
-
-def expand(expansion: InstanceExpander) -> list[Instance]:
-    """Give all instances, in the order of the file."""
-    return [each for base in expansion.roster.slots for each in expansion.of(base)]
+        return self._merged([layer for layer in sound_ones if layer is not None])

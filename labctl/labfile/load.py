@@ -1,4 +1,4 @@
-"""From a file to a `LabModel`: the one way in."""
+"""Loads a Labfile: `load` takes it through all steps from the file to a `LabModel`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
 from labctl.core.text import printable
 from labctl.host.files import local
-from labctl.labfile import dependencies, parameters, reserved_names, yaml_reader
-from labctl.labfile import references as references_
+from labctl.labfile import reserved_names, yaml_reader
 from labctl.labfile.absolute_path import absolute_path, unusable_reason
 from labctl.labfile.address_checks import check_addresses
 from labctl.labfile.cloud_config_files import CloudConfigFiles
 from labctl.labfile.context import ReadContext
+from labctl.labfile.dependencies import DependencyTargets, resolve_dependencies
 from labctl.labfile.document import interpolated, valid_part, without_extension_keys
 from labctl.labfile.groups import Membership
 from labctl.labfile.instance_names import InstanceNames
-from labctl.labfile.instances import Instance, InstanceExpander, expand
+from labctl.labfile.instances import Instance, InstanceExpander
 from labctl.labfile.interpolate import fill_references
 from labctl.labfile.model import LabModel
 from labctl.labfile.networks import read_network, read_volume
-from labctl.labfile.parameters import ParameterInputs
+from labctl.labfile.parameters import ParameterInputs, evaluate
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
-from labctl.labfile.references import Prerequisites, Scope
+from labctl.labfile.references import Prerequisites, ReferenceTargets, check_references
 from labctl.labfile.vms import read_vm
 from labctl.labfile.yaml_text import read_capped
 from labctl.labfile.yaml_tree import Map
@@ -35,63 +35,63 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from labctl.labfile.interpolate import Reference
-    from labctl.labfile.model import Network
+    from labctl.labfile.model import Network, Vm
 
 __all__ = ["Loaded", "load"]
 
 _EMPTY = ("the Labfile is empty", "`labctl init` writes one to start from")
-_PARTS = ("networks", "volumes", "vms", "groups", "defaults")
+_SECTIONS = ("networks", "volumes", "vms", "groups", "defaults")
 
 
 @record
 class Loaded:
-    """A lab and what is doubtful about it.
+    """A lab that was loaded, with the warnings about its Labfile.
 
-    `references` are those such as `vms.db.back.ip`, each with the others that its value follows from. Until they are
-    `filled`, what the Labfile says by them is not known.
+    `references` are the names such as `vms.db.back.ip` that texts of the Labfile refer to, each with the references
+    that have to be filled in before its own value is known.
     """
 
     lab: LabModel
     warnings: tuple[Problem, ...] = ()
     references: Prerequisites = field(default_factory=dict)
-    _source: _ParsedLabfile | None = field(default=None, repr=False, compare=False)
+    _parsed: _ParsedLabfile | None = field(default=None, repr=False, compare=False)
 
-    def filled(self, values: Mapping[str, str]) -> Loaded:
-        """The lab with these references filled in, and judged again.
+    def with_references(self, values: Mapping[str, str]) -> Loaded:
+        """Load the same Labfile again with these values of references filled in.
 
         Raises:
-            Rejected: some text is not right with them, with every problem.
+            Rejected: a text with a filled-in value is wrong; the error has all problems.
         """
-        return self._source.judged(values) if self._source and values else self
+        return self._parsed.build(values) if self._parsed and values else self
 
 
 @record
 class _ParsedLabfile:
-    """A Labfile that was parsed: `top`, and `found`, what was wrong with it as YAML. `name` is for messages."""
+    """A Labfile that was read as YAML, and all else that the lab is made from."""
 
     top: Map
-    found: Sequence[Problem]
-    path: Path
-    name: str
-    sources: ParameterInputs
+    yaml_problems: Sequence[Problem]
+    path: Path  # absolute
+    name: str  # the file's name for messages
+    inputs: ParameterInputs
 
-    def judged(self, values: Mapping[str, str]) -> Loaded:
-        """Judge it all, with these references filled in.
+    def build(self, values: Mapping[str, str]) -> Loaded:
+        """Check the Labfile and make the lab, with these values of references filled in.
 
         Raises:
-            Rejected: something is wrong, with every problem.
+            Rejected: the Labfile is wrong; the error has all problems.
         """
         problems = Problems(self.name)
-        for problem in self.found:
+        for problem in self.yaml_problems:
             problems.add(problem)
         problems.add_tree(self.top)
-        parameters_ = parameters.evaluate(self.top.get("parameters"), self.sources, problems)
-        tree, references = interpolated(self.top, parameters_, problems)
-        found = _lab(self, fill_references(tree, values), references, parameters_, problems)
-        if found is None or len(problems):
+        parameters = evaluate(self.top.get("parameters"), self.inputs, problems)
+        tree, references = interpolated(self.top, parameters, problems)
+        built = _build_lab(self, fill_references(tree, values), references, parameters, problems)
+        if built is None or len(problems):
             raise Rejected(problems.errors())
-        lab, needs = found
-        return Loaded(lab, problems.warnings(), needs, self)
+        lab, prerequisites = built
+        return Loaded(lab, problems.warnings(), prerequisites, self)
 
 
 def load(
@@ -103,26 +103,32 @@ def load(
 ) -> Loaded:
     """Load a Labfile from a path, or from standard input for `-`.
 
-    `sets` are `--set NAME=VALUE`, `params_files` are YAML maps, `environ` is searched for `LABCTL_SET_NAME`. Raises
-    `Rejected` with every problem of the file, in its order.
+    Args:
+        source: the path of the Labfile, or `-`.
+        sets: parameter values from `--set NAME=VALUE`.
+        params_files: YAML files with a map of parameter values.
+        environ: the environment, whose variables `LABCTL_SET_NAME` are parameter values.
+
+    Raises:
+        Rejected: the Labfile is wrong; the error has all problems, in the order of the file.
     """
     data, path, name = _read(source)
     top, found = yaml_reader.read_yaml(data, name, empty=_EMPTY)
     if b"x-" in data:
         top = without_extension_keys(top)
-    given = ParameterInputs(sets or {}, params_files, environ or {})
-    return _ParsedLabfile(top, found, path, name, given).judged({})
+    inputs = ParameterInputs(sets or {}, params_files, environ or {})
+    return _ParsedLabfile(top, found, path, name, inputs).build({})
 
 
 def _read(source: str) -> tuple[bytes, Path, str]:
-    """Give the content, the absolute path and the name for messages; read up to the cap."""
+    """Give the content up to the size limit, the absolute path, and the name for messages."""
     path = Path.cwd() / "-" if source == "-" else Path(absolute_path(source))
     if why := unusable_reason(str(path)):
         hint = "the lab's files lie beside it: rename it, or the folder that is called so"
         raise Rejected([Problem(f"the path of {printable(source)} holds {why}", hint=hint)])
     if source == "-":
         return read_capped(sys.stdin.buffer), path, "<stdin>"
-    if path.suffix == ".lock":  # the lock of a Labfile is called so, and stands beside it
+    if path.suffix == ".lock":  # Labfile.lock pins the images of Labfile.yaml in the same folder
         hint = "rename it, as to Labfile.yaml"
         raise Rejected(
             [Problem(f"{source} can't be a Labfile: its own lock would be written over it", hint=hint)]
@@ -140,64 +146,73 @@ def _read(source: str) -> tuple[bytes, Path, str]:
         raise Rejected([Problem(f"{source} can't be read: {str(error).lower()}")]) from None
 
 
-def _lab(
-    source: _ParsedLabfile,
+def _build_lab(
+    parsed: _ParsedLabfile,
     tree: Map,
     references: Sequence[Reference],
-    values: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     problems: Problems,
 ) -> tuple[LabModel, Prerequisites] | None:
-    """Judge the whole file; None where too little of it is sound to go on."""
+    """Build the lab from a tree with parameters filled in; None where too little of the tree is valid."""
     valid = valid_part(tree, problems)
     if valid is None:
         return None
-    # a name whose field is wrong still is a name: nobody who uses it did anything wrong
-    names = {part: list(tree.get(part) or ()) if isinstance(tree.get(part), Map) else [] for part in _PARTS}
-    part = {key: valid.get(key) or Map(valid.mark) for key in _PARTS}
-    context = ReadContext(source.path.parent, problems, names["networks"], names["volumes"])
-    nets = [read_network(name, each, problems) for name, each in part["networks"].items()]
-    instances = _instances(part, names, context)
-    vms = []
-    for each in instances:
-        problems.repeated = each.who.repeated
-        vms.append(read_vm(context, each.tree, each.who, part["vms"]))
-    problems.repeated = False
+    # These names include those whose definition is wrong and left out of `valid`: to use such a name is no mistake.
+    names = {key: list(tree.get(key) or ()) if isinstance(tree.get(key), Map) else [] for key in _SECTIONS}
+    sections = {key: valid.get(key) or Map(valid.mark) for key in _SECTIONS}
+    context = ReadContext(parsed.path.parent, problems, names["networks"], names["volumes"])
+    nets = [read_network(name, each, problems) for name, each in sections["networks"].items()]
+    instances = _instances(sections, names, context)
     targets = _targets(instances, names)
-    connected = dependencies.connect(vms, [each.tree for each in instances], targets, problems)
-    _names(valid, nets, problems)
-    check_addresses(nets, part["networks"], connected, instances, problems)
-    needs = references_.check(references, Scope.of(nets, part["networks"], connected, instances), problems)
+    vms = _read_vms(instances, sections["vms"], targets, context)
+    _check_names(valid, nets, problems)
+    check_addresses(nets, sections["networks"], vms, instances, problems)
+    reference_targets = ReferenceTargets.of(nets, sections["networks"], vms, instances)
+    prerequisites = check_references(references, reference_targets, problems)
     lab = LabModel(
         name=valid.get("name", ""),
-        path=source.path,
-        folder=source.path.parent,
+        path=parsed.path,
+        folder=parsed.path.parent,
         description=valid.get("description", ""),
         networks=tuple(nets),
-        volumes=tuple(read_volume(name, each, problems) for name, each in part["volumes"].items()),
-        vms=connected,
-        groups={name: tuple(targets.groups[name]) for name in part["groups"]},
-        parameters=values,
+        volumes=tuple(read_volume(name, each, problems) for name, each in sections["volumes"].items()),
+        vms=vms,
+        groups={name: tuple(targets.groups[name]) for name in sections["groups"]},
+        parameters=parameters,
         secrets=problems.secrets,
-        positions=Positions(source.top, {each.who.base: each.tree for each in instances}),
+        positions=Positions(parsed.top, {each.identity.base: each.tree for each in instances}),
     )
-    return lab, needs
+    return lab, prerequisites
+
+
+def _read_vms(
+    instances: Sequence[Instance], holder: Map, targets: DependencyTargets, context: ReadContext
+) -> tuple[Vm, ...]:
+    vms = []
+    for each in instances:
+        context.problems.repeated = each.identity.repeated
+        vms.append(read_vm(context, each.tree, each.identity, holder))
+    context.problems.repeated = False
+    return resolve_dependencies(vms, [each.tree for each in instances], targets, context.problems)
 
 
 def _instances(
-    part: Mapping[str, Map], names: Mapping[str, list[str]], context: ReadContext
+    sections: Mapping[str, Map], names: Mapping[str, list[str]], context: ReadContext
 ) -> list[Instance]:
-    roster = InstanceNames(part["vms"], context.problems).called()
-    membership = Membership(part["groups"], names["groups"], names["vms"], roster)
-    for fields in part["vms"].values():
+    instance_names = InstanceNames(sections["vms"], context.problems).assigned()
+    membership = Membership(sections["groups"], names["groups"], names["vms"], instance_names)
+    for fields in sections["vms"].values():
         membership.check(fields)
         for special in (fields.get("instances") or {}).values():
             membership.check(special)
-    membership.check(part["defaults"])
-    return expand(InstanceExpander(part["defaults"], roster, membership, CloudConfigFiles(context), context))
+    defaults = sections["defaults"]
+    membership.check(defaults)
+    configs = CloudConfigFiles(context)
+    return InstanceExpander(defaults, instance_names, membership, configs, context).all_instances()
 
 
-def _names(top: Map, nets: Sequence[Network], problems: Problems) -> None:
-    """Report a lab's name that is labctl's own, and one of the lab's own networks that is called external."""
+def _check_names(top: Map, nets: Sequence[Network], problems: Problems) -> None:
+    """Report a reserved name of the lab, and a network of this lab that is declared as external."""
     reserved_names.report("lab", top["name"], top, "name", problems)
     for net in nets:
         lab, dot, name = (net.external or "").partition(".")
@@ -206,11 +221,11 @@ def _names(top: Map, nets: Sequence[Network], problems: Problems) -> None:
             problems.at(top["networks"][net.name], "external", f"{net.external} is this lab's own", hint)
 
 
-def _targets(instances: Sequence[Instance], names: Mapping[str, list[str]]) -> dependencies.DependencyTargets:
+def _targets(instances: Sequence[Instance], names: Mapping[str, list[str]]) -> DependencyTargets:
     bases: dict[str, list[str]] = {name: [] for name in names["vms"]}
     groups: dict[str, list[str]] = {name: [] for name in names["groups"]}
     for each in instances:
-        bases[each.who.base].append(each.who.name)
-        for group in each.who.groups:
-            groups[group].append(each.who.name)
-    return dependencies.DependencyTargets(bases, groups)
+        bases[each.identity.base].append(each.identity.name)
+        for group in each.identity.groups:
+            groups[group].append(each.identity.name)
+    return DependencyTargets(bases, groups)

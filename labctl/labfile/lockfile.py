@@ -1,11 +1,11 @@
-"""`Labfile.lock`: exactly which images a lab uses, beside the Labfile, to be committed with it.
+"""Reads and writes `Labfile.lock`, which pins the images of a lab. It is beside the Labfile and committed with it.
 
     {"lock": 1, "images": {"debian-12": {"x86_64": {"digest": "sha512:HEX", "origin": "https://…",
                                                     "size": 3221225472}}}}
 
-An image stands there under what the Labfile calls it. `digest` is `sha256:` or `sha512:` with that of the content as it
-is published, or `build:` with that of the recipe and its packages; `size` the virtual size in bytes, null until it was
-fetched.
+The key of an image is its name in the Labfile. `digest` is `sha256:` or `sha512:` with the digest of the published
+file, or `build:` with that of the recipe and its packages. `size` is the virtual size in bytes; it is null until the
+image has been fetched.
 """
 
 from __future__ import annotations
@@ -24,32 +24,33 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
-# Keys name files in the cache and the store, so nothing else may be one: a lock comes with other people's Labfiles.
+# Digests become names of files in the cache and the store, and a lock may come from someone else: nothing else is
+# valid.
 _DIGEST = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|build:[0-9a-f]{32}"
 
 
 @record
 class Pin:
-    """`key` is that of `kinds.image.spec.ImageSpec`."""
+    """A pinned image: its `key`, as in `ImageSpec`, the URL or path of its origin, and its virtual size."""
 
     key: str
     origin: str
     size: int | None = None
 
 
-Lock = dict[tuple[str, str], Pin]  # by (the image as the Labfile calls it, architecture)
+Lock = dict[tuple[str, str], Pin]  # by (the image's name in the Labfile, architecture)
 
 
 def lock_path(labfile: Path) -> Path:
-    """The lock of a Labfile; of standard input (`-`) that in its folder."""
+    """The path of a Labfile's lock; that of standard input (`-`) is Labfile.lock in the working directory."""
     return labfile.with_name("Labfile.lock" if labfile.name == "-" else f"{labfile.stem}.lock")
 
 
 def read_lock(path: Path) -> Lock:
-    """What is pinned, nothing where there is no file yet.
+    """Read the pins of a lock; there are none where the file does not exist.
 
     Raises:
-        LabctlError: the file can't be read, or is not of this form.
+        LabctlError: the file can't be read, or is not a valid lock.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -89,7 +90,7 @@ def _pin(fields: Any) -> Pin:
 
 
 def write_lock(path: Path, lock: Lock) -> bool:
-    """Write it whole or not at all; False when it says the same already."""
+    """Write a lock atomically. Gives False, and writes nothing, where the file has the same content already."""
     images: dict[str, dict[str, Any]] = {}
     for (image, arch), pin in sorted(lock.items()):
         digest = shown(pin.key)

@@ -52,9 +52,7 @@ def _sampled(text: str, values: Mapping[str, str]) -> str:
 
 
 def has_instance_placeholder(text: str) -> bool:
-    """Whether a text has a placeholder that is filled in per instance: that may give any text, so nothing is checked
-    yet.
-    """
+    """Whether a text has a placeholder for an instance's name or index. Such a text can't be checked yet."""
     return any(not is_reference(name) for name in PATTERN.findall(text))
 
 

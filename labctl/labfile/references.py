@@ -1,8 +1,8 @@
-"""Checks references such as `${vms.db.back.ip}`: what they name exists, labctl knows its value, and there is no circle.
+"""Checks references such as `${vms.db.back.ip}`: their objects exist, labctl knows the values, and there is no cycle.
 
-Values that depend on others make a graph: an address that is written down depends on what it refers to, one that labctl
-gives depends on everything that decides the addresses of its network. Without a circle, filling in what is known and
-giving out addresses again ends after as many rounds as the longest chain has links (docs/adr/0015).
+Values that depend on others make a graph. An address that the Labfile states depends on the references in it. An
+address that labctl gives depends on everything that decides the addresses of its network. Without a cycle, it is enough
+to fill in the known values and to allocate again, in as many rounds as the longest chain has links (docs/adr/0015).
 """
 
 from __future__ import annotations
@@ -24,16 +24,20 @@ if TYPE_CHECKING:
     from labctl.labfile.interpolate import Reference
     from labctl.labfile.model import Network, Vm
 
-__all__ = ["Prerequisites", "Scope", "check"]
+__all__ = ["Prerequisites", "ReferenceTargets", "check_references"]
 
 Prerequisites = Mapping[str, frozenset[str]]
-# `networks.NET.given.ip` stands for the addresses that labctl gives there; nobody can write that as a reference.
+# In the graph, `networks.NET.given.ip` stands for all addresses that labctl gives on a network. It can't be written as
+# a reference.
 _GIVEN = "given"
 
 
 @record
 class Link:
-    """A value that another one depends on, and where the Labfile says so; without a holder if labctl's own rules do."""
+    """An edge of the graph: a value that another value depends on.
+
+    `holder` and `key` are the entry of the Labfile with the reference; without them the edge follows from allocation.
+    """
 
     name: str
     holder: Map | Seq | None = None
@@ -41,24 +45,24 @@ class Link:
 
 
 @record
-class Scope:
-    """What references may lead to; `tree` is the Labfile's `networks`."""
+class ReferenceTargets:
+    """The networks and NICs that references may name; `tree` is the Labfile's `networks`."""
 
     nets: Mapping[str, Network]
     tree: Map
     vms: Mapping[str, Vm]
-    entries: Mapping[tuple[str, str], Map | str]  # (VM, NIC) → what the Labfile says of it
+    entries: Mapping[tuple[str, str], Map | str]  # (VM, NIC) → its entry in the VM's `networks`
 
     @cached_property
     def subnets(self) -> tuple[Link, ...]:
-        """All subnets that are written down."""
+        """All subnets that the Labfile states."""
         return tuple(Link(f"networks.{name}.subnet") for name in self.tree if "subnet" in self.tree[name])
 
     @classmethod
     def of(
         cls, nets: Sequence[Network], tree: Map, vms: Sequence[Vm], instances: Sequence[Instance]
-    ) -> Scope:
-        """Take the networks, VMs and NICs of a Labfile; `vms` and `instances` are in the same order."""
+    ) -> ReferenceTargets:
+        """Collect the networks and NICs of a Labfile. `vms` and `instances` are in the same order."""
         found = {}
         for vm, instance in zip(vms, instances, strict=True):
             for entry in instance.tree.get("networks") or ():
@@ -67,29 +71,31 @@ class Scope:
         return cls({net.name: net for net in nets}, tree, {vm.name: vm for vm in vms}, found)
 
 
-def check(references: Sequence[Reference], scope: Scope, problems: Problems) -> Prerequisites:
-    """Report references to what does not exist, whose value labctl can't know, or that lead back to themselves.
+def check_references(
+    references: Sequence[Reference], targets: ReferenceTargets, problems: Problems
+) -> Prerequisites:
+    """Report references to unknown objects, to values that labctl can't know, and in cycles.
 
     Gives for each reference the others that have to be filled in before its value is known.
     """
     if not references:
         return {}
-    bases = {vm.base for vm in scope.vms.values()}
+    bases = {vm.base for vm in targets.vms.values()}
     for reference in references:
         if problems.reported(reference.holder, reference.key, f"${{{reference.name}}}"):
             continue
         first, *rest = reference.name.split(".")
         if first == "networks":
-            summary, hint = _of_network(rest[0], rest[1], scope.nets)
-        elif rest[0] not in scope.vms:
+            summary, hint = _of_network(rest[0], rest[1], targets.nets)
+        elif rest[0] not in targets.vms:
             counted = rest[0] in bases
             summary = f"{rest[0]} is several VMs" if counted else f"there is no VM {rest[0]}"
-            hint = f"name one instance, as {rest[0]}-1" if counted else did_you_mean(rest[0], scope.vms)
+            hint = f"name one instance, as {rest[0]}-1" if counted else did_you_mean(rest[0], targets.vms)
         else:
-            summary, hint = _of_nic(scope, rest[0], rest[1], rest[2])
+            summary, hint = _of_nic(targets, rest[0], rest[1], rest[2])
         if summary:
             problems.at(reference.holder, reference.key, f"${{{reference.name}}}: {summary}", hint)
-    return _followed(dict.fromkeys(reference.name for reference in references), scope, problems)
+    return _followed(dict.fromkeys(reference.name for reference in references), targets, problems)
 
 
 def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str, str]:
@@ -110,14 +116,14 @@ def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str,
     return "", ""
 
 
-def _of_nic(scope: Scope, vm: str, name: str, what: str) -> tuple[str, str]:
-    nic = next((each for each in scope.vms[vm].nics if each.name == name), None)
+def _of_nic(targets: ReferenceTargets, vm: str, name: str, what: str) -> tuple[str, str]:
+    nic = next((each for each in targets.vms[vm].nics if each.name == name), None)
     if nic is None:
-        return f"{vm} has no NIC {name}", did_you_mean(name, [each.name for each in scope.vms[vm].nics])
-    net = scope.nets.get(nic.network)
+        return f"{vm} has no NIC {name}", did_you_mean(name, [each.name for each in targets.vms[vm].nics])
+    net = targets.nets.get(nic.network)
     if what == "mac" or net is None:
         return "", ""
-    entry = scope.entries[vm, name]
+    entry = targets.entries[vm, name]
     stated = bool(entry.get(what)) if isinstance(entry, Map) else False
     if net.external or (net.mode in ATTACHED and not stated):
         return "labctl can't know this address", f"{net.name} is {'external' if net.external else net.mode}"
@@ -127,10 +133,13 @@ def _of_nic(scope: Scope, vm: str, name: str, what: str) -> tuple[str, str]:
     return "", ""
 
 
-def _followed(names: Iterable[str], scope: Scope, problems: Problems) -> Prerequisites:
-    """Give what each of these depends on, however far away; a circle is told once, at one of the references in it."""
-    needs: dict[str, frozenset[str]] = {}
-    told: set[frozenset[str]] = set()
+def _followed(names: Iterable[str], targets: ReferenceTargets, problems: Problems) -> Prerequisites:
+    """Follow the graph from these references, and give all references that each of them depends on.
+
+    A cycle is reported once, at one of the references in it.
+    """
+    found: dict[str, frozenset[str]] = {}
+    reported: set[frozenset[str]] = set()
     links: dict[str, list[Link]] = {}
     for start in names:
         trail: dict[str, Link] = {}
@@ -139,88 +148,88 @@ def _followed(names: Iterable[str], scope: Scope, problems: Problems) -> Prerequ
             at = ahead[-1]
             trail[at.name] = at
             if at.name not in links:
-                links[at.name] = list(_links(scope, at.name))
-            following = next((each for each in links[at.name] if each.name not in needs), None)
+                links[at.name] = list(_links(targets, at.name))
+            following = next((each for each in links[at.name] if each.name not in found), None)
             if following is None:
-                needs.setdefault(at.name, _needs(links[at.name], needs))
+                found.setdefault(at.name, _prerequisites(links[at.name], found))
                 ahead.pop()
                 trail.pop(at.name)
             elif following.name in trail:
-                circle = [*list(trail.values())[list(trail).index(following.name) + 1 :], following]
-                needs[following.name] = frozenset()  # it has no end: what is wrong is told
-                if (members := frozenset(each.name for each in circle)) not in told:
-                    told.add(members)
-                    _tell(circle, problems)
+                cycle = [*list(trail.values())[list(trail).index(following.name) + 1 :], following]
+                found[following.name] = frozenset()  # stops the search here; the cycle is reported
+                if (members := frozenset(each.name for each in cycle)) not in reported:
+                    reported.add(members)
+                    _report_cycle(cycle, problems)
             else:
                 ahead.append(following)
-    return {name: needs[name] for name in names}
+    return {name: found[name] for name in names}
 
 
-def _needs(links: list[Link], known: Prerequisites) -> frozenset[str]:
-    """The references among some links, and those that these depend on."""
+def _prerequisites(links: list[Link], known: Prerequisites) -> frozenset[str]:
+    """The references among these links, and all that these depend on."""
     return frozenset(each.name for each in links if each.holder is not None).union(
         *(known[each.name] for each in links)
     )
 
 
-def _tell(circle: list[Link], problems: Problems) -> None:
-    """Tell a circle at the first reference in it."""
-    first = next((index for index, each in enumerate(circle) if each.holder is not None), 0)
-    around = [each.name for each in (*circle[first:], *circle[:first])]
+def _report_cycle(cycle: list[Link], problems: Problems) -> None:
+    """Report a cycle at its first reference."""
+    first = next((index for index, each in enumerate(cycle) if each.holder is not None), 0)
+    around = [each.name for each in (*cycle[first:], *cycle[:first])]
     shown = [name for name in around if f".{_GIVEN}." not in name]
     summary = f"this follows from itself: {' → '.join([*shown, shown[0]])}"
-    holder = circle[first].holder
+    holder = cycle[first].holder
     if holder is not None:
-        problems.at(holder, circle[first].key, summary, "write one of them down")
+        problems.at(holder, cycle[first].key, summary, "write one of them down")
 
 
-def _links(scope: Scope, name: str) -> Iterator[Link]:
-    """What a value depends on."""
+def _links(targets: ReferenceTargets, name: str) -> Iterator[Link]:
+    """Give the values that a value depends on."""
     first, owner, *rest = name.split(".")
-    if first == "networks" and owner in scope.tree:
-        yield from _network_links(scope, owner, *rest)
-    elif first == "vms" and (owner, rest[0]) in scope.entries:
-        yield from _nic_links(scope.entries[owner, rest[0]], rest[1])
+    if first == "networks" and owner in targets.tree:
+        yield from _network_links(targets, owner, *rest)
+    elif first == "vms" and (owner, rest[0]) in targets.entries:
+        yield from _nic_links(targets.entries[owner, rest[0]], rest[1])
 
 
-def _network_links(scope: Scope, name: str, what: str, family: str = "") -> Iterator[Link]:
-    fields = scope.tree[name]
+def _network_links(targets: ReferenceTargets, name: str, what: str, family: str = "") -> Iterator[Link]:
+    fields = targets.tree[name]
     if what == "subnet":
-        yield from _written(fields, "subnet", "ipv6")
-        if "subnet" not in fields:  # a free one is clear of all that are written down
-            yield from scope.subnets
+        yield from _references_in(fields, "subnet", "ipv6")
+        if "subnet" not in fields:  # labctl chooses one that overlaps no stated subnet
+            yield from targets.subnets
     elif what == "host":
-        yield from _written(fields, "host")
+        yield from _references_in(fields, "host")
         yield Link(f"networks.{name}.subnet")
     elif what == "gateway":
-        yield from _written(fields, "gateway")
+        yield from _references_in(fields, "gateway")
         yield Link(f"networks.{name}.host")
-        gateway = scope.vms.get(str(scope.nets[name].gateway))
+        gateway = targets.vms.get(str(targets.nets[name].gateway))
         for nic in gateway.nics if gateway else ():
             if nic.network == name:
                 yield from (Link(f"vms.{gateway.name}.{nic.name}.{each}") for each in ("ip", "ip6"))  # type: ignore[union-attr]
     elif what == _GIVEN:
         yield Link(f"networks.{name}.host")
-        yield from _written(fields, "gateway", "reserve", "dhcp")
-        for entry in scope.entries.values():
+        yield from _references_in(fields, "gateway", "reserve", "dhcp")
+        for entry in targets.entries.values():
             if isinstance(entry, Map) and entry["name"] == name:
-                yield from _written(entry, family, "mac")
+                yield from _references_in(entry, family, "mac")
 
 
 def _nic_links(entry: Map | str, what: str) -> Iterator[Link]:
     if isinstance(entry, Map) and what in entry:
-        yield from _written(entry, what)
+        yield from _references_in(entry, what)
     elif what != "mac":
         network = entry["name"] if isinstance(entry, Map) else entry
         yield Link(f"networks.{network}.{_GIVEN}.{what}")
 
 
-def _written(fields: Map, *keys: str) -> Iterator[Link]:
-    """The references in some fields; of `dhcp` those of the range, since the rest moves no address."""
+def _references_in(fields: Map, *keys: str) -> Iterator[Link]:
+    """Give the references in these fields. In `dhcp` only `range` counts: the other fields decide no address."""
     for key in keys:
         value = fields.get(key)
         if key == "dhcp" and isinstance(value, Map):
-            yield from _written(value, "range")
+            yield from _references_in(value, "range")
         elif isinstance(value, str):
             yield from (Link(name, fields, key) for name in PATTERN.findall(value) if is_reference(name))
         elif isinstance(value, Seq):

@@ -1,4 +1,4 @@
-"""The format's one statement, `schemas/labfile.schema.json`, as text and as data."""
+"""Gives the Labfile's schema, `schemas/labfile.schema.json`, as text and as data."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["definition", "deref", "document", "text"]
 Schema = dict[str, Any]
 _FILE = "schemas/labfile.schema.json"
 _REF = "#/$defs/"
-# An editor looks at the file as it is written, where `count: "${n}"` is still a string.
+# An editor checks the file as it is written, where `count: "${n}"` is a string.
 _INTERPOLATED = {"title": "a text with ${…}", "type": "string", "pattern": r"\$\{[^}]+\}"}
 
 
 @cache
 def document() -> Schema:
-    """Give the schema as data (shared: don't change it)."""
+    """Give the schema as data. All callers share it and must not change it."""
     schema: Schema = json.loads(resources.text(_FILE))
     return schema
 
@@ -32,7 +32,7 @@ def definition(name: str) -> Schema:
 
 
 def deref(schema: Schema) -> Schema:
-    """Follow `$ref`; what stands beside it wins over what it leads to."""
+    """Resolve `$ref`. Keywords beside it win over those of the definition."""
     while "$ref" in schema:
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         schema = {**definition(str(schema["$ref"]).removeprefix(_REF)), **beside}
@@ -40,7 +40,7 @@ def deref(schema: Schema) -> Schema:
 
 
 def text() -> str:
-    """Give the schema as editors want it: a field of any type may also be written as a text with `${…}`."""
+    """Give the schema for editors, as JSON: there a field of any type may also be a text with `${…}`."""
     schema = copy.deepcopy(document())
     for node in [schema, *schema["$defs"].values()]:
         _open_up(node)

@@ -1,4 +1,4 @@
-"""What may have been meant by a value that does not fit: one line, and only what the schema would take."""
+"""Suggests what to write instead of a wrong key or value: one line, and only what the schema accepts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["suggest_key", "suggest_value"]
 
-# By how titles begin: the unit of a bare number, up to which one, and that of a larger one.
+# By the start of a schema's title: the unit of a bare number up to this limit, and the unit of a larger number.
 _UNITS = {
     "a size": ("MiB", 1 << 20, "B"),
     "a duration": ("s", 86_400, "ms"),
@@ -35,7 +35,7 @@ _SPELT = {
     **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
     **dict.fromkeys(("msec", "msecs", "millis"), "ms"),
 }
-# Words of libvirt, QEMU, VirtualBox and others, and what the Labfile calls that.
+# Words of libvirt, QEMU, VirtualBox and other tools, and the Labfile's words for the same.
 _WORDS = {
     **dict.fromkeys(("host-passthrough", "host-model", "passthrough"), "host"),
     "max": "maximum",
@@ -67,11 +67,11 @@ _KEYS = {
     **dict.fromkeys(("healthcheck", "wait_for"), ("ready",)),
 }
 _SHORT = ("size", "image", "mode", "subnet", "default", "tcp", "http", "exec", "path", "file", "children")
-_FILE = {"file": {"type": "string"}}  # a cloud-config lists no fields of its own
+_FILE = {"file": {"type": "string"}}  # the schema lists no other fields of a cloud-config
 
 
 def suggest_key(key: str, known: dict[str, Any]) -> str:
-    """The known key that an unknown one may be: the nearest, or what other tools call so."""
+    """Suggest a known key for an unknown one: a similar one, or the Labfile's word for another tool's."""
     meant = next((each for each in _KEYS.get(key.lower(), ()) if each in known), "")
     close = [meant] if meant else closest_matches(key, known)
     if close:
@@ -81,13 +81,15 @@ def suggest_key(key: str, known: dict[str, Any]) -> str:
 
 
 def suggest_value(schema: dict[str, Any], value: object) -> str:
-    """What to write instead of a value; empty where nobody can guess it."""
+    """Suggest what to write instead of a value; empty where there is no good guess."""
     if isinstance(value, str) and (PLACEHOLDER in value or "${" in value):
         return ""
     schema = schemas.deref(schema)
     alternatives = [schemas.deref(each) for each in schema.get("anyOf", (schema,))]
     for each in alternatives:
-        alone = len(alternatives) == 1 or "pattern" in each  # else any text would do, and none is likely
+        alone = (
+            len(alternatives) == 1 or "pattern" in each
+        )  # a schema without a pattern takes any text: no good guess
         found = _of_text(each, value) if isinstance(value, str) else _of_number(each, value, alone=alone)
         if found:
             return found
@@ -124,7 +126,7 @@ def _of_text(schema: dict[str, Any], value: str) -> str:
             return f"did you mean {_WORDS[value.lower()]}?"
         close = closest_matches(value, map(str, schema["enum"]))
         return f"did you mean {close[0]}?" if close else ""
-    kind = schema.get("type", "boolean")  # without one it is an alternative: true and false may be among them
+    kind = schema.get("type", "boolean")  # an enum without a type may have true and false
     if kind == "boolean" and value.lower() in {"yes", "no", "on", "off", "y", "n"}:
         return "YAML 1.2 has true and false only"
     if kind in {"integer", "number"} and not isinstance(resolve(value or "-"), str):
@@ -135,7 +137,7 @@ def _of_text(schema: dict[str, Any], value: str) -> str:
 
 
 def _respelt(schema: dict[str, Any], value: str) -> str:
-    """As `1KB` for `1kB`, `512MiB` for `512 mib`, `5m` for `5 minutes`."""
+    """Suggest a valid spelling of a quantity: `1KB` for `1kB`, `512MiB` for `512 mib`, `5m` for `5 minutes`."""
     if not any(str(schema.get("title", "")).startswith(start) for start in _UNITS):
         return ""
     parts = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)(/s)?\s*", value)
@@ -166,7 +168,7 @@ def _lower_case(schema: dict[str, Any], value: str) -> str:
 
 
 def _wrapped(schema: dict[str, Any], value: object) -> Iterator[str]:
-    """A map or list with the value in it, as `{image: debian-12}` for `debian-12`; `{}` for nothing."""
+    """Suggest a map or list with the value in it, as `{image: debian-12}` for `debian-12`, or `{}` for nothing."""
     kind, fits = schema.get("type"), build(schema)
     if value is None and kind == "object":
         if fits({}):

@@ -1,7 +1,7 @@
-"""Says quickly whether a tree is valid, and leaves the reasons to `explain`.
+"""Answers quickly whether a tree fits the schema; `violations` explains why one does not.
 
-The schema is compiled into closures once. jsonschema, whose import alone costs more than a small lab's whole plan, is
-needed only to explain (docs/adr/0006-schema-validation.md).
+The schema is compiled to closures. jsonschema is imported only to explain, since its import alone takes longer than the
+plan of a small lab (docs/adr/0006-schema-validation.md).
 """
 
 from __future__ import annotations
@@ -32,26 +32,30 @@ ANNOTATIONS = frozenset(
         "format",
     }
 )
-_BESIDE = frozenset({"patternProperties", "additionalProperties"})  # judged together with `properties`
+_BESIDE = frozenset({"patternProperties", "additionalProperties"})  # checked together with `properties`
 
 
 class UnknownKeywordError(Exception):
-    """The schema uses a keyword that is not known here: labctl's own schema has none."""
+    """The schema uses a keyword that this compiler does not know. labctl's own schema has no such keyword."""
 
 
 def is_valid(value: object, name: str | None = None) -> bool:
-    """Whether `value` fits the definition `name`, by default the whole schema."""
+    """Whether a value fits the schema, or its definition `name`."""
     return compiled(name)(value)
 
 
 @cache
 def compiled(name: str | None = None) -> Check:
-    """Compile one definition, or the whole schema."""
+    """Compile the whole schema, or its definition `name`."""
     return build(schemas.document() if name is None else schemas.definition(name))
 
 
 def build(schema: Schema | bool) -> Check:  # noqa: FBT001 - true and false are schemas
-    """Compile a schema. Of a string with marks (see `markers`), late ones pass, references are tried as samples."""
+    """Compile a schema.
+
+    A string with a placeholder for an instance's name fits any schema: it is checked again when the name is filled in.
+    A string with references fits if it does so with sample values.
+    """
     if isinstance(schema, bool):
         return lambda _value: schema
     if unknown := schema.keys() - ANNOTATIONS - _BESIDE - _RULES.keys():
@@ -73,12 +77,12 @@ def build(schema: Schema | bool) -> Check:  # noqa: FBT001 - true and false are 
 
 @cache
 def python_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern; its last `$` is the very end, where Python's would let a newline pass."""
+    """Compile a pattern whose `$` matches at the very end only. Python's also matches before a last newline."""
     return re.compile(re.sub(r"\$(?=$|\|)", r"\\Z", pattern))
 
 
 def _members(schema: Schema) -> Check:
-    """What a map holds; the check of a field is compiled when a Labfile has it, which of most it has not."""
+    """Compile the checks of a map's entries, each when a Labfile has it for the first time: most fields are rare."""
     properties: Schema = schema.get("properties", {})
     patterns: Schema = schema.get("patternProperties", {})
     table: dict[str, list[Check]] = {}
@@ -91,7 +95,7 @@ def _members(schema: Schema) -> Check:
     def others() -> Check:
         return build(schema.get("additionalProperties", True))
 
-    def judges(key: str) -> list[Check]:
+    def checks_of(key: str) -> list[Check]:
         found = [built("properties", key)] if key in properties else []
         found += [built("patternProperties", each) for each in patterns if python_pattern(each).search(key)]
         found = found or [others()]
@@ -102,8 +106,8 @@ def _members(schema: Schema) -> Check:
     def check(value: Any) -> bool:
         if isinstance(value, dict):
             for key, entry in value.items():
-                for judge in table.get(key) or judges(key):
-                    if not judge(entry):
+                for fits in table.get(key) or checks_of(key):
+                    if not fits(entry):
                         return False
         return True
 
@@ -133,7 +137,7 @@ def _type(names: str | list[str]) -> Check:
 
 
 def _same(first: object, second: object) -> bool:
-    """JSON's equality: 1 is 1.0, but not true."""
+    """Compare as JSON does: 1 equals 1.0, but not true."""
     return isinstance(first, bool) == isinstance(second, bool) and first == second
 
 
@@ -148,20 +152,20 @@ def _one(schemas_: list[Schema | bool]) -> Check:
 
 
 def _each(schema: Schema | bool, kind: type[dict[str, Any] | list[Any]]) -> Check:  # noqa: FBT001 - as above
-    """`items`, and `propertyNames`, since a dict iterates over its keys."""
+    """Compile `items` (for lists), or `propertyNames` (for dicts, which iterate over their keys)."""
     check = build(schema)
     return lambda value: not isinstance(value, kind) or all(check(each) for each in value)
 
 
 def _pattern(pattern: str) -> Check:
-    # compiled when first used: most of the schema's patterns are of fields that a Labfile does not have
+    # The pattern is compiled on first use: most fields with patterns are not in a given Labfile.
     return lambda value: not isinstance(value, str) or python_pattern(pattern).search(value) is not None
 
 
 def _reference(ref: str) -> Check:
     name = ref.removeprefix("#/$defs/")
 
-    def check(value: object) -> bool:  # looked up when used, since definitions may lead back to themselves
+    def check(value: object) -> bool:  # looked up on use, since definitions may be recursive
         return compiled(name)(value)
 
     return check

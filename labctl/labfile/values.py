@@ -68,9 +68,7 @@ def duration(holder: Map, key: str, problems: Problems) -> float:
 
 
 def rate(holder: Map, key: str, problems: Problems) -> int:
-    """Read the rate at `key` in KiB/s, libvirt's unit, rounded up. A rate of 0 or beyond libvirt's limit is
-    reported.
-    """
+    """Read the rate at `key` in KiB/s, rounded up. 0 and rates beyond libvirt's limit are reported."""
     exact = size(holder[key].removesuffix("/s"))
     found = rounded_up(exact, 1 << 10) >> 10
     if not found or found > _FASTEST:

@@ -1,6 +1,6 @@
-"""Says why a tree is not valid, in the words of the format: jsonschema finds, this module tells.
+"""Explains why a tree does not fit the schema: jsonschema finds the errors, this module words them.
 
-Messages come from the schema's titles: `expected a size such as 512MiB or 20GiB, got "lots"`.
+Messages use the titles of the schema: `expected a size such as 512MiB or 20GiB, got "lots"`.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Violation", "find_violations", "report_violations"]
 
-_LONGEST = 48  # characters of a wrong value that are worth repeating
+_LONGEST = 48  # characters of a wrong value that a message shows
 
 
 @record
 class Violation:
-    """`path` leads to the value; with `key`, the key itself is what is wrong. `got` shows the value."""
+    """A place where the tree does not fit the schema."""
 
     path: FieldPath
     summary: str
     hint: str = ""
-    key: bool = False
-    got: str = ""
+    key: bool = False  # the key at the end of `path` is wrong, not its value
+    got: str = ""  # the wrong value, shortened for the message
 
     def without_value(self) -> Violation:
-        """The same for a value that must not be shown; a hint may be made of it."""
+        """The same with the value hidden, and without the hint, which may contain the value."""
         return replace(self, hint="", got="***")
 
 
 def find_violations(value: Any, name: str | None = None) -> list[Violation]:
-    """Explain why `value` does not fit the definition `name` (by default the whole schema)."""
-    return [told for error in _validator(name).iter_errors(value) for told in _tell(error, ())]
+    """Explain why a value does not fit the schema, or its definition `name`."""
+    return [each for error in _validator(name).iter_errors(value) for each in _violations(error, ())]
 
 
 def report_violations(found: list[Violation], tree: Map, problems: Problems) -> None:
-    """Hand violations to `problems`, each at its place in `tree`."""
+    """Report violations, each at its entry in `tree`."""
     for violation in found:
         each = violation
         if each.got and not each.key and problems.holds_secret(value_at(tree, each.path)):
@@ -76,9 +76,9 @@ def _validator(name: str | None) -> Draft202012Validator:
 
 
 def _sampled(rule: Callable[..., Iterable[ValidationError]]) -> Callable[..., Iterator[ValidationError]]:
-    """The rule for what a string with references may turn out as."""
+    """A rule that tries a string with references with all sample values; it is wrong if each of them is wrong."""
 
-    def judged(validator: Any, argument: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    def tried(validator: Any, argument: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         texts = (
             with_sample_values(instance)
             if isinstance(instance, str) and PLACEHOLDER in instance
@@ -87,7 +87,7 @@ def _sampled(rule: Callable[..., Iterable[ValidationError]]) -> Callable[..., It
         found = [list(rule(validator, argument, text, schema) or ()) for text in texts]
         yield from found[0] if all(found) else ()
 
-    return judged
+    return tried
 
 
 def _pattern(
@@ -97,17 +97,17 @@ def _pattern(
         yield ValidationError(f"{instance!r} does not match")
 
 
-def _tell(error: ValidationError, above: FieldPath) -> Iterator[Violation]:
+def _violations(error: ValidationError, above: FieldPath) -> Iterator[Violation]:
     path = (*above, *error.relative_path)
     value: Any = error.instance
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
     if isinstance(value, str) and PLACEHOLDER in value and has_instance_placeholder(value):
-        return  # it is judged once the instance's names are filled in
+        return  # it is checked when the instance's names are filled in
     if error.validator == "additionalProperties":
         yield from _unknown_keys(value, schema, path)
     elif error.validator == "required":
         missing = [key for key in schema["required"] if key not in value]
-        if error.message.startswith(repr(missing[0])):  # jsonschema reports each key; one line is enough
+        if error.message.startswith(repr(missing[0])):  # jsonschema reports each missing key by itself
             names = " and ".join(missing)
             yield Violation(path, f"{names} {'is' if len(missing) == 1 else 'are'} missing")
     elif error.validator in {"anyOf", "oneOf"}:
@@ -130,12 +130,12 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: FieldPath
 
 
 def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
-    """Tell what is wrong with the alternative that the user meant, judged by the type of the value."""
+    """Explain why a value fits no alternative: the one of the value's type is the one that the user meant."""
     written_: Any = error.validator_value
     alternatives = [schemas.deref(branch) for branch in written_]
     if all(set(branch) == {"required"} for branch in alternatives):
         if not isinstance(error.instance, dict):
-            return  # its type has been told
+            return  # its type has been reported
         names = ", ".join(branch["required"][0] for branch in alternatives)
         yield Violation(path, f"exactly one of {names} is needed")
         return
@@ -157,7 +157,7 @@ def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
         return
     for child in context:
         if child.relative_schema_path[0] == meant[0]:
-            yield from _tell(child, path[: len(path)])
+            yield from _violations(child, path[: len(path)])
 
 
 def _expected(path: FieldPath, schema: dict[str, Any], value: object, *, key: bool = False) -> Violation:

@@ -41,7 +41,7 @@ vms:
 networks: {n: {}}
 """
     )
-    config = loaded(tmp_path, text).filled({"vms.a.n.ip": "10.0.0.2"}).lab.vms[0].cloud_init
+    config = loaded(tmp_path, text).with_references({"vms.a.n.ip": "10.0.0.2"}).lab.vms[0].cloud_init
     assert config == {"x": "${vms.a.n.ip} 10.0.0.2 ${s} $$ $ {} true a"}
 
 
@@ -66,7 +66,7 @@ def test_references_are_filled_in_all_that_a_lab_says(tmp_path):
         """,
     )
     assert found.references == {"vms.a.n.ip": frozenset(), "networks.n.gateway": frozenset()}
-    done = found.filled({"vms.a.n.ip": "10.0.0.2", "networks.n.gateway": "10.0.0.1"}).lab.vms
+    done = found.with_references({"vms.a.n.ip": "10.0.0.2", "networks.n.gateway": "10.0.0.1"}).lab.vms
     assert done[1].ready == (Condition(exec="ping 10.0.0.2"),)
     assert done[1].boot.cmdline == "gw=10.0.0.1"
 

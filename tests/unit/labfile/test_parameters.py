@@ -108,7 +108,7 @@ vms: {a: {networks: [lan], image: none, disk: 1GiB, boot: {kernel: ./k, cmdline:
     os.close(writer)
     try:
         made = loaded(tmp_path, DECLARED + text, params_files=[Path(f"/dev/fd/{reader}")])
-        assert made.filled({"vms.a.lan.ip": "10.9.0.2"}).lab.parameters["n"] == 3
+        assert made.with_references({"vms.a.lan.ip": "10.9.0.2"}).lab.parameters["n"] == 3
     finally:
         os.close(reader)
 
