@@ -91,7 +91,8 @@ def test_what_takes_too_long_is_ended_with_its_children(port, tmp_path):
 def test_a_host_that_hangs_up_leaves_nothing_behind(port, tmp_path):
     async def check():
         async with guest(port) as way:
-            running = asyncio.create_task(way.run(f"echo $$ >{tmp_path}/pid; exec sleep 100", timeout=None))
+            command = f"echo $$ >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 100"
+            running = asyncio.create_task(way.run(command, timeout=None))
             await asyncio.to_thread(wait_until, (tmp_path / "pid").exists)
         with pytest.raises(LabctlError, match="it hung up"):
             await running
