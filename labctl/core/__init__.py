@@ -1,1 +1,4 @@
-"""The pure heart: addresses, specs, diff, plan, events, errors. Standard library only."""
+"""Values and pure functions that all other packages use: addresses, specs, plans, events, errors.
+
+The package imports the standard library only.
+"""

@@ -1,4 +1,4 @@
-"""The names of things: `vm/web-1`, `network/front`, `disk/web-1/data`, `seed/web-1`, `image/debian-12`."""
+"""Addresses of a lab's objects: `vm/web-1`, `network/front`, `disk/web-1/data`, `seed/web-1`, `image/debian-12`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 @record(order=True)
 class Address:
-    """A kind and a name within the lab; `str()` is the form that people and JSON see."""
+    """A kind and a name within the lab. `str()` gives the form for people and JSON."""
 
     kind: str
     name: str
@@ -22,10 +22,10 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read `vm/web-1` back.
+        """Parse a text such as `vm/web-1`.
 
         Raises:
-            ValueError: there is no kind, or no name.
+            ValueError: the kind or the name is missing.
         """
         kind, slash, name = text.partition("/")
         if not (kind and slash and name):
@@ -34,13 +34,13 @@ class Address:
 
 
 def in_order(name: str) -> tuple[int, list[str | int]]:
-    """A sort key that puts 10.0.0.2 before 10.0.0.10 and fd00::9 before fd00::10; other names come naturally."""
+    """A sort key for IP addresses and MACs by their value (10.0.0.2 before 10.0.0.10), and for names as `natural`."""
     length, number = numbered(name)
     return length, [number] if length else natural(name)
 
 
 def numbered(text: str) -> tuple[int, int]:
-    """The length in bits and the value of an IP address or a MAC; 0 and 0 of anything else."""
+    """The length in bits and the value of an IP address or a MAC; two zeros for any other text."""
     if _MAC.fullmatch(text):
         return 48, int(text.replace(":", ""), 16)
     try:
@@ -51,7 +51,7 @@ def numbered(text: str) -> tuple[int, int]:
 
 
 def natural(name: str) -> list[str | int]:
-    """A sort key that puts `web-2` before `web-10`; parts alternate so that they always compare."""
+    """A sort key that puts `web-2` before `web-10`. Texts and numbers alternate, so that any two keys compare."""
     parts: list[str | int] = [""]
     for char in name:
         if char.isdecimal() != isinstance(parts[-1], int):

@@ -1,4 +1,4 @@
-"""What a misspelt word may have been."""
+"""Finds known words that are similar to a misspelt one."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 
 def closest_matches(word: str, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
-    """The known words that are like it, the likest first; `cutoff` from 0, anything, to 1, the same."""
+    """The most similar known words, best first; `cutoff` is the least similarity, from 0 (any word) to 1 (equal)."""
     return get_close_matches(word, list(known), count, cutoff)

@@ -1,4 +1,4 @@
-"""The escape hatch `xml:`, as specs hold its entries."""
+"""The entries of the Labfile's `xml:`, as specs hold them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 from labctl.core.xmlforms import Form
 
-Edit = tuple[str, str, str]  # at, set or add or remove, the value
-# As labctl's metadata keeps them
+Edit = tuple[str, str, str]  # `at`; `set`, `add` or `remove`; the value
+# The form in which labctl's metadata keeps the edits that were applied.
 EDITS = Form(
     lambda edits: json.dumps(edits) if edits else None,
     lambda text: tuple(tuple(each) for each in json.loads(text)),
@@ -16,6 +16,6 @@ EDITS = Form(
 
 
 def edited(edit: Edit) -> str:
-    """Write an entry for people, in the Labfile's words: `add at ./devices <watchdog model='i6300esb'/>`."""
+    """Describe an edit for a plan: `add at ./devices <watchdog model='i6300esb'/>`."""
     at, action, value = edit
     return f"{action} at {at} {' '.join(value.split())}".strip()

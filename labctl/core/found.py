@@ -1,4 +1,4 @@
-"""What a kind found on a host."""
+"""The result of observing the objects of one kind on a host."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ S = TypeVar("S", bound=Spec)
 
 @record
 class Found(Generic[S]):
-    """The lab's objects of this kind, and others' that they could collide with.
+    """The lab's objects of one kind, and the objects of others that they could collide with.
 
-    `specs` are as they are defined, `live` those that run, as they run. `handles` are libvirt's objects of the specs,
-    where others may want to ask them for more.
+    `specs` are the lab's objects as they are defined, `live` the running ones as they run. `handles` are libvirt's
+    objects by address, for callers that query more of them.
     """
 
     specs: tuple[S, ...] = ()

@@ -1,22 +1,27 @@
-"""Names and numbers that follow from the Labfile alone, so that a second try makes the same thing."""
+"""Names, UUIDs and MACs that follow from the names in the Labfile, so that a second try makes the same objects."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
 
-XMLNS = "https://labctl.org/xmlns/1"  # of labctl's metadata in libvirt's XML; a name, nothing is fetched
+XMLNS = (
+    "https://labctl.org/xmlns/1"  # the namespace of labctl's metadata in libvirt's XML; it is never fetched
+)
 
-POOLS = "labctl-"  # what the names of labctl's storage pools begin with
-STORE = f"{POOLS}images"  # the pool of all labs' images
-VOLUMES = "_volume"  # stands for the lab where a disk's file has its VM's name; a VM's starts with a letter
-SEED, CONSOLE = "seed", "console"  # the suffixes of a VM's volumes that are no disks
-GOLDEN, GOLDEN_FLAT = "golden", "golden-flat"  # and of those that it has while a golden image is made of it
+POOLS = "labctl-"  # the prefix of the names of labctl's storage pools
+STORE = f"{POOLS}images"  # the pool with the images of all labs
+VOLUMES = "_volume"  # the prefix of a lab's own volumes, in place of a VM's name, which starts with a letter
+SEED, CONSOLE = "seed", "console"  # suffixes of those volumes of a VM that are not disks
+GOLDEN, GOLDEN_FLAT = (
+    "golden",
+    "golden-flat",
+)  # suffixes of a VM's volumes while it is made into a golden image
 _BRIDGES = "lab-"
 
 
 def libvirt_name(lab: str, name: str) -> str:
-    """The name of a domain or network in libvirt; names hold no dot, so it reads back unambiguously."""
+    """The name of a domain or network in libvirt. Names in a Labfile have no dot, so it can be split again."""
     return f"{lab}.{name}"
 
 
@@ -25,17 +30,17 @@ def pool_name(lab: str) -> str:
 
 
 def lab_of(pool: str) -> str | None:
-    """The lab whose volumes are in the storage pool of that name; None where it is no lab's."""
+    """The lab that a storage pool of this name belongs to; None if it is not the pool of a lab."""
     return pool.removeprefix(POOLS) if pool.startswith(POOLS) and pool != STORE else None
 
 
 def volume_name(disk: str) -> str:
-    """`web-1/root` is stored as `web-1.root`, a lab's own volume `shared` as `_volume.shared`: no VM is called so."""
+    """The name of a disk's volume: `web-1.root` for `web-1/root`, `_volume.shared` for the lab's volume `shared`."""
     return disk.replace("/", ".") if "/" in disk else f"{VOLUMES}.{disk}"
 
 
 def disk_name(volume: str) -> str | None:
-    """The reverse of `volume_name`; None for what is no disk (a seed, a console's log)."""
+    """The reverse of `volume_name`; None for a volume that is not a disk, as a seed or a console's log."""
     owner, dot, name = volume.partition(".")
     if not dot or name in (SEED, CONSOLE) or "." in name:
         return None
@@ -47,18 +52,18 @@ def object_uuid(lab: str, kind: str, name: str) -> str:
 
 
 def mac_address(lab: str, vm: str, nic: str) -> str:
-    """A MAC in QEMU's own prefix 52:54:00, as libvirt's generated ones."""
+    """A MAC with QEMU's prefix 52:54:00, which libvirt uses for the MACs that it generates, too."""
     digest = _digest(f"{lab}/{vm}/{nic}")
     return f"52:54:00:{digest[0:2]}:{digest[2:4]}:{digest[4:6]}"
 
 
 def bridge_name(lab: str, network: str) -> str:
-    """`lab-` and 8 hex digits: within the 15 characters that Linux gives an interface's name."""
+    """`lab-` and 8 hex digits, which fits the 15 characters of an interface's name in Linux."""
     return f"{_BRIDGES}{_digest(f'{lab}/{network}')[:8]}"
 
 
 def is_bridge_name(name: str) -> bool:
-    """Whether some network's bridge may get that name from `bridge_name`."""
+    """Whether `bridge_name` may give this name to the bridge of some network."""
     digits = name.removeprefix(_BRIDGES)
     return digits != name and len(digits) == 8 and set(digits) <= set("0123456789abcdef")
 

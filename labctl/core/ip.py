@@ -1,4 +1,4 @@
-"""IP addresses are the standard library's: names for those of either version, and what is asked of several."""
+"""Types for the standard library's IP addresses of either version, and functions on several of them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 IpAddress = IPv4Address | IPv6Address
-IpInterface = IPv4Interface | IPv6Interface  # an address with the length of its network's prefix
+IpInterface = IPv4Interface | IPv6Interface  # an address with its network's prefix length
 IpNetwork = IPv4Network | IPv6Network
 
 
 def read_addresses(texts: Iterable[str]) -> tuple[IpAddress, ...]:
-    """The addresses that are written in these texts; a text that is no address is left out."""
+    """Parse texts as IP addresses; texts that are none are left out."""
     found = []
     for text in texts:
         with suppress(ValueError):
@@ -32,7 +32,7 @@ def read_addresses(texts: Iterable[str]) -> tuple[IpAddress, ...]:
 
 
 def by_family(addresses: Iterable[IpAddress]) -> tuple[IpAddress, ...]:
-    """The first address of each family, IPv4 before IPv6."""
+    """The first IPv4 address, and the first IPv6 address."""
     firsts: dict[int, IpAddress] = {}
     for address in addresses:
         firsts.setdefault(address.version, address)

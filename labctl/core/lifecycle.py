@@ -1,6 +1,7 @@
-"""The states and stages of a VM. What leads from one state to another is in `kinds.vm.transitions`.
+"""The states and stages of a VM. The transitions between states are in `kinds.vm.transitions`.
 
-A state is what libvirt says of a domain now. A stage is how far a VM has come since it was made, for others that wait.
+A state is the current state of the domain in libvirt. A stage says how far a VM has come since its creation; other VMs
+can wait for it.
 """
 
 from __future__ import annotations
@@ -9,22 +10,22 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """What a domain is doing."""
+    """The state of a domain."""
 
     RUNNING = "running"
     PAUSED = "paused"
     OFF = "off"
-    CRASHED = "crashed"  # its guest panicked, and QEMU keeps it for a look (`on_crash: preserve`)
-    SAVED = "saved"  # it does not run, and libvirt goes on with its saved memory at the next start
+    CRASHED = "crashed"  # the guest panicked, and libvirt preserves the domain (`on_crash: preserve`)
+    SAVED = "saved"  # not running; the next start restores its saved memory
 
 
 ACTIVE = frozenset((State.RUNNING, State.PAUSED, State.CRASHED))  # QEMU holds its memory and its devices
 
 
 class Stage(StrEnum):
-    """How far a VM has come, in order; `depends_on` can wait for any of these.
+    """The stages of a VM, in order. `depends_on` can wait for each of them.
 
-    It is booted when its cloud-init has ended, provisioned when its provisioners have, and ready when its `ready`
+    A VM is booted when cloud-init has ended, provisioned when its provisioners have ended, and ready when its `ready`
     conditions are met.
     """
 

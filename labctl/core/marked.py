@@ -1,4 +1,4 @@
-"""Objects of libvirt that carry labctl's mark in their metadata, and those that don't: whose each is. Pure."""
+"""Decides which lab a domain or network belongs to: by labctl's mark in its metadata, its name and its UUID."""
 
 from __future__ import annotations
 
@@ -16,54 +16,57 @@ M = TypeVar("M", bound="Marked")
 
 
 class Marked(Spec):
-    """A spec of what carries the mark. `libvirt_object` is libvirt's word for it: "domain" or "network"."""
+    """The spec of a libvirt object that has the mark. `libvirt_object` is "domain" or "network"."""
 
     lab: str
     name: str
 
     def rendered(self) -> Element:
-        """The XML that libvirt gets, before its edits."""
+        """The XML for libvirt, before the Labfile's `xml:` edits it."""
         raise NotImplementedError
 
     def edited(self) -> Self:
-        """The spec as its edits make it, so that what they change is no drift."""
+        """The spec that the edited XML reads as: with it, changes by `xml:` are not drift."""
         raise NotImplementedError
 
 
 @record
 class Foreign:
-    """A libvirt object as one that this lab did not make. `subnets` are CIDRs, `macs` lower case, `memory` bytes."""
+    """A libvirt object that this lab did not make.
+
+    `subnets` are in CIDR notation, `macs` in lower case, `memory` is in bytes.
+    """
 
     kind: str  # as `Marked.libvirt_object`
     name: str
     uuid: str
-    lab: str = ""  # the other lab that made it, if one did
-    file: str = ""
+    lab: str = ""  # the lab that made it, if one did
+    file: str = ""  # the Labfile of that lab
     subnets: tuple[str, ...] = ()
     bridge: str = ""
     macs: tuple[str, ...] = ()
     memory: int = 0
-    active: bool = False  # of a network
+    active: bool = False  # for networks
 
 
 def foreign(kind: str, root: Element, spec: Marked | None, **more: Any) -> Foreign:
-    """Read the XML of a domain or network as someone else's."""
+    """Read the XML of a domain or network as a foreign object; `spec` is what its mark says, if it has one."""
     name, uuid = root.findtext("name") or "", root.findtext("uuid") or ""
     return Foreign(kind, name, uuid, spec.lab if spec else "", spec.file if spec else "", **more)
 
 
 def own(lab: str, spec: M | None, foreign: Foreign, adopt: Callable[[str], M], kind: type[M]) -> M | None:
-    """The spec of what is the lab's, with what became of its name and mark; None of anything else.
+    """The spec of an object that belongs to the lab, with a changed name or removed mark noted; None for any other.
 
-    labctl's mark says whose an object is, and where that or the name was changed, the UUID does: UUIDs follow from the
-    lab and the name (`core.identity`), and libvirt never changes the UUID of what exists. A copy of one of ours, as
-    `virt-clone` makes it, carries the mark too, but has a name and a UUID of its own: it is someone else's.
+    The mark says which lab made an object. Where the mark or the name was changed, the UUID decides: UUIDs follow from
+    the lab and the name (`core.identity`), and libvirt never changes them. A copy, as `virt-clone` makes it, has the
+    mark too, but a name and a UUID of its own: it does not belong to the lab.
 
     Args:
         lab: the lab.
-        spec: what its mark says, None without a mark.
-        foreign: the same object as someone else's.
-        adopt: gives the spec of what has no mark, for a name within the lab.
+        spec: what the object's mark says; None without a mark.
+        foreign: the same object, read as a foreign one.
+        adopt: makes the spec of an object without a mark, from its name within the lab.
         kind: the class of the spec.
     """
     if spec is None:
@@ -79,6 +82,6 @@ def own(lab: str, spec: M | None, foreign: Foreign, adopt: Callable[[str], M], k
 
 
 def unmarked_name(lab: str, kind: str, name: str, uuid: str) -> str | None:
-    """The name within the lab of an object that is the lab's by its name and UUID alone; None of anything else."""
+    """The name within the lab of an object whose name and UUID are those of this lab; None for any other."""
     within = name.removeprefix(libvirt_name(lab, ""))
     return within if within != name and uuid == object_uuid(lab, kind, within) else None

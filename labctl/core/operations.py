@@ -1,7 +1,7 @@
-"""What the executor does for a plan, and what waits for what.
+"""Breaks a plan into operations for the executor, and orders them.
 
-An `Operation` is smaller than a step: a replaced VM is one step, but its old domain has to go before its old disk, and
-its new disk has to come before its new domain.
+An operation is smaller than a step. A replaced VM is one step, but its old domain has to be deleted before its old
+disk, and its new disk has to be created before its new domain.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
     Verbs = Mapping[Address, tuple[Verb[Any], ...]]
 
-Link = Callable[[tuple["Address", Verb[Any]], tuple["Address", Verb[Any]]], None]  # the later, the earlier
+Link = Callable[
+    [tuple["Address", Verb[Any]], tuple["Address", Verb[Any]]], None
+]  # (later, earlier)
 BUILDS = (CREATE, UPDATE)
 _ORDER = list(Stage)
 
 
 @record
 class Operation:
-    """The smallest thing that the executor does: one verb of one step, once the operations in `needs` are done."""
+    """One verb of one step. The executor runs it when the operations in `needs` (their ids) are done."""
 
     step: Step
     verb: Verb[Any]
@@ -43,7 +45,7 @@ class Operation:
 
 
 def operations(plan: Plan) -> tuple[Operation, ...]:
-    """Break a plan into operations and say which waits for which."""
+    """Break a plan into operations, each with those that it waits for."""
     verbs = {step.address: _verbs(step) for step in plan.steps}
     needs: dict[str, set[str]] = defaultdict(set)
 
@@ -75,13 +77,13 @@ def _verbs(step: Step) -> tuple[Verb[Any], ...]:
 
 
 def _link_builds(step: Step, verbs: Verbs, link: Link) -> None:
-    """What comes to a stage waits until what it needs has come to the stage that it needs."""
+    """Before a step's object reaches a stage, each object that it needs reaches the stage that the need names."""
     if step.after is None:
         return
     mine = [verb for verb in verbs[step.address] if verb.stops]
     for need in step.after.needs():
         theirs = [verb for verb in verbs.get(need.address, ()) if verb.stops]
-        for verb, until in product(mine, theirs):  # who waits for another to start stops before it
+        for verb, until in product(mine, theirs):  # the needed object stops after those that need it
             link((need.address, until), (step.address, verb))
         held = [verb for verb in verbs[step.address] if verb.reaches == need.holds]
         for verb, until in product(held, reaching(verbs.get(need.address, ()), need.until)):
@@ -89,10 +91,10 @@ def _link_builds(step: Step, verbs: Verbs, link: Link) -> None:
 
 
 def reaching(verbs: Iterable[Verb[Any]], stage: Stage) -> list[Verb[Any]]:
-    """Which of a step's verbs have to be done for its object to be at a stage.
+    """The verbs of a step after which its object is at a stage.
 
-    They are those of the furthest stage on the way there that it comes to by a verb: while nothing provisions VMs, one
-    is provisioned when it is booted. There are none where the step leaves its object in the stage that it is in.
+    No verb reaches some stages: without provisioners, a VM is provisioned when it is booted. Then the verbs of the last
+    stage before count. There are none where the step leaves the object's stage as it is.
     """
     done = list(verbs)
     for each in reversed(_ORDER[: _ORDER.index(stage) + 1]):
@@ -102,7 +104,7 @@ def reaching(verbs: Iterable[Verb[Any]], stage: Stage) -> list[Verb[Any]]:
 
 
 def _link_removals(step: Step, verbs: Verbs, link: Link) -> None:
-    """What is needed goes, or loses what it has for another, after that has gone or let go."""
+    """An object is deleted, or changed for others, after the objects that need it are deleted or have released it."""
     if step.before is None:
         return
     letting_go = [verb for verb in verbs[step.address] if verb.lets_go]
@@ -119,7 +121,7 @@ def _link_exclusive(steps: Iterable[Step], link: Link) -> None:
     gone = [step for step in steps if step.action.removes]
     for step in steps if gone else ():
         if step.action is Action.DELETE:
-            continue  # it makes nothing; asked for each pair, the end of a large lab would take long
+            continue  # it creates nothing; skipping it here keeps `destroy` of a large lab from taking quadratic time
         for other in gone:
             if other.address != step.address and other.address.kind == step.address.kind:
                 for verb in BUILDS:

@@ -1,7 +1,6 @@
-"""A plan and its steps.
+"""A plan and its steps, as people and JSON see them: one step for each address.
 
-People and JSON see one `Step` an address; what the executor does for it is in `operations`. How a plan is worked out is
-in `planning`.
+`planning` makes a plan, `operations` breaks it into the executor's operations.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
 
 S_co = TypeVar("S_co", bound=Spec, covariant=True)
 
-LOST, REPLACED = "lost", "replaced"  # what became of something that is needed, as a change of who needs it
+LOST, REPLACED = "lost", "replaced"  # the values of a change that an object inherits from one that it needs
 FORMAT = 1
 
 
 class Action(StrEnum):
-    """What a step does, in the words of the JSON."""
+    """What a step does, in the words of the plan's JSON."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -40,18 +39,22 @@ class Action(StrEnum):
 
     @property
     def makes(self) -> bool:
-        """Whether a new object comes."""
+        """Whether a new object is created."""
         return self in (Action.CREATE, Action.REPLACE)
 
     @property
     def removes(self) -> bool:
-        """Whether an object goes that was there."""
+        """Whether an existing object is deleted."""
         return self in (Action.DELETE, Action.REPLACE)
 
 
 @record
 class StepOf(Generic[S_co]):
-    """What happens to one address, and why. `before` and `after` are its specs, None where there is none."""
+    """What happens to one address, and why.
+
+    `before` is the spec of the existing object, `after` that of the wanted one; each is None where there is none.
+    `needs` are the ids of the steps that come first.
+    """
 
     address: Address
     action: Action
@@ -67,46 +70,46 @@ class StepOf(Generic[S_co]):
 
     @property
     def destructive(self) -> bool:
-        """Whether data of the user can be lost by it."""
+        """Whether the step can lose data of the user."""
         return (self.action.removes and self.spec.holds_data) or bool(self.loss)
 
     @property
     def loss(self) -> str:
-        """What of the user's data is lost although nothing is deleted, as `what is in /srv/copy.qcow2`."""
+        """The user's data that is lost although nothing is deleted, as `what is in /srv/copy.qcow2`; else empty."""
         return self.after.loss(self.before, self.effect) if self.before and self.after and self.effect else ""
 
     @property
     def effect(self) -> Effect | None:
-        """What the dearest of its changes costs; None where there are none."""
+        """The greatest effect of its changes; None without changes."""
         return max((change.effect for change in self.changes), default=None)
 
     @property
     def spec(self) -> S_co:
         spec = self.after or self.before
-        assert spec is not None  # a step without either can't be constructed by `plan`
+        assert spec is not None  # `planning` makes no step without either
         return spec
 
     @property
     def wanted(self) -> S_co:
-        """What is to be, for a driver that makes or changes it."""
-        assert self.after is not None  # only DELETE is for what is not wanted
+        """The wanted spec, for a driver that creates or changes the object."""
+        assert self.after is not None  # only for DELETE there is none
         return self.after
 
     @property
     def existing(self) -> S_co:
-        """What is there, for a driver that changes or removes it."""
-        assert self.before is not None  # only CREATE is for what is not there
+        """The existing spec, for a driver that changes or deletes the object."""
+        assert self.before is not None  # only for CREATE there is none
         return self.before
 
     @property
     def fields(self) -> tuple[Change, ...]:
-        """The changes field by field; of what comes or goes, all that is set in it."""
+        """The changes field by field; of a created or deleted object, all fields that are set."""
         if self.after is None:
             return deleted(self.spec)
         return created(self.spec) if self.before is None else self.changes
 
     def to_json(self) -> dict[str, Any]:
-        """The shape of `schemas/plan.schema.json`."""
+        """Give a step of `schemas/plan.schema.json`."""
         return {
             "id": self.id,
             "address": str(self.address),
@@ -121,18 +124,21 @@ class StepOf(Generic[S_co]):
         }
 
 
-Step = StepOf[Spec]  # of whatever kind
+Step = StepOf[Spec]  # of any kind
 S = TypeVar("S", bound=Spec)
 
 
 def steps_of(steps: Iterable[Step], kind: type[S]) -> Iterator[StepOf[S]]:
-    """The steps of one kind, for what is about this kind by nature."""
+    """The steps of one kind."""
     return (cast("StepOf[S]", step) for step in steps if isinstance(step.spec, kind))
 
 
 @record
 class Plan:
-    """Steps in the order of their addresses; `unchanged` counts the rest. `refusals` say what can't be done at all."""
+    """The steps of a run, in the order of their addresses.
+
+    `unchanged` counts the objects without a step. `refusals` are addresses whose change is impossible, with the reason.
+    """
 
     lab: str
     connection: str
@@ -162,7 +168,7 @@ class Plan:
         }
 
     def __str__(self) -> str:
-        """The canonical text: the same for the same input, for tests and reviews."""
+        """The canonical text, which is the same for the same plan: for tests and reviews."""
         lines = [line for step in self.steps for line in step_lines(step)]
         return "\n".join([*lines, self.headline()])
 
@@ -173,7 +179,7 @@ class Plan:
 
 
 def step_lines(step: Step) -> list[str]:
-    """Write one step as `str(plan)` does: the sign and address, then a line a field."""
+    """The lines of a step in `str(plan)`: one with its sign, address and cause, then one for each changed field."""
     lines = [f"{step.action.sign} {step.address}  ({step.cause})"]
     if step.action is Action.CREATE:
         return lines + [f"    {change}" for change in step.fields]

@@ -1,4 +1,4 @@
-"""How a plan is worked out: a pure function of what is wanted and what exists."""
+"""Makes a plan from the wanted specs and the existing ones, as a pure function."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
     lab: str = "",
     connection: str = "",
 ) -> Plan:
-    """Work out the steps that turn what exists into what is wanted.
+    """Make the plan that turns the existing objects into the wanted ones.
 
     Args:
-        desired: every spec of the Labfile that is to exist.
-        observed: every object of the lab that exists.
-        applied: for each address the fingerprint of the spec that labctl last applied; where it still is the desired
-            one, a difference is drift and not an edit.
-        restart: what is to be restarted in any case.
-        lab: the lab's name, for the plan's head.
-        connection: the libvirt URI, likewise.
+        desired: the specs of all objects that are to exist.
+        observed: the specs of all existing objects of the lab.
+        applied: by address, the fingerprint of the spec that labctl applied last. Where that is still the wanted spec's
+            fingerprint, a difference is drift and not an edit of the Labfile.
+        restart: addresses to restart even without changes.
+        lab: the lab's name, for the plan's JSON.
+        connection: the libvirt URI, for the plan's JSON.
     """
     steps: dict[Address, Step] = {}
     every = {**observed, **desired}
@@ -59,14 +59,14 @@ def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
 
 
 def _refusals(steps: Iterable[Step]) -> Iterator[tuple[Address, str]]:
-    """What can't be done, and why."""
+    """The addresses whose change is impossible, with the reason."""
     for step in steps:
         if step.before and step.after and (why := step.after.refusal(step.before)):
             yield step.address, why
 
 
 def _build_order(spec: Spec) -> tuple[int, list[str | int]]:
-    """What is needed comes before what needs it, so that one pass suffices; steps are shown in this order too."""
+    """Sort objects after those that they need, so that one pass is enough. Plans show steps in this order, too."""
     return spec.rank, natural(spec.address.name)
 
 
@@ -94,13 +94,13 @@ def _step(
 
 
 def _made(after: Spec, steps: Mapping[Address, Step]) -> set[Address]:
-    """Which of the objects that one needs are made anew."""
+    """The objects that `after` needs and that are created or replaced."""
     needed = (steps[need.address] for need in after.needs() if need.address in steps)
     return {step.address for step in needed if step.action.makes}
 
 
 def _restarted(step: Step | None, before: Spec, after: Spec) -> Step:
-    """The step with a restart in it."""
+    """The step with a restart added."""
     asked = Change("restart", None, "asked for", Effect.RESTART)
     if step is None:
         return Step(after.address, Action.RESTART, "asked for", (asked,), before, after)
@@ -121,9 +121,9 @@ def _cause(changes: tuple[Change, ...], inherited: tuple[Change, ...], *, edited
 
 
 def _inherited(before: Spec, after: Spec, steps: Mapping[Address, Step]) -> tuple[Change, ...]:
-    """The changes that something bears because what it needs is replaced, or was lost and is made anew."""
+    """The changes of an object because an object that it needs is replaced, or was lost and is created again."""
     changes = []
-    for need in after.needs() if steps else ():  # nothing changed yet, as in most runs
+    for need in after.needs() if steps else ():  # saves time in most runs, where no step comes before
         action = steps[need.address].action if need.address in steps else None
         if action is Action.REPLACE and need.on_replace:
             changes.append(Change(str(need.address), THERE, REPLACED, need.on_replace))
@@ -133,14 +133,18 @@ def _inherited(before: Spec, after: Spec, steps: Mapping[Address, Step]) -> tupl
 
 
 def _lost(before: Spec, made: Step, steps: Mapping[Address, Step]) -> bool:
-    """Whether something had what is made now. Where that stands is made as well, nobody knows what is there."""
+    """Whether the existing object (`before`) had lost the needed object that this step (`made`) creates again.
+
+    Where a container of the needed object is created as well, as a pool for a disk, its content is unknown: then the
+    needed object does not count as lost.
+    """
     had = any(need.address == made.address for need in before.needs())
-    grounds = (steps[need.address] for need in made.spec.needs() if need.address in steps)
-    return had and all(step.action is not Action.CREATE or not step.spec.holds_others for step in grounds)
+    containers = (steps[need.address] for need in made.spec.needs() if need.address in steps)
+    return had and all(step.action is not Action.CREATE or not step.spec.holds_others for step in containers)
 
 
 def _users(steps: Iterable[Step]) -> dict[Address, list[str]]:
-    """For each address those that need it and are deleted themselves, in the order of the steps."""
+    """For each address, the ids of the deleting steps of objects that need it, in the order of the steps."""
     users: dict[Address, list[str]] = {}
     for step in steps:
         if step.before and step.action is Action.DELETE:

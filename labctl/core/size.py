@@ -1,4 +1,4 @@
-"""Bytes as people read and write them."""
+"""Parses and formats sizes in bytes, such as `512MiB`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _UNITS = {
 
 
 def parse(text: str) -> int:
-    """Give `512MiB` in bytes.
+    """Parse a size such as `512MiB`, and give it in bytes.
 
     Raises:
-        ValueError: it is no size.
+        ValueError: the text is not a size.
     """
     digits = text.rstrip("BKMGTi")
     unit = text.removeprefix(digits)
@@ -23,22 +23,22 @@ def parse(text: str) -> int:
     return int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
 
 
-DISK_STEP = 1 << 10  # libvirt has qemu-img make disks of whole KiB, whatever size it is given
+DISK_STEP = 1 << 10  # libvirt calls qemu-img with whole KiB, so disks are rounded up to these
 
 
 def rounded_up(count: int, step: int = DISK_STEP) -> int:
-    """The next multiple of `step`; by default what a disk of `count` bytes becomes."""
+    """Round up to a multiple of `step`, by default to the size that a disk of `count` bytes gets."""
     return -(-count // step) * step
 
 
 def sizes(first: int, second: int) -> tuple[str, str]:
-    """Two sizes as `size` writes them, but in bytes where both would look the same."""
+    """Format two sizes so that they differ: in bytes where they would look the same otherwise."""
     texts = size(first), size(second)
     return texts if first == second or texts[0] != texts[1] else (f"{first}B", f"{second}B")
 
 
 def size(count: int) -> str:
-    """Write bytes with the largest binary unit that keeps them exact, else with one decimal."""
+    """Format bytes with the largest binary unit that is exact, else with one decimal."""
     power = max(0, (count.bit_length() - 1) // 10) if count else 0
     power = min(power, 5)
     while power and count % (1 << 10 * power) and count < 10 << 10 * power:

@@ -1,4 +1,4 @@
-"""Consecutive names as a span: `web-1 … web-30`."""
+"""Writes consecutive names as a span: `web-1 … web-30`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[0-9]+")
 _QUAD = re.compile(r"[0-9]+(\.[0-9]+){3}")
-FEW = 3  # up to so many are written out
+FEW = 3  # consecutive names up to this number are written out
 
 
 def spans(names: Iterable[str]) -> str:
-    """Write names in their natural order; more than `FEW` in a row by the first and the last of them."""
+    """List names in natural order. More than `FEW` consecutive ones become a span from the first to the last."""
     runs: list[list[str]] = []
     for name in sorted(names, key=natural):
         if runs and follows(runs[-1][-1], name):
@@ -27,7 +27,7 @@ def spans(names: Iterable[str]) -> str:
 
 
 def follows(one: str, next_: str) -> bool:
-    """Whether an address is the next one, or two names are alike but for one number, which is by one higher."""
+    """Whether `next_` follows `one`: the next IP address or MAC, or the same name with one number higher by 1."""
     if ":" in one or _QUAD.fullmatch(one):
         (length, a), (other, b) = numbered(one), numbered(next_)
         return length > 0 and (other, b) == (length, a + 1)
@@ -38,5 +38,5 @@ def follows(one: str, next_: str) -> bool:
 
 
 def pattern(name: str) -> str:
-    """What names have in common that are alike but for numbers."""
+    """The name with each number replaced by `#`. Names that differ in numbers alone have the same pattern."""
     return _NUMBER.sub("#", name)

@@ -1,9 +1,9 @@
-"""A scalar of cloud-config for which JSON has no type, such as a date, or the key 00."""
+"""A plain scalar of cloud-config whose YAML type JSON does not have, such as a date or the key 00."""
 
 from __future__ import annotations
 
 
 class Unquoted(str):
-    """The text as the user wrote it. It is written without quotes again; with quotes it would be another value."""
+    """The text as the user wrote it. The seed has it without quotes again, since quotes would change its type."""
 
     __slots__ = ()

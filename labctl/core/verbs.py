@@ -1,6 +1,6 @@
-"""What drivers do: the executor runs the verbs of a plan's steps one at a time.
+"""The verbs of drivers. The executor runs the verbs of a step one after the other.
 
-Every driver creates, updates and deletes. A kind with a life of its own, as a VM, declares more verbs in its folder.
+Every driver creates, updates and deletes. A kind with states, such as VMs, declares more verbs in its folder.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Work = Callable[["StepOf[Any]", "Teller"], Awaitable[None] | None]
 
 
 class Driver(Protocol[S_contra]):
-    """Makes, changes and removes the objects of one kind.
+    """Creates, changes and deletes the objects of one kind.
 
-    A method is blocking or a coroutine function. It first looks at what is there, so that it can be run again after a
-    failure.
+    A method is blocking or a coroutine function. It first looks at the existing object, so that it can be run again
+    after a failure.
     """
 
     def create(self, step: StepOf[S_contra], tell: Teller, /) -> Awaitable[None] | None: ...
@@ -38,15 +38,18 @@ class Driver(Protocol[S_contra]):
 
 @record
 class Verb(Generic[D_contra]):
-    """`name` is what JSON has, `doing` what people see while it runs, `of` gives the method of a driver."""
+    """One thing that a driver can do.
+
+    `name` is its name in JSON, `doing` the word that people see while it runs. `of` gives a driver's method for it.
+    """
 
     name: str
     doing: str
     of: Callable[[D_contra], Work]
-    lets_go: bool = False  # once it is done, what the object needs can go
-    stops: bool = False  # those that need the object stop first
-    boots: bool = False  # a guest boots from here on; a host bears only so many at a time
-    reaches: Stage | None = None  # the stage that the object has come to once it is done
+    lets_go: bool = False  # after it, the object no longer needs other objects, so these can be deleted
+    stops: bool = False  # objects that need this one have to stop before it
+    boots: bool = False  # it starts a guest; the number of guests that boot at a time is limited
+    reaches: Stage | None = None  # the stage of the object after it
 
     def __str__(self) -> str:
         return self.name

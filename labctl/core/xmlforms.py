@@ -1,4 +1,4 @@
-"""How values stand in libvirt's XML: as texts, `yes` and `no`, numbers, sizes with a unit."""
+"""The forms of values in libvirt's XML: texts, `yes` and `no`, numbers, sizes with a unit."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @record
 class Form:
-    """How values stand in XML.
+    """The form of a value in XML.
 
-    `write` gives the text of a value, or None for one that is not written. `read` gives the value of a text, `absent`
-    is the value where there is none.
+    `write` gives the text of a value, or None where the value is not written. `read` gives the value of a text.
+    `absent` is the value where the XML has no text.
     """
 
     write: Callable[[Any], str | None]
@@ -30,21 +30,21 @@ OPTIONAL = replace(TEXT, absent=None)
 LOWER = replace(TEXT, read=str.lower)
 NUMBER = Form(lambda number: str(number) if number else None, int, 0)
 WORDS = Form(lambda words: " ".join(words) or None, lambda text: tuple(text.split()), ())
-# Of what is so or not: YES is written where it is so, NO where it is not, YES_NO always
-YES = Form(lambda is_so: "yes" if is_so else None, lambda text: text == "yes", absent=False)
-YES_NO = replace(YES, write=lambda is_so: "yes" if is_so else "no")
-NO = Form(lambda is_so: None if is_so else "no", lambda text: text != "no", absent=True)
+# For booleans. YES is written for true only, NO for false only, YES_NO for both.
+YES = Form(lambda value: "yes" if value else None, lambda text: text == "yes", absent=False)
+YES_NO = replace(YES, write=lambda value: "yes" if value else "no")
+NO = Form(lambda value: None if value else "no", lambda text: text != "no", absent=True)
 ADDRESS = Form(
     lambda address: str(address) if address else None,
     lambda text: next(iter(read_addresses([text])), None),
     None,
 )
-# An element that says so by being there
-PRESENT = Form(lambda is_so: "" if is_so else None, lambda _text: True, absent=False)
+# For a boolean that is true where the element exists.
+PRESENT = Form(lambda value: "" if value else None, lambda _text: True, absent=False)
 
 
 def prefixed(prefix: str) -> Form:
-    """Text that has a prefix in the XML, which the value lacks."""
+    """A text that has this prefix in the XML, but not in the value."""
     return Form(lambda text: prefix + text, lambda text: text.removeprefix(prefix), "")
 
 
@@ -66,5 +66,5 @@ UNITS = {
 
 
 def size_of(element: Element) -> int:
-    """The bytes that the text of an element and its attribute `unit` stand for."""
+    """The number of bytes that an element gives by its text and its attribute `unit`."""
     return int(element.text or 0) * UNITS[element.get("unit", "KiB")]
