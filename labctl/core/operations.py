@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
     Verbs = Mapping[Address, tuple[Verb[Any], ...]]
 
-Link = Callable[
-    [tuple["Address", Verb[Any]], tuple["Address", Verb[Any]]], None
-]  # (later, earlier)
+Link = Callable[[tuple["Address", Verb[Any]], tuple["Address", Verb[Any]]], None]  # (later, earlier)
 BUILDS = (CREATE, UPDATE)
 _ORDER = list(Stage)
 

@@ -25,7 +25,7 @@ def heard(host: Host, observed: Observed) -> Observed:
     specs: dict[Address, Spec] = dict(observed.specs)
     for name, state in report.states(host.connection, asked).items():
         spec = asked[name]
-        now = spec.with_seen(state.of)
+        now = spec.with_seen(state.addresses_of)
         same = [nic.seen for nic in now.nics] == [nic.seen for nic in spec.nics]
         specs[spec.address] = replace(now, heard=same)
     return replace(observed, specs=specs)

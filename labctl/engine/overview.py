@@ -88,7 +88,7 @@ def _ask(host: Host, vms: list[VmOverview]) -> None:
     for vm in asked:
         for nic in vm.nics if vm.libvirt_name in told else ():
             if nic.reports:
-                nic.ips = by_family(told[vm.libvirt_name].of(nic.mac))
+                nic.ips = by_family(told[vm.libvirt_name].addresses_of(nic.mac))
 
 
 def _look_at_vms(

@@ -1,7 +1,7 @@
-"""How a NIC is set up inside its guest, and the one text of it: the lines that the guest's script reads.
+"""The configuration of a NIC inside its guest, as a record and as lines of text.
 
-The lines stand in seeds and go over the guest's port (templates/guest/labctl-guest.sh says what they mean). They are
-also in the domain's metadata (`kinds.vm.metadata`), and plans show them.
+The lines are for the guest's script (templates/guest/labctl-guest.sh documents them): seeds contain them, and labctl
+sends them over the guest's port. The domain's metadata (`kinds.vm.metadata`) keeps them, and plans show them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULT: Literal["default"] = "default"
 
 @record
 class Route:
-    """Where a guest sends what is for `to`; netplan's words."""
+    """A route of a guest, with netplan's names: packets for the network `to` go to the address `via`."""
 
     to: IpNetwork | Literal["default"]
     via: IpAddress
@@ -33,9 +33,10 @@ class Route:
 
 @record
 class NicConfig:
-    """A NIC inside its guest, in netplan's words. The guest leaves a NIC alone whose config is empty.
+    """The configuration of a NIC inside its guest, with netplan's names.
 
-    `dhcp4` is True where somebody else than labctl gives it addresses.
+    `mtu` is in bytes, and 0 where the guest's own stays. `dhcp4` is True where another DHCP server than labctl's
+    network gives the address. The guest does not touch a NIC with an empty configuration.
     """
 
     mtu: int = 0
@@ -53,8 +54,8 @@ class NicConfig:
         )
 
     @classmethod
-    def read(cls, lines: Iterable[str]) -> NicConfig:
-        """Read the lines back. What is no such line is left out: a plan then shows that the guest was not told it."""
+    def parse(cls, lines: Iterable[str]) -> NicConfig:
+        """Parse the lines. Unknown lines are left out: the next plan then shows that the configuration differs."""
         mtu, dhcp4 = 0, False
         addresses: list[IpInterface] = []
         routes: list[Route] = []
@@ -79,5 +80,5 @@ class NicConfig:
         return ", ".join(self.lines)
 
     def __repr__(self) -> str:
-        """That of its lines: a spec's fingerprint is made of it, and that of a lab made earlier stays true."""
+        """Give the lines: fingerprints of specs contain them, and have to stay the same for labs made earlier."""
         return repr(self.lines)

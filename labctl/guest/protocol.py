@@ -1,4 +1,4 @@
-"""What labctl and the guest's script say to each other (templates/guest/labctl-guest.sh tells the shapes)."""
+"""Commands to the guest's script and messages from it (templates/guest/labctl-guest.sh documents both)."""
 
 from __future__ import annotations
 
@@ -20,35 +20,41 @@ if TYPE_CHECKING:
 
 PORT = "org.labctl.guest.0"
 HELLO = "hello\n"
-VERSION = 2  # of the guest's script; the first ones did not tell theirs
-RUN_VERSION = 2  # the first one that runs commands
-PIECE_BYTES = 98304  # of a command's stdin
-COMMAND_BYTES = 65536  # Linux takes 128 KiB in one argument, and quoting lengthens it
+VERSION = 2  # of the guest's script; version 1 did not report its version
+RUN_VERSION = 2  # the first version that runs commands
+PIECE_BYTES = 98304  # the most bytes of a piece of stdin
+COMMAND_BYTES = (
+    65536  # the most bytes of a command: Linux takes 128 KiB in one argument, and quoting adds to it
+)
 
 
 @record
 class GuestState:
-    """One state line. `stage` is init, config, final or done; `errors` are cloud-init's own, most telling first."""
+    """The state that a guest reports.
+
+    `stage` is that of cloud-init: init, config, final or done. `errors` and `recoverable` are cloud-init's errors,
+    those of its result first. `log` is the end of cloud-init's output where there are errors, else empty.
+    """
 
     stage: str
     errors: tuple[str, ...] = ()
     recoverable: tuple[str, ...] = ()
-    addresses: tuple[tuple[str, IpAddress], ...] = ()  # each with the MAC of its NIC
+    addresses: tuple[tuple[str, IpAddress], ...] = ()  # pairs of a NIC's MAC and one of its addresses
     log: str = ""
     version: int = 1
 
-    def of(self, mac: str) -> tuple[IpAddress, ...]:
-        """The addresses of a NIC."""
+    def addresses_of(self, mac: str) -> tuple[IpAddress, ...]:
         return tuple(address for nic, address in self.addresses if nic == mac)
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
+        """Whether cloud-init has ended."""
         return self.stage == "done"
 
 
 @record
 class Reply:
-    """What became of a command (`hosts`, `nic`, `clock`) or of a `check`, told by `name`."""
+    """The result of a command. `name` is the command with its target or ID, as `nic 52:54:00:…` or `check ID`."""
 
     name: str
     ok: bool
@@ -57,7 +63,7 @@ class Reply:
 
 @record
 class Output:
-    """What a command wrote to its `stream`, which is stdout or stderr."""
+    """A piece of the output of a command that runs; `stream` is stdout or stderr."""
 
     run: str
     stream: str
@@ -66,26 +72,26 @@ class Output:
 
 @record
 class StdinWanted:
-    """A command can take another piece of its stdin."""
+    """A command that runs can take another piece of stdin."""
 
     run: str
 
 
 @record
 class Exit:
-    """A command ended, and all of its output arrived before; a code above 128 is a signal's, as in sh."""
+    """A command ended. All of its output has arrived before. A code above 128 means a signal, as in sh."""
 
     run: str
     code: int
 
 
 def key_lines(user: str, sudo: str, login: str, private: str, public: str) -> str:
-    """What `templates/guest/keys.sh` reads; `sudo` is yes or no, the keys are in OpenSSH's formats."""
+    """The lines that `templates/guest/keys.sh` reads. `sudo` is yes or no; the keys are in OpenSSH's formats."""
     return f"login {user} {sudo} {login}\nhost-key {_word(private.encode())} {public}\n"
 
 
 def encoded(lines: Sequence[str]) -> str:
-    """Lines as one word; the empty one for none."""
+    """Encode lines as one word of base64; without lines it is empty."""
     return _word("".join(f"{line}\n" for line in lines).encode())
 
 
@@ -108,12 +114,15 @@ def command_check(name: str, kind: str, value: str, *, timeout: float, interval:
 
 
 def command_run(run: str, text: str, *, stdin: bool) -> str:
-    """Run a text in sh as root; it waits for its stdin where that is announced."""
+    """Run a text in sh as root. With `stdin`, the command gets pieces of stdin by `command_stdin`."""
     return f"run {run} {_word(text.encode())}{' stdin' if stdin else ''}\n"
 
 
 def command_stdin(run: str, piece: bytes) -> str:
-    """A piece of a command's stdin; an empty one ends it. Until it is acknowledged nothing else may be sent."""
+    """Send a piece of a command's stdin; an empty piece ends it.
+
+    Nothing else may be sent before the guest has acknowledged the piece.
+    """
     payload = _word(piece)
     return f"stdin {run} {len(payload)}\n{payload}"
 
@@ -128,7 +137,9 @@ def _word(data: bytes) -> str:
 
 @record(frozen=False)
 class LineReader:
-    """Cuts the byte stream into messages; what is no JSON (the rest of a line from before) is skipped."""
+    """Splits the byte stream from a guest into messages. Lines that are no messages
+    are skipped, as parts of old lines.
+    """
 
     _rest: bytes = field(default=b"")
 
@@ -139,7 +150,7 @@ class LineReader:
 
 
 def parse(line: bytes) -> Message | None:
-    """Read one line; None for what is not a message. Everything in it comes from a guest: nothing is trusted."""
+    """Parse one line; None where it is not a message. A guest may send anything, so every value is checked."""
     try:
         message = json.loads(line)
     except ValueError:

@@ -1,11 +1,11 @@
-"""The guest's script: its text, and how it is written down and started in a guest."""
+"""The text of the guest's script, and the shell commands that install and start it in a guest."""
 
 from __future__ import annotations
 
 from labctl import resources
 from labctl.guest.protocol import VERSION
 
-END = "LABCTL-END"  # of here-documents
+END = "LABCTL-END"  # the delimiter of here-documents
 PATH = "/run/labctl/guest.sh"
 UNIT = "labctl-guest"
 
@@ -15,21 +15,24 @@ def text() -> str:
 
 
 def install() -> str:
-    """Lines for sh, as root, that write the script down and start it."""
-    return f"{_written()}{_started(UNIT)}"
+    """Commands for sh, run by root, that write the script to a file and start it."""
+    return f"{_write()}{_start(UNIT)}"
 
 
 def renewal() -> str:
-    """Lines that an older script of a guest runs: they start this one beside it, which then takes its place."""
-    return f"{_written()}exec >/dev/null 2>&1\n{_started(f'{UNIT}-{VERSION}')}"
+    """Commands that an older version of the script runs to start this one, which then ends the older one."""
+    return f"{_write()}exec >/dev/null 2>&1\n{_start(f'{UNIT}-{VERSION}')}"
 
 
-def _written() -> str:
+def _write() -> str:
     return f"umask 077\nmkdir -p /run/labctl\ncat >{PATH} <<'{END}'\n{text()}{END}\n"
 
 
-def _started(unit: str) -> str:
-    """Start it in a transient unit, without default dependencies: those would wait for what waits for cloud-init."""
+def _start(unit: str) -> str:
+    """Commands that start the script in a transient unit, or without systemd in the background.
+
+    The unit has no default dependencies: by these it would wait for units that wait for cloud-init.
+    """
     return (
         f"systemd-run --quiet --no-block --collect --unit={unit} -p DefaultDependencies=no"
         f" /bin/sh {PATH} 2>/dev/null || setsid /bin/sh {PATH} </dev/null >/dev/null 2>&1 &\n"

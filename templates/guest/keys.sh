@@ -1,10 +1,10 @@
-# The login and the host key that labctl's files of keys tell. Part of the guest's script, and sent to a guest that is to
-# take new keys. A file has the lines
+# Sets up the login and the host key of a file of keys. This is part of the guest's script; it is also sent to a guest
+# that is to use new keys. The file has the lines
 #
-#   login USER yes|no KEY            KEY is authorised_keys' line; yes: may do everything by sudo
-#   host-key BASE64 PUBLIC           of ed25519, in OpenSSH's formats
+#   login USER yes|no KEY            KEY is a line of authorized_keys; yes: the user may run everything by sudo
+#   host-key BASE64 PUBLIC           the ed25519 key pair in OpenSSH's formats, the private key in base64
 #
-# What stands in the user's cloud-config, and whether it fails, is no matter here.
+# This works whatever the user's cloud-config says, and even if cloud-init fails.
 
 apply_keys() { # FILE
     while read -r word first second rest; do
@@ -26,7 +26,7 @@ ensure_login() { # USER SUDO KEY
     fi
     home=$(home_of "$1")
     grep -qsxF "$3" "$home/.ssh/authorized_keys" && return
-    mkdir -p "$home" # or `write_files` made it, as root
+    mkdir -p "$home" # if cloud-init's write_files has created it, it belongs to root
     [ "$(stat -c %u "$home")" != 0 ] || chown "$1" "$home"
     mkdir -p "$home/.ssh" && echo "$3" >>"$home/.ssh/authorized_keys" || return 1
     chmod 700 "$home/.ssh" && chmod 600 "$home/.ssh/authorized_keys" && chown -R "$1" "$home/.ssh"
@@ -40,7 +40,8 @@ ensure_host_key() { # BASE64 PUBLIC
     read -r type body _ 2>/dev/null </etc/ssh/ssh_host_ed25519_key.pub
     case "$2 " in "$type $body "*) [ -z "$body" ] || return 0 ;; esac
     (umask 077 && printf %s "$1" | base64 -d >/etc/ssh/ssh_host_ed25519_key) || return 1
-    sync /etc/ssh/ssh_host_ed25519_key # before the public one, which says at the next boot that both are there
+    # the public key comes last: if it exists at the next boot, the private key is complete
+    sync /etc/ssh/ssh_host_ed25519_key
     echo "$2" >/etc/ssh/ssh_host_ed25519_key.pub && sync /etc/ssh/ssh_host_ed25519_key.pub
     systemctl restart ssh || systemctl restart sshd || service ssh restart || service sshd restart
 }

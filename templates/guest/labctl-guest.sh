@@ -1,26 +1,26 @@
 #!/bin/sh
-# labctl's guest side: talks with labctl on the host over the virtio-serial port org.labctl.guest.0.
+# The guest's script: it talks with labctl on the host over the virtio-serial port org.labctl.guest.0.
 #
-# POSIX sh with ip, base64, sed, grep, tr, cat, cmp, dd, head, mkfifo, mktemp, readlink, setsid, sleep, sync: nothing
-# that a minimal image lacks. It needs no network. A part of the user-data that is labctl's own starts it at each boot,
-# with keys.sh in front, and leaves it /run/labctl/seed, which has the lines of keys.sh and `nic MAC BASE64` as below.
-# A later labctl starts a newer version of it beside it, which takes its place.
+# It is written for POSIX sh with ip, base64, sed, grep, tr, cat, cmp, dd, head, mkfifo, mktemp, readlink, setsid, sleep
+# and sync, which even minimal images have. It needs no network. A boothook in the seed starts it at each boot, with
+# keys.sh before it, and writes /run/labctl/seed, which has the lines of keys.sh and lines `nic MAC BASE64` as below.
+# A later labctl can start a newer version of the script, which ends this one.
 #
 # Both directions of the port are lines of ASCII. The host sends words, with payloads in base64:
 #
-#   hello                                   one state line now, further ones when it changes, until hang-up
+#   hello                                   report the state now, and at each change until the host hangs up
 #   hosts BASE64                            replace labctl's block in /etc/hosts; an empty payload removes it
-#   nic MAC BASE64                          make this NIC so: lines `mtu N`, `address IP/PREFIX`, `dhcp`,
-#                                           `route CIDR|default VIA`; kept over reboots; empty forgets it
+#   nic MAC BASE64                          configure this NIC by the lines `mtu N`, `address IP/PREFIX`, `dhcp` and
+#                                           `route CIDR|default VIA`. This survives reboots; no lines: forget the NIC
 #   check ID TIMEOUT_S INTERVAL_S tcp PORT | exec BASE64 | http BASE64
-#                                           tried until it succeeds or the time is up
+#                                           try this until it succeeds or the time is up
 #   clock EPOCH_S                           set the clock, after a resume
-#   run ID BASE64 [stdin]                   run this text in sh as root; stdin is empty unless it is announced
-#   stdin ID COUNT                          COUNT bytes of base64 follow, one piece of its stdin; 0 ends it. Nothing
-#                                           else may be sent until this is acknowledged
-#   kill ID                                 end it with all its processes
+#   run ID BASE64 [stdin]                   run this text in sh as root; its stdin is empty without the word `stdin`
+#   stdin ID COUNT                          COUNT bytes of base64 follow: a piece of the command's stdin; 0 ends stdin.
+#                                           The host waits for the acknowledgement before it sends anything else
+#   kill ID                                 end the command with all its processes
 #
-# and gets one JSON object per line:
+# and gets one JSON object on each line:
 #
 #   {"event":"state","boot_id":"...","version":2,"stage":"init|config|final|done","uptime_s":12,
 #    "addresses":[{"mac":"...","ip":"10.0.0.2/24"}],
@@ -30,17 +30,18 @@
 #   {"event":"ack","command":"nic","target":"52:54:00:...","ok":true,"detail":"..."}
 #   {"event":"output","id":"...","stream":"stdout|stderr","data":"BASE64"}
 #   {"event":"stdin","id":"..."}            the command can take a piece of its stdin
-#   {"event":"exit","id":"...","code":0}    after all of its output; above 128 it was a signal, as in sh
+#   {"event":"exit","id":"...","code":0}    after all of its output; a code above 128 means a signal, as in sh
 #
-# What came before versions were told has no `run`, `stdin` and `kill`. What a host asked to run ends when it hangs up.
+# Version 1 reports no version, and has no `run`, `stdin` and `kill`. Commands that run end when the host hangs up.
 #
-# What was acknowledged is on the disk: a reset, or a crash of the host, does not take it back.
+# A change is written to the disk before it is acknowledged, so it survives a reset or a crash of the host.
 #
-# Only one process may open the port, so it is opened once, as fd 3, for all. A write to it blocks while no host
-# listens, and a read ends at once: hence the loop at the end, and a writer process that may be killed in a write.
-# After a reconnect the first line can be the rest of an older one: readers skip what is no JSON.
+# Only one process can open the port. So this script opens it once, as fd 3, for all its processes. While no host
+# listens, a write blocks and a read ends at once: hence the loop at the end, and the writer process, which can be killed
+# in a write.
+# After a reconnect, the first line may be the rest of an older line: readers skip lines that are no JSON.
 
-version=2 # protocol.py has the same
+version=2 # as VERSION in labctl/guest/protocol.py
 port_name=org.labctl.guest.0
 run=/run/labctl-guest
 seed=/run/labctl/seed
@@ -51,7 +52,7 @@ export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 uptime_s() { read -r seconds _ </proc/uptime && echo "${seconds%.*}"; }
 
-# stdin to a JSON string: what is neither printable ASCII nor a newline becomes `?`
+# Writes stdin as a JSON string; all characters but printable ASCII and newlines become `?`.
 json_string() {
     printf '"%s"' "$(tr '\t' ' ' | tr -c '\n -~' '?' | sed 's/\\/\\\\/g; s/"/\\"/g; s/$/\\n/' | tr -d '\n' | sed 's/\(\\n\)*$//')"
 }
@@ -65,7 +66,7 @@ send() {
 
 write_messages() {
     while read -r message <&4; do
-        # printf is built in: killing this process ends the write too, which killing a child's parent would not
+        # printf is a builtin: killing this process ends its write. A child would go on writing.
         printf '%s\n' "$(cat "$message")" >&3
         rm -f "$message"
     done
@@ -76,7 +77,7 @@ ack() { # COMMAND TARGET OK DETAIL
 }
 
 # --- state ---------------------------------------------------------------------------------------------------
-# It is looked at several times a second while an emulated CPU boots, so these use builtins rather than forks.
+# The state is read several times a second, also on a slow emulated CPU: so these functions use builtins where possible.
 
 read_document() { # FILE; sets $document to cloud-init's JSON, which is ASCII, on one line
     document=
@@ -90,7 +91,7 @@ set_stage() {
     *'"stage": "modules-final"'*) stage=final ;;
     *) stage=init ;;
     esac
-    # what is ready is ready to be logged in to
+    # the stage is done only when people can log in, too
     if [ "$result" != null ] || [ -e $cloud/disabled ]; then if [ -e $run/settled ]; then stage="done"; else stage=final; fi; fi
 }
 
@@ -144,7 +145,7 @@ set_hosts() { # BASE64
 
 nic_with_mac() {
     for nic in /sys/class/net/*; do
-        # a bridge or VLAN on top has the same address, but no device
+        # a bridge or VLAN on top of the NIC has the same MAC, but no device
         [ -e "$nic/device" ] && [ "$(cat "$nic/address")" = "$1" ] && echo "${nic##*/}" && return
     done
     return 1
@@ -163,11 +164,11 @@ facts() { sed -n "s/^$1 //p" "$2"; } # KEY FILE
 
 apply_nic() { # MAC FILE OLD-FILE; says what failed
     nic=$(wait_for_nic "$1") || { echo "no NIC has this MAC"; return 1; }
-    # NetworkManager would put DHCP on a NIC that it has never seen
+    # NetworkManager starts DHCP on each new NIC
     if [ -n "$(facts address "$2")" ] && command -v nmcli >/dev/null; then nmcli device set "$nic" managed no >/dev/null 2>&1; fi
     ip link set dev "$nic" up || return 1
     for mtu in $(facts mtu "$2"); do ip link set dev "$nic" mtu "$mtu" || return 1; done
-    # what a DHCP client has set is not for us to take away
+    # addresses of a DHCP client stay
     grep -qx dhcp "$2" || ip -o addr show dev "$nic" scope global | grep -v ' dynamic' | while read -r _ _ _ address _; do
         facts address "$2" | grep -qxF "$address" || ip addr del "$address" dev "$nic"
     done
@@ -184,7 +185,7 @@ apply_nic() { # MAC FILE OLD-FILE; says what failed
     done <"$run/routes.$nic"
 }
 
-start_dhcp() { # NIC; where the distribution does it, that is enough
+start_dhcp() { # NIC; nothing is done where the distribution has given it an address
     [ -z "$(ip -o -4 addr show dev "$1" scope global)" ] || return 0
     if command -v networkctl >/dev/null && systemctl -q is-active systemd-networkd; then
         mkdir -p /run/systemd/network
@@ -211,8 +212,9 @@ set_nic() { # MAC BASE64
     apply_nic "$mac" "$nics/$mac.new" "$nics/$mac" && mv "$nics/$mac.new" "$nics/$mac" && sync "$nics/$mac"
 }
 
-# What a seed says counts from its first boot on, what was told since counts more. A new seed counts more than both: it
-# was made while this guest did not run. On the first boot of all, cloud-init sets up the NICs.
+# The configuration of the seed applies from its first boot on; later commands over the port override it. A new seed
+# overrides both, since it is newer: it was written while this guest did not run. On the very first boot, cloud-init
+# configures the NICs.
 take_seed() {
     [ -r $seed ] && ! cmp -s $seed $kept/seed || return 0
     first=yes
@@ -226,7 +228,7 @@ take_seed() {
             printf %s "$lines" | base64 -d >"$nics/$mac"
         done
     fi
-    sync # that a seed was taken is not on the disk before what was taken of it
+    sync # the files from the seed are on the disk before the copy that says that the seed has been applied
     (umask 077 && cat $seed >$kept/seed)
 }
 
@@ -238,7 +240,7 @@ reapply_nics() {
     done
 }
 
-settle() { # at boot, once cloud-init and the distribution have made users and brought up what they know
+settle() { # runs at each boot, and waits until cloud-init has created users and configured NICs
     take_seed
     tries=120
     while read_stage && [ "$stage" = init ] && [ $tries -gt 0 ]; do
@@ -247,7 +249,7 @@ settle() { # at boot, once cloud-init and the distribution have made users and b
     done
     [ ! -r $kept/keys ] || apply_keys $kept/keys
     reapply_nics
-    # cloud-init's manage_etc_hosts writes the file anew at each boot
+    # cloud-init's manage_etc_hosts replaces /etc/hosts at each boot
     [ ! -s $kept/hosts ] || grep -qs '^# labctl: begin$' /etc/hosts || set_hosts "$(cat $kept/hosts)"
     : >$run/settled
 }
@@ -258,7 +260,7 @@ probe() { # KIND ARGUMENT SECONDS
     exec) timeout "$3" sh -c "$(printf %s "$2" | base64 -d)" </dev/null 2>&1 3>&- 4>&- ;;
     http)
         url=$(printf %s "$2" | base64 -d)
-        # not wget's -T, which makes a busybox crash
+        # wget's own option -T crashes some versions of busybox
         if command -v curl >/dev/null; then timeout 10 curl -fsS -o /dev/null -- "$url" 2>&1
         elif command -v wget >/dev/null; then timeout 10 wget -q -O /dev/null -- "$url" 2>&1
         else timeout 10 python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "$url" 2>&1; fi
@@ -282,7 +284,7 @@ check() { # SESSION ID TIMEOUT_S INTERVAL_S KIND ARGUMENT
 }
 
 # --- running commands ----------------------------------------------------------------------------------------
-# A command in work is a folder with its named pipes. Its memory is bounded: one piece of each stream is under way.
+# Each running command has a folder with its named pipes. At most one piece of each stream is held in memory.
 
 piece_bytes=49152
 
@@ -297,7 +299,7 @@ start_run() { # ID BASE64 STDIN
     fi
     relay "$1" stdout <"$job/stdout" &
     relay "$1" stderr <"$job/stderr" &
-    # a session of its own, so that it can be ended with all that it started
+    # in its own session, so that it can be ended with all its child processes
     setsid sh -c "$(printf %s "$2" | base64 -d)" <"$input" >"$job/stdout" 2>"$job/stderr" 3>&- 4>&- &
     leader=$!
     echo $leader >"$job/pid"
@@ -305,12 +307,12 @@ start_run() { # ID BASE64 STDIN
     wait $leader
     code=$?
     [ -z "$feeder" ] || kill $feeder 2>/dev/null
-    wait # until all output is with the host
-    rm -rf "$job" # first: whoever hears that it ended finds nothing of it
+    wait # until the host has all output
+    rm -rf "$job" # before the message: a host that gets it may rely on that
     send "{\"event\":\"exit\",\"id\":\"$1\",\"code\":$code}"
 }
 
-# Its output in pieces, each sent when the one before it is with the host.
+# Sends the output in pieces, each after the host has read the one before.
 relay() { # ID STREAM
     while piece=$(dd bs=$piece_bytes count=1 2>/dev/null | base64 | tr -d '\n') && [ -n "$piece" ]; do
         send "{\"event\":\"output\",\"id\":\"$1\",\"stream\":\"$2\",\"data\":\"$piece\"}" || return
@@ -321,7 +323,7 @@ relay() { # ID STREAM
     done
 }
 
-# Its stdin in pieces, each asked for when the one before it was taken.
+# Asks the host for pieces of stdin, each after the command has read the one before.
 feed() { # ID
     exec 5<>"$job/pieces" 6>"$job/stdin"
     while send "{\"event\":\"stdin\",\"id\":\"$1\"}" && read -r _ <&5 && [ -s "$job/piece" ]; do
@@ -329,12 +331,12 @@ feed() { # ID
     done
 }
 
-# head may read more than it is asked for, so the host sends nothing else before the answer.
+# head may read more bytes than COUNT, so the host sends nothing else before the acknowledgement.
 take_piece() { # ID COUNT
     job=$run/job.$session.$1
     if [ -d "$job" ]; then head -c "$2" <&3 >"$job/piece"; else head -c "$2" <&3 >/dev/null; fi
     ack stdin "$1" true ""
-    [ ! -p "$job/pieces" ] || echo 1<>"$job/pieces" # opened like this it never blocks, should nobody read any more
+    [ ! -p "$job/pieces" ] || echo 1<>"$job/pieces" # with <> the open never blocks, even if the reader has ended
 }
 
 stop_run() { # FOLDER
@@ -361,7 +363,7 @@ end_session() {
 begin_session() {
     session=$((session + 1))
     : >"$run/session.$session"
-    # a new pipe: what was meant for the last host is not for this one
+    # a new pipe, so that this host gets no messages for the last one
     rm -f $run/pipe && mkfifo $run/pipe && exec 4<>$run/pipe
     write_messages &
     writer=$!
@@ -390,7 +392,7 @@ find_port() {
     return 1
 }
 
-# An older script, whose place this one takes, and its children.
+# Kills an older version of this script with its children: the processes that have the port open.
 end_holders() {
     real=$(readlink -f "$port")
     for holder in /proc/[0-9]*/fd/3; do
@@ -403,7 +405,8 @@ rm -rf $run
 mkdir -m 700 $run
 settle >/dev/null 2>&1 &
 until port=$(find_port); do sleep 1; done
-# Without `command` a failure would end this shell. To open it twice would lose what the host sent meanwhile.
+# Without `command`, a failing exec would end this shell. The port is opened once only: what the host sends between two
+# opens would be lost.
 until command exec 3<>"$port"; do end_holders; done
 while :; do
     while IFS=' ' read -r a b c d e f <&3; do

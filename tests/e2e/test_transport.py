@@ -128,7 +128,7 @@ def test_a_guest_of_an_older_labctl_gets_the_script_of_this_one(connection, micr
 async def is_renewed():
     host = Connection("qemu:///system")
     async with port_session.opened(host, "older") as talk:
-        while not (talk.state and talk.state.over):
+        while not (talk.state and talk.state.finished):
             await talk.next()
         assert talk.state.version == 1
         talk.send(protocol.command_hosts(["10.0.0.9 printer"]))

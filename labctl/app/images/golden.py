@@ -153,7 +153,7 @@ class _Maker:
         async with port_session.opened(self.host.connection, name, self.tell.progress) as session:
             try:
                 async with asyncio.timeout(BOOT_S * self.slow):
-                    while not (session.state and session.state.over):
+                    while not (session.state and session.state.finished):
                         await session.next()
             except TimeoutError:
                 raise LabctlError(f"its guest did not boot within {BOOT_S * self.slow:.0f} s") from None

@@ -47,11 +47,11 @@ class GuestSession(PortSession):
         stage = "no word from its guest yet"
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                while not (self.state and self.state.over):
+                while not (self.state and self.state.finished):
                     await self.next()
                     if self.state and _later(self.state.stage, stage):
                         stage = self.state.stage
-                        if not self.state.over:  # its end is told as `booted`
+                        if not self.state.finished:  # its end is told as `booted`
                             tell.stage(stage)
         except TimeoutError as error:
             summary = f"not booted after {spec.timeout:.0f} s; it hung at: {stage}"
@@ -62,7 +62,7 @@ class GuestSession(PortSession):
     async def addressed(self, spec: VmSpec) -> None:
         """Wait until each NIC that somebody else gives an address has one."""
         macs = [nic.mac for nic in spec.nics if nic.guest.dhcp4 and nic.link == "up"]
-        while macs and not (self.state and all(map(self.state.of, macs))):
+        while macs and not (self.state and all(map(self.state.addresses_of, macs))):
             await self.next()
 
     def judge(self, spec: VmSpec, tell: Teller) -> None:

@@ -93,7 +93,7 @@ class GuestSessions:
     def seen(self, spec: VmSpec) -> VmSpec:
         """The VM with the addresses that its guest reported in this run."""
         state = self._states.get(spec.name)
-        return spec if state is None else spec.with_seen(state.of)
+        return spec if state is None else spec.with_seen(state.addresses_of)
 
     async def ready(self, spec: VmSpec, tell: Teller) -> None:
         deadline = self._deadline(spec)

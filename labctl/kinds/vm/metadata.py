@@ -29,7 +29,9 @@ _AFTER = Form(
     (),
 )
 _CONFIG = Form(
-    lambda config: "; ".join(config.lines) or None, lambda text: NicConfig.read(text.split("; ")), NicConfig()
+    lambda config: "; ".join(config.lines) or None,
+    lambda text: NicConfig.parse(text.split("; ")),
+    NicConfig(),
 )
 _ADDRESSES = Form(
     lambda addresses: " ".join(map(str, addresses)) or None, lambda text: read_addresses(text.split()), ()

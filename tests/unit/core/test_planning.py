@@ -152,7 +152,7 @@ def test_addresses_count_in_a_fingerprint_as_their_text():
         replace(NETWORK, dhcp_hosts=(DhcpHost(ip, "web"),)) for ip in ("10.0.0.2", IPv4Address("10.0.0.2"))
     ]
     lines = ("mtu 1400", "address 10.0.0.2/24", "route default 10.0.0.1")
-    vm = [replace(VM, nics=(replace(NIC, guest=guest),)) for guest in (lines, NicConfig.read(lines))]
+    vm = [replace(VM, nics=(replace(NIC, guest=guest),)) for guest in (lines, NicConfig.parse(lines))]
     for text, value in (network, vm):
         assert text.fingerprint() == value.fingerprint()
 

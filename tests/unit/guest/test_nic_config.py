@@ -31,19 +31,19 @@ LINES = (
 
 def test_the_guest_s_script_is_told_in_these_words():
     assert WHOLE.lines == LINES
-    assert NicConfig.read(LINES) == WHOLE
+    assert NicConfig.parse(LINES) == WHOLE
 
 
 @given(nic_configs())
 def test_text_and_value_are_the_same_both_ways(config):
-    assert NicConfig.read(config.lines) == config
-    assert NicConfig.read(config.lines).lines == config.lines
+    assert NicConfig.parse(config.lines) == config
+    assert NicConfig.parse(config.lines).lines == config.lines
 
 
 def test_a_nic_that_is_left_alone_has_an_empty_config():
     assert not NicConfig()
     assert NicConfig().lines == ()
-    assert NicConfig.read([""]) == NicConfig()
+    assert NicConfig.parse([""]) == NicConfig()
     assert str(NicConfig()) == ""
 
 
@@ -52,4 +52,4 @@ def test_a_nic_that_is_left_alone_has_an_empty_config():
 )  # fmt: skip
 def test_a_line_that_says_nothing_is_left_out(line):
     """Somebody may have edited the metadata."""
-    assert NicConfig.read([line, "address 10.0.0.2/24"]).lines == ("address 10.0.0.2/24",)
+    assert NicConfig.parse([line, "address 10.0.0.2/24"]).lines == ("address 10.0.0.2/24",)

@@ -20,9 +20,9 @@ STATE = (
 def test_the_addresses_of_a_nic_are_those_of_its_mac():
     state = parse(STATE)
     assert isinstance(state, GuestState)
-    assert state.of("52:54:00:00:00:0a") == (ip_address("10.0.0.2"), ip_address("fd00::2"))
-    assert state.of("52:54:00:00:00:0b") == (ip_address("fd00::3"),)
-    assert state.of("52:54:00:00:00:0c") == ()
+    assert state.addresses_of("52:54:00:00:00:0a") == (ip_address("10.0.0.2"), ip_address("fd00::2"))
+    assert state.addresses_of("52:54:00:00:00:0b") == (ip_address("fd00::3"),)
+    assert state.addresses_of("52:54:00:00:00:0c") == ()
 
 
 @pytest.mark.parametrize(

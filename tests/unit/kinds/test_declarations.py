@@ -110,7 +110,7 @@ def test_what_libvirt_tells_of_a_running_vm():
                 "shop.front",
                 "front",
                 inbound=1024,
-                guest=NicConfig.read(["address 10.0.1.2/24", "route default 10.0.1.1"]),
+                guest=NicConfig.parse(["address 10.0.1.2/24", "route default 10.0.1.1"]),
                 port="6f8e7a5c-39d5-4a0e-8d0e-8f1f0e1c9a11",
             ),
             NicUse(

@@ -64,7 +64,7 @@ def test_a_seed_is_ascii(config):
 
 
 def test_the_boothook_leaves_the_script_what_it_has_to_see_to():
-    nic = SeedNic("lan", "52:54:00:00:00:01", NicConfig.read(["address 10.0.0.2/24"]))
+    nic = SeedNic("lan", "52:54:00:00:00:01", NicConfig.parse(["address 10.0.0.2/24"]))
     hook, _ = parts(seed(nics=(nic,)))
     subprocess.run(["sh", "-n"], input=hook, text=True, check=True, timeout=20)
     lines = hook.split("<<'LABCTL-END'\n")[1].partition("LABCTL-END\n")[0].splitlines()
@@ -123,6 +123,6 @@ def test_other_host_keys_of_the_user_stay():
      ((), False), (("mtu 1400",), False), (("address 10.0.0.2/24",), False)],
 )  # fmt: skip
 def test_dhcp_is_on_where_somebody_gives_addresses_whatever_else_is_said(lines, dhcp4):
-    config = network_config((SeedNic("n", "52:54:00:00:00:01", NicConfig.read(lines)),))["ethernets"]["n"]
+    config = network_config((SeedNic("n", "52:54:00:00:00:01", NicConfig.parse(lines)),))["ethernets"]["n"]
     assert config["dhcp4"] is dhcp4
     assert config.get("mtu") == (1400 if "mtu 1400" in lines else None)

@@ -31,7 +31,7 @@ def test_what_a_domain_tells_of_a_vm():
                 "52:54:00:00:00:02",
                 "shop.back",
                 "back",
-                guest=NicConfig.read(["address 10.1.0.2/24", "address fd00::2/64", "mtu 1400"]),
+                guest=NicConfig.parse(["address 10.1.0.2/24", "address fd00::2/64", "mtu 1400"]),
                 link="down",
             ),
             NicUse("lan", "52:54:00:00:00:03", "default"),
