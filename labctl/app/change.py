@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from labctl.app import desired_state, preflight
 from labctl.app.prepare import Prepared, prepare
-from labctl.core.address import Address
 from labctl.core.errors import LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action, steps_of
@@ -19,6 +18,7 @@ from labctl.core.record import replace
 from labctl.core.spans import spans
 from labctl.engine.observe import observe
 from labctl.host.files import local
+from labctl.kinds import addresses
 from labctl.kinds.image.store import ImageStore
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile import lockfile
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from labctl.app.prepare import DesiredState
     from labctl.app.session import Session
+    from labctl.core.address import Address
     from labctl.core.events import Event, Sink
     from labctl.core.plan import Plan
     from labctl.engine.execute import Outcome
@@ -66,7 +67,7 @@ def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
     """Apply the Labfile and restart VMs in any case."""
     names = set(vms)
     chosen = {vm.name for vm in session.lab.vms if not names or names & {vm.name, vm.base}}
-    restart = frozenset(Address("vm", name) for name in chosen)
+    restart = frozenset(addresses.vm(name) for name in chosen)
     return _change(session, "reload", desired_state.up(names), sink, confirm, restart=restart)
 
 

@@ -9,6 +9,7 @@ from labctl.core.errors import UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spec import of_kind
+from labctl.kinds import addresses
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
 from labctl.labfile.problems import did_you_mean
@@ -30,7 +31,7 @@ def up(vms: Iterable[str] = ()) -> DesiredState:
     def desired(wanted: Specs, existing: Specs) -> Specs:
         if not names:
             return wanted
-        scope = _closure({Address("vm", name) for name in _known(names, wanted)}, wanted)
+        scope = _closure({addresses.vm(name) for name in _known(names, wanted)}, wanted)
         outside = {address: spec for address, spec in existing.items() if address not in scope}
         return outside | {address: spec for address, spec in wanted.items() if address in scope}
 
@@ -44,7 +45,7 @@ def destroy(vms: Iterable[str] = ()) -> DesiredState:
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         if not names:
             return {address: spec for address, spec in existing.items() if spec.shared}
-        gone = {Address("vm", name) for name in _known(names, existing)}
+        gone = {addresses.vm(name) for name in _known(names, existing)}
         return {
             address: spec
             for address, spec in existing.items()

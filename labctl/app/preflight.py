@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 
 from labctl.app import memory, space, storage
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.errors import FOREIGN, LabctlError, Problem, Rejected
 from labctl.core.plan import LOST, Action
 from labctl.core.record import record, replace
 from labctl.core.spans import spans
-from labctl.core.spec import Effect, find, of_kind
+from labctl.core.spec import Effect, of_kind
 from labctl.engine.allocation import Occupied
 from labctl.host.machine import routes
 from labctl.kinds.network.spec import NetworkSpec
-from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -160,11 +158,11 @@ def _unknown(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
 def _pool(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     """A pool has no metadata; one that is not in a folder of its name is someone else's, with all that is in it."""
     name = identity.pool_name(session.lab.name)
-    pool = find(observed.specs, Address("pool", session.lab.name), PoolSpec)
+    folder = observed.folder
     stores = any(step.spec.holds_others or step.spec.pool_volume for step in plan.steps)
-    if stores and pool and PurePosixPath(pool.path).name != name:
+    if stores and folder and PurePosixPath(folder).name != name:
         yield Problem(
-            f"a storage pool of that name, {name}, is in {pool.path} and was not made by labctl",
+            f"a storage pool of that name, {name}, is in {folder} and was not made by labctl",
             "name",
             session.lab.where("name"),
             f"give the lab another name, or `virsh pool-undefine {name}`, which keeps what is in it",
@@ -223,7 +221,9 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
     changed = {vm.name for vm in of_kind((step.after for step in plan.steps), VmSpec)}
     for (vm, nic), nic_addresses in allocation.nics.items():
         owner = owners.get(nic_addresses.mac) if vm in changed else None
-        if owner and owner.uuid != identity.object_uuid(session.lab.name, "vm", vm):  # else see `_unknown`
+        if owner and owner.uuid != identity.object_uuid(
+            session.lab.name, VmSpec.kind, vm
+        ):  # else see `_unknown`
             yield Problem(
                 f"the MAC {nic_addresses.mac} is that of the domain {owner.name}",
                 f"vms.{vm}.networks.{nic}",

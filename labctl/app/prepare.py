@@ -10,7 +10,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
 from labctl.core.record import record, replace
-from labctl.core.spec import find, of_kind
+from labctl.core.spec import of_kind
 from labctl.engine import edits
 from labctl.engine.allocate import settle
 from labctl.engine.allocation import Allocation
@@ -22,7 +22,6 @@ from labctl.engine.sources import Pinning, Sources, resolve_images
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
-from labctl.kinds.pool.spec import PoolSpec
 
 if TYPE_CHECKING:
     from labctl.app.session import Session
@@ -121,13 +120,11 @@ def _site(session: Session, observed: Observed, sources: Sources) -> Site:
     host, lab = session.host, session.lab
     able = host.capabilities
     root = host.pool_root
-    pool = find(observed.specs, Address("pool", lab.name), PoolSpec)
-    name = f"{root}/{identity.pool_name(lab.name)}"
     return Site(
         arch=able.arch,
         kvm=able.kvm,
         types=able.types,
-        pool=pool.path if pool else name,
+        pool=observed.folder or f"{root}/{identity.pool_name(lab.name)}",
         store=observed.store or f"{root}/{STORE}",
         images=sources.images,
         blobs=sources.blobs,

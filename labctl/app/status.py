@@ -140,7 +140,7 @@ _IMAGES = {
 def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> list[str]:
     """The VMs whose domains have another name, and no longer say that labctl made them."""
     absent = [row.name for row in rows if row.seen is None] if strangers else []
-    domains = [(name, strangers.get(object_uuid(lab, "vm", name))) for name in absent]
+    domains = [(name, strangers.get(object_uuid(lab, VmSpec.kind, name))) for name in absent]
     return [
         f"{name}: its domain was renamed to {domain} and labctl's mark on it removed; "
         f"`virsh domrename {domain} {lab}.{name}` and `labctl up` restore it"

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, TypeVar
 import libvirt
 
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import Action, steps_of
 from labctl.core.spec import Spec, find, of_kind
 from labctl.host.libvirt import disk_users, pools, volumes
+from labctl.kinds import addresses
 from labctl.kinds.disk.spec import DiskSpec
-from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from labctl.app.session import Session
+    from labctl.core.address import Address
     from labctl.core.plan import Plan, Step
     from labctl.engine.observe import Observed
 
@@ -29,15 +29,15 @@ S = TypeVar("S", bound=Spec)
 def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     """Notes on what is there, warnings of what goes with it, and what stands against the plan."""
     steps = {step.address: step for step in plan.steps}
-    pool = find(observed.specs, Address("pool", session.lab.name), PoolSpec)
+    folder = observed.folder
     yield from _snapshots(observed, steps)
-    if pool:
-        yield from _overlays(observed, steps, pool)
-        yield from _strangers(observed, pool)
+    if folder:
+        yield from _overlays(observed, steps, folder)
+        yield from _strangers(session, observed, folder)
         yield from _taken(observed, steps.values())
-        yield from _used(session, plan, observed, pool)
-        yield from _growing(session, observed, steps, pool)
-        yield from _undecided(session, observed, steps, pool)
+        yield from _used(session, plan, observed, folder)
+        yield from _growing(session, observed, steps, folder)
+        yield from _undecided(session, observed, steps, folder)
 
 
 def _goes(steps: Mapping[Address, Step], address: Address) -> bool:
@@ -59,14 +59,14 @@ def _sorted(observed: Observed, kind: type[S]) -> list[S]:
     return sorted(of_kind(observed.specs.values(), kind), key=lambda spec: spec.address)
 
 
-def _overlays(observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec) -> Iterator[Problem]:
+def _overlays(observed: Observed, steps: Mapping[Address, Step], folder: str) -> Iterator[Problem]:
     """Where disks go on after a snapshot, and what becomes of that where the disk goes."""
     for spec in _sorted(observed, DiskSpec):
         address = spec.address
-        inside = {f"{pool.path}/{name}" for name in observed.stored.overlays.get(spec.name, ())}
+        inside = {f"{folder}/{name}" for name in observed.stored.overlays.get(spec.name, ())}
         every = {*inside, *spec.above}
         if every and _goes(steps, address):
-            gone = sorted(each for each in every if each.startswith(f"{pool.path}/"))
+            gone = sorted(each for each in every if each.startswith(f"{folder}/"))
             left = sorted(every - set(gone))
             if gone:
                 told = f"what stands on it goes with it: {', '.join(gone)}"
@@ -80,14 +80,14 @@ def _overlays(observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec)
             )
 
 
-def _strangers(observed: Observed, pool: PoolSpec) -> Iterator[Problem]:
+def _strangers(session: Session, observed: Observed, folder: str) -> Iterator[Problem]:
     if observed.stored.strangers:
         yield Problem(
             f"labctl did not make what is there beside the lab's own, and leaves it: "
             f"{', '.join(observed.stored.strangers)}",
-            str(pool.address),
+            str(addresses.pool(session.lab.name)),
             None,
-            f"it is in {pool.path}",
+            f"it is in {folder}",
             "note",
         )
 
@@ -108,20 +108,17 @@ def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
             )
 
 
-def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> Iterator[Problem]:
+def _used(session: Session, plan: Plan, observed: Observed, folder: str) -> Iterator[Problem]:
     """Disks that the plan deletes although a domain that it does not change has them."""
     gone = [step for step in steps_of(plan.steps, DiskSpec) if step.action.removes]
     if not gone:
         return
-    ours = {
-        (vm.libvirt_name, identity.object_uuid(vm.lab, "vm", vm.name))
-        for vm in of_kind((step.before for step in plan.steps), VmSpec)
-    }
+    ours = {(vm.libvirt_name, vm.uuid) for vm in of_kind((step.before for step in plan.steps), VmSpec)}
     users = disk_users.of_files(session.host.virt)
     for step in gone:
         disk = step.existing
         overlays = observed.stored.overlays.get(disk.name, ())
-        paths = [f"{pool.path}/{name}" for name in (disk.volume, *overlays)]
+        paths = [f"{folder}/{name}" for name in (disk.volume, *overlays)]
         others = {
             use.domain: use
             for path in paths
@@ -141,15 +138,15 @@ def _used(session: Session, plan: Plan, observed: Observed, pool: PoolSpec) -> I
 
 
 def _growing(
-    session: Session, observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec
+    session: Session, observed: Observed, steps: Mapping[Address, Step], folder: str
 ) -> Iterator[Problem]:
     """Overlays of disks that libvirt can't grow: no VM runs on them, and they are in none of its pools."""
     for step in steps_of(steps.values(), DiskSpec):
         if step.action is not Action.UPDATE or not step.existing.top:
             continue
         disk = step.existing
-        runs = Address("vm", disk.name.partition("/")[0]) in observed.live
-        if runs or disk.top.startswith(f"{pool.path}/") or _is_volume(session.host.virt, disk.top):
+        runs = addresses.vm(disk.name.partition("/")[0]) in observed.live
+        if runs or disk.top.startswith(f"{folder}/") or _is_volume(session.host.virt, disk.top):
             continue
         yield Problem(
             f"it goes on in {disk.top}, which is in no storage pool, so that it can only grow while its VM runs",
@@ -169,7 +166,7 @@ def _is_volume(virt: libvirt.virConnect, path: str) -> bool:
 
 
 def _undecided(
-    session: Session, observed: Observed, steps: Mapping[Address, Step], pool: PoolSpec
+    session: Session, observed: Observed, steps: Mapping[Address, Step], folder: str
 ) -> Iterator[Problem]:
     """Disks with overlays, of VMs that someone undefined: nothing tells any more which overlay the VM wrote to."""
     new = of_kind((step.after for step in steps.values() if step.action is Action.CREATE), VmSpec)
@@ -177,22 +174,23 @@ def _undecided(
         disk
         for vm in new
         for use in vm.disks
-        if (disk := find(observed.specs, Address("disk", use.disk), DiskSpec))
+        if (disk := find(observed.specs, addresses.disk(use.disk), DiskSpec))
         and not (disk.address in steps and steps[disk.address].action.makes)
     ]
     if not kept:
         return
-    there = session.host.pool(pool.libvirt_name)
+    pool = identity.pool_name(session.lab.name)
+    there = session.host.pool(pool)
     pools.refresh(there)  # an overlay is QEMU's work, which libvirt sees only then
     found = volumes.facts(there)
     for disk in kept:
-        on_it = [each.name for each in found if each.backing == f"{pool.path}/{disk.volume}"]
+        on_it = [each.name for each in found if each.backing == f"{folder}/{disk.volume}"]
         if on_it:
             yield Problem(
                 f"{', '.join(on_it)} stands on it, and no VM tells any more which of them is the disk",
                 str(disk.address),
                 None,
-                f"`virsh vol-delete --pool {pool.libvirt_name} {on_it[0]}` where that is not needed, "
+                f"`virsh vol-delete --pool {pool} {on_it[0]}` where that is not needed, "
                 "else `virsh vol-download` saves it",
                 FOREIGN,
             )

@@ -1,8 +1,8 @@
 """Classes of named fields, as `dataclasses` makes them, for a program that starts often.
 
-`dataclasses` writes the text of six methods for each class and compiles it. `labctl status` has some eighty classes, for
-which that takes a tenth of a second (docs/adr/0012). Here all classes share their methods. Names and meaning are those of
-`dataclasses`; a test holds one against the other.
+`dataclasses` writes the text of six methods for each class and compiles it. `labctl status` has some eighty classes,
+for which that takes a tenth of a second (docs/adr/0012). Here all classes share their methods. Names and meaning are
+those of `dataclasses`; a test holds one against the other.
 """
 
 from __future__ import annotations

@@ -145,6 +145,7 @@ class Spec(Questions):
     exclusive: ClassVar[bool] = False
     holds_data: ClassVar[bool] = False  # a deletion loses data of the user
     holds_others: ClassVar[bool] = False  # others lie in it, and are lost with it
+    has_disks: ClassVar[bool] = False  # it writes to disks, and its `chains` tell where they are
     shared: ClassVar[bool] = False  # every lab's, so that it stays when a lab goes
     libvirt_object: ClassVar[str] = ""  # libvirt's word for it, where it carries labctl's mark
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from labctl.core.address import Address
 from labctl.core.errors import Problem
 from labctl.core.record import replace
 from labctl.core.spec import find
@@ -17,11 +16,13 @@ from labctl.engine import subnets
 from labctl.engine.allocation import Allocation, NetworkAddresses, Occupied, Taken, allocates
 from labctl.engine.nics import place_nics
 from labctl.engine.subnets import Others
+from labctl.kinds import addresses
 from labctl.kinds.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from labctl.core.address import Address
     from labctl.core.ip import IpAddress, IpNetwork
     from labctl.core.spec import Spec
     from labctl.labfile.load import Loaded
@@ -72,7 +73,7 @@ def allocate(lab: LabModel, existing: Mapping[Address, Spec], occupied: Iterable
 def _place_network(
     lab: LabModel, network: Network, existing: Mapping[Address, Spec], others: Others, result: Allocation
 ) -> None:
-    before = find(existing, Address("network", network.name), NetworkSpec)
+    before = find(existing, addresses.network(network.name), NetworkSpec)
     subnet4 = (
         subnets.choose4(lab, network, before, others, result)
         if allocates(network)

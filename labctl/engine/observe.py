@@ -13,7 +13,7 @@ from labctl.host.libvirt.look import Look
 from labctl.host.libvirt.stored import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from labctl.core.address import Address
     from labctl.core.marked import Foreign
@@ -27,13 +27,15 @@ class Observed:
     """All of the lab that exists, and what else is there that it could collide with.
 
     `live` holds what runs as it runs, where its kind tells that from how it is defined. `store` is the folder of the
-    images' pool, None where there is no such pool. `stored` is what the lab's pool holds, its strangers included.
+    images' pool, `folder` that of the lab's; None where there is no such pool. `stored` is what the lab's pool holds,
+    its strangers included.
     """
 
     specs: Mapping[Address, Spec] = field(default_factory=dict)
     live: Mapping[Address, Spec] = field(default_factory=dict)
     foreign: tuple[Foreign, ...] = ()
     store: str | None = None
+    folder: str | None = None
     stored: Stored = field(default_factory=Stored)
 
     @property
@@ -46,19 +48,21 @@ class Observed:
         return frozenset(spec.file for spec in self.specs.values() if spec.file)
 
 
-def observe(host: Host, lab: str, kinds: Iterable[Kind[Any]], named: Collection[str] = ()) -> Observed:
+def observe(host: Host, lab: str, kinds: Collection[Kind[Any]], named: Collection[str] = ()) -> Observed:
     """Read everything of the lab, and the rest of the host as far as it matters.
 
     `named` are the volumes of the disks that the Labfile names; so are those that its VMs have.
     """
     with translated(host.uri):
-        look = Look(host.connection, lab, named, {kind.name: kind.observe for kind in kinds})
+        have_disks = [kind.name for kind in kinds if kind.spec.has_disks]
+        look = Look(host.connection, lab, named, {kind.name: kind.observe for kind in kinds}, have_disks)
         found = [look.found(kind.name) for kind in kinds]
         return Observed(
             {spec.address: spec for each in found for spec in each.specs},
             {spec.address: spec for each in found for spec in each.live},
             tuple(other for each in found for other in each.foreign),
             look.store,
+            look.contents.folder if look.contents else None,
             look.stored,
         )
 

@@ -6,15 +6,16 @@ import hashlib
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
-from labctl.core.address import Address
 from labctl.core.record import field, record
 from labctl.core.spec import find
 from labctl.engine.allocation import Allocation, Occupied, Taken, allocates, problem
+from labctl.kinds import addresses
 from labctl.kinds.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from labctl.core.address import Address
     from labctl.core.spec import Spec
     from labctl.labfile.model import LabModel, Network
 
@@ -37,7 +38,7 @@ def spoken_for(lab: LabModel, existing: Mapping[Address, Spec]) -> Iterator[Occu
     yield from stated
     taken = Taken(stated)
     for network in lab.networks:
-        before = find(existing, Address("network", network.name), NetworkSpec)
+        before = find(existing, addresses.network(network.name), NetworkSpec)
         if network.subnet is None and before and before.subnet4:
             kept = IPv4Network(before.subnet4)
             if not taken.clash(kept):

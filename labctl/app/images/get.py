@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.core.address import Address
 from labctl.core.events import Diagnostic, Finished, PlanReady, Teller
 from labctl.core.planning import plan
 from labctl.core.record import replace
@@ -17,6 +16,7 @@ from labctl.engine.sources import Pinning, resolve_images
 from labctl.host.files import cache
 from labctl.host.images.qcow2 import MAX_VIRTUAL_SIZE
 from labctl.host.machine import lock
+from labctl.kinds import addresses
 from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_name, resolve_path, resolve_recipe
 from labctl.kinds.image.store import ImageStore
@@ -103,7 +103,7 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
         return
     from labctl.host.images.convert import convert as converted
 
-    tell = Teller(told, Address("image", file.name), time.monotonic())
+    tell = Teller(told, addresses.image(file.name), time.monotonic())
     with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder, busy(folder):
         target = Path(folder) / "disk.qcow2"
         converted(

@@ -22,7 +22,6 @@ from labctl import resources
 from labctl.app.images import get, names
 from labctl.app.status import choose
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Teller
 from labctl.core.lifecycle import State
@@ -33,6 +32,7 @@ from labctl.host.access.port_transport import PortTransport
 from labctl.host.files import cache
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import missing, translated
+from labctl.kinds import addresses
 from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import ImageStore
 
@@ -57,7 +57,7 @@ def make(session: Session, vm: str, name: str, told: Sink) -> int:
     """
     names.check(name)
     host = session.host
-    tell = Teller(told, Address("image", name), time.monotonic())
+    tell = Teller(told, addresses.image(name), time.monotonic())
     with (
         session.locked_lab(),
         translated(f"vm/{vm.removeprefix('vm/')}"),

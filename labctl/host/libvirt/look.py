@@ -18,8 +18,10 @@ from labctl.host.libvirt.dumps import described
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from labctl.core.address import Address
     from labctl.core.found import Found
     from labctl.core.questions import Chain
+    from labctl.core.spec import Spec
     from labctl.host.libvirt.connection import Connection
 
 T = TypeVar("T")
@@ -44,12 +46,17 @@ class Look:
         lab: str,
         named: Collection[str],
         kinds: Mapping[str, Callable[[Look], Found[Any]]],
+        have_disks: Collection[str],
     ) -> None:
-        """`named` are the volumes of the disks that the Labfile names; `kinds` gives how each kind observes."""
+        """`named` are the volumes of the disks that the Labfile names; `kinds` gives how each kind observes.
+
+        `have_disks` names the kinds whose objects write to disks.
+        """
         self.connection, self.lab = connection, lab
         self.virt = connection.virt
-        self._named, self._kinds = named, kinds
+        self._named, self._kinds, self._have_disks = named, kinds, have_disks
         self._found: dict[str, Found[Any]] = {}
+        self._specs: dict[str, dict[Address, Spec]] = {}  # the same by address, of kinds that others ask for
         self._refreshed = False  # whether libvirt knows of overlays that QEMU made in the lab's pool
         self._pools = {each.name(): each for each in self.virt.listAllStoragePools()}
 
@@ -58,6 +65,12 @@ class Look:
         if kind not in self._found:
             self._found[kind] = self._kinds[kind](self)
         return self._found[kind]
+
+    def spec(self, address: Address) -> Spec | None:
+        """What its kind found at an address."""
+        if address.kind not in self._specs:
+            self._specs[address.kind] = {spec.address: spec for spec in self.found(address.kind).specs}
+        return self._specs[address.kind].get(address)
 
     @cached_property
     def store(self) -> str | None:
@@ -84,9 +97,14 @@ class Look:
         return stored.above(self._chains, self.contents.folder) if self.contents else {}
 
     @property
+    def disk_users(self) -> list[Found[Any]]:
+        """What the kinds found whose objects write to disks."""
+        return [self.found(kind) for kind in self._have_disks]
+
+    @property
     def _chains(self) -> list[Chain]:
-        vms = self.found("vm")
-        return [chain for vm in (*vms.specs, *vms.live) for chain in vm.chains()]
+        specs = (spec for found in self.disk_users for spec in (*found.specs, *found.live))
+        return [chain for spec in specs for chain in spec.chains()]
 
     def backing(self, path: str) -> tuple[str, ...]:
         """A volume's backing file. The lab's pool is refreshed first: libvirt does not notice overlays of QEMU's."""

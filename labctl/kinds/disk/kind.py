@@ -52,7 +52,7 @@ def _as_large(look: Look, disk: DiskSpec) -> DiskSpec:
     volumes = look.contents.volumes if look.contents else ()
     size = next((each.capacity for each in volumes if each.path == disk.top), None)
     if size is None:  # in no pool, or in ours and libvirt did not notice yet
-        domains = look.found("vm").handles
+        domains = dict(item for found in look.disk_users for item in found.handles.items())
         own = domains.get(disk.owner) if disk.owner else None
         for domain in (own, *domains.values()) if own else domains.values():
             with suppress(libvirt.libvirtError):  # it is not this one's

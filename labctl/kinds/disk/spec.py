@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.record import record, replace
 from labctl.core.size import size as human
 from labctl.core.size import sizes
 from labctl.core.spec import Effect, Need, Part, Spec, owned
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from labctl.core.address import Address
 
 
 @record
@@ -41,7 +43,7 @@ class DiskSpec(Spec):
 
     @property
     def address(self) -> Address:
-        return Address("disk", self.name)
+        return addresses.disk(self.name)
 
     @property
     def volume(self) -> str:
@@ -68,7 +70,7 @@ class DiskSpec(Spec):
     def owner(self) -> Address | None:
         """The VM, of a disk that is one's own."""
         vm, slash, _ = self.name.partition("/")
-        return Address("vm", vm) if slash else None
+        return addresses.vm(vm) if slash else None
 
     def brief(self) -> tuple[Part, ...]:
         words = [human(self.size)] if self.size else []
@@ -81,9 +83,9 @@ class DiskSpec(Spec):
         return next(iter(self.above), "")
 
     def needs(self) -> tuple[Need, ...]:
-        image = (Need(Address("image", self.image)),) if self.image else ()
-        seed = (Need(Address("seed", self.seed), on_replace=Effect.REPLACE),) if self.seed else ()
-        return (Need(Address("pool", self.lab)), *image, *seed)
+        image = (Need(addresses.image(self.image)),) if self.image else ()
+        seed = (Need(addresses.seed(self.seed), on_replace=Effect.REPLACE),) if self.seed else ()
+        return (Need(addresses.pool(self.lab)), *image, *seed)
 
     def completed(self, wanted: DiskSpec, defined: Mapping[Address, Spec]) -> DiskSpec:
         del defined
@@ -94,7 +96,7 @@ class DiskSpec(Spec):
         del comparable
         before = existing.get(self.address)
         disk = replace(self, above=before.above) if isinstance(before, DiskSpec) else self
-        return replace(disk, seed="") if disk.seed and Address("vm", disk.seed) not in existing else disk
+        return replace(disk, seed="") if disk.seed and addresses.vm(disk.seed) not in existing else disk
 
     def refusal(self, before: Spec) -> str:
         if (

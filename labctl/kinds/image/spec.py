@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.record import record
 from labctl.core.size import size as human
 from labctl.core.spec import Effect, Part, Spec, owned
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
+    from labctl.core.address import Address
     from labctl.host.builds.image_build import ImageBuild
 
 POOL = identity.STORE
@@ -65,7 +66,7 @@ class ImageSpec(Spec):
 
     @property
     def address(self) -> Address:
-        return Address("image", self.label)
+        return addresses.image(self.label)
 
     @property
     def local_file(self) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.edits import Edit, edited
 from labctl.core.marked import Marked
 from labctl.core.record import field, record, replace
 from labctl.core.spec import Effect, Item, Part, owned
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from xml.etree.ElementTree import Element
 
+    from labctl.core.address import Address
     from labctl.core.ip import IpAddress
     from labctl.core.spec import Spec
 
@@ -108,7 +109,7 @@ class NetworkSpec(Marked):
 
     @property
     def address(self) -> Address:
-        return Address("network", self.name)
+        return addresses.network(self.name)
 
     @property
     def stated(self) -> tuple[str, ...]:

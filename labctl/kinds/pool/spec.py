@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.record import record
 from labctl.core.spec import Effect, Part, Spec, owned
+from labctl.kinds import addresses
+
+if TYPE_CHECKING:
+    from labctl.core.address import Address
 
 
 @record
@@ -29,7 +32,7 @@ class PoolSpec(Spec):
 
     @property
     def address(self) -> Address:
-        return Address("pool", self.lab)
+        return addresses.pool(self.lab)
 
     @property
     def libvirt_name(self) -> str:

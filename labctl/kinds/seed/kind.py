@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.found import Found
-from labctl.kinds import Kind
+from labctl.kinds import Kind, addresses
 from labctl.kinds.seed.spec import SeedSpec, network_digest
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ def _driver(host: Host, keys: Keys) -> SeedDriver:
 
 def _observe(look: Look) -> Found[SeedSpec]:
     """A seed's volume tells nothing. The metadata of its VM does: what the guest knows, or will know when it boots."""
-    vms = {vm.name: vm for vm in look.found("vm").specs}
-    return Found(tuple(_seed(look.lab, owner, vms.get(owner)) for owner in look.stored.seeds))
+    return Found(tuple(_seed(look.lab, vm, look.spec(addresses.vm(vm))) for vm in look.stored.seeds))
 
 
 def _seed(lab: str, owner: str, vm: Any) -> SeedSpec:

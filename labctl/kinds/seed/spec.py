@@ -11,14 +11,15 @@ import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.record import field, record, replace
 from labctl.core.spec import Effect, Need, Part, Spec, owned
 from labctl.guest.nic_config import NicConfig
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from labctl.core.address import Address
     from labctl.core.ip import IpAddress
 
 
@@ -67,7 +68,7 @@ class SeedSpec(Spec):
 
     @property
     def address(self) -> Address:
-        return Address("seed", self.vm)
+        return addresses.seed(self.vm)
 
     @property
     def volume(self) -> str:
@@ -79,7 +80,7 @@ class SeedSpec(Spec):
 
     @property
     def owner(self) -> Address:
-        return Address("vm", self.vm)
+        return addresses.vm(self.vm)
 
     def brief(self) -> tuple[Part, ...]:
         return (Part("cloud-init's part"),)
@@ -103,4 +104,4 @@ class SeedSpec(Spec):
         return replace(self, keyed=vm.with_keys(fits, existing).keyed if vm else True)
 
     def needs(self) -> tuple[Need, ...]:
-        return (Need(Address("pool", self.lab)),)
+        return (Need(addresses.pool(self.lab)),)

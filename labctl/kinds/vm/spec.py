@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
-from labctl.core.address import Address
 from labctl.core.edits import Edit, edited
 from labctl.core.lifecycle import ACTIVE, Stage, State
 from labctl.core.marked import Marked
@@ -14,6 +13,7 @@ from labctl.core.record import field, record, replace
 from labctl.core.spec import Effect, Need, Part, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.guest.nic_config import NicConfig
+from labctl.kinds import addresses
 from labctl.kinds.vm.targets import PREFIX, targets
 from labctl.kinds.vm.transitions import transition
 from labctl.kinds.vm.uses import OWN, UNTOLD, Check, DiskUse, NicUse
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from xml.etree.ElementTree import Element
 
+    from labctl.core.address import Address
     from labctl.core.diff import Change
     from labctl.core.ip import IpAddress
     from labctl.core.spec import Spec
@@ -47,6 +48,7 @@ class VmSpec(Marked):
     rank: ClassVar[int] = 6
     libvirt_object: ClassVar[str] = "domain"
     holds_data: ClassVar[bool] = True
+    has_disks: ClassVar[bool] = True
 
     lab: str
     name: str
@@ -103,7 +105,7 @@ class VmSpec(Marked):
 
     @property
     def address(self) -> Address:
-        return Address("vm", self.name)
+        return addresses.vm(self.name)
 
     @property
     def stated(self) -> tuple[str, ...]:
@@ -172,23 +174,23 @@ class VmSpec(Marked):
         return replace(self, nics=tuple(nics))
 
     def needs(self) -> tuple[Need, ...]:
-        pool = Address("pool", self.lab)
+        pool = addresses.pool(self.lab)
         disks = [_need(use) for use in self.disks if use.disk]
         seed = [
-            Need(Address("seed", self.name), on_replace=REPLACE) for use in self.disks if use.name == "seed"
+            Need(addresses.seed(self.name), on_replace=REPLACE) for use in self.disks if use.name == "seed"
         ]
         networks = {
-            nic.ours: Need(Address("network", nic.ours), on_replace=LIVE) for nic in self.nics if nic.ours
+            nic.ours: Need(addresses.network(nic.ours), on_replace=LIVE) for nic in self.nics if nic.ours
         }
-        images = [Need(Address("image", name)) for name in self.images]
-        order = [Need(Address("vm", vm), Stage.STARTED, stage) for vm, stage in self.after]
+        images = [Need(addresses.image(name)) for name in self.images]
+        order = [Need(addresses.vm(vm), Stage.STARTED, stage) for vm, stage in self.after]
         return (Need(pool), *images, *disks, *seed, *networks.values(), *order)
 
     def lets_go(self, after: Spec | None) -> Collection[Address]:
         """The networks of NICs that leave: each has its records until the guest is rid of the NIC."""
         kept = {(nic.name, nic.ours, nic.mac) for nic in after.nics} if isinstance(after, VmSpec) else set()
         return {
-            Address("network", nic.ours)
+            addresses.network(nic.ours)
             for nic in self.nics
             if nic.ours and (nic.name, nic.ours, nic.mac) not in kept
         }
@@ -232,7 +234,7 @@ class VmSpec(Marked):
         """A disk that is made anew has nothing on top of it."""
         return replace(
             self,
-            disks=tuple(use.anew() if Address("disk", use.disk) in made else use for use in self.disks),
+            disks=tuple(use.anew() if addresses.disk(use.disk) in made else use for use in self.disks),
             unedited=self.unedited and self.unedited.anew(made),
         )
 
@@ -330,4 +332,4 @@ def _is_device(field: str) -> bool:
 def _need(use: DiskUse) -> Need:
     """A machine is what is on its root disk; any other can be plugged in anew."""
     cost = REPLACE if use.name == "root" else use.effect(LIVE)
-    return Need(Address("disk", use.disk), on_replace=cost, on_loss=cost)
+    return Need(addresses.disk(use.disk), on_replace=cost, on_loss=cost)

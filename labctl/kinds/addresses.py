@@ -1,0 +1,35 @@
+"""The addresses of objects, a function a kind.
+
+Kinds do not import one another, and what one object needs may be of another kind: so its address is made here.
+"""
+
+from __future__ import annotations
+
+from labctl.core.address import Address
+
+
+def pool(lab: str) -> Address:
+    """The pool of a lab's volumes."""
+    return Address("pool", lab)
+
+
+def image(label: str) -> Address:
+    return Address("image", label)
+
+
+def network(name: str) -> Address:
+    return Address("network", name)
+
+
+def seed(vm: str) -> Address:
+    """The seed of a VM."""
+    return Address("seed", vm)
+
+
+def disk(name: str) -> Address:
+    """A VM's own disk, `web-1/root`, or one of the lab, `shared`."""
+    return Address("disk", name)
+
+
+def vm(name: str) -> Address:
+    return Address("vm", name)
