@@ -18,6 +18,6 @@ def folder(name: str) -> Path:
 
 
 def text(name: str) -> str:
-    """Read one file, as in `text("templates/libvirt/volume.xml")`."""
+    """Read one file, as in `text("templates/guest/keys.sh")`."""
     top, _, rest = name.partition("/")
     return (folder(top) / rest).read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ TEXT = Form(lambda text: text or None, str, "")
 OPTIONAL = replace(TEXT, absent=None)
 LOWER = replace(TEXT, read=str.lower)
 NUMBER = Form(lambda number: str(number) if number else None, int, 0)
+WHOLE = replace(NUMBER, write=str)  # written where it is 0 as well
 WORDS = Form(lambda words: " ".join(words) or None, lambda text: tuple(text.split()), ())
 # For booleans. YES is written for true only, NO for false only, YES_NO for both.
 YES = Form(lambda value: "yes" if value else None, lambda text: text == "yes", absent=False)

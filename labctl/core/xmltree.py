@@ -1,58 +1,18 @@
-"""Well-formed XML templates, filled after parsing: a value can't break out of its place.
-
-A text or attribute of the template that is exactly `{name}` takes a value. One that is None drops the attribute; an
-element whose placeholders are all None, and which has no children left, goes as a whole.
-"""
+"""Trees of XML: how they become text, how one finds one's way in them, and the user's edits."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from labctl.core.identity import XMLNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-Value = str | int | None
 Element = ET.Element
-_PLACEHOLDER = re.compile(r"^\{(\w+)\}$")
 
 ET.register_namespace("labctl", XMLNS)
-
-
-def fill(template: str, values: Mapping[str, Value]) -> Element:
-    """Parse a template and put the values into its placeholders.
-
-    Raises:
-        KeyError: the template has a placeholder without a value.
-    """
-    root = ET.fromstring(template)
-    _fill(root, values)
-    return root
-
-
-def _fill(element: Element, values: Mapping[str, Value]) -> bool:
-    """Fill an element and its children; False when it is to go."""
-    found = []
-    for name, text in list(element.attrib.items()):
-        if match := _PLACEHOLDER.match(text):
-            value = values[match[1]]
-            found.append(value)
-            if value is None:
-                del element.attrib[name]
-            else:
-                element.set(name, str(value))
-    if match := _PLACEHOLDER.match((element.text or "").strip()):
-        value = values[match[1]]
-        found.append(value)
-        element.text = None if value is None else str(value)
-    for child in list(element):
-        if not _fill(child, values):
-            element.remove(child)
-            found.append(None)
-    return len(element) > 0 or not found or any(value is not None for value in found)
 
 
 def to_text(element: Element) -> str:

@@ -14,15 +14,34 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl import resources
 from labctl.core import xmltree
 from labctl.core.errors import LabctlError
+from labctl.core.record import record
+from labctl.core.xmlfields import Declaration, Fixed, Property
 from labctl.host.libvirt import volumes
 from labctl.host.libvirt.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+
+@record
+class Folder:
+    """A pool that is a folder of the libvirt host."""
+
+    name: str
+    path: str
+
+
+POOL = Declaration(
+    "pool",
+    Folder,
+    Fixed("@type", "dir"),
+    Property("name", "name"),
+    Property("path", "target/path"),
+    # QEMU's user has to pass through to the one disk that it is given, and need not list the others
+    Fixed("target/permissions/mode", "0711"),
+)
 SYSTEM_ROOT = PurePosixPath("/var/lib/libvirt/images")
 _REFRESH_S = 120.0
 
@@ -60,8 +79,7 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
     """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
     pool = lookup(conn, name)
     if pool is None:
-        values = {"name": name, "path": str(folder)}
-        text = xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/pool.xml"), values))
+        text = xmltree.to_text(POOL.render(Folder(name, str(folder))))
         with translated(f"can't make the pool {name}"):
             try:
                 pool = conn.storagePoolDefineXML(text)
@@ -103,7 +121,7 @@ def path(pool: libvirt.virStoragePool) -> str:
     """The pool's folder on the libvirt host."""
     with translated("can't read the pool", where=pool.name()):
         text = pool.XMLDesc()
-    return ET.fromstring(text).findtext("target/path", "")
+    return POOL.read(ET.fromstring(text)).path
 
 
 def renewed(pool: libvirt.virStoragePool, folder: str) -> None:

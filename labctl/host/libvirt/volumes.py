@@ -12,33 +12,55 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl import resources
 from labctl.core import xmltree
 from labctl.core.errors import LabctlError
-from labctl.core.record import record
+from labctl.core.record import record, replace
+from labctl.core.xmlfields import Declaration, Fixed, Property, Read
+from labctl.core.xmlforms import OPTIONAL, TEXT, WHOLE, Form
 from labctl.host.libvirt import streams
 from labctl.host.libvirt.dumps import dumps
 from labctl.host.libvirt.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from typing import BinaryIO
 
 
 @record
 class Facts:
-    """What libvirt says of a volume; sizes in bytes, `backing` the path of what lies under an overlay.
+    """What libvirt says of a volume, or is told of a new one; sizes in bytes.
 
-    `capacity`, `format` and `backing` are what libvirt takes the content for; `physical` is the length of the file.
+    `backing` is the path of what lies under an overlay. `capacity`, `format` and `backing` are what libvirt takes the
+    content for; `physical` is the length of the file.
     """
 
     name: str
-    path: str
-    capacity: int
-    allocation: int
-    format: str
-    backing: str | None
+    path: str = ""
+    capacity: int = 0
+    allocation: int = 0
+    format: str = "qcow2"
+    backing: str | None = None
     physical: int = 0
+    backing_format: str = ""
+    mode: int = 0o600
+
+
+VOLUME = Declaration(
+    "volume",
+    Facts,
+    Property("name", "name"),
+    Fixed("capacity/@unit", "bytes"),  # and on output always
+    Property("capacity", "capacity", WHOLE),
+    Fixed("allocation/@unit", "bytes"),
+    Property("allocation", "allocation", WHOLE),
+    Read("physical", "physical", WHOLE),
+    Read("path", "target/path"),
+    Property("format", "target/format/@type", replace(TEXT, absent="raw")),
+    Property("mode", "target/permissions/mode", Form("{:04o}".format, lambda text: int(text, 8), 0o600)),
+    Fixed("target/compat", "1.1", when=lambda volume: volume.format == "qcow2"),  # version 3
+    Property("backing", "backingStore/path", OPTIONAL),
+    Property("backing_format", "backingStore/format/@type"),
+)
 
 
 def names(pool: libvirt.virStoragePool) -> set[str]:
@@ -60,16 +82,7 @@ def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[F
 
 def read(text: str) -> Facts:
     """What the XML of a volume says. Pure."""
-    root = ET.fromstring(text)
-    return Facts(
-        name=root.findtext("name", ""),
-        path=xmltree.text(root, "target/path"),
-        capacity=int(root.findtext("capacity", "0")),  # the unit is bytes on output, always
-        allocation=int(root.findtext("allocation", "0")),
-        format=xmltree.attribute(root, "target/format", "type") or "raw",
-        backing=xmltree.text(root, "backingStore/path") or None,
-        physical=int(root.findtext("physical", "0")),
-    )
+    return VOLUME.read(ET.fromstring(text))
 
 
 def stamps(pool: libvirt.virStoragePool, names: Iterable[str]) -> dict[str, str]:
@@ -124,17 +137,11 @@ def create(  # noqa: PLR0913 - what a volume is made of, by keyword
 
     Sparse: blocks are allocated when written. LabctlError when the name is taken.
     """
-    under, under_format = backing or (None, None)
-    values: dict[str, str | int | None] = {
-        "name": name,
-        "capacity": capacity,
-        "format": format,
-        "mode": f"{mode:04o}",
-        "compat": "1.1" if format == "qcow2" else None,  # version 3
-        "backing": under,
-        "backing_format": under_format,
-    }
-    text = _rendered(values)
+    under, under_format = backing or (None, "")
+    volume = Facts(
+        name, capacity=capacity, format=format, backing=under, backing_format=under_format, mode=mode
+    )
+    text = xmltree.to_text(VOLUME.render(volume))
     with translated(f"can't make the volume {name}", where=pool.name()):
         return str(pool.createXML(text).path())
 
@@ -142,22 +149,9 @@ def create(  # noqa: PLR0913 - what a volume is made of, by keyword
 def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
     """Make a qcow2 volume `target` with all that an overlay shows, which stands on nothing."""
     source = require(pool, name)
-    values: dict[str, str | int | None] = {
-        "name": target,
-        "capacity": source.info()[1],
-        "format": "qcow2",
-        "mode": "0600",
-        "compat": "1.1",
-        "backing": None,
-        "backing_format": None,
-    }
-    text = _rendered(values)
+    text = xmltree.to_text(VOLUME.render(Facts(target, capacity=source.info()[1])))
     with translated(f"can't flatten {name}", where=pool.name()):
         pool.createXMLFrom(text, source)
-
-
-def _rendered(values: Mapping[str, str | int | None]) -> str:
-    return xmltree.to_text(xmltree.fill(resources.text("templates/libvirt/volume.xml"), values))
 
 
 def delete(pool: libvirt.virStoragePool, name: str) -> None:

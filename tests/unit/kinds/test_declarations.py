@@ -1,7 +1,7 @@
 """Every property that a kind declares is exercised: it stands in a golden file, and is written as it was read.
 
-Files of `golden` are what labctl writes (`test_golden` makes them), those of `golden/libvirt` what libvirt tells of
-running objects, which have more.
+Files of `golden` and `golden/storage` are what labctl writes (`test_golden` and `test_volumes` make them), those of
+`golden/libvirt` what libvirt tells of objects that are there, which have more.
 """
 
 import importlib
@@ -17,6 +17,7 @@ from labctl.core import xmltree
 from labctl.core.record import record
 from labctl.core.xmlfields import Declaration, Property
 from labctl.guest.nic_config import NicConfig
+from labctl.host import libvirt as host_libvirt
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
@@ -27,9 +28,11 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def declarations():
-    """Those of all modules below `labctl.kinds`."""
+    """Those of the kinds, and of the pools and volumes that some of them are made of."""
     modules = [
-        importlib.import_module(each.name) for each in pkgutil.walk_packages(kinds.__path__, "labctl.kinds.")
+        importlib.import_module(each.name)
+        for package in (kinds, host_libvirt)
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
     found = {
         id(each): each
