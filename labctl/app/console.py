@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.app.ssh import look, one
+from labctl.app.one_vm import look, one
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import ACTIVE
 from labctl.host.access.terminal import attach

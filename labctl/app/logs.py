@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from labctl.app.ssh import look, one
+from labctl.app.one_vm import look, one
 from labctl.host.access import console
 from labctl.host.libvirt.connection import translated
 

@@ -1,49 +1,130 @@
-"""The way into a guest: over SSH where the host has a route to it, over labctl's port where it has none."""
+"""The way into a guest: SSH, or labctl's port where SSH does not lead there. What is chosen is chosen here."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from labctl.app import ssh
+from labctl.app.one_vm import look, one
+from labctl.app.reach import reach
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
+from labctl.core.record import record
 from labctl.host.access import port_session, ssh_transport
 from labctl.host.access import ssh as openssh
 from labctl.host.access.port_transport import PortTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
+    from labctl.app.reach import Reach
     from labctl.app.session import Session
     from labctl.host.access.transport import Transport
+    from labctl.kinds.vm.overview import VmOverview
+
+
+@record
+class Way:
+    """The way into a VM that runs.
+
+    `no_ssh` is the error to raise where only SSH would do and it does not lead there. Where it does, OpenSSH's
+    configuration is in `config`, and the way there is `direct`, or through another VM.
+    """
+
+    vm: VmOverview
+    no_ssh: LabctlError | None
+    direct: bool
+    config: Path
+
+
+def find(session: Session, vm: str | None) -> Way:
+    """Look for the way into a VM, and write the configuration that OpenSSH reads.
+
+    Raises:
+        UsageError: there is no such VM, or several and none was named.
+        LabctlError: the VM does not run, or was made without cloud-init.
+    """
+    seen = look(session)
+    name = one(session, vm, seen)
+    found = reach(seen, session.host.uri)
+    guest = next((each for each in seen.vms if each.name == name), None)
+    if guest is None or guest.state != State.RUNNING:
+        why = found.reasons.get(name, "it does not exist yet")
+        raise LabctlError(f"can't log in: {why}", where=f"vm/{name}", hint=f"`labctl up {name}` mends that")
+    login = found.logins.get(name)
+    if not guest.seeded:
+        raise LabctlError(
+            "it was made without cloud-init, so labctl has no login there",
+            where=f"vm/{name}",
+            hint=f"if it has one of its own: ssh {login.address}"
+            if login
+            else f"try `labctl console {name}`",
+        )
+    no_ssh = _no_ssh(session, name, found)
+    direct = login is not None and login.jump not in found.logins
+    if no_ssh is None:
+        openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
+    return Way(guest, no_ssh, direct, session.folder / openssh.CONFIG)
 
 
 @asynccontextmanager
 async def connected(
     session: Session, vm: str | None, waiting: Callable[[str], object] = lambda _: None
 ) -> AsyncIterator[Transport]:
-    """A transport to a VM while the block runs; `waiting` is told who else has the port.
+    """A transport to a VM while the block runs. Errors are those of `find` and `opened`."""
+    async with opened(session, find(session, vm), waiting) as transport:
+        yield transport
+
+
+@asynccontextmanager
+async def opened(
+    session: Session, way: Way, waiting: Callable[[str], object] = lambda _: None
+) -> AsyncIterator[Transport]:
+    """A transport while the block runs. It depends on no other VM, so SSH through one of them does not count.
+
+    `waiting` is told who else has the port.
 
     Raises:
-        UsageError: there is no such VM, or several and none was named.
-        LabHeld: there is no route, and another one has the port.
-        LabctlError: the VM does not run, has no cloud-init, or does not answer.
+        LabHeld: another one has the port, and did not let it go.
+        LabctlError: the VM does not answer.
     """
-    seen = ssh.look(session)
-    name = ssh.one(session, vm, seen)
-    found = ssh.reach(seen, session.host.uri)
-    guest = next((each for each in seen.vms if each.name == name), None)
-    if guest is None or guest.state != State.RUNNING:
-        why = found.reasons.get(name, "it does not exist yet")
-        raise LabctlError(why, where=f"vm/{name}", hint=f"`labctl up {name}` mends that")
-    if not guest.seeded:
-        raise LabctlError("it was made without cloud-init, so labctl has no way into it", where=f"vm/{name}")
-    login = found.logins.get(name)
-    if login is not None and login.jump not in found.logins and session.keys.knows(name):
-        config = openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
-        async with ssh_transport.connected(config, name, login.user) as transport:
+    if way.direct and not way.no_ssh:
+        async with ssh_transport.connected(way.config, way.vm.name, way.vm.user) as transport:
             yield transport
     else:
-        async with port_session.opened(session.host.connection, guest.libvirt_name, waiting) as talk:
+        async with port_session.opened(session.host.connection, way.vm.libvirt_name, waiting) as talk:
             yield PortTransport(talk)
+
+
+def no_login_key(session: Session) -> LabctlError:
+    return LabctlError(
+        f"the lab's login key is not at {session.keys.login}",
+        hint="`labctl up` puts new keys into the lab where they were lost",
+    )
+
+
+def _no_ssh(session: Session, vm: str, found: Reach) -> LabctlError | None:
+    """Why SSH does not lead to a VM that runs, and what does."""
+    port = f"`labctl ssh {vm} -- COMMAND` and `labctl console {vm}` need no network"
+    if vm not in found.logins:
+        why = found.reasons[vm]
+        hint = port
+        if why.startswith("the host"):
+            hint += "; or put a VM on one of them and on a network of the host"
+        elif why.startswith("its guest"):
+            hint = f"does a DHCP server answer there? {port}"
+        return LabctlError(f"can't log in: {why}", where=f"vm/{vm}", hint=hint)
+    if not session.keys.has_login():
+        return no_login_key(session)
+    if session.keys.known_host(vm) is None:
+        return LabctlError(
+            f"the host key of {vm} is not known here",
+            hint="`labctl up` puts new keys into the lab where they were lost",
+        )
+    if shutil.which("ssh") is None:
+        return LabctlError(
+            "there is no ssh on this machine", hint="install OpenSSH's client; see `labctl doctor`"
+        )
+    return None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
@@ -49,10 +49,21 @@ def run(
 ) -> int:
     """Log in to a VM, or run a command there.
 
-    The command stands behind `--`, as in `labctl ssh web -- ls -l`.
+    The command stands behind `--`, as in `labctl ssh web -- ls -l`. It needs no network to the VM.
     """
-    from labctl.app.ssh import command as ssh_command
+    from labctl.app import ssh, transport
 
-    argv = ssh_command(context.session(options, labfile_optional=True), vm, command or ())
+    session = context.session(options, labfile_optional=True)
+    way = transport.find(session, vm)
+    if not (command and way.no_ssh):
+        _replaced_by(ssh.command(way, command or ()))
+    from labctl.host.access.streams import LiveStdin
+
+    streams = (LiveStdin(0), sys.stdout.buffer, sys.stderr.buffer)
+    return ssh.run(session, way, command, streams, context.say)
+
+
+def _replaced_by(argv: list[str]) -> NoReturn:
+    """Let another program take this process's place, terminal and signals."""
     sys.stdout.flush()
-    os.execvp(argv[0], argv)  # noqa: S606  # an argv list; ssh takes this process's place, terminal and signals
+    os.execvp(argv[0], argv)  # noqa: S606  # no shell

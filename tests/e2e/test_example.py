@@ -89,7 +89,8 @@ def labctl_s_part_survives(example):
     assert facts.stdout.split("\n")[3] == "lab"
 
     shutil.rmtree(example.labfile.parent / ".labctl")  # and the keys with it
-    assert example("ssh", "broken", "--", "true").code != 0
+    assert "login key is not at" in example("ssh", "broken").stderr
+    assert example("ssh", "broken", "--", "id -un").stdout == "lab\n"  # over the port, which needs none
     assert example("up", "--yes").code == 4  # its cloud-init failed as before, and yet:
     for vm in ("broken", "web"):
         assert example("ssh", vm, "--", "true").code == 0

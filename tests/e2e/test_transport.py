@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import time
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -44,8 +45,22 @@ def test_a_guest_is_used_alike_over_ssh_and_over_the_port(make_lab, micro, monke
         asyncio.run(a_guest_is_used(session, vm, kind))
     asyncio.run(the_port_takes_one_client(session, monkeypatch))
     assert "0% packet loss" in lab.ssh("web", "ping -c 1 web")
+    a_user_needs_no_network(lab)
     session.host.close()
     lab.destroy()
+
+
+def a_user_needs_no_network(lab):
+    """For a command; a login says what needs none."""
+    for vm in WAYS:
+        done = lab.run("ssh", vm, "--", "pwd; echo wrong >&2;", "exit 255")
+        assert (done.code, done.stdout, done.stderr) == (255, "/home/lab\n", "wrong\n"), vm
+    login = lab.run("ssh", "hidden")
+    assert "can't log in: the host has no address on its networks (wire)" in login.stderr
+    assert "`labctl ssh hidden -- COMMAND` and `labctl console hidden` need no network" in login.stderr
+    copy = lab.start("ssh", "hidden", "--", "cat", stdin=subprocess.PIPE)
+    said, _ = copy.communicate("typed\n", timeout=60)
+    assert (copy.returncode, said) == (0, "typed\n")
 
 
 async def a_guest_is_used(session, vm, kind):

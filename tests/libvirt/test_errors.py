@@ -12,8 +12,8 @@ from labctl.app import change, desired_state
 from labctl.app.images.catalogue import images
 from labctl.app.images.keep import needless
 from labctl.app.listing import labs
+from labctl.app.one_vm import look
 from labctl.app.prepare import prepare
-from labctl.app.ssh import look
 from labctl.app.status import status
 from labctl.core.errors import LabctlError
 from labctl.host.host import Host

@@ -6,12 +6,14 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from labctl.guest import script
 from labctl.guest.protocol import HELLO, LineReader
+from labctl.host.access import port_session
 from labctl.host.access.port_session import PortSession
+from labctl.host.access.transport import TimedOut, Transport
 from tests.waiting import wait_until
 
 PLACES = {  # what it uses of a guest, and where that is in its folder here
@@ -82,6 +84,37 @@ class ScriptSession(PortSession):
 
     def _open(self, _libvirt_name: str) -> FakePort:
         return FakePort(self._end, self._post, lambda: self._post(None))
+
+
+@contextmanager
+def serving(monkeypatch, folder: Path) -> Iterator[list[str]]:
+    """Let the script answer on every port that is opened; gives the names of the domains as they are opened."""
+    names: list[str] = []
+    with running_script(folder, ["sh"]) as end:
+
+        @asynccontextmanager
+        async def opened(_connection, name, _waiting):
+            names.append(name)
+            session = ScriptSession(end)
+            await session.open(name)
+            try:
+                yield session
+            finally:
+                session.close()
+
+        monkeypatch.setattr(port_session, "opened", opened)
+        yield names
+
+
+async def timed_out(way: Transport, text: str, begun: Callable[[TimedOut], bool], **options) -> TimedOut:
+    """Run what does not end; it gets more time where the machine was too slow for it to begin."""
+    for timeout in (1, 4, 16):
+        try:
+            await way.run(text, timeout=timeout, **options)
+        except TimedOut as late:
+            if begun(late):
+                return late
+    raise AssertionError("it ended, or did not begin")
 
 
 class FakeConnection:

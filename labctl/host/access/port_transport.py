@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.guest import protocol
 from labctl.guest.protocol import PIECE_BYTES, Exit, Output
 from labctl.host.access.port_session import HUNG_UP
-from labctl.host.access.transport import ROOT, Captured, Transport
+from labctl.host.access.streams import while_fed
+from labctl.host.access.transport import AT_HOME, ROOT, Transport
 
 if TYPE_CHECKING:
+    from labctl.guest.protocol import RunEvent, StdinWanted
     from labctl.host.access.port_session import PortSession
+    from labctl.host.access.streams import Captured, Stdin
+
+# The guest's script has no home; a shell knows the one of root.
+_ROOT_S_HOME = "HOME=~root; export HOME\n"
 
 
 class PortTransport(Transport):
@@ -24,22 +31,38 @@ class PortTransport(Transport):
     def __init__(self, session: PortSession) -> None:
         self._session = session
 
-    async def _execute(self, text: str, user: str, stdin: BinaryIO | None, captured: Captured) -> int:
+    async def _execute(self, text: str, user: str, stdin: Stdin | None, captured: Captured) -> int:
         await self._session.renewed()
-        if user != ROOT:
-            text = shlex.join(["su", "-s", "/bin/sh", user, "-c", text])
+        text = f"{AT_HOME}{text}"
+        text = _ROOT_S_HOME + text if user == ROOT else shlex.join(["su", "-s", "/bin/sh", user, "-c", text])
         with self._session.new_run() as (run, events):
             self._session.send(protocol.command_run(run, text, stdin=stdin is not None))
+            wanted: asyncio.Queue[StdinWanted] = asyncio.Queue()
             event = None
             try:
-                while not isinstance(event := await events.get(), Exit | None):
-                    if isinstance(event, Output):
-                        captured.write(event.stream, event.data)
-                    elif stdin is not None:
-                        self._session.send(protocol.command_stdin(run, stdin.read(PIECE_BYTES)))
+                event = await while_fed(_ended(events, wanted, captured), self._feed(run, wanted, stdin))
             finally:
-                if not isinstance(event, Exit):
+                if event is None:
                     self._session.send(protocol.command_kill(run))
         if event is None:
             raise LabctlError(HUNG_UP)
         return event.code
+
+    async def _feed(self, run: str, wanted: asyncio.Queue[StdinWanted], stdin: Stdin | None) -> None:
+        piece = b"more"
+        while piece and stdin is not None:
+            await wanted.get()
+            piece = await stdin.read(PIECE_BYTES)
+            self._session.send(protocol.command_stdin(run, piece))
+
+
+async def _ended(
+    events: asyncio.Queue[RunEvent | None], wanted: asyncio.Queue[StdinWanted], captured: Captured
+) -> Exit | None:
+    """Deal with what is told of a command until it ends; None where the guest hangs up."""
+    while not isinstance(event := await events.get(), Exit | None):
+        if isinstance(event, Output):
+            captured.write(event.stream, event.data)
+        else:
+            wanted.put_nowait(event)
+    return event

@@ -9,18 +9,23 @@ import shlex
 import tempfile
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
-from labctl.host.access.transport import Captured, Transport, last_words
+from labctl.host.access.streams import while_fed
+from labctl.host.access.transport import AT_HOME, Transport, last_words
 from labctl.host.files.private import private_folder
 from labctl.host.machine import lock
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from labctl.host.access.streams import Captured, Stdin
 
 _PIECE_BYTES = 65536
+_TOLD_BYTES = 20  # after a mark, at most
+_LAST_BYTES = 2000  # of stderr, which tell why a connection failed
 _CONNECT_S, _CONNECT_POLL_S, _END_S = 30.0, 0.02, 10.0
 _SOCKET_BYTES = 107 - 17  # of a UNIX socket's path, to which OpenSSH adds something while it makes the socket
 _PIPE, _DEVNULL = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
@@ -38,25 +43,24 @@ class SshTransport(Transport):
         shared = ["-o", "ControlMaster=no", "-o", f"ControlPath={socket}"] if socket else []
         self._argv = [*_options(config), *shared, "-T", "--", vm]
 
-    async def _execute(self, text: str, user: str, stdin: BinaryIO | None, captured: Captured) -> int:
-        mark = secrets.token_hex(16)
-        remote = _remote([*self._as(user), "sh", "-c", text], mark)
+    async def _execute(self, text: str, user: str, stdin: Stdin | None, captured: Captured) -> int:
+        words = _Words(secrets.token_hex(16), captured)
+        remote = _remote([*self._as(user), "sh", "-c", f"{AT_HOME}{text}"], words.mark)
         process = await _start([*self._argv, remote], stdin=_PIPE if stdin else _DEVNULL)
         try:
-            exit_code = await _communicated(process, stdin, captured)
+            exit_code = await while_fed(_ended(process, words), _feed(process, stdin))
         finally:
-            leader = captured.cut("stderr", _told(mark, "runs"))
+            words.end()
             if process.returncode is None:
-                if leader is not None:
-                    await self._kill(leader, user)
+                if words.leader is not None:
+                    await self._kill(words.leader, user)
                 await _end(process)
-        code = captured.cut("stderr", _told(mark, "ended"))
-        if code is None:
-            raise LabctlError(f"the connection by ssh failed ({exit_code}): {last_words(captured['stderr'])}")
-        return code
+        if words.exit_code is None:
+            raise LabctlError(f"the connection by ssh failed ({exit_code}): {last_words(words.last)}")
+        return words.exit_code
 
     def _as(self, user: str) -> list[str]:
-        return [] if user == self._login else ["sudo", "-n", "-u", user, "--"]
+        return [] if user == self._login else ["sudo", "-n", "-H", "-u", user, "--"]
 
     async def _kill(self, leader: int, user: str) -> None:
         script = f"kill -s TERM -- -{leader}; sleep 1; kill -s KILL -- -{leader}"
@@ -120,8 +124,50 @@ def _remote(argv: list[str], mark: str) -> str:
     return shlex.join(["sh", "-c", f"{inner}; printf '{mark} ended %s\\n' $? >&2"])
 
 
-def _told(mark: str, word: str) -> re.Pattern[bytes]:
-    return re.compile(rf"{mark} {word} (\d{{1,10}})\n".encode())
+class _Words:
+    """The stderr of ssh: the command's own words go on as they come, labctl's are taken out of them.
+
+    After a random `mark` they tell the process that runs (`leader`), and later its exit code.
+    """
+
+    def __init__(self, mark: str, captured: Captured) -> None:
+        self.mark = mark
+        self.leader: int | None = None
+        self.exit_code: int | None = None
+        self.last = b""  # of the command's, to tell why a connection failed
+        self.captured = captured
+        self._whole = re.compile(rf"{mark} (runs|ended) (\d{{1,10}})\n".encode())
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        self._rest += data
+        while found := self._whole.search(self._rest):
+            self._pass_on(found.start())
+            self._rest = self._rest[len(found[0]) :]
+            if found[1] == b"runs":
+                self.leader = int(found[2])
+            else:
+                self.exit_code = int(found[2])
+        self._pass_on(self._begun())
+
+    def end(self) -> None:
+        """Pass on what looked like the beginning of a mark."""
+        self._pass_on(len(self._rest))
+
+    def _begun(self) -> int:
+        """Where labctl's words may begin that are not whole yet."""
+        mark = self.mark.encode()
+        last = self._rest.rfind(mark)
+        if last >= 0 and len(self._rest) - last < len(mark) + _TOLD_BYTES:
+            return last
+        sizes = range(min(len(mark), len(self._rest)), 0, -1)
+        return len(self._rest) - next((size for size in sizes if self._rest.endswith(mark[:size])), 0)
+
+    def _pass_on(self, size: int) -> None:
+        words, self._rest = self._rest[:size], self._rest[size:]
+        if words:
+            self.last = (self.last + words)[-_LAST_BYTES:]
+            self.captured.write("stderr", words)
 
 
 async def _start(argv: list[str], stdin: int) -> Process:
@@ -132,34 +178,35 @@ async def _start(argv: list[str], stdin: int) -> Process:
         raise LabctlError(f"can't run ssh: {error.strerror}", hint=hint) from error
 
 
-async def _communicated(process: Process, stdin: BinaryIO | None, captured: Captured) -> int:
-    """Its exit code, when all of its streams ended. Nobody reads them any more if that is not awaited."""
-    streams = (_drain(process, stream, captured) for stream in ("stdout", "stderr"))
-    tasks = [asyncio.create_task(each) for each in (_feed(process, stdin), *streams)]
+async def _ended(process: Process, words: _Words) -> int:
+    """Its exit code, when all that it wrote has arrived."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    stdout = asyncio.create_task(_drain(process.stdout, lambda data: words.captured.write("stdout", data)))
+    stderr = asyncio.create_task(_drain(process.stderr, words.feed))
     try:
-        await asyncio.gather(*tasks)
+        await asyncio.gather(stdout, stderr)
     finally:
-        for task in tasks:
+        for task in (stdout, stderr):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(stdout, stderr, return_exceptions=True)
     return await process.wait()
 
 
-async def _feed(process: Process, stdin: BinaryIO | None) -> None:
+async def _drain(reader: asyncio.StreamReader, write: Callable[[bytes], None]) -> None:
+    while data := await reader.read(_PIECE_BYTES):
+        write(data)
+
+
+async def _feed(process: Process, stdin: Stdin | None) -> None:
     if stdin is None:
         return
     assert process.stdin is not None
     with suppress(ConnectionError):  # it does not read any more
-        while piece := stdin.read(_PIECE_BYTES):
+        while piece := await stdin.read(_PIECE_BYTES):
             process.stdin.write(piece)
             await process.stdin.drain()
     process.stdin.close()
-
-
-async def _drain(process: Process, stream: str, captured: Captured) -> None:
-    reader: asyncio.StreamReader = getattr(process, stream)
-    while data := await reader.read(_PIECE_BYTES):
-        captured.write(stream, data)
 
 
 async def _end(process: Process) -> None:

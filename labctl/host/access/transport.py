@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.guest.protocol import COMMAND_BYTES
+from labctl.host.access.streams import Captured, FileStdin, LiveStdin
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
-LIMIT_BYTES = 64 << 20  # of what is kept in memory of one stream
+    from labctl.host.access.streams import Stdin
+
 ROOT = "root"
+AT_HOME = 'cd "$HOME" 2>/dev/null; '  # in front of a text; who can't enter its home stays where it is
 _DIGEST = 64  # characters of a SHA-256
 _PUT = """set -e
 umask 077
@@ -59,50 +61,25 @@ class TimedOut(LabctlError):
         self.stdout, self.stderr = stdout, stderr
 
 
-class Captured:
-    """What a command writes; nothing is believed of its amount. `stdout` may go to a file instead."""
-
-    def __init__(self, stdout: BinaryIO | None) -> None:
-        self._files: dict[str, BinaryIO] = {"stdout": stdout or io.BytesIO(), "stderr": io.BytesIO()}
-
-    def write(self, stream: str, data: bytes) -> None:
-        file = self._files[stream]
-        if isinstance(file, io.BytesIO) and file.tell() + len(data) > LIMIT_BYTES:
-            raise LabctlError(f"it wrote more than {LIMIT_BYTES >> 20} MiB to its {stream}")
-        file.write(data)
-
-    def __getitem__(self, stream: str) -> bytes:
-        file = self._files[stream]
-        return file.getvalue() if isinstance(file, io.BytesIO) else b""
-
-    def cut(self, stream: str, pattern: re.Pattern[bytes]) -> int | None:
-        """Take something out that is none of the command's words, and give its number."""
-        found = pattern.search(self[stream])
-        if found is None:
-            return None
-        self._files[stream] = io.BytesIO()
-        self.write(stream, found.string[: found.start()] + found.string[found.end() :])
-        return int(found[1])
-
-
 class Transport(ABC):
     """A way into one guest."""
 
     @abstractmethod
-    async def _execute(self, text: str, user: str, stdin: BinaryIO | None, captured: Captured) -> int:
+    async def _execute(self, text: str, user: str, stdin: Stdin | None, captured: Captured) -> int:
         """Run a text in sh as a user, and give its exit code. Cancelled, it ends what it can of the command.
 
         Raises:
             LabctlError: the guest can't be reached, or went away meanwhile.
         """
 
-    async def run(
+    async def run(  # noqa: PLR0913  # what a process has
         self,
         command: str | Sequence[str],
         *,
         timeout: float | None,  # noqa: ASYNC109  # it is told in the error what was said until then
-        stdin: bytes | BinaryIO | None = None,
+        stdin: bytes | BinaryIO | LiveStdin | None = None,
         stdout: BinaryIO | None = None,
+        stderr: BinaryIO | None = None,
         user: str = ROOT,
     ) -> Completed:
         """Run a command in the guest.
@@ -110,22 +87,24 @@ class Transport(ABC):
         Args:
             command: an argv, or a text for sh.
             timeout: seconds that it may take.
-            stdin: what it reads; a local file is read as it goes.
-            stdout: a local file for what it writes there; else that is kept in memory, where it may not be much.
-            user: as whom it runs. Its environment and working folder depend on the way there.
+            stdin: what it reads; a file is read as it goes.
+            stdout: a file that gets what it writes there as it comes; without one that is kept in memory, if it is
+                not too much.
+            stderr: the same for what it writes there.
+            user: as whom it runs, in that user's home. Its environment depends on the way there.
 
         Raises:
             TimedOut: it did not end in time; it was ended as far as that way can.
             LabctlError: the guest can't be reached, or it went away meanwhile.
         """
-        source = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
+        source = stdin if stdin is None or isinstance(stdin, LiveStdin) else FileStdin(stdin)
         text = command if isinstance(command, str) else shlex.join(command)
         if "\0" in text or len(text.encode()) > COMMAND_BYTES:
             raise LabctlError(
                 f"the command is longer than {COMMAND_BYTES >> 10} KiB, or has a NUL in it",
                 hint="put it into a file, and run that",
             )
-        captured = Captured(stdout)
+        captured = Captured(stdout, stderr)
         try:
             async with asyncio.timeout(timeout):
                 code = await self._execute(text, user, source, captured)

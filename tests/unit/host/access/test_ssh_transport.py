@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host.access.ssh_transport import SshTransport, connected
-from labctl.host.access.transport import Completed, TimedOut
+from labctl.host.access.ssh_transport import SshTransport, _Words, connected
+from labctl.host.access.streams import Captured
+from labctl.host.access.transport import Completed
+from tests.unit.guest_port import timed_out
 from tests.waiting import runs, wait_until
 
 LOGIN_SHELLS = ("dash", "busybox sh", "bash")
@@ -60,21 +62,40 @@ def test_commands_run_with_all_that_a_process_has(way):
 
 
 def test_others_than_the_login_are_reached_by_sudo(way, tmp_path):
-    (tmp_path / "sudo").write_text('#!/bin/sh\necho "$1 $2 $3 $4"; shift 4; exec "$@"\n')
+    (tmp_path / "sudo").write_text('#!/bin/sh\necho "$1 $2 $3 $4 $5"; shift 5; exec "$@"\n')
     (tmp_path / "sudo").chmod(0o755)
     done = asyncio.run(way.run("echo said", timeout=20))
-    assert done.stdout == b"-n -u root --\nsaid\n"
+    assert done.stdout == b"-n -H -u root --\nsaid\n"
 
 
 def test_what_takes_too_long_is_ended_with_its_children(way, tmp_path):
-    async def check():
-        text = f"echo begun; trap '' TERM; sleep 100 & echo $! >{tmp_path}/child; wait; sleep 100"
-        with pytest.raises(TimedOut) as late:
-            await way.run(text, user="lab", timeout=1)
-        assert (late.value.stdout, late.value.stderr) == (b"begun\n", b"")
+    child = tmp_path / "child"
+    text = f"echo begun; trap '' TERM; sleep 100 & echo $! >{child}; wait; sleep 100"
+    begun = timed_out(way, text, lambda late: late.stdout and child.read_text(), user="lab")
+    late = asyncio.run(begun)
+    assert (late.stdout, late.stderr) == (b"begun\n", b"")
+    wait_until(lambda: not runs(int(child.read_text())))
 
-    asyncio.run(check())
-    wait_until(lambda: not runs(int((tmp_path / "child").read_text())))
+
+def test_what_a_command_says_is_there_at_once(way, tmp_path):
+    """Half a line, too; labctl's own words are not in it."""
+    text = f"printf half >&2; until grep -q half {tmp_path}/said; do sleep 0.1; done; printf ' done' >&2"
+    with (tmp_path / "said").open("wb") as said:
+        asyncio.run(way.run(text, user="lab", stderr=said, timeout=20))
+    assert (tmp_path / "said").read_bytes() == b"half done"
+
+
+def test_labctl_s_own_words_are_taken_out_however_they_arrive():
+    mark = "a1" * 16
+    told = f"a1 x{mark} runs 17\ny{mark}z a1{mark} ended 3\na1a".encode()
+    for size in range(1, len(told)):
+        captured = Captured()
+        words = _Words(mark, captured)
+        for start in range(0, len(told), size):
+            words.feed(told[start : start + size])
+        words.end()
+        assert (words.leader, words.exit_code) == (17, 3)
+        assert captured["stderr"] == f"a1 xy{mark}z a1a1a".encode()
 
 
 def test_a_connection_that_fails_is_no_exit_code_of_the_command(tmp_path, monkeypatch):

@@ -1,0 +1,42 @@
+"""The one VM that a verb is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.app.status import choose
+from labctl.core.address import natural
+from labctl.core.errors import UsageError
+from labctl.engine import overview
+
+if TYPE_CHECKING:
+    from labctl.app.session import Session
+    from labctl.engine.overview import Overview
+
+
+def look(session: Session) -> Overview:
+    """Look at what exists of the session's lab. A problem of its Labfile is told before libvirt is asked."""
+    lab = session.lab.name
+    return overview.look(session.host, lab, ask=True)
+
+
+def one(session: Session, vm: str | None, seen: Overview) -> str:
+    """The VM that is meant: the one named, or the only one there is.
+
+    Raises:
+        UsageError: there is no such VM, or several and none was named.
+    """
+    bases = by_base(session, seen)
+    chosen = choose([vm] if vm else [], bases)
+    if len(chosen) == 1:
+        return chosen[0]
+    if not bases:
+        raise UsageError(f"lab {session.lab.name} has no VMs")
+    names = sorted(chosen, key=natural)
+    what = f"{vm} stands for {len(names)} VMs" if vm else "which VM?"
+    raise UsageError(what, hint=f"name one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}")
+
+
+def by_base(session: Session, seen: Overview) -> dict[str, str]:
+    """The VMs of the Labfile and those that exist, each with its name as written in the Labfile."""
+    return {vm.name: vm.base for vm in session.lab.vms} | {vm.name: vm.base for vm in seen.vms}

@@ -1,0 +1,100 @@
+"""The stdin, stdout and stderr of a command in a guest, on this side."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import threading
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
+
+from labctl.core.errors import LabctlError
+from labctl.host.libvirt.connection import call_on
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+
+T = TypeVar("T")
+LIMIT_BYTES = 64 << 20  # of what is kept in memory of one stream
+
+
+class Stdin(Protocol):
+    """What a command reads."""
+
+    async def read(self, size: int) -> bytes:
+        """Give the next bytes, at most `size` of them; none at the end."""
+
+
+class FileStdin:
+    """A local file, or bytes. A disk answers soon, so it is read right away."""
+
+    def __init__(self, content: bytes | BinaryIO) -> None:
+        self._file = io.BytesIO(content) if isinstance(content, bytes) else content
+
+    async def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+
+class LiveStdin:
+    """A file descriptor that may let its reader wait for long, such as a terminal or a pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    async def read(self, size: int) -> bytes:
+        """Read in a thread that nobody has to wait for: a command can end while nothing is typed."""
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Future[bytes] = loop.create_future()
+
+        def read() -> None:
+            try:
+                data = os.read(self._descriptor, size)
+            except OSError:
+                data = b""  # it is closed, or a folder
+            call_on(loop, _set, arrived, data)
+
+        threading.Thread(target=read, name="stdin", daemon=True).start()
+        return await arrived
+
+
+def _set(future: asyncio.Future[bytes], data: bytes) -> None:
+    if not future.done():  # it is cancelled where nobody waits any more
+        future.set_result(data)
+
+
+class Captured:
+    """What a command writes: to the files that are given, else to memory, of which a guest gets only so much."""
+
+    def __init__(self, stdout: BinaryIO | None = None, stderr: BinaryIO | None = None) -> None:
+        self._files: dict[str, BinaryIO] = {
+            "stdout": stdout or io.BytesIO(),
+            "stderr": stderr or io.BytesIO(),
+        }
+        self._kept = {name for name, given in (("stdout", stdout), ("stderr", stderr)) if given is None}
+
+    def write(self, stream: str, data: bytes) -> None:
+        file = self._files[stream]
+        if stream in self._kept and file.tell() + len(data) > LIMIT_BYTES:
+            raise LabctlError(f"it wrote more than {LIMIT_BYTES >> 20} MiB to its {stream}")
+        file.write(data)
+        file.flush()  # somebody may be looking at it
+
+    def __getitem__(self, stream: str) -> bytes:
+        """What was kept in memory of a stream."""
+        file = self._files[stream]
+        return file.getvalue() if stream in self._kept and isinstance(file, io.BytesIO) else b""
+
+
+async def while_fed(command: Coroutine[None, None, T], feeding: Coroutine[None, None, None]) -> T:
+    """Wait for a command while its stdin is fed. Whatever is left of that when it ends is nobody's concern."""
+    tasks = running, fed = asyncio.create_task(command), asyncio.create_task(feeding)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await fed  # raises where it failed
+        return await running
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

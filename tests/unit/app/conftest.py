@@ -1,0 +1,31 @@
+"""A session that connects to nothing."""
+
+import pytest
+
+from labctl.app import transport
+from labctl.app.session import Session
+from tests.unit.overviews import LABFILE
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "Labfile.yaml"
+    path.write_text(LABFILE)
+
+    class Nowhere:
+        uri = "qemu:///system"
+        connection = None
+
+    made = Session(source=str(path))
+    made.host = Nowhere()
+    return made
+
+
+@pytest.fixture
+def keys(session, monkeypatch):
+    """What a login to the VM `db` takes."""
+    monkeypatch.setattr(transport.shutil, "which", lambda _name: "/usr/bin/ssh")
+    (session.folder / "host-keys").mkdir(parents=True)
+    (session.folder / "id_ed25519").write_text("secret")
+    (session.folder / "host-keys/db.pub").write_text("ssh-ed25519 AAAA db\n")
