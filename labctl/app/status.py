@@ -17,9 +17,10 @@ from labctl.labfile.absolute_path import absolute_path
 from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from labctl.app.session import Session
+    from labctl.engine.overview import Overview
     from labctl.kinds.network.overview import NetworkOverview
     from labctl.kinds.vm.overview import NicOverview, VmOverview
 
@@ -109,25 +110,26 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         Row(name, existing.get(name), name in named, _of(name, differing))
         for name in sorted(chosen, key=natural)
     )
-    notes += [note for row in rows if row.seen for note in _notes(row.name, row.seen)]
-    notes += _unmarked(seen.strangers, lab.name, rows)
-    notes += [
-        f"image {each.label}, on which {spans(each.vms)} {'stands' if len(each.vms) == 1 else 'stand'}, "
-        f"{_IMAGES[each.state]}"
-        for each in seen.images
-        if set(each.vms) & set(chosen)
-    ]
-    notes += [
-        f"{row.name}: no longer in the Labfile; `labctl up` removes it" for row in rows if not row.expected
-    ]
-    notes += [
-        f"network {each.name} is down; `labctl up` starts it" for each in seen.networks if not each.active
-    ]
-    notes += [
-        f"network {each.name}: {each.problem}; `labctl up` mends it" for each in seen.networks if each.problem
-    ]
+    notes += _all_notes(lab.name, seen, rows)
     networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
     return Status(lab.name, session.host.uri, rows, networks, tuple(notes))
+
+
+def _all_notes(lab: str, seen: Overview, rows: Collection[Row]) -> Iterator[str]:
+    """What the user should know of the lab's VMs, images and networks."""
+    yield from (note for row in rows if row.seen for note in _notes(row.name, row.seen))
+    yield from _unmarked(seen.strangers, lab, rows)
+    shown = {row.name for row in rows}
+    for image in seen.images:
+        if shown & set(image.vms):
+            stand = "stands" if len(image.vms) == 1 else "stand"
+            yield f"image {image.label}, on which {spans(image.vms)} {stand}, {_IMAGES[image.state]}"
+    gone = (row.name for row in rows if not row.expected)
+    yield from (f"{name}: no longer in the Labfile; `labctl up` removes it" for name in gone)
+    down = (network.name for network in seen.networks if not network.active)
+    yield from (f"network {name} is down; `labctl up` starts it" for name in down)
+    broken = (network for network in seen.networks if network.problem)
+    yield from (f"network {each.name}: {each.problem}; `labctl up` mends it" for each in broken)
 
 
 _IMAGES = {

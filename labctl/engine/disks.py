@@ -10,8 +10,6 @@ from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.vm.uses import DiskUse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from labctl.engine.compose import Site
     from labctl.labfile.model import Disk, LabModel, Vm, Volume
 
@@ -34,8 +32,13 @@ def shared_disk(lab: LabModel, volume: Volume) -> DiskSpec:
     return DiskSpec(lab.name, volume.name, volume.size, format="raw")
 
 
-def disk_uses(lab: LabModel, vm: Vm, site: Site, boot: Mapping[str, int]) -> list[DiskUse]:
-    """How a VM uses its disks and its seed; `boot` are the places of devices in the boot order."""
+def boot_place(vm: Vm, device: str) -> int:
+    """The place of a disk or NIC in a VM's boot order, from 1; 0 where it has none."""
+    return vm.boot.order.index(device) + 1 if device in vm.boot.order else 0
+
+
+def disk_uses(lab: LabModel, vm: Vm, site: Site) -> list[DiskUse]:
+    """How a VM uses its disks and its seed."""
     uses = []
     volumes = {each.name: each.size for each in lab.volumes}
     for disk in vm.disks:
@@ -53,7 +56,7 @@ def disk_uses(lab: LabModel, vm: Vm, site: Site, boot: Mapping[str, int]) -> lis
                 discard=disk.discard or "",
                 serial=disk.serial or disk.name,
                 shareable=shared,
-                boot=boot.get(disk.name, 0),
+                boot=boot_place(vm, disk.name),
                 size=volumes[name] if shared else disk.size or (image.size if image else None),
                 image=image.label if image else "",
             )

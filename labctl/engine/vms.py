@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.lifecycle import Stage, State
-from labctl.engine.disks import disk_uses
+from labctl.engine.disks import boot_place, disk_uses
 from labctl.engine.guests import nic_config
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm import architectures
@@ -15,7 +15,7 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.uses import Check, NicUse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from labctl.engine.allocation import Allocation
     from labctl.engine.compose import Site
@@ -33,15 +33,14 @@ def vm_spec(lab: LabModel, vm: Vm, allocation: Allocation, site: Site, names: Na
     arch = vm.arch or site.arch
     accel = site.domain_type(vm.accel, arch)
     lines = names.lines(vm) if vm.cloud_init is not False else ()
-    boot = {name: place for place, name in enumerate(vm.boot.order, 1)}
     return VmSpec(
         lab=lab.name,
         name=vm.name,
         cpus=vm.cpus,
         memory=vm.memory,
         max_memory=vm.max_memory or vm.memory,
-        disks=tuple(disk_uses(lab, vm, site, boot)),
-        nics=tuple(_nic_use(lab, vm, nic, allocation, boot) for nic in vm.nics),
+        disks=tuple(disk_uses(lab, vm, site)),
+        nics=tuple(_nic_use(lab, vm, nic, allocation) for nic in vm.nics),
         arch=arch,
         accel=accel,
         machine=_machine(vm, arch),
@@ -151,7 +150,7 @@ def _boot_files(vm: Vm, site: Site) -> dict[str, Any]:
     return {"cmdline": ""}
 
 
-def _nic_use(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapping[str, int]) -> NicUse:
+def _nic_use(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation) -> NicUse:
     network = next(each for each in lab.networks if each.name == nic.network)
     own = network.external is None
     rates = nic.bandwidth
@@ -166,7 +165,7 @@ def _nic_use(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation, boot: Mapp
         mtu=nic.mtu or 0,
         inbound=(rates.inbound if rates else None) or 0,
         outbound=(rates.outbound if rates else None) or 0,
-        boot=boot.get(nic.name, 0),
+        boot=boot_place(vm, nic.name),
         guest=nic_config(lab, vm, nic, allocation) if vm.cloud_init is not False else NicConfig(),
         given=nic_addresses.given,
     )

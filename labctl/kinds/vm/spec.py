@@ -14,9 +14,10 @@ from labctl.core.spec import Effect, Need, Part, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds import addresses
-from labctl.kinds.vm.targets import PREFIX, targets
+from labctl.kinds.vm.needs import lets_go, needs
+from labctl.kinds.vm.targets import with_targets
 from labctl.kinds.vm.transitions import transition
-from labctl.kinds.vm.uses import OWN, UNTOLD, Check, DiskUse, NicUse
+from labctl.kinds.vm.uses import OWN, UNTOLD, Check, DiskUse, NicUse, left_files
 from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START
 
 if TYPE_CHECKING:
@@ -174,26 +175,10 @@ class VmSpec(Marked):
         return replace(self, nics=tuple(nics))
 
     def needs(self) -> tuple[Need, ...]:
-        pool = addresses.pool(self.lab)
-        disks = [_need(use) for use in self.disks if use.disk]
-        seed = [
-            Need(addresses.seed(self.name), on_replace=REPLACE) for use in self.disks if use.name == "seed"
-        ]
-        networks = {
-            nic.ours: Need(addresses.network(nic.ours), on_replace=LIVE) for nic in self.nics if nic.ours
-        }
-        images = [Need(addresses.image(name)) for name in self.images]
-        order = [Need(addresses.vm(vm), Stage.STARTED, stage) for vm, stage in self.after]
-        return (Need(pool), *images, *disks, *seed, *networks.values(), *order)
+        return needs(self)
 
     def lets_go(self, after: Spec | None) -> Collection[Address]:
-        """The networks of NICs that leave: each has its records until the guest is rid of the NIC."""
-        kept = {(nic.name, nic.ours, nic.mac) for nic in after.nics} if isinstance(after, VmSpec) else set()
-        return {
-            addresses.network(nic.ours)
-            for nic in self.nics
-            if nic.ours and (nic.name, nic.ours, nic.mac) not in kept
-        }
+        return lets_go(self, after if isinstance(after, VmSpec) else None)
 
     def brief(self) -> tuple[Part, ...]:
         from labctl.kinds.vm.brief import brief  # only plans of new VMs need it
@@ -260,14 +245,7 @@ class VmSpec(Marked):
         """A disk that is taken off its file loses what is there, unless the other file stands on it."""
         if not isinstance(before, VmSpec):
             return ""
-        had = {use.name: use for use in before.disks}
-        files = [
-            had[use.name].source
-            for use in self.disks
-            if use.name in had
-            and not use.readonly
-            and had[use.name].source not in ("", use.source, *use.below)
-        ]
+        files = left_files(before.disks, self.disks)
         lost = [f"what is in {', '.join(files)}"] if files else []
         if effect is not REPLACE:
             lost += filter(None, [transition(before.state, self.state, restart=effect is RESTART).loses])
@@ -307,16 +285,7 @@ class VmSpec(Marked):
 
     def with_targets(self, taken: dict[str, str]) -> VmSpec:
         """Give each disk its target: the one it has, else the first free one of its bus."""
-        used = {taken[use.name] for use in self.disks if use.name in taken}
-        disks = []
-        for use in self.disks:
-            target = taken.get(use.name, "")
-            prefix = PREFIX.get(use.bus, "vd")
-            if not target.startswith(prefix):
-                target = next(name for name in targets(prefix) if name not in used)
-                used.add(target)
-            disks.append(replace(use, target=target))
-        return replace(self, disks=tuple(disks))
+        return replace(self, disks=with_targets(self.disks, taken))
 
 
 _MARK = ("awaited", "file", "machine", "seed", "hosts", "protect", "xml", "images", "after", "base", "user")
@@ -327,9 +296,3 @@ def _is_device(field: str) -> bool:
     return field == "memory" or (
         field.startswith(("disks.", "disk/", "nics.")) and not field.endswith(".guest")
     )
-
-
-def _need(use: DiskUse) -> Need:
-    """A machine is what is on its root disk; any other can be plugged in anew."""
-    cost = REPLACE if use.name == "root" else use.effect(LIVE)
-    return Need(addresses.disk(use.disk), on_replace=cost, on_loss=cost)

@@ -10,6 +10,8 @@ from labctl.core.spec import Effect, Item, owned
 from labctl.guest.nic_config import NicConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labctl.core.ip import IpAddress
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
@@ -76,6 +78,16 @@ class DiskUse(Item):
         return ", ".join(
             [self.bus, self.source.rsplit("/", 1)[-1], *([human(self.size)] if self.size else [])]
         )
+
+
+def left_files(before: Iterable[DiskUse], after: Iterable[DiskUse]) -> list[str]:
+    """The files that disks are taken off, unless the other file stands on them."""
+    had = {use.name: use for use in before}
+    return [
+        had[use.name].source
+        for use in after
+        if use.name in had and not use.readonly and had[use.name].source not in ("", use.source, *use.below)
+    ]
 
 
 @record
