@@ -1,176 +1,24 @@
-"""The entry point, and the one place where errors become messages and exit codes."""
+"""The entry point of the command line."""
 
 from __future__ import annotations
 
-import gc
-import io
-import os
-import signal
 import sys
-import threading
-import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-if TYPE_CHECKING:
-    from labctl.core.errors import LabctlError
-
-INTERRUPTED = 128 + 2
-REACTION_S = 1.0  # in which Python deals with Ctrl-C where it can
-BROKEN_PIPE = 128 + 13  # what the shell reports of any program that wrote to a closed pipe
+from labctl.core.version import VERSION
 
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code.
 
-    `--version` is answered before anything is imported: scripts ask it often.
+    `--version` is answered before anything else is imported: scripts ask it often.
     """
     if sys.argv[1:] in (["--version"], ["-V"]):
-        from labctl import __version__
-
-        sys.stdout.write(f"labctl {__version__}\n")
+        sys.stdout.write(f"labctl {VERSION}\n")
         sys.exit(0)
-    # Few of the functions of libvirt's many libraries are called, so not all of them need be found first.
-    sys.setdlopenflags(os.RTLD_LAZY)
-    # A run leaves little garbage, and libvirt's objects must not go at any moment: their end forgets the error of a
-    # call that has just failed in the same thread, before the exception has taken it over.
-    gc.disable()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # as stderr: what can't be encoded is no reason to fail
-    watch_interruptions()
-    code = guarded(sys.argv[1:])
-    if code != INTERRUPTED:
-        _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt
-    # that end waits for calls in flight, unless asked again
-    signal.signal(signal.SIGINT, lambda *_: _leave(code))
-    sys.exit(code)
+    from labctl.cli.boundary import main
 
-
-def watch_interruptions() -> None:
-    """Let Ctrl-C end a run whose main thread hangs in a call to libvirt, which Python's own handler waits for."""
-    receiver, sender = os.pipe()
-    os.set_blocking(sender, False)
-    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
-
-    def watch() -> None:
-        while os.read(receiver, 1) != bytes([signal.SIGINT]):
-            pass
-        time.sleep(REACTION_S)
-        _tell_interrupted()
-        _leave(INTERRUPTED)
-
-    threading.Thread(target=watch, name="interruptions", daemon=True).start()
-
-
-def guarded(argv: list[str]) -> int:
-    """Run and give the exit code; an interruption ends the process here, since workers may still hang in libvirt."""
-    from labctl.core.errors import Interrupted, LabctlError
-
-    try:
-        from labctl.cli import run, run_state
-
-        run_state.start()
-        code = run(argv)
-        sys.stdout.flush()
-    except Interrupted as error:
-        _tell(f"interrupted: {error}")
-        return error.exit_code
-    except LabctlError as error:
-        return _failed(error, argv)
-    except KeyboardInterrupt:
-        _tell_interrupted()
-        _leave(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it exits
-        return BROKEN_PIPE
-    except OSError as error:
-        return _refused(error, argv)
-    except Exception as error:  # noqa: BLE001  # the boundary
-        return _broken(error, argv)
-    return code
-
-
-def _failed(error: LabctlError, argv: list[str]) -> int:
-    from labctl.core.errors import Rejected
-
-    if _debug(argv):
-        _traceback()
-    if isinstance(error, Rejected):
-        for problem in error.problems:
-            _tell(str(problem))
-        from labctl.cli import run_state
-
-        count = len(error.problems)
-        told = [f"error: {count} problem{'s' if count != 1 else ''}", run_state.left()]
-        _tell(", ".join(filter(None, told)))
-    else:
-        _tell(f"error: {error}")
-        if error.hint:
-            _tell(f"  hint: {error.hint}")
-    return error.exit_code
-
-
-def _refused(error: OSError, argv: list[str]) -> int:
-    """What the machine did not let us do, where nobody nearer had a word for it."""
-    from labctl.core.errors import UsageError
-    from labctl.host.files import local
-
-    if error.errno in local.OUTSIDE and error.filename:
-        return _failed(local.failed(error, "can't use it"), argv)
-    if isinstance(error, FileNotFoundError) and _adrift():
-        return _failed(UsageError("the folder that you are in is gone", hint="cd to one that is there"), argv)
-    return _broken(error, argv)
-
-
-def _adrift() -> bool:
-    """Whether the folder that this process is in was removed."""
-    try:
-        os.getcwd()  # noqa: PTH109  # pathlib need not be imported
-    except FileNotFoundError:
-        return True
-    return False
-
-
-def _broken(error: Exception, argv: list[str]) -> int:
-    if _debug(argv):
-        _traceback()
-    _tell(f"error: internal error, {type(error).__name__}: {error}")
-    if not _debug(argv):
-        _tell("  hint: this is a bug in labctl; run again with --debug to see where")
-    return 1
-
-
-def _tell_interrupted() -> None:
-    from labctl.cli import run_state
-
-    _tell(run_state.interrupted())
-
-
-def _debug(argv: list[str]) -> bool:
-    return "--debug" in argv[: argv.index("--") if "--" in argv else None]
-
-
-def _traceback() -> None:
-    import traceback
-
-    traceback.print_exc()
-
-
-def _tell(line: str) -> None:
-    from labctl.core.text import LINES, printable
-
-    sys.stderr.write(printable(line, LINES) + "\n")  # it may name a file that somebody else called so
-
-
-def _leave(code: int) -> NoReturn:
-    """Exit at once: neither worker threads nor exit handlers are waited for."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            continue  # whoever read it has gone
-    os._exit(code)
+    main(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from labctl.app import desired_state, preflight
 from labctl.app.prepare import Prepared, prepare
-from labctl.core.errors import LabctlError, goes_on, mended_by
-from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepFailed, StepSkipped
+from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
+from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.core.spans import spans
@@ -39,22 +39,22 @@ HOST_LOCK_WAIT_S = 120.0
 APPLYING = ("up", "reload")  # the verbs that make what the Labfile says; for the others what exists is enough
 
 
-def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
-    """Make the lab what the Labfile says. Gives the exit code, as all of these do."""
+def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
+    """Make the lab what the Labfile says. Gives the last event, as all of these do."""
     return _change(session, "up", desired_state.up(vms), sink, confirm)
 
 
-def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Shut VMs down; everything stays defined."""
     return _change(session, "halt", desired_state.halt(vms), sink, confirm)
 
 
-def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Pause VMs where they are, in memory."""
     return _change(session, "suspend", desired_state.suspend(vms), sink, confirm)
 
 
-def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Let paused and saved VMs go on, with the right time of day."""
     names = set(vms)
     desired = desired_state.resume(names)
@@ -63,7 +63,7 @@ def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
     )
 
 
-def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Apply the Labfile and restart VMs in any case."""
     names = set(vms)
     chosen = {vm.name for vm in session.lab.vms if not names or names & {vm.name, vm.base}}
@@ -71,7 +71,7 @@ def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
     return _change(session, "reload", desired_state.up(names), sink, confirm, restart=restart)
 
 
-def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> int:
+def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Remove the lab, or some VMs with their disks."""
     desired = desired_state.destroy(vms)
     return _change(
@@ -93,7 +93,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
     *,
     restart: frozenset[Address] = frozenset(),
     idle: Callable[[Prepared], None] = lambda _prepared: None,
-) -> int:
+) -> Finished:
     """Do what all verbs do; `idle` is called where the plan is empty."""
     began = time.monotonic()
     applying = verb in APPLYING
@@ -103,8 +103,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
         _announce(prepared, sink)
         _refuse(prepared, sink, began)
         if prepared.plan and not confirm(prepared.plan):
-            sink(_finished(began, 1, "nothing was changed"))
-            return 1
+            return _ended(sink, began, Ending.DECLINED, "nothing was changed")
         began = time.monotonic()  # the time that someone took to answer is not the run's
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
@@ -114,21 +113,20 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if not prepared.plan:
             _pin(session, prepared, sink)
             idle(prepared)
-            sink(_finished(began))
-            return 0
+            return _ended(sink, began)
         try:
             if applying:
                 session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
             outcome = _execute(session, prepared.plan, sink)
         except BaseException as error:  # asked to stop at once, or a bug: a terminal has to be given back
-            sink(_finished(began, 130 if isinstance(error, KeyboardInterrupt) else 1))
+            interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
+            _ended(sink, began, Ending.INTERRUPTED if interrupted else Ending.FAILED)
             raise
         _pin(session, prepared, sink)
         _tidy(session, prepared.plan, outcome, sink)
-        if applying and outcome.exit_code == 0:
+        if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink) or outcome
-    _finish(outcome, verb, sink, began)
-    return outcome.exit_code
+    return _finish(outcome, verb, sink, began)
 
 
 def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> Prepared:
@@ -177,14 +175,20 @@ def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
 
     host = session.host
     boots = max(4, 2 * host.capabilities.cpus)
-    return execute(plan, session.drivers(), host.connection, sink, boots=boots)
+    return execute(plan, session.drivers(), host.connection, sink, boots=boots, stop=session.stop)
 
 
-def _finished(
-    began: float, code: int = 0, hint: str = "", counts: tuple[int, int, int] = (0, 0, 0)
+def _ended(
+    sink: Sink,
+    began: float,
+    ending: Ending = Ending.DONE,
+    hint: str = "",
+    counts: tuple[int, int, int] = (0, 0, 0),
 ) -> Finished:
-    """The last event; `counts` are done, failed, skipped."""
-    return Finished(code == 0, code, *counts, round(time.monotonic() - began, 3), hint)
+    """Tell the last event; `counts` are done, failed, skipped."""
+    finished = Finished(ending, *counts, round(time.monotonic() - began, 3), hint)
+    sink(finished)
+    return finished
 
 
 def _look(
@@ -217,7 +221,7 @@ def _refuse(prepared: Prepared, sink: Sink, began: float) -> None:
         Refused: it does.
     """
     if prepared.obstacles:
-        sink(_finished(began, preflight.Refused.exit_code))
+        _ended(sink, began, Ending.REFUSED)
         preflight.refuse(prepared.obstacles)
 
 
@@ -239,14 +243,14 @@ def _releasing(sink: Sink, waiting: set[str], subnets: ExitStack) -> Sink:
     return told
 
 
-def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> None:
+def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> Finished:
     hint = ""
     if outcome.interrupted:
         hint = goes_on(verb)
     elif outcome.errors:
         hint = mended_by(outcome.errors.values())
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
-    sink(_finished(began, outcome.exit_code, hint, counts))
+    return _ended(sink, began, outcome.ending, hint, counts)
 
 
 def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:

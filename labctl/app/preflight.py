@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl.app import memory, space, storage
 from labctl.core import identity
-from labctl.core.errors import FOREIGN, LabctlError, Problem, Rejected
+from labctl.core.errors import FOREIGN, Problem, Refused, Rejected
 from labctl.core.plan import LOST, Action
 from labctl.core.record import record, replace
 from labctl.core.spans import spans
@@ -97,15 +97,6 @@ def refuse(errors: tuple[Problem, ...] | list[Problem]) -> None:
     if all(error.severity == FOREIGN for error in errors):
         raise Refused(errors)
     raise Rejected(errors)
-
-
-class Refused(Rejected):
-    """The Labfile is fine, but what exists stands against it, or the host is short of something just now.
-
-    So it is an operation that failed: the same Labfile will do another time, and no edit of it is called for.
-    """
-
-    exit_code = LabctlError.exit_code
 
 
 def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:

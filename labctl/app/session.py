@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
 from labctl.core.record import field, record
+from labctl.core.stop import Stop
 from labctl.labfile.absolute_path import absolute_path
 from labctl.labfile.load import Loaded, load
 from labctl.labfile.model import LabModel
@@ -39,6 +40,7 @@ class Session:
         False  # what exists is enough: a Labfile that became wrong or went must not hold up `destroy`
     )
     absent: UsageError | None = None  # what to say of a Labfile that is not there
+    stop: Stop = field(default_factory=Stop)  # by which the run is asked to end
 
     @cached_property
     def loaded(self) -> Loaded:

@@ -5,32 +5,31 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from labctl.cli import context, run_state
-from labctl.core.errors import Interrupted, UsageError
+from labctl.cli import context, exits, interruptions, run_state, sinks
+from labctl.core.errors import Interrupted, RunFailed, UsageError
 from labctl.core.plan import Action
 from labctl.report.phrases import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from labctl.app.change import Confirm
-    from labctl.app.session import Session
+    from labctl.app.lab import Lab
     from labctl.cli.options import Options
-    from labctl.core.events import Sink
+    from labctl.core.events import Finished
     from labctl.core.plan import Plan
 
-    Use = Callable[[Session, Iterable[str], Sink, Confirm], int]
 
-
-def run(name: str, session: Session, options: Options, vms: Iterable[str], *, yes: bool) -> int:
-    """Run the use case of that name, which shows its plan and asks before it changes anything."""
-    from labctl.app import change
-
-    run_state.start(name)
-    secrets = session.lab.secrets  # a wrong Labfile is told before anything else is looked at
-    told = context.sink(options, secrets)
-    use: Use = getattr(change, name)
-    return use(session, vms, told, lambda plan: confirmed(plan, name, yes=yes))
+def run(lab: Lab, method: Callable[..., Finished], options: Options, vms: Iterable[str], *, yes: bool) -> int:
+    """Call this method of the lab, which shows its plan and asks before it changes anything."""
+    verb = method.__name__
+    run_state.start(verb)
+    lab.subscribe(sinks.sink(options))
+    with interruptions.asking(lab.stop):
+        try:
+            finished = method(vms, confirm=lambda plan: confirmed(plan, verb, yes=yes))
+        except RunFailed as error:  # its events have told it
+            finished = error.finished
+    return exits.of_ending(finished.ending)
 
 
 def confirmed(plan: Plan, verb: str, *, yes: bool) -> bool:

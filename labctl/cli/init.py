@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from labctl.app import labfile_path
 from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
 from labctl.labfile.init_templates import template_names, template_summary
@@ -28,7 +29,7 @@ def run(
 
     path = init(start, options.file or ".", force=force)
     context.say(f"wrote {path}")
-    place = "" if str(path) == context.LABFILE else f" -f {path}"
+    place = "" if str(path) == labfile_path.LABFILE else f" -f {path}"
     context.say(
         f"next: look at it, then `labctl{place} plan` shows what it makes and `labctl{place} up` makes it"
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import context, exits
 from labctl.cli.arguments import Adopt, Locked, Vms
 from labctl.cli.options import Options, with_global_options
 from labctl.core.record import replace
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from labctl.core.errors import Problem
 
 app = typer.Typer(add_completion=False)
-
-CHANGES = 3
 
 
 @app.command()
@@ -33,24 +31,20 @@ def run(
     ] = False,
 ) -> int:
     """Show what `up` would change, field by field."""
-    from labctl.app import desired_state
-    from labctl.app.prepare import prepare
     from labctl.report.plain import problem_line
     from labctl.report.plantext import Style, render
-    from labctl.report.redact import hidden
 
-    session = context.session(options, adopt=adopt, locked=locked)
-    prepared = prepare(session, desired_state.up(vms or ()))
-    plan = hidden(prepared.plan, session.lab.secrets)
-    for warning in hidden((*prepared.warnings, *map(_refused, prepared.obstacles)), session.lab.secrets):
+    prepared = context.lab(options, adopt=adopt, locked=locked).prepare(vms or ())
+    for warning in (*prepared.warnings, *map(_refused, prepared.obstacles)):
         if warning.severity != "note" or not options.quiet:
             context.say(problem_line(warning))
+    plan = prepared.plan
     if options.json:
         context.write_json(plan.to_json())
     else:
         style = Style(Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout), options.verbose)
         context.write(render(plan, style))
-    return CHANGES if plan and exit_code else 0
+    return exits.CHANGES if plan and exit_code else 0
 
 
 def _refused(obstacle: Problem) -> Problem:

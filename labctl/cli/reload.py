@@ -21,5 +21,5 @@ def run(  # noqa: PLR0913  # the verb's options
     overcommit: Overcommit = False,
 ) -> int:
     """Apply the Labfile and restart VMs."""
-    session = context.session(options, adopt=adopt, locked=locked, overcommit=overcommit)
-    return change.run("reload", session, options, vms or (), yes=yes)
+    lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit)
+    return change.run(lab, lab.reload, options, vms or (), yes=yes)

@@ -35,11 +35,7 @@ def run(
     ] = False,
 ) -> int:
     """Tell the state and addresses of the lab's VMs."""
-    from labctl.app.status import status
-
-    session = context.session(options, labfile_optional=True)
-    session.labfile_optional = False  # it tells itself what only the Labfile says
-    seen = status(session, vms or (), drift=options.json or drift)
+    seen = context.lab(options).status(vms or (), drift=options.json or drift)
     if options.json:
         context.write_json(seen.to_json())
     else:

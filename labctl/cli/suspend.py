@@ -13,5 +13,5 @@ app = typer.Typer(add_completion=False)
 @with_global_options
 def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
     """Pause VMs where they are."""
-    session = context.session(options, adopt=adopt, labfile_optional=True)
-    return change.run("suspend", session, options, vms or (), yes=yes)
+    lab = context.lab(options, adopt=adopt)
+    return change.run(lab, lab.suspend, options, vms or (), yes=yes)

@@ -21,5 +21,5 @@ def run(  # noqa: PLR0913  # the verb's options
     overcommit: Overcommit = False,
 ) -> int:
     """Make the lab what the Labfile says."""
-    session = context.session(options, adopt=adopt, locked=locked, overcommit=overcommit)
-    return change.run("up", session, options, vms or (), yes=yes)
+    lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit)
+    return change.run(lab, lab.up, options, vms or (), yes=yes)

@@ -1,10 +1,14 @@
-"""What goes wrong, as values that are raised deep and shown once, by the command line.
+"""What goes wrong, as errors that are raised deep and shown once, by the command line or by who calls the library.
 
-    LabctlError                      exit 1   an operation failed
-    ├── Rejected                     exit 2   the Labfile or the command line is wrong: carries every problem found
-    ├── LabHeld                      exit 5   another labctl holds this lab
-    ├── NotReady                     exit 4   made, but not ready
-    └── Interrupted                  exit 130
+    LabctlError              an operation failed
+    ├── Rejected             the Labfile is wrong: the error has every problem that was found
+    │   └── Refused          the Labfile is right, but what exists stands against it
+    ├── UsageError           the command line, or an argument of a call, is wrong
+    ├── LabHeld              another run of labctl holds this lab
+    ├── NotReady             a VM was made, but did not become ready
+    ├── RunFailed            a run ended without all that it was to do
+    └── Interrupted          the user ended the run
+        └── StoppedAtOnce    … without waiting for what was under way
 
 Messages start in lower case, have no final period, and end with the hint.
 """
@@ -17,6 +21,8 @@ from labctl.core.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+    from labctl.core.events import Finished, StepFailed
 
 
 @record(order=True)
@@ -55,8 +61,6 @@ class LabctlError(Exception):
     `instead` is the command that succeeds where the same one would fail again; empty where there is none.
     """
 
-    exit_code = 1
-
     def __init__(self, summary: str, *, hint: str = "", where: str = "", instead: str = "") -> None:
         super().__init__(summary)
         self.summary = summary
@@ -71,17 +75,20 @@ class LabctlError(Exception):
 class Rejected(LabctlError):
     """The Labfile can't be used. `problems` holds all that was found, in the order of the file."""
 
-    exit_code = 2
-
     def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class Refused(Rejected):
+    """The Labfile is fine, but what exists stands against it, or the host is short of something just now.
+
+    So it is an operation that failed: the same Labfile will do another time, and no edit of it is called for.
+    """
+
+
 class UsageError(LabctlError):
     """The command line is wrong."""
-
-    exit_code = 2
 
 
 class NotMadeFor(UsageError):
@@ -94,16 +101,12 @@ class NotMadeFor(UsageError):
 class LabHeld(LabctlError):
     """Another labctl holds this lab or this host's lock."""
 
-    exit_code = 5
-
 
 class NotReady(LabctlError):
     """A VM was made but did not become ready, or its cloud-init failed.
 
     `brief` says so in words that hold nothing of what the guest or the Labfile says: libvirt shows them to others.
     """
-
-    exit_code = 4
 
     def __init__(self, summary: str, *, hint: str = "", where: str = "", brief: str = "") -> None:
         super().__init__(summary, hint=hint, where=where)
@@ -113,7 +116,22 @@ class NotReady(LabctlError):
 class Interrupted(LabctlError):
     """The user stopped the run; the summary says what that means."""
 
-    exit_code = 130
+
+class StoppedAtOnce(Interrupted):
+    """The user did not wait for the calls in flight, which may still be under way."""
+
+
+class RunFailed(LabctlError):
+    """A run that changes a lab ended without all that it was to do.
+
+    `finished` is the run's last event, `failures` are the steps that failed, in the order in which they did.
+    """
+
+    def __init__(self, finished: Finished, failures: Iterable[StepFailed] = ()) -> None:
+        self.finished, self.failures = finished, tuple(failures)
+        counts = f"{finished.done} done, {finished.failed} failed, {finished.skipped} not done"
+        why = [f"{each.address}: {each.error}" for each in self.failures]
+        super().__init__("\n".join([f"the run {finished.ending}: {counts}", *why]), hint=finished.next)
 
 
 def mended_by(errors: Collection[LabctlError]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Interrupted
@@ -95,17 +96,37 @@ class Diagnostic(Event):
     hint: str = ""
 
 
+class Ending(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"  # also where there was nothing to do
+    DECLINED = "declined"  # somebody was asked and said no
+    REFUSED = "refused"  # something stood against the plan before the first change
+    FAILED = "failed"
+    UNREADY = "unready"  # all was made, but a VM did not become ready
+    INTERRUPTED = "interrupted"
+
+
 @record
 class Finished(Event):
-    """The last event of a run; `next` is what to type now, empty when there is nothing to do."""
+    """The last event of a run.
 
-    ok: bool
-    exit_code: int
-    done: int
-    failed: int
-    skipped: int
-    seconds: float
+    `done`, `failed` and `skipped` count steps; `next` is what to type now, empty where there is nothing to do.
+    """
+
+    ending: Ending
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
     next: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.ending is Ending.DONE
+
+    def to_json(self) -> dict[str, Any]:
+        return super().to_json() | {"ok": self.ok}
 
 
 Sink = Callable[[Event], None]

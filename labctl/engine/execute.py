@@ -8,34 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import signal
 import time
 from collections import defaultdict
-from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.errors import Interrupted, LabctlError, NotReady
-from labctl.core.events import Diagnostic, StepDone, StepFailed, StepSkipped, StepStarted, Teller
+from labctl.core import coroutines
+from labctl.core.errors import Interrupted, LabctlError, NotReady, StoppedAtOnce
+from labctl.core.events import Diagnostic, Ending, StepDone, StepFailed, StepSkipped, StepStarted, Teller
 from labctl.core.lifecycle import Stage
 from labctl.core.operations import operations
 from labctl.core.record import field, record
 from labctl.host.files import local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from labctl.core.address import Address
     from labctl.core.events import Sink
     from labctl.core.operations import Operation
     from labctl.core.plan import Plan, Step
+    from labctl.core.stop import Stop
     from labctl.core.verbs import Driver, Work
     from labctl.host.libvirt.connection import Connection
 
 
 @record(frozen=False)
 class Outcome:
-    """What a run came to. `errors` holds the failures by address; `unready` says that all of them are NotReady."""
+    """What a run came to; `errors` has the failures by address."""
 
     done: set[Address] = field(default_factory=set)
     errors: dict[Address, LabctlError] = field(default_factory=dict)
@@ -43,20 +43,23 @@ class Outcome:
     interrupted: bool = False
 
     @property
-    def unready(self) -> bool:
-        return bool(self.errors) and all(isinstance(error, NotReady) for error in self.errors.values())
-
-    @property
-    def exit_code(self) -> int:
+    def ending(self) -> Ending:
         if self.interrupted:
-            return 130
+            return Ending.INTERRUPTED
         if not self.errors:
-            return 0
-        return NotReady.exit_code if self.unready else 1
+            return Ending.DONE
+        unready = all(isinstance(error, NotReady) for error in self.errors.values())
+        return Ending.UNREADY if unready else Ending.FAILED
 
 
-def execute(
-    plan: Plan, drivers: Mapping[str, Driver[Any]], connection: Connection, sink: Sink, *, boots: int
+def execute(  # noqa: PLR0913  # each is a thing of its own
+    plan: Plan,
+    drivers: Mapping[str, Driver[Any]],
+    connection: Connection,
+    sink: Sink,
+    *,
+    boots: int,
+    stop: Stop,
 ) -> Outcome:
     """Run every operation of the plan.
 
@@ -66,15 +69,26 @@ def execute(
         connection: where blocking methods run, and what is opened anew when libvirtd went away.
         sink: where events go.
         boots: how many VMs may boot at the same time.
+        stop: by which the run is asked to end.
+
+    Raises:
+        StoppedAtOnce: the run was asked to end at once.
     """
-    return asyncio.run(_Run(plan, drivers, connection, sink, boots).walk())
+    return coroutines.run(_Run(plan, drivers, connection, sink, boots=boots, stop=stop).walk())
 
 
 class _Run:
-    def __init__(
-        self, plan: Plan, drivers: Mapping[str, Driver[Any]], connection: Connection, sink: Sink, boots: int
+    def __init__(  # noqa: PLR0913  # as `execute`
+        self,
+        plan: Plan,
+        drivers: Mapping[str, Driver[Any]],
+        connection: Connection,
+        sink: Sink,
+        *,
+        boots: int,
+        stop: Stop,
     ) -> None:
-        self._drivers, self._connection, self._sink = drivers, connection, sink
+        self._drivers, self._connection, self._sink, self._stop = drivers, connection, sink, stop
         self._operations = {each.id: each for each in operations(plan)}
         self._left: dict[Address, int] = defaultdict(int)
         for each in self._operations.values():
@@ -85,44 +99,45 @@ class _Run:
         self._queued: set[str] = set()  # operations that wait for others to have booted
         self._failed: dict[str, str] = {}  # operation → the address to blame
         self._begin = time.monotonic()
-        self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.outcome = Outcome()
 
     async def walk(self) -> Outcome:
-        graph = TopologicalSorter({each.id: each.needs for each in self._operations.values()})
-        graph.prepare()
-        with self._interruptible():
-            while graph.is_active():
-                for name in graph.get_ready():
-                    task = asyncio.create_task(self._operate(self._operations[name]), name=name)
-                    self._tasks.add(task)
-                if not self._tasks:
-                    break
-                finished, self._tasks = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in finished:
-                    task.result()  # a bug in a driver is not a failure of a step
-                    graph.done(task.get_name())
+        """Run all operations.
+
+        Raises:
+            StoppedAtOnce: the run was asked to end at once.
+        """
+        loop, walking = asyncio.get_running_loop(), asyncio.create_task(self._walk())
+        with self._stop.heard_by(lambda: loop.call_soon_threadsafe(self._interrupt, walking)):
+            try:
+                await walking
+            except asyncio.CancelledError:
+                raise StoppedAtOnce("stopped at once; calls may still be under way") from None
         return self.outcome
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """The first Ctrl-C ends after the calls in flight, the second at once; SIGTERM counts as the first."""
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, self._interrupt)
-        try:
-            yield
-        finally:
-            for name in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(name)
+    async def _walk(self) -> None:
+        graph = TopologicalSorter({each.id: each.needs for each in self._operations.values()})
+        graph.prepare()
+        while graph.is_active():
+            for name in graph.get_ready():
+                task = asyncio.create_task(self._operate(self._operations[name]), name=name)
+                self._tasks.add(task)
+            if not self._tasks:
+                break
+            finished, self._tasks = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in finished:
+                task.result()  # a bug in a driver is not a failure of a step
+                graph.done(task.get_name())
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, walking: asyncio.Task[None]) -> None:
+        """End after the calls in flight; where the run was asked once more, at once."""
+        if self._stop.at_once:
+            walking.cancel()
         if self.outcome.interrupted:
-            raise KeyboardInterrupt  # passes through asyncio, unlike other exceptions of a callback
+            return
         self.outcome.interrupted = True
         self._sink(Diagnostic("note", "stopping after the calls in flight; Ctrl-C again stops at once"))
-        self._stop.set()
         for task in self._tasks:
             operation = self._operations[task.get_name()]
             if inspect.iscoroutinefunction(self._method(operation)) or operation.id in self._queued:
@@ -134,7 +149,7 @@ class _Run:
     async def _operate(self, operation: Operation) -> None:
         step = operation.step
         blame = next((self._failed[need] for need in operation.needs if need in self._failed), None)
-        if blame is None and self._stop.is_set():
+        if blame is None and self._stop.asked:
             blame = "the interruption"
         if blame is not None:
             self._skip(operation, blame)
@@ -164,9 +179,9 @@ class _Run:
             await self._booting.acquire()
             self._queued.discard(operation.id)
             self._holds.add(step.address)
-            if self._stop.is_set():
+            if self._stop.asked:
                 raise asyncio.CancelledError
-        tell = Teller(self._sink, step.address, self._begin, self._stop.is_set)
+        tell = Teller(self._sink, step.address, self._begin, lambda: self._stop.asked)
         await self._with_reconnect(operation, tell)
 
     async def _with_reconnect(self, operation: Operation, tell: Teller) -> None:

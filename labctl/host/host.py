@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from labctl.host.libvirt import capabilities, pools
-from labctl.host.libvirt.connection import Connection, choose_uri, is_local
+from labctl.host.libvirt import uri
 from labctl.host.machine import command, lock
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     import libvirt
 
     from labctl.host.libvirt.capabilities import Capabilities
+    from labctl.host.libvirt.connection import Connection
 
 
 class Host:
@@ -24,7 +24,7 @@ class Host:
 
     def __init__(self, asked: str | None = None) -> None:
         """`asked` is the URI that the user named; without one labctl chooses."""
-        self.uri = choose_uri(asked)
+        self.uri = uri.choose_uri(asked)
 
     @cached_property
     def connection(self) -> Connection:
@@ -33,6 +33,10 @@ class Host:
         Raises:
             LabctlError: nothing answers there.
         """
+        from labctl.host.libvirt.connection import (
+            Connection,  # imports libvirt, which `validate` does without
+        )
+
         return Connection(self.uri)
 
     @property
@@ -42,16 +46,20 @@ class Host:
 
     @cached_property
     def capabilities(self) -> Capabilities:
+        from labctl.host.libvirt import capabilities
+
         return capabilities.look(self.virt, local=self.local)
 
     @property
     def local(self) -> bool:
         """Whether it is this machine, so that its routes, files and programs are ours to look at."""
-        return is_local(self.uri)
+        return uri.is_local(self.uri)
 
     @property
     def pool_root(self) -> PurePosixPath:
         """The folder on it below which the pools of labs live."""
+        from labctl.host.libvirt import pools
+
         return pools.root(self.virt)
 
     def pool(self, name: str) -> libvirt.virStoragePool:
@@ -60,6 +68,8 @@ class Host:
         Raises:
             LabctlError: there is none of that name.
         """
+        from labctl.host.libvirt import pools
+
         return pools.require(self.virt, name)
 
     def lock_name(self, what: str) -> str:

@@ -6,25 +6,34 @@ import json
 import threading
 from typing import TYPE_CHECKING, TextIO
 
+from labctl.core.events import Finished
+
 if TYPE_CHECKING:
-    from labctl.core.events import Event
+    from collections.abc import Callable
+
+    from labctl.core.events import Ending, Event
 
 FORMAT = 1
 
 
 class JsonLines:
-    """Writes each event as one line and flushes it. Threads may share it."""
+    """Writes each event as one line and flushes it. `exit_code` gives the command's exit code for an ending."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, exit_code: Callable[[Ending], int]) -> None:
+        self._stream, self._exit_code = stream, exit_code
         self._lock = threading.Lock()
-        self._write({"event": "Format", "format": FORMAT})
+        self._format_told = False
 
     def __call__(self, event: Event) -> None:
-        self._write(event.to_json())
+        value = event.to_json()
+        if isinstance(event, Finished):
+            value["exit_code"] = self._exit_code(event.ending)
+        with self._lock:
+            if not self._format_told:
+                self._write({"event": "Format", "format": FORMAT})
+                self._format_told = True
+            self._write(value)
 
     def _write(self, value: object) -> None:
-        line = json.dumps(value, ensure_ascii=False)
-        with self._lock:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+        self._stream.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self._stream.flush()

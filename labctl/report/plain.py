@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from labctl.core.events import (
     Diagnostic,
+    Ending,
     Event,
     Finished,
     PlanReady,
@@ -137,7 +138,7 @@ def finished(event: Finished) -> str:
     if event.ok:
         head = f"done: {plural(event.done, 'step')} in {seconds(event.seconds)}"
     elif event.done or event.failed or event.skipped:
-        word = "interrupted" if event.exit_code == 130 else "failed"
+        word = "interrupted" if event.ending is Ending.INTERRUPTED else "failed"
         head = f"{word}: {', '.join(counts)} after {seconds(event.seconds)}"
     else:
         return event.next

@@ -10,6 +10,7 @@ import pytest
 from labctl.app import change, desired_state
 from labctl.app.prepare import prepare
 from labctl.app.session import Session
+from labctl.cli import exits
 from labctl.core.events import Event, StepFailed
 from labctl.core.plan import Plan
 from labctl.host.host import Host
@@ -49,8 +50,10 @@ class World:
         self.text = self.text.replace(old, new)
 
     def run(self, verb=change.up, *vms: str) -> int:
+        """Gives the exit code."""
         self.events = []
-        return verb(self.session(), vms, self.events.append, lambda _plan: True)
+        finished = verb(self.session(), vms, self.events.append, lambda _plan: True)
+        return exits.of_ending(finished.ending)
 
     def plan(self) -> Plan:
         return prepare(self.session(), desired_state.up()).plan
@@ -81,7 +84,7 @@ def own_cache(monkeypatch, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _no_collector():
-    """As in labctl itself, see `labctl.__main__.main`."""
+    """As in labctl itself, see `labctl.cli.boundary`."""
     gc.collect()
     gc.disable()
     yield

@@ -7,9 +7,9 @@ import pytest
 
 from labctl.app import change
 from labctl.app.listing import labs
-from labctl.app.preflight import Refused
 from labctl.app.status import status
 from labctl.core import identity
+from labctl.core.errors import Refused
 
 BOTH = libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG
 

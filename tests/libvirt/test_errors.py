@@ -15,6 +15,7 @@ from labctl.app.listing import labs
 from labctl.app.one_vm import look
 from labctl.app.prepare import prepare
 from labctl.app.status import status
+from labctl.cli import exits
 from labctl.core.errors import LabctlError
 from labctl.host.host import Host
 from labctl.host.libvirt import pools
@@ -100,7 +101,7 @@ def attempt(world: World, verb) -> int:
     try:
         code = world.run(verb)
     except LabctlError as error:
-        code = error.exit_code
+        code = exits.of_error(error)
     assert code in (0, 1)
     return code
 

@@ -10,8 +10,8 @@ from labctl.app import change, desired_state
 from labctl.app.prepare import prepare
 from labctl.app.status import status
 from labctl.core.address import Address
-from labctl.core.errors import LabHeld, Rejected, UsageError
-from labctl.core.events import Diagnostic, Finished
+from labctl.core.errors import LabHeld, Refused, Rejected, StoppedAtOnce, UsageError
+from labctl.core.events import Diagnostic, Ending, Finished
 from labctl.core.plan import Action
 from labctl.core.record import replace
 from labctl.host.host import Host
@@ -62,18 +62,25 @@ def test_a_run_keeps_nothing_of_what_it_read(world):
     assert not [path for path in Path(os.environ["XDG_CACHE_HOME"]).rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 1)])
-def test_a_run_that_breaks_off_is_told_to_have_finished(world, monkeypatch, error, code):
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (KeyboardInterrupt, Ending.INTERRUPTED),
+        (StoppedAtOnce, Ending.INTERRUPTED),
+        (ZeroDivisionError, Ending.FAILED),
+    ],
+)
+def test_a_run_that_breaks_off_is_told_to_have_finished(world, monkeypatch, error, ending):
     """Else a terminal keeps its live part and has no cursor."""
 
     def execute(*_arguments, **_options):
-        raise error
+        raise error("stopped")
 
     monkeypatch.setattr("labctl.engine.execute.execute", execute)
     with pytest.raises(error):
         world.run()
     assert isinstance(world.events[-1], Finished)
-    assert world.events[-1].exit_code == code
+    assert world.events[-1].ending is ending
 
 
 @pytest.mark.parametrize("text", ["labfile: 1\nname: [", None])
@@ -90,7 +97,7 @@ def test_destroy_needs_no_labfile(world, text):
     with pytest.raises((Rejected, UsageError)):
         change.destroy(session, (), world.events.append, lambda _plan: True)
     session.labfile_optional = True
-    assert change.destroy(session, (), world.events.append, lambda _plan: True) == 0
+    assert change.destroy(session, (), world.events.append, lambda _plan: True).ok
     assert world.everything() == set()
 
 
@@ -108,11 +115,8 @@ def test_a_foreign_object_under_our_name_is_refused_before_any_change(world):
     world.host.virt.defineXML(
         "<domain type='test'><name>shop.db</name><memory>1024</memory><os><type>hvm</type></os></domain>"
     )
-    with pytest.raises(
-        Rejected, match=r"Labfile.yaml:9:3: vms.db: a domain of that name, shop.db, exists"
-    ) as error:
+    with pytest.raises(Refused, match=r"Labfile.yaml:9:3: vms.db: a domain of that name, shop.db, exists"):
         world.run()
-    assert error.value.exit_code == 1
     assert world.everything() == {"shop.db"}
 
 
@@ -120,9 +124,8 @@ def test_a_foreign_pool_of_our_name_keeps_all_that_is_in_it(world, tmp_path):
     pool = f"<pool type='dir'><name>labctl-shop</name><target><path>{tmp_path}/isos</path></target></pool>"
     world.host.virt.storagePoolDefineXML(pool)
     for verb in (change.up, change.destroy):
-        with pytest.raises(Rejected, match=r"labctl-shop, is in .*isos and was not made by labctl") as error:
+        with pytest.raises(Refused, match=r"labctl-shop, is in .*isos and was not made by labctl"):
             world.run(verb)
-        assert error.value.exit_code == 1
     assert world.everything() == {"labctl-shop"}
 
 
@@ -167,7 +170,7 @@ def test_the_same_name_from_another_labfile_is_refused(world, tmp_path):
     adopting = world.session()
     adopting.adopt = True
     assert actions(prepare(adopting, desired_state.up()).plan) == {**NETWORKS, **WEB, "vm/db": "update"}
-    assert change.up(adopting, (), lambda _event: None, lambda _plan: True) == 0
+    assert change.up(adopting, (), lambda _event: None, lambda _plan: True).ok
     # a running network of this driver shows no new definition
     assert actions(prepare(adopting, desired_state.up()).plan) == NETWORKS
 
@@ -388,7 +391,7 @@ def test_a_labfile_that_became_wrong_does_not_hold_up_destroy(world):
         world.run()
     broken = world.session()
     broken.labfile_optional = True
-    assert change.destroy(broken, (), lambda _event: None, lambda _plan: True) == 0
+    assert change.destroy(broken, (), lambda _event: None, lambda _plan: True).ok
     assert world.everything() == set()
 
 
@@ -501,14 +504,13 @@ def test_short_memory_stops_up_before_the_first_change_and_no_plan(world, monkey
     told = "3 VMs need 192MiB of memory, and the host has 100MiB available"
     assert [problem.summary for problem in prepared.obstacles] == [told]
     assert len(prepared.plan.steps) == 10
-    with pytest.raises(Rejected, match=told) as refused:
+    with pytest.raises(Refused, match=told):
         world.run()
-    assert refused.value.exit_code == 1
-    assert world.events[-1].exit_code == 1, "who follows the events learns that they end"
+    assert world.events[-1].ending is Ending.REFUSED, "who follows the events learns that they end"
     assert world.everything() == set()
     session = world.session()
     session.overcommit = True
-    assert change.up(session, (), world.events.append, lambda _plan: True) == 0
+    assert change.up(session, (), world.events.append, lambda _plan: True).ok
     assert len(world.everything()) == 6
 
 

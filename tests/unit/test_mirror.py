@@ -6,7 +6,6 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "labctl"
 # What is about no module, or about several of them together.
 OTHERS = {
-    "cli/test_boundary.py": "the whole process: signals, exit codes, what a broken pipe leaves",
     "core/test_cases.py": "plans as data: what a change of a Labfile leads to",
     "engine/test_made_up_kind.py": "a kind that exists only there",
     "host/builds/test_pack.py": "a shell script of templates/",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.core.events import Diagnostic, Finished, PlanReady, Teller
+from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, Teller
 from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.engine.execute import execute
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.events import Sink
+    from labctl.core.stop import Stop
     from labctl.host.host import Host
     from labctl.kinds.image.spec import ImageSpec
 
@@ -60,8 +61,8 @@ def of_labfile(session: Session, told: Sink) -> list[ImageSpec]:
     return list(dict.fromkeys(found.images.values()))
 
 
-def fetch(host: Host, specs: Iterable[ImageSpec], told: Sink) -> int:
-    """Store what is missing, several at once. Gives the exit code."""
+def fetch(host: Host, specs: Iterable[ImageSpec], sink: Sink, stop: Stop) -> Finished:
+    """Store what is missing, several at once. Gives the last event."""
     began = time.monotonic()
     wanted = {spec.address: spec for spec in specs}
     present = ImageStore(host).observe({spec.key for spec in wanted.values()})
@@ -70,16 +71,20 @@ def fetch(host: Host, specs: Iterable[ImageSpec], told: Sink) -> int:
         {address: spec for address, spec in wanted.items() if spec.key in present},
         connection=host.uri,
     )
-    told(PlanReady(made))
-    if not made:
-        told(Finished(True, 0, 0, 0, 0, 0.0))  # noqa: FBT003  # the event's fields in their order
-        return 0
-    outcome = execute(made, {"image": ImageDriver(host)}, host.connection, told, boots=1)
-    counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
-    hint = "what was downloaded is kept: the same command goes on from there" if outcome.exit_code else ""
-    seconds = round(time.monotonic() - began, 3)
-    told(Finished(outcome.exit_code == 0, outcome.exit_code, *counts, seconds, hint))
-    return outcome.exit_code
+    sink(PlanReady(made))
+    finished = Finished(Ending.DONE)
+    if made:
+        outcome = execute(made, {"image": ImageDriver(host)}, host.connection, sink, boots=1, stop=stop)
+        counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
+        hint = "what was downloaded is kept: the same command goes on from there"
+        finished = Finished(
+            outcome.ending,
+            *counts,
+            round(time.monotonic() - began, 3),
+            "" if outcome.ending is Ending.DONE else hint,
+        )
+    sink(finished)
+    return finished
 
 
 def imported(path: Path, name: str, arch: str, *, firmware: str = "") -> ImageSpec:

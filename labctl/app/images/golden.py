@@ -21,7 +21,7 @@ import libvirt
 from labctl import resources
 from labctl.app.images import get, names
 from labctl.app.status import choose
-from labctl.core import identity
+from labctl.core import coroutines, identity
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Teller
 from labctl.core.lifecycle import State
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.app.session import Session
-    from labctl.core.events import Sink
+    from labctl.core.events import Finished, Sink
     from labctl.host.host import Host
     from labctl.kinds.vm.overview import VmOverview
 
@@ -48,8 +48,8 @@ BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
 SLOW = 4  # times these without KVM
 
 
-def make(session: Session, vm: str, name: str, told: Sink) -> int:
-    """Make an image called `name` of a stopped VM, and have it in the store. Gives the exit code.
+def make(session: Session, vm: str, name: str, told: Sink) -> Finished:
+    """Make an image called `name` of a stopped VM, and have it in the store. Gives the last event.
 
     Raises:
         UsageError: there is no such VM, or the name can't be one.
@@ -67,10 +67,10 @@ def make(session: Session, vm: str, name: str, told: Sink) -> int:
         seen = _stopped(session, vm)
         maker = _Maker(host, seen, tell, 1 if host.capabilities.kvm else SLOW)
         spec = maker.into(Path(folder), name)
-        code = get.fetch(host, [spec], told)
-    if code == 0:
+        finished = get.fetch(host, [spec], told, session.stop)
+    if finished.ok:
         names.remember(spec, f"vm/{seen.name} of lab {seen.lab}")
-    return code
+    return finished
 
 
 def _stopped(session: Session, vm: str) -> VmOverview:
@@ -140,7 +140,7 @@ class _Maker:
                 domain.destroy()
 
     def _sysprep(self, domain: Any) -> None:
-        asyncio.run(self._clean(domain.name()))
+        coroutines.run(self._clean(domain.name()))
         self.tell.progress("shutting it down")
         domain.shutdown()
         deadline = time.monotonic() + OFF_S * self.slow

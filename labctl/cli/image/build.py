@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context
+from labctl.cli import arguments, context, exits, interruptions
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
@@ -42,29 +42,31 @@ def run(
     """
     from labctl.app.images import get
 
-    told = shared.sink(options)
+    sink = shared.sink(options)
     if from_vm is not None:
-        return _golden(options, from_vm, images or [], told)
+        return _golden(options, from_vm, images or [], sink)
     if images:
         host = shared.host(options)
         specs = get.recipes(images, shared.architecture(arch, host))
     else:
         session = context.session(options)
         host = session.host
-        specs = [spec for spec in get.of_labfile(session, told) if spec.source == "build"]
+        specs = [spec for spec in get.of_labfile(session, sink) if spec.source == "build"]
         if not specs:
             raise UsageError(
                 "the Labfile has no image that is built", hint="name a recipe: `labctl image build debian-12`"
             )
-    return get.fetch(host, specs, told)
+    return shared.fetch(host, specs, sink)
 
 
-def _golden(options: Options, vm: str, names: list[str], told: Sink) -> int:
+def _golden(options: Options, vm: str, names: list[str], sink: Sink) -> int:
     from labctl.app.images import golden
 
     if len(names) != 1:
         raise UsageError("--from takes one name", hint=f"`labctl image build --from {vm} golden`")
-    code = golden.make(context.session(options), vm, names[0], told)
-    if code == 0 and not (options.quiet or options.json):
+    session = context.session(options)
+    with interruptions.asking(session.stop.ask):
+        finished = golden.make(session, vm, names[0], sink)
+    if finished.ok and not (options.quiet or options.json):
         context.say(f"`image: {names[0]}` is that image from now on")
-    return code
+    return exits.of_ending(finished.ending)

@@ -38,12 +38,12 @@ def run(  # noqa: PLR0913  # the verb's options
     from labctl.app.images import get, names
 
     names.check(name)
-    told = shared.sink(options)
+    sink = shared.sink(options)
     host = shared.host(options)
     arch = shared.architecture(arch, host)
-    with get.readable(Path(path), told, convert=convert) as readable:
+    with get.readable(Path(path), sink, convert=convert) as readable:
         spec = get.imported(readable, name, arch, firmware=firmware or "")
-        code = get.fetch(host, [spec], told)
+        code = shared.fetch(host, [spec], sink)
     if code == 0:
         names.remember(spec, Path(path).name)
         if not (options.quiet or options.json):

@@ -35,15 +35,15 @@ def run(
     """
     from labctl.app.images import get
 
-    told = shared.sink(options)
+    sink = shared.sink(options)
     if images and locked:
         raise UsageError(
             "--locked goes with the Labfile's images, not with names", hint="leave one of them out"
         )
     if images:
         host = shared.host(options)
-        specs = get.named(images, shared.architecture(arch, host), told)
+        specs = get.named(images, shared.architecture(arch, host), sink)
     else:
         session = context.session(options, locked=locked)
-        host, specs = session.host, get.of_labfile(session, told)
-    return get.fetch(host, specs, told)
+        host, specs = session.host, get.of_labfile(session, sink)
+    return shared.fetch(host, specs, sink)

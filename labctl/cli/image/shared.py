@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, run_state
+from labctl.cli import arguments, context, exits, interruptions, run_state, sinks
 from labctl.cli.options import Options
 from labctl.core.errors import UsageError
+from labctl.core.stop import Stop
 from labctl.labfile.absolute_path import absolute_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labctl.core.events import Sink
     from labctl.host.host import Host
+    from labctl.kinds.image.spec import ImageSpec
 
 Images = Annotated[
     list[str] | None,
@@ -52,13 +56,24 @@ def architecture(asked: str | None, host: Host) -> str:
 def sink(options: Options) -> Sink:
     """The sink of a verb that puts images into the store."""
     run_state.start("image")
-    return context.sink(options)
+    return sinks.sink(options)
+
+
+def fetch(host: Host, specs: Iterable[ImageSpec], sink: Sink) -> int:
+    """Put images into the store, unless they are there, and give the exit code."""
+    from labctl.app.images import get
+
+    stop = Stop()
+    with interruptions.asking(stop.ask):
+        return exits.of_ending(get.fetch(host, specs, sink, stop).ending)
 
 
 def labfile_here(options: Options) -> Path | None:
     """The Labfile that is meant, if there is one."""
+    from labctl.app import labfile_path
+
     try:
-        return Path(absolute_path(context.labfile(options.file)))
+        return Path(absolute_path(labfile_path.find(options.file)))
     except UsageError:
         if options.file is not None:
             raise

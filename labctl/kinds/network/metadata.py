@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl import __version__
 from labctl.core import xmltree
 from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
+from labctl.core.version import VERSION
 from labctl.core.xmlfields import Declaration, Property, Written
 from labctl.core.xmlforms import prefixed
 from labctl.kinds.network.spec import NetworkSpec
@@ -21,7 +21,7 @@ METADATA = Declaration(
     Property("lab", "@lab"),
     Property("name", "@address", prefixed("network/")),
     Property("file", "@file"),
-    Written(lambda _spec: __version__, "@version"),
+    Written(lambda _spec: VERSION, "@version"),
     Property("applied", "@applied"),
     Property("mode", "@mode"),  # a bridge and a macvtap look alike
     Property("subnet4", "@subnet4"),  # only the host's address in it shows elsewhere, where it has one

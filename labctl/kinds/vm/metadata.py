@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from labctl import __version__
 from labctl.core import xmltree
 from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
 from labctl.core.ip import read_addresses
 from labctl.core.lifecycle import Stage
+from labctl.core.version import VERSION
 from labctl.core.xmlfields import Declaration, Property, Written
 from labctl.core.xmlforms import NO, OPTIONAL, WORDS, YES, Form, prefixed
 from labctl.guest.nic_config import NicConfig
@@ -43,7 +43,7 @@ METADATA = Declaration(
     Property("lab", "@lab"),
     Property("name", "@address", prefixed("vm/")),
     Property("file", "@file"),
-    Written(lambda _spec: __version__, "@version"),
+    Written(lambda _spec: VERSION, "@version"),
     Property("base", "@base"),
     Property("user", "@user"),
     Property("applied", "@applied"),

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import labctl.cli
+from labctl.cli import exits
 from labctl.cli.app import TopVerbs
 from labctl.cli.image import ImageVerbs
 from labctl.cli.options import Options
@@ -91,7 +92,7 @@ def test_a_wrong_command_line(words, message, hint):
         parse(*words)
     assert message in str(caught.value)
     assert hint in caught.value.hint
-    assert caught.value.exit_code == 2
+    assert exits.of_error(caught.value) == 2
 
 
 def test_no_color_is_also_a_variable(monkeypatch):

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import labctl.cli
-from labctl.__main__ import guarded
 from labctl.cli import run_state
+from labctl.cli.boundary import guarded
 from labctl.core.errors import (
     Interrupted,
     LabctlError,
@@ -98,7 +98,7 @@ def test_a_folder_that_went_is_told_as_such(tmp_path):
     script = f"""
 import os, sys
 import labctl.cli.plan
-from labctl.__main__ import guarded
+from labctl.cli.boundary import guarded
 os.chdir({str(gone)!r})
 os.rmdir({str(gone)!r})
 sys.exit(guarded(['plan']))
@@ -177,7 +177,7 @@ def test_an_interruption_ends_at_once_although_a_thread_hangs():
     script = """
 import os, signal, sys, threading, time
 import labctl.cli
-from labctl.__main__ import guarded
+from labctl.cli.boundary import guarded
 def run(argv):
     threading.Thread(target=time.sleep, args=(60,)).start()
     os.kill(os.getpid(), signal.SIGINT)
@@ -194,14 +194,14 @@ def test_an_interruption_ends_a_run_that_hangs_in_a_library():
     script = """
 import ctypes, os, signal, threading, time
 import labctl.cli
-from labctl.__main__ import main
+from labctl.cli.boundary import main
 def run(argv):
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64)
     lock(mutex)
     lock(mutex)
 labctl.cli.run = run
-main()
+main([])
 """
     done = python("-c", script, "status", timeout=20)
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
@@ -212,7 +212,7 @@ def test_an_error_of_libvirt_is_not_lost_to_the_garbage_collector():
     script = """
 import gc, sys
 import libvirt, labctl.cli
-from labctl.__main__ import main
+from labctl.cli.boundary import main
 def run(argv):
     connection = libvirt.open("test:///default")
     lookup = libvirt.libvirtmod.virDomainLookupByName
@@ -230,7 +230,7 @@ def run(argv):
         print(error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN)
     return 0
 labctl.cli.run = run
-main()
+main([])
 """
     assert python("-c", script, "status", timeout=20).stdout == "True\n"
 
@@ -239,14 +239,14 @@ def test_a_second_interruption_does_not_wait_for_calls_in_flight():
     script = """
 import os, signal, sys, threading, time
 import labctl.cli
-from labctl.__main__ import main
+from labctl.cli.boundary import main
 def run(argv):
     threading.Thread(target=time.sleep, args=(60,)).start()
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     return 130
 labctl.cli.run = run
 sys.argv = ["labctl", "up"]
-main()
+main([])
 """
     done = python("-c", script, timeout=20)
     assert (done.returncode, done.stderr) == (130, "")

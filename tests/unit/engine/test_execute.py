@@ -1,14 +1,13 @@
 """The walk over a plan's operations, with drivers that only note what they do."""
 
 import asyncio
-import os
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from labctl.core.errors import LabctlError
-from labctl.core.events import StepFailed, StepSkipped
+from labctl.core.events import Ending, StepFailed, StepSkipped
 from labctl.core.planning import plan
+from labctl.core.stop import Stop
 from labctl.engine.execute import execute
 from labctl.kinds.vm.spec import VmSpec
 
@@ -31,14 +30,14 @@ class Connection:
 class Driver:
     """Interrupts the run from within the first start, which then takes its time."""
 
-    def __init__(self):
-        self.done = []
+    def __init__(self, stop=None):
+        self.done, self.stop = [], stop
 
     def create(self, step, _tell):
         self.done.append(f"create {step.address.name}")
 
     def start(self, step, _tell):
-        os.kill(os.getpid(), signal.SIGINT)
+        self.stop.ask()
         time.sleep(0.2)
         self.done.append(f"start {step.address.name}")
 
@@ -51,10 +50,11 @@ class Driver:
 def test_an_interrupted_run_ends_after_the_starts_in_flight():
     """A domain that is being started is not left to it; one that waits for its turn to boot is."""
     vms = [VmSpec("shop", name, ready=True) for name in ("a", "b")]
-    driver = Driver()
+    stop = Stop()
+    driver = Driver(stop)
     made = plan({vm.address: vm for vm in vms}, {})
     events = []
-    outcome = execute(made, {"vm": driver}, Connection(), events.append, boots=1)
+    outcome = execute(made, {"vm": driver}, Connection(), events.append, boots=1, stop=stop)
     assert outcome.interrupted
     created, started = sorted(driver.done)[:2], sorted(driver.done)[2:]
     assert created == ["create a", "create b"]
@@ -76,10 +76,11 @@ def test_a_file_that_the_machine_refuses_fails_its_step_and_is_named(tmp_path):
     vm = VmSpec("shop", "a", state="off")
     for driver, told in ((Refused(), "can't use it: Operation not permitted"), (Where(), "no")):
         events = []
-        outcome = execute(plan({vm.address: vm}, {}), {"vm": driver}, Connection(), events.append, boots=1)
+        made = plan({vm.address: vm}, {})
+        outcome = execute(made, {"vm": driver}, Connection(), events.append, boots=1, stop=Stop())
         (failed,) = [each for each in events if isinstance(each, StepFailed)]
         assert failed.error.startswith(f"{tmp_path}: {told}")
-        assert outcome.exit_code == 1
+        assert outcome.ending is Ending.FAILED
 
 
 def test_vms_that_nothing_is_told_of_don_t_hold_up_others():
@@ -92,7 +93,12 @@ def test_vms_that_nothing_is_told_of_don_t_hold_up_others():
     vms = [VmSpec("shop", name, awaited=False) for name in ("a", "b", "c")]
     driver = Starts()
     outcome = execute(
-        plan({vm.address: vm for vm in vms}, {}), {"vm": driver}, Connection(), lambda _: None, boots=1
+        plan({vm.address: vm for vm in vms}, {}),
+        {"vm": driver},
+        Connection(),
+        lambda _: None,
+        boots=1,
+        stop=Stop(),
     )
     assert outcome.done == {vm.address for vm in vms}
     assert sorted(driver.done)[3:] == ["start a", "start b", "start c"]
@@ -104,12 +110,15 @@ def test_what_is_interrupted_in_its_last_operation_is_told_too():
             self.done.append("start")
 
         async def ready(self, step, _tell):
-            os.kill(os.getpid(), signal.SIGINT)
+            self.stop.ask()
             await asyncio.sleep(60)
 
     vm = VmSpec("shop", "a", ready=True)
     events = []
-    outcome = execute(plan({vm.address: vm}, {}), {"vm": Waits()}, Connection(), events.append, boots=1)
+    stop = Stop()
+    outcome = execute(
+        plan({vm.address: vm}, {}), {"vm": Waits(stop)}, Connection(), events.append, boots=1, stop=stop
+    )
     (left,) = [each for each in events if isinstance(each, StepSkipped)]
     assert (left.address, left.begun, left.reason) == ("vm/a", True, "after the interruption")
     assert outcome.skipped == {vm.address}

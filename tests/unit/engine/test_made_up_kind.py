@@ -112,7 +112,7 @@ def ringing(*bells: BellSpec):
 
 def up(session: Session, *bells: BellSpec) -> list[object]:
     events: list[object] = []
-    assert change._change(session, "up", ringing(*bells), events.append, lambda _plan: True) == 0
+    assert change._change(session, "up", ringing(*bells), events.append, lambda _plan: True).ok
     return events
 
 
@@ -159,6 +159,6 @@ def test_its_labs_are_listed(session, tower):
 def test_it_goes_with_its_lab(session, tower):
     up(session, BellSpec("shop", "big"))
     (tower.folder / "abbey.big").write_text("c bronze")
-    assert change.destroy(session, (), lambda _event: None, lambda _plan: True) == 0
+    assert change.destroy(session, (), lambda _event: None, lambda _plan: True).ok
     assert [path.name for path in tower.folder.iterdir()] == ["abbey.big"]
     assert session.host.virt.listAllDomains() == session.host.virt.listAllNetworks() == []

@@ -3,6 +3,7 @@
 from labctl.core.address import Address
 from labctl.core.events import (
     Diagnostic,
+    Ending,
     Event,
     Finished,
     PlanReady,
@@ -19,6 +20,7 @@ from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.uses import DiskUse, NicUse
+from labctl.report.jsonlines import JsonLines
 
 MIB = 1 << 20
 
@@ -103,8 +105,7 @@ EVENTS: tuple[Event, ...] = (
     ),
     StepSkipped("vm/more", "restart", "vm/db failed"),
     Finished(
-        ok=False,
-        exit_code=4,
+        Ending.UNREADY,
         done=3,
         failed=1,
         skipped=1,
@@ -117,3 +118,7 @@ EVENTS: tuple[Event, ...] = (
 def fed(sink, events=EVENTS):
     for event in events:
         sink(event)
+
+
+def json_lines(stream) -> JsonLines:
+    return JsonLines(stream, lambda ending: 4 if ending is Ending.UNREADY else 0)

@@ -7,8 +7,7 @@ import jsonschema
 from referencing import Registry, Resource
 
 from labctl import resources
-from labctl.report.jsonlines import JsonLines
-from tests.unit.report.samples import EVENTS, fed, sample
+from tests.unit.report.samples import EVENTS, fed, json_lines, sample
 
 
 def validator(name: str):
@@ -24,12 +23,13 @@ def validator(name: str):
 
 def test_json_lines_fit_their_schema():
     stream = io.StringIO()
-    fed(JsonLines(stream))
+    fed(json_lines(stream))
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert lines[0] == {"event": "Format", "format": 1}
     assert [line["event"] for line in lines[1:]] == [type(event).__name__ for event in EVENTS]
     for line in lines:
         validator("events").validate(line)
+    assert (lines[-1]["ok"], lines[-1]["ending"], lines[-1]["exit_code"]) == (False, "unready", 4)
 
 
 def test_the_plan_fits_its_schema():

@@ -5,11 +5,19 @@ import threading
 
 import pytest
 
-from labctl.core.events import Diagnostic, Finished, PlanReady, StepDone, StepSkipped, StepStarted, VmStage
+from labctl.core.events import (
+    Diagnostic,
+    Ending,
+    Finished,
+    PlanReady,
+    StepDone,
+    StepSkipped,
+    StepStarted,
+    VmStage,
+)
 from labctl.core.plan import Plan
-from labctl.report.jsonlines import JsonLines
 from labctl.report.plain import Plain
-from tests.unit.report.samples import EVENTS, fed, state_changed
+from tests.unit.report.samples import EVENTS, fed, json_lines, state_changed
 
 
 def plain(events=EVENTS, **options) -> str:
@@ -28,38 +36,17 @@ def test_plain(golden, options):
 def test_an_empty_plan_is_one_line():
     events = [
         PlanReady(Plan("shop", "test:///", unchanged=3)),
-        Finished(ok=True, exit_code=0, done=0, failed=0, skipped=0, seconds=0.1),
+        Finished(Ending.DONE, seconds=0.1),
     ]
     assert plain(events) == "nothing to do: 3 unchanged\n"
 
 
 def test_a_refusal_says_only_that():
-    assert (
-        plain(
-            [
-                Finished(
-                    ok=False,
-                    exit_code=1,
-                    done=0,
-                    failed=0,
-                    skipped=0,
-                    seconds=0.0,
-                    next="nothing was changed",
-                )
-            ]
-        )
-        == "nothing was changed\n"
-    )
+    assert plain([Finished(Ending.DECLINED, next="nothing was changed")]) == "nothing was changed\n"
 
 
 def test_an_interruption_says_what_is_next():
-    text = plain(
-        [
-            Finished(
-                ok=False, exit_code=130, done=2, failed=0, skipped=1, seconds=3.0, next="`labctl up` goes on"
-            )
-        ]
-    )
+    text = plain([Finished(Ending.INTERRUPTED, done=2, skipped=1, seconds=3.0, next="`labctl up` goes on")])
     assert text == "interrupted: 2 done, 1 not done after 3.0 s\n  next: `labctl up` goes on\n"
 
 
@@ -85,7 +72,7 @@ def test_a_vm_that_is_only_started_is_told_to_be_ready_last():
     assert text.splitlines()[-2:] == ["vm/db: started (0.4 s)", "vm/db: ready (0.5 s)"]
 
 
-@pytest.mark.parametrize("make", [Plain, JsonLines])
+@pytest.mark.parametrize("make", [Plain, json_lines])
 def test_lines_of_several_threads_stay_whole(make):
     stream = io.StringIO()
     sink = make(stream)

@@ -1,0 +1,67 @@
+"""The library's public names, which `import labctl` has."""
+
+from labctl.app.lab import Lab
+from labctl.app.prepare import Prepared
+from labctl.app.status import Status
+from labctl.app.validate import Verdict
+from labctl.core.address import Address
+from labctl.core.errors import (
+    Interrupted,
+    LabctlError,
+    LabHeld,
+    NotReady,
+    Problem,
+    Refused,
+    Rejected,
+    RunFailed,
+    StoppedAtOnce,
+    UsageError,
+)
+from labctl.core.events import (
+    Diagnostic,
+    Ending,
+    Event,
+    Finished,
+    PlanReady,
+    Sink,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+    VmStage,
+)
+from labctl.core.plan import Action, Plan, Step
+
+__all__ = [
+    "Action",
+    "Address",
+    "Diagnostic",
+    "Ending",
+    "Event",
+    "Finished",
+    "Interrupted",
+    "Lab",
+    "LabHeld",
+    "LabctlError",
+    "NotReady",
+    "Plan",
+    "PlanReady",
+    "Prepared",
+    "Problem",
+    "Refused",
+    "Rejected",
+    "RunFailed",
+    "Sink",
+    "Status",
+    "Step",
+    "StepDone",
+    "StepFailed",
+    "StepProgress",
+    "StepSkipped",
+    "StepStarted",
+    "StoppedAtOnce",
+    "UsageError",
+    "Verdict",
+    "VmStage",
+]

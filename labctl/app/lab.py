@@ -1,0 +1,232 @@
+"""The library's face: a lab that is planned, made, changed, looked at and taken away by calls."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from labctl.app import labfile_path
+from labctl.app.session import Session
+from labctl.core.errors import RunFailed, UsageError
+from labctl.core.events import Ending, StepFailed
+from labctl.core.record import replace
+from labctl.core.stream import EventStream
+from labctl.host.host import Host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from labctl.app.change import Confirm
+    from labctl.app.prepare import Prepared
+    from labctl.app.status import Status
+    from labctl.app.validate import Verdict
+    from labctl.core.events import Finished, Sink
+    from labctl.core.plan import Plan
+
+    UseCase = Callable[[Session, Iterable[str], Sink, Confirm], Finished]
+
+UNSUCCESSFUL = (Ending.FAILED, Ending.UNREADY, Ending.INTERRUPTED)
+
+
+class Lab:
+    """A lab: what a Labfile says, and what exists of it on libvirt.
+
+        with Lab("Labfile.yaml") as lab:
+            print(lab.plan())
+            lab.up()
+
+    Each call reads the Labfile and looks at libvirt anew. The calls block. They may be made from any thread, and from
+    a coroutine by `asyncio.to_thread`. Nothing is printed and no signal is handled: who wants to see what happens
+    gives a sink to `subscribe`, who wants to end a run calls `stop`.
+
+    Everywhere `vms` narrows a call to these VMs and what they need. A name as written in the Labfile stands for all
+    its instances; no name means the whole lab.
+
+    All calls raise `LabctlError`: `Rejected` where the Labfile is wrong, `LabHeld` where somebody else is changing
+    the lab, `UsageError` where there is no such VM or Labfile.
+    """
+
+    def __init__(  # noqa: PLR0913  # the options, by keyword
+        self,
+        labfile: str | os.PathLike[str] | None = None,
+        *,
+        connect: str | None = None,
+        sets: Mapping[str, str] | None = None,
+        params: Sequence[str | os.PathLike[str]] = (),
+        adopt: bool = False,
+        locked: bool = False,
+        overcommit: bool = False,
+    ) -> None:
+        """Nothing is read and nobody is asked yet.
+
+        Args:
+            labfile: its path, or its folder; None looks for `Labfile.yaml` in this folder and those above.
+            connect: libvirt's URI; None takes the environment's, else the one of this machine.
+            sets: values of parameters by name.
+            params: YAML files with values of parameters.
+            adopt: take over a lab of the same name that another Labfile made.
+            locked: only images that Labfile.lock pins.
+            overcommit: start VMs whatever memory the host has left.
+        """
+        asked = None if labfile is None else os.fspath(labfile)
+        self._absent: UsageError | None = None
+        try:
+            self._source = labfile_path.find(asked)
+        except UsageError as error:  # what exists of the lab is enough for some calls
+            self._source, self._absent = labfile_path.in_folder(asked or "."), error
+        self._host, self._sets = Host(connect), dict(sets or {})
+        self._params = [os.fspath(each) for each in params]
+        self._adopt, self._locked, self._overcommit = adopt, locked, overcommit
+        self._stream = EventStream()
+        self._running: list[Session] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection to libvirt. A later call opens it again."""
+        self._host.close()
+
+    @property
+    def labfile(self) -> str:
+        """The path of the Labfile, as it was given or found."""
+        return self._source
+
+    def subscribe(self, sink: Sink) -> None:
+        """Have the sink called with each event of this and later runs; first with those of the latest run so far.
+
+        Events come from several threads, one at a time. A sink that raises an error gets no more of them; the call
+        that made the events raises the error once its run has ended.
+        """
+        self._stream.join(sink)
+
+    def unsubscribe(self, sink: Sink) -> None:
+        self._stream.leave(sink)
+
+    def stop(self) -> bool:
+        """Ask what runs now to end: after the calls in flight, and when asked again, at once.
+
+        Gives whether something is being changed just now. A run that is still planning ends before its first change.
+        May be called from any thread and from the handler of a signal.
+        """
+        heard = [session.stop.ask() for session in tuple(self._running)]
+        return any(heard)
+
+    def validate(self) -> Verdict:
+        """Check the Labfile, without a look at libvirt."""
+        from labctl.app.validate import validate
+
+        return validate(self.session())
+
+    def plan(self, vms: Iterable[str] = ()) -> Plan:
+        """What `up` would do. The values of secret parameters are masked."""
+        return self.prepare(vms).plan
+
+    def prepare(self, vms: Iterable[str] = ()) -> Prepared:
+        """As `plan`, with warnings and with the obstacles for which `up` would be refused."""
+        from labctl.app import desired_state
+        from labctl.app.prepare import prepare
+        from labctl.report.redact import hidden
+
+        session = self.session()
+        secrets = session.lab.secrets  # a wrong Labfile is told before libvirt is looked for
+        made = prepare(session, desired_state.up(vms))
+        shown = hidden((made.plan, made.warnings, made.obstacles), secrets)
+        return replace(made, **dict(zip(("plan", "warnings", "obstacles"), shown, strict=True)))
+
+    def status(self, vms: Iterable[str] = (), *, drift: bool = False) -> Status:
+        """How the lab is; with `drift` also in which fields it differs from the Labfile, which costs a plan."""
+        from labctl.app.status import status
+
+        return status(self.session(), vms, drift=drift)
+
+    def up(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
+        """Make the lab what the Labfile says.
+
+        Args:
+            vms: see the class.
+            confirm: is given the plan, and says whether to go on; without it nobody is asked, whatever is destroyed.
+
+        Returns:
+            The run's last event.
+
+        Raises:
+            RunFailed: a step failed, a VM did not become ready, or the run was asked to end.
+            Refused: something stands against the plan; nothing was changed.
+        """
+        from labctl.app import change
+
+        return self._run(change.up, self.session(), vms, confirm)
+
+    def reload(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
+        """As `up`, and restart VMs in any case."""
+        from labctl.app import change
+
+        return self._run(change.reload, self.session(), vms, confirm)
+
+    def halt(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
+        """Shut VMs down. Everything stays defined. For arguments, results and errors see `up`, here and below."""
+        from labctl.app import change
+
+        return self._run(change.halt, self.session(labfile_optional=True), vms, confirm)
+
+    def suspend(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
+        """Pause VMs; they stay in the host's memory."""
+        from labctl.app import change
+
+        return self._run(change.suspend, self.session(labfile_optional=True), vms, confirm)
+
+    def resume(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
+        """Let paused and saved VMs go on, with the right time of day."""
+        from labctl.app import change
+
+        return self._run(change.resume, self.session(labfile_optional=True), vms, confirm)
+
+    def destroy(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
+        """Remove the lab, or some of its VMs, with their disks."""
+        from labctl.app import change
+
+        return self._run(change.destroy, self.session(labfile_optional=True), vms, confirm)
+
+    def session(self, *, labfile_optional: bool = False) -> Session:
+        """What one call starts from, for use cases that are no method here.
+
+        Args:
+            labfile_optional: what exists is enough where the Labfile is wrong or gone.
+        """
+        session = Session(
+            source=self._source,
+            sets=self._sets,
+            params=self._params,
+            adopt=self._adopt,
+            overcommit=self._overcommit,
+            locked=self._locked,
+            labfile_optional=labfile_optional,
+            absent=self._absent,
+        )
+        session.host = self._host  # one connection for all calls
+        return session
+
+    def _run(
+        self, use_case: UseCase, session: Session, vms: Iterable[str], confirm: Confirm | None
+    ) -> Finished:
+        from labctl.report.redact import redacting
+
+        # a wrong Labfile is told before libvirt is looked for
+        sink = redacting(self._stream, session.lab.secrets)
+        self._running.append(session)
+        try:
+            finished = use_case(session, vms, sink, confirm or (lambda _plan: True))
+        finally:
+            self._running.remove(session)
+        self._stream.raise_broken()
+        if finished.ending in UNSUCCESSFUL:
+            raise RunFailed(finished, [each for each in self._stream.so_far if isinstance(each, StepFailed)])
+        return finished

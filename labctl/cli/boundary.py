@@ -1,0 +1,131 @@
+"""Where errors become messages and exit codes, and the one place where labctl ends its process."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from labctl.cli import exits, interruptions, run_state
+from labctl.core.errors import Interrupted, LabctlError, Rejected, StoppedAtOnce, UsageError
+from labctl.core.text import LINES, printable
+from labctl.host.files import local
+
+
+def main(argv: list[str]) -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    # Few of the functions of libvirt's many libraries are called, so not all of them need be found first.
+    sys.setdlopenflags(os.RTLD_LAZY)
+    # A run leaves little garbage, and libvirt's objects must not go at any moment: their end forgets the error of a
+    # call that has just failed in the same thread, before the exception has taken it over.
+    gc.disable()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # as stderr: what can't be encoded is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
+    interruptions.watch(_leave_interrupted)
+    code = guarded(argv)
+    if code != exits.INTERRUPTED:
+        _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt
+    # that end waits for calls in flight, unless asked again
+    signal.signal(signal.SIGINT, lambda *_: _leave(code))
+    sys.exit(code)
+
+
+def guarded(argv: list[str]) -> int:
+    """Run and give the exit code; an interruption ends the process here, since workers may still hang in libvirt."""
+    from labctl import cli
+
+    try:
+        run_state.start()
+        code = cli.run(argv)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, StoppedAtOnce):
+        _leave_interrupted()
+    except Interrupted as error:
+        _tell(f"interrupted: {error}")
+        return exits.INTERRUPTED
+    except LabctlError as error:
+        return _failed(error, argv)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it exits
+        return exits.BROKEN_PIPE
+    except OSError as error:
+        return _refused(error, argv)
+    except Exception as error:  # noqa: BLE001  # the boundary
+        return _broken(error, argv)
+    return code
+
+
+def _failed(error: LabctlError, argv: list[str]) -> int:
+    if _debug(argv):
+        _traceback()
+    if isinstance(error, Rejected):
+        for problem in error.problems:
+            _tell(str(problem))
+        count = len(error.problems)
+        told = [f"error: {count} problem{'s' if count != 1 else ''}", run_state.left()]
+        _tell(", ".join(filter(None, told)))
+    else:
+        _tell(f"error: {error}")
+        if error.hint:
+            _tell(f"  hint: {error.hint}")
+    return exits.of_error(error)
+
+
+def _refused(error: OSError, argv: list[str]) -> int:
+    """What the machine did not let us do, where nobody nearer had a word for it."""
+    if error.errno in local.OUTSIDE and error.filename:
+        return _failed(local.failed(error, "can't use it"), argv)
+    if isinstance(error, FileNotFoundError) and _adrift():
+        return _failed(UsageError("the folder that you are in is gone", hint="cd to one that is there"), argv)
+    return _broken(error, argv)
+
+
+def _adrift() -> bool:
+    """Whether the folder that this process is in was removed."""
+    try:
+        os.getcwd()  # noqa: PTH109  # pathlib need not be imported
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _broken(error: Exception, argv: list[str]) -> int:
+    if _debug(argv):
+        _traceback()
+    _tell(f"error: internal error, {type(error).__name__}: {error}")
+    if not _debug(argv):
+        _tell("  hint: this is a bug in labctl; run again with --debug to see where")
+    return exits.FAILED
+
+
+def _debug(argv: list[str]) -> bool:
+    return "--debug" in argv[: argv.index("--") if "--" in argv else None]
+
+
+def _traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(printable(line, LINES) + "\n")  # it may name a file that somebody else called so
+
+
+def _leave_interrupted() -> NoReturn:
+    _tell(run_state.interrupted())
+    _leave(exits.INTERRUPTED)
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit at once: neither worker threads nor exit handlers are waited for."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            continue  # whoever read it has gone
+    os._exit(code)

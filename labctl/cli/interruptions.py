@@ -1,0 +1,62 @@
+"""What Ctrl-C and SIGTERM do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+REACTION_S = 1.0  # in which Python deals with a signal where it can
+
+
+class _Heard:
+    """When a run was last asked to end by a signal, on the monotonic clock."""
+
+    at = -REACTION_S
+
+
+@contextmanager
+def asking(stop: Callable[[], bool]) -> Iterator[None]:
+    """Have a signal ask a run to end while the block runs.
+
+    `stop` asks it, and says whether the run is changing something. One that is not ends as every Python program does.
+    """
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if not stop():
+            raise KeyboardInterrupt
+        _Heard.at = time.monotonic()
+
+    before = {number: signal.signal(number, ask) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def watch(leave: Callable[[], object]) -> None:
+    """Let a signal end a run whose main thread hangs in a call to libvirt, which Python's own handlers wait for.
+
+    `leave` is called in a thread of its own where nobody reacted.
+    """
+    receiver, sender = os.pipe()
+    os.set_blocking(sender, False)
+    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while True:
+            number = os.read(receiver, 1)[0]
+            time.sleep(REACTION_S)
+            if number in SIGNALS and time.monotonic() - _Heard.at > 2 * REACTION_S:
+                leave()
+
+    threading.Thread(target=wait, name="interruptions", daemon=True).start()

@@ -1,0 +1,84 @@
+"""The events of a lab's runs, for several sinks at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from labctl.core.events import Finished, StepDone, StepFailed, StepProgress, StepSkipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.core.events import Event, Sink
+
+
+class EventStream:
+    """A sink that passes each event on to all that have joined.
+
+    A sink that joins during a run, or after it, first gets the events of that run so far; of the progress of a step
+    only the latest. Events come from several threads, and each sink gets them one at a time.
+
+    A sink that raises an error gets no further events. The run and the other sinks go on. `raise_broken` raises the
+    error.
+    """
+
+    def __init__(self, sinks: Iterable[Sink] = ()) -> None:
+        self._sinks = list(sinks)
+        self._lock = threading.RLock()  # a sink may join another one
+        self._past: list[Event] = []
+        self._progress: dict[str, StepProgress] = {}  # of the steps under way, by address
+        self._broken: list[Exception] = []
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._remember(event)
+            for sink in tuple(self._sinks):
+                self._pass_on(sink, event)
+
+    def join(self, sink: Sink) -> None:
+        with self._lock:
+            self._sinks.append(sink)
+            for event in self.so_far:
+                self._pass_on(sink, event)
+
+    def leave(self, sink: Sink) -> None:
+        """Take a sink out; one that has left already, or was taken out for its error, is no mistake."""
+        with self._lock:
+            self._sinks = [each for each in self._sinks if each is not sink]
+
+    @property
+    def so_far(self) -> tuple[Event, ...]:
+        """The events of the latest run, as a sink gets them that joins now."""
+        with self._lock:
+            return (*self._past, *self._progress.values())
+
+    def raise_broken(self) -> None:
+        """Raise the error of the first sink that had one since the last call.
+
+        Raises:
+            Exception: whatever that sink raised.
+        """
+        with self._lock:
+            broken, self._broken = self._broken, []
+        if broken:
+            raise broken[0]
+
+    def _remember(self, event: Event) -> None:
+        if self._past and isinstance(self._past[-1], Finished):  # another run begins
+            self._past = []
+        if isinstance(event, StepProgress):
+            self._progress[event.address] = event
+            return
+        if isinstance(event, StepDone | StepFailed | StepSkipped):
+            self._progress.pop(event.address, None)
+        if isinstance(event, Finished):
+            self._progress = {}
+        self._past.append(event)
+
+    def _pass_on(self, sink: Sink, event: Event) -> None:
+        try:
+            sink(event)
+        except Exception as error:  # noqa: BLE001  # what a sink does is its author's business
+            self.leave(sink)
+            self._broken.append(error)
