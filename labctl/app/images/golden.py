@@ -21,7 +21,7 @@ import libvirt
 from labctl import resources
 from labctl.app.images import get, names
 from labctl.app.status import choose
-from labctl.core import coroutines, identity
+from labctl.core import coroutines, identity, xmltree
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Teller
 from labctl.core.lifecycle import State
@@ -35,6 +35,7 @@ from labctl.host.libvirt.connection import missing, translated
 from labctl.kinds import addresses
 from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import ImageStore
+from labctl.kinds.vm.twin import make_twin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +133,10 @@ class _Maker:
             libvirt.VIR_DOMAIN_XML_INACTIVE
         )
         self.tell.progress("booting it without a network")
-        domain = self.host.virt.createXML(twin(definition, disk), libvirt.VIR_DOMAIN_START_AUTODESTROY)
+        root = ET.fromstring(definition)
+        make_twin(root, disk)
+        text = xmltree.to_text(root)
+        domain = self.host.virt.createXML(text, libvirt.VIR_DOMAIN_START_AUTODESTROY)
         try:
             yield domain
         finally:
@@ -195,35 +199,6 @@ class _Maker:
             cpu=base.cpu if base else "",
             memory=base.memory if base else 0,
         )
-
-
-def twin(definition: str, disk: str) -> str:
-    """A domain's XML as that of another one: its root on `disk`, its seed, and nothing that leads elsewhere."""
-    root = ET.fromstring(definition)
-    for tag in ("uuid", "metadata"):
-        for element in root.findall(tag):
-            root.remove(element)
-    name = root.find("name")
-    devices = root.find("devices")
-    assert name is not None  # libvirt's definitions have both
-    assert devices is not None
-    name.text = f"{name.text}.golden"
-    for element in list(devices):
-        alias = element.find("alias")
-        kind = "" if alias is None else alias.get("name", "")
-        if element.tag == "interface" or (
-            element.tag == "disk" and kind not in ("ua-disk-root", "ua-disk-seed")
-        ):
-            devices.remove(element)
-        for log in element.findall("log"):
-            element.remove(log)
-        if kind == "ua-disk-root":
-            source = element.find("source")
-            assert source is not None  # labctl defined it
-            source.set("file", disk)
-            for below in element.findall("backingStore"):  # the overlay itself says what it stands on
-                element.remove(below)
-    return ET.tostring(root, encoding="unicode")
 
 
 def _runs(domain: Any) -> bool:

@@ -1,11 +1,8 @@
 """The twin that a golden image is made with."""
 
-from xml.etree import ElementTree as ET
-
-from labctl.app.images.golden import twin
-from labctl.core import xmltree
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.twin import make_twin
 from labctl.kinds.vm.uses import DiskUse, NicUse
 
 DISKS = (
@@ -25,7 +22,8 @@ VM = VmSpec(
 
 def test_it_touches_nothing_of_the_vm_and_reaches_nobody():
     """Another name and root disk, no network, no other disk, no console log, and nothing that says it is labctl's."""
-    made = ET.fromstring(twin(xmltree.to_text(xml.render(VM)), "/pool/web.golden"))
+    made = xml.render(VM)
+    make_twin(made, "/pool/web.golden")
     assert made.findtext("name") == "shop.web.golden"
     assert made.find("uuid") is None
     assert made.find("metadata") is None

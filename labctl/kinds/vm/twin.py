@@ -1,0 +1,42 @@
+"""The twin of a VM: another domain with the same hardware, on which a golden image is made.
+
+Its XML is that of the VM with less in it. Were it rendered from the spec, it would lack what libvirt chose for the VM
+and the variables of its UEFI.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.xmlfields import Place
+from labctl.kinds.vm.devices.disk import DISK
+from labctl.kinds.vm.devices.nic import NIC
+
+if TYPE_CHECKING:
+    from labctl.core.xmltree import Element
+
+_KEPT = ("root", "seed")
+
+
+def make_twin(root: Element, source: str) -> None:
+    """Make a VM's definition that of its twin: its root disk is the file `source`, and nothing leads elsewhere."""
+    name = Place("name")
+    name.put(root, f"{name.get(root)}.golden")
+    _remove(root, "uuid", "metadata")
+    devices = Place("devices").element(root)
+    assert devices is not None  # libvirt's definitions have it
+    for element in (*NIC.elements(root), *DISK.elements(root)):
+        if element.tag == NIC.tag or DISK.read(element).name not in _KEPT:
+            devices.remove(element)
+    for disk in DISK.elements(root):
+        if DISK.read(disk).name == "root":
+            Place("source/@file").put(disk, source)
+            _remove(disk, "backingStore")  # the file itself says what it stands on
+    for device in devices:
+        _remove(device, "log")
+
+
+def _remove(parent: Element, *tags: str) -> None:
+    for tag in tags:
+        for element in parent.findall(tag):
+            parent.remove(element)
