@@ -10,7 +10,6 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
 from labctl.core.record import record, replace
-from labctl.core.spec import of_kind
 from labctl.engine import edits
 from labctl.engine.allocate import settle
 from labctl.engine.allocation import Allocation
@@ -20,7 +19,6 @@ from labctl.engine.heard import heard
 from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.sources import Pinning, Sources, resolve_images
 from labctl.host.libvirt.connection import translated
-from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import POOL as STORE
 
 if TYPE_CHECKING:
@@ -110,8 +108,7 @@ def _prepare(
 
 
 def _sources(session: Session, lab: LabModel, observed: Observed) -> Sources:
-    disks = of_kind(observed.specs.values(), DiskSpec)
-    in_use = frozenset(disk.base.removesuffix(".img") for disk in disks if disk.base)
+    in_use = frozenset(spec.base_image for spec in observed.specs.values() if spec.base_image)
     pinning = Pinning(session.lock, session.locked, in_use)
     return resolve_images(session.host, lab, session.host.capabilities.arch, pinning)
 

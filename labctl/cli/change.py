@@ -57,10 +57,9 @@ def _loss(plan: Plan) -> str:
     """Say what would be lost, as in `delete 2 VMs and 1 disk, replace 1 VM`."""
     parts = []
     for action in (Action.DELETE, Action.REPLACE):
-        lost = [step.address.kind for step in plan.steps if step.action is action]
-        counts = [
-            plural(lost.count(kind), word) for kind, word in (("vm", "VM"), ("disk", "disk")) if kind in lost
-        ]
+        lost = [step.spec for step in plan.steps if step.action is action and step.spec.holds_data]
+        words = [spec.word or spec.kind for spec in sorted(lost, key=lambda spec: spec.rank, reverse=True)]
+        counts = [plural(words.count(word), word) for word in dict.fromkeys(words)]
         parts += [f"{action} {' and '.join(counts)}"] * bool(counts)
     if losses := [f"{step.address} {step.loss}" for step in plan.steps if step.loss]:
         parts.append(f"lose of {', of '.join(losses)}")

@@ -47,6 +47,16 @@ def disk_name(volume: str) -> str | None:
     return name if owner == VOLUMES else f"{owner}/{name}"
 
 
+def image_volume(key: str) -> str:
+    """The volume of the store that disks stand on, of an image with this key."""
+    return f"{key}.img"
+
+
+def image_key(volume: str) -> str:
+    """The reverse of `image_volume`."""
+    return volume.removesuffix(".img")
+
+
 def object_uuid(lab: str, kind: str, name: str) -> str:
     return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, XMLNS), f"{lab}/{kind}/{name}"))
 

@@ -58,6 +58,11 @@ class Questions:
         return ""
 
     @property
+    def base_image(self) -> str:
+        """The key of the image in the store that its content stands on; empty where there is none."""
+        return ""
+
+    @property
     def networks(self) -> frozenset[str]:
         """The networks of the lab on which it is, and of which traffic begins with it."""
         return frozenset()

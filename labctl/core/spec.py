@@ -140,6 +140,7 @@ class Spec(Questions):
     """The base of every kind's spec."""
 
     kind: ClassVar[str]
+    word: ClassVar[str] = ""  # what people call one, where that is not `kind`
     rank: ClassVar[int]  # the order of kinds: what is needed is built, and told, before what needs it
     # Kinds whose new objects can collide with those that are about to go (same subnet, same bridge) create last.
     exclusive: ClassVar[bool] = False

@@ -102,18 +102,15 @@ def group_name(group: Sequence[DescribedStep]) -> str:
 
 def description(group: Sequence[DescribedStep]) -> list[str]:
     """Describe new objects, part by part; values in which they differ come in the order of their names."""
-    kind = group[0].step.address.kind
+    spec = group[0].step.spec
     prefix = "each " if len(group) > 1 else ""
     if len(group) > FEW:
-        prefix = f"{len(group)} {_PLURAL.get(kind, f'{kind}s')}, each "
+        prefix = f"{len(group)} {spec.word or spec.kind}s, each "
     texts = [
         " ".join(filter(None, (parts[0].what, " and ".join(map(_abbreviated, _columns(parts))))))
         for parts in zip(*(one.parts for one in group), strict=True)
     ]
     return [prefix + texts[0], *texts[1:]] if texts else []
-
-
-_PLURAL = {"vm": "VMs"}
 
 
 def _columns(parts: Sequence[Part]) -> Iterator[tuple[str, ...]]:

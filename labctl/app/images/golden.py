@@ -169,7 +169,7 @@ class _Maker:
     def _base(self, pool: libvirt.virStoragePool) -> ImageSpec | None:
         """The image that the root disk stands on, where it does. LabctlError for a damaged one."""
         (root,) = volumes.facts(pool, {f"{self.vm.name}.root"})
-        key = (root.backing or "").rpartition("/")[2].removesuffix(".img")
+        key = identity.image_key((root.backing or "").rpartition("/")[2])
         looked = ImageStore(self.host).look({key}).get(key)
         if looked and looked.wrong:
             raise LabctlError(

@@ -54,6 +54,10 @@ class DiskSpec(Spec):
         return self.volume
 
     @property
+    def base_image(self) -> str:
+        return identity.image_key(self.base)
+
+    @property
     def stated(self) -> tuple[str, ...]:
         vm, slash, _ = self.name.partition("/")
         return ("vms", vm, "disk") if slash else ("volumes", self.name)

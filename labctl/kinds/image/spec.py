@@ -74,7 +74,7 @@ class ImageSpec(Spec):
 
     @property
     def volume(self) -> str:
-        return f"{self.key}.img"
+        return identity.image_volume(self.key)
 
     @property
     def kernel(self) -> str:

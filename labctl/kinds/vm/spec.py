@@ -46,6 +46,7 @@ class VmSpec(Marked):
     """
 
     kind: ClassVar[str] = "vm"
+    word: ClassVar[str] = "VM"
     rank: ClassVar[int] = 6
     libvirt_object: ClassVar[str] = "domain"
     holds_data: ClassVar[bool] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,7 +11,9 @@ import pytest
 from labctl.app import change, desired_state, listing
 from labctl.app.prepare import prepare
 from labctl.app.session import Session
+from labctl.cli.change import confirmed
 from labctl.core.address import Address
+from labctl.core.errors import UsageError
 from labctl.core.events import StepStarted
 from labctl.core.found import Found
 from labctl.core.operations import operations
@@ -144,11 +147,14 @@ def test_drift_is_shown_and_healed(session, tower):
     assert (tower.folder / "shop.big").read_text() == "c bronze"
 
 
-def test_a_replacement_loses_data_and_follows_the_removal(session):
+def test_a_replacement_loses_data_and_follows_the_removal(session, monkeypatch):
     up(session, BellSpec("shop", "big"))
     plan = prepare(session, ringing(BellSpec("shop", "big", metal="steel"))).plan
     assert plan.destructive
     assert [each.id for each in operations(plan)] == ["delete bell/big", "create bell/big"]
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(UsageError, match="this would replace 1 bell, and"):
+        confirmed(plan, "up", yes=False)
 
 
 def test_its_labs_are_listed(session, tower):
