@@ -41,24 +41,24 @@ APPLYING = ("up", "reload")  # the verbs that make what the Labfile says; for th
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Make the lab what the Labfile says. Gives the last event, as all of these do."""
-    return _change(session, "up", desired_state.up(vms), sink, confirm)
+    return apply(session, "up", desired_state.up(vms), sink, confirm)
 
 
 def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Shut VMs down; everything stays defined."""
-    return _change(session, "halt", desired_state.halt(vms), sink, confirm)
+    return apply(session, "halt", desired_state.halt(vms), sink, confirm)
 
 
 def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Pause VMs where they are, in memory."""
-    return _change(session, "suspend", desired_state.suspend(vms), sink, confirm)
+    return apply(session, "suspend", desired_state.suspend(vms), sink, confirm)
 
 
 def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Let paused and saved VMs go on, with the right time of day."""
     names = set(vms)
     desired = desired_state.resume(names)
-    return _change(
+    return apply(
         session, "resume", desired, sink, confirm, idle=lambda prepared: _tell_off(prepared, names, sink)
     )
 
@@ -68,13 +68,13 @@ def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
     names = set(vms)
     chosen = {vm.name for vm in session.lab.vms if not names or names & {vm.name, vm.base}}
     restart = frozenset(addresses.vm(name) for name in chosen)
-    return _change(session, "reload", desired_state.up(names), sink, confirm, restart=restart)
+    return apply(session, "reload", desired_state.up(names), sink, confirm, restart=restart)
 
 
 def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Remove the lab, or some VMs with their disks."""
     desired = desired_state.destroy(vms)
-    return _change(
+    return apply(
         session,
         "destroy",
         desired,
@@ -84,7 +84,7 @@ def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) 
     )
 
 
-def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
+def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     session: Session,
     verb: str,
     desired: DesiredState,
@@ -94,7 +94,7 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
     restart: frozenset[Address] = frozenset(),
     idle: Callable[[Prepared], None] = lambda _prepared: None,
 ) -> Finished:
-    """Do what all verbs do; `idle` is called where the plan is empty."""
+    """Make the lab what `desired` gives, as all verbs do; `idle` is called where the plan is empty."""
     began = time.monotonic()
     applying = verb in APPLYING
     look = partial(_look, session, desired, restart, include_labfile=applying)
@@ -114,19 +114,24 @@ def _change(  # noqa: PLR0913  # what the verbs differ in, by keyword
             _pin(session, prepared, sink)
             idle(prepared)
             return _ended(sink, began)
-        try:
-            if applying:
-                session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
-            outcome = _execute(session, prepared.plan, sink)
-        except BaseException as error:  # asked to stop at once, or a bug: a terminal has to be given back
-            interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
-            _ended(sink, began, Ending.INTERRUPTED if interrupted else Ending.FAILED)
-            raise
+        outcome = _run(session, prepared.plan, sink, began, applying=applying)
         _pin(session, prepared, sink)
         _tidy(session, prepared.plan, outcome, sink)
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink) or outcome
     return _finish(outcome, verb, sink, began)
+
+
+def _run(session: Session, plan: Plan, sink: Sink, began: float, *, applying: bool) -> Outcome:
+    """Run the plan. Where it ends by an error, that is told as an end too: a terminal has to be given back."""
+    try:
+        if applying:
+            session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
+        return _execute(session, plan, sink)
+    except BaseException as error:  # asked to stop at once, or a bug
+        interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
+        _ended(sink, began, Ending.INTERRUPTED if interrupted else Ending.FAILED)
+        raise
 
 
 def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> Prepared:

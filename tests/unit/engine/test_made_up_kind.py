@@ -115,7 +115,7 @@ def ringing(*bells: BellSpec):
 
 def up(session: Session, *bells: BellSpec) -> list[object]:
     events: list[object] = []
-    assert change._change(session, "up", ringing(*bells), events.append, lambda _plan: True).ok
+    assert change.apply(session, "up", ringing(*bells), events.append, lambda _plan: True).ok
     return events
 
 
