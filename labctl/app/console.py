@@ -1,4 +1,4 @@
-"""The way to a VM's serial console."""
+"""The serial console of a VM on this terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
 
 
-def console(session: Session, name: str | None, *, force: bool, told: Callable[[str], None]) -> None:
-    """Attach this terminal to a VM's console until Ctrl-] is typed; `told` is called with its name before.
+def console(session: Session, name: str | None, *, force: bool, announce: Callable[[str], None]) -> None:
+    """Attach this terminal to a VM's console until Ctrl-] is typed. `announce` is called first, with the VM's name.
 
     Raises:
-        UsageError: there is no such VM, or several and none was named.
-        LabctlError: it does not run, or someone else has its console.
+        UsageError: there is no such VM, or there are several and `name` is None.
+        LabctlError: the VM does not run, or someone else has its console.
     """
     seen = look(session)
     vm = one(session, name, seen)
@@ -31,5 +31,5 @@ def console(session: Session, name: str | None, *, force: bool, told: Callable[[
         raise LabctlError(f"it is {state}", where=f"vm/{vm}", hint=f"`labctl up {vm}` starts it")
     with translated(f"vm/{vm}"):
         domain = session.host.virt.lookupByName(found.libvirt_name)
-        told(vm)
+        announce(vm)
         attach(domain, 0, 1, force=force)

@@ -1,4 +1,4 @@
-"""What this host lacks for a lab, and the command that mends it. Starts and changes nothing."""
+"""Checks what this host lacks for labs, and names the command that mends it. Nothing is started or changed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FORMAT = 1
 
 
 def examine(host: Host) -> Iterator[Check]:
-    """Every check, each as soon as it is done; that libvirt does not answer is one of them."""
+    """Give the result of each check as soon as it is done. A libvirt that does not answer is a failed check."""
     here = distribution()
     if host.local:
         yield from kvm.checks(here)
     seen = libvirtd.connect(host.uri)
     yield from libvirtd.checks(seen, here)
     if not host.local:
-        return  # the rest can only be seen on that host itself
+        return  # the rest can only be checked on the host itself
     if host.uri == libvirtd.SYSTEM:
         yield from tools.groups(here)
     yield from tools.programs(here)
@@ -41,17 +41,17 @@ def examine(host: Host) -> Iterator[Check]:
 
 
 def failed(checks: list[Check]) -> bool:
-    """Whether something has to be mended before labs can run."""
+    """Whether a check failed that labs can't do without."""
     return any(check.verdict == FAIL for check in checks)
 
 
 def _store(host: Host) -> Check:
-    """What the images take, and how much of that nothing stands on."""
+    """The size of the image store, and of the images in it that no disk uses."""
     images = ImageStore(host).stored()
     idle = sum(each.bytes for each in images if not each.users)
     text = f"{len(images)} stored, {size(sum(each.bytes for each in images))}"
     if idle:
-        text += f", of which {size(idle)} are in no use: `labctl image prune` removes what no lock pins"
+        text += f", of which {size(idle)} are unused: `labctl image prune` removes images that no Labfile.lock pins"
     return Check("images", OK, text)
 
 

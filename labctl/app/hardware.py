@@ -1,4 +1,4 @@
-"""Whether this host's libvirt and QEMU have what VMs and networks ask for, before the first change."""
+"""Checks whether the host's libvirt and QEMU can do what VMs and networks ask for."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _IDE_DISKS = 4  # two to each of the two channels of a PC
 
 
 def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
-    """Every problem once, for the first instance of a VM that has it."""
+    """The problems of all steps. A problem that instances of a VM share comes once, for the first instance."""
     host = _Host(session, observed)
-    told = set()
+    seen = set()
     for step in plan.steps:
         for problem in host.problems(step):
-            if (problem.path, problem.summary) not in told:
-                told.add((problem.path, problem.summary))
+            if (problem.path, problem.summary) not in seen:
+                seen.add((problem.path, problem.summary))
                 yield problem
 
 
 class _Host:
-    """What the host has, asked once for each kind of domain."""
+    """The capabilities of the host. libvirt is asked once for each architecture, machine and accelerator."""
 
     def __init__(self, session: Session, observed: Observed) -> None:
         self._session = session
@@ -47,15 +47,15 @@ class _Host:
         self._asked: dict[tuple[str, str | None, str], DomainCapabilities] = {}
 
     def problems(self, step: Step) -> Iterator[Problem]:
-        for asking in steps_of((step,), VmSpec):
-            if asking.after and _asks(asking):
-                yield from self._vm(asking.after)
-                yield from self._external(asking.after)
+        for vm_step in steps_of((step,), VmSpec):
+            if vm_step.after and _needs_check(vm_step):
+                yield from self._vm(vm_step.after)
+                yield from self._external(vm_step.after)
         for network in of_kind((step.after,), NetworkSpec):
             if self._session.host.local:
                 yield from self._links(network)
 
-    def _can(self, arch: str, machine: str | None, accel: str) -> DomainCapabilities:
+    def _capabilities(self, arch: str, machine: str | None, accel: str) -> DomainCapabilities:
         kind = arch, machine, accel
         if kind not in self._asked:
             self._asked[kind] = domain_capabilities.look(self._session.host.virt, *kind)
@@ -64,8 +64,8 @@ class _Host:
     def _vm(self, vm: VmSpec) -> Iterator[Problem]:
         machine = _machine(vm)
         if vm.accel == "kvm" and not self._session.host.capabilities.kvm:
-            return  # that this host has no KVM at all is told elsewhere, and more can't be asked then
-        can = self._can(vm.arch or "x86_64", machine, vm.accel)
+            return  # preflight reports a host without KVM; libvirt has no capabilities of it then
+        can = self._capabilities(vm.arch or "x86_64", machine, vm.accel)
         if can.lacks:
             yield self._lacks(vm, can.lacks, machine)
             return
@@ -108,7 +108,7 @@ class _Host:
                 summary = f"{arch} has no firmware that boots a disk"
                 yield self._problem(vm, "boot", summary, "name a `kernel` here, and its `initrd`")
         elif vm.secure_boot and can.secure is not None and "yes" not in can.secure:
-            able = self._can(arch, "q35", vm.accel).secure if has is architectures.X86 else None
+            able = self._capabilities(arch, "q35", vm.accel).secure if has is architectures.X86 else None
             hint = "machine: q35" if able and "yes" in able else "set `secure_boot: false`"
             yield self._problem(vm, "secure_boot", "no firmware does secure boot on this machine", hint)
 
@@ -128,7 +128,11 @@ class _Host:
     def _devices(self, vm: VmSpec, can: DomainCapabilities) -> Iterator[Problem]:
         for use in vm.disks:
             if can.buses is not None and use.bus not in can.buses and use.name != "seed":
-                others = self._can(vm.arch or "x86_64", "pc", vm.accel).buses if use.bus == "ide" else None
+                others = (
+                    self._capabilities(vm.arch or "x86_64", "pc", vm.accel).buses
+                    if use.bus == "ide"
+                    else None
+                )
                 hint = "machine: pc, or bus: sata" if others and "ide" in others else "bus: virtio or scsi"
                 owner = f"the machine {_machine(vm)}" if others else "this libvirt"
                 field = "disk" if use.name == "root" else "disks"
@@ -145,7 +149,7 @@ class _Host:
             yield self._problem(vm, "tpm", "this host can't emulate a TPM", self._install("swtpm"), FOREIGN)
 
     def _external(self, vm: VmSpec) -> Iterator[Problem]:
-        """External networks, which have to exist and be active."""
+        """External networks that don't exist or are not active."""
         for nic in vm.nics:
             if nic.ours or not nic.network:
                 continue
@@ -163,7 +167,7 @@ class _Host:
                 yield Problem(summary, f"networks.{name}.external", place, hint, FOREIGN)
 
     def _links(self, network: NetworkSpec) -> Iterator[Problem]:
-        """The bridge or interface of the host that a network attaches to."""
+        """A bridge or interface of the host that a network attaches to, and that does not exist."""
         key, name = ("bridge", network.bridge) if network.mode == "bridge" else ("dev", network.dev)
         if not network.attached or not name:
             return
@@ -191,12 +195,12 @@ class _Host:
 
 
 def _machine(vm: VmSpec) -> str | None:
-    """The machine type, which an edit may have set; None for libvirt's own."""
+    """The machine type, which an `xml:` edit may set; None for libvirt's default."""
     return xml.machine(vm) if vm.xml else vm.machine
 
 
-def _asks(step: StepOf[VmSpec]) -> bool:
-    """Whether a step makes, starts or changes its VM; what only halts or pauses one needs nothing."""
+def _needs_check(step: StepOf[VmSpec]) -> bool:
+    """Whether a step creates, starts or changes its VM. To halt or pause a VM needs nothing of the host."""
     if step.action is not Action.UPDATE:
         return True
     if transition(step.existing.state, step.wanted.state).enters:

@@ -1,4 +1,4 @@
-"""Write a Labfile to start from."""
+"""Writes a Labfile to start from."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LABFILE = "Labfile.yaml"
 
 
 def init(start: str, target: str, *, force: bool = False) -> Path:
-    """Write the starting lab of that name to a file or into a folder, and give its path.
+    """Write the starting lab called `start` to the file or into the folder `target`, and return the path of the file.
 
     Raises:
-        UsageError: there is no such starting lab, or a file is there already.
-        LabctlError: it can't be written.
+        UsageError: there is no such starting lab, or the file exists and `force` is not set.
+        LabctlError: the file can't be written.
     """
     if start not in template_names():
         raise UsageError(f"no starting lab is called {start}", hint=did_you_mean(start, template_names()))
@@ -26,9 +26,7 @@ def init(start: str, target: str, *, force: bool = False) -> Path:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(template_text(start))
     except FileExistsError:
-        raise UsageError(
-            f"{path} is there already", hint="--force replaces it, -f writes elsewhere"
-        ) from None
+        raise UsageError(f"{path} exists already", hint="--force replaces it, -f writes elsewhere") from None
     except OSError as error:
         raise local.failed(error, "can't write it", path) from error
     return path

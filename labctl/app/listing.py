@@ -1,4 +1,4 @@
-"""All labs of a libvirt host, found by what labctl wrote into domains and networks, and by what other kinds tell."""
+"""Lists the labs of a libvirt host, which it finds by labctl's metadata in domains and networks, and by other kinds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMAT = 1
 
 @record(frozen=False)
 class Listed:
-    """A lab; `files` are the Labfiles that its parts name, more than one where something went wrong."""
+    """A lab. `files` are the Labfiles named in its objects; more than one means that something went wrong."""
 
     name: str
     vms: int = 0
@@ -40,7 +40,7 @@ class Listed:
 
 
 def labs(host: Host, kinds: Iterable[Kind[Any]] = KINDS) -> list[Listed]:
-    """Find them.
+    """Give the labs, sorted by name.
 
     Raises:
         LabctlError: libvirt does not answer.

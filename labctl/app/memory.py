@@ -1,4 +1,4 @@
-"""Whether VMs get the memory that they take, before one is started."""
+"""Checks the memory of VMs: what the host has left for them, and what their images need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
-    """Tell that the VMs which start or grow want more than the host has left."""
+    """Give an obstacle if the VMs that start or grow need more memory than the host has available."""
     every = [(step.after, step.after.memory_growth(step.before)) for step in plan.steps if step.after]
     growing = [(spec, growth) for spec, growth in every if growth > 0]
     wanted, free = sum(growth for _, growth in growing), available(session.host)
@@ -40,7 +40,7 @@ def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
 
 
 def available(host: Host) -> int | None:
-    """The memory that VMs can have, in bytes; None where the driver has no real memory (`test:///`)."""
+    """The memory that is available for VMs, in bytes; None if libvirt's driver has no real memory (`test:///`)."""
     try:
         stats = host.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
     except libvirt.libvirtError:
@@ -48,8 +48,8 @@ def available(host: Host) -> int | None:
     return sum(int(stats.get(name, 0)) for name in ("free", "buffers", "cached")) << 10
 
 
-def too_little(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
-    """Warn of new VMs that have less memory than the catalogue says that their image needs, once an image."""
+def below_needs(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:
+    """Warn of new VMs with less memory than their image needs by the catalogue. There is one warning for each image."""
     vms = {vm.name: vm for vm in session.lab.vms}
     images = {spec.label: spec for spec in sources.images.values()}
     short: dict[str, list[str]] = {}

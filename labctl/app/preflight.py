@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from labctl.app import memory, space, storage
+from labctl.app import foreign_storage, free_space, memory
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, Problem, Refused, Rejected
 from labctl.core.plan import LOST, Action
@@ -66,13 +66,13 @@ def check(
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
     obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
-    warnings = [*_emulation(session, plan), *memory.too_little(session, plan, sources)]
+    warnings = [*_emulation(session, plan), *memory.below_needs(session, plan, sources)]
     if plan:
         from labctl.app import hardware, traffic  # most runs have nothing to do
 
         errors += hardware.check(session, plan, observed)
         warnings += traffic.check(session, plan, allocation)
-    for problem in (*storage.check(session, plan, observed), *space.check(session, plan)):
+    for problem in (*foreign_storage.check(session, plan, observed), *free_space.check(session, plan)):
         (warnings if problem.severity in ("warning", "note") else obstacles).append(problem)
     return Findings(*map(once, (errors, obstacles, warnings)))
 

@@ -1,4 +1,4 @@
-"""Whether this host's packet filter lets the guests' traffic through, checked before VMs start."""
+"""Checks whether this host's packet filter lets the guests' traffic through."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ _FORWARDING = ("nat", "routed", "open")
 
 
 def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Problem]:
-    """Warn of each chain that drops what guests send, on the networks that the plan starts or starts VMs on.
+    """Warn of each chain that drops traffic of guests, on networks that the plan starts or starts VMs on.
 
-    Only for this host, and only where its rules can be read: users who can't read them get no warning each time.
+    A remote host is not checked, and neither is one whose rules the user may not read: a warning in each run would not
+    help.
     """
-    concerned = _concerned(plan)
-    networks = [each for each in session.lab.networks if each.name in concerned and allocates(each)]
+    affected = _affected(plan)
+    networks = [each for each in session.lab.networks if each.name in affected and allocates(each)]
     host = session.host
     if not networks or not host.local or "qemu" not in host.capabilities.types:
         return
@@ -49,15 +50,15 @@ def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Prob
         )
 
 
-def _concerned(plan: Plan) -> set[str]:
-    """The networks that a plan makes or starts, or on which it starts VMs."""
+def _affected(plan: Plan) -> set[str]:
+    """The names of networks that the plan creates or starts, or on which it starts VMs."""
     return {name for step in plan.steps if step.after for name in step.after.networks}
 
 
 def _dropped(
     lab: LabModel, network: Network, allocation: Allocation, rules: Rules
 ) -> Iterator[tuple[str, str]]:
-    """What is dropped of what a network's guests send, in a few words, and by which chain."""
+    """The traffic of a network's guests that is dropped: what they do, in a few words, and the chain."""
     bridge = network.bridge or identity.bridge_name(lab.name, network.name)
     opened = network.mode != "open"
     place = allocation.networks.get(network.name)

@@ -1,4 +1,4 @@
-"""Judge a Labfile without a look at libvirt."""
+"""Validates a Labfile without libvirt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMAT = 1
 
 @record
 class Verdict:
-    """`lab` is None where the Labfile can't be used."""
+    """The result of a validation; `lab` is None if there are errors."""
 
     lab: LabModel | None
     errors: tuple[Problem, ...] = ()
@@ -27,7 +27,7 @@ class Verdict:
         return self.lab is not None
 
     def headline(self) -> str:
-        """As in `lab shop: 3 VMs, 2 networks`."""
+        """`lab shop: 3 VMs, 2 networks`; empty if there are errors."""
         if self.lab is None:
             return ""
         counts = [
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def validate(session: Session) -> Verdict:
-    """Load the Labfile and give what is wrong with it."""
+    """Load the Labfile and give its problems."""
     try:
         loaded = session.loaded
     except Rejected as error:

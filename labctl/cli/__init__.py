@@ -1,43 +1,46 @@
-"""The command line: parse with typer, call a use case, give its exit code.
+"""The command line: parses with typer, calls a use case, and returns its exit code.
 
-`app` is the typer application, in which each verb is one line. A verb is a file of its own: its `run` has the verb's
-arguments and options as parameters, its help as docstring, and the exit code as result. `options` are the global ones,
-`arguments` those that several verbs take, `context` and `change` what verbs share (docs/adr/0007).
+`app` has the typer application, in which each verb is one word. A verb is a file: the parameters of its `run` are the
+arguments and options of the verb, its docstring is the help, and its result is the exit code. `options` has the global
+options, `arguments` those that several verbs take, `context` and `change` what verbs share (docs/adr/0007).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
+from labctl.core.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def run(argv: list[str]) -> int:
-    """Run one command and give its exit code.
+    """Run one command and return its exit code.
 
     Raises:
-        LabctlError: what went wrong, for the boundary in `__main__`.
+        LabctlError: the command failed. `__main__` shows the error.
     """
     call = parse(argv)
     return call() if callable(call) else call
 
 
 def parse(argv: list[str]) -> Callable[[], int] | int:
-    """The call of the verb that the words name, or the exit code where typer has done all there is, as for `--help`.
+    """The call of the verb that `argv` names, or the exit code if typer did all of it, as for `--help`.
 
     Raises:
         UsageError: the command line is wrong.
     """
-    import typer
-
-    from labctl.cli.app import app
-    from labctl.core.errors import UsageError
+    from labctl.cli.app import app  # the package's attribute `app` has to stay the module
 
     try:
         return app(argv or ["--help"], prog_name="labctl", standalone_mode=False)  # type: ignore[no-any-return]
     except typer.TyperException as error:
-        message = " ".join(error.format_message().split()).rstrip(".")  # choices stand on lines of their own
-        ctx = getattr(error, "ctx", None)  # of the command whose words are wrong
+        message = " ".join(error.format_message().split()).rstrip(
+            "."
+        )  # typer puts choices on lines of their own
+        ctx = getattr(error, "ctx", None)  # of the command that rejected its arguments
         path = ctx.command_path if ctx else "labctl"
         raise UsageError(f"{message[0].lower()}{message[1:]}", hint=f"see `{path} --help`") from error

@@ -9,7 +9,7 @@ from labctl.cli.verbs import Verbs
 
 
 class TopVerbs(Verbs):
-    """All verbs of labctl, in the order of its help."""
+    """The verbs of labctl, in the order of the help."""
 
     package = "labctl.cli"
     panels = {  # noqa: RUF012  # declared as ClassVar by its base
@@ -18,7 +18,7 @@ class TopVerbs(Verbs):
         "look at it": ("status", "list", "logs", "doctor"),
         "enter it": ("ssh", "ssh-config", "console"),
         "images": ("image",),
-        "besides": ("completion", "help"),
+        "more": ("completion", "help"),
     }
 
 
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 
-@app.callback(epilog="`labctl COMMAND --help` tells more.")
+@app.callback(epilog="`labctl COMMAND --help` shows its options.")
 @with_global_options
 def before(_options: Options) -> int:
     """Virtual labs on libvirt from one Labfile."""

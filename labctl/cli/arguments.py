@@ -14,8 +14,10 @@ from labctl.core.errors import LabctlError
 
 
 def vm_names(ctx: typer.Context) -> list[str]:
-    """For completion: the VMs of the Labfile, as written and each instance; none where it can't be read."""
-    with contextlib.redirect_stderr(io.StringIO()):  # it would stand in the line that the user is typing
+    """For completion: the names of the Labfile's VMs and of their instances; none if the Labfile can't be read."""
+    with contextlib.redirect_stderr(
+        io.StringIO()
+    ):  # a message would land in the line that the user is typing
         try:
             vms = context.session(Options.of(ctx)).lab.vms
         except LabctlError:
@@ -23,7 +25,7 @@ def vm_names(ctx: typer.Context) -> list[str]:
     return sorted({name for vm in vms for name in (vm.name, vm.base)})
 
 
-# The help tells what an argument is by the name of its parser, and calls it `str` where it has none.
+# The help shows the name of an argument's parser as its type, so these parsers have telling names.
 
 
 def name(text: str) -> str:

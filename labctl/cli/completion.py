@@ -19,6 +19,6 @@ def run(
     _options: Options,
     shell: Annotated[Shell, typer.Argument(help='as in: eval "$(labctl completion bash)"')],
 ) -> int:
-    """Print what completes commands and VM names in your shell."""
+    """Print the script for completion in your shell."""
     os.environ["_LABCTL_COMPLETE"] = f"source_{shell}"  # typer prints its script for the shell
     return cli.run([])

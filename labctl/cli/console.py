@@ -27,7 +27,7 @@ def run(
         session,
         vm,
         force=force,
-        told=lambda name: context.say(f"console of {name}; Ctrl-] leaves, Enter may bring a prompt"),
+        announce=lambda name: context.say(f"console of {name}; Ctrl-] leaves, Enter may bring a prompt"),
     )
     context.say("\nleft the console")
     return 0

@@ -20,5 +20,5 @@ def run(
         typer.Argument(metavar="COMMAND...", parser=arguments.word, help="as in `image list`"),
     ] = None,
 ) -> int:
-    """Tell what a command does; the same as COMMAND --help."""
+    """Show what a command does, as COMMAND --help does."""
     return cli.run([*(verb or ()), "--help"])

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from labctl.app import labfile_path
+from labctl.app.init import init
 from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
 from labctl.labfile.init_templates import template_names, template_summary
@@ -25,12 +26,10 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="replace a Labfile that is there")] = False,
 ) -> int:
     """Write a Labfile to start from."""
-    from labctl.app.init import init
-
     path = init(start, options.file or ".", force=force)
     context.say(f"wrote {path}")
-    place = "" if str(path) == labfile_path.LABFILE else f" -f {path}"
+    option = "" if str(path) == labfile_path.LABFILE else f" -f {path}"
     context.say(
-        f"next: look at it, then `labctl{place} plan` shows what it makes and `labctl{place} up` makes it"
+        f"next: look at it, then `labctl{option} plan` shows what it makes and `labctl{option} up` makes it"
     )
     return 0

@@ -30,10 +30,10 @@ def run(
     name = logs.choose_vm(session, vm)
     text = logs.read(session, name)
     if not text and not follow:
-        context.say(f"the console of {name} has said nothing yet")
-    said = text.splitlines(keepends=True)
-    start = max(0, len(said) - lines) if lines is not None else 0
-    sys.stdout.write("".join(said[start:]))
+        context.say(f"the console log of {name} is still empty")
+    logged = text.splitlines(keepends=True)
+    start = max(0, len(logged) - lines) if lines is not None else 0
+    sys.stdout.write("".join(logged[start:]))
     sys.stdout.flush()
     if follow:
         for more in logs.follow(session, name, text):

@@ -1,7 +1,7 @@
-"""The global options. They may stand before the verb or after it, and reach its function as one value.
+"""The global options. They may stand before the verb or after it, and the function of the verb gets them as one value.
 
-typer reads the parameters of a command off the signature of its function. If each verb repeated the global options
-there, its own would be hard to find, so `with_global_options` adds them.
+typer takes the options of a command from the signature of its function. If each verb repeated the global options there,
+its own options would be hard to find, so `with_global_options` adds them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PANEL = "global options, before or after the command"
 
 
 def _without_colour(given: bool) -> bool:  # noqa: FBT001  # typer calls it
-    """Tell rich, which prints the help, while typer still parses."""
+    """Set NO_COLOR while typer still parses, so that the help is printed without colours too."""
     if given:
         os.environ["NO_COLOR"] = "1"
     return given
@@ -76,7 +76,7 @@ class Options:
     verbose: Annotated[
         bool,
         typer.Option(
-            "--verbose", "-v", help="tell every operation, and in plans every field", rich_help_panel=_PANEL
+            "--verbose", "-v", help="show every operation, and in plans every field", rich_help_panel=_PANEL
         ),
     ] = False
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks", rich_help_panel=_PANEL)] = False
@@ -93,9 +93,9 @@ class Options:
 
     @classmethod
     def of(cls, ctx: typer.Context) -> Options:
-        """What was given after the verb and before it, where the parent contexts have it.
+        """The options given before the verb, which parent contexts have, and after it.
 
-        The later value wins, and lists grow.
+        A later value wins; values of a list option are added up.
         """
         options = cls.of(cast("typer.Context", ctx.parent)) if ctx.parent else cls()
         later = {}
@@ -113,10 +113,10 @@ class Options:
 
 
 def with_global_options(verb: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    """Add the global options to a verb's function, which gets their values as its first argument.
+    """Add the global options to the function of a verb, which gets their values as its first argument.
 
-    The command that typer calls does not run the verb. It returns the call, and `labctl.cli.run` makes it when typer
-    has returned: typer would turn Ctrl-C and a closed pipe into exit codes of its own before `__main__` sees them.
+    The command that typer calls does not run the verb. It returns the call of it, and `labctl.cli.run` makes this call
+    once typer has returned: typer would turn Ctrl-C and a closed pipe into exit codes before `__main__` sees them.
     """
 
     @functools.wraps(verb)

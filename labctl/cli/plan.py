@@ -11,6 +11,8 @@ from labctl.cli.options import Options, with_global_options
 from labctl.core.record import replace
 from labctl.report import wrap
 from labctl.report.colour import Paint
+from labctl.report.plain import problem_line
+from labctl.report.plantext import Style, render
 
 if TYPE_CHECKING:
     from labctl.core.errors import Problem
@@ -31,11 +33,8 @@ def run(
     ] = False,
 ) -> int:
     """Show what `up` would change, field by field."""
-    from labctl.report.plain import problem_line
-    from labctl.report.plantext import Style, render
-
     prepared = context.lab(options, adopt=adopt, locked=locked).prepare(vms or ())
-    for warning in (*prepared.warnings, *map(_refused, prepared.obstacles)):
+    for warning in (*prepared.warnings, *map(_as_warning, prepared.obstacles)):
         if warning.severity != "note" or not options.quiet:
             context.say(problem_line(warning))
     plan = prepared.plan
@@ -47,6 +46,6 @@ def run(
     return exits.CHANGES if plan and exit_code else 0
 
 
-def _refused(obstacle: Problem) -> Problem:
-    """A plan changes nothing, so what stops a run is only a warning of it."""
+def _as_warning(obstacle: Problem) -> Problem:
+    """What would stop `up` is only a warning of `plan`, which changes nothing."""
     return replace(obstacle, severity="warning", summary=f"`labctl up` would refuse this: {obstacle.summary}")

@@ -16,13 +16,13 @@ app = typer.Typer(add_completion=False)
 
 
 class Ssh(TyperCommand):
-    """Takes what stands behind `--` as the command. Without a VM before it, typer would take its first word for one."""
+    """Takes everything behind `--` as the command. typer would take its first word for the VM if no VM is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse what stands before the `--`.
+        """Parse what stands before `--`.
 
         Raises:
-            UsageError: a command stands there too, whose options would be taken for labctl's.
+            UsageError: a command stands before `--`. Its options would be taken for labctl's.
         """
         dashes = args.index("--") if "--" in args else len(args)
         rest = super().parse_args(ctx, args[:dashes])

@@ -31,40 +31,40 @@ def run(
     vms: OnlyVms = None,
     *,
     drift: Annotated[
-        bool, typer.Option("--drift", help="also tell what differs from the Labfile (as --json does)")
+        bool, typer.Option("--drift", help="also show what differs from the Labfile (as --json does)")
     ] = False,
 ) -> int:
-    """Tell the state and addresses of the lab's VMs."""
-    seen = context.lab(options).status(vms or (), drift=options.json or drift)
+    """Show the state and addresses of the lab's VMs."""
+    found = context.lab(options).status(vms or (), drift=options.json or drift)
     if options.json:
-        context.write_json(seen.to_json())
+        context.write_json(found.to_json())
     else:
-        _show(seen, options, drift=drift)
+        _show(found, options, drift=drift)
     if not options.quiet:
-        for note in seen.notes:
+        for note in found.notes:
             context.say(f"note: {note}")
     return 0
 
 
-def _show(seen: Status, options: Options, *, drift: bool) -> None:
-    if not seen.rows:
-        context.say(f"lab {seen.lab} has no VMs")
+def _show(found: Status, options: Options, *, drift: bool) -> None:
+    if not found.rows:
+        context.say(f"lab {found.lab} has no VMs")
         return
-    rows = [[*_cells(row), *([row.drift or ()] if drift else [])] for row in seen.rows]
+    rows = [[*_cells(row), *([row.drift or ()] if drift else [])] for row in found.rows]
     head = [*HEAD, *(["drift"] if drift else [])]
     context.write(coloured(head, rows, Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout)))
 
 
 def _cells(row: Row) -> list[Cell]:
-    seen = row.seen
-    if seen is None:
+    vm = row.seen
+    if vm is None:
         return [row.name, row.state, "-", (), "-", "-", ()]
-    ready = {True: "yes", False: "no", None: "-"}[row.ready] if seen.state == State.RUNNING else "-"
-    addresses = [text for nic in seen.nics for text in _addresses(nic)]
-    return [row.name, row.state, ready, addresses, str(seen.cpus), size(seen.memory), seen.disks]
+    ready = {True: "yes", False: "no", None: "-"}[row.ready] if vm.state == State.RUNNING else "-"
+    addresses = [text for nic in vm.nics for text in _addresses(nic)]
+    return [row.name, row.state, ready, addresses, str(vm.cpus), size(vm.memory), vm.disks]
 
 
 def _addresses(nic: NicOverview) -> list[str]:
-    """`front 10.0.0.2`, a text for each address; of a NIC without one its network."""
+    """A text for each address, as `front 10.0.0.2`; only the network if the NIC has none."""
     down = " (link down)" if nic.link == "down" else ""
     return [f"{nic.network} {ip}".strip() + down for ip in nic.ips or ("",)]

@@ -5,6 +5,7 @@ import typer
 from labctl.cli import context, exits
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import Rejected
+from labctl.report.plain import problem_line
 
 app = typer.Typer(add_completion=False)
 
@@ -12,17 +13,15 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options) -> int:
-    """Check the Labfile, tell every problem at once."""
-    from labctl.report.plain import problem_line
-
-    found = context.lab(options).validate()
+    """Check the Labfile and show every problem at once."""
+    verdict = context.lab(options).validate()
     if options.json:
-        context.write_json(found.to_json())
-        return 0 if found.ok else exits.WRONG
+        context.write_json(verdict.to_json())
+        return 0 if verdict.ok else exits.WRONG
     if not options.quiet:
-        for warning in found.warnings:
+        for warning in verdict.warnings:
             context.say(problem_line(warning))
-    if not found.ok:
-        raise Rejected(found.errors)
-    context.write(f"ok: {found.headline()}")
+    if not verdict.ok:
+        raise Rejected(verdict.errors)
+    context.write(f"ok: {verdict.headline()}")
     return 0

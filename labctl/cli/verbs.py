@@ -1,6 +1,6 @@
-"""Groups of verbs, each of which is imported when it is asked for.
+"""Groups of verbs that import a verb only when it is called. Click's documentation calls this lazy loading.
 
-All of them together take 60 ms, of the 250 that `status` may take. Click's documentation calls this lazy loading.
+To import all verbs takes 60 ms, and `status` may take 250 ms.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from typing import Any, ClassVar
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from labctl.cli import elsewhere
+from labctl.cli import other_tools
 from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import UsageError
 
 
 class Verbs(TyperGroup):
-    """The verbs of a package, each a module of its name with a typer application called `app`."""
+    """The verbs of a package. Each is a module with the name of the verb and a typer application called `app`."""
 
     package: ClassVar[str]
-    panels: ClassVar[dict[str, tuple[str, ...]]]  # the headings in the help, and what stands there
+    panels: ClassVar[dict[str, tuple[str, ...]]]  # the verbs under each heading of the help
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # its signature
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the signature of the base
         return [verb for verbs in self.panels.values() for verb in verbs]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The verb of that name.
 
         Raises:
-            UsageError: there is none. What labctl calls that is named, else the nearest verb.
+            UsageError: there is no such verb. The hint names labctl's verb for it, or a similar one.
         """
         panel = next((panel for panel, verbs in self.panels.items() if cmd_name in verbs), None)
         if panel is None:
-            if ctx.resilient_parsing:  # which is how typer completes: nobody is there to tell
+            if ctx.resilient_parsing:  # typer only completes a command line here
                 return None
             raise UsageError(f"no such command: {cmd_name}", hint=self._hint(ctx, cmd_name))
         command: Any = get_command(import_module(f"{self.package}.{_module(cmd_name)}").app)
@@ -42,7 +42,7 @@ class Verbs(TyperGroup):
 
     def _hint(self, ctx: Any, word: str) -> str:
         path = ctx.command_path
-        meant = elsewhere.WORDS[path].get(word, ())
+        meant = other_tools.VERBS[path].get(word, ())
         if isinstance(meant, str):
             return meant
         if meant:
@@ -51,7 +51,7 @@ class Verbs(TyperGroup):
         return f"did you mean `{path} {near[0]}`?" if near else f"`{path} --help` lists the commands"
 
     def _summary(self, ctx: Any, verb: str) -> str:
-        """The first line of a verb's help; the verb may stand below another, as in `image list`."""
+        """The first line of a verb's help. The verb may have two words, as in `image list`."""
         found: Any = self
         for name in verb.split():
             found = found.get_command(ctx, name)
@@ -60,5 +60,5 @@ class Verbs(TyperGroup):
 
 
 def _module(verb: str) -> str:
-    """The name of a verb's module, since Python does not import `ssh-config` and has its own `import`."""
+    """The name of a verb's module: neither `ssh-config` nor `import` can be a module's name in Python."""
     return "import_" if verb == "import" else verb.replace("-", "_")

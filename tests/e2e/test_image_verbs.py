@@ -124,7 +124,7 @@ def test_foreign_formats_are_converted_only_when_asked(labctl, here, form):
     [
         ((".", "x", "--convert"), 1, "not a regular file"),
         (("/", "x", "--convert"), 1, "not a regular file"),
-        (("a.qcow2", "x", "--arch", "amd64"), 2, "no images are for the architecture amd64"),
+        (("a.qcow2", "x", "--arch", "amd64"), 2, "there are no images for the architecture amd64"),
         (("a.qcow2", "none"), 2, "none can't be an image's name"),
     ],
 )

@@ -97,7 +97,7 @@ def test_an_internal_snapshot_is_named(make_lab):
     virsh("snapshot-create-as", "shop.web", "i1")
     assert "i1 (internal)" in lab.ok("plan").stderr
     assert "i1" in lab.ok("status").stderr
-    assert "its snapshots go with it: i1 (internal)" in lab.ok("destroy", "--yes").stderr
+    assert "its snapshots are deleted with it: i1 (internal)" in lab.ok("destroy", "--yes").stderr
 
 
 def test_an_overlay_that_is_in_no_pool_grows_only_under_a_running_vm(make_lab, elsewhere):
@@ -125,7 +125,7 @@ def test_overlays_go_with_the_disk_that_they_stand_on(make_lab):
     snapshot("e1", "vdb")
     lab.content["vms"]["web"]["disks"] = []
     assert lab.run("up").code == 2
-    assert f"goes with it: {POOL}/web.e1" in lab.ok("up", "--yes").stderr
+    assert f"deleted with it: {POOL}/web.e1" in lab.ok("up", "--yes").stderr
     assert {path.name for path in POOL.iterdir()} == {"web.root"}
     assert lab.plan() == {}
 
@@ -157,7 +157,7 @@ def test_a_disk_is_not_removed_under_a_domain_that_is_not_the_labs(make_lab, run
         virsh("start", "other")
     refused = lab.run("destroy", "--yes")
     assert refused.code == 1, refused
-    assert "the domain other, which this does not change" in refused.stderr
+    assert "the domain other, which the plan does not change" in refused.stderr
     assert (POOL / "web.root").exists()
     if running:
         virsh("destroy", "other")

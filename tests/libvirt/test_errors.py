@@ -10,7 +10,7 @@ import pytest
 
 from labctl.app import change, desired_state
 from labctl.app.images.catalogue import images
-from labctl.app.images.keep import needless
+from labctl.app.images.prune import unneeded
 from labctl.app.listing import labs
 from labctl.app.one_vm import look
 from labctl.app.prepare import prepare
@@ -159,7 +159,7 @@ LOOKS = {
     "list": lambda world: labs(world.host),
     "ssh": lambda world: look(world.session()),
     "image list": lambda world: images(world.host),
-    "image prune": lambda world: list(needless(world.host, None)),
+    "image prune": lambda world: list(unneeded(world.host, None)),
     "validate": lambda world: world.session().loaded,
 }
 

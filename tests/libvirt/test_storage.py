@@ -85,7 +85,7 @@ def test_up_leaves_a_disk_where_a_snapshot_put_it(shop):
     shop.edit("db: {", "db: {cpus: 2, ")
     assert shop.run() == 0, shop.failures()
     assert source(shop) == top
-    assert any(f"it goes on in {top}" in text for text in told(shop))
+    assert any(f"it continues in {top}" in text for text in told(shop))
     assert not shop.plan(), str(shop.plan())
 
 
@@ -130,7 +130,7 @@ def test_an_overlay_goes_with_its_disk(shop):
     shop.edit("disks: [{name: data, size: 2MiB}]", "disks: []")
     assert shop.run() == 0, shop.failures()
     assert set(pool(shop).listVolumes()) == {"db.root"}
-    assert any("goes with it" in text and "db.e1" in text for text in told(shop))
+    assert any("deleted with it" in text and "db.e1" in text for text in told(shop))
 
 
 def test_a_strangers_volume_stays(shop):
@@ -148,7 +148,7 @@ def test_a_disk_that_another_domain_has_stays_with_it(shop):
         "<domain type='test'><name>other</name><memory>1024</memory><os><type>hvm</type></os>"
         f"<devices>{disk}</devices></domain>"
     )
-    with pytest.raises(Refused, match="disk/db/root: the domain other, which this does not change"):
+    with pytest.raises(Refused, match="disk/db/root: the domain other, which the plan does not change"):
         shop.run(change.destroy)
     assert set(pool(shop).listVolumes()) == {"db.root", "db.data"}
 
@@ -156,7 +156,7 @@ def test_a_disk_that_another_domain_has_stays_with_it(shop):
 def test_nobody_guesses_on_which_overlay_an_undefined_vm_went_on(shop):
     overlay(shop, "db.e1", path(shop, "db.root"))
     shop.domain("db").undefine()
-    with pytest.raises(Rejected, match=r"db.e1 stands on it, and no VM tells any more"):
+    with pytest.raises(Rejected, match=r"db.e1 stands on it, and no VM shows any more"):
         shop.run()
     assert (
         Address("disk", "db/root")

@@ -1,1 +1,1 @@
-"""Use cases of the image store: what is there, what can be had, what may go."""
+"""Use cases of the image store: list, fetch, build, import, pin and remove images."""

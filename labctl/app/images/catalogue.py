@@ -1,4 +1,4 @@
-"""What images there are: in the store, and in the catalogue."""
+"""Lists and finds the images of the store and of the catalogue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @record
 class Row:
-    """An image: `stored` is None where it is not in the store, `entry` where the catalogue has no such name."""
+    """An image. `stored` is None if it is not in the store, `entry` is None if the catalogue has no such name."""
 
     name: str
     stored: Stored | None = None
@@ -45,43 +45,43 @@ class Row:
 
 
 def images(host: Host) -> list[Row]:
-    """Those of the store, then the rest of the catalogue.
+    """The images of the store, then the other images of the catalogue.
 
     Raises:
         LabctlError: libvirt does not answer, or a file of the user's catalogue is wrong.
     """
     entries = catalogue.entries()
     stored = sorted(ImageStore(host).stored(), key=lambda each: natural(each.spec.label))
-    have = {each.spec.label for each in stored}
+    stored_names = {each.spec.label for each in stored}
     rows = [Row(each.spec.label, each, entries.get(each.spec.label)) for each in stored]
     by_key = {each.spec.key: each for each in stored}
-    for name in sorted(entries.keys() - have, key=natural):
-        keys = entries[name].digests.values()  # the same content may be there under another name
+    for name in sorted(entries.keys() - stored_names, key=natural):
+        keys = entries[name].digests.values()  # the store may have the same content under another name
         rows.append(Row(name, next((by_key[key] for key in keys if key in by_key), None), entries[name]))
     return sorted(rows, key=lambda row: row.stored is None)
 
 
 def find(host: Host, names: Iterable[str]) -> list[Stored]:
-    """The stored images of these names, each once; the beginning of a digest is a name too.
+    """The stored images with these names or beginnings of digests, each once.
 
     Raises:
-        UsageError: there is none of that name, or several.
+        UsageError: the store has no image of that name, or several.
     """
     stored = ImageStore(host).stored()
     known = catalogue.entries()
-    found = [_one(name, stored, known.get(name)) for name in names]
+    found = [_find_one(name, stored, known.get(name)) for name in names]
     return list({each.spec.key: each for each in found}.values())
 
 
-def _one(name: str, stored: list[Stored], entry: Entry | None) -> Stored:
-    """An image that was imported under several names is called as it was asked for."""
+def _find_one(name: str, stored: list[Stored], entry: Entry | None) -> Stored:
+    """The stored image with this name or beginning of a digest. An image with several names gets `name` as label."""
     wanted = name.replace(":", "-", 1)
     keys = set(entry.digests.values()) if entry else set()
     found = [each for each in stored if each.spec.label == name or each.spec.key in keys]
     if found:
         found = [replace(each, spec=replace(each.spec, label=name)) for each in found]
     else:
-        found = [each for each in stored if _begins(each.spec.key, wanted)]
+        found = [each for each in stored if _is_beginning(each.spec.key, wanted)]
     if not found:
         raise UsageError(f"no image in the store is called {name}", hint="`labctl image list` shows them")
     if len(found) > 1:
@@ -90,11 +90,11 @@ def _one(name: str, stored: list[Stored], entry: Entry | None) -> Stored:
     return found[0]
 
 
-def _begins(key: str, wanted: str) -> bool:
-    """Whether that is the beginning of a digest, with its algorithm or without."""
+def _is_beginning(key: str, wanted: str) -> bool:
+    """Whether `wanted` is the beginning of the digest in `key`, with or without its algorithm."""
     algorithm, _, digest = key.partition("-")
     beginning = wanted.removeprefix(f"{algorithm}-")
     return len(beginning) >= SHORTEST and digest.startswith(beginning)
 
 
-SHORTEST = 6  # digits of a digest's beginning
+SHORTEST = 6  # the least number of digits that name a digest

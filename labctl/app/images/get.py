@@ -1,4 +1,4 @@
-"""Have images in the store: by name, by the Labfile, from a file, built."""
+"""Puts images into the store: by their names in the catalogue or the Labfile, from a file, or built from a recipe."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from labctl.core.record import replace
 from labctl.engine.execute import execute
 from labctl.engine.sources import Pinning, resolve_images
 from labctl.host.files import cache
+from labctl.host.images import convert as conversion
 from labctl.host.images.qcow2 import MAX_VIRTUAL_SIZE
 from labctl.host.machine import lock
 from labctl.kinds import addresses
@@ -31,50 +32,50 @@ if TYPE_CHECKING:
     from labctl.host.host import Host
     from labctl.kinds.image.spec import ImageSpec
 
-BUSY_S = 5.0  # `prune` may be looking whether someone is at it
+BUSY_S = 5.0  # `prune` holds the lock for a moment while it looks whether the folder is in use
 
 
-def named(names: Iterable[str], arch: str, told: Sink) -> list[ImageSpec]:
-    """What the catalogue has under these names now, whatever a lock says.
+def named(names: Iterable[str], arch: str, sink: Sink) -> list[ImageSpec]:
+    """The current images of these names in the catalogue; Labfile.lock is not consulted.
 
     Raises:
-        LabctlError: there is no such image, or its vendor can't be asked.
+        LabctlError: there is no such image, or its vendor does not answer.
     """
     specs = [resolve_name(name, arch) for name in names]
     for spec in specs:
         if spec.source == "build":
-            told(Diagnostic("note", f"image {spec.label} is built from packages"))
+            sink(Diagnostic("note", f"image {spec.label} is built from packages"))
     return specs
 
 
-def of_labfile(session: Session, told: Sink) -> list[ImageSpec]:
-    """All images of the Labfile, as its lock pins them.
+def of_labfile(session: Session, sink: Sink) -> list[ImageSpec]:
+    """All images of the Labfile, as Labfile.lock pins them.
 
     Raises:
-        Rejected: some can't be had.
+        Rejected: some can't be found.
     """
     host = session.host
     pinning = Pinning(session.lock, session.locked)
     found = resolve_images(host, session.lab, host.capabilities.arch, pinning)
     for note in found.notes:
-        told(Diagnostic(note.severity, note.summary, note.hint))
+        sink(Diagnostic(note.severity, note.summary, note.hint))
     return list(dict.fromkeys(found.images.values()))
 
 
 def fetch(host: Host, specs: Iterable[ImageSpec], sink: Sink, stop: Stop) -> Finished:
-    """Store what is missing, several at once. Gives the last event."""
+    """Put the missing images into the store, several at once, and return the last event of the run."""
     began = time.monotonic()
     wanted = {spec.address: spec for spec in specs}
     present = ImageStore(host).observe({spec.key for spec in wanted.values()})
-    made = plan(
+    fetch_plan = plan(
         wanted,
         {address: spec for address, spec in wanted.items() if spec.key in present},
         connection=host.uri,
     )
-    sink(PlanReady(made))
+    sink(PlanReady(fetch_plan))
     finished = Finished(Ending.DONE)
-    if made:
-        outcome = execute(made, {"image": ImageDriver(host)}, host.connection, sink, boots=1, stop=stop)
+    if fetch_plan:
+        outcome = execute(fetch_plan, {"image": ImageDriver(host)}, host.connection, sink, boots=1, stop=stop)
         counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
         hint = "what was downloaded is kept: the same command goes on from there"
         finished = Finished(
@@ -88,30 +89,28 @@ def fetch(host: Host, specs: Iterable[ImageSpec], sink: Sink, stop: Stop) -> Fin
 
 
 def imported(path: Path, name: str, arch: str, *, firmware: str = "") -> ImageSpec:
-    """A file as an image of that name; call `names.remember` once it is in the store.
+    """The spec of a file that is to be an image called `name`; call `names.remember` once it is in the store.
 
     Raises:
-        LabctlError: the file is refused.
+        LabctlError: the file is not an image that labctl takes.
     """
     return replace(resolve_path(path), label=name, arch=arch, firmware=firmware)
 
 
 @contextmanager
-def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
-    """The file as labctl takes images, converted into a file of its own where that was asked for.
+def importable(file: Path, sink: Sink, *, convert: bool) -> Iterator[Path]:
+    """The file itself or, with `convert`, a temporary qcow2 file made from it.
 
     Raises:
-        LabctlError: it is refused, or can't be converted.
+        LabctlError: the file is refused, or can't be converted.
     """
     if not convert:
         yield file
         return
-    from labctl.host.images.convert import convert as converted
-
-    tell = Teller(told, addresses.image(file.name), time.monotonic())
-    with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder, busy(folder):
+    tell = Teller(sink, addresses.image(file.name), time.monotonic())
+    with tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder, in_use(folder):
         target = Path(folder) / "disk.qcow2"
-        converted(
+        conversion.convert(
             file,
             target,
             lambda done, total: tell.progress("converting", done, total),
@@ -120,15 +119,15 @@ def readable(file: Path, told: Sink, *, convert: bool) -> Iterator[Path]:
         yield target
 
 
-def busy(folder: str) -> AbstractContextManager[None]:
-    """Tell `prune` that a temporary folder is in use, as long as this process lives."""
+def in_use(folder: str) -> AbstractContextManager[None]:
+    """Hold the lock by which `prune` sees that a temporary folder is in use."""
     return lock.held(f"conversion of {Path(folder).name}", wait_s=BUSY_S)
 
 
 def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:
-    """The images that labctl's recipes of these names build.
+    """The specs of the images that labctl's recipes of these names build.
 
     Raises:
-        LabctlError: there is no such recipe, or not for that architecture.
+        LabctlError: there is no such recipe, or none for that architecture.
     """
     return [resolve_recipe(name, arch) for name in names]

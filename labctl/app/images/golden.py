@@ -1,8 +1,8 @@
-"""A golden image: the disk of a VM of the lab, with what is that machine's own taken out.
+"""Makes a golden image: a copy of a VM's disk without the keys, identity and logs of that VM.
 
-The guest does that itself: its disk is booted once more, under another name, without a network, on an overlay that
-goes again. So the VM stays as it is, but for the variables of a UEFI, which libvirt keeps in a file of their own; any
-distribution will do, and no tool of ours has to know its file systems.
+The guest removes these itself: a copy of the domain boots once, without a network, on a temporary overlay of the disk.
+So the VM stays as it is, except for UEFI variables, which libvirt keeps in a file of their own. Any distribution and
+any file system will do.
 """
 
 from __future__ import annotations
@@ -46,35 +46,35 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.overview import VmOverview
 
 BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
-SLOW = 4  # times these without KVM
+SLOW = 4  # the factor for these time limits without KVM
 
 
-def make(session: Session, vm: str, name: str, told: Sink) -> Finished:
-    """Make an image called `name` of a stopped VM, and have it in the store. Gives the last event.
+def make(session: Session, vm: str, name: str, sink: Sink) -> Finished:
+    """Make an image called `name` of a stopped VM, put it into the store, and return the last event of the run.
 
     Raises:
-        UsageError: there is no such VM, or the name can't be one.
-        LabctlError: it runs, has no disk or no cloud-init, or its guest did not do what it was asked.
+        UsageError: there is no such VM, the VM has no root disk, or `name` can't be the name of an image.
+        LabctlError: the VM is not off or has no cloud-init, or its guest could not clean itself.
     """
     names.check(name)
     host = session.host
-    tell = Teller(told, addresses.image(name), time.monotonic())
+    tell = Teller(sink, addresses.image(name), time.monotonic())
     with (
         session.locked_lab(),
         translated(f"vm/{vm.removeprefix('vm/')}"),
         tempfile.TemporaryDirectory(dir=cache.folder("conversions")) as folder,
-        get.busy(folder),
+        get.in_use(folder),
     ):
-        seen = _stopped(session, vm)
-        maker = _Maker(host, seen, tell, 1 if host.capabilities.kvm else SLOW)
-        spec = maker.into(Path(folder), name)
-        finished = get.fetch(host, [spec], told, session.stop)
+        source = _stopped_vm(session, vm)
+        maker = _Maker(host, source, tell, 1 if host.capabilities.kvm else SLOW)
+        spec = maker.make(Path(folder), name)
+        finished = get.fetch(host, [spec], sink, session.stop)
     if finished.ok:
-        names.remember(spec, f"vm/{seen.name} of lab {seen.lab}")
+        names.remember(spec, f"vm/{source.name} of lab {source.lab}")
     return finished
 
 
-def _stopped(session: Session, vm: str) -> VmOverview:
+def _stopped_vm(session: Session, vm: str) -> VmOverview:
     seen = overview.look(session.host, session.lab.name)
     vms = {each.name: each for each in seen.vms}
     (name,) = choose([vm.removeprefix("vm/")], {each.name: each.name for each in seen.vms})
@@ -84,27 +84,27 @@ def _stopped(session: Session, vm: str) -> VmOverview:
     if "root" not in found.disks:
         raise UsageError(f"vm/{name} has no root disk")
     if not found.seeded:
-        raise LabctlError("labctl's script is not in its guest: it has no cloud-init", where=f"vm/{name}")
+        raise LabctlError("its guest has no cloud-init, so labctl's script is not in it", where=f"vm/{name}")
     return found
 
 
 @record
 class _Maker:
-    """`slow` stretches the time limits."""
+    """Makes the image of one VM. `slow` is the factor for the time limits."""
 
     host: Host
     vm: VmOverview
     tell: Teller
     slow: int
 
-    def into(self, folder: Path, name: str) -> ImageSpec:
-        """Make the image in a folder; gives its spec."""
+    def make(self, folder: Path, name: str) -> ImageSpec:
+        """Make the image file in `folder` and return its spec."""
         pool = self.host.pool(identity.pool_name(self.vm.lab))
         overlay, flat = (f"{self.vm.name}.{each}" for each in (identity.GOLDEN, identity.GOLDEN_FLAT))
         base, root = self._base(pool), self._root(pool)
         capacity = root.info()[1]
         try:
-            volumes.delete(pool, overlay)  # of a run that was killed
+            volumes.delete(pool, overlay)  # left by a run that was killed
             volumes.create(pool, overlay, capacity=capacity, backing=(root.path(), "qcow2"))
             with self._running(volumes.path(pool, overlay)) as domain:
                 self._sysprep(domain)
@@ -119,7 +119,7 @@ class _Maker:
         return self._spec(base, capacity, image, name)
 
     def _root(self, pool: libvirt.virStoragePool) -> libvirt.virStorageVol:
-        """The root disk: its volume, or the overlay of someone's snapshot on which it went on."""
+        """The root disk: labctl's volume, or the overlay that someone's snapshot put on it."""
         moved = dict(self.vm.moved).get("root")
         if moved is None:
             return volumes.require(pool, f"{self.vm.name}.root")
@@ -128,7 +128,7 @@ class _Maker:
 
     @contextmanager
     def _running(self, disk: str) -> Iterator[Any]:
-        """The VM's twin, which libvirt ends with this process."""
+        """A running copy of the domain, which libvirt destroys if this process ends."""
         definition = self.host.virt.lookupByName(self.vm.libvirt_name).XMLDesc(
             libvirt.VIR_DOMAIN_XML_INACTIVE
         )
@@ -161,25 +161,25 @@ class _Maker:
                         await session.next()
             except TimeoutError:
                 raise LabctlError(f"its guest did not boot within {BOOT_S * self.slow:.0f} s") from None
-            self.tell.progress("taking out what is its own")
+            self.tell.progress("removing its keys, identity and logs")
             script = resources.text("templates/guest/sysprep.sh")
             done = await PortTransport(session).run(script, timeout=SYSPREP_S * self.slow)
         done.check("its guest could not clean itself")
 
     def _base(self, pool: libvirt.virStoragePool) -> ImageSpec | None:
-        """The image that the root disk stands on, where it does. LabctlError for a damaged one."""
+        """The image that the root disk stands on, None if it stands on none. A damaged one is a LabctlError."""
         (root,) = volumes.facts(pool, {f"{self.vm.name}.root"})
         key = identity.image_key((root.backing or "").rpartition("/")[2])
         looked = ImageStore(self.host).look({key}).get(key)
         if looked and looked.wrong:
             raise LabctlError(
                 f"its disk stands on an image that is damaged in the store, {looked.spec.label}",
-                hint="`labctl up` has it again",
+                hint="`labctl up` fetches or builds it again",
             )
         return looked.spec if looked else None
 
     def _spec(self, base: ImageSpec | None, capacity: int, image: Path, name: str) -> ImageSpec:
-        """What it is: as the image that the VM's disk stands on, but for the content."""
+        """The spec of the new image, with the properties of the image that the VM's disk stands on."""
         if base and base.direct:
             store = self.host.pool(POOL)
             for volume, beside in ((base.kernel, "vmlinuz"), (base.initrd, "initrd")):
@@ -206,7 +206,7 @@ def _runs(domain: Any) -> bool:
         return bool(domain.isActive())
     except libvirt.libvirtError as error:
         if missing(error):
-            return False  # it was transient: with its end it is gone
+            return False  # a transient domain is gone once it ends
         raise
 
 

@@ -1,4 +1,4 @@
-"""Names of images that were imported or made: each an entry of the user's catalogue, in the file `NAME.yaml`."""
+"""Names of imported and golden images. Each is an entry of the user's catalogue, in the file `NAME.yaml`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def check(name: str) -> None:
-    """Refuse what can't be an image's name, or is one already by the user's own hand.
+    """Check that an image can be given this name.
 
     Raises:
-        UsageError: it can't be given.
+        UsageError: it is no valid name, or the user's own catalogue has it.
         LabctlError: a file of the user's catalogue is wrong.
     """
     if not re.fullmatch(r"[a-z][a-z0-9.-]{0,62}", name):
@@ -41,16 +41,18 @@ def check(name: str) -> None:
 
 
 def remember(spec: ImageSpec, origin: str) -> Path:
-    """Give a stored image its name: an entry that tells its digest. Gives the file.
+    """Give a stored image its name, in an entry with its digest and `origin`, and return the file of the entry.
 
-    `origin` is told in its description. What the entry has for another architecture stays.
+    The digests of other architectures stay in the entry.
 
     Raises:
-        LabctlError: it can't be written.
+        LabctlError: the file can't be written.
     """
     path = _file(spec.label)
     before = catalogue.stated(path).get(spec.label, {}) if path.exists() else {}
-    readable = "".join(char if char.isprintable() else "?" for char in origin)  # YAML takes no other
+    readable = "".join(
+        char if char.isprintable() else "?" for char in origin
+    )  # YAML takes only printable characters
     entry = {
         **before,
         "description": f"made from {readable}",
@@ -62,7 +64,7 @@ def remember(spec: ImageSpec, origin: str) -> Path:
 
 
 def forget(key: str) -> None:
-    """Take an image's names away again; what can be had from elsewhere keeps its own.
+    """Remove the names of an image. An entry with a URL or recipe keeps its name.
 
     Raises:
         LabctlError: a file of the catalogue is wrong, or can't be written.
@@ -84,7 +86,7 @@ def _file(name: str) -> Path:
 
 
 def _ours(path: Path, stated: dict[str, Any]) -> bool:
-    """Whether a file is one that `remember` wrote, perhaps with something added: one image, and no address."""
+    """Whether `remember` wrote the file: it has one entry, with the name of the file and without a URL or recipe."""
     return set(stated) == {path.stem} and not {"url", "build"} & stated[path.stem].keys()
 
 

@@ -1,4 +1,4 @@
-"""Pin anew what a Labfile's images are."""
+"""Updates the pins in Labfile.lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @record
 class Change:
-    """What became of one pin; None where there is none, before or after."""
+    """The change of one pin. `before` is None if the pin is new, `after` if it was removed."""
 
     image: str
     arch: str
@@ -39,13 +39,13 @@ class Change:
 
 
 def update(session: Session, names: Collection[str]) -> tuple[list[Change], tuple[Problem, ...]]:
-    """Find all images of the Labfile anew, or those named, and write Labfile.lock. Gives what changed, and notes.
+    """Find the Labfile's images anew, all or those in `names`, write Labfile.lock, and return the changes and notes.
 
-    What it no longer has is not pinned any more.
+    Images that the Labfile no longer has lose their pins.
 
     Raises:
-        UsageError: the Labfile has no such image.
-        Rejected: one can't be found.
+        UsageError: the Labfile has no image of that name.
+        Rejected: an image can't be found.
     """
     before = session.lock
     kept = {where: pin for where, pin in before.items() if names and where[0] not in names}
@@ -67,7 +67,7 @@ def update(session: Session, names: Collection[str]) -> tuple[list[Change], tupl
 
 
 def _others(before: Lock, found: Lock) -> Lock:
-    """What is pinned of the Labfile's images for hosts of another architecture: only those can tell what it is now."""
+    """The pins of the Labfile's images for other architectures, which only hosts of those can update."""
     images = {image for image, _arch in found}
     arches = {arch for _image, arch in found}
     return {

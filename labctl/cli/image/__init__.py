@@ -20,7 +20,7 @@ class ImageVerbs(Verbs):
 app = typer.Typer(cls=ImageVerbs, add_completion=False, subcommand_metavar="COMMAND")
 
 
-@app.callback(epilog="`labctl image COMMAND --help` tells more.")
+@app.callback(epilog="`labctl image COMMAND --help` shows its options.")
 @with_global_options
 def before(_options: Options) -> int:
     """List, get, build and remove the images that disks stand on."""

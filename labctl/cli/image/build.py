@@ -31,14 +31,16 @@ def run(
     arch: shared.Arch = None,
     from_vm: Annotated[
         str | None,
-        typer.Option("--from", metavar="VM", help="of a stopped VM of the lab; IMAGE is its new name"),
+        typer.Option(
+            "--from", metavar="VM", help="build from this stopped VM; IMAGE is the name of the image"
+        ),
     ] = None,
 ) -> int:
-    """Build images from packages, or of a VM of the lab.
+    """Build images from packages, or from a VM of the lab.
 
-    Built from this host's own package sources, by mmdebstrap; the result goes into the store.
+    mmdebstrap builds them from this host's own package sources, and they go into the store.
 
-    With --from, of a VM's disk, once its guest has taken out what is its own: keys, identity, logs, cloud-init's state.
+    With --from the image is a copy of a VM's disk, without the keys, identity, logs and cloud-init state of that VM.
     """
     from labctl.app.images import get
 

@@ -23,17 +23,17 @@ def run(  # noqa: PLR0913  # the verb's options
     *,
     convert: Annotated[
         bool,
-        typer.Option("--convert", help="make a qcow2 of a VMDK, VDI, VHDX or VHD, after the same scrutiny"),
+        typer.Option("--convert", help="convert a VMDK, VDI, VHDX or VHD to qcow2 first"),
     ] = False,
     arch: shared.Arch = None,
     firmware: Annotated[
         Literal["bios", "uefi"] | None,
-        typer.Option("--firmware", help="where it boots by one only"),
+        typer.Option("--firmware", help="if the image boots by only one"),
     ] = None,
 ) -> int:
     """Put a file into the store under a name.
 
-    It is copied: the file may go afterwards.
+    The file is copied, and may be removed afterwards.
     """
     from labctl.app.images import get, names
 
@@ -41,8 +41,8 @@ def run(  # noqa: PLR0913  # the verb's options
     sink = shared.sink(options)
     host = shared.host(options)
     arch = shared.architecture(arch, host)
-    with get.readable(Path(path), sink, convert=convert) as readable:
-        spec = get.imported(readable, name, arch, firmware=firmware or "")
+    with get.importable(Path(path), sink, convert=convert) as file:
+        spec = get.imported(file, name, arch, firmware=firmware or "")
         code = shared.fetch(host, [spec], sink)
     if code == 0:
         names.remember(spec, Path(path).name)

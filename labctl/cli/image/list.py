@@ -28,7 +28,7 @@ def run(
     *,
     stored: Annotated[bool, typer.Option("--stored", help="only those that are in the store")] = False,
 ) -> int:
-    """List the images that are here, and those of the catalogue."""
+    """List the images in the store and in the catalogue."""
     from labctl.app.images.catalogue import FORMAT, images
 
     rows = [row for row in images(shared.host(options)) if row.stored or not stored]
@@ -53,12 +53,12 @@ def _cells(row: Row) -> list[str]:
         row.name,
         spec.arch or "-",
         short(spec.key),
-        row.stored.state if row.stored.state == "missing" else _taken(row.stored),
+        row.stored.state if row.stored.state == "missing" else _size_and_state(row.stored),
         used,
         what or spec.origin,
     ]
 
 
-def _taken(stored: Stored) -> str:
-    """What it takes on disk, and in a word what is wrong with that."""
+def _size_and_state(stored: Stored) -> str:
+    """The size on disk, and `damaged` or `changed` if the file is."""
     return " ".join(filter(None, (size(stored.bytes), stored.state)))

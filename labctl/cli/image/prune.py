@@ -16,27 +16,27 @@ app = typer.Typer(add_completion=False)
 def run(options: Options, *, yes: Yes = False) -> int:
     """Remove the images that no disk and no Labfile.lock needs.
 
-    Shows what would go, and how much that frees, and asks.
+    Shows what would be removed and how much space that frees, and asks.
     """
-    from labctl.app.images import keep
+    from labctl.app.images import prune
 
     host = shared.host(options)
-    found = keep.needless(host, shared.labfile_here(options))
+    found = prune.unneeded(host, shared.labfile_here(options))
     total = sum(each.bytes for each in found)
     if not options.json:
         for each in found:
             context.write(f"- {each.what}: {size(each.bytes)}")
-    removed: list[keep.Needless] = []
+    removed: list[prune.Unneeded] = []
     if not found:
         context.say("nothing to remove: every image is in use, or pinned by a Labfile.lock")
     elif shared.confirmed(f"remove these, {size(total)}?", yes=yes, verb="prune"):
-        removed = list(keep.remove(host, found, lambda line: context.say(f"warning: {line}")))
+        removed = list(prune.remove(host, found, lambda line: context.say(f"warning: {line}")))
         context.say(f"freed {size(sum(each.bytes for each in removed))}")
     else:
         context.say("nothing was removed")
     if options.json:
         document = {
-            "format": keep.FORMAT,
+            "format": prune.FORMAT,
             "removed": [each.to_json() for each in removed],
             "freed_bytes": sum(each.bytes for each in removed),
         }

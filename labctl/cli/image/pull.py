@@ -29,9 +29,9 @@ def run(
     arch: shared.Arch = None,
     locked: Locked = False,
 ) -> int:
-    """Have images in the store: the Labfile's, or those named.
+    """Fetch images into the store: the Labfile's, or those named.
 
-    Several at once; what was interrupted is resumed.
+    Several are fetched at once. An interrupted download is resumed.
     """
     from labctl.app.images import get
 

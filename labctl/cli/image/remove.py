@@ -25,15 +25,15 @@ def run(
     *,
     yes: Yes = False,
 ) -> int:
-    """Remove images that no disk stands on."""
+    """Remove images that no disk uses."""
     from labctl.app.images import names
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.kinds.image.store import ImageStore
 
     host = shared.host(options)
     found = find(host, images)
-    if standing := [each for each in found if each.users]:
-        each = standing[0]
+    if used := [each for each in found if each.users]:
+        each = used[0]
         raise LabctlError(
             f"the image is in use by {each.users[0]}", where=each.spec.label, hint="destroy that lab first"
         )

@@ -1,4 +1,4 @@
-"""What the verbs below `image` share."""
+"""What the verbs of `labctl image` share."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ Arch = Annotated[
 
 
 def host(options: Options) -> Host:
-    """The host whose store it is; no Labfile is needed for that."""
+    """The libvirt host that has the image store. No Labfile is needed."""
     from labctl.host.host import Host
 
     return Host(options.connect)
 
 
 def architecture(asked: str | None, host: Host) -> str:
-    """The architecture that is meant: the one asked for, else the host's.
+    """The architecture that was asked for, else the host's.
 
     Raises:
-        UsageError: there are no images for it.
+        UsageError: labctl has no images for this architecture.
     """
     from labctl.kinds.image.catalogue import ARCHITECTURES
 
@@ -49,7 +49,7 @@ def architecture(asked: str | None, host: Host) -> str:
     if arch not in ARCHITECTURES:
         whose = "" if asked else ", that of this libvirt host"
         hint = " or ".join(f"--arch {each}" for each in ARCHITECTURES)
-        raise UsageError(f"no images are for the architecture {arch}{whose}", hint=hint)
+        raise UsageError(f"there are no images for the architecture {arch}{whose}", hint=hint)
     return arch
 
 
@@ -69,7 +69,11 @@ def fetch(host: Host, specs: Iterable[ImageSpec], sink: Sink) -> int:
 
 
 def labfile_here(options: Options) -> Path | None:
-    """The Labfile that is meant, if there is one."""
+    """The Labfile of -f or of the current folder; None if there is none.
+
+    Raises:
+        UsageError: -f names a file that does not exist.
+    """
     from labctl.app import labfile_path
 
     try:
@@ -84,7 +88,7 @@ def confirmed(question: str, *, yes: bool, verb: str) -> bool:
     """Ask before something is removed.
 
     Raises:
-        UsageError: nobody is there to ask.
+        UsageError: there is no terminal to ask on.
     """
     if yes:
         return True

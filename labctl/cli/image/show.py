@@ -27,7 +27,7 @@ def run(
     options: Options,
     image: Annotated[str, typer.Argument(metavar="IMAGE", parser=arguments.name, help="its name")],
 ) -> int:
-    """Tell all about one image."""
+    """Show everything about one image."""
     from labctl.app.images.catalogue import FORMAT, images
 
     every = images(shared.host(options))

@@ -7,6 +7,7 @@ import typer
 from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
 from labctl.kinds.image.spec import short
+from labctl.report.plain import problem_line
 
 if TYPE_CHECKING:
     from labctl.app.images.pins import Change
@@ -25,12 +26,11 @@ def run(
         ),
     ] = None,
 ) -> int:
-    """Pin anew what the images are now, show what changed.
+    """Pin the current versions of the images, and show what changed.
 
-    Disks that stand on an image that changed are made anew by the next `up`, which shows that before.
+    The next `up` replaces disks whose image changed, after it has shown that in its plan.
     """
     from labctl.app.images import pins
-    from labctl.report.plain import problem_line
 
     session = context.session(options)
     changes, notes = pins.update(session, images or ())
@@ -46,7 +46,7 @@ def run(
 
 
 def _line(change: Change) -> str:
-    """As in `~ debian-12 (x86_64): sha512:6c2607f1846e → sha512:98fd07a6c2cd`."""
+    """`~ debian-12 (x86_64): sha512:6c2607f1846e → sha512:98fd07a6c2cd`."""
     before = short(change.before.key) if change.before else ""
     after = short(change.after.key) if change.after else ""
     sign = "~" if before and after else "+" if after else "-"

@@ -13,9 +13,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options, images: shared.Images = None) -> int:
-    """Read images back and compare their digests.
+    """Read stored images and compare their digests.
 
-    All images of the store where none is named. Exits with 1 when one is damaged.
+    Without a name, all images of the store. The exit code is 1 if one is damaged.
     """
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.kinds.image.store import ImageStore

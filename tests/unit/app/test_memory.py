@@ -113,10 +113,10 @@ def test_an_image_that_wants_more_is_told_of_once(tmp_path, content):
     session = Session(tmp_path)
     sources = type("Sources", (), {"images": {0: IMAGE}})
     made = plan(specs(content), {})
-    assert told(memory.too_little(session, made, sources)) == [
+    assert told(memory.below_needs(session, made, sources)) == [
         ("vms", "debian-12 needs 512MiB of memory to start well, and old, web-1 … web-5 have less")
     ]
     del content["vms"]["old"]
-    assert told(memory.too_little(session, plan(specs(content), {}), sources)) == [
+    assert told(memory.below_needs(session, plan(specs(content), {}), sources)) == [
         ("vms.web.memory", "debian-12 needs 512MiB of memory to start well, and web-1 … web-5 have less")
     ]

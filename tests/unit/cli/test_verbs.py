@@ -186,7 +186,7 @@ def test_init_writes_a_valid_labfile_once(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     assert run("init", name) == 0
     assert run("validate") == 0
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         run("init", name)
     assert run("init", name, "--force") == 0
 

@@ -1,8 +1,8 @@
-"""What `prune` takes for needless."""
+"""What `prune` takes for unneeded."""
 
 import pytest
 
-from labctl.app.images import keep
+from labctl.app.images import prune
 from labctl.engine import overview
 from labctl.host.files import cache
 from labctl.host.host import Host
@@ -26,7 +26,7 @@ def host(monkeypatch, tmp_path):
 
 
 def found() -> list[str]:
-    return [each.what.split()[0] for each in keep.needless(Host("qemu:///system"), None)]
+    return [each.what.split()[0] for each in prune.unneeded(Host("qemu:///system"), None)]
 
 
 def test_what_nobody_is_at_may_go():
@@ -41,14 +41,14 @@ def test_a_download_that_is_being_stored_stays():
 
 def test_what_someone_began_to_use_since_stays(tmp_path):
     told: list[str] = []
-    needless = keep.needless(Host("qemu:///system"), None)
+    needless = prune.unneeded(Host("qemu:///system"), None)
     with lock.held(in_use(KEY)), Host("qemu:///system").lock(lock_of(KEY)):
-        assert list(keep.remove(Host("qemu:///system"), needless, told.append)) == []
+        assert list(prune.remove(Host("qemu:///system"), needless, told.append)) == []
     assert len(told) == len(needless)
     assert (tmp_path / "cache/downloads" / KEY).exists()
 
 
 def test_a_volume_that_became_part_of_an_image_stays(monkeypatch):
-    (volume, _) = keep.needless(Host("qemu:///system"), None)
+    (volume, _) = prune.unneeded(Host("qemu:///system"), None)
     monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {})
-    assert list(keep.remove(Host("qemu:///system"), [volume], print)) == []
+    assert list(prune.remove(Host("qemu:///system"), [volume], print)) == []

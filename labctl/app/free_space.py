@@ -1,4 +1,4 @@
-"""Whether what a plan stores has room, before it is tried."""
+"""Checks whether the host has room for the images and disks of a plan."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ BLOCK = 512  # stat(2): the unit of st_blocks
 
 
 def check(session: Session, plan: Plan) -> Iterator[Problem]:
-    """Tell that images don't fit; warn where disks might not, which take space as they are written."""
+    """Give an obstacle if the images don't fit, and a warning if the disks, which grow when written to, might not."""
     wanted = [(step.after, step.before) for step in plan.steps if step.after]
-    images = sum(_taken(after.local_file) for after, _ in wanted if after.local_file)
+    images = sum(_stored_size(after.local_file) for after, _ in wanted if after.local_file)
     disks = sum(after.disk_growth(before) for after, before in wanted)
     if not images + disks or not session.host.local:
-        return  # nothing to store, or on a host whose disks we don't see
+        return  # nothing to store, or the host is a remote one
     folder = session.host.pool_root / POOL
     free = pools.free_space(folder)
-    there = f"and {_rounded(free)} are free in {folder}"
+    available = f"and {_rounded(free)} are free in {folder}"
     if images > free:
         yield Problem(
-            f"the images to store take {_rounded(images)}, {there}",
-            hint="free some space: `labctl image prune` removes the images that nothing needs",
+            f"the images to store take {_rounded(images)}, {available}",
+            hint="free some space: `labctl image prune` removes images that nothing needs",
             severity=FOREIGN,
         )
     elif images + disks > free:
         yield Problem(
-            f"the disks can grow by {_rounded(images + disks)}, {there}",
-            hint="a VM is paused when nothing is left, which `labctl status` tells",
+            f"the disks can grow by {_rounded(images + disks)}, {available}",
+            hint="a VM is paused if no space is left; `labctl status` shows that",
             severity="warning",
         )
 
 
-def _taken(path: str) -> int:
-    """What storing a file takes, without its holes, which stay holes; of what is to be downloaded nobody knows."""
+def _stored_size(path: str) -> int:
+    """The bytes that a local file takes in the store. Holes don't count, since they stay holes there."""
     try:
         stat = Path(path).stat()
     except OSError:
-        return 0  # it went: that is told when it is read
+        return 0  # it was removed meanwhile: that is an error once it is read
     return min(stat.st_size, stat.st_blocks * BLOCK)
 
 
 def _rounded(count: int) -> str:
-    """As `size`, without the odd bytes."""
+    """A size in whole MiB, or in whole GiB from 10 GiB on."""
     step = 1 << 20 if count < 10 << 30 else 1 << 30
     return size(count // step * step)

@@ -1,19 +1,19 @@
-"""What other tools call what labctl does: Vagrant, Docker Compose, Terraform, kcli, virsh, Multipass, Lima.
+"""Verbs of other tools (Vagrant, Docker Compose, Terraform, kcli, virsh, Multipass, Lima), and labctl's verbs for them.
 
-One table for the verbs and one for those below `image`. A value lists labctl's own verbs, the likeliest first; where no
-single verb does it, the value is a sentence.
+There is one table for labctl's verbs and one for those below `image`. A value lists labctl's verbs, the likeliest
+first, or is a sentence if no single verb does the same.
 """
 
 from __future__ import annotations
 
-Words = dict[str, tuple[str, ...] | str]
+Verbs = dict[str, tuple[str, ...] | str]
 
-_ANEW = "`labctl destroy VM`, then `labctl up`, makes it anew"
+_RECREATE = "`labctl destroy VM`, then `labctl up`, recreates it"
 _COPY = "`labctl ssh-config >config`, then `scp -F config FILE VM:`"
 _RUN = "`labctl ssh VM -- COMMAND` runs one in a VM"
 _EDIT = "write it in the Labfile; `labctl plan` shows what follows from it, `labctl up` does it"
 
-_VERBS: Words = {
+_VERBS: Verbs = {
     **dict.fromkeys(("start", "apply", "create", "run", "launch", "boot", "define", "deploy"), ("up",)),
     **dict.fromkeys(("edit", "scale", "set", "rename", "setmem", "setvcpus", "modify", "alter"), _EDIT),
     "down": ("destroy", "halt"),
@@ -22,7 +22,7 @@ _VERBS: Words = {
         ("rm", "remove", "delete", "del", "undefine", "purge", "teardown", "clean"), ("destroy",)
     ),
     **dict.fromkeys(("restart", "reboot", "reset"), ("reload",)),
-    **dict.fromkeys(("rebuild", "recreate", "taint", "factory-reset", "redeploy", "replace"), _ANEW),
+    **dict.fromkeys(("rebuild", "recreate", "taint", "factory-reset", "redeploy", "replace"), _RECREATE),
     **dict.fromkeys(("pause", "sleep", "save", "managedsave"), ("suspend",)),
     **dict.fromkeys(("unpause", "wake", "unsuspend", "restore"), ("resume",)),
     **dict.fromkeys(("ps", "info", "show", "state", "stats", "top", "inspect", "describe"), ("status",)),
@@ -46,7 +46,7 @@ _VERBS: Words = {
     "prune": ("image prune",),
     "version": "`labctl --version`",
 }
-_IMAGE_VERBS: Words = {
+_IMAGE_VERBS: Verbs = {
     **dict.fromkeys(("ls", "search", "find"), ("list",)),
     **dict.fromkeys(("rm", "delete", "del", "rmi"), ("remove",)),
     **dict.fromkeys(("info", "inspect", "cat", "describe"), ("show",)),
@@ -58,4 +58,4 @@ _IMAGE_VERBS: Words = {
     **dict.fromkeys(("clean", "gc", "purge"), ("prune",)),
 }
 
-WORDS = {"labctl": _VERBS, "labctl image": _IMAGE_VERBS}  # by what they stand behind
+VERBS = {"labctl": _VERBS, "labctl image": _IMAGE_VERBS}  # by the command before the verb

@@ -1,4 +1,4 @@
-"""What is still needed of the store, and whether it is sound."""
+"""Finds and removes what nothing needs any more in the image store and in the cache."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ FORMAT = 1
 
 
 @record
-class Needless:
-    """Something that may go: an image, a volume that is part of none, something of the cache.
+class Unneeded:
+    """An image, a volume that is part of no image, or a cached file that nothing needs.
 
-    `locks` are those of whoever works on it.
+    Whoever works on it holds `locks`.
     """
 
     what: str
@@ -44,16 +44,16 @@ class Needless:
         return {"what": self.what, "bytes": self.bytes}
 
 
-def needless(host: Host, here: Path | None) -> list[Needless]:
-    """What no disk and no Labfile.lock needs: of the labs on this host, and of the Labfile `here`.
+def unneeded(host: Host, here: Path | None) -> list[Unneeded]:
+    """Everything that no disk and no Labfile.lock needs, of the labs of this host and of the Labfile `here`.
 
     Raises:
-        LabctlError: libvirt does not answer, or a lock can't be read: then nothing is known to be needless.
+        LabctlError: libvirt does not answer, or a Labfile.lock can't be read, so that it is not known what it needs.
     """
     store = ImageStore(host)
     pinned = _pinned(host, here)
     found = [
-        Needless(
+        Unneeded(
             f"image {each.spec.label} ({short(each.spec.key)})",
             each.bytes,
             (host.lock_name(lock_of(each.spec.key)),),
@@ -63,7 +63,7 @@ def needless(host: Host, here: Path | None) -> list[Needless]:
         if not each.users and each.spec.key not in pinned
     ]
     found += [
-        Needless(
+        Unneeded(
             f"volume {name} (part of no image)",
             size,
             (host.lock_name(lock_of(name.rpartition(".")[0])),),
@@ -71,18 +71,18 @@ def needless(host: Host, here: Path | None) -> list[Needless]:
         )
         for name, size in store.leftovers().items()
     ]
-    return [each for each in (*found, *_cached(pinned)) if _idle(each)]
+    return [each for each in (*found, *_cached(pinned)) if _unlocked(each)]
 
 
-def remove(host: Host, gone: Iterable[Needless], told: Callable[[str], None]) -> Iterator[Needless]:
-    """Remove these, and give those that went; `told` what could not go.
+def remove(host: Host, gone: Iterable[Unneeded], warn: Callable[[str], None]) -> Iterator[Unneeded]:
+    """Remove these and give those that were removed. `warn` gets a line for each that could not be removed.
 
-    Since they were found someone may have thought about them for long: each is looked at once more.
+    Each is checked once more: the user may have taken long to confirm.
     """
     store = ImageStore(host)
     for each in gone:
         try:
-            with _alone(each):
+            with _locked(each):
                 if each.image:
                     store.delete(each.image.spec.key)
                 elif each.path:
@@ -90,15 +90,15 @@ def remove(host: Host, gone: Iterable[Needless], told: Callable[[str], None]) ->
                 elif each.volume in store.leftovers():
                     store.drop(each.volume)
                 else:
-                    continue  # it became part of an image meanwhile, or went
+                    continue  # it became part of an image meanwhile, or was removed
         except (LabctlError, OSError) as error:
-            told(f"{each.what}: {error}")
+            warn(f"{each.what}: {error}")
         else:
             yield each
 
 
 def _pinned(host: Host, here: Path | None) -> set[str]:
-    """The keys that the locks of all labs on this host name."""
+    """The keys that the Labfile.lock of any lab of this host pins, or that of the Labfile `here`."""
     seen = overview.look(host)
     files = {Path(vm.file) for vm in seen.vms if vm.file} | {
         Path(net.file) for net in seen.networks if net.file
@@ -107,37 +107,37 @@ def _pinned(host: Host, here: Path | None) -> set[str]:
     return {pin.key for file in files for pin in lockfile.read_lock(lockfile.lock_path(file)).values()}
 
 
-def _cached(pinned: set[str]) -> Iterator[Needless]:
-    """Downloads and builds in the user's cache: what is in the store has no need of them."""
+def _cached(pinned: set[str]) -> Iterator[Unneeded]:
+    """Unneeded downloads, builds and temporary files in the user's cache."""
     for kind in ("downloads", "builds", "conversions", "checks"):
         for path in sorted(cache.folder(kind).iterdir()):
             key = path.name.partition(".")[0]
             if key not in pinned:
                 what = kind.removesuffix("s")
                 locks = (f"{what} of {key}", in_use(key))
-                yield Needless(f"{what} {short(path.name)} in the cache", _bytes(path), locks, path=path)
+                yield Unneeded(f"{what} {short(path.name)} in the cache", _bytes(path), locks, path=path)
 
 
-def _idle(needless: Needless) -> bool:
-    """Whether no labctl is at it now."""
+def _unlocked(unneeded: Unneeded) -> bool:
+    """Whether no labctl works on it now."""
     try:
-        with _alone(needless):
+        with _locked(unneeded):
             return True
     except LabHeld:
         return False
 
 
 @contextmanager
-def _alone(needless: Needless) -> Iterator[None]:
-    """While nobody else works on it. LabHeld where someone does."""
+def _locked(unneeded: Unneeded) -> Iterator[None]:
+    """Hold its locks. Raises LabHeld if someone else works on it."""
     with ExitStack() as stack:
-        for name in needless.locks:
+        for name in unneeded.locks:
             stack.enter_context(lock.held(name))
         yield
 
 
 def _bytes(path: Path) -> int:
-    """What it takes; it may be going right now."""
+    """The bytes that a file or folder takes on disk. Someone may remove it at the same time."""
     files = path.rglob("*") if path.is_dir() else [path]
     total = 0
     for each in files:

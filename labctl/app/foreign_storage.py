@@ -1,4 +1,4 @@
-"""What others did to the lab's disks: snapshots, overlays, strangers' files, domains that have them."""
+"""Checks what others did to the lab's disks: snapshots, overlays, unknown volumes, and domains that use a disk."""
 
 from __future__ import annotations
 
@@ -27,73 +27,75 @@ S = TypeVar("S", bound=Spec)
 
 
 def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
-    """Notes on what is there, warnings of what goes with it, and what stands against the plan."""
+    """Notes on foreign storage, warnings if the plan deletes it, and obstacles to the plan."""
     steps = {step.address: step for step in plan.steps}
     folder = observed.folder
-    yield from _snapshots(observed, steps)
+    yield from _check_snapshots(observed, steps)
     if folder:
-        yield from _overlays(observed, steps, folder)
-        yield from _strangers(session, observed, folder)
-        yield from _taken(observed, steps.values())
-        yield from _used(session, plan, observed, folder)
-        yield from _growing(session, observed, steps, folder)
-        yield from _undecided(session, observed, steps, folder)
+        yield from _check_overlays(observed, steps, folder)
+        yield from _check_unknown_volumes(session, observed, folder)
+        yield from _check_taken_names(observed, steps.values())
+        yield from _check_users(session, plan, observed, folder)
+        yield from _check_growth(session, observed, steps, folder)
+        yield from _check_ambiguous_disks(session, observed, steps, folder)
 
 
-def _goes(steps: Mapping[Address, Step], address: Address) -> bool:
+def _is_removed(steps: Mapping[Address, Step], address: Address) -> bool:
     return address in steps and steps[address].action.removes
 
 
-def _snapshots(observed: Observed, steps: Mapping[Address, Step]) -> Iterator[Problem]:
-    for vm in _sorted(observed, VmSpec):
-        names, who = ", ".join(f"{name} ({kind})" for name, kind in vm.snapshots), str(vm.address)
-        if names and _goes(steps, vm.address):
-            yield Problem(f"its snapshots go with it: {names}", who, severity="warning")
+def _check_snapshots(observed: Observed, steps: Mapping[Address, Step]) -> Iterator[Problem]:
+    for vm in _existing(observed, VmSpec):
+        names, address = ", ".join(f"{name} ({kind})" for name, kind in vm.snapshots), str(vm.address)
+        if names and _is_removed(steps, vm.address):
+            yield Problem(f"its snapshots are deleted with it: {names}", address, severity="warning")
         elif names:
             hint = f"`virsh snapshot-list {vm.libvirt_name}` tells more"
-            yield Problem(f"it has snapshots that labctl did not make: {names}", who, None, hint, "note")
+            yield Problem(f"it has snapshots that labctl did not make: {names}", address, None, hint, "note")
 
 
-def _sorted(observed: Observed, kind: type[S]) -> list[S]:
-    """What exists of a kind, by address."""
+def _existing(observed: Observed, kind: type[S]) -> list[S]:
+    """The existing objects of a kind, sorted by address."""
     return sorted(of_kind(observed.specs.values(), kind), key=lambda spec: spec.address)
 
 
-def _overlays(observed: Observed, steps: Mapping[Address, Step], folder: str) -> Iterator[Problem]:
-    """Where disks go on after a snapshot, and what becomes of that where the disk goes."""
-    for spec in _sorted(observed, DiskSpec):
+def _check_overlays(observed: Observed, steps: Mapping[Address, Step], folder: str) -> Iterator[Problem]:
+    """Overlays that someone's snapshot put on a disk, and what happens to them if the disk is deleted."""
+    for spec in _existing(observed, DiskSpec):
         address = spec.address
         inside = {f"{folder}/{name}" for name in observed.stored.overlays.get(spec.name, ())}
         every = {*inside, *spec.above}
-        if every and _goes(steps, address):
+        if every and _is_removed(steps, address):
             gone = sorted(each for each in every if each.startswith(f"{folder}/"))
             left = sorted(every - set(gone))
             if gone:
-                told = f"what stands on it goes with it: {', '.join(gone)}"
-                yield Problem(told, str(address), severity="warning")
+                summary = f"overlays on it are deleted with it: {', '.join(gone)}"
+                yield Problem(summary, str(address), severity="warning")
             if left:
-                told = f"what stands on it elsewhere stays, and is of no use without it: {', '.join(left)}"
-                yield Problem(told, str(address), severity="warning")
+                summary = f"overlays on it elsewhere stay, and are of no use without it: {', '.join(left)}"
+                yield Problem(summary, str(address), severity="warning")
         elif spec.top:
             yield Problem(
-                f"it goes on in {spec.top}, which someone's snapshot put on it", str(address), severity="note"
+                f"it continues in {spec.top}, which someone's snapshot put on it",
+                str(address),
+                severity="note",
             )
 
 
-def _strangers(session: Session, observed: Observed, folder: str) -> Iterator[Problem]:
+def _check_unknown_volumes(session: Session, observed: Observed, folder: str) -> Iterator[Problem]:
     if observed.stored.strangers:
         yield Problem(
-            f"labctl did not make what is there beside the lab's own, and leaves it: "
+            f"the lab's pool has volumes that labctl did not make, and that it leaves alone: "
             f"{', '.join(observed.stored.strangers)}",
             str(addresses.pool(session.lab.name)),
             None,
-            f"it is in {folder}",
+            f"the pool is in {folder}",
             "note",
         )
 
 
-def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
-    """New disks whose volume is there already, as what the guest of another one writes to."""
+def _check_taken_names(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
+    """New disks whose volume name is already taken by an overlay of another disk."""
     disks = {name: disk for disk, names in observed.stored.overlays.items() for name in names}
     for step in steps:
         volume = step.spec.pool_volume
@@ -108,8 +110,8 @@ def _taken(observed: Observed, steps: Iterable[Step]) -> Iterator[Problem]:
             )
 
 
-def _used(session: Session, plan: Plan, observed: Observed, folder: str) -> Iterator[Problem]:
-    """Disks that the plan deletes although a domain that it does not change has them."""
+def _check_users(session: Session, plan: Plan, observed: Observed, folder: str) -> Iterator[Problem]:
+    """Disks that the plan deletes although a domain that the plan does not change uses them."""
     gone = [step for step in steps_of(plan.steps, DiskSpec) if step.action.removes]
     if not gone:
         return
@@ -127,9 +129,11 @@ def _used(session: Session, plan: Plan, observed: Observed, folder: str) -> Iter
         }
         for name, use in sorted(others.items()):
             does = "runs on it" if use.running else "has it as a disk"
-            hint = f"take it off there first, or `virsh undefine {name}` where nobody needs that domain"
+            hint = (
+                f"detach it from that domain first, or run `virsh undefine {name}` if nobody needs the domain"
+            )
             yield Problem(
-                f"the domain {name}, which this does not change, {does}",
+                f"the domain {name}, which the plan does not change, {does}",
                 str(step.address),
                 None,
                 hint,
@@ -137,10 +141,10 @@ def _used(session: Session, plan: Plan, observed: Observed, folder: str) -> Iter
             )
 
 
-def _growing(
+def _check_growth(
     session: Session, observed: Observed, steps: Mapping[Address, Step], folder: str
 ) -> Iterator[Problem]:
-    """Overlays of disks that libvirt can't grow: no VM runs on them, and they are in none of its pools."""
+    """Disks that are to grow, with an overlay that libvirt can't resize: no VM runs on it, and it is in no pool."""
     for step in steps_of(steps.values(), DiskSpec):
         if step.action is not Action.UPDATE or not step.existing.top:
             continue
@@ -149,10 +153,10 @@ def _growing(
         if runs or disk.top.startswith(f"{folder}/") or _is_volume(session.host.virt, disk.top):
             continue
         yield Problem(
-            f"it goes on in {disk.top}, which is in no storage pool, so that it can only grow while its VM runs",
+            f"it continues in {disk.top}, which is in no storage pool, so it can only grow while its VM runs",
             str(step.address),
             None,
-            "let its VM run with the size that it has, then change the size",
+            "start its VM with the present size, then change the size",
             FOREIGN,
         )
 
@@ -165,10 +169,10 @@ def _is_volume(virt: libvirt.virConnect, path: str) -> bool:
     return True
 
 
-def _undecided(
+def _check_ambiguous_disks(
     session: Session, observed: Observed, steps: Mapping[Address, Step], folder: str
 ) -> Iterator[Problem]:
-    """Disks with overlays, of VMs that someone undefined: nothing tells any more which overlay the VM wrote to."""
+    """Disks with overlays whose VM someone undefined: nothing shows any more which overlay the VM wrote to."""
     new = of_kind((step.after for step in steps.values() if step.action is Action.CREATE), VmSpec)
     kept = [
         disk
@@ -180,17 +184,17 @@ def _undecided(
     if not kept:
         return
     pool = identity.pool_name(session.lab.name)
-    there = session.host.pool(pool)
-    pools.refresh(there)  # an overlay is QEMU's work, which libvirt sees only then
-    found = volumes.facts(there)
+    lab_pool = session.host.pool(pool)
+    pools.refresh(lab_pool)  # QEMU made the overlays, and libvirt sees them only after a refresh
+    found = volumes.facts(lab_pool)
     for disk in kept:
         on_it = [each.name for each in found if each.backing == f"{folder}/{disk.volume}"]
         if on_it:
             yield Problem(
-                f"{', '.join(on_it)} stands on it, and no VM tells any more which of them is the disk",
+                f"{', '.join(on_it)} stands on it, and no VM shows any more which of them is the disk",
                 str(disk.address),
                 None,
-                f"`virsh vol-delete --pool {pool} {on_it[0]}` where that is not needed, "
-                "else `virsh vol-download` saves it",
+                f"`virsh vol-delete --pool {pool} {on_it[0]}` if that is not needed, "
+                "otherwise `virsh vol-download` saves it",
                 FOREIGN,
             )
