@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from labctl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ def run(argv: list[str]) -> int:
     """Run one command and return its exit code.
 
     Raises:
-        LabctlError: the command failed. `__main__` shows the error.
+        LabctlError: the command failed. `boundary` shows the error.
     """
     call = parse(argv)
     return call() if callable(call) else call
@@ -33,14 +31,15 @@ def parse(argv: list[str]) -> Callable[[], int] | int:
     Raises:
         UsageError: the command line is wrong.
     """
-    from labctl.cli.app import app  # the package's attribute `app` has to stay the module
+    import typer  # late, since Ctrl-C is dealt with only once this package is imported
+
+    from labctl.cli.app import app
 
     try:
         return app(argv or ["--help"], prog_name="labctl", standalone_mode=False)  # type: ignore[no-any-return]
     except typer.TyperException as error:
-        message = " ".join(error.format_message().split()).rstrip(
-            "."
-        )  # typer puts choices on lines of their own
+        # typer puts choices on lines of their own
+        message = " ".join(error.format_message().split()).rstrip(".")
         ctx = getattr(error, "ctx", None)  # of the command that rejected its arguments
         path = ctx.command_path if ctx else "labctl"
         raise UsageError(f"{message[0].lower()}{message[1:]}", hint=f"see `{path} --help`") from error

@@ -116,7 +116,7 @@ def with_global_options(verb: Callable[..., int]) -> Callable[..., Callable[[], 
     """Add the global options to the function of a verb, which gets their values as its first argument.
 
     The command that typer calls does not run the verb. It returns the call of it, and `labctl.cli.run` makes this call
-    once typer has returned: typer would turn Ctrl-C and a closed pipe into exit codes before `__main__` sees them.
+    once typer has returned: typer would turn Ctrl-C and a closed pipe into exit codes before `boundary` sees them.
     """
 
     @functools.wraps(verb)

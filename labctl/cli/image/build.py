@@ -31,9 +31,7 @@ def run(
     arch: shared.Arch = None,
     from_vm: Annotated[
         str | None,
-        typer.Option(
-            "--from", metavar="VM", help="build from this stopped VM; IMAGE is the name of the image"
-        ),
+        typer.Option("--from", metavar="VM", help="a stopped VM; IMAGE names the new image"),
     ] = None,
 ) -> int:
     """Build images from packages, or from a VM of the lab.
