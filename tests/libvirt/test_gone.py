@@ -2,21 +2,21 @@
 
 import itertools
 import threading
-from contextlib import suppress
-from functools import partial
 
 import libvirt
-import libvirtmod
 import pytest
 
 from labctl.app import change
 from labctl.host.host import Host
 from labctl.host.libvirt import pools
+from labctl.host.machine import lock
 from labctl.host.machine.lock import of_lab
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.image.store import ImageStore
+from tests.libvirt.calls import seen_by
 from tests.libvirt.conftest import NODE, World
 from tests.libvirt.test_errors import LOOKS
+from tests.waiting import opened, wait_until
 
 LABFILE = """\
 labfile: 1
@@ -28,32 +28,31 @@ vms:
 """
 OTHERS = LABFILE.replace("name: shop", "name: other").replace("10.90.0", "10.91.0")
 OWNERS = ("other.", "labctl-other")  # how the names of the other lab's objects begin
-KINDS = ("virDomain", "virNetwork", "virStoragePool", "virStorageVol")
-ASKS = ("GetXMLDesc", "IsActive", "GetAutostart", "GetInfo", "ListAllVolumes", "ListVolumes", "ListAllPorts")
-REAL = {kind + ask: getattr(libvirtmod, kind + ask, None) for kind in KINDS for ask in ASKS}
+KINDS = (libvirt.virDomain, libvirt.virNetwork, libvirt.virStoragePool, libvirt.virStorageVol)
+ASKS = ("XMLDesc", "isActive", "autostart", "info", "listAllVolumes", "listVolumes", "listAllPorts")
 
 
 class Others:
     """Another lab, which goes right before one of its objects is asked."""
 
-    def __init__(self, monkeypatch, host):
-        self.virt, self.at, self.calls = host.virt, -1, 0
-        for name, real in REAL.items():
-            if real:
-                monkeypatch.setattr(libvirtmod, name, partial(self.asked, name, real))
+    def __init__(self, monkeypatch):
+        self.virt, self.at, self.calls = None, -1, 0
+        seen_by(self.asked, monkeypatch)
 
-    def asked(self, name, real, handle, *arguments):
-        if self.is_theirs(name, handle):
+    def are_on(self, virt) -> None:
+        self.virt, self.at, self.calls = virt, -1, 0
+
+    def asked(self, name, thing, call):
+        if name.rpartition(".")[2] in ASKS and self.is_theirs(thing):
             self.calls += 1
             if self.calls == self.at:
                 self.go()
-        return real(handle, *arguments)
+        return call()
 
-    def is_theirs(self, name, handle) -> bool:
-        if name.startswith("virStorageVol"):  # its own name says nothing of whose it is
-            return "labctl-other" in libvirtmod.virStorageVolGetPath(handle)
-        kind = next(kind for kind in KINDS if name.startswith(kind))
-        return getattr(libvirtmod, f"{kind}GetName")(handle).startswith(OWNERS)
+    def is_theirs(self, thing) -> bool:
+        if isinstance(thing, libvirt.virStorageVol):  # its own name says nothing of whose it is
+            return "labctl-other" in thing.path()
+        return isinstance(thing, KINDS) and thing.name().startswith(OWNERS)
 
     def go(self) -> None:
         self.at = -1
@@ -65,7 +64,7 @@ class Others:
                 pool.undefine()
         for each in (*self.virt.listAllDomains(), *self.virt.listAllNetworks()):
             if each.name().startswith(OWNERS):
-                with suppress(libvirt.libvirtError):  # it is off
+                if each.isActive():
                     each.destroy()
                 each.undefine()
 
@@ -73,7 +72,7 @@ class Others:
 @pytest.fixture
 def make(tmp_path, monkeypatch):
     """A host with this lab and the other one, made anew for each look."""
-    numbers, open_ = itertools.count(), []
+    numbers, open_, others = itertools.count(), [], Others(monkeypatch)
 
     def made() -> tuple[World, Others]:
         host = Host(NODE)
@@ -84,7 +83,8 @@ def make(tmp_path, monkeypatch):
             world = World(folder, host, text)
             assert world.run() == 0, world.failures()
         pools.define(host.virt, STORE, folder / "store")
-        return world, Others(monkeypatch, host)
+        others.are_on(host.virt)
+        return world, others
 
     yield made
     for host in open_:
@@ -119,11 +119,11 @@ def test_a_stopped_pool_is_not_started_while_its_lab_is_at_work(make):
     world, _ = make()
     pool = world.host.virt.storagePoolLookupByName("labctl-other")
     looks = threading.Thread(target=ImageStore(world.host).stored)
+    file = lock.path(world.host.lock_name(of_lab("other")))
     with world.host.lock(of_lab("other")):
         pool.destroy()
         looks.start()
-        looks.join(0.5)
-        assert looks.is_alive()
+        wait_until(lambda: len(opened(file)) == 2)  # the second is that of who waits for it
         assert not pool.isActive()
     looks.join(10)
     assert not looks.is_alive()

@@ -176,7 +176,7 @@ class ImageStore:
         """What stands on each volume of the store: overlays of any pool, domains that boot a kernel of it."""
         virt = self._host.virt
         users: dict[str, list[str]] = {}
-        with translated():
+        with translated(self._host.uri):
             for pool in virt.listAllStoragePools():
                 (there,) = described([pool], self._contents)  # which has calls in flight of its own
                 for each in there or ():
