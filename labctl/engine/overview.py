@@ -107,7 +107,7 @@ def _look_at_vms(
             strangers[domain.UUIDString()] = domain.name()
         elif lab in (None, each.lab) and _is_it(domain, "vm", each):
             state = listed_state(domain, facts.get("state.state", 0), saved)
-            _set_state(each, state, facts.get("state.reason", 0))
+            set_state(each, state, facts.get("state.reason", 0))
             each.snapshots = snapshots.get(each.libvirt_name, ())
             each.problem = each.problem or _changed(domain, each, "domain", transient)
             found.append(each)
@@ -189,7 +189,11 @@ def _changed(thing: Any, seen: VmOverview | NetworkOverview, word: str, undefine
     )
 
 
-def _set_state(vm: VmOverview, state: State, reason: int) -> None:
+def set_state(vm: VmOverview, state: State, reason: int) -> None:
+    """Note the state, and what follows from it: whether the guest is ready, and what is wrong.
+
+    `reason` is libvirt's.
+    """
     vm.state = state
     vm.ready = vm.ready and vm.state == State.RUNNING
     noted = vm.problem if vm.state == State.RUNNING and not vm.ready else ""

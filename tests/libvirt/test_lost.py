@@ -1,6 +1,7 @@
 """What a driver does when its connection is lost."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Self
 
 import libvirt
@@ -8,6 +9,7 @@ import pytest
 
 from labctl.core.errors import NotReady
 from labctl.kinds.vm.driver import VmDriver
+from labctl.kinds.vm.guest import GuestSessions
 from labctl.kinds.vm.spec import VmSpec
 
 
@@ -26,13 +28,13 @@ class Lost:
         return work(*args)
 
 
-def test_why_a_vm_is_not_ready_is_told_where_it_can_not_be_noted():
+def test_why_a_vm_is_not_ready_is_told_where_it_can_not_be_noted(monkeypatch):
     """The executor has to learn of it, for it connects again and goes on."""
-    driver = VmDriver(Lost(), None)
 
-    async def hangs_up():
-        async with driver._explained(VmSpec("shop", "web")):
-            raise NotReady("it hung up")
+    async def hangs_up(*_arguments):
+        raise NotReady("it hung up")
 
+    monkeypatch.setattr(GuestSessions, "ready", hangs_up)
+    step = SimpleNamespace(wanted=VmSpec("shop", "web"))
     with pytest.raises(NotReady, match="it hung up"):
-        asyncio.run(hangs_up())
+        asyncio.run(VmDriver(Lost(), None).ready(step, None))

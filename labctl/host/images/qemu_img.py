@@ -86,7 +86,7 @@ def _run(
     missing = sorted({package for tool, package in TOOLS.items() if command.path(tool) is None})
     if missing:
         raise LabctlError(f"this needs {', '.join(missing)}", hint=f"apt install {' '.join(missing)}")
-    under = [*_without_network(), *_identity(), "prlimit", *limits, "--", "env", "-i", *ENVIRONMENT]
+    under = [*without_network(), *_identity(), "prlimit", *limits, "--", "env", "-i", *ENVIRONMENT]
     try:
         command.run([str(command.path("qemu-img")), *argv], tell, under=under, pass_fds=files)
     except command.Failed as failed:
@@ -127,7 +127,7 @@ def _identity() -> list[str]:
 
 
 @cache
-def _without_network() -> tuple[str, ...]:
+def without_network() -> tuple[str, ...]:
     """How to run something without any network; nothing where that is not allowed, as in many containers."""
     user = () if os.geteuid() == 0 else ("--user", "--map-current-user")
     prefix = ("unshare", *user, "--net", "--")

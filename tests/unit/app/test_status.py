@@ -103,10 +103,12 @@ def test_only_some(monkeypatch, session):
 
 
 def test_a_full_disk_is_explained(monkeypatch, session):
-    problem = overview._problem("paused", 5)
+    paused = vm("db", "paused")
+    overview.set_state(paused, State.PAUSED, 5)
+    problem = paused.problem
     assert "I/O error" in problem
     assert "labctl resume" in problem
-    seen(monkeypatch, vm("db", "paused", problem=problem))
+    seen(monkeypatch, paused)
     found = status.status(session)
     assert found.notes == (f"db: {problem}",)
     assert found.to_json()["vms"][0]["problem"] == problem
@@ -153,11 +155,11 @@ def test_why_a_vm_is_not_ready_is_its_problem_while_it_runs():
         (State.OFF, False, ""),
     ):
         found = vm(ready=ready, problem="cloud-init failed")
-        overview._set_state(found, state, 0)
+        overview.set_state(found, state, 0)
         assert found.problem == problem
 
 
 def test_a_vm_that_is_off_is_not_ready_whatever_it_was():
     found = vm(ready=True)
-    overview._set_state(found, State.OFF, 0)
+    overview.set_state(found, State.OFF, 0)
     assert not found.ready

@@ -198,7 +198,7 @@ def test_qemu_img_is_run_with_little(
     told = " ".join(raised.value.summary.split())
     if os.geteuid() == 0:
         assert "uid 65534 groups 65534" in told
-    if qemu_img._without_network():
+    if qemu_img.without_network():
         assert "links lo" in told
     assert "CapInh: 0000000000000000 CapEff: 0000000000000000 NoNewPrivs: 1" in told
     assert "cpu time 188 193 seconds" in told
