@@ -38,19 +38,24 @@ def pool(connection: libvirt.virConnect):
 
 
 @pytest.fixture
-def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """A driver with an empty store, which is gone afterwards, and a cache of its own."""
-    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
+def host():
     opened = Host(URI)
-    remove(opened.virt, POOL)
-    yield ImageDriver(opened)
-    remove(opened.virt, POOL)
+    yield opened
     opened.close()
 
 
 @pytest.fixture
-def store(driver) -> ImageStore:
-    return ImageStore(driver._host)
+def driver(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A driver with an empty store, which is gone afterwards, and a cache of its own."""
+    monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
+    remove(host.virt, POOL)
+    yield ImageDriver(host)
+    remove(host.virt, POOL)
+
+
+@pytest.fixture
+def store(host: Host) -> ImageStore:
+    return ImageStore(host)
 
 
 def image(path: Path, size: str = "64M") -> Path:
