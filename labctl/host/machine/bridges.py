@@ -12,7 +12,7 @@ from labctl.host.machine import routes
 if TYPE_CHECKING:
     from labctl.host.libvirt.connection import Connection
 
-_DNSMASQ = Path("/var/lib/libvirt/dnsmasq")  # where libvirt's system daemon writes its configuration
+DNSMASQ = Path("/var/lib/libvirt/dnsmasq")  # where libvirt's system daemon writes its configuration
 _PID_FILE = re.compile(r"^pid-file=(.+)$", re.MULTILINE)
 
 
@@ -36,7 +36,7 @@ def lost(name: str, bridge: str, *, served: bool) -> str:
 
 def _ended(name: str) -> bool:
     try:
-        stated = _PID_FILE.search((_DNSMASQ / f"{name}.conf").read_text(encoding="utf-8"))
+        stated = _PID_FILE.search((DNSMASQ / f"{name}.conf").read_text(encoding="utf-8"))
     except OSError:
         return False  # not known
     return stated is not None and not _runs(Path(stated[1]))
