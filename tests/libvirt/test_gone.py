@@ -125,6 +125,6 @@ def test_a_stopped_pool_is_not_started_while_its_lab_is_at_work(make):
         looks.start()
         wait_until(lambda: len(opened(file)) == 2)  # the second is that of who waits for it
         assert not pool.isActive()
-    looks.join(10)
+    looks.join(60)
     assert not looks.is_alive()
     assert pool.isActive()

@@ -23,6 +23,7 @@ from tests.e2e.micro.build import MicroGuest
 
 WOULD_BLOCK = -2  # what a non-blocking stream returns
 PORT = "org.labctl.guest.0"
+WORD_S = 240  # an emulated guest has a word for us within ten seconds, on a machine that does nothing else
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class GuestPort:
     def send_payload(self, *words: str, payload: str) -> None:
         self.send(*words, base64.b64encode(payload.encode()).decode())
 
-    def wait_for(self, condition, timeout_s: float = 60) -> dict:
+    def wait_for(self, condition, timeout_s: float = WORD_S) -> dict:
         """The first event that fulfils the condition; TimeoutError names the last one seen."""
         deadline = time.monotonic() + timeout_s
         seen: dict = {}
@@ -191,7 +192,7 @@ class GuestPort:
                 return seen
         raise TimeoutError(f"the guest did not say it; its last words: {seen}")
 
-    def wait_for_state(self, condition, timeout_s: float = 60) -> dict:
+    def wait_for_state(self, condition, timeout_s: float = WORD_S) -> dict:
         """The latest state, once it fulfils the condition; states are pushed only when they change."""
         deadline = time.monotonic() + timeout_s
         while not (self.state and condition(self.state)):

@@ -59,7 +59,7 @@ def test_ten_processes_make_one_request(server) -> None:
     for each in processes:
         each.stdin.write("\n")
         each.stdin.flush()
-    wait_until(lambda: server.requests, within_s=60)
+    wait_until(lambda: server.requests)
     everyone_waits.set()
     told = [each.communicate(timeout=60)[0].splitlines()[0] for each in processes]
     assert told == [str(cache.folder("downloads") / f"sha256-{DIGEST}")] * 10
@@ -72,7 +72,7 @@ def test_a_download_that_is_killed_goes_on_where_it_was(server) -> None:
     process = start(server)
     process.stdin.write("\n")
     process.stdin.flush()
-    wait_until(lambda: part_of().exists() and part_of().stat().st_size == MIB, within_s=60)
+    wait_until(lambda: part_of().exists() and part_of().stat().st_size == MIB)
     process.kill()
     process.communicate()
     over.set()
