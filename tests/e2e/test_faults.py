@@ -155,7 +155,7 @@ def test_a_restarted_libvirtd_does_not_stop_an_up(make_lab, micro):
 
 
 def wait() -> None:
-    """Libvirtd hangs up on who does not answer for half a minute."""
+    """Libvirtd hangs up on who does not answer for half a minute: that time is what has to pass here."""
     time.sleep(40)
 
 
@@ -172,7 +172,7 @@ def test_who_thinks_before_he_says_yes_is_still_connected(make_lab, meanwhile):
     meanwhile()
     os.write(ours, b"yes\n")
     process.communicate(timeout=60)
-    with suppress(OSError):  # the other end is closed
+    with suppress(OSError):  # EIO is how a terminal tells that the other end is closed
         while more := os.read(ours, 4096):
             told += more
     os.close(ours)

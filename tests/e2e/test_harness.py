@@ -15,8 +15,10 @@ import pytest
 from tests.e2e.harness import daemons
 from tests.e2e.harness import oracle as leaks
 from tests.e2e.micro import bare
+from tests.surroundings import PREPARED
 
 NETWORK = "<network><name>{0}</name><bridge name='lab-{0}'/><ip address='{1}' prefix='24'/></network>"
+ROOT = Path(__file__).parents[2]
 FIRST_MAC, SECOND_MAC = "52:54:00:00:00:01", "52:54:00:00:00:02"
 
 
@@ -46,9 +48,32 @@ code = run_isolated(prepare, ["test", "-e", "{folder}/place/file"])
 shutil.rmtree("{folder}")
 raise SystemExit(code)
 """
-    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True)
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
     assert (checkout / "file").exists()
     assert not folder.exists()
+
+
+def test_what_is_removed_of_the_cache_inside_stays_outside(tmp_path):
+    cache, backing = tmp_path / "labctl", tmp_path / "backing"
+    (cache / "builds/debian").mkdir(parents=True)
+    (cache / "builds/debian/image").write_text("x")
+    backing.mkdir()
+    script = f"""\
+from pathlib import Path
+from tests.e2e.harness.namespaces import run_isolated
+from tests.e2e.harness.world import cover_cache, mount
+
+def prepare():
+    mount("--make-rprivate", "/")
+    cover_cache(Path("{backing}"))
+
+raise SystemExit(run_isolated(prepare, ["sh", "-c", "cat {cache}/builds/debian/image; rm -r {cache}/builds"]))
+"""
+    environment = {**os.environ, PREPARED: str(tmp_path)}
+    run = [sys.executable, "-c", script]
+    done = subprocess.run(run, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    assert done.stdout == "x", done
+    assert (cache / "builds/debian/image").read_text() == "x"
 
 
 def test_libvirtd_restarts_and_is_back(connection):
@@ -165,7 +190,6 @@ def test_a_guest_boots_reports_obeys_and_goes(guest, keys, tmp_path):
         port.send("nonsense", "x")
         assert not port.wait_for(is_ack("nonsense"))["ok"]
 
-    time.sleep(1)  # the guest notices the hang-up
     with bare.GuestPort(guest) as port:
         port.send("hello")
         again = port.wait_for_state(bare.is_done)

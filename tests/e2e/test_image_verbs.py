@@ -20,11 +20,14 @@ import pytest
 
 from labctl import resources
 from labctl.host.libvirt import pools, volumes
+from labctl.host.machine import lock as lock_file
 from labctl.kinds.image.spec import POOL
 from tests.answers import MIB, Answer, after, by_path, head, serving
 from tests.e2e.conftest import Labctl
+from tests.e2e.harness import daemons
 from tests.e2e.labfiles import micro_lab
 from tests.pools import remove
+from tests.waiting import opened
 
 
 @pytest.fixture(autouse=True)
@@ -199,7 +202,9 @@ def test_ten_labs_on_a_cold_cache_make_one_request(labctl, here, server, tmp_pat
         folder.mkdir()
         (folder / "Labfile.yaml").write_text(lab(source, f"t{number}"))
     runs = [Labctl(folder).start("up", "--yes") for folder in labs]
-    time.sleep(3)
+    # One of them has its lock, and the others wait for that
+    turn = lock_file.path(f"image sha256-{source['sha256']} on qemu:///system")
+    daemons.wait_until(lambda: all(opened(turn, run.pid) for run in runs), "not all of them want the image")
     everyone.set()
     told = [run.communicate(timeout=120)[1] for run in runs]
     assert [run.returncode for run in runs] == [0] * len(runs), told
@@ -344,7 +349,7 @@ def at_a_terminal(
     run = subprocess.Popen(command, cwd=folder, env=environment, stdin=its, stdout=its, stderr=its)
     os.close(its)
     told = ""
-    with suppress(OSError):  # EIO: the other side is closed
+    with suppress(OSError):  # EIO is how a terminal tells that the other side is closed
         while part := os.read(ours, 4096).decode():
             told += part
             if question in told:
@@ -451,7 +456,7 @@ def test_ctrl_c_ends_a_download_and_the_next_run_goes_on_with_it(labctl, here, s
 
 
 def dripping(content: bytes) -> Answer:
-    """The content, so slowly that it takes half a minute."""
+    """The content, so slowly that an interruption comes in the middle: at its whole pace it would be there too soon."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         head(request, 200, len(content))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.e2e.harness import daemons
+from tests.surroundings import prepared
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -62,6 +63,7 @@ def enter(folder: Path) -> None:
     mount("-t", "proc", "proc", "/proc")
     mount("-t", "sysfs", "sysfs", "/sys")  # a fresh one: /sys/class/net shows the mounter's network namespace
     cover_folders(folder)
+    cover_cache(folder)
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     fill_dev()
     run("ip", "link", "set", "lo", "up")
@@ -88,6 +90,25 @@ def keep_visible(target: Path, source: Path) -> None:
             if not any(place.is_relative_to(done) for done in source.glob("*") if os.path.ismount(done)):
                 place.mkdir(parents=True, exist_ok=True)
                 mount("--rbind", str(needed), str(place))
+
+
+def cover_cache(folder: Path) -> None:
+    """What `make prepare` built can be used, and even removed, inside; outside nothing changes."""
+    cache = prepared() / "labctl"
+    if not cache.is_dir():
+        return
+    upper, work = folder / "prepared", folder / "prepared-work"
+    upper.mkdir(mode=0o700)
+    work.mkdir()
+    try:
+        mount(
+            "-t", "overlay", "-o", f"lowerdir={cache},upperdir={upper},workdir={work}", "overlay", str(cache)
+        )
+    except (
+        subprocess.CalledProcessError
+    ):  # in a container the folder may be an overlay itself, which can be no upper
+        mount("--bind", str(cache), str(cache))
+        mount("-o", "remount,bind,ro", str(cache))
 
 
 def fill_dev() -> None:
