@@ -18,15 +18,29 @@ def folder() -> Iterator[Path]:
     The lock on the folder lives as long as its launcher, so a second instance never takes away the first's.
     """
     parent = Path(os.environ.get("LABCTL_E2E_DIR", "/var/tmp"))  # on disk, which /tmp may not be
-    remove_abandoned(parent)
-    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    descriptor = os.open(path, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    path, descriptor = locked_folder(parent)
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
         os.close(descriptor)
+
+
+def locked_folder(parent: Path) -> tuple[Path, int]:
+    """A new one and the descriptor that holds its lock.
+
+    One launcher at a time: else one would take for abandoned what another has made and not locked yet.
+    """
+    turn = os.open(parent, os.O_RDONLY)
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        remove_abandoned(parent)
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        descriptor = os.open(path, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    finally:
+        os.close(turn)
+    return path, descriptor
 
 
 def remove_abandoned(parent: Path) -> None:
