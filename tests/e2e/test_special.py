@@ -53,26 +53,17 @@ def test_a_vm_boots_by_uefi(make_lab, micro):
     lab.destroy()
 
 
-def test_two_vms_share_a_disk(make_lab, micro):
-    """What one writes the other reads."""
-    vm = {"networks": ["front"], "disks": [{"name": "common", "volume": "shared"}]}
-    vms = {"one": dict(vm), "two": dict(vm)}
-    lab = make_lab(
-        micro_lab("cluster", micro, networks={"front": {}}, vms=vms, volumes={"shared": {"size": "8MiB"}}),
-    )
+def test_two_vms_share_a_disk_and_have_ipv6(make_lab, micro):
+    """What one writes the other reads; names and logins lead to IPv6 addresses, beside IPv4's and alone."""
+    networks = {"dual": {"ipv6": True}, "six": {"mode": "isolated", "subnet": False, "ipv6": "fd00:6::/64"}}
+    disks = [{"name": "common", "volume": "shared"}]
+    vms = {"one": {"networks": ["dual", "six"], "disks": disks}, "two": {"networks": ["six"], "disks": disks}}
+    volumes = {"shared": {"size": "8MiB"}}
+    lab = make_lab(micro_lab("twins", micro, networks=networks, vms=vms, volumes=volumes))
     lab.up()
     disk = "/dev/disk/by-id/virtio-common"
     lab.ssh("one", f"echo written by one | dd of={disk} bs=4096 seek=1000 conv=sync,fsync")
     assert "written by one" in lab.ssh("two", f"dd if={disk} bs=4096 skip=1000 count=1 | head -1")
-    lab.destroy()
-
-
-def test_guests_have_ipv6(make_lab, micro):
-    """Beside IPv4 and alone: labctl gives the addresses, names lead to them, a login goes there."""
-    networks = {"dual": {"ipv6": True}, "six": {"mode": "isolated", "subnet": False, "ipv6": "fd00:6::/64"}}
-    vms = {"one": {"networks": ["dual", "six"]}, "two": {"networks": ["six"]}}
-    lab = make_lab(micro_lab("sixth", micro, networks=networks, vms=vms))
-    lab.up()
     assert "inet6 fd00:6::3/64" in lab.ssh("two", "ip addr")
     assert lab.ssh("one", "ip addr show scope global").count("inet6 fd") == 2
     lab.ssh("one", "ping -6 -q -c 1 -W 10 two")
