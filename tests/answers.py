@@ -133,7 +133,7 @@ def after(event: threading.Event, answer: Answer, first: int = 0) -> Answer:
             head(request, 200, len(CONTENT))
             request.wfile.write(CONTENT[:first])
             request.wfile.flush()
-        event.wait(60)
+        event.wait(300)
         if not first:
             answer(request)
 
