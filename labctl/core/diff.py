@@ -1,4 +1,4 @@
-"""Compare two specs of one kind, field by field."""
+"""Compares two specs of one kind, field by field."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from labctl.core.record import Field
 
 Value = str | int | float | bool | None
-HIDDEN, OTHER = "(secret)", "(changed)"  # what stands for a secret, and for the one that takes its place
-THERE = "there"  # what something was that is replaced as a whole
+HIDDEN, OTHER = "(secret)", "(changed)"  # shown for a secret, and for another secret that replaces it
+THERE = "there"  # the old value of a needed object that is replaced
 
 
 @record
 class Change:
-    """One field's change. `before` is None where nothing was set, `after` where nothing is to be.
+    """The change of one field. `before` and `after` are None where the field is not set.
 
-    `unset` says what that means; it is empty for what comes or goes as a whole, as a NIC. `note` says what is done for
-    it, where the values do not, as "starts".
+    `unset` is shown for None; it is empty for items that are added or removed, as a NIC. `note` says what is done where
+    the values don't show that, as "starts". `unit`, `condition` and `drift` are as in `spec.owned`.
     """
 
     field: str
@@ -45,12 +45,12 @@ class Change:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The values for people: what was and what is to be, one where there is but one, as of a NIC that comes."""
+        """The values as a plan shows them: old and new one, or the only one, as for a new NIC."""
         if self.sign != "~":
             return (show(self.after if self.before is None else self.before, self.unit),)
         if self.before == THERE:
             return (show(self.after),)
-        if self.unit in _UNTOLD and None not in (self.before, self.after):
+        if self.unit in _OPAQUE and None not in (self.before, self.after):
             return ("changed",)
         if self.unit == "bytes" and isinstance(self.before, int) and isinstance(self.after, int):
             return sizes(self.before, self.after)
@@ -61,42 +61,42 @@ class Change:
 
 
 def diff(before: Spec | Item, after: Spec | Item, prefix: str = "") -> tuple[Change, ...]:
-    """Give the changes that lead from what is to what is wanted; empty when they agree on all that is owned."""
+    """The changes from the existing spec to the wanted one; none where all owned fields agree."""
     return tuple(_changes(before, after, prefix))
 
 
 def created(spec: Spec) -> tuple[Change, ...]:
-    """Everything that is set in what comes, as changes from nothing."""
+    """The set fields of a new object, as changes from nothing."""
     return tuple(
         Change(name, None, value, effect, each.metadata["unit"], each.metadata["condition"])
-        for name, each, value, effect in _facts(spec)
+        for name, each, value, effect in _set_fields(spec)
     )
 
 
 def deleted(spec: Spec) -> tuple[Change, ...]:
-    """Everything that is set in what goes, as changes to nothing."""
+    """The set fields of a deleted object, as changes to nothing."""
     return tuple(replace(each, before=each.after, after=None) for each in created(spec))
 
 
-def _facts(of: Spec | Item, prefix: str = "") -> Iterator[tuple[str, Field, Value, Effect]]:
-    """Each owned field that is set: its name, itself, its value, what a change of it costs.
+def _set_fields(of: Spec | Item, prefix: str = "") -> Iterator[tuple[str, Field, Value, Effect]]:
+    """Give each owned field that is set: its name, its declaration, its value and its effect.
 
-    Whether a condition holds says nothing of what comes or goes.
+    Conditions are left out: of a new or deleted object they say nothing.
     """
     own = owned_by(type(of))
     for each, value in zip(own.fields, own.values(of), strict=True):
         name = prefix + each.name
         if is_items(value):
             for item in _ordered(value):
-                yield from _facts(item, f"{name}.{item.key}.")
-        elif (told := _told(each, value)) is not None and not (
+                yield from _set_fields(item, f"{name}.{item.key}.")
+        elif (shown := _json_value(each, value)) is not None and not (
             each.metadata["condition"] and isinstance(value, bool)
         ):
-            yield name, each, told, _effect(each, of)
+            yield name, each, shown, _effect(each, of)
 
 
 def _ordered(items: tuple[Item, ...]) -> list[Item]:
-    """Addresses in their order; whatever else there is, as NICs, in the Labfile's."""
+    """Sort IP addresses and MACs by value; other items, as NICs, keep the order of the Labfile."""
     keys = [in_order(item.key) for item in items]
     places = [(length, key if length else []) for length, key in keys]
     return [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])]
@@ -116,7 +116,7 @@ def _changes(before: Spec | Item, after: Spec | Item, prefix: str) -> Iterator[C
         if is_items(old) or is_items(new):
             yield from _item_changes(old or (), new or (), effect, name)
         else:
-            was, to = _told(each, old), _told(each, new)
+            was, to = _json_value(each, old), _json_value(each, new)
             if was == to == HIDDEN:
                 to = OTHER
             words = {word: each.metadata[word] for word in ("unit", "condition", "drift")}
@@ -142,8 +142,8 @@ def _item_changes(
             yield from _changes(had[key], wanted[key], f"{field}.")
 
 
-def _told(each: Field, value: Any) -> Value:
-    """A field's value as JSON has it: None where nothing is set, a tuple as one readable string."""
+def _json_value(each: Field, value: Any) -> Value:
+    """A field's value for JSON: None where nothing is set, a tuple as one text."""
     if value is None or value in ("", ()) or (value == 0 and value is not False and each.metadata["unset"]):
         return None
     if each.metadata["unit"] == "secret":
@@ -153,11 +153,11 @@ def _told(each: Field, value: Any) -> Value:
     return value if isinstance(value, bool | int | float) else str(value) or None
 
 
-_UNTOLD = ("digest", "secret")  # units of values that say nothing to people
+_OPAQUE = ("digest", "secret")  # units of values that are not shown
 
 
 def show(value: Value, unit: str = "") -> str:
-    """Write a value for people: `512MiB`, `yes`; empty where nothing is set."""
+    """Format a value for people, as `512MiB` or `yes`; empty where nothing is set."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -166,4 +166,4 @@ def show(value: Value, unit: str = "") -> str:
         return size(value)
     if unit == "KiB/s" and isinstance(value, int):
         return f"{size(value << 10)}/s"
-    return "set" if unit in _UNTOLD else str(value)
+    return "set" if unit in _OPAQUE else str(value)

@@ -133,7 +133,7 @@ def _inherited(before: Spec, after: Spec, steps: Mapping[Address, Step]) -> tupl
 
 
 def _lost(before: Spec, made: Step, steps: Mapping[Address, Step]) -> bool:
-    """Whether the existing object (`before`) had lost the needed object that this step (`made`) creates again.
+    """Whether the existing object (`before`) had the needed object that the step `made` creates: then that was lost.
 
     Where a container of the needed object is created as well, as a pool for a disk, its content is unknown: then the
     needed object does not count as lost.

@@ -1,7 +1,8 @@
-"""What a kind must say of itself: typed fields, what a change of each costs, and what it needs.
+"""The base of all specs, and the declaration of their fields.
 
-A spec is a record. `owned(effect)` declares a field that labctl compares; a plain field is carried along but
-never compared. A field whose desired value is None is not owned by this Labfile: what libvirt chose stays.
+A spec is a record that describes one object. `owned(effect)` declares a field that labctl compares, with the cost of a
+change; other fields are never compared. A wanted value of None leaves a field to libvirt: then any existing value is
+right.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Effect(IntEnum):
-    """What a change costs, cheapest first."""
+    """What a change does to a running object, in order of cost."""
 
     LIVE = 1
     RESTART = 2
@@ -49,20 +50,19 @@ def owned(  # noqa: PLR0913  # one by place, the rest by keyword
     """Declare a field of a spec that is compared.
 
     Args:
-        effect: what a change of it costs; for a tuple of items, what adding or removing one costs.
-        unit: "bytes" makes people see `512MiB`, "KiB/s" `1MiB/s`, "digest" only that it changed. Of a "secret" no
-            value is shown anywhere.
-        unset: what it means that nothing is set, as "libvirt's own" or "no limit"; with it 0 says so, as None, the
-            empty string and the empty tuple always do. Without it that is "none".
-        gain: what it costs to set it where it is None, if that is another than of a change.
-        each: how one of a tuple of values is told.
-        condition: for a field that tells a condition (is it running?) rather than a setting: what a plan gives as the
-            cause when only that differs. Such a field is no part of the fingerprint.
-        drift: what a plan gives as the cause when only that differs and the Labfile did not change it, where that is
-            not that somebody else did.
-        options: `default`, `default_factory`, … of `core.record.field`.
+        effect: the effect of a change; for a tuple of items, that of adding or removing an item.
+        unit: how a plan shows values: "bytes" as `512MiB`, "KiB/s" as `1MiB/s`, "digest" as `changed`. A "secret" is
+            never shown.
+        unset: what a plan shows where nothing is set, as "libvirt's own" or "no limit"; by default it is "none". None,
+            the empty string and the empty tuple are unset; with this argument, 0 is unset, too.
+        gain: the effect of setting the field where it was None, if that is not `effect`.
+        each: formats one value of a tuple.
+        condition: for a field that is a condition (is it running?) and not a setting: the cause that a plan gives where
+            only such fields differ. The fingerprint leaves these fields out.
+        drift: the cause that a plan gives where this field drifted, if that is not "changed outside labctl".
+        options: further arguments of `core.record.field`, as `default`.
     """
-    told = {
+    display = {
         "unit": unit,
         "condition": condition,
         "unset": unset,
@@ -70,13 +70,13 @@ def owned(  # noqa: PLR0913  # one by place, the rest by keyword
         "each": each,
         "drift": drift,
     }
-    return field(metadata={"effect": effect, **told}, **options)
+    return field(metadata={"effect": effect, **display}, **options)
 
 
 class Owned:
-    """The owned fields of a class of specs or items: `values` gives what they are, in one call.
+    """The owned fields of a class of specs or items. `values` gets the values of all of them from an instance.
 
-    `settings` are those that tell no condition.
+    `settings` are the fields that are not conditions.
     """
 
     def __init__(self, kind: type) -> None:
@@ -86,12 +86,12 @@ class Owned:
 
 
 _ADDRESS = re.compile(r"IPv[46]Address\(('[^']*')\)")
-YES = "yes"  # the value of a field such as `unmarked`, which is empty where nothing is wrong
+YES = "yes"  # the value of fields such as `unmarked`, which are empty in the normal case
 _OWNED: dict[type, Owned] = {}
 
 
 def owned_by(kind: type) -> Owned:
-    """The owned fields of a class, worked out once."""
+    """The owned fields of a class; they are collected once."""
     if kind not in _OWNED:
         _OWNED[kind] = Owned(kind)
     return _OWNED[kind]
@@ -99,10 +99,10 @@ def owned_by(kind: type) -> Owned:
 
 @record
 class Need:
-    """One thing needs another: the first comes to the stage `holds` only after the other has come to `until`.
+    """An object needs another one: it reaches the stage `holds` only after `address` has reached the stage `until`.
 
-    `on_replace` is what it costs the first when the other is replaced, None when nothing; `on_loss` when someone
-    removed the other, so that it is made anew.
+    `on_replace` is the effect on the object where the other one is replaced; `on_loss` is the effect where the other
+    one was removed outside labctl and is created again. None means no effect.
     """
 
     address: Address
@@ -114,10 +114,10 @@ class Need:
 
 @record
 class Part:
-    """A part of what a plan tells of a new object.
+    """A part of a plan's description of a new object.
 
-    Objects with the same `what`s are told together; `own` is what each has for itself: its addresses, parted by spaces,
-    or its MAC.
+    Objects whose parts have the same `what` are described together. `own` is what differs between them: the addresses
+    of a NIC, separated by spaces, or its MAC.
     """
 
     what: str
@@ -125,14 +125,14 @@ class Part:
 
 
 class Item:
-    """A member of a tuple field, known by `key` and not by its place, as a NIC or a DHCP host is."""
+    """A member of a tuple field that is compared by its `key`, not by its index, as a NIC or a DHCP host."""
 
     @property
     def key(self) -> str:
         raise NotImplementedError
 
     def effect(self, declared: Effect) -> Effect:
-        """What adding, removing or changing this one costs, where it differs from what the field declares."""
+        """The effect of adding, removing or changing this item; `declared` is that of the field."""
         return declared
 
 
@@ -140,28 +140,28 @@ class Spec(Questions):
     """The base of every kind's spec."""
 
     kind: ClassVar[str]
-    word: ClassVar[str] = ""  # what people call one, where that is not `kind`
-    rank: ClassVar[int]  # the order of kinds: what is needed is built, and told, before what needs it
-    # Kinds whose new objects can collide with those that are about to go (same subnet, same bridge) create last.
+    word: ClassVar[str] = ""  # the word for one object in messages, if that is not `kind`
+    rank: ClassVar[int]  # kinds with a lower rank are created, and shown, before the kinds that need them
+    # New objects can collide with old ones (same subnet, same bridge), so they are created after the old ones are gone.
     exclusive: ClassVar[bool] = False
-    holds_data: ClassVar[bool] = False  # a deletion loses data of the user
-    holds_others: ClassVar[bool] = False  # others lie in it, and are lost with it
-    has_disks: ClassVar[bool] = False  # it writes to disks, and its `chains` tell where they are
-    shared: ClassVar[bool] = False  # every lab's, so that it stays when a lab goes
-    libvirt_object: ClassVar[str] = ""  # libvirt's word for it, where it carries labctl's mark
+    holds_data: ClassVar[bool] = False  # its deletion loses data of the user
+    holds_others: ClassVar[bool] = False  # it contains other objects, which are lost with it
+    has_disks: ClassVar[bool] = False  # it writes to disks; `chains` gives their files
+    shared: ClassVar[bool] = False  # all labs use it, so it stays when a lab is destroyed
+    libvirt_object: ClassVar[str] = ""  # libvirt's word for it, for kinds with labctl's mark
 
     @property
     def address(self) -> Address:
         raise NotImplementedError
 
     def needs(self) -> tuple[Need, ...]:
-        """What has to be there before this is."""
+        """The objects that this one needs."""
         return ()
 
     def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
-        """What the driver does, in order, to bring this about; `effect` is None for a creation.
+        """The verbs that the driver runs, in order, for a change with this effect; `effect` is None for a creation.
 
-        `before` is what exists. Deletion is not asked here: its verb is always `DELETE`.
+        `before` is the existing spec. A deletion does not call this: its verb is always `DELETE`.
         """
         del before
         if effect is None:
@@ -170,50 +170,50 @@ class Spec(Questions):
 
     @property
     def boots(self) -> bool:
-        """Whether it is started when it is made."""
+        """Whether its creation boots a guest."""
         return any(verb.boots for verb in self.verbs(None, None))
 
     def refusal(self, before: Spec) -> str:
-        """Why this can't be made out of `before` at all, or the empty string."""
+        """Why `before` can't be changed to this spec at all; empty if it can."""
         del before
         return ""
 
     def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """The changes that make this out of `before`, with what they cost and do in the state that it is in."""
+        """The changes from `before` to this spec, with their effects and notes for the state that the object is in."""
         del before
         return changes
 
     def loss(self, before: Spec, effect: Effect) -> str:
-        """What data of the user making this out of `before` loses although nothing is deleted, or the empty string."""
+        """The user's data that the change from `before` loses although nothing is deleted; empty for none."""
         del before, effect
         return ""
 
     def lets_go(self, after: Spec | None) -> Collection[Address]:
-        """What this has a part in that `after` has not: that changes once this has let go, and not before.
+        """The objects that this one uses and `after` no longer does: they can change only after this one has changed.
 
-        `after` is None where this goes as a whole.
+        `after` is None where this object is deleted.
         """
         del after
         return ()
 
     def anew(self, made: Collection[Address]) -> Spec:
-        """The spec for when `made`, which it needs, are made anew: without what it keeps of the old ones."""
+        """The spec where the needed objects `made` are new: without the choices that it keeps from the old ones."""
         del made
         return self
 
     def brief(self) -> tuple[Part, ...]:
-        """What people want to know of it before it is made, the most telling first: a line or two in all."""
+        """The parts of a plan's description of the new object, the most important first; one or two lines in all."""
         return ()
 
     @property
     def owner(self) -> Address | None:
-        """Whose `brief` tells of this as well, where both are new."""
+        """The object whose `brief` includes this one, where both are new."""
         return None
 
     def fingerprint(self) -> str:
-        """A digest of the owned fields; stored with what was applied, it tells an edit from drift.
+        """A digest of the owned settings. It is stored with the applied object, and tells an edit from drift.
 
-        An IP address counts as its text: the digests of labs that were made when it was a text stay true.
+        IP addresses count as their texts, as in fingerprints of earlier versions.
         """
         own = [(each.name, getattr(self, each.name)) for each in owned_by(type(self)).settings]
         return hashlib.sha256(_ADDRESS.sub(r"\1", repr(own)).encode()).hexdigest()[:16]
@@ -223,15 +223,15 @@ S = TypeVar("S", bound=Spec)
 
 
 def of_kind(specs: Iterable[Spec | None], kind: type[S]) -> Iterator[S]:
-    """Those of one kind, for what is about this kind by nature."""
+    """The specs of one kind."""
     return (spec for spec in specs if isinstance(spec, kind))
 
 
 def find(specs: Mapping[Address, Spec], address: Address, kind: type[S]) -> S | None:
-    """The spec at an address, typed; None where there is none."""
+    """The spec at an address, as one of this kind; None where there is none."""
     return next(of_kind((specs.get(address),), kind), None)
 
 
 def is_items(value: object) -> bool:
-    """Say whether a field's value is a tuple of items."""
+    """Whether a field's value is a tuple of items."""
     return isinstance(value, tuple) and bool(value) and isinstance(value[0], Item)

@@ -1,4 +1,4 @@
-"""Declarations of XML elements: one table says how a record is written as an element and read back.
+"""Declarations of XML elements. One table says how a record is written as an element, and how it is read back.
 
     NIC = Declaration(
         "devices/interface",
@@ -8,9 +8,9 @@
         Property("mtu", "mtu/@size", NUMBER),
     )
 
-A path starts at the element: `mac/@address` is an attribute of a child, `serial` the text of one, `@type` an attribute
-of the element itself. What is written stands in the order of the declaration. An element in which nothing is written is
-not made.
+A path starts at the element: `mac/@address` is an attribute of a child, `serial` the text of a child, `@type` an
+attribute of the element itself. Children are written in the order of the declaration. A child without any value is not
+written.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 T = TypeVar("T")
-_STEP = re.compile(r"(?:\{[^}]*\}|[^/])+")  # a namespace in braces may hold slashes
+_STEP = re.compile(r"(?:\{[^}]*\}|[^/])+")  # a namespace in braces may contain slashes
 _KNOWN_BY = re.compile(r"^(.*)\[@(\w+)='(.*)'\]$")
 
 
-# --- places: where the text stands ----------------------------------------------------------------------------
+# --- places: the texts and attributes that paths lead to -------------------------------------------------------
 
 
 def _made(root: Element, steps: Sequence[str]) -> Element:
-    """The element that these steps lead to; those that are not there yet are made."""
+    """The element that these steps lead to. Missing elements are created."""
     for step in steps:
         child = root.find(step)
         root = ET.SubElement(root, step.partition("[@")[0]) if child is None else child
@@ -42,9 +42,9 @@ def _made(root: Element, steps: Sequence[str]) -> Element:
 
 
 class Place:
-    """The place of a path.
+    """The text or attribute that a path leads to.
 
-    The last element may be told from others of its name by an attribute: `feature[@name='secure-boot']/@enabled`.
+    The last element may be selected by an attribute: `feature[@name='secure-boot']/@enabled`.
     """
 
     def __init__(self, path: str) -> None:
@@ -54,46 +54,46 @@ class Place:
         self._known_by = {known_by[2]: known_by[3]} if known_by else {}
 
     def element(self, root: Element) -> Element | None:
-        """The element in which it stands; None where that is not there."""
+        """The element that has the text or attribute; None where it is missing."""
         return follow(root, self.steps)
 
     def get(self, root: Element) -> str | None:
-        """The text; None where the element or the attribute is not there."""
+        """The text; None where the element or the attribute is missing."""
         element = self.element(root)
         return None if element is None else self.get_in(element)
 
     def put(self, root: Element, text: str) -> Element:
-        """Write the text, and make the elements that are not there yet; gives that in which it stands."""
+        """Write the text, and create missing elements. Gives the element that has the text or attribute."""
         element = _made(root, self.steps)
         self.put_in(element, text)
         element.attrib |= self._known_by
         return element
 
     def get_in(self, element: Element) -> str | None:
-        """The text in the element that the path leads to; None where it lacks the attribute."""
+        """The text of an element that the path leads to; None where it lacks the attribute."""
         return element.get(self.attribute) if self.attribute else element.text or ""
 
     def put_in(self, element: Element, text: str) -> None:
-        """Write the text into the element that the path leads to."""
+        """Write the text into an element that the path leads to."""
         if self.attribute:
             element.set(self.attribute, text)
         else:
             element.text = text
 
 
-# --- entries: what a declaration consists of ------------------------------------------------------------------
+# --- entries of a declaration ----------------------------------------------------------------------------------
 
 
 class Entry:
-    """Something that is written of a record."""
+    """One entry of a declaration."""
 
     def write(self, root: Element, of: Any) -> None:
-        """Write it into the declared element, where it is to be written."""
+        """Write the entry of the record `of` into the declared element, if it has a value."""
         raise NotImplementedError
 
 
 class Fixed(Entry):
-    """A text that is always the same; with `when` it is written of those records alone."""
+    """A text that is always the same. With `when`, it is written only for records for which that is true."""
 
     def __init__(self, path: str, text: str, when: Callable[[Any], object] | None = None) -> None:
         self._place = Place(path)
@@ -106,7 +106,7 @@ class Fixed(Entry):
 
 
 class Written(Entry):
-    """A value that follows from the record, and is not read back."""
+    """A value that is computed from the record, and not read back."""
 
     def __init__(self, value: Callable[[Any], object], path: str, form: Form = TEXT) -> None:
         self._value = value
@@ -120,7 +120,7 @@ class Written(Entry):
 
 
 class Rendered(Entry):
-    """Elements of other declarations, which follow from the record."""
+    """Elements that are rendered from the record by other declarations."""
 
     def __init__(self, elements: Callable[[Any], Iterable[Element]]) -> None:
         self._elements = elements
@@ -130,14 +130,14 @@ class Rendered(Entry):
 
 
 class Property(Entry):
-    """A field of the record, both ways.
+    """A field of the record, which is written and read back.
 
     Args:
-        field: its name.
-        path: where it stands.
-        form: how it stands there.
-        read_at: where to look for it, in order; `path` alone where nothing is said.
-        when: of which records it is written.
+        field: the name of the field.
+        path: the place of its text.
+        form: the form of its text.
+        read_at: the places to read it from, in order; by default `path` alone.
+        when: says for which records it is written; by default for all.
     """
 
     def __init__(
@@ -164,27 +164,27 @@ class Property(Entry):
             self._place.put(root, text)
 
     def read(self, root: Element) -> Any:
-        """The value; the form's `absent` where it does not stand there."""
+        """The value; the form's `absent` where the element has none."""
         for place in self._read_at:
             text = place.get(root)
             if text is not None:
                 return self._form.read(text)
         return self._form.absent
 
-    def stands_in(self, root: Element) -> bool:
-        """Whether the element tells it."""
+    def is_in(self, root: Element) -> bool:
+        """Whether the element has a text for this field."""
         return any(place.get(root) is not None for place in self._read_at)
 
 
 class Read(Property):
-    """A field that only libvirt sets: it is read, and never written."""
+    """A field that libvirt sets: it is read and never written."""
 
     def write(self, root: Element, of: Any) -> None:
         del root, of
 
 
 class Strings(Property):
-    """A tuple of texts, with an element for each; `fixed` are attributes that each of them has."""
+    """A tuple of texts, with one element for each. `fixed` are attributes of each of these elements."""
 
     def __init__(self, field: str, path: str, *, absent: tuple[str, ...] | None = (), **fixed: str) -> None:
         super().__init__(field, path)
@@ -202,7 +202,7 @@ class Strings(Property):
 
 
 class Size(Property):
-    """A number of bytes, written in a `unit`; `absent` where it is not set."""
+    """A number of bytes, written in this `unit`; it is `absent` where the element is missing."""
 
     def __init__(self, field: str, path: str, unit: str, absent: int | None = 0) -> None:
         super().__init__(field, path)
@@ -223,12 +223,12 @@ class Size(Property):
 
 
 class Declaration(Generic[T]):
-    """An element and what stands in it.
+    """The declaration of an element and of the record for it.
 
     Args:
-        path: where such elements stand in the object's XML, as `devices/disk`.
+        path: the path of such elements in the object's XML, as `devices/disk`.
         make: the record's class.
-        entries: in the order in which they are written.
+        entries: the entries, in the order in which they are written.
     """
 
     def __init__(self, path: str, make: Callable[..., T], *entries: Entry) -> None:
@@ -239,27 +239,27 @@ class Declaration(Generic[T]):
         self._entries = entries
 
     def render(self, of: T) -> Element:
-        """Make the element of a record."""
+        """Write a record as an element."""
         root = ET.Element(self.tag)
         for entry in self._entries:
             entry.write(root, of)
         return root
 
     def values(self, element: Element) -> dict[str, Any]:
-        """The fields that an element tells, by name."""
+        """Read the fields of an element, by name."""
         return {each.field: each.read(element) for each in self.properties}
 
     def read(self, element: Element) -> T:
-        """Make the record of an element."""
+        """Read an element as a record."""
         return self._make(**self.values(element))
 
     def elements(self, root: Element) -> Iterator[Element]:
-        """All such elements of an object's XML, which may be the whole of it."""
+        """All such elements in an object's XML, whose root may itself be one."""
         return iter([root]) if root.tag == self.path else root.iterfind(self.path)
 
 
 class Children(Property):
-    """A tuple of records, with an element for each."""
+    """A tuple of records, with one element for each."""
 
     def __init__(self, field: str, path: str, declaration: Declaration[Any]) -> None:
         super().__init__(field, path)

@@ -52,7 +52,7 @@ def unexercised(declared, objects):
     missing = {f"{each.path}: {prop.path}": (each, prop) for each in declared for prop in each.properties}
     for root in objects:
         for name, (declaration, prop) in list(missing.items()):
-            if any(prop.stands_in(element) for element in declaration.elements(root)):
+            if any(prop.is_in(element) for element in declaration.elements(root)):
                 del missing[name]
     return list(missing)
 
