@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.address import Address, natural
+from labctl.core.address import Address, natural_sort_key
 from labctl.core.errors import UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
@@ -71,7 +71,7 @@ def off(vms: Collection[str], existing: Mapping[Address, Spec]) -> list[str]:
     """Which of these VMs, of all where none is named, are off."""
     found = of_kind(existing.values(), VmSpec)
     chosen = (vm for vm in found if not vms or vm.name in vms or vm.base in vms)
-    return sorted((vm.name for vm in chosen if vm.state == State.OFF), key=natural)
+    return sorted((vm.name for vm in chosen if vm.state == State.OFF), key=natural_sort_key)
 
 
 def _with_state(state: State, vms: Iterable[str], only: Callable[[Transition], bool]) -> DesiredState:

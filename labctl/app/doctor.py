@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.host.libvirt import pools
 from labctl.host.machine import firewall
 from labctl.host.machine.doctor import kvm, libvirtd, network, resources, tools
@@ -49,9 +49,10 @@ def _store(host: Host) -> Check:
     """The size of the image store, and of the images in it that no disk uses."""
     images = ImageStore(host).stored()
     idle = sum(each.bytes for each in images if not each.users)
-    text = f"{len(images)} stored, {size(sum(each.bytes for each in images))}"
+    text = f"{len(images)} stored, {format_size(sum(each.bytes for each in images))}"
     if idle:
-        text += f", of which {size(idle)} are unused: `labctl image prune` removes images that no Labfile.lock pins"
+        text += f", of which {format_size(idle)} are unused: "
+        text += "`labctl image prune` removes images that no Labfile.lock pins"
     return Check("images", OK, text)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import FOREIGN, Problem
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.host.libvirt import pools
 from labctl.kinds.image.spec import POOL
 
@@ -55,4 +55,4 @@ def _stored_size(path: str) -> int:
 def _rounded(count: int) -> str:
     """A size in whole MiB, or in whole GiB from 10 GiB on."""
     step = 1 << 20 if count < 10 << 30 else 1 << 30
-    return size(count // step * step)
+    return format_size(count // step * step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.address import natural
+from labctl.core.address import natural_sort_key
 from labctl.core.lifecycle import State
 from labctl.core.record import field, record
 from labctl.engine import overview
@@ -52,7 +52,7 @@ def labs(host: Host, kinds: Iterable[Kind[Any]] = KINDS) -> list[Listed]:
         lab.vms += 1
         lab.running += vm.state == State.RUNNING
         lab.files.add(vm.file)
-    for network in sorted(seen.networks, key=lambda each: natural(each.name)):
+    for network in sorted(seen.networks, key=lambda each: natural_sort_key(each.name)):
         lab = found.setdefault(network.lab, Listed(network.lab))
         lab.networks.append(network.name)
         lab.files.add(network.file)
@@ -60,4 +60,4 @@ def labs(host: Host, kinds: Iterable[Kind[Any]] = KINDS) -> list[Listed]:
         found.setdefault(name, Listed(name))
     for lab in found.values():
         lab.files.discard("")
-    return sorted(found.values(), key=lambda lab: natural(lab.name))
+    return sorted(found.values(), key=lambda lab: natural_sort_key(lab.name))

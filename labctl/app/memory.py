@@ -8,7 +8,7 @@ import libvirt
 
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import steps_of
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.core.spans import spans
 from labctl.kinds.disk.spec import DiskSpec
 
@@ -31,7 +31,7 @@ def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
     largest, _ = max(growing, key=lambda each: each[1])
     who = "it needs" if len(growing) == 1 else f"{len(growing)} VMs need"
     yield Problem(
-        f"{who} {size(wanted)} of memory, and the host has {size(free)} available",
+        f"{who} {format_size(wanted)} of memory, and the host has {format_size(free)} available",
         ".".join((*largest.written, "memory")),
         session.lab.where(*largest.written, "memory"),
         "lower `memory`, start fewer VMs, halt another lab, or go on with --overcommit",
@@ -61,7 +61,7 @@ def below_needs(session: Session, plan: Plan, sources: Sources) -> Iterator[Prob
     for label, names in short.items():
         bases = {vms[name].base for name in names}
         yield Problem(
-            f"{label} needs {size(images[label].memory)} of memory to start well, "
+            f"{label} needs {format_size(images[label].memory)} of memory to start well, "
             f"and {spans(names)} {'has' if len(names) == 1 else 'have'} less",
             f"vms.{bases.pop()}.memory" if len(bases) == 1 else "vms",
             session.lab.where("vms", names[0], "memory"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.app.status import choose
-from labctl.core.address import natural
+from labctl.core.address import natural_sort_key
 from labctl.core.errors import UsageError
 from labctl.engine import overview
 
@@ -32,7 +32,7 @@ def one(session: Session, vm: str | None, seen: Overview) -> str:
         return chosen[0]
     if not bases:
         raise UsageError(f"lab {session.lab.name} has no VMs")
-    names = sorted(chosen, key=natural)
+    names = sorted(chosen, key=natural_sort_key)
     what = f"{vm} stands for {len(names)} VMs" if vm else "which VM?"
     raise UsageError(what, hint=f"name one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}")
 

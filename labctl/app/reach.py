@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from labctl.core.address import natural
+from labctl.core.address import natural_sort_key
 from labctl.core.lifecycle import State
 from labctl.core.record import record
 from labctl.host.access.ssh import Login
@@ -34,7 +34,9 @@ def reach(seen: Overview, uri: str) -> Reach:
     networks = {net.name for net in own.values() if net.active and (net.host or net.mode == "bridge")}
     networks |= {nic.network for vm in seen.vms for nic in vm.nics if nic.reports} - own.keys()
     outer = _outer(uri)
-    running = [vm for vm in sorted(seen.vms, key=lambda vm: natural(vm.name)) if vm.state == State.RUNNING]
+    running = [
+        vm for vm in sorted(seen.vms, key=lambda vm: natural_sort_key(vm.name)) if vm.state == State.RUNNING
+    ]
     logins = {}
     for vm in running:
         if address := next((nic.ips[0] for nic in _linked(vm) if nic.network in networks), None):

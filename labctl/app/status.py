@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.address import natural
+from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.identity import object_uuid
 from labctl.core.lifecycle import ACTIVE
@@ -108,10 +108,10 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     differing, notes = _drift(session) if drift else (None, [])
     rows = tuple(
         Row(name, existing.get(name), name in named, _of(name, differing))
-        for name in sorted(chosen, key=natural)
+        for name in sorted(chosen, key=natural_sort_key)
     )
     notes += _all_notes(lab.name, seen, rows)
-    networks = tuple(sorted(seen.networks, key=lambda each: natural(each.name)))
+    networks = tuple(sorted(seen.networks, key=lambda each: natural_sort_key(each.name)))
     return Status(lab.name, session.host.uri, rows, networks, tuple(notes))
 
 
@@ -163,7 +163,9 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
     if len(labs) != 1:
         raise problem
     chosen = set(choose(vms, {vm.name: vm.base for vm in mine}))
-    rows = tuple(Row(vm.name, vm, expected=True) for vm in sorted(mine, key=lambda vm: natural(vm.name)))
+    rows = tuple(
+        Row(vm.name, vm, expected=True) for vm in sorted(mine, key=lambda vm: natural_sort_key(vm.name))
+    )
     networks = tuple(net for net in seen.networks if net.lab in labs)
     why = "is not there, so this is only what exists"
     if not session.absent:

@@ -9,7 +9,7 @@ from labctl.cli import context
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 from labctl.core.lifecycle import State
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.report import wrap
 from labctl.report.colour import Paint
 from labctl.report.statustext import coloured
@@ -61,7 +61,7 @@ def _cells(row: Row) -> list[Cell]:
         return [row.name, row.state, "-", (), "-", "-", ()]
     ready = {True: "yes", False: "no", None: "-"}[row.ready] if vm.state == State.RUNNING else "-"
     addresses = [text for nic in vm.nics for text in _addresses(nic)]
-    return [row.name, row.state, ready, addresses, str(vm.cpus), size(vm.memory), vm.disks]
+    return [row.name, row.state, ready, addresses, str(vm.cpus), format_size(vm.memory), vm.disks]
 
 
 def _addresses(nic: NicOverview) -> list[str]:

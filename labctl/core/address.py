@@ -33,13 +33,13 @@ class Address:
         return cls(kind, name)
 
 
-def in_order(name: str) -> tuple[int, list[str | int]]:
-    """A sort key for IP addresses and MACs by their value (10.0.0.2 before 10.0.0.10), and for names as `natural`."""
-    length, number = numbered(name)
-    return length, [number] if length else natural(name)
+def address_sort_key(name: str) -> tuple[int, list[str | int]]:
+    """A sort key for IP addresses and MACs by their value (10.0.0.2 before 10.0.0.10), and names in natural order."""
+    length, number = address_value(name)
+    return length, [number] if length else natural_sort_key(name)
 
 
-def numbered(text: str) -> tuple[int, int]:
+def address_value(text: str) -> tuple[int, int]:
     """The length in bits and the value of an IP address or a MAC; two zeros for any other text."""
     if _MAC.fullmatch(text):
         return 48, int(text.replace(":", ""), 16)
@@ -50,7 +50,7 @@ def numbered(text: str) -> tuple[int, int]:
     return address.max_prefixlen, int(address)
 
 
-def natural(name: str) -> list[str | int]:
+def natural_sort_key(name: str) -> list[str | int]:
     """A sort key that puts `web-2` before `web-10`. Texts and numbers alternate, so that any two keys compare."""
     parts: list[str | int] = [""]
     for char in name:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.address import in_order
+from labctl.core.address import address_sort_key
 from labctl.core.record import record, replace
-from labctl.core.size import size, sizes
+from labctl.core.size import format_size, format_sizes
 from labctl.core.spec import Effect, Item, Spec, is_items, owned_by
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Change:
         if self.unit in _OPAQUE and None not in (self.before, self.after):
             return ("changed",)
         if self.unit == "bytes" and isinstance(self.before, int) and isinstance(self.after, int):
-            return sizes(self.before, self.after)
+            return format_sizes(self.before, self.after)
         return show(self.before, self.unit) or self.unset, show(self.after, self.unit) or self.unset
 
     def __str__(self) -> str:
@@ -97,7 +97,7 @@ def _set_fields(of: Spec | Item, prefix: str = "") -> Iterator[tuple[str, Field,
 
 def _ordered(items: tuple[Item, ...]) -> list[Item]:
     """Sort IP addresses and MACs by value; other items, as NICs, keep the order of the Labfile."""
-    keys = [in_order(item.key) for item in items]
+    keys = [address_sort_key(item.key) for item in items]
     places = [(length, key if length else []) for length, key in keys]
     return [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])]
 
@@ -132,7 +132,7 @@ def _item_changes(
     old: tuple[Item, ...], new: tuple[Item, ...], effect: Effect, name: str
 ) -> Iterator[Change]:
     had, wanted = {item.key: item for item in old}, {item.key: item for item in new}
-    for key in sorted(had.keys() | wanted.keys(), key=in_order):
+    for key in sorted(had.keys() | wanted.keys(), key=address_sort_key):
         field = f"{name}.{key}"
         if key not in wanted:
             yield Change(field, str(had[key]), None, had[key].effect(effect))
@@ -163,7 +163,7 @@ def show(value: Value, unit: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if unit == "bytes" and isinstance(value, int):
-        return size(value)
+        return format_size(value)
     if unit == "KiB/s" and isinstance(value, int):
-        return f"{size(value << 10)}/s"
+        return f"{format_size(value << 10)}/s"
     return "set" if unit in _OPAQUE else str(value)

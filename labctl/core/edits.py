@@ -15,7 +15,7 @@ EDITS = Form(
 )
 
 
-def edited(edit: Edit) -> str:
+def describe_edit(edit: Edit) -> str:
     """Describe an edit for a plan: `add at ./devices <watchdog model='i6300esb'/>`."""
     at, action, value = edit
     return f"{action} at {at} {' '.join(value.split())}".strip()

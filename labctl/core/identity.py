@@ -29,7 +29,7 @@ def pool_name(lab: str) -> str:
     return f"{POOLS}{lab}"
 
 
-def lab_of(pool: str) -> str | None:
+def lab_of_pool(pool: str) -> str | None:
     """The lab that a storage pool of this name belongs to; None if it is not the pool of a lab."""
     return pool.removeprefix(POOLS) if pool.startswith(POOLS) and pool != STORE else None
 

@@ -22,7 +22,7 @@ IpInterface = IPv4Interface | IPv6Interface  # an address with its network's pre
 IpNetwork = IPv4Network | IPv6Network
 
 
-def read_addresses(texts: Iterable[str]) -> tuple[IpAddress, ...]:
+def parse_addresses(texts: Iterable[str]) -> tuple[IpAddress, ...]:
     """Parse texts as IP addresses; texts that are none are left out."""
     found = []
     for text in texts:

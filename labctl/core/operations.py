@@ -84,11 +84,11 @@ def _link_builds(step: Step, verbs: Verbs, link: Link) -> None:
         for verb, until in product(mine, theirs):  # the needed object stops after those that need it
             link((need.address, until), (step.address, verb))
         held = [verb for verb in verbs[step.address] if verb.reaches == need.holds]
-        for verb, until in product(held, reaching(verbs.get(need.address, ()), need.until)):
+        for verb, until in product(held, verbs_reaching(verbs.get(need.address, ()), need.until)):
             link((step.address, verb), (need.address, until))
 
 
-def reaching(verbs: Iterable[Verb[Any]], stage: Stage) -> list[Verb[Any]]:
+def verbs_reaching(verbs: Iterable[Verb[Any]], stage: Stage) -> list[Verb[Any]]:
     """The verbs of a step after which its object is at a stage.
 
     No verb reaches some stages: without provisioners, a VM is provisioned when it is booted. Then the verbs of the last

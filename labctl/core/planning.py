@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.address import natural
+from labctl.core.address import natural_sort_key
 from labctl.core.diff import THERE, Change, diff
 from labctl.core.plan import LOST, REPLACED, Action, Plan, Step
 from labctl.core.record import replace
@@ -67,7 +67,7 @@ def _refusals(steps: Iterable[Step]) -> Iterator[tuple[Address, str]]:
 
 def _build_order(spec: Spec) -> tuple[int, list[str | int]]:
     """Sort objects after those that they need, so that one pass is enough. Plans show steps in this order, too."""
-    return spec.rank, natural(spec.address.name)
+    return spec.rank, natural_sort_key(spec.address.name)
 
 
 def _step(

@@ -10,7 +10,7 @@ _UNITS = {
 }
 
 
-def parse(text: str) -> int:
+def parse_size(text: str) -> int:
     """Parse a size such as `512MiB`, and give it in bytes.
 
     Raises:
@@ -31,13 +31,13 @@ def rounded_up(count: int, step: int = DISK_STEP) -> int:
     return -(-count // step) * step
 
 
-def sizes(first: int, second: int) -> tuple[str, str]:
+def format_sizes(first: int, second: int) -> tuple[str, str]:
     """Format two sizes so that they differ: in bytes where they would look the same otherwise."""
-    texts = size(first), size(second)
+    texts = format_size(first), format_size(second)
     return texts if first == second or texts[0] != texts[1] else (f"{first}B", f"{second}B")
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Format bytes with the largest binary unit that is exact, else with one decimal."""
     power = max(0, (count.bit_length() - 1) // 10) if count else 0
     power = min(power, 5)

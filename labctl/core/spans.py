@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from labctl.core.address import natural, numbered
+from labctl.core.address import address_value, natural_sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,7 @@ FEW = 3  # consecutive names up to this number are written out
 def spans(names: Iterable[str]) -> str:
     """List names in natural order. More than `FEW` consecutive ones become a span from the first to the last."""
     runs: list[list[str]] = []
-    for name in sorted(names, key=natural):
+    for name in sorted(names, key=natural_sort_key):
         if runs and follows(runs[-1][-1], name):
             runs[-1].append(name)
         else:
@@ -29,7 +29,7 @@ def spans(names: Iterable[str]) -> str:
 def follows(one: str, next_: str) -> bool:
     """Whether `next_` follows `one`: the next IP address or MAC, or the same name with one number higher by 1."""
     if ":" in one or _QUAD.fullmatch(one):
-        (length, a), (other, b) = numbered(one), numbered(next_)
+        (length, a), (other, b) = address_value(one), address_value(next_)
         return length > 0 and (other, b) == (length, a + 1)
     if pattern(one) != pattern(next_):
         return False

@@ -113,7 +113,7 @@ class Need:
 
 
 @record
-class Part:
+class BriefPart:
     """A part of a plan's description of a new object.
 
     Objects whose parts have the same `what` are described together. `own` is what differs between them: the addresses
@@ -201,7 +201,7 @@ class Spec(Questions):
         del made
         return self
 
-    def brief(self) -> tuple[Part, ...]:
+    def brief(self) -> tuple[BriefPart, ...]:
         """The parts of a plan's description of the new object, the most important first; one or two lines in all."""
         return ()
 

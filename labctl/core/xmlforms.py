@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.ip import read_addresses
+from labctl.core.ip import parse_addresses
 from labctl.core.record import record, replace
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ YES_NO = replace(YES, write=lambda value: "yes" if value else "no")
 NO = Form(lambda value: None if value else "no", lambda text: text != "no", absent=True)
 ADDRESS = Form(
     lambda address: str(address) if address else None,
-    lambda text: next(iter(read_addresses([text])), None),
+    lambda text: next(iter(parse_addresses([text])), None),
     None,
 )
 # For a boolean that is true where the element exists.

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core.address import natural
+from labctl.core.address import natural_sort_key
 from labctl.core.identity import STORE, libvirt_name, object_uuid, pool_name
 from labctl.core.ip import by_family
 from labctl.core.lifecycle import ACTIVE, State
@@ -155,7 +155,7 @@ def _look_at_images(host: Host, lab: str, vms: list[VmOverview]) -> list[ImageOv
             users.setdefault(name.rpartition(".")[0], set()).add(vm)
     states = ImageStore(host).states(users.keys())
     return [
-        ImageOverview(spec.label, state, tuple(sorted(users[key], key=natural)))
+        ImageOverview(spec.label, state, tuple(sorted(users[key], key=natural_sort_key)))
         for key, (spec, state) in states.items()
     ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from labctl.core.errors import LabctlError, NotMadeFor, Problem, Rejected
 from labctl.core.record import field, record, replace
-from labctl.core.size import sizes
+from labctl.core.size import format_sizes
 from labctl.kinds.image import catalogue, resolve
 from labctl.kinds.image.store import ImageStore
 from labctl.labfile.lockfile import Pin
@@ -268,7 +268,7 @@ def _too_small(lab: LabModel, arch: str, images: dict[Wanted, ImageSpec]) -> Ite
         where = lab.where("vms", vm.name, *field)
         if disk.size and least and disk.size < least and where not in seen:
             seen.add(where)
-            summary = "{} is less than the image's {}".format(*sizes(disk.size, least))
+            summary = "{} is less than the image's {}".format(*format_sizes(disk.size, least))
             yield Problem(summary, ".".join(("vms", vm.base, *field)), where, "leave it out, or write more")
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.ip import read_addresses
+from labctl.core.ip import parse_addresses
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _state(message: dict[str, Any]) -> GuestState:
         (str(each.get("mac", "")).lower(), address)
         for each in message.get("addresses") or ()
         if isinstance(each, dict)
-        for address in read_addresses([str(each.get("ip", "")).partition("/")[0]])
+        for address in parse_addresses([str(each.get("ip", "")).partition("/")[0]])
     )
     version = message.get("version")
     return GuestState(

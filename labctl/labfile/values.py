@@ -6,8 +6,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.size import parse as size
-from labctl.core.size import rounded_up
+from labctl.core.size import parse_size, rounded_up
 from labctl.labfile.model import Bandwidth, Route
 from labctl.labfile.placeholders import PLACEHOLDER, as_written, has_instance_placeholder, with_sample_values
 from labctl.labfile.yaml_tree import Map, Seq, entries
@@ -26,7 +25,6 @@ __all__ = [
     "network",
     "rate",
     "routes",
-    "size",
     "whole_size",
 ]
 
@@ -42,7 +40,7 @@ def whole_size(holder: Map, key: str, unit: str, problems: Problems) -> int:
 
     libvirt would round the size, too. With the rounded size in the spec, a plan right after `up` is empty.
     """
-    step, exact = size(f"1{unit}"), size(holder[key])
+    step, exact = parse_size(f"1{unit}"), parse_size(holder[key])
     found = rounded_up(exact, step)
     if not found or found > _MOST:
         problems.at(
@@ -69,7 +67,7 @@ def duration(holder: Map, key: str, problems: Problems) -> float:
 
 def rate(holder: Map, key: str, problems: Problems) -> int:
     """Read the rate at `key` in KiB/s, rounded up. 0 and rates beyond libvirt's limit are reported."""
-    exact = size(holder[key].removesuffix("/s"))
+    exact = parse_size(holder[key].removesuffix("/s"))
     found = rounded_up(exact, 1 << 10) >> 10
     if not found or found > _FASTEST:
         problems.at(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from labctl.core.diff import Change
     from labctl.core.plan import Plan, Step
-    from labctl.core.spec import Part
+    from labctl.core.spec import BriefPart
 
 
 def shown_steps(plan: Plan) -> list[Step]:
@@ -27,7 +27,7 @@ class DescribedStep:
     """A step, with the description of the object if the step creates one."""
 
     step: Step
-    parts: tuple[Part, ...] = ()
+    parts: tuple[BriefPart, ...] = ()
 
     @property
     def own_words(self) -> list[str]:
@@ -113,7 +113,7 @@ def description(group: Sequence[DescribedStep]) -> list[str]:
     return [prefix + texts[0], *texts[1:]] if texts else []
 
 
-def _columns(parts: Sequence[Part]) -> Iterator[tuple[str, ...]]:
+def _columns(parts: Sequence[BriefPart]) -> Iterator[tuple[str, ...]]:
     """The first own word of every part, then the second of every part, and so on."""
     return zip(*(part.own.split() for part in parts), strict=True)
 

@@ -20,7 +20,7 @@ from labctl.core.events import (
     VmStage,
 )
 from labctl.core.lifecycle import Stage
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.kinds.vm.verbs import STOP
 from labctl.report import plantext
 from labctl.report.phrases import DONE, STARTED, and_state, done_words, plural, seconds
@@ -115,8 +115,8 @@ def progress(event: StepProgress, rate: str) -> str:
     """`downloading 12MiB of 340MiB, 11.2MiB/s, 29 s left`."""
     if not (event.done or event.total):
         return event.text
-    of = f" of {size(event.total)}" if event.total else ""
-    return f"{event.text} {size(event.done)}{of}" + (f", {rate}" if rate else "")
+    of = f" of {format_size(event.total)}" if event.total else ""
+    return f"{event.text} {format_size(event.done)}{of}" + (f", {rate}" if rate else "")
 
 
 def diagnostic(event: Diagnostic) -> str:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from labctl.core.address import natural
+from labctl.core.address import natural_sort_key
 from labctl.core.events import (
     Diagnostic,
     Event,
@@ -27,7 +27,7 @@ from labctl.core.events import (
 )
 from labctl.core.lifecycle import Stage
 from labctl.core.record import field, record
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.report import plain, plantext, wrap
 from labctl.report.colour import Paint
 from labctl.report.phrases import DONE, and_state, done_words, seconds
@@ -158,7 +158,7 @@ class Terminal:
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, justify="right")
         table.add_column(no_wrap=True)
-        for address, line in sorted(lines.items(), key=lambda each: natural(each[0])):
+        for address, line in sorted(lines.items(), key=lambda each: natural_sort_key(each[0])):
             table.add_row(f"  {address}", seconds(now - line.began), _work(line))
         head = f"{self._count} of {self._total} steps, {seconds(now - self._began)}"
         return Group(table, Text(head, style="dim"))
@@ -178,7 +178,7 @@ _STAGES = {
 def _work(line: _Line) -> RenderableType:
     rate = line.rate.text(line.total) if line.done else ""
     if not line.total:
-        return Text(f"{line.text} {size(line.done)}  {rate}".rstrip() if line.done else line.text)
+        return Text(f"{line.text} {format_size(line.done)}  {rate}".rstrip() if line.done else line.text)
     row = Table.grid(padding=(0, 1))
     row.add_row(
         Text(line.text),

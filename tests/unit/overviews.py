@@ -1,6 +1,6 @@
 """What a look at libvirt gives, for tests of those who look."""
 
-from labctl.core.ip import read_addresses
+from labctl.core.ip import parse_addresses
 from labctl.engine import overview
 from labctl.engine.overview import Overview
 from labctl.kinds.network.overview import NetworkOverview
@@ -30,7 +30,7 @@ def vm(name="web-1", state="running", nics=(("front", "10.0.0.2"),), **more) -> 
         "libvirt_name": f"shop.{name}",
         "seeded": True,
     }
-    made = tuple(NicOverview(network, "52:54:00:00:00:01", read_addresses([ip])) for network, ip in nics)
+    made = tuple(NicOverview(network, "52:54:00:00:00:01", parse_addresses([ip])) for network, ip in nics)
     return VmOverview(name=name, state=state, nics=made, **(fields | more))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.address import natural
+from labctl.core.address import natural_sort_key
 from labctl.core.errors import UsageError
 from labctl.core.record import record, replace
 from labctl.kinds.image import catalogue
@@ -51,11 +51,11 @@ def images(host: Host) -> list[Row]:
         LabctlError: libvirt does not answer, or a file of the user's catalogue is wrong.
     """
     entries = catalogue.entries()
-    stored = sorted(ImageStore(host).stored(), key=lambda each: natural(each.spec.label))
+    stored = sorted(ImageStore(host).stored(), key=lambda each: natural_sort_key(each.spec.label))
     stored_names = {each.spec.label for each in stored}
     rows = [Row(each.spec.label, each, entries.get(each.spec.label)) for each in stored]
     by_key = {each.spec.key: each for each in stored}
-    for name in sorted(entries.keys() - stored_names, key=natural):
+    for name in sorted(entries.keys() - stored_names, key=natural_sort_key):
         keys = entries[name].digests.values()  # the store may have the same content under another name
         rows.append(Row(name, next((by_key[key] for key in keys if key in by_key), None), entries[name]))
     return sorted(rows, key=lambda row: row.stored is None)

@@ -7,7 +7,7 @@ import typer
 from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.kinds.image.spec import short
 from labctl.report.colour import Paint
 from labctl.report.table import table
@@ -61,4 +61,4 @@ def _cells(row: Row) -> list[str]:
 
 def _size_and_state(stored: Stored) -> str:
     """The size on disk, and `damaged` or `changed` if the file is."""
-    return " ".join(filter(None, (size(stored.bytes), stored.state)))
+    return " ".join(filter(None, (format_size(stored.bytes), stored.state)))

@@ -6,7 +6,7 @@ from labctl.cli import context
 from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
-from labctl.core.size import size
+from labctl.core.size import format_size
 
 app = typer.Typer(add_completion=False)
 
@@ -25,13 +25,13 @@ def run(options: Options, *, yes: Yes = False) -> int:
     total = sum(each.bytes for each in found)
     if not options.json:
         for each in found:
-            context.write(f"- {each.what}: {size(each.bytes)}")
+            context.write(f"- {each.what}: {format_size(each.bytes)}")
     removed: list[prune.Unneeded] = []
     if not found:
         context.say("nothing to remove: every image is in use, or pinned by a Labfile.lock")
-    elif shared.confirmed(f"remove these, {size(total)}?", yes=yes, verb="prune"):
+    elif shared.confirmed(f"remove these, {format_size(total)}?", yes=yes, verb="prune"):
         removed = list(prune.remove(host, found, lambda line: context.say(f"warning: {line}")))
-        context.say(f"freed {size(sum(each.bytes for each in removed))}")
+        context.say(f"freed {format_size(sum(each.bytes for each in removed))}")
     else:
         context.say("nothing was removed")
     if options.json:

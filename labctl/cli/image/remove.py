@@ -9,7 +9,7 @@ from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import LabctlError
-from labctl.core.size import size
+from labctl.core.size import format_size
 
 app = typer.Typer(add_completion=False)
 
@@ -37,7 +37,7 @@ def run(
         raise LabctlError(
             f"the image is in use by {each.users[0]}", where=each.spec.label, hint="destroy that lab first"
         )
-    listed = ", ".join(f"{each.spec.label} ({size(each.bytes)})" for each in found)
+    listed = ", ".join(f"{each.spec.label} ({format_size(each.bytes)})" for each in found)
     if not shared.confirmed(f"remove {listed}?", yes=yes, verb="remove"):
         context.say("nothing was removed")
         return 1
@@ -46,7 +46,7 @@ def run(
         store.delete(each.spec.key)
         names.forget(each.spec.key)
         if not options.json:
-            context.say(f"removed {each.spec.label}, {size(each.bytes)}")
+            context.say(f"removed {each.spec.label}, {format_size(each.bytes)}")
     if options.json:
         context.write_json({"format": FORMAT, "removed": [each.spec.label for each in found]})
     return 0

@@ -9,7 +9,7 @@ from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import UsageError
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.kinds.image.spec import shown
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
             yield "  digest", digest if arch in entry.urls else ""
             yield "  console", entry.console_of(arch)
             yield "  firmware", entry.firmware_of(arch) or "bios or uefi"
-        needs = [size(entry.memory) + " of memory"] * bool(entry.memory)
-        needs += [size(entry.disk) + " of disk"] * bool(entry.disk)
+        needs = [format_size(entry.memory) + " of memory"] * bool(entry.memory)
+        needs += [format_size(entry.disk) + " of disk"] * bool(entry.disk)
         needs += [f"a CPU of {entry.cpu}"] * bool(entry.cpu)
         yield "needs", ", ".join(needs)
         yield "its own login", entry.user
@@ -71,7 +71,7 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
         spec = stored.spec
         yield "in the store", shown(spec.key)
         yield "  from", spec.origin
-        yield "  size", f"{size(spec.size or 0)}, {size(stored.bytes)} on disk"
+        yield "  size", f"{format_size(spec.size or 0)}, {format_size(stored.bytes)} on disk"
         yield "  boots", "by its own kernel, without a boot loader" if spec.direct else ""
         yield "  used by", ", ".join(stored.users) or "nothing"
     else:

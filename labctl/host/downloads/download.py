@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.host.downloads import https
 from labctl.host.downloads.https import PARTIAL, RETRIES, UNSATISFIABLE, Retry, RetryPolicy
 from labctl.host.downloads.partial import PartialDownload
@@ -83,7 +83,7 @@ def fetch_text(
             for data in response.iter_raw():
                 body.extend(data)
                 if len(body) > limit:
-                    raise LabctlError(f"more than {size(limit)}: that is no text we need", where=where)
+                    raise LabctlError(f"more than {format_size(limit)}: that is no text we need", where=where)
 
     where = https.shown(url)
     with https.opened(client) as ours:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.host.files import local
 from labctl.host.images import codecs
 from labctl.host.machine import space
@@ -84,7 +84,7 @@ class _Sparse:
         position, self._size = self._size, self._size + len(block)
         if self._size > self._limit:
             raise LabctlError(
-                f"it unpacks to more than {size(self._limit)}",
+                f"it unpacks to more than {format_size(self._limit)}",
                 hint="a small file that becomes a huge one is no image; or allow more",
             )
         self._hash.update(block)

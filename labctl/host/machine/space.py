@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
-from labctl.core.size import size
+from labctl.core.size import format_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,8 @@ class Room:
         free = self._free()
         if count > free - MARGIN:
             raise LabctlError(
-                f"no space left: {size(count)} more are needed, {size(free)} are free, "
-                f"of which {size(MARGIN)} stay so",
+                f"no space left: {format_size(count)} more are needed, {format_size(free)} are free, "
+                f"of which {format_size(MARGIN)} stay so",
                 where=str(self._folder),
                 hint="free some space there and try again",
             )

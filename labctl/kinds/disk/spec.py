@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
 from labctl.core.record import record, replace
-from labctl.core.size import size as human
-from labctl.core.size import sizes
-from labctl.core.spec import Effect, Need, Part, Spec, owned
+from labctl.core.size import format_size, format_sizes
+from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
@@ -76,10 +75,10 @@ class DiskSpec(Spec):
         vm, slash, _ = self.name.partition("/")
         return addresses.vm(vm) if slash else None
 
-    def brief(self) -> tuple[Part, ...]:
-        words = [human(self.size)] if self.size else []
+    def brief(self) -> tuple[BriefPart, ...]:
+        words = [format_size(self.size)] if self.size else []
         words += [f"on {self.image}"] if self.image else [self.format] * (self.format != "qcow2")
-        return (Part(", ".join(words)),)
+        return (BriefPart(", ".join(words)),)
 
     @property
     def top(self) -> str:
@@ -110,6 +109,6 @@ class DiskSpec(Spec):
             and before.size
             and self.size < before.size
         ):
-            had, wanted = sizes(before.size, self.size)
+            had, wanted = format_sizes(before.size, self.size)
             return f"can't shrink from {had} to {wanted}: what lies at the end would be lost"
         return ""

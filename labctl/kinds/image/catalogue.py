@@ -18,7 +18,7 @@ from labctl import resources
 from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import field, record
-from labctl.core.size import parse
+from labctl.core.size import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,8 +153,8 @@ def _entry(name: str, fields: Mapping[str, Any], file: str) -> Entry:
         form=form,
         algorithm=algorithm or "sha256",
         digests={arch: text.replace(":", "-") for arch, text in fields.get("digests", {}).items()},
-        memory=parse(fields.get("memory", "0")),
-        disk=parse(fields.get("disk", "0")),
+        memory=parse_size(fields.get("memory", "0")),
+        disk=parse_size(fields.get("disk", "0")),
         file=file,
         **{each: fields.get(each, "") for each in plain},
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
 from labctl.core.record import record
-from labctl.core.size import size as human
-from labctl.core.spec import Effect, Part, Spec, owned
+from labctl.core.size import format_size
+from labctl.core.spec import BriefPart, Effect, Spec, owned
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class ImageSpec(Spec):
     def initrd(self) -> str:
         return f"{self.key}.initrd"
 
-    def brief(self) -> tuple[Part, ...]:
+    def brief(self) -> tuple[BriefPart, ...]:
         come = {"path": f"from {self.origin}", "url": f"from {self.origin}", "build": "built from packages"}
-        sized = [human(self.size)] if self.size else []
-        return tuple(Part(each) for each in (short(self.key), *sized, come.get(self.source, "")) if each)
+        sized = [format_size(self.size)] if self.size else []
+        return tuple(BriefPart(each) for each in (short(self.key), *sized, come.get(self.source, "")) if each)

@@ -209,7 +209,7 @@ class ImageStore:
             except LabctlError:
                 if pool.isActive():
                     raise
-        lab = identity.lab_of(pool.name())
+        lab = identity.lab_of_pool(pool.name())
         if lab is None:
             return []
         with self._host.lock(lock.of_lab(lab), wait_s=WAIT_S):

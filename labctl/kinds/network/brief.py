@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.size import size
-from labctl.core.spec import Part
+from labctl.core.size import format_size
+from labctl.core.spec import BriefPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from labctl.kinds.network.spec import NetworkSpec
 
 
-def brief(spec: NetworkSpec) -> tuple[Part, ...]:
+def brief(spec: NetworkSpec) -> tuple[BriefPart, ...]:
     """Where it leads and who can be reached on it, then what the host does there."""
     if spec.attached:
-        return (Part(f"{spec.mode} to {spec.bridge or spec.dev}"), *map(Part, _besides(spec)))
+        return (BriefPart(f"{spec.mode} to {spec.bridge or spec.dev}"), *map(BriefPart, _besides(spec)))
     subnets = [each for each in (spec.subnet4, spec.subnet6) if each]
     told = (" ".join([spec.mode, *subnets]), _host(spec), _gateway(spec), *_besides(spec))
-    return tuple(Part(text) for text in told if text)
+    return tuple(BriefPart(text) for text in told if text)
 
 
 def _hosts(spec: NetworkSpec) -> tuple[str, ...]:
@@ -55,8 +55,8 @@ def _besides(spec: NetworkSpec) -> Iterator[str]:
         "DNS asks " + ", ".join(spec.forwarders): spec.forwarders,
         f"mtu {spec.mtu}": spec.mtu,
         f"vlan {spec.vlan}": spec.vlan,
-        f"inbound {size(spec.inbound << 10)}/s": spec.inbound,
-        f"outbound {size(spec.outbound << 10)}/s": spec.outbound,
+        f"inbound {format_size(spec.inbound << 10)}/s": spec.inbound,
+        f"outbound {format_size(spec.outbound << 10)}/s": spec.outbound,
         "guests isolated": spec.isolated,
         "starts with the host": spec.autostart,
         f"{len(spec.xml)} xml edit{'s' * (len(spec.xml) > 1)}": spec.xml,

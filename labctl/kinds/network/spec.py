@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
-from labctl.core.edits import Edit, edited
+from labctl.core.edits import Edit, describe_edit
 from labctl.core.marked import Marked
 from labctl.core.record import field, record, replace
-from labctl.core.spec import Effect, Item, Part, owned
+from labctl.core.spec import BriefPart, Effect, Item, owned
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class NetworkSpec(Marked):
     unlinked: str = owned(REPLACE, default="", condition="its bridge is gone")
     unserved: str = owned(LIVE, default="", condition="its dnsmasq is gone")
     active: bool = owned(LIVE, default=True, condition="not started")
-    xml: tuple[Edit, ...] = owned(REPLACE, default=(), each=edited)
+    xml: tuple[Edit, ...] = owned(REPLACE, default=(), each=describe_edit)
     applied: str = ""  # the fingerprint of the spec last applied
     # where guests send what is for others, told in plans alone: their NICs have it as a route
     gateways: tuple[str, ...] = field(default=(), repr=False, compare=False)
@@ -142,7 +142,7 @@ class NetworkSpec(Marked):
         """Whether libvirt only attaches guests to what the host has."""
         return self.mode in ("bridge", "macvtap")
 
-    def brief(self) -> tuple[Part, ...]:
+    def brief(self) -> tuple[BriefPart, ...]:
         from labctl.kinds.network.brief import brief  # only plans of new networks need it
 
         return brief(self)

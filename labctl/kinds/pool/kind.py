@@ -35,7 +35,7 @@ def _observe(look: Look) -> Found[PoolSpec]:
 def _labs(host: Host) -> list[str]:
     with translated(host.uri):
         names = [pool.name() for pool in host.virt.listAllStoragePools()]
-    return [lab for lab in map(identity.lab_of, names) if lab]
+    return [lab for lab in map(identity.lab_of_pool, names) if lab]
 
 
 POOL = Kind(PoolSpec, _driver, _observe, _labs)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from labctl.core import identity
 from labctl.core.record import record
-from labctl.core.spec import Effect, Part, Spec, owned
+from labctl.core.spec import BriefPart, Effect, Spec, owned
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ class PoolSpec(Spec):
     def libvirt_name(self) -> str:
         return identity.pool_name(self.lab)
 
-    def brief(self) -> tuple[Part, ...]:
-        return (Part(self.path),)
+    def brief(self) -> tuple[BriefPart, ...]:
+        return (BriefPart(self.path),)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
 from labctl.core.record import field, record, replace
-from labctl.core.spec import Effect, Need, Part, Spec, owned
+from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds import addresses
 
@@ -82,8 +82,8 @@ class SeedSpec(Spec):
     def owner(self) -> Address:
         return addresses.vm(self.vm)
 
-    def brief(self) -> tuple[Part, ...]:
-        return (Part("cloud-init's part"),)
+    def brief(self) -> tuple[BriefPart, ...]:
+        return (BriefPart("cloud-init's part"),)
 
     def completed(self, wanted: SeedSpec, defined: Mapping[Address, Spec]) -> SeedSpec:
         """Its digests are in the mark of its VM, which someone may have removed."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.core.spans import spans
-from labctl.core.spec import Part
+from labctl.core.spec import BriefPart
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.uses import BUS, MODEL
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.uses import DiskUse, NicUse
 
 
-def brief(spec: VmSpec) -> tuple[Part, ...]:
+def brief(spec: VmSpec) -> tuple[BriefPart, ...]:
     """What it is made of, then its disks and NICs, then how and when it starts."""
     if spec.unedited:
         spec = _with_what_is_known(spec, spec.unedited)
     told = [
-        Part(_size(spec)),
+        BriefPart(_size(spec)),
         *_disks(spec),
         *(part for nic in spec.nics for part in _nic(spec, nic)),
-        *map(Part, _start(spec)),
-        *map(Part, _besides(spec)),
-        *map(Part, _waits(spec)),
+        *map(BriefPart, _start(spec)),
+        *map(BriefPart, _besides(spec)),
+        *map(BriefPart, _waits(spec)),
     ]
     return tuple(each for each in told if each.what)
 
@@ -43,15 +43,15 @@ def _with_what_is_known(spec: VmSpec, unedited: VmSpec) -> VmSpec:
     uses = [(use, *disks.get(use.name, (None, ""))) for use in spec.disks]
     return replace(
         spec,
-        disks=tuple(replace(use, size=size, image=image) for use, size, image in uses),
+        disks=tuple(replace(use, size=format_size, image=image) for use, format_size, image in uses),
         nics=tuple(replace(nic, given=given.get(nic.name, ())) for nic in spec.nics),
     )
 
 
 def _size(spec: VmSpec) -> str:
-    memory = size(spec.memory)
+    memory = format_size(spec.memory)
     if spec.max_memory != spec.memory:
-        memory += f" of {size(spec.max_memory)}"
+        memory += f" of {format_size(spec.max_memory)}"
     root = next((use.image for use in spec.disks if use.name == "root"), "")
     machine = [spec.arch or ""] * spec.foreign + [spec.machine or ""] * (
         spec.machine != architectures.of(spec.arch).machine
@@ -59,30 +59,30 @@ def _size(spec: VmSpec) -> str:
     return ", ".join(filter(None, [f"{spec.cpus} CPU{'s' * (spec.cpus > 1)}", memory, root, *machine]))
 
 
-def _disks(spec: VmSpec) -> list[Part]:
+def _disks(spec: VmSpec) -> list[BriefPart]:
     """One part for all; the root disk is left out where there is no more to say of it than its image."""
-    return [Part(", ".join(filter(None, map(_disk, spec.disks))))]
+    return [BriefPart(", ".join(filter(None, map(_disk, spec.disks))))]
 
 
 def _disk(use: DiskUse) -> str:
     if not use.disk:
         return ""  # a seed
-    words = [size(use.size)] if use.size else []
+    words = [format_size(use.size)] if use.size else []
     words += [use.bus] * (use.bus != BUS)
     words += [f"on {use.image}"] * bool(use.image and use.name != "root")
     words += ["shared"] * use.shareable
     return " ".join([use.name, *words]) if words or use.name != "root" else ""
 
 
-def _nic(spec: VmSpec, nic: NicUse) -> Iterator[Part]:
+def _nic(spec: VmSpec, nic: NicUse) -> Iterator[BriefPart]:
     network = nic.ours or nic.network
     name = network if nic.name == network else f"{nic.name} on {network}"
     words = [nic.model] * (nic.model != MODEL) + [f"link {nic.link}"] * (nic.link != "up")
     words += [f"mtu {nic.mtu}"] * bool(nic.mtu)
     name += f" ({', '.join(words)})" if words else ""
-    yield Part(name, " ".join(map(str, nic.addresses)))
+    yield BriefPart(name, " ".join(map(str, nic.addresses)))
     if nic.mac != identity.mac_address(spec.lab, spec.name, nic.name):
-        yield Part(f"{nic.name} MAC", nic.mac)
+        yield BriefPart(f"{nic.name} MAC", nic.mac)
 
 
 def _start(spec: VmSpec) -> Iterator[str]:

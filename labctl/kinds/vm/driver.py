@@ -14,7 +14,7 @@ from labctl.core.errors import LabctlError, NotReady
 from labctl.core.lifecycle import Stage, State
 from labctl.core.plan import REPLACED
 from labctl.core.record import replace
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.guest.nic_config import NicConfig
 from labctl.host.access import console
 from labctl.host.libvirt import pools, volumes
@@ -147,7 +147,9 @@ class VmDriver:
         if now.memory != spec.memory:
             domain.setMemoryFlags(spec.memory >> 10, _LIVE)
             if not hotplug.settle_memory(domain, spec.memory):
-                tell.warn(f"its guest does not come to {size(spec.memory)} of memory, it uses the rest")
+                tell.warn(
+                    f"its guest does not come to {format_size(spec.memory)} of memory, it uses the rest"
+                )
 
     def delete(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         """Cut its power and remove it with all that libvirt keeps of it; its console's log goes too."""

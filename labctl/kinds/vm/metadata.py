@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from labctl.core import xmltree
 from labctl.core.edits import EDITS
 from labctl.core.identity import XMLNS
-from labctl.core.ip import read_addresses
+from labctl.core.ip import parse_addresses
 from labctl.core.lifecycle import Stage
 from labctl.core.version import VERSION
 from labctl.core.xmlfields import Declaration, Property, Written
@@ -34,7 +34,7 @@ _CONFIG = Form(
     NicConfig(),
 )
 _ADDRESSES = Form(
-    lambda addresses: " ".join(map(str, addresses)) or None, lambda text: read_addresses(text.split()), ()
+    lambda addresses: " ".join(map(str, addresses)) or None, lambda text: parse_addresses(text.split()), ()
 )
 
 METADATA = Declaration(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
-from labctl.core.edits import Edit, edited
+from labctl.core.edits import Edit, describe_edit
 from labctl.core.lifecycle import ACTIVE, Stage, State
 from labctl.core.marked import Marked
 from labctl.core.questions import Chain
 from labctl.core.record import field, record, replace
-from labctl.core.spec import Effect, Need, Part, owned
+from labctl.core.spec import BriefPart, Effect, Need, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds import addresses
@@ -78,7 +78,7 @@ class VmSpec(Marked):
     autostart: bool = owned(LIVE, default=False)
     protect: bool = owned(LIVE, default=False)
     hosts: str | None = owned(LIVE, unit="digest", default=None, drift=UNTOLD)
-    xml: tuple[Edit, ...] = owned(RESTART, default=(), each=edited)
+    xml: tuple[Edit, ...] = owned(RESTART, default=(), each=describe_edit)
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     # libvirt's name for it, where somebody changed that
     renamed: str = owned(RESTART, default="", condition="renamed outside labctl", unset="its own name")
@@ -181,7 +181,7 @@ class VmSpec(Marked):
     def lets_go(self, after: Spec | None) -> Collection[Address]:
         return lets_go(self, after if isinstance(after, VmSpec) else None)
 
-    def brief(self) -> tuple[Part, ...]:
+    def brief(self) -> tuple[BriefPart, ...]:
         from labctl.kinds.vm.brief import brief  # only plans of new VMs need it
 
         return brief(self)

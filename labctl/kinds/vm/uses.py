@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core.record import field, record, replace
-from labctl.core.size import size as human
+from labctl.core.size import format_size
 from labctl.core.spec import Effect, Item, owned
 from labctl.guest.nic_config import NicConfig
 
@@ -76,7 +76,7 @@ class DiskUse(Item):
 
     def __str__(self) -> str:
         return ", ".join(
-            [self.bus, self.source.rsplit("/", 1)[-1], *([human(self.size)] if self.size else [])]
+            [self.bus, self.source.rsplit("/", 1)[-1], *([format_size(self.size)] if self.size else [])]
         )
 
 

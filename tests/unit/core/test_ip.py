@@ -2,11 +2,11 @@
 
 from ipaddress import ip_address
 
-from labctl.core.ip import by_family, read_addresses
+from labctl.core.ip import by_family, parse_addresses
 
 
 def test_a_text_that_is_no_address_is_left_out():
-    assert read_addresses(["10.0.0.2", "", "10.0.0.2/24", "nothing", "fd00::2"]) == (
+    assert parse_addresses(["10.0.0.2", "", "10.0.0.2/24", "nothing", "fd00::2"]) == (
         ip_address("10.0.0.2"),
         ip_address("fd00::2"),
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from labctl.core.lifecycle import Stage
-from labctl.core.operations import reaching
+from labctl.core.operations import verbs_reaching
 from labctl.core.verbs import CREATE, UPDATE
 from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, RESTORE, START
 
@@ -19,14 +19,14 @@ from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, RES
     ],
 )
 def test_a_stage_is_reached_by_its_verb_or_with_the_one_before(stage, verb):
-    assert reaching((CREATE, START, BOOTED, READY), stage) == [verb]
+    assert verbs_reaching((CREATE, START, BOOTED, READY), stage) == [verb]
 
 
 def test_who_waits_for_a_vm_that_nothing_is_told_of_waits_until_it_runs():
-    assert reaching((CREATE, START), Stage.READY) == [START]
-    assert reaching((RELEASE, UPDATE, RESTORE), Stage.READY) == [RESTORE]
+    assert verbs_reaching((CREATE, START), Stage.READY) == [START]
+    assert verbs_reaching((RELEASE, UPDATE, RESTORE), Stage.READY) == [RESTORE]
 
 
 def test_nobody_waits_for_a_vm_that_stays_as_far_as_it_is():
-    assert reaching((RELEASE, UPDATE, RECONFIGURE_GUEST), Stage.READY) == []
-    assert reaching((RELEASE, UPDATE, RECONFIGURE_GUEST), Stage.CREATED) == [UPDATE]
+    assert verbs_reaching((RELEASE, UPDATE, RECONFIGURE_GUEST), Stage.READY) == []
+    assert verbs_reaching((RELEASE, UPDATE, RECONFIGURE_GUEST), Stage.CREATED) == [UPDATE]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labctl.core.size import rounded_up, size, sizes
+from labctl.core.size import format_size, format_sizes, rounded_up
 
 
 def test_an_image_s_own_size_too_is_rounded_up_where_a_disk_is_made_of_it():
@@ -18,5 +18,5 @@ def test_an_image_s_own_size_too_is_rounded_up_where_a_disk_is_made_of_it():
     ],
 )
 def test_two_sizes_that_differ_look_different(first, second, told):
-    assert sizes(first, second) == told
-    assert size(5000000512) == size(5 * 10**9)
+    assert format_sizes(first, second) == told
+    assert format_size(5000000512) == format_size(5 * 10**9)

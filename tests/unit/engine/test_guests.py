@@ -1,7 +1,7 @@
 """What guests are told of their NICs, names and routes."""
 
 from labctl.core.address import Address
-from labctl.core.ip import read_addresses
+from labctl.core.ip import parse_addresses
 from labctl.core.record import replace
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.seed.spec import network_digest
@@ -111,7 +111,7 @@ def test_peers_know_a_name_whose_address_its_guest_reported():
     a, b = (before[Address("vm", name)] for name in ("a", "b"))
     assert (a.host_lines, a.hosts) == ((), "")
     told = replace(
-        a, nics=tuple(replace(nic, seen=read_addresses(["fd00::7", "192.0.2.7"])) for nic in a.nics)
+        a, nics=tuple(replace(nic, seen=parse_addresses(["fd00::7", "192.0.2.7"])) for nic in a.nics)
     )
     after = specs(content, {told.address: told, b.address: b})
     lines = ("192.0.2.7 a a.shop.lab",)
@@ -121,7 +121,7 @@ def test_peers_know_a_name_whose_address_its_guest_reported():
 def test_what_a_guest_reported_is_no_edit_of_the_labfile():
     nic = NicUse("n", "52:54:00:00:00:01", "default", guest=NicConfig(dhcp4=True))
     one, two = (
-        VmSpec("shop", "a", nics=(replace(nic, seen=seen),)) for seen in ((), read_addresses(["192.0.2.7"]))
+        VmSpec("shop", "a", nics=(replace(nic, seen=seen),)) for seen in ((), parse_addresses(["192.0.2.7"]))
     )
     assert one == two
     assert one.fingerprint() == two.fingerprint()

@@ -18,7 +18,7 @@ from labctl.core.events import StepStarted
 from labctl.core.found import Found
 from labctl.core.operations import operations
 from labctl.core.record import record
-from labctl.core.spec import Effect, Need, Part, Spec, owned
+from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.engine.registry import KINDS
 from labctl.host.host import Host
 from labctl.kinds import Kind
@@ -58,8 +58,8 @@ class BellSpec(Spec):
     def needs(self) -> tuple[Need, ...]:
         return (Need(Address("network", "front")),)
 
-    def brief(self) -> tuple[Part, ...]:
-        return (Part(f"{self.metal} {self.tone}"),)
+    def brief(self) -> tuple[BriefPart, ...]:
+        return (BriefPart(f"{self.metal} {self.tone}"),)
 
 
 class Tower:

@@ -22,8 +22,8 @@ def test_a_lab_can_t_be_called_as_the_pool_of_all_labs_images(tmp_path):
 
 
 def test_no_lab_that_may_be_called_so_shares_a_pool_with_the_images():
-    assert identity.lab_of(identity.STORE) is None
-    assert identity.lab_of(identity.pool_name("shop")) == "shop"
+    assert identity.lab_of_pool(identity.STORE) is None
+    assert identity.lab_of_pool(identity.pool_name("shop")) == "shop"
     assert set(reserved_names.RESERVED["lab"]) == {"images"}
 
 

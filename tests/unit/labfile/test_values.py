@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.core.size import DISK_STEP, parse
+from labctl.core.size import DISK_STEP, parse_size
 from labctl.labfile.values import whole_size
 from tests.unit.labfile.labfiles import loaded
 
@@ -46,7 +46,7 @@ class Nothing:
 
 @given(st.integers(1, 1 << 45), st.sampled_from(["KiB", "MiB"]))
 def test_rounding_adds_less_than_a_unit_and_does_nothing_twice(count, unit):
-    step = parse(f"1{unit}")
+    step = parse_size(f"1{unit}")
     found = whole_size({"size": f"{count}B"}, "size", unit, Nothing())
     assert count <= found < count + step
     assert whole_size({"size": f"{found}B"}, "size", unit, Nothing()) == found

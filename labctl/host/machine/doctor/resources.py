@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.core.size import size
+from labctl.core.size import format_size
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, Distribution
 
 if TYPE_CHECKING:
@@ -61,4 +61,4 @@ def _closed(path: Path) -> Path | None:
 def _round(count: int) -> str:
     """As `size`, without the odd bytes."""
     step = 1 << 20 if count < 10 << 30 else 1 << 30
-    return size(count // step * step)
+    return format_size(count // step * step)

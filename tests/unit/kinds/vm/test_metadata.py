@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 
-from labctl.core.ip import read_addresses
+from labctl.core.ip import parse_addresses
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm import metadata
 from labctl.kinds.vm.uses import NicUse
@@ -24,5 +24,5 @@ def test_what_someone_else_wrote_there_is_left_out(line):
     own = ET.Element("vm")
     ET.SubElement(own, "nic", name="front", guest=line, seen="10.0.0.2 nothing")
     assert metadata.nics(own) == {
-        "front": {"name": "front", "guest": NicConfig(), "seen": read_addresses(["10.0.0.2"])}
+        "front": {"name": "front", "guest": NicConfig(), "seen": parse_addresses(["10.0.0.2"])}
     }

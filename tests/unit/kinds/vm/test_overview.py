@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from labctl.core.ip import read_addresses
+from labctl.core.ip import parse_addresses
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.network.overview import read_network
 from labctl.kinds.vm import xml as vm_xml
@@ -40,7 +40,7 @@ def test_what_a_domain_tells_of_a_vm():
                 "52:54:00:00:00:04",
                 "other",
                 guest=NicConfig(dhcp4=True),
-                seen=read_addresses(["fd00::9", "192.0.2.9"]),
+                seen=parse_addresses(["fd00::9", "192.0.2.9"]),
             ),
         ),
         problem="cloud-init failed",
