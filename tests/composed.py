@@ -12,7 +12,7 @@ from labctl.app.prepare import keep
 from labctl.core.address import Address
 from labctl.core.record import replace
 from labctl.core.spec import Spec
-from labctl.engine.allocate import settle
+from labctl.engine.allocate import allocate_with_references
 from labctl.engine.compose import Site, compose
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.vm.spec import VmSpec
@@ -34,7 +34,7 @@ def specs(
     if content is None:
         return {}
     existing = existing or {}
-    loaded, allocation = settle(_loaded(content), existing, occupied)
+    loaded, allocation = allocate_with_references(_loaded(content), existing, occupied)
     assert not allocation.problems
     lab = replace(loaded.lab, path=LABFILE, folder=LABFILE.parent)
     site = Site("x86_64", kvm=True, types=frozenset({"kvm", "qemu"}), pool=f"{ROOT}/labctl-{lab.name}",

@@ -11,7 +11,7 @@ from labctl.core.address import Address
 from labctl.core.planning import plan
 from labctl.core.record import record, replace
 from labctl.engine import edits
-from labctl.engine.allocate import settle
+from labctl.engine.allocate import allocate_with_references
 from labctl.engine.allocation import Allocation
 from labctl.engine.compose import Site, compose, named
 from labctl.engine.guests import secret_name
@@ -82,7 +82,7 @@ def _prepare(
     if include_labfile:
         observed = heard(host, observed)
         taken = preflight.occupied(host, observed)
-        loaded, allocation = settle(session.loaded, observed.specs, taken)
+        loaded, allocation = allocate_with_references(session.loaded, observed.specs, taken)
         preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
         lab = loaded.lab
         sources = _sources(session, lab, observed)
@@ -90,8 +90,8 @@ def _prepare(
         wanted = onward(observed, compose(lab, allocation, site))
         existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
         wanted = keep(wanted, existing, site)
-        preflight.refuse(edits.check(lab, wanted.values()))
-        wanted = {address: edits.effective(spec) for address, spec in wanted.items()}
+        preflight.refuse(edits.check_xml_edits(lab, wanted.values()))
+        wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
     made = plan(
         desired(dict(wanted), dict(existing)),
         existing,

@@ -1,7 +1,8 @@
-"""Give every network its subnet and every NIC its MAC and addresses, at plan time.
+"""Allocates a subnet to each network, and a MAC and addresses to each NIC, when a plan is made.
 
-Pure: the same Labfile on the same host gives the same answer. What exists keeps what it has, so that a lab that grows
-moves nothing; then come the addresses that the Labfile states; the rest gets the lowest free ones in file order.
+These functions are pure: the same Labfile on the same host gives the same addresses. Addresses that the Labfile states
+come first. Existing networks and NICs keep theirs, so that nothing moves when a lab grows. The other NICs get the
+lowest free addresses, in the order of the file.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from labctl.core.errors import Problem
 from labctl.core.record import replace
 from labctl.core.spec import find
 from labctl.engine import subnets
-from labctl.engine.allocation import Allocation, NetworkAddresses, Occupied, Taken, allocates
-from labctl.engine.nics import place_nics
-from labctl.engine.subnets import Others
+from labctl.engine.allocation import Allocation, NetworkAddresses, Occupied, OccupiedSubnets, allocates
+from labctl.engine.nics import allocate_nics
+from labctl.engine.subnets import OtherSubnets
 from labctl.kinds import addresses
 from labctl.kinds.network.spec import NetworkSpec
 
@@ -29,15 +30,16 @@ if TYPE_CHECKING:
     from labctl.labfile.model import LabModel, Network
 
 
-def settle(
+def allocate_with_references(
     loaded: Loaded, existing: Mapping[Address, Spec], occupied: Iterable[Occupied]
 ) -> tuple[Loaded, Allocation]:
-    """Give out all addresses, filling in references round by round, since their values depend on one another.
+    """Allocate all addresses, and fill the Labfile's references to them in.
 
-    That takes as many rounds as the longest chain of references has links; the loader refuses circles (docs/adr/0015).
+    The values of references may depend on other references. So each round fills in the known values and allocates
+    again; there are as many rounds as the longest chain has links. The loader refuses cycles (docs/adr/0015).
 
     Raises:
-        Rejected: some text is not right with the values.
+        Rejected: a text of the Labfile is wrong with a value filled in.
     """
     taken, needs = tuple(occupied), loaded.references
     filled, allocation = loaded, allocate(loaded.lab, existing, taken)
@@ -45,7 +47,7 @@ def settle(
     while len(known) < len(needs) and not allocation.problems:
         every = allocation.values()
         values = {name: every[name] for name in needs if needs[name] <= known.keys() and name in every}
-        if len(values) == len(known):  # the loader has judged that there is a value for each
+        if len(values) == len(known):  # unexpected: the loader has checked that each has a value
             missing = next(name for name in needs if name not in values)
             allocation.problems.append(Problem(f"${{{missing}}} has no value", hint="write it down"))
             break
@@ -55,31 +57,35 @@ def settle(
 
 
 def allocate(lab: LabModel, existing: Mapping[Address, Spec], occupied: Iterable[Occupied]) -> Allocation:
-    """Place everything; `existing` are the lab's own objects, `occupied` the subnets of all others."""
+    """Allocate everything. `existing` are the lab's existing objects, `occupied` the subnets of all others."""
     result = Allocation()
-    others = Others(Taken(occupied), Taken(subnets.spoken_for(lab, existing)))
+    others = OtherSubnets(OccupiedSubnets(occupied), OccupiedSubnets(subnets.lab_subnets(lab, existing)))
     for network in lab.networks:
-        _place_network(lab, network, existing, others, result)
-        place = result.networks[network.name]
-        shared = network.host is False  # such segments never meet the host's routing
-        for subnet in () if shared else (place.subnet4, place.subnet6):
+        _allocate_network(lab, network, existing, others, result)
+        network_addresses = result.networks[network.name]
+        shared = network.host is False  # the host has no route to it, so its subnet may be used again
+        for subnet in () if shared else (network_addresses.subnet4, network_addresses.subnet6):
             if subnet:
                 others.lab.add(Occupied(subnet, subnets.owner(network)))
-    place_nics(lab, existing, result)
+    allocate_nics(lab, existing, result)
     _set_gateways(lab, result)
     return result
 
 
-def _place_network(
-    lab: LabModel, network: Network, existing: Mapping[Address, Spec], others: Others, result: Allocation
+def _allocate_network(
+    lab: LabModel,
+    network: Network,
+    existing: Mapping[Address, Spec],
+    others: OtherSubnets,
+    result: Allocation,
 ) -> None:
     before = find(existing, addresses.network(network.name), NetworkSpec)
     subnet4 = (
-        subnets.choose4(lab, network, before, others, result)
+        subnets.choose_ipv4(lab, network, before, others, result)
         if allocates(network)
         else network.subnet or None
     )
-    subnet6 = subnets.choose6(lab, network, before, others, result)
+    subnet6 = subnets.choose_ipv6(lab, network, before, others, result)
     hosts: tuple[IpAddress, ...] = ()
     if allocates(network) and network.host is not False:
         hosts = network.host or tuple(_first(subnet) for subnet in (subnet4, subnet6) if subnet)
@@ -94,9 +100,9 @@ def _first(subnet: IpNetwork) -> IpAddress:
 
 
 def _set_gateways(lab: LabModel, result: Allocation) -> None:
-    """What guests route to: the host in nat and routed, an address, or a VM's addresses on this network."""
+    """Set the gateways of each network: the stated address, the addresses of the stated VM, or else the host's."""
     for network in lab.networks:
-        place = result.networks[network.name]
+        network_addresses = result.networks[network.name]
         gateways: tuple[IpAddress | None, ...] = ()
         if isinstance(network.gateway, IPv4Address | IPv6Address):
             gateways = (network.gateway,)
@@ -112,5 +118,7 @@ def _set_gateways(lab: LabModel, result: Allocation) -> None:
                 for key in ("ip", "ip6")
             )
         elif network.gateway is None and network.mode in ("nat", "routed") and allocates(network):
-            gateways = (place.host4, place.host6)
-        result.networks[network.name] = replace(place, gateways=tuple(each for each in gateways if each))
+            gateways = (network_addresses.host4, network_addresses.host6)
+        result.networks[network.name] = replace(
+            network_addresses, gateways=tuple(each for each in gateways if each)
+        )

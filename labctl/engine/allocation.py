@@ -1,4 +1,4 @@
-"""What an allocation is made of: where networks and NICs stand."""
+"""The values of an allocation: the addresses of networks and NICs, and the subnets that are in use."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @record
 class Occupied:
-    """A subnet that someone else has, and who: `route of eth0`, `network default`."""
+    """A subnet that is in use, and its owner in words for messages: `route of eth0`, `network default`."""
 
     subnet: IpNetwork
     owner: str
 
 
-class Taken:
-    """Which addresses are spoken for, and by whom; asked for each network of a lab, so it compares numbers."""
+class OccupiedSubnets:
+    """The subnets that are in use. Each network of a lab is compared with all of them, so they are kept as numbers."""
 
     def __init__(self, occupied: Iterable[Occupied] = ()) -> None:
         self._spans: list[tuple[int, int, int, Occupied]] = []
@@ -35,7 +35,7 @@ class Taken:
         self._spans.append((*_span(each.subnet), each))
 
     def clash(self, subnet: IpNetwork, *, but: str = "") -> Occupied | None:
-        """What overlaps a subnet, of another owner than `but`."""
+        """A subnet that overlaps this one and has another owner than `but`; None where there is none."""
         version, first, last = _span(subnet)
         return next(
             (
@@ -47,7 +47,7 @@ class Taken:
         )
 
     def covers(self, subnet: IpNetwork) -> bool:
-        """Whether one of them has all of a subnet."""
+        """Whether one of them contains all of this subnet."""
         version, first, last = _span(subnet)
         wider = [span for span in self._spans if span[1] <= first and last <= span[2] and span[0] == version]
         return bool(wider)
@@ -59,7 +59,7 @@ def _span(subnet: IpNetwork) -> tuple[int, int, int]:
 
 @record
 class NetworkAddresses:
-    """Where a network stands; None is "none"."""
+    """The addresses of a network. None means that there is none of this kind."""
 
     subnet4: IPv4Network | None = None
     subnet6: IPv6Network | None = None
@@ -75,7 +75,7 @@ class NetworkAddresses:
 
 @record
 class NicAddresses:
-    """`seen` is what its guest reported, where somebody else gives it addresses."""
+    """The MAC and the addresses of a NIC. `seen` are those that its guest reported, where labctl does not give them."""
 
     mac: str
     ip: IPv4Address | None = None
@@ -84,25 +84,25 @@ class NicAddresses:
 
     @property
     def given(self) -> tuple[IpAddress, ...]:
-        """Those that labctl gives it."""
+        """The addresses that labctl gives."""
         return tuple(each for each in (self.ip, self.ip6) if each)
 
 
 @record(frozen=False)
 class Allocation:
-    """`nics` is keyed by (VM, NIC). `problems` are collisions that only a look at the host shows."""
+    """The addresses of all networks and NICs. `problems` are collisions with the host's routes and networks."""
 
     networks: dict[str, NetworkAddresses] = field(default_factory=dict)
-    nics: dict[tuple[str, str], NicAddresses] = field(default_factory=dict)
+    nics: dict[tuple[str, str], NicAddresses] = field(default_factory=dict)  # by (VM, NIC)
     problems: list[Problem] = field(default_factory=list)
 
     def values(self) -> dict[str, str]:
-        """What `${vms.db.back.ip}` and `${networks.back.subnet}` stand for."""
+        """The values of references, by names such as `vms.db.back.ip` and `networks.back.subnet`."""
         values: dict[str, str] = {}
         facts: dict[str, object]
-        for name, place in self.networks.items():
-            facts = {"subnet": place.subnet4 or place.subnet6, "host": place.host4 or place.host6}
-            facts["gateway"] = next(iter(place.gateways), None)
+        for name, each in self.networks.items():
+            facts = {"subnet": each.subnet4 or each.subnet6, "host": each.host4 or each.host6}
+            facts["gateway"] = next(iter(each.gateways), None)
             values |= {f"networks.{name}.{key}": str(value) for key, value in facts.items() if value}
         for (vm, nic), nic_addresses in self.nics.items():
             facts = {"ip": nic_addresses.ip, "ip6": nic_addresses.ip6, "mac": nic_addresses.mac}
@@ -111,7 +111,7 @@ class Allocation:
 
 
 def allocates(network: Network) -> bool:
-    """Whether labctl is the one that gives addresses on it."""
+    """Whether labctl gives the addresses on a network."""
     return network.external is None and network.mode not in ("bridge", "macvtap")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.core.record import field, record, replace
 from labctl.engine.disks import disk_spec, shared_disk
-from labctl.engine.guests import Names, seed
+from labctl.engine.guests import HostsFileNames, seed
 from labctl.engine.networks import network_spec
 from labctl.engine.vms import is_awaited, starts_after, vm_spec
 from labctl.kinds.pool.spec import PoolSpec
@@ -81,7 +81,7 @@ def compose(lab: LabModel, allocation: Allocation, site: Site) -> dict[Address, 
         network_spec(lab, network, allocation, site) for network in lab.networks if network.external is None
     ]
     specs += [shared_disk(lab, volume) for volume in lab.volumes]
-    names = Names(lab, allocation)
+    names = HostsFileNames(lab, allocation)
     awaited = {vm.name for vm in lab.vms if is_awaited(vm)}
     for vm in lab.vms:
         specs += [disk_spec(lab, vm, disk, site) for disk in vm.disks if disk.volume is None]

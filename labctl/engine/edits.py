@@ -1,4 +1,4 @@
-"""The escape hatch `xml:`, tried on what would be rendered before anything is made. Pure."""
+"""Applies the Labfile's `xml:` to the XML of the wanted objects, before anything is changed. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 _OURS = ("name", "uuid")
 
 
-def check(lab: LabModel, specs: Iterable[Spec]) -> list[Problem]:
-    """Give the edits that find nothing, or take away what says whose the object is; those of a counted VM once."""
+def check_xml_edits(lab: LabModel, specs: Iterable[Spec]) -> list[Problem]:
+    """Give the problems of all edits: paths that match nothing, and changes of names, UUIDs and metadata.
+
+    A VM with `count` has each problem once.
+    """
     found: dict[Problem, None] = {}
     for spec in of_kind(specs, Marked):
         if spec.xml:
@@ -42,7 +45,7 @@ def _tried(lab: LabModel, spec: Marked) -> Iterator[Problem]:
         if why:
             path = f"{'.'.join(owner)}.xml[{index}].at"
             yield Problem(why, path, lab.where(*owner, "xml", index, "at"))
-            return  # the edits after it may be meant for what it leaves
+            return  # later edits may depend on this one
 
 
 def _identity(root: Element) -> list[str]:
@@ -51,6 +54,6 @@ def _identity(root: Element) -> list[str]:
     ]
 
 
-def effective(spec: Spec) -> Spec:
-    """The spec as it is once its edits were applied, so that what they changed is no drift."""
+def with_xml_edits(spec: Spec) -> Spec:
+    """The spec with its edits applied: changes by `xml:` are then not drift."""
     return spec.edited() if isinstance(spec, Marked) and spec.xml else spec

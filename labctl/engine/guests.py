@@ -1,8 +1,13 @@
-"""What guests are told: their seeds, their NICs, and the names that no DNS server of theirs knows. Pure."""
+"""Composes the configuration inside guests: seeds, NICs, and the names for their hosts files.
+
+These functions are pure.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +26,24 @@ if TYPE_CHECKING:
     from labctl.labfile.model import LabModel, Nic, Vm
 
 
-def seed(lab: LabModel, vm: Vm, allocation: Allocation, secret: bytes, names: Names) -> SeedSpec:
-    """A VM's seed; `secret` is the key of digests."""
+def seed(lab: LabModel, vm: Vm, allocation: Allocation, secret: bytes, names: HostsFileNames) -> SeedSpec:
+    """Give the spec of a VM's seed. `secret` is the key for its digest."""
     config = vm.cloud_init or {}
     hostname = vm.hostname or vm.name
     digest = seed_digest(secret, config, vm.user, hostname)
     nics: list[SeedNic] = []
     for nic in vm.nics:
-        nic_addresses, place = allocation.nics[vm.name, nic.name], allocation.networks[nic.network]
+        nic_addresses, network_addresses = (
+            allocation.nics[vm.name, nic.name],
+            allocation.networks[nic.network],
+        )
         primary = names.primary_nic(vm) == nic.name
         servers = [
             host
-            for host, own in ((place.host4, nic_addresses.ip), (place.host6, nic_addresses.ip6))
+            for host, own in (
+                (network_addresses.host4, nic_addresses.ip),
+                (network_addresses.host6, nic_addresses.ip6),
+            )
             if host and own
         ]
         nics.append(
@@ -59,21 +70,18 @@ def seed(lab: LabModel, vm: Vm, allocation: Allocation, secret: bytes, names: Na
 
 
 def seed_digest(secret: bytes, config: Mapping[str, Any], user: str, hostname: str) -> str:
-    """`KEY:DIGEST`: which key it was made with, and the digest; digests of another key can't be compared."""
-    import hmac  # a lab of guests without cloud-init has no seeds
-    import json
-
-    document = json.dumps([_telling(config), user, hostname], sort_keys=True, default=str)
+    """A digest of a seed as `KEY:DIGEST`. Digests are comparable only if `KEY`, the name of their key, is the same."""
+    document = json.dumps([_distinct(config), user, hostname], sort_keys=True, default=str)
     return f"{secret_name(secret)}:{hmac.new(secret, document.encode(), 'sha256').hexdigest()[:32]}"
 
 
-def _telling(config: Any) -> Any:
-    """The config with `Unquoted` scalars marked: the date `2001-01-01` is not the text `"2001-01-01"`."""
+def _distinct(config: Any) -> Any:
+    """Make `Unquoted` scalars differ from texts: the date `2001-01-01` is not the text `"2001-01-01"`."""
     if isinstance(config, Unquoted):
         return f"{config!s} as {Unquoted.__name__}"
     if isinstance(config, dict):
-        return {_telling(key): _telling(value) for key, value in config.items()}
-    return [_telling(each) for each in config] if isinstance(config, list) else config
+        return {_distinct(key): _distinct(value) for key, value in config.items()}
+    return [_distinct(each) for each in config] if isinstance(config, list) else config
 
 
 def secret_name(secret: bytes) -> str:
@@ -81,11 +89,11 @@ def secret_name(secret: bytes) -> str:
 
 
 def nic_config(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation) -> NicConfig:
-    """How a NIC is to be inside the guest."""
+    """The configuration of a NIC inside the guest."""
     nic_addresses = allocation.nics[vm.name, nic.name]
-    place = allocation.networks[nic.network]
+    network_addresses = allocation.networks[nic.network]
     network = next(each for each in lab.networks if each.name == nic.network)
-    pairs = ((nic_addresses.ip, place.subnet4), (nic_addresses.ip6, place.subnet6))
+    pairs = ((nic_addresses.ip, network_addresses.subnet4), (nic_addresses.ip6, network_addresses.subnet6))
     defaults = [
         Route(DEFAULT, each)
         for each in _gateways(vm, nic, allocation)
@@ -100,7 +108,7 @@ def nic_config(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation) -> NicCo
 
 
 def _default_nic(vm: Vm, version: int, allocation: Allocation) -> str | None:
-    """The NIC that gets a family's default route: the one that says so, else the first that reaches a gateway of it."""
+    """The NIC for the default route of an IP version: the stated one, else the first that reaches a gateway."""
     asked = next((nic.name for nic in vm.nics if nic.default_route), None)
     if asked:
         return asked
@@ -112,20 +120,22 @@ def _default_nic(vm: Vm, version: int, allocation: Allocation) -> str | None:
 
 
 def _gateways(vm: Vm, nic: Nic, allocation: Allocation) -> list[IpAddress]:
-    """Its network's gateways, of the families in which the NIC has an address, which is not the gateway's own."""
+    """The gateways of a NIC's network that the NIC can use: it has an address of the same version, and is not the
+    gateway itself.
+    """
     nic_addresses = allocation.nics[vm.name, nic.name]
     own = {4: nic_addresses.ip, 6: nic_addresses.ip6}
     gateways = allocation.networks[nic.network].gateways
     return [each for each in gateways if own[each.version] not in (None, each)]
 
 
-class Names:
-    """Which names a guest can't learn from the DNS server it asks: they go into its hosts file."""
+class HostsFileNames:
+    """The names of VMs that a guest can't look up by DNS: they go into its hosts file."""
 
     def __init__(self, lab: LabModel, allocation: Allocation) -> None:
         self._lab, self._allocation = lab, allocation
         self._networks = {network.name: network for network in lab.networks}
-        self._members: dict[str, list[tuple[str, list[IpAddress]]]] = {}  # network → VMs, their addresses
+        self._members: dict[str, list[tuple[str, list[IpAddress]]]] = {}  # network → VMs with their addresses
         for vm in lab.vms:
             for nic in vm.nics:
                 nic_addresses = allocation.nics[vm.name, nic.name]
@@ -135,18 +145,20 @@ class Names:
                 self._members.setdefault(nic.network, []).append((vm.name, known))
 
     def primary(self, vm: Vm) -> str | None:
-        """The network whose DNS server the VM asks: the first that has one which it reaches."""
+        """The network whose DNS server the VM uses: the first one with a DNS server that the VM can reach."""
         name = self.primary_nic(vm)
         return next((nic.network for nic in vm.nics if nic.name == name), None)
 
     def primary_nic(self, vm: Vm) -> str | None:
-        """The NIC on it; one without an address reaches nobody."""
+        """The NIC on that network. A NIC without an address reaches no DNS server."""
         for nic in vm.nics:
-            nic_addresses, place = (
+            nic_addresses, network_addresses = (
                 self._allocation.nics[vm.name, nic.name],
                 self._allocation.networks[nic.network],
             )
-            if (nic_addresses.ip and place.host4) or (nic_addresses.ip6 and place.host6):
+            if (nic_addresses.ip and network_addresses.host4) or (
+                nic_addresses.ip6 and network_addresses.host6
+            ):
                 return nic.name
         return None
 
@@ -154,7 +166,7 @@ class Names:
         return self._networks[network].domain or f"{self._lab.name}.lab"
 
     def lines(self, vm: Vm) -> tuple[str, ...]:
-        """`10.0.0.2 db db.shop.lab`, for each VM on a network of this one that its DNS server does not serve."""
+        """The lines of a VM's hosts file, as `10.0.0.2 db db.shop.lab`: the VMs that its DNS server does not know."""
         primary = self.primary(vm)
         asked = {name for name, *_ in self._members.get(primary or "", ())}
         lines: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Which MAC and which addresses a NIC has: what is written down, what it has already, or the lowest free one."""
+"""Chooses the MAC and the addresses of each NIC: the stated, else the existing, else the lowest free ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from labctl.labfile.model import LabModel, Network, Nic, Vm
 
 
-def place_nics(lab: LabModel, existing: Mapping[Address, Spec], result: Allocation) -> None:
+def allocate_nics(lab: LabModel, existing: Mapping[Address, Spec], result: Allocation) -> None:
+    """Allocate the MACs and addresses of all NICs. `result` has those of the networks already."""
     known = dict(_known_addresses(existing))
     seen = {nic.mac: nic.seen for vm in of_kind(existing.values(), VmSpec) for nic in vm.nics}
     by_network: dict[str, list[tuple[Vm, Nic, str]]] = {}
@@ -44,20 +45,20 @@ def place_nics(lab: LabModel, existing: Mapping[Address, Spec], result: Allocati
             result.nics[vm.name, nic.name] = NicAddresses(mac, seen=seen.get(mac, ()))
     for network in lab.networks:
         members = by_network.get(network.name, [])
-        place = result.networks[network.name]
-        for version, subnet in ((4, place.subnet4), (6, place.subnet6)):
+        network_addresses = result.networks[network.name]
+        for version, subnet in ((4, network_addresses.subnet4), (6, network_addresses.subnet6)):
             if subnet is not None:
-                homeless = _number(network, members, version, known, result)
-                if homeless:
+                left_out = _assign_addresses(network, members, version, known, result)
+                if left_out:
                     key = "subnet" if version == 4 else "ipv6"
-                    summary = f"{subnet} has no address left for {homeless.name}"
+                    summary = f"{subnet} has no address left for {left_out.name}"
                     result.problems.append(
                         problem(lab, network, key, summary, "give the network a larger subnet")
                     )
 
 
 def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[str, int], IpAddress]]:
-    """The addresses that MACs have now, by (MAC, IP version)."""
+    """The existing addresses, by (MAC, IP version)."""
     for network in of_kind(existing.values(), NetworkSpec):
         for host in network.dhcp_hosts:
             if host.mac:
@@ -68,18 +69,18 @@ def _known_addresses(existing: Mapping[Address, Spec]) -> Iterator[tuple[tuple[s
                 yield (nic.mac, address.version), address.ip
 
 
-def _number(
+def _assign_addresses(
     network: Network,
     members: list[tuple[Vm, Nic, str]],
     version: int,
     known: Mapping[tuple[str, int], IpAddress],
     result: Allocation,
 ) -> Vm | None:
-    """Give one family's addresses on one network; the first VM that gets none is returned."""
-    place = result.networks[network.name]
-    subnet: IpNetwork | None = place.subnet4 if version == 4 else place.subnet6
+    """Assign the addresses of one IP version on one network. Gives the first VM for which none is left, if any."""
+    network_addresses = result.networks[network.name]
+    subnet: IpNetwork | None = network_addresses.subnet4 if version == 4 else network_addresses.subnet6
     assert subnet is not None  # the caller's condition
-    used = _unavailable(network, place)
+    used = _unavailable(network, network_addresses)
     chosen: dict[tuple[str, str], IpAddress] = {}
     asking: list[tuple[Vm, Nic, str]] = []
     for vm, nic, mac in members:
@@ -107,16 +108,16 @@ def _number(
     return None
 
 
-def _unavailable(network: Network, place: NetworkAddresses) -> set[IpAddress]:
+def _unavailable(network: Network, network_addresses: NetworkAddresses) -> set[IpAddress]:
     used: set[IpAddress] = set(network.reserve)
-    used |= {each for each in (place.host4, place.host6) if each}
+    used |= {each for each in (network_addresses.host4, network_addresses.host6) if each}
     if isinstance(network.gateway, IPv4Address | IPv6Address):
         used.add(network.gateway)
     return used
 
 
 def _free_addresses(subnet: IpNetwork, used: set[IpAddress], network: Network) -> Iterator[IpAddress]:
-    """Addresses from the bottom up; the range for strangers is theirs."""
+    """The free addresses, lowest first. The DHCP range is left to guests that are not in the Labfile."""
     low, high = network.dhcp.range or (None, None)
     last = int(subnet.broadcast_address) - (1 if subnet.version == 4 else 0)
     for number in count(int(subnet.network_address) + 1):

@@ -1,6 +1,7 @@
-"""Which router a network's clients are told: what the field `gateway` says, where libvirt would say another. Pure.
+"""Options of dnsmasq that announce a network's gateway to guests, where that is not the one that libvirt announces.
 
-libvirt has no such field: its dnsmasq names the host, by DHCP and in router advertisements, or nobody in mode isolated.
+libvirt itself has no setting for it. Its dnsmasq announces the host, by DHCP and in router advertisements, and in mode
+isolated no router. This module is pure.
 """
 
 from __future__ import annotations
@@ -16,26 +17,32 @@ _ROUTER = "dhcp-option=option:router"
 _HOST_ADVERTISES_NONE = "ra-param=*,0,0"  # a lifetime of 0: no default router
 
 
-def options(place: NetworkAddresses, mode: str, macs: Iterable[str]) -> tuple[str, ...]:
-    """The options of dnsmasq (its manual page) that say it; `macs` are those of a VM that is the gateway."""
-    return (*_dhcp(place, mode, macs), *_advertised(place, mode))
+def dnsmasq_options(network_addresses: NetworkAddresses, mode: str, macs: Iterable[str]) -> tuple[str, ...]:
+    """Give the options, in the syntax of dnsmasq's configuration. `macs` are those
+    of the VM that is the gateway, if any.
+    """
+    return (*_dhcp(network_addresses, mode, macs), *_advertised(network_addresses, mode))
 
 
-def _dhcp(place: NetworkAddresses, mode: str, macs: Iterable[str]) -> Iterator[str]:
-    wanted = next((each for each in place.gateways if each.version == 4), None)
-    libvirts = None if mode == "isolated" else place.host4
-    if not (place.dhcp and place.host4) or wanted == libvirts:
+def _dhcp(network_addresses: NetworkAddresses, mode: str, macs: Iterable[str]) -> Iterator[str]:
+    wanted = next((each for each in network_addresses.gateways if each.version == 4), None)
+    announced = None if mode == "isolated" else network_addresses.host4
+    if not (network_addresses.dhcp and network_addresses.host4) or wanted == announced:
         return
     if wanted is None:
         yield _ROUTER
         return
     yield f"{_ROUTER},{wanted}"
-    for mac in macs:  # the gateway itself is sent nowhere
+    for mac in macs:  # the gateway itself gets no router
         yield f"dhcp-mac=set:gateway,{mac}"
         yield _ROUTER.replace("=", "=tag:gateway,")
 
 
-def _advertised(place: NetworkAddresses, mode: str) -> Iterator[str]:
-    """A VM that is the gateway has to advertise itself; nobody can do that for it."""
-    if place.host6 and mode != "isolated" and place.host6 not in place.gateways:
+def _advertised(network_addresses: NetworkAddresses, mode: str) -> Iterator[str]:
+    """Stop the host's advertisement of itself. A VM that is the gateway has to send advertisements of its own."""
+    if (
+        network_addresses.host6
+        and mode != "isolated"
+        and network_addresses.host6 not in network_addresses.gateways
+    ):
         yield _HOST_ADVERTISES_NONE

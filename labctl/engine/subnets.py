@@ -1,4 +1,4 @@
-"""Which subnet a network has: what is written down, what it has already, or a free one."""
+"""Chooses the subnet of a network: the one that the Labfile states, the one that it has already, or a free one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.record import field, record
 from labctl.core.spec import find
-from labctl.engine.allocation import Allocation, Occupied, Taken, allocates, problem
+from labctl.engine.allocation import Allocation, Occupied, OccupiedSubnets, allocates, problem
 from labctl.kinds import addresses
 from labctl.kinds.network.spec import NetworkSpec
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from labctl.core.spec import Spec
     from labctl.labfile.model import LabModel, Network
 
-# Subnets are /24s of the first: seldom routed, and clear of libvirt's own 192.168.122.0. The others are for hosts that
-# route all of 10.0.0.0/8 elsewhere, as a VPN does.
+# Subnets are /24 networks from the first range, which is rarely used elsewhere and does not overlap libvirt's default
+# network 192.168.122.0/24. The other ranges are for hosts that route all of 10.0.0.0/8 elsewhere, as for a VPN.
 POOLS4 = tuple(IPv4Network(each) for each in ("10.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
 
 
 @record
-class Others:
-    """What else has addresses: on the host, whose routes and networks they are, and in the lab itself."""
+class OtherSubnets:
+    """The subnets that a network must not overlap: those of the host's routes and networks, and those of the lab."""
 
-    host: Taken = field(default_factory=Taken)
-    lab: Taken = field(default_factory=Taken)
+    host: OccupiedSubnets = field(default_factory=OccupiedSubnets)
+    lab: OccupiedSubnets = field(default_factory=OccupiedSubnets)
 
 
-def spoken_for(lab: LabModel, existing: Mapping[Address, Spec]) -> Iterator[Occupied]:
-    """The subnets that the lab's networks state or, where they state none, have already."""
+def lab_subnets(lab: LabModel, existing: Mapping[Address, Spec]) -> Iterator[Occupied]:
+    """The subnets of the lab's own networks: the stated ones, else the existing ones."""
     stated = [Occupied(n.subnet, owner(n)) for n in lab.networks if isinstance(n.subnet, IPv4Network)]
     yield from stated
-    taken = Taken(stated)
+    taken = OccupiedSubnets(stated)
     for network in lab.networks:
         before = find(existing, addresses.network(network.name), NetworkSpec)
         if network.subnet is None and before and before.subnet4:
@@ -49,8 +49,8 @@ def owner(network: Network) -> str:
     return f"network {network.name}"
 
 
-def choose4(
-    lab: LabModel, network: Network, before: NetworkSpec | None, others: Others, result: Allocation
+def choose_ipv4(
+    lab: LabModel, network: Network, before: NetworkSpec | None, others: OtherSubnets, result: Allocation
 ) -> IPv4Network | None:
     if network.subnet is False:
         return None
@@ -62,7 +62,7 @@ def choose4(
         kept = IPv4Network(before.subnet4)
         if clear or not others.lab.clash(kept, but=owner(network)):
             return kept
-    found = free(f"{lab.name}/{network.name}", Others() if clear else others, but=owner(network))
+    found = free_subnet(f"{lab.name}/{network.name}", OtherSubnets() if clear else others, but=owner(network))
     if found is None:
         summary = "no private subnet is free on this host: routes and other networks have them all"
         hint = "write one down with host: false, or remove a route"
@@ -76,8 +76,8 @@ _INSTEAD = {
 }
 
 
-def _check_clash(lab: LabModel, network: Network, key: str, others: Others, result: Allocation) -> None:
-    """Report that a subnet which is written down is someone else's; the lab's own were compared by the loader."""
+def _check_clash(lab: LabModel, network: Network, key: str, others: OtherSubnets, result: Allocation) -> None:
+    """Report a stated subnet that overlaps one of the host. The loader has compared the lab's own subnets."""
     subnet = getattr(network, key)
     clash = others.host.clash(subnet)
     if clash and network.host is not False and allocates(network):
@@ -85,8 +85,8 @@ def _check_clash(lab: LabModel, network: Network, key: str, others: Others, resu
         result.problems.append(problem(lab, network, key, summary, _INSTEAD[key]))
 
 
-def free(name: str, others: Others, *, but: str = "") -> IPv4Network | None:
-    """The first free /24, from a place in the pool that the name decides, so that labs seldom meet."""
+def free_subnet(name: str, others: OtherSubnets, *, but: str = "") -> IPv4Network | None:
+    """The first free /24. The search starts where a hash of `name` says, so that two labs rarely get the same."""
     for pool in POOLS4:
         if others.host.covers(pool) or others.lab.covers(pool):
             continue
@@ -100,8 +100,8 @@ def free(name: str, others: Others, *, but: str = "") -> IPv4Network | None:
     return None
 
 
-def choose6(
-    lab: LabModel, network: Network, before: NetworkSpec | None, others: Others, result: Allocation
+def choose_ipv6(
+    lab: LabModel, network: Network, before: NetworkSpec | None, others: OtherSubnets, result: Allocation
 ) -> IPv6Network | None:
     if network.ipv6 is False:
         return None

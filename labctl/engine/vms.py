@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from labctl.engine.allocation import Allocation
     from labctl.engine.compose import Site
-    from labctl.engine.guests import Names
+    from labctl.engine.guests import HostsFileNames
     from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.model import Condition, LabModel, Nic, Vm
 
@@ -28,7 +28,7 @@ SLOW = 4  # how much longer everything may take without KVM
 _CPU_MODES = {"host": "host-passthrough", "maximum": "maximum", "custom": "custom"}
 
 
-def vm_spec(lab: LabModel, vm: Vm, allocation: Allocation, site: Site, names: Names) -> VmSpec:
+def vm_spec(lab: LabModel, vm: Vm, allocation: Allocation, site: Site, names: HostsFileNames) -> VmSpec:
     """Give the spec of a VM, without what its start waits for and without the digest of its seed."""
     arch = vm.arch or site.arch
     accel = site.domain_type(vm.accel, arch)

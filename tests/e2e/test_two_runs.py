@@ -48,7 +48,7 @@ def rivals() -> tuple[str, str]:
     seen = {}
     for number in count():
         name = f"rival-{number}"
-        subnet = subnets.free(f"{name}/front", subnets.Others())
+        subnet = subnets.free_subnet(f"{name}/front", subnets.OtherSubnets())
         assert subnet.subnet_of(subnets.POOLS4[0])
         if subnet in seen:
             return seen[subnet], name

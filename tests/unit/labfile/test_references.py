@@ -5,14 +5,14 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from labctl.core.errors import Rejected
-from labctl.engine.allocate import settle
+from labctl.engine.allocate import allocate_with_references
 from tests.unit.labfile.labfiles import loaded, problems
 
 NETWORKS = "networks: {a: {subnet: 10.1.0.0/24}, b: {subnet: 10.2.0.0/24}}\n"
 
 
 def settled(tmp_path, text):
-    filled, allocation = settle(loaded(tmp_path, text), {}, ())
+    filled, allocation = allocate_with_references(loaded(tmp_path, text), {}, ())
     assert not allocation.problems
     return filled.lab, allocation
 

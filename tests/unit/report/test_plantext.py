@@ -11,7 +11,7 @@ from labctl.core.plan import Plan
 from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.core.spec import YES
-from labctl.engine.edits import effective
+from labctl.engine.edits import with_xml_edits
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.network.spec import DhcpHost, NetworkSpec
@@ -178,14 +178,14 @@ def test_what_xml_does_not_tell_is_told_of_an_edited_vm():
     nic = {"name": "front", "mac": "52:54:00:12:34:56"}
     fields = {"networks": [nic], "cloud_init": False, "xml": [{"at": "./vcpu", "set": "3"}]}
     made = specs(THREE | {"vms": {"x": fields}})[Address("vm", "x")]
-    assert [part.what for part in effective(made).brief()] == [
+    assert [part.what for part in with_xml_edits(made).brief()] == [
         "3 CPUs, 512MiB, debian-12",
         "root 3GiB",
         "front",
         "front MAC",
         "1 xml edit",
     ]
-    assert effective(made).brief()[2].own == "10.90.0.2"
+    assert with_xml_edits(made).brief()[2].own == "10.90.0.2"
 
 
 @pytest.mark.parametrize(
