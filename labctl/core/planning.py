@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ACTION = {Effect.LIVE: Action.UPDATE, Effect.RESTART: Action.RESTART, Effect.REPLACE: Action.REPLACE}
 
 
-def plan(  # noqa: PLR0913  # two states by place, the rest by keyword
+def plan(  # noqa: PLR0913  # two states by position, the rest by keyword
     desired: Mapping[Address, Spec],
     observed: Mapping[Address, Spec],
     *,

@@ -1,8 +1,8 @@
-"""Classes of named fields, as `dataclasses` makes them, for a program that starts often.
+"""Records: classes with named fields, like those of `dataclasses`, but quicker to make.
 
-`dataclasses` writes the text of six methods for each class and compiles it. `labctl status` has some eighty classes,
-for which that takes a tenth of a second (docs/adr/0012). Here all classes share their methods. Names and meaning are
-those of `dataclasses`; a test holds one against the other.
+`dataclasses` generates and compiles the source of six methods for each class. For the eighty classes of `labctl status`
+that takes a tenth of a second (docs/adr/0012). Here all classes share their methods. Names and behaviour are those of
+`dataclasses`; a test compares the two.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ _SHAPE = "__record__"
 
 
 class Field:
-    """One field: its `default` or `default_factory`, whether it counts for `==` and `repr`, and free `metadata`."""
+    """A field of a record: its `default` or `default_factory`, whether `==` and
+    `repr` include it, and any `metadata`.
+    """
 
-    def __init__(  # what dataclasses.field takes
+    def __init__(  # the arguments of dataclasses.field
         self,
         default: Any,
         default_factory: Callable[[], Any] | None = None,
         *,
-        repr: bool = True,  # noqa: A002  # as there
+        repr: bool = True,  # noqa: A002  # as in dataclasses
         compare: bool = True,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
@@ -47,19 +49,19 @@ def field(
     compare: bool = True,
     metadata: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Declare a field that is more than a name, a type and a default."""
+    """Declare a field with options beyond its name, type and default."""
     return Field(default, default_factory, repr=repr, compare=compare, metadata=metadata)
 
 
 def getter(names: Collection[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """What gives the values of these fields, in one call."""
+    """A function that gives the values of these fields of a record."""
     if len(names) > 1:
         return operator.attrgetter(*names)
-    return lambda of: tuple(getattr(of, name) for name in names)  # attrgetter would give the one alone
+    return lambda of: tuple(getattr(of, name) for name in names)  # attrgetter of one name gives no tuple
 
 
 class _Shape:
-    """What the shared methods need of a class, made once: reading it off the fields would take most of their time."""
+    """The data of a class that the shared methods need. It is made once, since the methods are called often."""
 
     def __init__(self, fields: dict[str, Field]) -> None:
         self.fields = fields
@@ -68,7 +70,7 @@ class _Shape:
         self.compared = getter([name for name, each in fields.items() if each.compare])
 
     def complete(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
-        """All fields with their values, of which these were given by place and by name."""
+        """The values of all fields, of which `args` were given by position and `given` by name."""
         named = dict(zip(self.fields, args, strict=False)) | given if args else given
         values = self.defaults | named
         for name, make in self.factories:
@@ -76,7 +78,7 @@ class _Shape:
                 values[name] = make()
         if values.keys() != self.fields.keys() or len(named) != len(args) + len(given):
             raise TypeError(
-                f"the fields are {', '.join(self.fields)}; given were {len(args)} by place, "
+                f"the fields are {', '.join(self.fields)}; given were {len(args)} by position, "
                 f"by name: {', '.join(given) or 'none'}"
             )
         return values
@@ -88,12 +90,12 @@ def record(cls: type[T], /) -> type[T]: ...
 def record(*, frozen: bool = True, order: bool = False) -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(cls: type[Any] | None = None, /, *, frozen: bool = True, order: bool = False) -> Any:
-    """Make a class of its annotated names.
+    """Make a class a record, with its annotated names as fields.
 
     Args:
         cls: the class.
-        frozen: its fields can't be set, and it has a hash.
-        order: records can be sorted, by their fields in order.
+        frozen: its fields can't be set, and its instances have a hash.
+        order: its instances can be compared by `<`, by their fields in order.
     """
     make = partial(_made, frozen=frozen, order=order)
     return make if cls is None else make(cls)
@@ -103,10 +105,10 @@ def _made(cls: type[T], *, frozen: bool, order: bool) -> type[T]:
     names = [name for name, kind in cls.__annotations__.items() if not str(kind).startswith("ClassVar")]
     own = dict(vars(cls))
     if own.get("__hash__", cls) is None:
-        del own["__hash__"]  # Python's own, of a class that says what equals it
+        del own["__hash__"]  # Python has set it to None, since the class defines __eq__
     shape = _Shape(fields_by_name(cls) | {name: _declared(name, own.get(name, MISSING)) for name in names})
     for name in own.keys() & set(names):
-        delattr(cls, name)  # a default is the shape's to give
+        delattr(cls, name)  # defaults are in the shape
     shared: dict[str, Any] = _METHODS | (_FROZEN if frozen else _MUTABLE) | (_ORDER if order else {})
     shared |= {_SHAPE: shape, "__match_args__": tuple(shape.fields)}
     for name in shared.keys() - own.keys():
@@ -122,19 +124,19 @@ def _declared(name: str, value: Any) -> Field:
     return declared
 
 
-# --- what all records share ----------------------------------------------------------------------------------
+# --- the methods of all records --------------------------------------------------------------------------------
 
 
 def _init(self: Any, /, *args: Any, **given: Any) -> None:
     shape: _Shape = type(self).__record__
-    whole = not given and len(args) == len(shape.fields)
-    # past a frozen record's own refusal, and all at once: a run makes thousands
-    vars(self).update(zip(shape.fields, args, strict=True) if whole else shape.complete(args, given))
+    complete = not given and len(args) == len(shape.fields)
+    # this bypasses __setattr__, which refuses to set fields of frozen records; and it is quick
+    vars(self).update(zip(shape.fields, args, strict=True) if complete else shape.complete(args, given))
 
 
 def _repr(self: Any) -> str:
-    told = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
-    return f"{type(self).__qualname__}({', '.join(told)})"
+    texts = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{type(self).__qualname__}({', '.join(texts)})"
 
 
 def _hash(self: Any) -> int:
@@ -163,41 +165,41 @@ _ORDER = {
 }
 
 
-# --- using them ----------------------------------------------------------------------------------------------
+# --- functions on records --------------------------------------------------------------------------------------
 
 
 def is_record(value: object) -> bool:
-    """Whether it is a record or a class of records."""
+    """Whether a value is a record or a class of records."""
     return hasattr(value, _SHAPE)
 
 
 def fields_by_name(of: object) -> dict[str, Field]:
-    """The fields of a record or of its class; of anything else none."""
+    """The fields of a record or of its class, by name; none for any other value."""
     shape: _Shape | None = getattr(of, _SHAPE, None)
     return shape.fields if shape else {}
 
 
 def fields(of: object) -> tuple[Field, ...]:
-    """The fields of a record or of its class, in their order; of anything else none."""
+    """The fields of a record or of its class, in order; none for any other value."""
     return tuple(fields_by_name(of).values())
 
 
 def values(of: object) -> dict[str, Any]:
-    """The fields of a record with their values, in their order."""
+    """The values of a record's fields, by name and in order."""
     own = vars(of)
     return {name: own[name] for name in fields_by_name(of)}
 
 
 def replace(original: T, /, **changes: Any) -> T:
-    """The same record but for these fields.
+    """A copy of a record with these fields changed.
 
     Raises:
-        TypeError: it has no such field.
+        TypeError: the record has no such field.
     """
-    whole = values(original) | changes
-    if len(whole) != len(fields_by_name(original)):
+    changed = values(original) | changes
+    if len(changed) != len(fields_by_name(original)):
         other = changes.keys() - fields_by_name(original).keys()
         raise TypeError(f"{type(original).__name__} has no {', '.join(other)}")
     made = object.__new__(type(original))
-    vars(made).update(whole)
+    vars(made).update(changed)
     return made

@@ -36,7 +36,7 @@ class Effect(IntEnum):
         return self.name.lower()
 
 
-def owned(  # noqa: PLR0913  # one by place, the rest by keyword
+def owned(  # noqa: PLR0913  # one by position, the rest by keyword
     effect: Effect = Effect.LIVE,
     *,
     unit: str = "",

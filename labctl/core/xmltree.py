@@ -1,4 +1,4 @@
-"""Trees of XML: how they become text, how one finds one's way in them, and the user's edits."""
+"""Functions on trees of XML: writing them as text, finding elements, and applying the Labfile's `xml:`."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ ET.register_namespace("labctl", XMLNS)
 
 
 def to_text(element: Element) -> str:
-    """Serialise with indentation; the same tree always gives the same text."""
+    """Write a tree as indented text. The same tree always gives the same text."""
     ET.indent(element)
     return ET.tostring(element, encoding="unicode") + "\n"
 
 
 def metadata(own: Element) -> Element:
-    """Make the `<metadata>` of an object, which holds labctl's own element."""
+    """Make an object's `<metadata>`, which contains labctl's own element."""
     holder = ET.Element("metadata")
     holder.append(own)
     return holder
 
 
 def mark(root: Element, kind: str, lab: str, name: str) -> None:
-    """Replace the metadata of a definition by labctl's own, for what someone took it from."""
+    """Replace the metadata of a definition by labctl's mark, for an object whose mark was removed."""
     if (holder := root.find("metadata")) is not None:
         root.remove(holder)
     root.append(metadata(ET.Element(f"{{{XMLNS}}}{kind}", lab=lab, address=f"{kind}/{name}")))
 
 
 def own_metadata(root: Element, tag: str) -> Element | None:
-    """Find labctl's own element; None on an object that labctl did not make."""
+    """Find labctl's own element in the metadata; None on an object that labctl did not make."""
     holder = root.find("metadata")
     return None if holder is None else holder.find(f"{{{XMLNS}}}{tag}")
 
 
 def find(root: Element, path: str) -> Element | None:
-    """The element at a path where each step is there once at most."""
+    """The first element at a path; None where there is none."""
     return follow(root, path.split("/"))
 
 
 def follow(root: Element, steps: Iterable[str]) -> Element | None:
-    """The element that these steps lead to, of which each is there once at most.
+    """The element that these steps lead to, each to the first child of that name; None where there is none.
 
-    ElementTree's own search, which follows all there are, takes six times as long, and a lab is read in each run.
+    ElementTree's own search tries all children of each step. It takes six times as long, and each run reads the lab's
+    XML.
     """
     element: Element | None = root
     for step in steps:
@@ -60,22 +61,22 @@ def follow(root: Element, steps: Iterable[str]) -> Element | None:
 
 
 def attribute(root: Element, path: str, name: str) -> str:
-    """The attribute of the element at a path; empty where there is none."""
+    """The attribute of the element at a path; empty where it is missing."""
     element = find(root, path)
     return "" if element is None else element.get(name, "")
 
 
 def text(root: Element, path: str) -> str:
-    """The text of the element at a path; empty where there is none."""
+    """The text of the element at a path; empty where it is missing."""
     element = find(root, path)
     return "" if element is None else element.text or ""
 
 
 def layers(disk: Element) -> tuple[str, ...]:
-    """What a `<disk>` of a domain lies in: the file that is written to, then what that stands on, next first.
+    """The files of a domain's `<disk>`: first the file that the guest writes to, then its chain of backing files.
 
-    Of a source that is no file the words that name it: a device, `POOL/VOLUME`, `PROTOCOL/NAME`. libvirt tells what
-    lies below of a running domain always, of one that is off where a snapshot or its definition said so.
+    A source that is not a file is given as its device, `POOL/VOLUME` or `PROTOCOL/NAME`. libvirt always gives the
+    backing files of a running domain; of a domain that is off, only if a snapshot or the definition states them.
     """
     found = []
     layer: Element | None = disk
@@ -87,10 +88,12 @@ def layers(disk: Element) -> tuple[str, ...]:
 
 
 def edit(root: Element, edits: Sequence[tuple[str, str, str]]) -> None:
-    """Apply the escape hatch `xml:`: (at, action, value) with ElementTree's XPath subset, `…/@name` an attribute.
+    """Apply the edits of the Labfile's `xml:` to a tree.
+
+    Each edit is (at, action, value). `at` is a path in ElementTree's subset of XPath; with `/@NAME` it is an attribute.
 
     Raises:
-        ValueError: a path finds nothing, or a fragment is not well-formed.
+        ValueError: a path matches nothing, or a fragment is not well-formed.
     """
     for at, action, value in edits:
         path, _, attribute = at.partition("/@") if not at.startswith("@") else (".", "", at[1:])

@@ -68,7 +68,8 @@ def test_what_a_dataclass_refuses_is_refused(words, named):
 
 def test_a_refusal_says_what_there_is():
     with pytest.raises(
-        TypeError, match="the fields are number, text, items, hidden; given were 1 by place, by name: other"
+        TypeError,
+        match="the fields are number, text, items, hidden; given were 1 by position, by name: other",
     ):
         OURS(1, other=2)
     with pytest.raises(TypeError, match="Mine has no other"):
