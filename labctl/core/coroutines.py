@@ -1,4 +1,4 @@
-"""Running a coroutine to its end from code that is not asynchronous."""
+"""Runs coroutines from code that is not asynchronous."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 def run(coroutine: Coroutine[object, object, T]) -> T:
-    """Run a coroutine in an event loop of its own and give its result.
+    """Run a coroutine in its own event loop, and give its result.
 
-    The caller may itself be called by a coroutine. A thread can run only one event loop, so then the new one gets a
-    thread of its own. The caller's loop stands still meanwhile, unless the caller uses `asyncio.to_thread`.
+    The caller may itself be called from a coroutine. A thread can run one event loop only, so the new loop then gets
+    its own thread. Meanwhile the caller's loop is blocked, unless the caller uses `asyncio.to_thread`.
     """
     try:
         asyncio.get_running_loop()

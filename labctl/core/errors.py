@@ -1,14 +1,14 @@
-"""What goes wrong, as errors that are raised deep and shown once, by the command line or by who calls the library.
+"""The errors of labctl. They are shown once, by the command line or by the caller of the library.
 
     LabctlError              an operation failed
     ├── Rejected             the Labfile is wrong: the error has every problem that was found
-    │   └── Refused          the Labfile is right, but what exists stands against it
+    │   └── Refused          the Labfile is right, but conflicts with the host or with existing objects
     ├── UsageError           the command line, or an argument of a call, is wrong
     ├── LabHeld              another run of labctl holds this lab
     ├── NotReady             a VM was made, but did not become ready
-    ├── RunFailed            a run ended without all that it was to do
+    ├── RunFailed            a run ended without doing everything
     └── Interrupted          the user ended the run
-        └── StoppedAtOnce    … without waiting for what was under way
+        └── StoppedAtOnce    … without waiting for the calls in flight
 
 Messages start in lower case, have no final period, and end with the hint.
 """
@@ -37,12 +37,14 @@ class Position:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-FOREIGN = "foreign"  # the severity of what is no mistake of the Labfile: exit 1 and not 2
+FOREIGN = (
+    "foreign"  # the severity of a problem that is not a mistake in the Labfile: exit code 1 instead of 2
+)
 
 
 @record
 class Problem:
-    """One thing that is wrong with the Labfile: `Labfile.yaml:6:16: vms.web.memory: …`, with a hint."""
+    """One problem with the Labfile, shown as `Labfile.yaml:6:16: vms.web.memory: SUMMARY (HINT)`."""
 
     summary: str
     path: str = ""  # the field, as `vms.web.memory`
@@ -56,9 +58,9 @@ class Problem:
 
 
 class LabctlError(Exception):
-    """An operation failed. `hint` says how to mend it, `where` names the object or place.
+    """An operation failed. `hint` says what to do, `where` names the object or the file.
 
-    `instead` is the command that succeeds where the same one would fail again; empty where there is none.
+    `instead` is a command that would succeed, for errors where the same command would fail again; else it is empty.
     """
 
     def __init__(self, summary: str, *, hint: str = "", where: str = "", instead: str = "") -> None:
@@ -73,7 +75,7 @@ class LabctlError(Exception):
 
 
 class Rejected(LabctlError):
-    """The Labfile can't be used. `problems` holds all that was found, in the order of the file."""
+    """The Labfile can't be used. `problems` has all its problems, in the order of the file."""
 
     def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
         self.problems = tuple(problems)
@@ -81,31 +83,32 @@ class Rejected(LabctlError):
 
 
 class Refused(Rejected):
-    """The Labfile is fine, but what exists stands against it, or the host is short of something just now.
+    """The Labfile is right, but conflicts with existing objects, or the host lacks something at the moment.
 
-    So it is an operation that failed: the same Labfile will do another time, and no edit of it is called for.
+    This counts as a failed operation: the same Labfile may work another time without an edit.
     """
 
 
 class UsageError(LabctlError):
-    """The command line is wrong."""
+    """The command line, or an argument of a call, is wrong."""
 
 
 class NotMadeFor(UsageError):
-    """An image is for other architectures than the one that is wanted, in libvirt's words."""
+    """An image is not available for the wanted architecture (`arch`, libvirt's name), but for those in `known`."""
 
     def __init__(self, what: str, arch: str, known: Iterable[str]) -> None:
         super().__init__(f"{what} is not made for {arch}", hint=f"it is for {', '.join(known)}")
 
 
 class LabHeld(LabctlError):
-    """Another labctl holds this lab or this host's lock."""
+    """Another run of labctl has the lock of this lab or of this host."""
 
 
 class NotReady(LabctlError):
     """A VM was made but did not become ready, or its cloud-init failed.
 
-    `brief` says so in words that hold nothing of what the guest or the Labfile says: libvirt shows them to others.
+    `brief` says so without any text of the guest or the Labfile: it is stored in libvirt, where other users can read
+    it.
     """
 
     def __init__(self, summary: str, *, hint: str = "", where: str = "", brief: str = "") -> None:
@@ -114,17 +117,17 @@ class NotReady(LabctlError):
 
 
 class Interrupted(LabctlError):
-    """The user stopped the run; the summary says what that means."""
+    """The user stopped the run; the summary says with which result."""
 
 
 class StoppedAtOnce(Interrupted):
-    """The user did not wait for the calls in flight, which may still be under way."""
+    """The user stopped the run without waiting for calls in flight, which may still have an effect."""
 
 
 class RunFailed(LabctlError):
-    """A run that changes a lab ended without all that it was to do.
+    """A run that changes a lab ended without doing everything.
 
-    `finished` is the run's last event, `failures` are the steps that failed, in the order in which they did.
+    `finished` is the last event of the run; `failures` are the failed steps, in the order of their failures.
     """
 
     def __init__(self, finished: Finished, failures: Iterable[StepFailed] = ()) -> None:
@@ -135,14 +138,14 @@ class RunFailed(LabctlError):
 
 
 def mended_by(errors: Collection[LabctlError]) -> str:
-    """What to run after a failure."""
+    """A hint for what to run after these failures."""
     commands = dict.fromkeys(f"`{error.instead}`" for error in errors if error.instead)
     steps = [*commands, *(["mend it and run the same command again"] * any(not e.instead for e in errors))]
     return f"{', then '.join(steps)}; what is done stays done"
 
 
 def goes_on(verb: str) -> str:
-    """What to run after an interruption. No command is named that could reach further than the one that was given."""
+    """A hint for what to run after an interruption. It names no command that changes more than `verb` does."""
     if verb in ("up", "reload"):
         return f"`labctl {verb}` goes on from here, `labctl destroy` removes what was made"
     return "the same command goes on from here"

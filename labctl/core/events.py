@@ -1,4 +1,4 @@
-"""Everything worth telling about a run, as frozen events; report/ turns them into text, bars or JSON lines."""
+"""The events of a run, as frozen records. report/ shows them as text, progress bars or JSON lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @record
 class Event:
-    """The base; `to_json` gives `{"event": <class name>, …fields}`."""
+    """The base of all events. `to_json` gives the fields, and the name of the class as `event`."""
 
     def to_json(self) -> dict[str, Any]:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -33,7 +33,7 @@ class PlanReady(Event):
 
 @record
 class StepStarted(Event):
-    """`doing` is how people are told of the verb."""
+    """An operation of a step starts. `doing` is the verb in words for people, as "creating"."""
 
     address: str
     action: str
@@ -43,7 +43,7 @@ class StepStarted(Event):
 
 @record
 class StepProgress(Event):
-    """`done` and `total` are bytes where `unit` says so, else 0; `text` says what is going on."""
+    """The progress of a step. `text` says what is done now; `done` and `total` are bytes, or 0 where unknown."""
 
     address: str
     text: str
@@ -53,7 +53,7 @@ class StepProgress(Event):
 
 @record
 class StepDone(Event):
-    """`seconds` counts from the start of the step's first operation."""
+    """A step is done. `seconds` is the time since the start of its first operation."""
 
     address: str
     action: str
@@ -70,7 +70,9 @@ class StepFailed(Event):
 
 @record
 class StepSkipped(Event):
-    """It was not done, or was `begun` and is not finished, as a VM that was started and not waited for."""
+    """A step was not done. `begun` means that it was started and not finished, as
+    a VM that did not become ready yet.
+    """
 
     address: str
     action: str
@@ -80,7 +82,10 @@ class StepSkipped(Event):
 
 @record
 class VmStage(Event):
-    """A VM reached a stage: `started`, cloud-init's `init`, `config`, `final`, then `booted` and `ready`."""
+    """A VM reached a stage: `started`, cloud-init's `init`, `config` and `final`, then `booted` and `ready`.
+
+    `seconds` is the time since the start of the run.
+    """
 
     vm: str
     stage: str
@@ -89,7 +94,7 @@ class VmStage(Event):
 
 @record
 class Diagnostic(Event):
-    """Something the user should know that is no failure of a step."""
+    """A message for the user that is not the failure of a step."""
 
     severity: str  # "warning" or "note"
     summary: str
@@ -100,10 +105,10 @@ class Ending(StrEnum):
     """How a run ended."""
 
     DONE = "done"  # also where there was nothing to do
-    DECLINED = "declined"  # somebody was asked and said no
-    REFUSED = "refused"  # something stood against the plan before the first change
+    DECLINED = "declined"  # the user was asked and declined
+    REFUSED = "refused"  # a check before the first change found a problem
     FAILED = "failed"
-    UNREADY = "unready"  # all was made, but a VM did not become ready
+    UNREADY = "unready"  # everything was done, but a VM did not become ready
     INTERRUPTED = "interrupted"
 
 
@@ -111,7 +116,7 @@ class Ending(StrEnum):
 class Finished(Event):
     """The last event of a run.
 
-    `done`, `failed` and `skipped` count steps; `next` is what to type now, empty where there is nothing to do.
+    `done`, `failed` and `skipped` count steps. `next` is the command to run next; it is empty where none is needed.
     """
 
     ending: Ending
@@ -133,19 +138,19 @@ Sink = Callable[[Event], None]
 
 
 class Teller:
-    """What a driver's verb tells of its work: progress of its own step, a VM's stages, notes."""
+    """Sends the events of one step for a driver: its progress, the stages of a VM, and warnings."""
 
     def __init__(
         self, sink: Sink, address: Address, started: float, stopped: Callable[[], bool] = lambda: False
     ) -> None:
-        """`started` is the run's start on the monotonic clock, `stopped` says that the run is to end."""
+        """`started` is the start of the run on the monotonic clock; `stopped` says whether the run is to end."""
         self._sink, self._address, self._started, self._stopped = sink, address, started, stopped
 
     def progress(self, text: str, done: int = 0, total: int = 0) -> None:
-        """Tell how far it is; here a long piece of work, as a download, learns that it is to end.
+        """Send a progress event. Long work, as a download, calls this often, and is ended here when the run is to end.
 
         Raises:
-            Interrupted: the user stopped the run; what was made in part is to be removed or can be resumed.
+            Interrupted: the user stopped the run. The caller removes partial results, or leaves them to be resumed.
         """
         if self._stopped():
             raise Interrupted("stopped")

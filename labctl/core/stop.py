@@ -1,4 +1,4 @@
-"""How a run is asked to end before it has done everything."""
+"""Requests that a run ends before it has done everything."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Stop:
-    """Asks one run to end: asked once, after the calls in flight; asked again, at once.
+    """Requests that one run ends. The first request ends it after the calls in flight, a second request at once.
 
-    Any thread may ask, and so may the handler of a signal: hence no lock. A run that is asked before its first change
-    ends there.
+    Any thread may request it, and so may a signal handler: hence there is no lock. A run that gets a request before its
+    first change makes no change.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Stop:
         self._listener: Callable[[], object] | None = None
 
     def ask(self) -> bool:
-        """Ask; gives whether a run is changing something, which has heard it."""
+        """Request the end. Gives whether a run is changing the lab now and got the request."""
         self._asked += 1
         listener = self._listener
         if listener is not None:
@@ -38,7 +38,7 @@ class Stop:
 
     @contextmanager
     def heard_by(self, listener: Callable[[], object]) -> Iterator[None]:
-        """Call the listener, in the thread of whoever asks, each time that the run is asked while the block runs."""
+        """Call the listener at each request while the block runs, in the thread that makes the request."""
         self._listener = listener
         if self.asked:
             listener()

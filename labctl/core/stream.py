@@ -1,4 +1,4 @@
-"""The events of a lab's runs, for several sinks at once."""
+"""Sends the events of a lab's runs to several sinks."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 class EventStream:
-    """A sink that passes each event on to all that have joined.
+    """A sink that passes each event on to all sinks that have joined.
 
-    A sink that joins during a run, or after it, first gets the events of that run so far; of the progress of a step
-    only the latest. Events come from several threads, and each sink gets them one at a time.
+    A sink that joins during a run, or after it, first gets the events of that run so far, but only the latest progress
+    of each step. Events come from several threads; each sink gets them one at a time.
 
-    A sink that raises an error gets no further events. The run and the other sinks go on. `raise_broken` raises the
-    error.
+    A sink that raises an error gets no further events. The run and the other sinks go on; `raise_broken` raises the
+    error later.
     """
 
     def __init__(self, sinks: Iterable[Sink] = ()) -> None:
         self._sinks = list(sinks)
         self._lock = threading.RLock()  # a sink may join another one
         self._past: list[Event] = []
-        self._progress: dict[str, StepProgress] = {}  # of the steps under way, by address
+        self._progress: dict[str, StepProgress] = {}  # the latest of each running step, by address
         self._broken: list[Exception] = []
 
     def __call__(self, event: Event) -> None:
@@ -43,13 +43,13 @@ class EventStream:
                 self._pass_on(sink, event)
 
     def leave(self, sink: Sink) -> None:
-        """Take a sink out; one that has left already, or was taken out for its error, is no mistake."""
+        """Remove a sink. One that is already removed, by itself or for its error, is ignored."""
         with self._lock:
             self._sinks = [each for each in self._sinks if each is not sink]
 
     @property
     def so_far(self) -> tuple[Event, ...]:
-        """The events of the latest run, as a sink gets them that joins now."""
+        """The events that a sink gets when it joins now."""
         with self._lock:
             return (*self._past, *self._progress.values())
 
@@ -57,7 +57,7 @@ class EventStream:
         """Raise the error of the first sink that had one since the last call.
 
         Raises:
-            Exception: whatever that sink raised.
+            Exception: the error of that sink.
         """
         with self._lock:
             broken, self._broken = self._broken, []
@@ -79,6 +79,6 @@ class EventStream:
     def _pass_on(self, sink: Sink, event: Event) -> None:
         try:
             sink(event)
-        except Exception as error:  # noqa: BLE001  # what a sink does is its author's business
+        except Exception as error:  # noqa: BLE001  # a sink may raise any error, and must not end the run
             self.leave(sink)
             self._broken.append(error)

@@ -1,7 +1,7 @@
-"""Run a plan: walk its operations, tell what happens, never start what needs something that failed.
+"""Runs a plan: it runs the operations in their order, sends events, and skips operations that need a failed one.
 
-No decision is taken here: which operations there are and what waits for what is the plan's. asyncio holds the walk, so
-that waiting for a guest costs no thread; libvirt calls go to the connection's few workers.
+The plan alone decides on the operations and their order. They run in asyncio, so that waiting for a guest takes no
+thread; blocking calls of libvirt run in the connection's threads.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @record(frozen=False)
 class Outcome:
-    """What a run came to; `errors` has the failures by address."""
+    """The result of a run: the addresses of steps that were done, failed (with their errors) or were skipped."""
 
     done: set[Address] = field(default_factory=set)
     errors: dict[Address, LabctlError] = field(default_factory=dict)
@@ -64,12 +64,12 @@ def execute(  # noqa: PLR0913  # each is a thing of its own
     """Run every operation of the plan.
 
     Args:
-        plan: what to do.
-        drivers: the driver of each kind.
-        connection: where blocking methods run, and what is opened anew when libvirtd went away.
-        sink: where events go.
-        boots: how many VMs may boot at the same time.
-        stop: by which the run is asked to end.
+        plan: the plan.
+        drivers: the drivers, by the names of kinds.
+        connection: runs blocking methods; it is opened again where libvirtd was restarted.
+        sink: gets the events.
+        boots: the number of VMs that may boot at the same time.
+        stop: requests the end of the run.
 
     Raises:
         StoppedAtOnce: the run was asked to end at once.
@@ -96,8 +96,8 @@ class _Run:
         self._started: dict[Address, float] = {}
         self._booting = asyncio.Semaphore(boots)
         self._holds: set[Address] = set()
-        self._queued: set[str] = set()  # operations that wait for others to have booted
-        self._failed: dict[str, str] = {}  # operation → the address to blame
+        self._queued: set[str] = set()  # operations that wait for their turn to boot
+        self._failed: dict[str, str] = {}  # operation → the cause, as an address or "the interruption"
         self._begin = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self.outcome = Outcome()
@@ -131,7 +131,7 @@ class _Run:
                 graph.done(task.get_name())
 
     def _interrupt(self, walking: asyncio.Task[None]) -> None:
-        """End after the calls in flight; where the run was asked once more, at once."""
+        """End the run after the calls in flight, or at once where this was requested twice."""
         if self._stop.at_once:
             walking.cancel()
         if self.outcome.interrupted:
@@ -141,7 +141,7 @@ class _Run:
         for task in self._tasks:
             operation = self._operations[task.get_name()]
             if inspect.iscoroutinefunction(self._method(operation)) or operation.id in self._queued:
-                task.cancel()  # it only waits for a guest; nothing is half done
+                task.cancel()  # it only waits, for a guest or its turn to boot
 
     def _method(self, operation: Operation) -> Work:
         return operation.verb.of(self._drivers[operation.step.address.kind])
@@ -185,7 +185,7 @@ class _Run:
         await self._with_reconnect(operation, tell)
 
     async def _with_reconnect(self, operation: Operation, tell: Teller) -> None:
-        """Run a verb; when libvirtd went away meanwhile, connect anew and run it again: verbs look before they act."""
+        """Run a verb. If the connection to libvirt was lost, connect again and repeat it: verbs can be repeated."""
         virt = self._connection.virt
         try:
             await self._call(operation, tell)
