@@ -31,30 +31,7 @@ def seed(lab: LabModel, vm: Vm, allocation: Allocation, secret: bytes, names: Ho
     config = vm.cloud_init or {}
     hostname = vm.hostname or vm.name
     digest = seed_digest(secret, config, vm.user, hostname)
-    nics: list[SeedNic] = []
-    for nic in vm.nics:
-        nic_addresses, network_addresses = (
-            allocation.nics[vm.name, nic.name],
-            allocation.networks[nic.network],
-        )
-        primary = names.primary_nic(vm) == nic.name
-        servers = [
-            host
-            for host, own in (
-                (network_addresses.host4, nic_addresses.ip),
-                (network_addresses.host6, nic_addresses.ip6),
-            )
-            if host and own
-        ]
-        nics.append(
-            SeedNic(
-                nic.name,
-                nic_addresses.mac,
-                nic_config(lab, vm, nic, allocation),
-                tuple(servers) if primary else (),
-                (names.domain(nic.network),) if primary else (),
-            )
-        )
+    nics = [_seed_nic(lab, vm, nic, allocation, names) for nic in vm.nics]
     return SeedSpec(
         lab.name,
         vm.name,
@@ -66,6 +43,19 @@ def seed(lab: LabModel, vm: Vm, allocation: Allocation, secret: bytes, names: Ho
         user=vm.user,
         hostname=hostname,
         nics=tuple(nics),
+    )
+
+
+def _seed_nic(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation, names: HostsFileNames) -> SeedNic:
+    own, network = allocation.nics[vm.name, nic.name], allocation.networks[nic.network]
+    dns_servers = [host for host, ip in ((network.host4, own.ip), (network.host6, own.ip6)) if host and ip]
+    primary = names.primary_nic(vm) == nic.name
+    return SeedNic(
+        nic.name,
+        own.mac,
+        nic_config(lab, vm, nic, allocation),
+        tuple(dns_servers) if primary else (),
+        (names.domain(nic.network),) if primary else (),
     )
 
 
@@ -152,13 +142,8 @@ class HostsFileNames:
     def primary_nic(self, vm: Vm) -> str | None:
         """The NIC on that network. A NIC without an address reaches no DNS server."""
         for nic in vm.nics:
-            nic_addresses, network_addresses = (
-                self._allocation.nics[vm.name, nic.name],
-                self._allocation.networks[nic.network],
-            )
-            if (nic_addresses.ip and network_addresses.host4) or (
-                nic_addresses.ip6 and network_addresses.host6
-            ):
+            own, network = self._allocation.nics[vm.name, nic.name], self._allocation.networks[nic.network]
+            if (own.ip and network.host4) or (own.ip6 and network.host6):
                 return nic.name
         return None
 
