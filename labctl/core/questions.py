@@ -1,4 +1,4 @@
-"""What the engine and the use cases ask of a spec, whatever its kind."""
+"""The questions that the engine and the use cases ask any spec, with the answers of most kinds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @record
 class Chain:
-    """The files of a VM's disk `name`, the top first. `disk` is the address name of the disk, empty for a seed."""
+    """The files of a VM's disk `name`: the one that the guest writes to, then its backing files.
+
+    `disk` is the name in the disk's address; it is empty for a seed.
+    """
 
     vm: str
     name: str
@@ -26,30 +29,30 @@ class Chain:
 
 
 class Questions:
-    """The answers are those of most kinds; a spec gives its own where it has another."""
+    """The base of `Spec`. A kind overrides the answers that differ for it."""
 
-    # What only some kinds have, as fields of the same names.
-    file: str = ""  # the Labfile that it says it was made from
-    applied: str = ""  # the fingerprint that was stored with it
-    renamed: str = ""  # libvirt's name for it, where somebody changed that
-    unmarked: str = ""  # YES where labctl's mark on it was removed
+    # Only some kinds have these, as fields with the same names.
+    file: str = ""  # the Labfile that it was made from, according to its metadata
+    applied: str = ""  # the fingerprint that is stored in its metadata
+    renamed: str = ""  # its name in libvirt, if that was changed outside labctl
+    unmarked: str = ""  # YES if its mark was removed
     keyed: bool | None = None  # whether the lab's folder has the keys to log in to it
-    protect: bool = False  # it is not to be removed
-    xml: tuple[Edit, ...] = ()  # edits of the XML that libvirt gets
+    protect: bool = False  # labctl refuses to delete it
+    xml: tuple[Edit, ...] = ()  # edits of its XML for libvirt
 
     @property
     def remedy(self) -> str:
-        """What to do where it is refused."""
+        """A hint for a change of this object that is refused."""
         return ""
 
     @property
     def stated(self) -> tuple[str, ...]:
-        """Where the Labfile states it, as `("vms", "web-1")`."""
+        """The path of the object in the Labfile, as `("vms", "web-1")`."""
         return ()
 
     @property
     def written(self) -> tuple[str, ...]:
-        """As `stated`, in the Labfile's own words: of a counted VM the name without the number."""
+        """As `stated`, but for an instance with the name of its VM in the Labfile."""
         return self.stated
 
     @property
@@ -59,68 +62,68 @@ class Questions:
 
     @property
     def base_image(self) -> str:
-        """The key of the image in the store that its content stands on; empty where there is none."""
+        """The key of the image in the store that it is based on; empty where there is none."""
         return ""
 
     @property
     def networks(self) -> frozenset[str]:
-        """The networks of the lab on which it is, and of which traffic begins with it."""
+        """The lab's networks that it is connected to."""
         return frozenset()
 
     @property
     def local_file(self) -> str:
-        """The file of this machine whose content it stores; empty where there is none."""
+        """The local file whose content it stores; empty where there is none."""
         return ""
 
     def memory_growth(self, before: Self | None) -> int:
-        """What it takes of the host's memory beyond what `before` has already, in bytes."""
+        """The additional memory that it needs of the host compared with `before`, in bytes."""
         del before
         return 0
 
     def disk_growth(self, before: Self | None) -> int:
-        """By how much it may grow on the host's disk beyond what `before` was, in bytes."""
+        """The additional disk space that it may need of the host compared with `before`, in bytes."""
         del before
         return 0
 
     def done(self, changes: Collection[Change]) -> str:
-        """What people are told when these changes are made; empty where that is the usual word for the action."""
+        """The words that are shown when these changes are done; empty for the usual word of the action."""
         del changes
         return ""
 
     def chains(self) -> tuple[Chain, ...]:
-        """The files of its disks."""
+        """The files of each of its disks."""
         return ()
 
     def as_it_runs(self, live: Self, wanted: Self | None) -> Self:
-        """What exists: how it is defined or, where that is as wanted, how it runs, so that either difference shows."""
+        """The existing spec to compare with the wanted one: as it is defined if that differs, else as it runs."""
         del live, wanted
         return self
 
     def completed(self, wanted: Self, defined: Mapping[Address, Spec]) -> Self:
-        """What exists, with what libvirt does not know of it, or no longer, taken from what is wanted.
+        """The existing spec, completed from the wanted one by the values that can't be read from libvirt.
 
-        `defined` is all that exists.
+        `defined` are all existing specs.
         """
         del wanted, defined
         return self
 
     def onward(self, before: Self) -> Self:
-        """What is wanted, with its disks where what exists has them."""
+        """The wanted spec, with its disks at the paths where the running object has them."""
         del before
         return self
 
     def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> Self:
-        """What is wanted, with what was chosen once, which stays.
+        """The wanted spec, with the choices that were made when the existing object was created: these stay.
 
-        `comparable` says whether a secret digest was made with the key that this lab has.
+        `comparable` says whether a digest of a secret was made with this lab's key.
         """
         del existing, comparable
         return self
 
     def with_keys(self, fits: Callable[[str, str, str], bool], existing: Mapping[Address, Spec]) -> Self:
-        """What exists, and whether the lab's folder has the keys to log in to it.
+        """The existing spec, with `keyed` set: whether the lab's folder has the keys to log in.
 
-        `fits` says so of a VM's name, the Labfile that it was made from and the digest of the keys it was given.
+        `fits` answers this for the name of a VM, the Labfile that it was made from, and the digest of its keys.
         """
         del fits, existing
         return self

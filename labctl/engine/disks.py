@@ -1,4 +1,4 @@
-"""From the Labfile to the specs of disks, and how VMs use them, in libvirt's terms. Pure."""
+"""Composes the specs of disks, and the use of disks by VMs, from the Labfile. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def disk_spec(lab: LabModel, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
-    """Give the spec of a disk that is a VM's own."""
+    """Give the spec of a VM's own disk."""
     image = site.image(vm, disk)
     return DiskSpec(
         lab.name,
@@ -28,17 +28,17 @@ def disk_spec(lab: LabModel, vm: Vm, disk: Disk, site: Site) -> DiskSpec:
 
 
 def shared_disk(lab: LabModel, volume: Volume) -> DiskSpec:
-    """Give the spec of a disk that is the lab's."""
+    """Give the spec of a volume of the lab."""
     return DiskSpec(lab.name, volume.name, volume.size, format="raw")
 
 
 def boot_place(vm: Vm, device: str) -> int:
-    """The place of a disk or NIC in a VM's boot order, from 1; 0 where it has none."""
+    """The position of a disk or NIC in a VM's boot order, from 1; 0 if it is not in it."""
     return vm.boot.order.index(device) + 1 if device in vm.boot.order else 0
 
 
 def disk_uses(lab: LabModel, vm: Vm, site: Site) -> list[DiskUse]:
-    """How a VM uses its disks and its seed."""
+    """The disks and the seed of a VM, as the VM uses them."""
     uses = []
     volumes = {each.name: each.size for each in lab.volumes}
     for disk in vm.disks:
@@ -62,7 +62,7 @@ def disk_uses(lab: LabModel, vm: Vm, site: Site) -> list[DiskUse]:
             )
         )
     if vm.cloud_init is not False:
-        # on the bus of its root disk, which the guest has a driver for; cloud kernels have none for a SATA CD-ROM
+        # The seed is on the bus of the root disk: guests have a driver for that, but may have none for a SATA CD-ROM.
         bus = next((use.bus for use in uses if use.name == "root"), "virtio")
         source = f"{site.pool}/{vm.name}.{identity.SEED}"
         uses.append(DiskUse(name="seed", source=source, format="raw", bus=bus, readonly=True))

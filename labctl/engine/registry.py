@@ -1,4 +1,4 @@
-"""The kinds, a line each, in the order in which they are built. A test holds it against the folders of kinds/."""
+"""All kinds, in the order in which their objects are created. A test compares the list with the folders of kinds/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the Labfile and the allocation to the specs of VMs, in libvirt's terms. Pure."""
+"""Composes the specs of VMs from the Labfile and the allocation. Pure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.model import Condition, LabModel, Nic, Vm
 
-TB_CACHE = (64 << 20, 512 << 20)  # the least and the most of translated code that QEMU keeps, in bytes
-SLOW = 4  # how much longer everything may take without KVM
+TB_CACHE = (
+    64 << 20,
+    512 << 20,
+)  # the least and the greatest size of QEMU's cache of translated code, in bytes
+SLOW = 4  # the factor for timeouts without KVM
 _CPU_MODES = {"host": "host-passthrough", "maximum": "maximum", "custom": "custom"}
 
 
 def vm_spec(lab: LabModel, vm: Vm, allocation: Allocation, site: Site, names: HostsFileNames) -> VmSpec:
-    """Give the spec of a VM, without what its start waits for and without the digest of its seed."""
+    """Give the spec of a VM, without the VMs that it waits for and the digest of its seed."""
     arch = vm.arch or site.arch
     accel = site.domain_type(vm.accel, arch)
     lines = names.lines(vm) if vm.cloud_init is not False else ()
@@ -71,19 +74,22 @@ def vm_spec(lab: LabModel, vm: Vm, allocation: Allocation, site: Site, names: Ho
 
 
 def is_awaited(vm: Vm) -> bool:
-    """Whether its guest or a condition can tell that it is ready."""
+    """Whether cloud-init or conditions can show that the VM is ready."""
     return vm.cloud_init is not False or bool(vm.ready)
 
 
 def starts_after(vm: Vm, awaited: Collection[str]) -> Iterator[tuple[str, Stage]]:
-    """What its start waits for. A VM with neither seed nor conditions never gets further than started."""
+    """The VMs that its start waits for, with their stages. VMs that are not `awaited` reach no stage after started."""
     for each in vm.depends_on:
         kept = each.stage is Stage.CREATED or each.vm in awaited
         yield each.vm, each.stage if kept else Stage.STARTED
 
 
 def _firmware(vm: Vm, site: Site) -> str:
-    """Its image's firmware, else BIOS. An architecture without BIOS gets UEFI, unless a kernel is booted directly."""
+    """The firmware that the image needs, else BIOS.
+
+    An architecture without BIOS has UEFI, unless a kernel is booted directly.
+    """
     image = site.root_image(vm)
     has = architectures.of(vm.arch or site.arch)
     if not has.bios:
@@ -93,22 +99,22 @@ def _firmware(vm: Vm, site: Site) -> str:
 
 
 def _tb_cache(memory: int) -> int:
-    """A quarter of a guest's memory, within bounds, in bytes and whole MiB (docs/adr/0004)."""
+    """The size of QEMU's cache of translated code: a quarter of the memory, within limits (docs/adr/0004)."""
     least, most = TB_CACHE
     return max(least, min(memory // 4, most)) >> 20 << 20
 
 
 def _machine(vm: Vm, arch: str) -> str | None:
-    """The Labfile's, else the architecture's; secure boot on x86 needs a q35."""
+    """The machine type of the Labfile, else of the architecture. Secure boot on x86 needs q35."""
     default = architectures.of(arch)
     return vm.machine or ("q35" if vm.secure_boot and default is architectures.X86 else default.machine)
 
 
 def _cpu(vm: Vm, accel: str, quickest: str | None, image: ImageSpec | None) -> dict[str, Any]:
-    """The CPU: with KVM the host's, else the one that is emulated the quickest (docs/adr/0004), None for QEMU's own.
+    """The fields of the CPU. By default it is the host's with KVM, else the quickest to emulate (docs/adr/0004).
 
-    On x86 that is of the first level of x86-64: an image that was built for a later one gets the most that QEMU
-    emulates.
+    On x86 the latter has the first level of x86-64 only: an image that needs a higher level gets the CPU with all
+    features that QEMU emulates. None means QEMU's default.
     """
     mode, model = vm.cpu.mode, vm.cpu.model
     if mode is None and accel == "kvm":
@@ -129,7 +135,7 @@ def _cpu(vm: Vm, accel: str, quickest: str | None, image: ImageSpec | None) -> d
 
 
 def _boot_files(vm: Vm, site: Site) -> dict[str, Any]:
-    """The kernel to boot directly: the Labfile's own, else that of an image which has no boot loader."""
+    """The fields for direct kernel boot: the kernel of the Labfile, else that of an image without a boot loader."""
     image = site.root_image(vm)
     if vm.boot.kernel:
         initrd = site.blobs[vm.boot.initrd] if vm.boot.initrd else None
