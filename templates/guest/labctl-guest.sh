@@ -308,7 +308,8 @@ start_run() { # ID BASE64 STDIN
     code=$?
     [ -z "$feeder" ] || kill $feeder 2>/dev/null
     wait # until the host has all output
-    rm -rf "$job" # before the message: a host that gets it may rely on that
+    # Before the message: a host that gets it may rely on that. The first rm fails if take_piece writes meanwhile.
+    rm -rf "$job" || rm -rf "$job"
     send "{\"event\":\"exit\",\"id\":\"$1\",\"code\":$code}"
 }
 
