@@ -1,4 +1,4 @@
-"""What each verb wants, as a function of what the Labfile says and what exists. Pure."""
+"""The desired state of each verb, as a pure function of what the Labfile says and what exists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Specs = dict[Address, "Spec"]
 
 
 def up(vms: Iterable[str] = ()) -> DesiredState:
-    """All of the Labfile, or some VMs and what they need."""
+    """Everything in the Labfile or, with `vms`, these VMs and what they need; everything else stays as it is."""
     names = tuple(vms)
 
     def desired(wanted: Specs, existing: Specs) -> Specs:
@@ -39,7 +39,7 @@ def up(vms: Iterable[str] = ()) -> DesiredState:
 
 
 def destroy(vms: Iterable[str] = ()) -> DesiredState:
-    """Nothing but what is every lab's, as images are; or all but some VMs with their disks."""
+    """Only objects that all labs share, as images, or with `vms` everything except these VMs and their disks."""
     names = tuple(vms)
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
@@ -68,14 +68,14 @@ def resume(vms: Iterable[str] = ()) -> DesiredState:
 
 
 def off(vms: Collection[str], existing: Mapping[Address, Spec]) -> list[str]:
-    """Which of these VMs, of all where none is named, are off."""
+    """The names of those VMs in `vms`, or of all VMs if it is empty, that are off."""
     found = of_kind(existing.values(), VmSpec)
     chosen = (vm for vm in found if not vms or vm.name in vms or vm.base in vms)
     return sorted((vm.name for vm in chosen if vm.state == State.OFF), key=natural_sort_key)
 
 
 def _with_state(state: State, vms: Iterable[str], only: Callable[[Transition], bool]) -> DesiredState:
-    """What exists, with those VMs in another state that come to it by such a way."""
+    """What exists, with `state` for the VMs whose transition to it satisfies `only`."""
     names = tuple(vms)
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
@@ -90,7 +90,7 @@ def _with_state(state: State, vms: Iterable[str], only: Callable[[Transition], b
 
 
 def _closure(start: set[Address], specs: Specs) -> set[Address]:
-    """The start and all that it needs, and what that needs."""
+    """The addresses in `start`, all that they need, and all that those need."""
     found: set[Address] = set()
     waiting = list(start)
     while waiting:
@@ -102,10 +102,10 @@ def _closure(start: set[Address], specs: Specs) -> set[Address]:
 
 
 def _known(names: tuple[str, ...], specs: Specs) -> list[str]:
-    """Expand names: an instance, or a VM as written, which stands for all its instances.
+    """Expand names of instances, and names of counted VMs to all of their instances.
 
     Raises:
-        UsageError: there is no such VM; the nearest is named.
+        UsageError: there is no such VM. The hint names a similar one.
     """
     vms = list(of_kind(specs.values(), VmSpec))
     found = []

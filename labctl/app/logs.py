@@ -1,4 +1,4 @@
-"""A VM's console log."""
+"""Reads the console log of a VM."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ POLL_S = 1.0
 
 
 def choose_vm(session: Session, name: str | None) -> str:
-    """The VM that is meant.
+    """The name of the VM called `name`, or of the only VM if `name` is None.
 
     Raises:
-        UsageError: there is no such VM, or several and none was named.
+        UsageError: there is no such VM, or there are several and `name` is None.
     """
     return one(session, name, look(session))
 
@@ -37,7 +37,7 @@ def read(session: Session, vm: str) -> str:
 
 
 def follow(session: Session, vm: str, seen: str) -> Iterator[str]:
-    """What comes after `seen`, without end; after a rotation of the log all of the new one."""
+    """Give what is added to the log after `seen`, without end. After a rotation that is the whole new log."""
     while True:
         time.sleep(POLL_S)
         text = read(session, vm)
