@@ -39,7 +39,7 @@ def specs(
     lab = replace(loaded.lab, path=LABFILE, folder=LABFILE.parent)
     site = Site("x86_64", kvm=True, types=frozenset({"kvm", "qemu"}), pool=f"{ROOT}/labctl-{lab.name}",
                 store=f"{ROOT}/labctl-images", images=_images(lab), secret=b"of the tests")  # fmt: skip
-    return keep(compose(lab, allocation, site), existing, site)
+    return keep(compose(lab, allocation, lambda _address: site), existing, site.secret)
 
 
 def applied(wanted: Specs) -> Specs:

@@ -107,7 +107,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         began = time.monotonic()  # the time that someone took to answer is not the run's
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
-            subnets.enter_context(session.host.lock("subnets", wait_s=HOST_LOCK_WAIT_S))
+            subnets.enter_context(session.hosts.lock("subnets", wait_s=HOST_LOCK_WAIT_S))
             prepared = _renewed(prepared, look(), sink, began)
             sink = _releasing(sink, waiting, subnets)
         if not prepared.plan:
@@ -162,7 +162,8 @@ def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
     if prepared.sources.pins.items() <= session.lock.items():
         return
     pins = prepared.sources.pins
-    stored = ImageStore(session.host).observe({pin.key for pin in pins.values()})
+    keys = {pin.key for pin in pins.values()}
+    stored = {key: spec for host in session.hosts for key, spec in ImageStore(host).observe(keys).items()}
     known = {
         image: replace(pin, size=stored[pin.key].size) for image, pin in pins.items() if pin.key in stored
     }
@@ -178,9 +179,7 @@ def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
     """Run the plan; what that takes is imported only now, most runs have nothing to do."""
     from labctl.engine.execute import execute
 
-    host = session.host
-    boots = max(4, 2 * host.capabilities.cpus)
-    return execute(plan, session.drivers(), host.connection, sink, boots=boots, stop=session.stop)
+    return execute(plan, session.hosts, session.driver, sink, session.stop)
 
 
 def _ended(
@@ -200,14 +199,12 @@ def _look(
     session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
 ) -> Prepared:
     """Plan; once more when libvirtd went away meanwhile."""
-    virt = session.host.virt
     planned = partial(prepare, session, desired, include_labfile=include_labfile, restart=restart)
     try:
         return planned()
     except LabctlError:
-        if session.host.connection.alive(virt):
+        if not session.hosts.reopen():
             raise
-        session.host.connection.reopen(virt)
         return planned()
 
 
@@ -263,7 +260,7 @@ def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
     removed = {step.address for step in plan.steps if step.action is Action.DELETE and step.spec.holds_others}
     if not removed & outcome.done:
         return
-    if not observe(session.host, session.lab.name, session.kinds).specs:
+    if not observe(session.hosts, session.lab.name, session.kinds).specs:
         _remove(session.folder, sink)
 
 

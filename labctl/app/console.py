@@ -9,6 +9,7 @@ from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import ACTIVE
 from labctl.host.access.terminal import attach
 from labctl.host.libvirt.connection import translated
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,6 @@ def console(session: Session, name: str | None, *, force: bool, announce: Callab
         state = found.state if found else "not there yet"
         raise LabctlError(f"it is {state}", where=f"vm/{vm}", hint=f"`labctl up {vm}` starts it")
     with translated(f"vm/{vm}"):
-        domain = session.host.virt.lookupByName(found.libvirt_name)
+        domain = session.hosts.of(addresses.vm(vm)).virt.lookupByName(found.libvirt_name)
         announce(vm)
         attach(domain, 0, 1, force=force)

@@ -116,7 +116,7 @@ def _check_users(session: Session, plan: Plan, observed: Observed, folder: str) 
     if not gone:
         return
     ours = {(vm.libvirt_name, vm.uuid) for vm in of_kind((step.before for step in plan.steps), VmSpec)}
-    users = disk_users.of_files(session.host.virt)
+    users = disk_users.of_files(session.hosts.of(addresses.pool(session.lab.name)).virt)
     for step in gone:
         disk = step.existing
         overlays = observed.stored.overlays.get(disk.name, ())
@@ -150,7 +150,11 @@ def _check_growth(
             continue
         disk = step.existing
         runs = addresses.vm(disk.name.partition("/")[0]) in observed.live
-        if runs or disk.top.startswith(f"{folder}/") or _is_volume(session.host.virt, disk.top):
+        if (
+            runs
+            or disk.top.startswith(f"{folder}/")
+            or _is_volume(session.hosts.of(disk.address).virt, disk.top)
+        ):
             continue
         yield Problem(
             f"it continues in {disk.top}, which is in no storage pool, so it can only grow while its VM runs",
@@ -184,7 +188,7 @@ def _check_ambiguous_disks(
     if not kept:
         return
     pool = identity.pool_name(session.lab.name)
-    lab_pool = session.host.pool(pool)
+    lab_pool = session.hosts.of(addresses.pool(session.lab.name)).pool(pool)
     pools.refresh(lab_pool)  # QEMU made the overlays, and libvirt sees them only after a refresh
     found = volumes.facts(lab_pool)
     for disk in kept:

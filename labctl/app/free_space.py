@@ -11,22 +11,29 @@ from labctl.host.libvirt import pools
 from labctl.kinds.image.spec import POOL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan
+    from labctl.core.spec import Spec
+    from labctl.host.host import Host
 
 BLOCK = 512  # stat(2): the unit of st_blocks
 
 
 def check(session: Session, plan: Plan) -> Iterator[Problem]:
     """Give an obstacle if the images don't fit, and a warning if the disks, which grow when written to, might not."""
-    wanted = [(step.after, step.before) for step in plan.steps if step.after]
+    for host, steps in session.hosts.split(plan.steps):
+        if host.local:
+            yield from _check(host, [(step.after, step.before) for step in steps if step.after])
+
+
+def _check(host: Host, wanted: Sequence[tuple[Spec, Spec | None]]) -> Iterator[Problem]:
     images = sum(_stored_size(after.local_file) for after, _ in wanted if after.local_file)
     disks = sum(after.disk_growth(before) for after, before in wanted)
-    if not images + disks or not session.host.local:
-        return  # nothing to store, or the host is a remote one
-    folder = session.host.pool_root / POOL
+    if not images + disks:
+        return
+    folder = host.pool_root / POOL
     free = pools.free_space(folder)
     available = f"and {_rounded(free)} are free in {folder}"
     if images > free:

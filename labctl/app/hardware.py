@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.plan import Plan, Step, StepOf
     from labctl.engine.observe import Observed
+    from labctl.host.host import Host
     from labctl.host.libvirt.domain_capabilities import DomainCapabilities
 
 _IDE_DISKS = 4  # two to each of the two channels of a PC
@@ -29,21 +30,22 @@ _IDE_DISKS = 4  # two to each of the two channels of a PC
 
 def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     """The problems of all steps. A problem that instances of a VM share comes once, for the first instance."""
-    host = _Host(session, observed)
+    hardware = {host: _Hardware(session, host, observed) for host in session.hosts}
     seen = set()
     for step in plan.steps:
-        for problem in host.problems(step):
+        for problem in hardware[session.hosts.of(step.address)].problems(step):
             if (problem.path, problem.summary) not in seen:
                 seen.add((problem.path, problem.summary))
                 yield problem
 
 
-class _Host:
-    """The capabilities of the host. libvirt is asked once for each architecture, machine and accelerator."""
+class _Hardware:
+    """The capabilities of a host. libvirt is asked once for each architecture, machine and accelerator."""
 
-    def __init__(self, session: Session, observed: Observed) -> None:
-        self._session = session
-        self._networks = {each.name: each for each in observed.foreign if each.kind == "network"}
+    def __init__(self, session: Session, host: Host, observed: Observed) -> None:
+        self._session, self._host = session, host
+        networks = [each for each in observed.foreign if each.kind == "network" and each.host == host.uri]
+        self._networks = {each.name: each for each in networks}
         self._asked: dict[tuple[str, str | None, str], DomainCapabilities] = {}
 
     def problems(self, step: Step) -> Iterator[Problem]:
@@ -52,18 +54,18 @@ class _Host:
                 yield from self._vm(vm_step.after)
                 yield from self._external(vm_step.after)
         for network in of_kind((step.after,), NetworkSpec):
-            if self._session.host.local:
+            if self._host.local:
                 yield from self._links(network)
 
     def _capabilities(self, arch: str, machine: str | None, accel: str) -> DomainCapabilities:
         kind = arch, machine, accel
         if kind not in self._asked:
-            self._asked[kind] = domain_capabilities.look(self._session.host.virt, *kind)
+            self._asked[kind] = domain_capabilities.look(self._host.virt, *kind)
         return self._asked[kind]
 
     def _vm(self, vm: VmSpec) -> Iterator[Problem]:
         machine = _machine(vm)
-        if vm.accel == "kvm" and not self._session.host.capabilities.kvm:
+        if vm.accel == "kvm" and not self._host.capabilities.kvm:
             return  # preflight reports a host without KVM; libvirt has no capabilities of it then
         can = self._capabilities(vm.arch or "x86_64", machine, vm.accel)
         if can.lacks:
@@ -76,7 +78,7 @@ class _Host:
     def _lacks(self, vm: VmSpec, what: str, machine: str | None) -> Problem:
         arch = vm.arch or "x86_64"
         if what == "arch":
-            known = set(domain_capabilities.architectures(self._session.host.virt.getCapabilities()))
+            known = set(domain_capabilities.architectures(self._host.virt.getCapabilities()))
             meant = architectures.ELSEWHERE.get(arch)
             hint = f"did you mean {meant}?" if meant else did_you_mean(arch, known)
             return self._problem(vm, "arch", f"libvirt knows no architecture {arch}", hint)
@@ -86,7 +88,7 @@ class _Host:
         if what == "accel":
             hint = "set `accel: auto`, which emulates it"
             return self._problem(vm, "accel", f"this host has no {vm.accel} for {arch}", hint, FOREIGN)
-        known = set(domain_capabilities.machines(self._session.host.virt.getCapabilities(), arch)) - {""}
+        known = set(domain_capabilities.machines(self._host.virt.getCapabilities(), arch)) - {""}
         hint = did_you_mean(machine or "", known, "`virsh capabilities` lists them")
         return self._problem(vm, "machine", f"QEMU has no machine {machine} for {arch}", hint)
 
@@ -185,7 +187,7 @@ class _Host:
 
     def _install(self, what: str) -> str:
         command = distribution().install(what)
-        return command if self._session.host.local else f"there: {command}"
+        return command if self._host.local else f"there: {command}"
 
     def _problem(
         self, vm: VmSpec, key: str, summary: str, hint: str = "", severity: str = "error"

@@ -12,6 +12,7 @@ from labctl.core.events import Ending, StepFailed
 from labctl.core.record import replace
 from labctl.core.stream import EventStream
 from labctl.host.host import Host
+from labctl.host.hosts import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -76,7 +77,7 @@ class Lab:
             self._source = labfile_path.find(asked)
         except UsageError as error:  # what exists of the lab is enough for some calls
             self._source, self._absent = labfile_path.in_folder(asked or "."), error
-        self._host, self._sets = Host(connect), dict(sets or {})
+        self._hosts, self._sets = Hosts(Host(connect)), dict(sets or {})
         self._params = [os.fspath(each) for each in params]
         self._adopt, self._locked, self._overcommit = adopt, locked, overcommit
         self._stream = EventStream()
@@ -92,7 +93,7 @@ class Lab:
 
     def close(self) -> None:
         """Close the connection to libvirt. A later call opens it again."""
-        self._host.close()
+        self._hosts.close()
 
     @property
     def labfile(self) -> str:
@@ -211,7 +212,7 @@ class Lab:
             labfile_optional=labfile_optional,
             absent=self._absent,
         )
-        session.host = self._host  # one connection for all calls
+        session.hosts = self._hosts  # one connection for all calls
         return session
 
     def _run(

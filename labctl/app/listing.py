@@ -45,7 +45,7 @@ def labs(host: Host, kinds: Iterable[Kind[Any]] = KINDS) -> list[Listed]:
     Raises:
         LabctlError: libvirt does not answer.
     """
-    seen = overview.look(host)
+    seen = overview.look((host,))
     found: dict[str, Listed] = {}
     for vm in seen.vms:
         lab = found.setdefault(vm.lab, Listed(vm.lab))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from labctl.app.one_vm import look, one
 from labctl.host.access import console
 from labctl.host.libvirt.connection import translated
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ def read(session: Session, vm: str) -> str:
         LabctlError: it can't be read.
     """
     with translated(f"vm/{vm}"):
-        return console.read(session.host.virt, session.lab.name, vm)
+        return console.read(session.hosts.of(addresses.vm(vm)).virt, session.lab.name, vm)
 
 
 def follow(session: Session, vm: str, seen: str) -> Iterator[str]:

@@ -13,27 +13,33 @@ from labctl.core.spans import spans
 from labctl.kinds.disk.spec import DiskSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan
+    from labctl.core.spec import Spec
     from labctl.engine.sources import Sources
     from labctl.host.host import Host
+    from labctl.labfile.model import LabModel
 
 
 def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
     """Give an obstacle if the VMs that start or grow need more memory than the host has available."""
-    every = [(step.after, step.after.memory_growth(step.before)) for step in plan.steps if step.after]
-    growing = [(spec, growth) for spec, growth in every if growth > 0]
-    wanted, free = sum(growth for _, growth in growing), available(session.host)
-    if session.overcommit or free is None or wanted <= free:
-        return
+    for host, steps in session.hosts.split(plan.steps):
+        every = [(step.after, step.after.memory_growth(step.before)) for step in steps if step.after]
+        growing = [(spec, growth) for spec, growth in every if growth > 0]
+        wanted, free = sum(growth for _, growth in growing), available(host)
+        if not session.overcommit and free is not None and wanted > free:
+            yield _shortage(session.lab, growing, wanted, free)
+
+
+def _shortage(lab: LabModel, growing: Sequence[tuple[Spec, int]], wanted: int, free: int) -> Problem:
     largest, _ = max(growing, key=lambda each: each[1])
     who = "it needs" if len(growing) == 1 else f"{len(growing)} VMs need"
-    yield Problem(
+    return Problem(
         f"{who} {format_size(wanted)} of memory, and the host has {format_size(free)} available",
         ".".join((*largest.written, "memory")),
-        session.lab.where(*largest.written, "memory"),
+        lab.where(*largest.written, "memory"),
         "lower `memory`, start fewer VMs, halt another lab, or go on with --overcommit",
         FOREIGN,
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def look(session: Session) -> Overview:
     """Look at what exists of the session's lab. A problem of its Labfile is told before libvirt is asked."""
     lab = session.lab.name
-    return overview.look(session.host, lab, ask=True)
+    return overview.look(session.hosts, lab, ask=True)
 
 
 def one(session: Session, vm: str | None, seen: Overview) -> str:

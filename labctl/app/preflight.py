@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from labctl.engine.observe import Observed
     from labctl.engine.sources import Sources
     from labctl.host.host import Host
+    from labctl.host.hosts import Hosts
 
 _UNDEFINE = {"domain": "undefine", "network": "net-undefine"}
 
 
-def occupied(host: Host, observed: Observed) -> list[Occupied]:
-    """The subnets that are taken on the libvirt host, and by whom. Routes are known of this host only."""
+def occupied(hosts: Hosts, observed: Observed) -> list[Occupied]:
+    """The subnets that are taken on the libvirt hosts, and by whom. Routes are known of this machine only."""
     taken = [
         Occupied(ip_network(subnet, strict=False), f"libvirt network {each.name}")
         for each in observed.foreign
@@ -40,7 +41,7 @@ def occupied(host: Host, observed: Observed) -> list[Occupied]:
     ]
     bridges = {network.bridge for network in of_kind(observed.specs.values(), NetworkSpec)}
     bridges |= {each.bridge for each in observed.foreign}
-    if host.local:
+    if any(host.local for host in hosts):
         taken += [
             Occupied(subnet, f"route of {dev}" if dev else "route of this host that leads nowhere")
             for subnet, dev in routes.routes()
@@ -100,15 +101,19 @@ def refuse(errors: tuple[Problem, ...] | list[Problem]) -> None:
 
 
 def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
-    lab = session.lab
+    lab, hosts = session.lab, session.hosts
     names = {
-        (step.spec.libvirt_object, identity.libvirt_name(lab.name, step.address.name)): step.spec
+        (
+            hosts.of(step.address).uri,
+            step.spec.libvirt_object,
+            identity.libvirt_name(lab.name, step.address.name),
+        ): step.spec
         for step in plan.steps
         if step.action is Action.CREATE or (step.before and step.before.renamed)
     }
     yield from _unknown(session, plan, observed)
     for each in observed.foreign:
-        if spec := names.get((each.kind, each.name)):
+        if spec := names.get((each.host, each.kind, each.name)):
             yield Problem(
                 f"a {each.kind} of that name, {each.name}, exists and was not made by labctl",
                 ".".join(spec.stated),
@@ -130,12 +135,13 @@ def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
 
 def _unknown(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     """Objects that are the lab's by their UUID alone: someone removed labctl's mark and renamed them."""
-    strangers = {each.uuid: each for each in observed.foreign}
+    strangers = {(each.host, each.uuid): each for each in observed.foreign}
     for step in plan.steps:
         kind, name, path = step.address.kind, step.address.name, step.spec.stated
         if step.action is not Action.CREATE or not step.spec.libvirt_object or not strangers:
             continue
-        if each := strangers.get(identity.object_uuid(session.lab.name, kind, name)):
+        uuid = identity.object_uuid(session.lab.name, kind, name)
+        if each := strangers.get((session.hosts.of(step.address).uri, uuid)):
             rename = f"rename it back with `virsh domrename {each.name} {session.lab.name}.{name}`, or "
             yield Problem(
                 f"the {each.kind} {each.name} has its UUID, and labctl's mark on it was removed",
@@ -164,14 +170,17 @@ def _pool(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]
 def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
     """New bridges whose names are taken."""
     owners = {
-        each.bridge: f"that of the libvirt network {each.name}" for each in observed.foreign if each.bridge
+        (each.host, each.bridge): f"that of the libvirt network {each.name}"
+        for each in observed.foreign
+        if each.bridge
     }
     own = {network.bridge for network in of_kind(observed.specs.values(), NetworkSpec)}
     for spec in of_kind((step.after for step in plan.steps if step.action.makes), NetworkSpec):
         if spec.mode == "bridge" or not spec.bridge:
             continue  # it attaches to one that is there
-        owner = owners.get(spec.bridge, "")
-        if not owner and spec.bridge not in own and session.host.local and routes.link(spec.bridge):
+        host = session.hosts.of(spec.address)
+        owner = owners.get((host.uri, spec.bridge), "")
+        if not owner and spec.bridge not in own and host.local and routes.link(spec.bridge):
             owner = "that of an interface of this host"
         if owner:
             yield Problem(
@@ -225,13 +234,10 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
 
 def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
     """VMs with `accel: kvm` where there is no KVM, each VM of the Labfile once."""
-    able = session.host.capabilities
-    if able.kvm or "qemu" not in able.types:
-        return
     vms = {vm.name: vm for vm in session.lab.vms if vm.accel == "kvm"}
     stuck: dict[str, list[str]] = {}
     for vm in of_kind((step.after for step in plan.steps if _defines_or_starts(step)), VmSpec):
-        if vm.name in vms:
+        if vm.name in vms and _emulates(session.hosts.of(vm.address)):
             stuck.setdefault(vms[vm.name].base, []).append(vm.name)
     for base, names in stuck.items():
         yield Problem(
@@ -243,16 +249,21 @@ def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
         )
 
 
+def _emulates(host: Host) -> bool:
+    """Whether it has QEMU, and no KVM."""
+    able = host.capabilities
+    return not able.kvm and "qemu" in able.types
+
+
 def _defines_or_starts(step: Step) -> bool:
     return step.action.makes or (step.after is not None and step.after.boots)
 
 
 def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:
     """A note where VMs start without KVM."""
-    able = session.host.capabilities
     vms = of_kind((step.after for step in plan.steps), VmSpec)
-    boots = any(vm.accel != "kvm" and vm.boots for vm in vms)
-    if boots and not able.kvm and "qemu" in able.types:
+    booting = (vm for vm in vms if vm.accel != "kvm" and vm.boots)
+    if any(_emulates(session.hosts.of(vm.address)) for vm in booting):
         yield Problem(
             "no usable KVM here: VMs are emulated, and every time limit is 4 times as long",
             hint="`labctl doctor` tells why",

@@ -19,6 +19,7 @@ from labctl.engine.heard import heard
 from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.sources import Pinning, Sources, resolve_images
 from labctl.host.libvirt.connection import translated
+from labctl.kinds import addresses
 from labctl.kinds.image.spec import POOL as STORE
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from labctl.core.errors import Problem
     from labctl.core.plan import Plan
     from labctl.core.spec import Spec
+    from labctl.host.host import Host
     from labctl.labfile.model import LabModel
 
 TB_CACHE_SINCE = 8_000_000  # libvirt 8.0.0
@@ -68,28 +70,27 @@ def prepare(
         Rejected: the Labfile does not fit this host, with every reason.
         LabctlError: someone else has what the lab needs, or libvirt does not answer.
     """
-    with translated(session.host.uri):
+    with translated(session.hosts.uri):
         return _prepare(session, desired, restart, include_labfile=include_labfile)
 
 
 def _prepare(
     session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
 ) -> Prepared:
-    loaded, host = session.loaded, session.host
+    loaded, hosts = session.loaded, session.hosts
     lab = loaded.lab
-    observed = observe(host, lab.name, session.kinds, named(lab))
+    observed = observe(hosts, lab.name, session.kinds, named(lab))
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     if include_labfile:
-        observed = heard(host, observed)
-        taken = preflight.occupied(host, observed)
+        observed = heard(hosts, observed)
+        taken = preflight.occupied(hosts, observed)
         loaded, allocation = allocate_with_references(session.loaded, observed.specs, taken)
         preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
         lab = loaded.lab
         sources = _sources(session, lab, observed)
-        site = _site(session, observed, sources)
-        wanted = onward(observed, compose(lab, allocation, site))
-        existing = _with_keys(session, merge(observed, wanted)) | _stored(site)
-        wanted = keep(wanted, existing, site)
+        wanted = onward(observed, compose(lab, allocation, _sites(session, observed, sources)))
+        existing = _with_keys(session, merge(observed, wanted)) | _stored(sources)
+        wanted = keep(wanted, existing, session.secret)
         preflight.refuse(edits.check_xml_edits(lab, wanted.values()))
         wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
     made = plan(
@@ -98,7 +99,7 @@ def _prepare(
         applied=observed.applied,
         restart=restart,
         lab=lab.name,
-        connection=host.uri,
+        connection=hosts.uri,
     )
     found = preflight.check(session, made, observed, allocation, sources)
     if found.errors:
@@ -110,22 +111,27 @@ def _prepare(
 def _sources(session: Session, lab: LabModel, observed: Observed) -> Sources:
     in_use = frozenset(spec.base_image for spec in observed.specs.values() if spec.base_image)
     pinning = Pinning(session.lock, session.locked, in_use)
-    return resolve_images(session.host, lab, session.host.capabilities.arch, pinning)
+    return resolve_images(session.hosts, lab, pinning)
 
 
-def _site(session: Session, observed: Observed, sources: Sources) -> Site:
-    host, lab = session.host, session.lab
-    able = host.capabilities
-    root = host.pool_root
+def _sites(session: Session, observed: Observed, sources: Sources) -> Callable[[Address], Site]:
+    """A function that gives the site of an object."""
+    hosts = session.hosts
+    sites = {host: _site(session, host, observed, sources) for host in hosts}
+    return lambda address: sites[hosts.of(address)]
+
+
+def _site(session: Session, host: Host, observed: Observed, sources: Sources) -> Site:
+    able, root, lab = host.capabilities, host.pool_root, session.lab.name
+    folder = observed.folder if session.hosts.of(addresses.pool(lab)) is host else None
     return Site(
         arch=able.arch,
         kvm=able.kvm,
         types=able.types,
-        pool=observed.folder or f"{root}/{identity.pool_name(lab.name)}",
-        store=observed.store or f"{root}/{STORE}",
+        pool=folder or f"{root}/{identity.pool_name(lab)}",
+        store=observed.stores.get(host) or f"{root}/{STORE}",
         images=sources.images,
         blobs=sources.blobs,
-        present=sources.present,
         secret=session.secret,
         tb_cache=host.virt.getLibVersion() >= TB_CACHE_SINCE,
     )
@@ -141,19 +147,19 @@ def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Sp
     return {address: spec.with_keys(fits, specs) for address, spec in specs.items()}
 
 
-def _stored(site: Site) -> dict[Address, Spec]:
+def _stored(sources: Sources) -> dict[Address, Spec]:
     """The images that the store has, sound or not, under the names that this lab gives them."""
-    every = {spec.address: spec for spec in (*site.images.values(), *site.blobs.values())}
+    every = {spec.address: spec for spec in (*sources.images.values(), *sources.blobs.values())}
     return {
-        address: replace(spec, sound=site.present[spec.key].sound)
+        address: replace(spec, sound=sources.present[spec.key].sound)
         for address, spec in every.items()
-        if spec.key in site.present
+        if spec.key in sources.present
     }
 
 
-def keep(specs: Specs, existing: Specs, site: Site) -> dict[Address, Spec]:
+def keep(specs: Specs, existing: Specs, secret: bytes) -> dict[Address, Spec]:
     """What is wanted, with what was chosen once, which stays: disks' targets, digests made with a key that was lost."""
-    own = secret_name(site.secret)
+    own = secret_name(secret)
 
     def comparable(digest: str) -> bool:
         return digest.partition(":")[0] == own

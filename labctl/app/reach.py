@@ -25,7 +25,7 @@ class Reach:
     reasons: dict[str, str]
 
 
-def reach(seen: Overview, uri: str) -> Reach:
+def reach(seen: Overview) -> Reach:
     """Find for each VM the first address on a network that the host is on, else a VM to go through.
 
     The host is taken to be on what it bridges and on networks that are none of the lab's; it never reaches a macvtap.
@@ -33,14 +33,13 @@ def reach(seen: Overview, uri: str) -> Reach:
     own = {net.name: net for net in seen.networks}
     networks = {net.name for net in own.values() if net.active and (net.host or net.mode == "bridge")}
     networks |= {nic.network for vm in seen.vms for nic in vm.nics if nic.reports} - own.keys()
-    outer = _outer(uri)
     running = [
         vm for vm in sorted(seen.vms, key=lambda vm: natural_sort_key(vm.name)) if vm.state == State.RUNNING
     ]
     logins = {}
     for vm in running:
         if address := next((nic.ips[0] for nic in _linked(vm) if nic.network in networks), None):
-            logins[vm.name] = Login(vm.name, vm.user, str(address), outer)
+            logins[vm.name] = Login(vm.name, vm.user, str(address), _outer(vm.host))
     reasons = {vm.name: f"it is {vm.state}" for vm in seen.vms if vm.state != State.RUNNING}
     direct = [vm for vm in running if vm.name in logins]
     for vm in running:

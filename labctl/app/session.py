@@ -1,4 +1,4 @@
-"""What every use case starts from: the Labfile, the host, the lab's keys."""
+"""What every use case starts from: the Labfile, the hosts, the lab's keys."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labctl.core.verbs import Driver
     from labctl.host.access.keys import Keys
     from labctl.host.host import Host
+    from labctl.host.hosts import Hosts
     from labctl.kinds import Kind
     from labctl.labfile.lockfile import Lock
 
@@ -64,7 +65,7 @@ class Session:
 
         path = Path(absolute_path(self.source))
         try:
-            seen = overview.look(self.host)
+            seen = overview.look(self.hosts)
         except LabctlError:
             return None  # the Labfile comes first
         labs = {vm.lab for vm in seen.vms if vm.file == str(path)}
@@ -84,10 +85,12 @@ class Session:
         return self.loaded.lab
 
     @cached_property
-    def host(self) -> Host:
+    def hosts(self) -> Hosts:
+        """The libvirt hosts of the lab."""
         from labctl.host.host import Host
+        from labctl.host.hosts import Hosts
 
-        return Host(self.uri)
+        return Hosts(Host(self.uri))
 
     @cached_property
     def kinds(self) -> tuple[Kind[Any], ...]:
@@ -96,9 +99,9 @@ class Session:
 
         return KINDS
 
-    def drivers(self) -> dict[str, Driver[Any]]:
-        """A driver of each kind, for one run."""
-        return {kind.name: kind.driver(self.host, self.keys) for kind in self.kinds}
+    def driver(self, kind: str, host: Host) -> Driver[Any]:
+        """A driver of a kind for a host, for one run."""
+        return next(each for each in self.kinds if each.name == kind).driver(host, self.keys)
 
     @property
     def folder(self) -> Path:
@@ -141,4 +144,4 @@ class Session:
         """
         from labctl.host.machine.lock import of_lab
 
-        return self.host.lock(of_lab(self.lab.name))
+        return self.hosts.lock(of_lab(self.lab.name))

@@ -68,7 +68,7 @@ def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, st
         LabctlError: the lab's keys are not here.
     """
     seen = look(session)
-    found = reach(seen, session.host.uri)
+    found = reach(seen)
     chosen = set(choose(vms, by_base(session, seen)))
     if not seen.vms:
         raise LabctlError("no VM of the lab exists yet", hint="`labctl up` makes them")

@@ -59,7 +59,6 @@ class Status:
     """`notes` are what the user should know besides."""
 
     lab: str
-    uri: str
     rows: tuple[Row, ...]
     networks: tuple[NetworkOverview, ...]
     notes: tuple[str, ...] = ()
@@ -69,7 +68,7 @@ class Status:
         return {
             "format": FORMAT,
             "lab": self.lab,
-            "vms": [_vm_json(row, self.uri) for row in self.rows],
+            "vms": [_vm_json(row) for row in self.rows],
             "networks": [
                 {
                     "name": each.name,
@@ -101,7 +100,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     except (Rejected, UsageError) as error:
         return _without_labfile(session, vms, error)
     named = {vm.name: vm.base for vm in lab.vms}
-    seen = overview.look(session.host, lab.name, ask=True, thorough=True)
+    seen = overview.look(session.hosts, lab.name, ask=True, thorough=True)
     bases = named | {vm.name: vm.base or named.get(vm.name, vm.name) for vm in seen.vms}
     chosen = choose(vms, bases)
     existing = {vm.name: vm for vm in seen.vms}
@@ -112,7 +111,7 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
     )
     notes += _all_notes(lab.name, seen, rows)
     networks = tuple(sorted(seen.networks, key=lambda each: natural_sort_key(each.name)))
-    return Status(lab.name, session.host.uri, rows, networks, tuple(notes))
+    return Status(lab.name, rows, networks, tuple(notes))
 
 
 def _all_notes(lab: str, seen: Overview, rows: Collection[Row]) -> Iterator[str]:
@@ -154,7 +153,7 @@ def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> li
 def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError) -> Status:
     """What was made from a Labfile that can't be read any more; libvirt knows its path."""
     try:
-        seen = overview.look(session.host)
+        seen = overview.look(session.hosts)
     except LabctlError:
         raise problem from None  # the Labfile comes first
     path = absolute_path(session.source)
@@ -172,7 +171,6 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
         why = "has problems, so this is only what exists: see `labctl validate`"
     return Status(
         labs.pop(),
-        session.host.uri,
         tuple(row for row in rows if row.name in chosen),
         networks,
         (
@@ -238,7 +236,7 @@ def _addresses_json(nic: NicOverview) -> list[dict[str, str | None]]:
     return [{"network": nic.network, "ip": ip, "mac": nic.mac, "link": nic.link} for ip in ips]
 
 
-def _vm_json(row: Row, uri: str) -> dict[str, Any]:
+def _vm_json(row: Row) -> dict[str, Any]:
     seen = row.seen
     running = seen is not None and seen.state in ACTIVE
     return {
@@ -251,7 +249,7 @@ def _vm_json(row: Row, uri: str) -> dict[str, Any]:
         "disks": list(seen.disks) if seen else [],
         "moved": dict(seen.moved) if seen else {},
         "snapshots": list(seen.snapshots) if seen else [],
-        "uptime_s": uptime(seen.libvirt_name, uri) if seen and running else None,
+        "uptime_s": uptime(seen.libvirt_name, seen.host) if seen and running else None,
         "drift": None if row.drift is None else list(row.drift),
         "problem": (seen.problem or None) if seen else None,
     }

@@ -9,13 +9,15 @@ from labctl.core.errors import Problem
 from labctl.engine.allocation import allocates
 from labctl.host.machine import firewall
 from labctl.host.machine.packets import Fate
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan
     from labctl.engine.allocation import Allocation
+    from labctl.host.host import Host
     from labctl.host.machine.firewall import Rules
     from labctl.labfile.model import LabModel, Network
 
@@ -30,13 +32,17 @@ def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Prob
     """
     affected = _affected(plan)
     networks = [each for each in session.lab.networks if each.name in affected and allocates(each)]
-    host = session.host
-    if not networks or not host.local or "qemu" not in host.capabilities.types:
-        return
+    for host in session.hosts if networks else ():
+        here = [each for each in networks if session.hosts.of(addresses.network(each.name)) is host]
+        if here and host.local and "qemu" in host.capabilities.types:
+            yield from _on(host, here, session.lab, allocation)
+
+
+def _on(host: Host, networks: Sequence[Network], lab: LabModel, allocation: Allocation) -> Iterator[Problem]:
     rules = firewall.read(host.output, host.virt.getLibVersion())
     dropped: dict[tuple[str, str], list[str]] = {}
     for network in networks:
-        for key in _dropped(session.lab, network, allocation, rules):
+        for key in _dropped(lab, network, allocation, rules):
             dropped.setdefault(key, []).append(network.name)
     for (what, chain), names in dropped.items():
         path = ("networks", names[0]) if len(names) == 1 else ("networks",)
@@ -44,7 +50,7 @@ def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Prob
         yield Problem(
             f"this host's firewall drops what {whose} {what}: {chain}",
             ".".join(path),
-            session.lab.where(*path),
+            lab.where(*path),
             "`labctl doctor` says how to let it pass",
             "warning",
         )

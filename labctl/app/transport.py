@@ -14,6 +14,7 @@ from labctl.core.record import record
 from labctl.host.access import port_session, ssh_transport
 from labctl.host.access import ssh as openssh
 from labctl.host.access.port_transport import PortTransport
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,7 +49,7 @@ def find(session: Session, vm: str | None) -> Way:
     """
     seen = look(session)
     name = one(session, vm, seen)
-    found = reach(seen, session.host.uri)
+    found = reach(seen)
     guest = next((each for each in seen.vms if each.name == name), None)
     if guest is None or guest.state != State.RUNNING:
         why = found.reasons.get(name, "it does not exist yet")
@@ -94,7 +95,8 @@ async def opened(
         async with ssh_transport.connected(way.config, way.vm.name, way.vm.user) as transport:
             yield transport
     else:
-        async with port_session.opened(session.host.connection, way.vm.libvirt_name, waiting) as talk:
+        host = session.hosts.of(addresses.vm(way.vm.name))
+        async with port_session.opened(host.connection, way.vm.libvirt_name, waiting) as talk:
             yield PortTransport(talk)
 
 

@@ -47,6 +47,7 @@ class Foreign:
     macs: tuple[str, ...] = ()
     memory: int = 0
     active: bool = False  # for networks
+    host: str = ""  # the URI of the libvirt host that it is on
 
 
 def foreign(kind: str, root: Element, spec: Marked | None, **more: Any) -> Foreign:

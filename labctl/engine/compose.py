@@ -14,11 +14,12 @@ from labctl.engine.disks import disk_spec, shared_disk
 from labctl.engine.guests import HostsFileNames, seed
 from labctl.engine.networks import network_spec
 from labctl.engine.vms import is_awaited, starts_after, vm_spec
+from labctl.kinds import addresses
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.vm import architectures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from labctl.core.address import Address
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 @record
 class Site:
-    """What the specs need to know of the libvirt host.
+    """What the specs need to know of the libvirt host of an object, and of the lab: that is the same in every site.
 
     `pool` is the folder of the lab's volumes, `store` that of the images. `images` gives each image of the Labfile for
     an architecture, `blobs` each kernel or initrd by its path. `secret` is the key of digests.
@@ -43,7 +44,6 @@ class Site:
     store: str
     images: Mapping[tuple[Image, str], ImageSpec] = field(default_factory=dict)
     blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
-    present: Mapping[str, ImageSpec] = field(default_factory=dict)  # in the store, by key
     secret: bytes = b""
     tb_cache: bool = True  # whether its libvirt can bound what QEMU keeps of translated code
 
@@ -74,16 +74,23 @@ def named(lab: LabModel) -> frozenset[str]:
     return frozenset(map(identity.volume_name, (*own, *(each.name for each in lab.volumes))))
 
 
-def compose(lab: LabModel, allocation: Allocation, site: Site) -> dict[Address, Spec]:
-    """Give every spec of the lab; the references in the Labfile's texts are filled in by now."""
+def compose(lab: LabModel, allocation: Allocation, site_of: Callable[[Address], Site]) -> dict[Address, Spec]:
+    """Give every spec of the lab; the references in the Labfile's texts are filled in by now.
+
+    `site_of` gives the site of the object with an address.
+    """
+    site = site_of(addresses.pool(lab.name))
     specs: list[Spec] = [PoolSpec(lab.name, site.pool), *site.images.values(), *site.blobs.values()]
     specs += [
-        network_spec(lab, network, allocation, site) for network in lab.networks if network.external is None
+        network_spec(lab, network, allocation, site_of(addresses.network(network.name)))
+        for network in lab.networks
+        if network.external is None
     ]
     specs += [shared_disk(lab, volume) for volume in lab.volumes]
     names = HostsFileNames(lab, allocation)
     awaited = {vm.name for vm in lab.vms if is_awaited(vm)}
     for vm in lab.vms:
+        site = site_of(addresses.vm(vm.name))
         specs += [disk_spec(lab, vm, disk, site) for disk in vm.disks if disk.volume is None]
         sown = seed(lab, vm, allocation, site.secret, names) if vm.cloud_init is not False else None
         digest = (sown and sown.cloud_init) or ""

@@ -1,7 +1,7 @@
 """Runs a plan: it runs the operations in their order, sends events, and skips operations that need a failed one.
 
 The plan alone decides on the operations and their order. They run in asyncio, so that waiting for a guest takes no
-thread; blocking calls of libvirt run in the connection's threads.
+thread; blocking calls of libvirt run in the threads of a host's connection.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import time
 from collections import defaultdict
+from functools import cache
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from labctl.core.record import field, record
 from labctl.host.files import local
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from labctl.core.address import Address
     from labctl.core.events import Sink
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan, Step
     from labctl.core.stop import Stop
     from labctl.core.verbs import Driver, Work
-    from labctl.host.libvirt.connection import Connection
+    from labctl.host.host import Host
+    from labctl.host.hosts import Hosts
 
 
 @record(frozen=False)
@@ -52,49 +54,36 @@ class Outcome:
         return Ending.UNREADY if unready else Ending.FAILED
 
 
-def execute(  # noqa: PLR0913  # each is a thing of its own
-    plan: Plan,
-    drivers: Mapping[str, Driver[Any]],
-    connection: Connection,
-    sink: Sink,
-    *,
-    boots: int,
-    stop: Stop,
+def execute(
+    plan: Plan, hosts: Hosts, driver: Callable[[str, Host], Driver[Any]], sink: Sink, stop: Stop
 ) -> Outcome:
     """Run every operation of the plan.
 
     Args:
         plan: the plan.
-        drivers: the drivers, by the names of kinds.
-        connection: runs blocking methods; it is opened again where libvirtd was restarted.
+        hosts: the host of each object. Its connection runs blocking methods, and is opened again where libvirtd was
+            restarted; it limits how many VMs boot at the same time.
+        driver: makes the driver of a kind for a host.
         sink: gets the events.
-        boots: the number of VMs that may boot at the same time.
         stop: requests the end of the run.
 
     Raises:
         StoppedAtOnce: the run was asked to end at once.
     """
-    return coroutines.run(_Run(plan, drivers, connection, sink, boots=boots, stop=stop).walk())
+    return coroutines.run(_Run(plan, hosts, driver, sink, stop).walk())
 
 
 class _Run:
-    def __init__(  # noqa: PLR0913  # as `execute`
-        self,
-        plan: Plan,
-        drivers: Mapping[str, Driver[Any]],
-        connection: Connection,
-        sink: Sink,
-        *,
-        boots: int,
-        stop: Stop,
+    def __init__(
+        self, plan: Plan, hosts: Hosts, driver: Callable[[str, Host], Driver[Any]], sink: Sink, stop: Stop
     ) -> None:
-        self._drivers, self._connection, self._sink, self._stop = drivers, connection, sink, stop
+        self._hosts, self._driver, self._sink, self._stop = hosts, cache(driver), sink, stop
         self._operations = {each.id: each for each in operations(plan)}
         self._left: dict[Address, int] = defaultdict(int)
         for each in self._operations.values():
             self._left[each.step.address] += 1
         self._started: dict[Address, float] = {}
-        self._booting = asyncio.Semaphore(boots)
+        self._booting = {host: asyncio.Semaphore(host.boot_limit) for host in hosts}
         self._holds: set[Address] = set()
         self._queued: set[str] = set()  # operations that wait for their turn to boot
         self._failed: dict[str, str] = {}  # operation → the cause, as an address or "the interruption"
@@ -144,7 +133,8 @@ class _Run:
                 task.cancel()  # it only waits, for a guest or its turn to boot
 
     def _method(self, operation: Operation) -> Work:
-        return operation.verb.of(self._drivers[operation.step.address.kind])
+        address = operation.step.address
+        return operation.verb.of(self._driver(address.kind, self._hosts.of(address)))
 
     async def _operate(self, operation: Operation) -> None:
         step = operation.step
@@ -176,7 +166,7 @@ class _Run:
         step = operation.step
         if operation.verb.boots and step.address not in self._holds:
             self._queued.add(operation.id)
-            await self._booting.acquire()
+            await self._booting[self._hosts.of(step.address)].acquire()
             self._queued.discard(operation.id)
             self._holds.add(step.address)
             if self._stop.asked:
@@ -186,16 +176,17 @@ class _Run:
 
     async def _with_reconnect(self, operation: Operation, tell: Teller) -> None:
         """Run a verb. If the connection to libvirt was lost, connect again and repeat it: verbs can be repeated."""
-        virt = self._connection.virt
+        connection = self._hosts.of(operation.step.address).connection
+        virt = connection.virt
         try:
             await self._call(operation, tell)
         except Interrupted:
             raise
         except LabctlError:
-            if self._connection.alive(virt):
+            if connection.alive(virt):
                 raise
             tell.warn("the connection to libvirt was lost; connecting again")
-            await self._connection.call(self._connection.reopen, virt)
+            await connection.call(connection.reopen, virt)
             await self._call(operation, tell)
 
     async def _call(self, operation: Operation, tell: Teller) -> None:
@@ -203,12 +194,13 @@ class _Run:
         if inspect.iscoroutinefunction(method):
             await method(operation.step, tell)
         else:
-            await self._connection.call(method, operation.step, tell)
+            connection = self._hosts.of(operation.step.address).connection
+            await connection.call(method, operation.step, tell)
 
     def _release_boot(self, address: Address) -> None:
         if address in self._holds:
             self._holds.discard(address)
-            self._booting.release()
+            self._booting[self._hosts.of(address)].release()
 
     def _tell_start(self, operation: Operation) -> None:
         address = operation.step.address

@@ -1,4 +1,4 @@
-"""What exists: one pass over libvirt, read into the same specs that the Labfile becomes.
+"""What exists: one pass over each libvirt host, read into the same specs that the Labfile becomes.
 
 It costs a few listings a kind and one XML dump an object; what runs is dumped a second time as it runs.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.record import field, record
+from labctl.core.record import field, record, replace
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.look import Look
 from labctl.host.libvirt.stored import Stored
+from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from labctl.core.marked import Foreign
     from labctl.core.spec import Spec
     from labctl.host.host import Host
+    from labctl.host.hosts import Hosts
     from labctl.kinds import Kind
 
 
@@ -26,15 +28,15 @@ if TYPE_CHECKING:
 class Observed:
     """All of the lab that exists, and what else is there that it could collide with.
 
-    `live` holds what runs as it runs, where its kind tells that from how it is defined. `store` is the folder of the
-    images' pool, `folder` that of the lab's; None where there is no such pool. `stored` is what the lab's pool holds,
-    its strangers included.
+    `live` holds what runs as it runs, where its kind tells that from how it is defined. `stores` gives the
+    folder of the images' pool of each host that has one. `folder` is that of the lab's pool, None where there is none;
+    `stored` is what that pool holds, its strangers included.
     """
 
     specs: Mapping[Address, Spec] = field(default_factory=dict)
     live: Mapping[Address, Spec] = field(default_factory=dict)
     foreign: tuple[Foreign, ...] = ()
-    store: str | None = None
+    stores: Mapping[Host, str] = field(default_factory=dict)
     folder: str | None = None
     stored: Stored = field(default_factory=Stored)
 
@@ -48,11 +50,36 @@ class Observed:
         return frozenset(spec.file for spec in self.specs.values() if spec.file)
 
 
-def observe(host: Host, lab: str, kinds: Collection[Kind[Any]], named: Collection[str] = ()) -> Observed:
-    """Read everything of the lab, and the rest of the host as far as it matters.
+def observe(hosts: Hosts, lab: str, kinds: Collection[Kind[Any]], named: Collection[str] = ()) -> Observed:
+    """Read everything of the lab, and the rest of its hosts as far as it matters.
 
-    `named` are the volumes of the disks that the Labfile names; so are those that its VMs have.
+    An object counts where it belongs: what has its mark on another host is not it. `named` are the volumes of the disks
+    that the Labfile names; so are those that its VMs have.
     """
+    looks = {host: _look(host, lab, kinds, named) for host in hosts}
+    pool = looks[hosts.of(addresses.pool(lab))]
+    return Observed(
+        {
+            address: spec
+            for host, seen in looks.items()
+            for address, spec in seen.specs.items()
+            if hosts.of(address) is host
+        },
+        {
+            address: spec
+            for host, seen in looks.items()
+            for address, spec in seen.live.items()
+            if hosts.of(address) is host
+        },
+        tuple(other for seen in looks.values() for other in seen.foreign),
+        {host: folder for seen in looks.values() for host, folder in seen.stores.items()},
+        pool.folder,
+        pool.stored,
+    )
+
+
+def _look(host: Host, lab: str, kinds: Collection[Kind[Any]], named: Collection[str]) -> Observed:
+    """What one host has."""
     with translated(host.uri):
         have_disks = [kind.name for kind in kinds if kind.spec.has_disks]
         look = Look(host.connection, lab, named, {kind.name: kind.observe for kind in kinds}, have_disks)
@@ -60,8 +87,8 @@ def observe(host: Host, lab: str, kinds: Collection[Kind[Any]], named: Collectio
         return Observed(
             {spec.address: spec for each in found for spec in each.specs},
             {spec.address: spec for each in found for spec in each.live},
-            tuple(other for each in found for other in each.foreign),
-            look.store,
+            tuple(replace(other, host=host.uri) for each in found for other in each.foreign),
+            {host: look.store} if look.store is not None else {},
             look.contents.folder if look.contents else None,
             look.stored,
         )

@@ -27,7 +27,7 @@ from labctl.kinds.network.overview import read_network
 from labctl.kinds.vm.overview import read_vm
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from labctl.host.host import Host
     from labctl.kinds.network.overview import NetworkOverview
@@ -47,11 +47,13 @@ class Overview:
     images: list[ImageOverview] = field(default_factory=list)
 
 
-def look(host: Host, lab: str | None = None, *, ask: bool = False, thorough: bool = False) -> Overview:
-    """Look at one lab, or at all labs of the host.
+def look(
+    hosts: Iterable[Host], lab: str | None = None, *, ask: bool = False, thorough: bool = False
+) -> Overview:
+    """Look at one lab, or at all labs of these hosts.
 
     Args:
-        host: where to look.
+        hosts: where to look.
         lab: the lab; None for all.
         ask: ask guests for addresses that only they know.
         thorough: tell also what is this lab's although labctl's mark on it was removed, and what looks wrong with the
@@ -60,6 +62,17 @@ def look(host: Host, lab: str | None = None, *, ask: bool = False, thorough: boo
     Raises:
         LabctlError: libvirt does not answer.
     """
+    seen = Overview([], [])
+    for host in hosts:
+        here = _look(host, lab, ask=ask, thorough=thorough)
+        seen.vms += here.vms
+        seen.networks += here.networks
+        seen.strangers |= here.strangers
+        seen.images += here.images
+    return seen
+
+
+def _look(host: Host, lab: str | None, *, ask: bool, thorough: bool) -> Overview:
     with translated(host.uri):
         adopting = lab if thorough else None
         vms, strangers = _look_at_vms(host.virt, lab, adopting)
@@ -67,6 +80,7 @@ def look(host: Host, lab: str | None = None, *, ask: bool = False, thorough: boo
         images = _look_at_images(host, lab, vms) if lab and thorough else []
     leases = {(net.lab, net.name): net.leases for net in networks}
     for vm in vms:
+        vm.host = host.uri
         for nic in vm.nics:
             lease = leases.get((vm.lab, nic.network), {}).get(nic.mac)
             nic.ips = nic.ips or ((lease,) if lease else ())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from labctl.core.errors import LabctlError, NotMadeFor, Problem, Rejected
 from labctl.core.record import field, record, replace
 from labctl.core.size import format_sizes
+from labctl.kinds import addresses
 from labctl.kinds.image import catalogue, resolve
 from labctl.kinds.image.store import ImageStore
 from labctl.labfile.lockfile import Pin
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from labctl.host.host import Host
+    from labctl.host.hosts import Hosts
     from labctl.kinds.image.spec import ImageSpec
     from labctl.kinds.image.store import Looked
     from labctl.labfile.lockfile import Lock
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Wanted = tuple["Image", str]  # an image as the Labfile states it, for an architecture
+Stated = tuple["Vm", "Disk", Wanted]  # a disk that stands on one
 NO_PIN = "it is not in Labfile.lock"
 
 
@@ -53,16 +55,16 @@ class Pinning:
     in_use: Collection[str] = ()
 
 
-def resolve_images(host: Host, lab: LabModel, arch: str, pinning: Pinning) -> Sources:
+def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
     """Find every image and blob.
 
     Raises:
         Rejected: some of them can't be read or are refused, each with its place in the Labfile.
     """
-    store = ImageStore(host)
-    looked = store.look(_keys(pinning))
+    looked = _look(hosts, {*pinning.in_use, *(pin.key for pin in pinning.lock.values())})
+    stated = list(_stated(lab, hosts))
     finder = _Finder(lab.folder, pinning, {key: each.spec for key, each in looked.items()}, [])
-    wanted = [(vm, each, _field(disk)) for vm, disk, each in _stated(lab, arch)]
+    wanted = [(vm, each, _field(disk)) for vm, disk, each in stated]
     files = [(vm, getattr(vm.boot, name), ("boot", name)) for vm in lab.vms for name in ("kernel", "initrd")]
     problems: list[Problem] = []
     images = _each(lab, wanted, lambda each: finder.find(*each), problems)
@@ -71,7 +73,7 @@ def resolve_images(host: Host, lab: LabModel, arch: str, pinning: Pinning) -> So
         raise Rejected(problems)
     _tell_apart(images, blobs)
     keys = {spec.key for spec in (*images.values(), *blobs.values())}
-    looked |= store.look(keys - looked.keys())
+    looked |= _look(hosts, keys - looked.keys())
     present = {key: each.spec for key, each in looked.items()}
     for each, spec in images.items():
         if spec.key in present:
@@ -79,7 +81,7 @@ def resolve_images(host: Host, lab: LabModel, arch: str, pinning: Pinning) -> So
             images[each] = replace(
                 spec, size=known.size, direct=known.direct, cmdline=known.cmdline, sound=True
             )
-    if problems := [*_lost(lab, arch, images, present), *_too_small(lab, arch, images)]:
+    if problems := [*_lost(lab, stated, images, present), *_too_small(lab, stated, images)]:
         raise Rejected(problems)
     pins = {
         (written(image, lab.folder), its): Pin(spec.key, _portable(spec, lab.folder), spec.size)
@@ -87,6 +89,11 @@ def resolve_images(host: Host, lab: LabModel, arch: str, pinning: Pinning) -> So
     }
     notes = (*finder.notes, *_damaged({**images, **blobs}.values(), looked))
     return Sources(images, blobs, {key: present[key] for key in keys & present.keys()}, pins, notes)
+
+
+def _look(hosts: Hosts, keys: Collection[str]) -> dict[str, Looked]:
+    """Those of the keys which the stores of the hosts have."""
+    return {key: each for host in hosts for key, each in ImageStore(host).look(keys).items()}
 
 
 def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, Looked]) -> Iterator[Problem]:
@@ -119,10 +126,6 @@ def written(image: Image, folder: Path) -> str:
 def _portable(spec: ImageSpec, folder: Path) -> str:
     """An origin that means the same on another machine."""
     return os.path.relpath(spec.origin, folder) if spec.source == "path" else spec.origin
-
-
-def _keys(pinning: Pinning) -> set[str]:
-    return {*pinning.in_use, *(pin.key for pin in pinning.lock.values())}
 
 
 @record
@@ -242,11 +245,11 @@ def _problem(lab: LabModel, error: LabctlError, vm: Vm, *path: str) -> Problem:
 
 
 def _lost(
-    lab: LabModel, arch: str, images: dict[Wanted, ImageSpec], present: dict[str, ImageSpec]
+    lab: LabModel, stated: Iterable[Stated], images: dict[Wanted, ImageSpec], present: dict[str, ImageSpec]
 ) -> Iterator[Problem]:
     """Tell imported images that the store does not have: there is nowhere to get them from. Each once."""
     seen: set[Wanted] = set()
-    for vm, disk, each in _stated(lab, arch):
+    for vm, disk, each in stated:
         spec = images.get(each)
         there = present.get(spec.key) if spec else None
         if spec and spec.source == "store" and not (there and there.sound) and each not in seen:
@@ -259,10 +262,10 @@ def _lost(
             yield _problem(lab, error, vm, *_field(disk))
 
 
-def _too_small(lab: LabModel, arch: str, images: dict[Wanted, ImageSpec]) -> Iterator[Problem]:
+def _too_small(lab: LabModel, stated: Iterable[Stated], images: dict[Wanted, ImageSpec]) -> Iterator[Problem]:
     """Tell disks that would cut their image off, those of a counted VM once."""
     seen: set[object] = set()
-    for vm, disk, each in _stated(lab, arch):
+    for vm, disk, each in stated:
         least = images[each].size if each in images else None
         field = ("disk",) if disk.name == "root" else ("disks", disk.name, "size")
         where = lab.where("vms", vm.name, *field)
@@ -272,12 +275,13 @@ def _too_small(lab: LabModel, arch: str, images: dict[Wanted, ImageSpec]) -> Ite
             yield Problem(summary, ".".join(("vms", vm.base, *field)), where, "leave it out, or write more")
 
 
-def _stated(lab: LabModel, arch: str) -> Iterator[tuple[Vm, Disk, Wanted]]:
-    """Every disk that stands on an image; `arch` is the host's."""
+def _stated(lab: LabModel, hosts: Hosts) -> Iterator[Stated]:
+    """Every disk that stands on an image. A VM without an architecture has its host's."""
     for vm in lab.vms:
         for disk in vm.disks:
             if disk.image:
-                yield vm, disk, (disk.image, vm.arch or arch)
+                arch = vm.arch or hosts.of(addresses.vm(vm.name)).capabilities.arch
+                yield vm, disk, (disk.image, arch)
 
 
 def _tell_apart(images: dict[Wanted, ImageSpec], blobs: dict[Path, ImageSpec]) -> None:

@@ -44,6 +44,11 @@ class Host:
         """The virConnect, another one after the connection was lost and opened anew."""
         return self.connection.virt
 
+    @property
+    def lost(self) -> bool:
+        """Whether there was a connection, which ended."""
+        return "connection" in self.__dict__ and not self.connection.alive(self.virt)
+
     @cached_property
     def capabilities(self) -> Capabilities:
         from labctl.host.libvirt import capabilities
@@ -54,6 +59,11 @@ class Host:
     def local(self) -> bool:
         """Whether it is this machine, so that its routes, files and programs are ours to look at."""
         return uri.is_local(self.uri)
+
+    @property
+    def boot_limit(self) -> int:
+        """How many VMs may boot on it at the same time."""
+        return max(4, 2 * self.capabilities.cpus)
 
     @property
     def pool_root(self) -> PurePosixPath:

@@ -46,7 +46,7 @@ def test_a_guest_is_used_alike_over_ssh_and_over_the_port(make_lab, micro, monke
     asyncio.run(the_port_takes_one_client(session, monkeypatch))
     assert "0% packet loss" in lab.ssh("web", "ping -c 1 web")
     a_user_needs_no_network(lab)
-    session.host.close()
+    session.hosts.close()
     lab.destroy()
 
 

@@ -14,6 +14,7 @@ from labctl.cli import exits
 from labctl.core.events import Event, StepFailed
 from labctl.core.plan import Plan
 from labctl.host.host import Host
+from labctl.host.hosts import Hosts
 
 NODE = f"test://{Path(__file__).with_name('node.xml')}"
 LABFILE = """\
@@ -42,7 +43,7 @@ class World:
         path = self.folder / "Labfile.yaml"
         path.write_text(self.text)
         session = Session(source=str(path), uri=NODE)
-        session.host = self.host  # a node of this driver lives as long as its connection
+        session.hosts = Hosts(self.host)  # a node of this driver lives as long as its connection
         return session
 
     def edit(self, old: str, new: str) -> None:

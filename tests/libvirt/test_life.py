@@ -377,7 +377,7 @@ def test_an_interrupted_run_is_finished_by_the_next(world):
         from labctl.engine.execute import execute
 
         session = world.session()
-        execute(part, session.drivers(), world.host.connection, lambda _e: None, boots=4)
+        execute(part, session.hosts, session.driver, lambda _e: None, session.stop)
         assert world.run() == 0, world.failures()
         assert not world.plan()
         assert world.run(change.destroy) == 0

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from labctl.app.session import Session
+    from labctl.core.address import Address
     from labctl.core.events import Sink
     from labctl.core.stop import Stop
-    from labctl.host.host import Host
+    from labctl.host.hosts import Hosts
     from labctl.kinds.image.spec import ImageSpec
 
 BUSY_S = 5.0  # `prune` holds the lock for a moment while it looks whether the folder is in use
@@ -54,28 +55,25 @@ def of_labfile(session: Session, sink: Sink) -> list[ImageSpec]:
     Raises:
         Rejected: some can't be found.
     """
-    host = session.host
-    pinning = Pinning(session.lock, session.locked)
-    found = resolve_images(host, session.lab, host.capabilities.arch, pinning)
+    found = resolve_images(session.hosts, session.lab, Pinning(session.lock, session.locked))
     for note in found.notes:
         sink(Diagnostic(note.severity, note.summary, note.hint))
     return list(dict.fromkeys(found.images.values()))
 
 
-def fetch(host: Host, specs: Iterable[ImageSpec], sink: Sink, stop: Stop) -> Finished:
-    """Put the missing images into the store, several at once, and return the last event of the run."""
+def fetch(hosts: Hosts, specs: Iterable[ImageSpec], sink: Sink, stop: Stop) -> Finished:
+    """Put the missing images into their hosts' stores, several at once, and return the last event of the run."""
     began = time.monotonic()
     wanted = {spec.address: spec for spec in specs}
-    present = ImageStore(host).observe({spec.key for spec in wanted.values()})
-    fetch_plan = plan(
-        wanted,
-        {address: spec for address, spec in wanted.items() if spec.key in present},
-        connection=host.uri,
-    )
+    present: dict[Address, ImageSpec] = {}
+    for host, images in hosts.split(wanted.values()):
+        stored = ImageStore(host).observe({spec.key for spec in images})
+        present |= {spec.address: spec for spec in images if spec.key in stored}
+    fetch_plan = plan(wanted, present, connection=hosts.uri)
     sink(PlanReady(fetch_plan))
     finished = Finished(Ending.DONE)
     if fetch_plan:
-        outcome = execute(fetch_plan, {"image": ImageDriver(host)}, host.connection, sink, boots=1, stop=stop)
+        outcome = execute(fetch_plan, hosts, lambda _kind, host: ImageDriver(host), sink, stop)
         counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
         hint = "what was downloaded is kept: the same command goes on from there"
         finished = Finished(

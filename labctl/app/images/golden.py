@@ -57,7 +57,6 @@ def make(session: Session, vm: str, name: str, sink: Sink) -> Finished:
         LabctlError: the VM is not off or has no cloud-init, or its guest could not clean itself.
     """
     names.check(name)
-    host = session.host
     tell = Teller(sink, addresses.image(name), time.monotonic())
     with (
         session.locked_lab(),
@@ -66,16 +65,17 @@ def make(session: Session, vm: str, name: str, sink: Sink) -> Finished:
         get.in_use(folder),
     ):
         source = _stopped_vm(session, vm)
+        host = session.hosts.of(addresses.vm(source.name))
         maker = _Maker(host, source, tell, 1 if host.capabilities.kvm else SLOW)
         spec = maker.make(Path(folder), name)
-        finished = get.fetch(host, [spec], sink, session.stop)
+        finished = get.fetch(session.hosts, [spec], sink, session.stop)
     if finished.ok:
         names.remember(spec, f"vm/{source.name} of lab {source.lab}")
     return finished
 
 
 def _stopped_vm(session: Session, vm: str) -> VmOverview:
-    seen = overview.look(session.host, session.lab.name)
+    seen = overview.look(session.hosts, session.lab.name)
     vms = {each.name: each for each in seen.vms}
     (name,) = choose([vm.removeprefix("vm/")], {each.name: each.name for each in seen.vms})
     found = vms[name]

@@ -49,7 +49,7 @@ def update(session: Session, names: Collection[str]) -> tuple[list[Change], tupl
     """
     before = session.lock
     kept = {where: pin for where, pin in before.items() if names and where[0] not in names}
-    found = resolve_images(session.host, session.lab, session.host.capabilities.arch, Pinning(kept))
+    found = resolve_images(session.hosts, session.lab, Pinning(kept))
     known = {image for image, _arch in found.pins}
     if unknown := sorted(set(names) - known):
         raise UsageError(

@@ -99,7 +99,7 @@ def remove(host: Host, gone: Iterable[Unneeded], warn: Callable[[str], None]) ->
 
 def _pinned(host: Host, here: Path | None) -> set[str]:
     """The keys that the Labfile.lock of any lab of this host pins, or that of the Labfile `here`."""
-    seen = overview.look(host)
+    seen = overview.look((host,))
     files = {Path(vm.file) for vm in seen.vms if vm.file} | {
         Path(net.file) for net in seen.networks if net.file
     }

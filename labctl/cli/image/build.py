@@ -8,6 +8,7 @@ from labctl.cli import arguments, context, exits, interruptions
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
+from labctl.host.hosts import Hosts
 
 if TYPE_CHECKING:
     from labctl.core.events import Sink
@@ -47,16 +48,16 @@ def run(
         return _golden(options, from_vm, images or [], sink)
     if images:
         host = shared.host(options)
-        specs = get.recipes(images, shared.architecture(arch, host))
+        hosts, specs = Hosts(host), get.recipes(images, shared.architecture(arch, host))
     else:
         session = context.session(options)
-        host = session.host
+        hosts = session.hosts
         specs = [spec for spec in get.of_labfile(session, sink) if spec.source == "build"]
         if not specs:
             raise UsageError(
                 "the Labfile has no image that is built", hint="name a recipe: `labctl image build debian-12`"
             )
-    return shared.fetch(host, specs, sink)
+    return shared.fetch(hosts, specs, sink)
 
 
 def _golden(options: Options, vm: str, names: list[str], sink: Sink) -> int:

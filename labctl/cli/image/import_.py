@@ -8,6 +8,7 @@ import typer
 from labctl.cli import arguments, context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
+from labctl.host.hosts import Hosts
 
 app = typer.Typer(add_completion=False)
 
@@ -43,7 +44,7 @@ def run(  # noqa: PLR0913  # the verb's options
     arch = shared.architecture(arch, host)
     with get.importable(Path(path), sink, convert=convert) as file:
         spec = get.imported(file, name, arch, firmware=firmware or "")
-        code = shared.fetch(host, [spec], sink)
+        code = shared.fetch(Hosts(host), [spec], sink)
     if code == 0:
         names.remember(spec, Path(path).name)
         if not (options.quiet or options.json):

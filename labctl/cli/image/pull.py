@@ -9,6 +9,7 @@ from labctl.cli.arguments import Locked
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
+from labctl.host.hosts import Hosts
 
 app = typer.Typer(add_completion=False)
 
@@ -42,8 +43,8 @@ def run(
         )
     if images:
         host = shared.host(options)
-        specs = get.named(images, shared.architecture(arch, host), sink)
+        hosts, specs = Hosts(host), get.named(images, shared.architecture(arch, host), sink)
     else:
         session = context.session(options, locked=locked)
-        host, specs = session.host, get.of_labfile(session, sink)
-    return shared.fetch(host, specs, sink)
+        hosts, specs = session.hosts, get.of_labfile(session, sink)
+    return shared.fetch(hosts, specs, sink)

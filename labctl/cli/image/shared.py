@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from labctl.core.events import Sink
     from labctl.host.host import Host
+    from labctl.host.hosts import Hosts
     from labctl.kinds.image.spec import ImageSpec
 
 Images = Annotated[
@@ -59,13 +60,13 @@ def sink(options: Options) -> Sink:
     return sinks.sink(options)
 
 
-def fetch(host: Host, specs: Iterable[ImageSpec], sink: Sink) -> int:
+def fetch(hosts: Hosts, specs: Iterable[ImageSpec], sink: Sink) -> int:
     """Put images into the store, unless they are there, and give the exit code."""
     from labctl.app.images import get
 
     stop = Stop()
     with interruptions.asking(stop.ask):
-        return exits.of_ending(get.fetch(host, specs, sink, stop).ending)
+        return exits.of_ending(get.fetch(hosts, specs, sink, stop).ending)
 
 
 def labfile_here(options: Options) -> Path | None:

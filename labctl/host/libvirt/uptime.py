@@ -6,9 +6,13 @@ import os
 import time
 from pathlib import Path
 
+from labctl.host.libvirt.uri import is_local
+
 
 def uptime(name: str, uri: str) -> int | None:
-    """Seconds since a local domain's QEMU process started; None where this host can't tell."""
+    """Seconds since a domain's QEMU process started; None where this machine can't tell."""
+    if not is_local(uri):
+        return None  # a domain of that name here is another one
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     folder = Path("/run/libvirt/qemu") if uri.endswith("/system") else Path(own) / "libvirt/qemu/run"
     try:

@@ -60,6 +60,7 @@ class VmOverview:
     problem: str = ""
     snapshots: tuple[str, ...] = ()
     boots: tuple[str, ...] = ()  # the paths of its kernel and initrd
+    host: str = ""  # the URI of the libvirt host that it is on
     unmarked: bool = False  # whether labctl's mark was removed, and with it what nothing else tells
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from labctl.app import transport
 from labctl.app.session import Session
+from labctl.host.hosts import Hosts
+from tests.madeup import MadeUpHost
 from tests.unit.overviews import LABFILE
 
 
@@ -13,12 +15,8 @@ def session(tmp_path, monkeypatch):
     path = tmp_path / "Labfile.yaml"
     path.write_text(LABFILE)
 
-    class Nowhere:
-        uri = "qemu:///system"
-        connection = None
-
     made = Session(source=str(path))
-    made.host = Nowhere()
+    made.hosts = Hosts(MadeUpHost(connection=None))
     return made
 
 

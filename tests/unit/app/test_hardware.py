@@ -11,11 +11,13 @@ from labctl.core.marked import Foreign
 from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.engine.observe import Observed
+from labctl.host.hosts import Hosts
 from labctl.host.libvirt import domain_capabilities
 from labctl.host.libvirt.domain_capabilities import DomainCapabilities
 from labctl.host.machine import routes
 from labctl.labfile.load import load
 from tests.composed import applied, specs
+from tests.madeup import MadeUpHost
 
 PC = DomainCapabilities(
     cpus=255,
@@ -65,9 +67,12 @@ def told(tmp_path, monkeypatch):
     def tell(content, existing=None):
         path = tmp_path / "Labfile.yaml"
         path.write_text(yaml.safe_dump({"labfile": 1, "name": "shop", **content}))
-        host = SimpleNamespace(virt=Virt(), local=True, capabilities=SimpleNamespace(kvm=True))
-        session = SimpleNamespace(lab=load(str(path)).lab, host=host)
-        foreign = tuple(Foreign("network", name, name, active=name != "idle") for name in ("default", "idle"))
+        host = MadeUpHost(virt=Virt(), local=True, capabilities=SimpleNamespace(kvm=True))
+        session = SimpleNamespace(lab=load(str(path)).lab, hosts=Hosts(host))
+        foreign = tuple(
+            Foreign("network", name, name, active=name != "idle", host=MadeUpHost.uri)
+            for name in ("default", "idle")
+        )
         made = plan(specs(content, existing), existing or {})
         problems = hardware.check(session, made, Observed(foreign=foreign))
         return [(each.path, each.summary, each.hint) for each in problems]

@@ -6,6 +6,7 @@ from labctl.app import memory
 from labctl.core.lifecycle import State
 from labctl.core.planning import plan
 from labctl.core.record import replace
+from labctl.host.hosts import Hosts
 from labctl.kinds.image.spec import ImageSpec
 from labctl.labfile.load import load
 from tests.composed import applied, specs
@@ -30,7 +31,7 @@ class Session:
     def __init__(self, tmp_path, free=None):
         (tmp_path / "Labfile.yaml").write_text(CONTENT)
         self.lab = load(str(tmp_path / "Labfile.yaml")).lab
-        self.host = self
+        self.hosts = Hosts(self)
         self.virt = self
         self.free = free
 

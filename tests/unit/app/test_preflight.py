@@ -14,10 +14,12 @@ from labctl.core.record import replace
 from labctl.engine.allocation import Allocation
 from labctl.engine.observe import Observed
 from labctl.engine.sources import Sources
+from labctl.host.hosts import Hosts
 from labctl.host.libvirt import pools
 from labctl.kinds.image.spec import ImageSpec
 from labctl.labfile.load import load
 from tests.composed import applied, specs
+from tests.madeup import MadeUpHost
 
 CONTENT = """\
 labfile: 1
@@ -40,9 +42,9 @@ def session(tmp_path):
     """On a host without KVM whose memory nobody knows."""
     (tmp_path / "Labfile.yaml").write_text(CONTENT)
     able = SimpleNamespace(kvm=False, types=frozenset({"qemu"}))
-    host = SimpleNamespace(capabilities=able, local=False, virt=None)
+    host = MadeUpHost(capabilities=able, local=False, virt=None)
     lab = load(str(tmp_path / "Labfile.yaml")).lab
-    return SimpleNamespace(lab=lab, host=host, adopt=False, overcommit=True)
+    return SimpleNamespace(lab=lab, hosts=Hosts(host), adopt=False, overcommit=True)
 
 
 @pytest.fixture(autouse=True)
@@ -82,9 +84,10 @@ def test_what_is_protected_stops_a_run_and_no_plan(session, content):
 def test_images_without_room_stop_a_run_and_no_plan(session, tmp_path, monkeypatch):
     (tmp_path / "big.img").write_bytes(bytes(1 << 20))
     image = ImageSpec("big", "sha256-0", "path", str(tmp_path / "big.img"))
-    session.host.pool_root = tmp_path
+    (host,) = session.hosts
+    host.pool_root = tmp_path
     monkeypatch.setattr(pools, "free_space", lambda _folder: 1 << 10)
-    session.host.local = True
+    host.local = True
     found = look(session, plan({image.address: image}, {}))
     assert found.errors == ()
     assert summaries(found.obstacles)[0].startswith("the images to store take 1MiB, and 0B are free in")
@@ -103,7 +106,8 @@ def test_the_same_of_many_is_told_once_with_their_names(session, content):
 
 def others(kind, name, **more):
     """What is there and is not the lab's."""
-    return Observed(foreign=(Foreign(kind, name, more.pop("uuid", "another's"), **more),))
+    uuid = more.pop("uuid", "another's")
+    return Observed(foreign=(Foreign(kind, name, uuid, host=MadeUpHost.uri, **more),))
 
 
 def test_a_name_that_somebody_else_has_leaves_no_plan(session, content):

@@ -8,9 +8,9 @@ from labctl.engine.overview import Overview
 from tests.unit.overviews import network, vm
 
 
-def reached(*vms, networks=None, uri="qemu:///system"):
+def reached(*vms, networks=None):
     nets = [network(), network("back", ())] if networks is None else networks
-    return reach(Overview(list(vms), nets), uri)
+    return reach(Overview(list(vms), nets))
 
 
 def test_the_first_address_on_a_network_of_the_host():
@@ -55,7 +55,7 @@ def test_no_way_leads_over_a_link_that_is_down():
 
 
 def test_through_the_libvirt_host():
-    assert reached(vm(), uri="qemu+ssh://root@kvm1:2222/system").logins["web-1"].jump == "root@kvm1:2222"
+    assert reached(vm(host="qemu+ssh://root@kvm1:2222/system")).logins["web-1"].jump == "root@kvm1:2222"
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_broken_labfile_leaves_what_exists(monkeypatch, session):
 def test_a_labfile_that_went_leaves_what_exists(monkeypatch, session):
     absent = UsageError("no such file")
     gone = Session(source=session.source, absent=absent)
-    gone.host = session.host
+    gone.hosts = session.hosts
     seen(monkeypatch, vm("web-1", file=session.source))
     found = status.status(gone)
     assert (found.lab, [row.name for row in found.rows]) == ("shop", ["web-1"])

@@ -8,9 +8,11 @@ from labctl.app import traffic
 from labctl.core.planning import plan
 from labctl.engine.allocate import allocate
 from labctl.engine.compose import Site, compose
+from labctl.host.hosts import Hosts
 from labctl.host.machine import firewall, routes
 from labctl.host.machine.firewall import Rules
 from labctl.host.machine.packets import Chain, from_iptables
+from tests.madeup import MadeUpHost
 from tests.unit.labfile.labfiles import loaded
 
 LABFILE = """
@@ -32,10 +34,9 @@ def warned(tmp_path, monkeypatch):
     def of(rules, *, local=True, types=("qemu",), made=False):
         lab = loaded(tmp_path, LABFILE).lab
         allocation = allocate(lab, {}, ())
-        wanted = compose(
-            lab, allocation, Site("x86_64", kvm=False, types=frozenset({"qemu"}), pool="", store="")
-        )
-        host = SimpleNamespace(
+        site = Site("x86_64", kvm=False, types=frozenset({"qemu"}), pool="", store="")
+        wanted = compose(lab, allocation, lambda _address: site)
+        host = MadeUpHost(
             local=local,
             output=None,
             capabilities=SimpleNamespace(types=types),
@@ -44,7 +45,7 @@ def warned(tmp_path, monkeypatch):
         read = []
         monkeypatch.setattr(firewall, "read", lambda _output, version: read.append(version) or rules)
         found = traffic.check(
-            SimpleNamespace(lab=lab, host=host), plan(wanted, wanted if made else {}), allocation
+            SimpleNamespace(lab=lab, hosts=Hosts(host)), plan(wanted, wanted if made else {}), allocation
         )
         return [f"{each.path}: {each.summary}" for each in found], bool(read)
 

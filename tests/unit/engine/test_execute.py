@@ -9,22 +9,32 @@ from labctl.core.events import Ending, StepFailed, StepSkipped
 from labctl.core.planning import plan
 from labctl.core.stop import Stop
 from labctl.engine.execute import execute
+from labctl.host.hosts import Hosts
 from labctl.kinds.vm.spec import VmSpec
 
 
-class Connection:
-    """Runs blocking calls in threads of its own, as the real one does."""
+class Host:
+    """Runs blocking calls in threads of its own, as a connection does. One VM boots at a time."""
 
     virt = None
+    boot_limit = 1
 
     def __init__(self):
         self.threads = ThreadPoolExecutor()
+
+    @property
+    def connection(self):
+        return self
 
     def alive(self, _virt):
         return True
 
     async def call(self, method, *arguments):
         return await asyncio.get_running_loop().run_in_executor(self.threads, method, *arguments)
+
+
+def run(made, driver, sink, stop=None):
+    return execute(made, Hosts(Host()), lambda _kind, _host: driver, sink, stop or Stop())
 
 
 class Driver:
@@ -54,7 +64,7 @@ def test_an_interrupted_run_ends_after_the_starts_in_flight():
     driver = Driver(stop)
     made = plan({vm.address: vm for vm in vms}, {})
     events = []
-    outcome = execute(made, {"vm": driver}, Connection(), events.append, boots=1, stop=stop)
+    outcome = run(made, driver, events.append, stop)
     assert outcome.interrupted
     created, started = sorted(driver.done)[:2], sorted(driver.done)[2:]
     assert created == ["create a", "create b"]
@@ -77,7 +87,7 @@ def test_a_file_that_the_machine_refuses_fails_its_step_and_is_named(tmp_path):
     for driver, told in ((Refused(), "can't use it: Operation not permitted"), (Where(), "no")):
         events = []
         made = plan({vm.address: vm}, {})
-        outcome = execute(made, {"vm": driver}, Connection(), events.append, boots=1, stop=Stop())
+        outcome = run(made, driver, events.append)
         (failed,) = [each for each in events if isinstance(each, StepFailed)]
         assert failed.error.startswith(f"{tmp_path}: {told}")
         assert outcome.ending is Ending.FAILED
@@ -92,14 +102,7 @@ def test_vms_that_nothing_is_told_of_don_t_hold_up_others():
 
     vms = [VmSpec("shop", name, awaited=False) for name in ("a", "b", "c")]
     driver = Starts()
-    outcome = execute(
-        plan({vm.address: vm for vm in vms}, {}),
-        {"vm": driver},
-        Connection(),
-        lambda _: None,
-        boots=1,
-        stop=Stop(),
-    )
+    outcome = run(plan({vm.address: vm for vm in vms}, {}), driver, lambda _: None)
     assert outcome.done == {vm.address for vm in vms}
     assert sorted(driver.done)[3:] == ["start a", "start b", "start c"]
 
@@ -116,9 +119,7 @@ def test_what_is_interrupted_in_its_last_operation_is_told_too():
     vm = VmSpec("shop", "a", ready=True)
     events = []
     stop = Stop()
-    outcome = execute(
-        plan({vm.address: vm}, {}), {"vm": Waits(stop)}, Connection(), events.append, boots=1, stop=stop
-    )
+    outcome = run(plan({vm.address: vm}, {}), Waits(stop), events.append, stop)
     (left,) = [each for each in events if isinstance(each, StepSkipped)]
     assert (left.address, left.begun, left.reason) == ("vm/a", True, "after the interruption")
     assert outcome.skipped == {vm.address}

@@ -21,6 +21,7 @@ from labctl.core.record import record
 from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.engine.registry import KINDS
 from labctl.host.host import Host
+from labctl.host.hosts import Hosts
 from labctl.kinds import Kind
 from labctl.report.plantext import Style, render
 
@@ -99,9 +100,9 @@ def session(tower, tmp_path):
     (tmp_path / "Labfile.yaml").write_text(LABFILE)
     made = Session(source=str(tmp_path / "Labfile.yaml"), uri=NODE)
     made.kinds = (*KINDS, Kind(BellSpec, lambda _host, _keys: tower, tower.observe, tower.labs))
-    made.host = Host(NODE)
+    made.hosts = Hosts(Host(NODE))
     yield made
-    made.host.close()
+    made.hosts.close()
 
 
 def ringing(*bells: BellSpec):
@@ -159,7 +160,7 @@ def test_a_replacement_loses_data_and_follows_the_removal(session, monkeypatch):
 
 def test_its_labs_are_listed(session, tower):
     (tower.folder / "abbey.big").write_text("c bronze")
-    assert [lab.name for lab in listing.labs(session.host, session.kinds)] == ["abbey"]
+    assert [lab.name for lab in listing.labs(*session.hosts, session.kinds)] == ["abbey"]
 
 
 def test_it_goes_with_its_lab(session, tower):
@@ -167,4 +168,5 @@ def test_it_goes_with_its_lab(session, tower):
     (tower.folder / "abbey.big").write_text("c bronze")
     assert change.destroy(session, (), lambda _event: None, lambda _plan: True).ok
     assert [path.name for path in tower.folder.iterdir()] == ["abbey.big"]
-    assert session.host.virt.listAllDomains() == session.host.virt.listAllNetworks() == []
+    (host,) = session.hosts
+    assert host.virt.listAllDomains() == host.virt.listAllNetworks() == []

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from labctl.core.errors import Rejected
 from labctl.engine import sources
 from labctl.engine.sources import Pinning, Sources
+from labctl.host.hosts import Hosts
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.image.store import Looked
 from labctl.labfile.load import load
@@ -51,7 +53,8 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
         document = {"labfile": 1, "name": "t", "vms": vms}
         (tmp_path / "Labfile.yaml").write_text(json.dumps(document))
         lab = load(str(tmp_path / "Labfile.yaml"), sets={}, params_files=[], environ={}).lab
-        return sources.resolve_images(None, lab, "x86_64", pinning or Pinning({}))  # type: ignore[arg-type]
+        host = SimpleNamespace(capabilities=SimpleNamespace(arch="x86_64"))
+        return sources.resolve_images(Hosts(host), lab, pinning or Pinning({}))  # type: ignore[arg-type]
 
     return resolved
 

@@ -18,7 +18,7 @@ def session(tmp_path):
         lock_path=tmp_path / "Labfile.lock",
         lock={("router", "x86_64"): OLD, ("router", "aarch64"): OTHER, ("gone", "x86_64"): OLD},
         lab=None,
-        host=SimpleNamespace(capabilities=SimpleNamespace(arch="x86_64")),
+        hosts=None,
     )
 
 
