@@ -31,14 +31,25 @@ LOST = (
 T = TypeVar("T")
 
 
-@cache
+def once(function: Callable[[], None]) -> Callable[[], None]:
+    """A function that does something the first time only. Other threads wait until that is done."""
+    lock, remembered = threading.Lock(), cache(function)
+
+    def called() -> None:
+        with lock:
+            remembered()
+
+    return called
+
+
+@once
 def _register_event_loop() -> None:
     """Choose libvirt's own event loop, once a process; that has to be before there is a connection."""
     libvirt.registerErrorHandler(lambda *_: None, None)  # errors are raised; libvirt would print them as well
     libvirt.virEventRegisterDefaultImpl()
 
 
-@cache
+@once
 def run_event_loop() -> None:
     """Run it in a daemon thread, once a process: whoever asks libvirt for events sees to that."""
 
@@ -71,6 +82,7 @@ class Connection:
         self.uri = uri
         self._lock = threading.Lock()
         self._watched = False
+        self._keepalive_timer: threading.Timer | None = None
         self._listeners: set[Callable[[], None]] = set()
         self.virt = self._open()
         if not self.local:
@@ -113,9 +125,9 @@ class Connection:
             with suppress(LabctlError):  # whoever calls next finds that the daemon went away
                 self.watch()
 
-        timer = threading.Timer(KEEPALIVE_INTERVAL_S, watch)
-        timer.daemon = True
-        timer.start()
+        self._keepalive_timer = threading.Timer(KEEPALIVE_INTERVAL_S, watch)
+        self._keepalive_timer.daemon = True
+        self._keepalive_timer.start()
 
     def _keep_alive(self, virt: Any) -> None:
         if self._tests:
@@ -175,6 +187,11 @@ class Connection:
             return False
 
     def close(self) -> None:
+        """End the connection and its threads. A call in flight goes on, and nobody waits for it."""
+        if self._keepalive_timer:
+            self._keepalive_timer.cancel()
+        if workers := self.__dict__.pop("_workers", None):
+            workers.shutdown(wait=False)
         with self._lock:
             try:
                 self.virt.close()

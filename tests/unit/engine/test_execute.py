@@ -1,6 +1,7 @@
 """The walk over a plan's operations, with drivers that only note what they do."""
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from labctl.core.stop import Stop
 from labctl.engine.execute import execute
 from labctl.host.hosts import Hosts
 from labctl.kinds.vm.spec import VmSpec
+from tests.madeup import MadeUpHosts
 
 
 class Host:
@@ -123,3 +125,98 @@ def test_what_is_interrupted_in_its_last_operation_is_told_too():
     (left,) = [each for each in events if isinstance(each, StepSkipped)]
     assert (left.address, left.begun, left.reason) == ("vm/a", True, "after the interruption")
     assert outcome.skipped == {vm.address}
+
+
+class Lost(Host):
+    """Loses its connection with the first call that fails, and is opened anew."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.uri, self.virt, self.opened = name, object(), 0
+
+    def alive(self, virt):
+        return virt is self.virt
+
+    def reopen(self, _lost):
+        self.opened += 1
+
+
+class Remembers(Driver):
+    """Has the VMs of one host. On the second, the connection goes away once."""
+
+    def __init__(self, host):
+        super().__init__()
+        self.host = host
+
+    def create(self, step, tell):
+        super().create(step, tell)
+        if self.host.uri == "second" and len(self.done) == 1:
+            self.host.virt = object()
+            raise LabctlError("the connection went away")
+
+    def start(self, step, _tell):
+        self.done.append(f"start {step.address.name}")
+
+
+def test_drivers_and_connections_go_by_address():
+    """One driver a kind and host; only what lost its connection is opened anew, and only its step runs again."""
+    hosts = MadeUpHosts(Lost("first"), Lost("second"), elsewhere={"b"})
+    made: list[Remembers] = []
+
+    def driver(kind, host):
+        assert kind == "vm"
+        made.append(Remembers(host))
+        return made[-1]
+
+    vms = [VmSpec("shop", name, awaited=False) for name in ("a", "b", "c")]
+    outcome = execute(plan({vm.address: vm for vm in vms}, {}), hosts, driver, lambda _: None, Stop())
+    assert outcome.done == {vm.address for vm in vms}
+    done = {each.host.uri: sorted(each.done) for each in made}
+    assert len(made) == len(done)
+    assert [each for each in done["first"] if not each.startswith("booted")] == [
+        "create a",
+        "create c",
+        "start a",
+        "start c",
+    ]
+    assert [each for each in done["second"] if not each.startswith("booted")] == [
+        "create b",
+        "create b",
+        "start b",
+    ]
+    assert {host.uri: host.opened for host in hosts} == {"first": 0, "second": 1}
+
+
+def test_boots_are_counted_for_each_host():
+    """One at a time on each: the VM of the second host does not wait for that of the first."""
+    booting: set[str] = set()
+    both = threading.Event()
+
+    class Boots(Remembers):
+        def create(self, step, _tell):
+            pass
+
+        def start(self, step, _tell):
+            assert not any(name in booting for name in ("a", "c") if name != step.address.name != "b")
+            booting.add(step.address.name)
+
+        async def booted(self, step, _tell):
+            while not both.is_set():
+                if "b" in booting and len(booting) == 2:
+                    both.set()
+                await asyncio.sleep(0.01)
+            booting.discard(step.address.name)
+
+        async def ready(self, step, tell):
+            pass
+
+    hosts = MadeUpHosts(Lost("first"), Lost("second"), elsewhere={"b"})
+    vms = [VmSpec("shop", name, ready=True) for name in ("a", "b", "c")]
+    outcome = execute(
+        plan({vm.address: vm for vm in vms}, {}),
+        hosts,
+        lambda _kind, host: Boots(host),
+        lambda _: None,
+        Stop(),
+    )
+    assert outcome.done == {vm.address for vm in vms}

@@ -1,12 +1,15 @@
 """One connection, without a daemon."""
 
 import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import libvirt
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host.libvirt.connection import Connection, call_on
+from labctl.host.libvirt.connection import Connection, call_on, once
 
 
 class Gone:
@@ -33,3 +36,33 @@ def test_an_event_that_comes_after_the_run_is_dropped():
     loop.close()
     call_on(loop, heard.append, "late")
     assert heard == ["in time"]
+
+
+def test_what_is_done_once_a_process_is_done_once_by_threads_too():
+    """Libvirt's event loop would run twice, and two threads would read the answers of each other."""
+    calls = []
+
+    def slow():
+        calls.append(1)
+        time.sleep(0.05)
+        calls.append(2)
+
+    first = once(slow)
+
+    def done(_number):
+        first()
+        return list(calls)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(done, range(4))) == [[1, 2]] * 4
+
+
+def test_a_closed_connection_leaves_no_thread():
+    before = set(threading.enumerate())
+    connection = Connection("test:///default")
+    worker = asyncio.run(connection.call(threading.current_thread))
+    assert worker not in before
+    assert worker.is_alive()
+    connection.close()
+    worker.join(10)
+    assert not worker.is_alive()
