@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from labctl.app import transport
 from labctl.app.one_vm import by_base, look
 from labctl.app.reach import reach
 from labctl.app.status import choose
+from labctl.core import coroutines
 from labctl.core.errors import LabctlError
 from labctl.host.access import ssh as openssh
 
@@ -57,7 +57,7 @@ def run(
                 " ".join(words), user=way.vm.user, timeout=None, stdin=stdin, stdout=stdout, stderr=stderr
             )
 
-    return asyncio.run(completed()).exit_code
+    return coroutines.run(completed()).exit_code
 
 
 def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, str]]:

@@ -1,0 +1,45 @@
+"""Ctrl-C and SIGTERM, in processes of their own."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import os, signal, sys, threading, time
+from labctl.cli import interruptions
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background inherit that it is ignored
+interruptions.REACTION_S = 0.2
+interruptions.watch(lambda: os._exit(99))
+asked = []
+def stop():
+    asked.append(1)
+    return %(changing)s
+try:
+    with interruptions.asking(stop):
+        os.kill(os.getpid(), signal.%(name)s)
+        time.sleep(1)  # longer than anybody waits for a reaction
+except KeyboardInterrupt:
+    sys.exit(98)
+sys.exit(len(asked))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(("changing", "code"), [(True, 1), (False, 98)])
+def test_a_run_that_changes_something_is_asked_and_another_ends_as_python_does(name, changing, code):
+    script = SCRIPT % {"name": name, "changing": changing}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_handlers_are_as_before_afterwards():
+    from labctl.cli import interruptions
+
+    before = signal.getsignal(signal.SIGTERM)
+    with interruptions.asking(lambda: True):
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,0 +1,30 @@
+"""What belongs to the whole process is the command line's alone: a program that calls labctl has its own ways."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "labctl"
+MODULES = {"signal", "gc", "atexit"}
+CALLS = {"print", "input", "sys.exit", "os._exit", "os.execvp", "sys.stdout.write", "sys.stderr.write"}
+ALLOWED = {
+    "host/images/qemu_img.py": "reads which signal ended qemu-img",
+    "host/machine/command.py": "sends signals to the commands that it started",
+    "labfile/docs.py": "a program of its own, which writes docs/labfile.md",
+    "__main__.py": "the command line's entry",
+}
+
+
+def reaches_out(path: Path) -> bool:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import) and MODULES & {each.name for each in node.names}:
+            return True
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            return True
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+            return True
+    return False
+
+
+def test_signals_exits_and_printing_are_in_cli_alone():
+    found = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if reaches_out(path)}
+    assert {each for each in found if not each.startswith("cli/")} == set(ALLOWED)
