@@ -35,8 +35,13 @@ def lab(tmp_path):
         yield made
 
 
+def virt(lab: Lab):
+    (host,) = lab.session().hosts
+    return host.virt
+
+
 def everything(lab: Lab) -> list[str]:
-    return [each.name() for each in lab.session().host.virt.listAllDomains()]
+    return [each.name() for each in virt(lab).listAllDomains()]
 
 
 def test_a_lab_is_planned_made_and_taken_away(lab):
@@ -91,7 +96,7 @@ def test_what_stands_against_a_plan_is_refused_before_the_first_change(lab):
     domain = (
         "<domain type='test'><name>shop.web-1</name><memory>1024</memory><os><type>hvm</type></os></domain>"
     )
-    lab.session().host.virt.defineXML(domain)
+    virt(lab).defineXML(domain)
     events = []
     lab.subscribe(events.append)
     with pytest.raises(Refused, match="was not made by labctl"):
@@ -107,7 +112,7 @@ def test_a_run_that_fails_is_an_error_that_says_why(lab):
     )
 
     def meanwhile(_plan):
-        return bool(lab.session().host.virt.defineXML(domain))
+        return bool(virt(lab).defineXML(domain))
 
     with pytest.raises(RunFailed) as caught:
         lab.up(confirm=meanwhile)

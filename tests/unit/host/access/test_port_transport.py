@@ -39,13 +39,13 @@ def test_commands_run_with_all_that_a_process_has(port, tmp_path):
     async def check():
         async with guest(port) as way:
             text = "cat; echo wrong >&2; exit 7"
-            assert await way.run(text, timeout=20) == Completed(7, b"", b"wrong\n")
-            assert await way.run(text, stdin=b"said", timeout=20) == Completed(7, b"said", b"wrong\n")
+            assert await way.run(text, timeout=60) == Completed(7, b"", b"wrong\n")
+            assert await way.run(text, stdin=b"said", timeout=60) == Completed(7, b"said", b"wrong\n")
             words = ["printf", "%s|", "a b", "$HOME", "'"]
-            assert (await way.run(words, timeout=20)).stdout == b"a b|$HOME|'|"
-            assert (await way.run("kill -KILL $$", timeout=20)).exit_code == 137
-            assert (await way.run("exit 3", stdin=os.urandom(300_000), timeout=20)).exit_code == 3
-            several = await asyncio.gather(*(way.run(f"sleep 0.{n}; echo {n}", timeout=20) for n in range(4)))
+            assert (await way.run(words, timeout=60)).stdout == b"a b|$HOME|'|"
+            assert (await way.run("kill -KILL $$", timeout=60)).exit_code == 137
+            assert (await way.run("exit 3", stdin=os.urandom(300_000), timeout=60)).exit_code == 3
+            several = await asyncio.gather(*(way.run(f"sleep 0.{n}; echo {n}", timeout=60) for n in range(4)))
             assert [each.stdout for each in several] == [b"0\n", b"1\n", b"2\n", b"3\n"]
             assert list(tmp_path.glob("run/job.*")) == []
 
@@ -62,11 +62,11 @@ def test_files_come_and_go_whole(port, tmp_path):
             copy = io.BytesIO()
             await way.get(str(path), copy, timeout=60)
             assert copy.getvalue() == content
-            await way.put(b"", str(tmp_path / "empty"), timeout=20)
+            await way.put(b"", str(tmp_path / "empty"), timeout=60)
             with pytest.raises(LabctlError, match=r"can't write .*: it is a folder"):
-                await way.put(b"x", str(tmp_path), timeout=20)
+                await way.put(b"x", str(tmp_path), timeout=60)
             with pytest.raises(LabctlError, match=r"can't read /nowhere in the guest: .*[Nn]o such file"):
-                await way.get("/nowhere", timeout=20)
+                await way.get("/nowhere", timeout=60)
 
     asyncio.run(check())
     assert path.read_bytes() == content
@@ -84,7 +84,7 @@ def test_what_takes_too_long_is_ended_with_its_children(port, tmp_path):
             assert late.summary.startswith("it did not end within ")
             assert (late.stdout, late.stderr) == (b"begun\n", b"")
             await asyncio.to_thread(wait_until, lambda: not runs(int(child.read_text())))
-            assert (await way.run("echo on", timeout=20)).stdout == b"on\n"
+            assert (await way.run("echo on", timeout=60)).stdout == b"on\n"
 
     asyncio.run(check())
 
@@ -108,11 +108,11 @@ def test_what_a_guest_says_is_bounded(port, monkeypatch):
     async def check():
         async with guest(port) as way:
             with pytest.raises(LabctlError, match="it wrote more than 0 MiB to its stderr"):
-                await way.run("yes >&2", timeout=20)
+                await way.run("yes >&2", timeout=60)
             with pytest.raises(LabctlError, match="longer than 64 KiB"):
-                await way.run("true " + "x" * 70_000, timeout=20)
+                await way.run("true " + "x" * 70_000, timeout=60)
             with pytest.raises(LabctlError, match="has a NUL"):
-                await way.run("true \0", timeout=20)
+                await way.run("true \0", timeout=60)
 
     asyncio.run(check())
 
@@ -149,7 +149,7 @@ def test_an_older_script_is_renewed_once_for_all_commands_that_wait_for_it(monke
         session = OlderSession(FakeConnection())
         await session.open("shop.web")
         way = PortTransport(session)
-        done = await asyncio.gather(*(way.run("true", timeout=20) for _ in range(3)))
+        done = await asyncio.gather(*(way.run("true", timeout=60) for _ in range(3)))
         assert [each.exit_code for each in done] == [0, 0, 0]
         assert session.port.renewals == 1
 

@@ -48,15 +48,15 @@ def short():
 def test_commands_run_with_all_that_a_process_has(way):
     async def check():
         text = "cat; echo wrong >&2; exit 7"
-        assert await way.run(text, user="lab", timeout=20) == Completed(7, b"", b"wrong\n")
-        assert await way.run(text, user="lab", stdin=b"said", timeout=20) == Completed(7, b"said", b"wrong\n")
+        assert await way.run(text, user="lab", timeout=60) == Completed(7, b"", b"wrong\n")
+        assert await way.run(text, user="lab", stdin=b"said", timeout=60) == Completed(7, b"said", b"wrong\n")
         words = ["printf", "%s|", "a b", "$HOME", "'"]
-        assert (await way.run(words, user="lab", timeout=20)).stdout == b"a b|$HOME|'|"
-        assert (await way.run("exit 255", user="lab", timeout=20)).exit_code == 255
-        assert (await way.run("kill -KILL $$", user="lab", timeout=20)).exit_code == 137
+        assert (await way.run(words, user="lab", timeout=60)).stdout == b"a b|$HOME|'|"
+        assert (await way.run("exit 255", user="lab", timeout=60)).exit_code == 255
+        assert (await way.run("kill -KILL $$", user="lab", timeout=60)).exit_code == 137
         big = os.urandom(300_000)
-        assert (await way.run("exit 3", user="lab", stdin=big, timeout=20)).exit_code == 3
-        assert (await way.run("cat", user="lab", stdin=big, timeout=20)).stdout == big
+        assert (await way.run("exit 3", user="lab", stdin=big, timeout=60)).exit_code == 3
+        assert (await way.run("cat", user="lab", stdin=big, timeout=60)).stdout == big
 
     asyncio.run(check())
 
@@ -64,7 +64,7 @@ def test_commands_run_with_all_that_a_process_has(way):
 def test_others_than_the_login_are_reached_by_sudo(way, tmp_path):
     (tmp_path / "sudo").write_text('#!/bin/sh\necho "$1 $2 $3 $4 $5"; shift 5; exec "$@"\n')
     (tmp_path / "sudo").chmod(0o755)
-    done = asyncio.run(way.run("echo said", timeout=20))
+    done = asyncio.run(way.run("echo said", timeout=60))
     assert done.stdout == b"-n -H -u root --\nsaid\n"
 
 
@@ -81,7 +81,7 @@ def test_what_a_command_says_is_there_at_once(way, tmp_path):
     """Half a line, too; labctl's own words are not in it."""
     text = f"printf half >&2; until grep -q half {tmp_path}/said; do sleep 0.1; done; printf ' done' >&2"
     with (tmp_path / "said").open("wb") as said:
-        asyncio.run(way.run(text, user="lab", stderr=said, timeout=20))
+        asyncio.run(way.run(text, user="lab", stderr=said, timeout=60))
     assert (tmp_path / "said").read_bytes() == b"half done"
 
 
@@ -103,7 +103,7 @@ def test_a_connection_that_fails_is_no_exit_code_of_the_command(tmp_path, monkey
 
     async def check():
         with pytest.raises(LabctlError, match=r"the connection by ssh failed \(255\): no route"):
-            await SshTransport(Path("/lab/ssh_config"), "web", "lab").run("true", timeout=20)
+            await SshTransport(Path("/lab/ssh_config"), "web", "lab").run("true", timeout=60)
         with pytest.raises(LabctlError, match="can't log in by ssh: no route"):
             async with connected(Path("/lab/ssh_config"), "web", "lab"):
                 pass
@@ -120,7 +120,7 @@ def test_commands_share_a_connection_whose_socket_only_its_owner_reaches(short, 
         async with connected(Path("/lab/ssh_config"), "web", "lab") as way:
             (socket,) = short.glob("labctl/ssh-*/s")
             assert socket.parent.stat().st_mode & 0o777 == 0o700
-            await way.run("true", user="lab", timeout=20)
+            await way.run("true", user="lab", timeout=60)
             return socket
 
     socket = asyncio.run(check())
@@ -139,7 +139,7 @@ def test_where_no_socket_fits_each_command_connects(tmp_path, monkeypatch):
 
     async def check():
         async with connected(Path("/lab/ssh_config"), "web", "lab") as way:
-            return await way.run("echo said", user="lab", timeout=20)
+            return await way.run("echo said", user="lab", timeout=60)
 
     assert asyncio.run(check()).stdout == b"said\n"
     assert "ControlPath" not in (tmp_path / "calls").read_text()
