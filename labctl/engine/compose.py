@@ -1,7 +1,7 @@
-"""From the Labfile and the allocation to specs: what the lab is to be, in libvirt's terms. Pure.
+"""Composes the wanted specs of a lab from its Labfile, the allocation, and facts about the libvirt host. Pure.
 
-What becomes a VM is said in `engine.vms`, a disk in `engine.disks`, a network in `engine.networks`, a seed in
-`engine.guests`; images are found by `engine.sources`.
+VMs are composed in `engine.vms`, disks in `engine.disks`, networks in `engine.networks`, seeds in `engine.guests`;
+images are found by `engine.sources`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class Site:
     """What the specs need to know of the libvirt host of an object, and of the lab: that is the same in every site.
 
-    `pool` is the folder of the lab's volumes, `store` that of the images. `images` gives each image of the Labfile for
-    an architecture, `blobs` each kernel or initrd by its path. `secret` is the key of digests.
+    `pool` is the folder of the lab's volumes, `store` that of the images. `images` has each image of the Labfile by its
+    architecture, `blobs` each kernel and initrd by its path. `secret` is the key for digests of seeds.
     """
 
     arch: str
@@ -45,31 +45,31 @@ class Site:
     images: Mapping[tuple[Image, str], ImageSpec] = field(default_factory=dict)
     blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
     secret: bytes = b""
-    tb_cache: bool = True  # whether its libvirt can bound what QEMU keeps of translated code
+    tb_cache: bool = True  # libvirt can limit QEMU's cache of translated code
 
     @property
     def dnsmasq(self) -> bool:
-        """Whether libvirt runs dnsmasq for its networks; its test driver keeps no options for it."""
+        """Whether libvirt keeps options for dnsmasq; its test driver does not."""
         return "test" not in self.types
 
     def domain_type(self, accel: str, arch: str) -> str:
-        """Libvirt's domain type; on a node without QEMU (`test:///`) its own."""
+        """The domain type of libvirt: kvm or qemu; on a host without QEMU (`test:///`) its own type."""
         if accel == "kvm" or (accel == "auto" and self.kvm and architectures.runs_natively(arch, self.arch)):
             return "kvm"
         return "qemu" if "qemu" in self.types or not self.types else min(self.types)
 
     def image(self, vm: Vm, disk: Disk) -> ImageSpec | None:
-        """What a VM's disk stands on."""
+        """The image of a VM's disk; None for an empty disk."""
         return self.images.get((disk.image, vm.arch or self.arch)) if disk.image else None
 
     def root_image(self, vm: Vm) -> ImageSpec | None:
-        """What a VM's root disk stands on."""
+        """The image of a VM's root disk, if it has one."""
         root = next((disk for disk in vm.disks if disk.name == "root"), None)
         return self.image(vm, root) if root else None
 
 
 def named(lab: LabModel) -> frozenset[str]:
-    """The volumes of the disks that a Labfile names."""
+    """The names of the volumes of all disks in a Labfile."""
     own = (f"{vm.name}/{disk.name}" for vm in lab.vms for disk in vm.disks if disk.volume is None)
     return frozenset(map(identity.volume_name, (*own, *(each.name for each in lab.volumes))))
 

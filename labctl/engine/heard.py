@@ -1,4 +1,4 @@
-"""The addresses that guests report now, in place of those that are noted in the metadata."""
+"""Asks running guests for their current addresses, which replace those in the metadata."""
 
 from __future__ import annotations
 

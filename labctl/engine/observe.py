@@ -1,6 +1,7 @@
 """What exists: one pass over each libvirt host, read into the same specs that the Labfile becomes.
 
-It costs a few listings a kind and one XML dump an object; what runs is dumped a second time as it runs.
+This takes a few listings for each kind and the XML of each object; running objects give their XML twice, as they are
+defined and as they run.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @record
 class Observed:
-    """All of the lab that exists, and what else is there that it could collide with.
+    """All existing objects of a lab, and the objects of others that it could collide with.
 
     `live` holds what runs as it runs, where its kind tells that from how it is defined. `stores` gives the
     folder of the images' pool of each host that has one. `folder` is that of the lab's pool, None where there is none;
@@ -46,7 +47,7 @@ class Observed:
 
     @property
     def files(self) -> frozenset[str]:
-        """The Labfiles that objects of this lab name as theirs."""
+        """The Labfiles that the objects of this lab were made from."""
         return frozenset(spec.file for spec in self.specs.values() if spec.file)
 
 
@@ -95,7 +96,7 @@ def _look(host: Host, lab: str, kinds: Collection[Kind[Any]], named: Collection[
 
 
 def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:
-    """Give for everything that exists what to compare with what is wanted."""
+    """Give the spec of each existing object that the wanted spec is compared with."""
     merged = dict(observed.specs)
     for address, live in observed.live.items():
         merged[address] = merged[address].as_it_runs(live, desired.get(address))
@@ -105,7 +106,7 @@ def merge(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, 
 
 
 def onward(observed: Observed, desired: Mapping[Address, Spec]) -> dict[Address, Spec]:
-    """What is wanted, with the disks of what runs where that has them."""
+    """The wanted specs, with the disks of running VMs where these have them now."""
     running = {
         address: desired[address].onward(live)
         for address, live in observed.live.items()

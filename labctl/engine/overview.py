@@ -1,6 +1,6 @@
-"""A quick look at what labctl made on this host: domains and networks with labctl's metadata, in a few calls.
+"""Reads an overview of the labs on a host, for people: domains and networks with labctl's mark, in a few calls.
 
-`engine.observe` looks at all that plans need, this at what people want to see, of one lab or of all.
+`engine.observe` reads everything that a plan needs; this reads what people want to see, of one lab or of all labs.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
 @record(frozen=False)
 class Overview:
-    """`strangers` are the names of domains without labctl's mark, by their UUIDs.
+    """The VMs and networks of labs.
 
-    `images` are those that do not look as they did when they were verified.
+    `strangers` are the names of domains without labctl's mark, by their UUIDs. `images` are those whose files have
+    changed since they were verified.
     """
 
     vms: list[VmOverview]
@@ -85,14 +86,14 @@ def _look(host: Host, lab: str | None, *, ask: bool, thorough: bool) -> Overview
             lease = leases.get((vm.lab, nic.network), {}).get(nic.mac)
             nic.ips = nic.ips or ((lease,) if lease else ())
             if nic.reports and vm.state not in ACTIVE:
-                nic.ips = ()  # it had them when it ran
+                nic.ips = ()  # they were those of its last run
     if ask:
         _ask(host, vms)
     return Overview(vms, networks, strangers, images)
 
 
 def _ask(host: Host, vms: list[VmOverview]) -> None:
-    """Bring addresses up to date that guests get from others."""
+    """Ask running guests for the addresses that labctl did not give."""
     asked = [vm for vm in vms if vm.state == State.RUNNING and any(nic.reports for nic in vm.nics)]
     if not asked:
         return
@@ -150,9 +151,9 @@ def _look_at_networks(host: Host, lab: str | None, adopting: str | None) -> list
 
 
 def _look_at_images(host: Host, lab: str, vms: list[VmOverview]) -> list[ImageOverview]:
-    """What looks wrong with images below the lab's disks, and with kernels that its VMs boot.
+    """Problems with the images of the lab's disks, and with kernels that its VMs boot.
 
-    Pools that are stopped stay so: their lab may be on its way out.
+    Stopped pools are not started: their lab may be about to be destroyed.
     """
     virt = host.virt
     store, pool = pools.lookup(virt, STORE), pools.lookup(virt, pool_name(lab))
@@ -175,7 +176,7 @@ def _look_at_images(host: Host, lab: str, vms: list[VmOverview]) -> list[ImageOv
 
 
 def _unmarked(thing: Any, kind: str, lab: str | None) -> tuple[str, str] | None:
-    """The lab and the name of a virDomain or virNetwork that is the lab's, whoever removed labctl's mark from it."""
+    """The lab and name of a virDomain or virNetwork that belongs to the lab though its mark was removed; else None."""
     if lab is None:
         return None
     name = unmarked_name(lab, kind, thing.name(), thing.UUIDString())
@@ -183,7 +184,7 @@ def _unmarked(thing: Any, kind: str, lab: str | None) -> tuple[str, str] | None:
 
 
 def _is_it(thing: Any, kind: str, seen: VmOverview | NetworkOverview) -> bool:
-    """Whether a virDomain or virNetwork is the one that its mark names, under another name perhaps, and no copy."""
+    """Whether a virDomain or virNetwork is the object that its mark names, perhaps renamed, and not a copy of it."""
     return bool(
         thing.name() == libvirt_name(seen.lab, seen.name)
         or thing.UUIDString() == object_uuid(seen.lab, kind, seen.name)
@@ -191,7 +192,7 @@ def _is_it(thing: Any, kind: str, seen: VmOverview | NetworkOverview) -> bool:
 
 
 def _changed(thing: Any, seen: VmOverview | NetworkOverview, word: str, undefined: Collection[str]) -> str:
-    """What someone did to a virDomain or virNetwork that is ours."""
+    """The problem of a virDomain or virNetwork that was changed outside labctl; empty where there is none."""
     if thing.name() != libvirt_name(seen.lab, seen.name):
         return f"its {word} was renamed to {thing.name()}"
     if seen.unmarked:

@@ -1,4 +1,4 @@
-"""Which image of the store each `image:`, kernel and initrd of the Labfile is."""
+"""Finds the image in the store for each `image:`, kernel and initrd of the Labfile."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
     from labctl.labfile.model import Disk, Image, LabModel, Vm
 
 T = TypeVar("T")
-Wanted = tuple["Image", str]  # an image as the Labfile states it, for an architecture
+Wanted = tuple["Image", str]  # an image of the Labfile, and an architecture
 Stated = tuple["Vm", "Disk", Wanted]  # a disk that stands on one
 NO_PIN = "it is not in Labfile.lock"
 
 
 @record
 class Sources:
-    """The specs of all images and blobs of the lab; `present` by key what of them the store has, damaged ones too.
+    """The specs of all images and blobs of the lab.
 
-    `pins` is what a lock has to say of them, `notes` what the user should know.
+    `present` are those that are in the store, also damaged ones, by key. `pins` is the new content of the lock. `notes`
+    are warnings and notes for the user.
     """
 
     images: dict[Wanted, ImageSpec] = field(default_factory=dict)
@@ -45,9 +46,10 @@ class Sources:
 
 @record
 class Pinning:
-    """How images are found: by the `lock`, and `locked` says that nothing else will do.
+    """The pins that decide which version of an image is used.
 
-    `in_use` are the keys that the lab's disks stand on: without a lock they stay what they are.
+    With `locked`, an image that is not in `lock` is an error. `in_use` are the keys of the images of the lab's existing
+    disks: an image without a pin keeps its key.
     """
 
     lock: Lock
@@ -59,7 +61,7 @@ def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
     """Find every image and blob.
 
     Raises:
-        Rejected: some of them can't be read or are refused, each with its place in the Labfile.
+        Rejected: images can't be read or are refused; the error has one problem for each.
     """
     looked = _look(hosts, {*pinning.in_use, *(pin.key for pin in pinning.lock.values())})
     stated = list(_stated(lab, hosts))
@@ -97,7 +99,7 @@ def _look(hosts: Hosts, keys: Collection[str]) -> dict[str, Looked]:
 
 
 def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, Looked]) -> Iterator[Problem]:
-    """Tell damaged images, each once, and what stands on them."""
+    """Give a warning for each damaged image, with the VMs that use it."""
     for spec in {spec.key: spec for spec in specs}.values():
         each = looked.get(spec.key)
         if each and each.wrong:
@@ -112,25 +114,25 @@ def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, Looked]) -> Iterat
 
 
 def _field(disk: Disk) -> tuple[str, ...]:
-    """Where a VM states the image of this disk."""
+    """The field of a VM that states the image of this disk."""
     return ("image",) if disk.name == "root" else ("disks", disk.name, "image")
 
 
 def written(image: Image, folder: Path) -> str:
-    """What the Labfile calls an image: its name, address, or path from the Labfile's folder."""
+    """The name of an image in the Labfile and its lock: its name, URL, or path relative to the Labfile's folder."""
     if image.build:
         return image.label
     return image.name or image.url or os.path.relpath(str(image.path), folder)
 
 
 def _portable(spec: ImageSpec, folder: Path) -> str:
-    """An origin that means the same on another machine."""
+    """The origin for the lock: relative paths, so that they are the same on other machines."""
     return os.path.relpath(spec.origin, folder) if spec.source == "path" else spec.origin
 
 
 @record
 class _Finder:
-    """`present` are the pinned images and those in use which the store has, damaged ones too, by key."""
+    """Finds one image at a time. `present` are the pinned and used images in the store, also damaged ones, by key."""
 
     folder: Path
     pinning: Pinning
@@ -160,7 +162,7 @@ class _Finder:
             return self._known(resolve.pinned(entry, arch, pin.key, pin.origin, pin.size))
         if key := self._in_use(name, arch):
             kept = self.present[key]
-            origin = kept.origin if kept.source == "url" else ""  # the file that was imported is no address
+            origin = kept.origin if kept.source == "url" else ""  # not the path of an imported file
             return resolve.pinned(entry, arch, key, origin, kept.size)
         spec = resolve.resolve_name(name, arch)
         if spec.source == "build" and entry.urls:
@@ -178,7 +180,7 @@ class _Finder:
         return self._known(spec) if pin else spec
 
     def _in_use(self, label: str, arch: str) -> str:
-        """The key of the image with this label that the lab's disks stand on; empty where there is none."""
+        """The key of the image with this label that the lab's disks use; empty where there is none."""
         return next(
             (
                 each.key
@@ -189,7 +191,7 @@ class _Finder:
         )
 
     def _known(self, spec: ImageSpec) -> ImageSpec:
-        """A pinned image that is built: it is in the store, or its recipe is still what it was."""
+        """Check that a pinned image that labctl builds is in the store, or that its recipe has not changed."""
         if spec.source == "build" and spec.key not in self.present and not resolve.made_by(spec):
             raise LabctlError(
                 "its recipe is not the one that Labfile.lock pins",
@@ -222,7 +224,7 @@ def _each(
     find: Callable[[T], ImageSpec],
     problems: list[Problem],
 ) -> dict[T, ImageSpec]:
-    """Resolve every source once; what can't be goes to the problems, with the first place that names it."""
+    """Find each source once. For those that fail, a problem is added at the first field that names them."""
     specs: dict[T, ImageSpec] = {}
     failed: set[T] = set()
     for vm, source, path in sources:
@@ -237,7 +239,7 @@ def _each(
 
 
 def _problem(lab: LabModel, error: LabctlError, vm: Vm, *path: str) -> Problem:
-    """An error of something that a VM, as written, states."""
+    """The problem for an error with a field of a VM."""
     summary = str(error)
     if isinstance(error, NotMadeFor) and vm.arch is None:
         summary += ", the architecture of this libvirt host"
@@ -247,7 +249,7 @@ def _problem(lab: LabModel, error: LabctlError, vm: Vm, *path: str) -> Problem:
 def _lost(
     lab: LabModel, stated: Iterable[Stated], images: dict[Wanted, ImageSpec], present: dict[str, ImageSpec]
 ) -> Iterator[Problem]:
-    """Tell imported images that the store does not have: there is nowhere to get them from. Each once."""
+    """Give a problem for each imported image that is missing in the store, since labctl can't get it again."""
     seen: set[Wanted] = set()
     for vm, disk, each in stated:
         spec = images.get(each)
@@ -263,7 +265,7 @@ def _lost(
 
 
 def _too_small(lab: LabModel, stated: Iterable[Stated], images: dict[Wanted, ImageSpec]) -> Iterator[Problem]:
-    """Tell disks that would cut their image off, those of a counted VM once."""
+    """Give a problem for each disk that is smaller than its image; a VM with `count` has each once."""
     seen: set[object] = set()
     for vm, disk, each in stated:
         least = images[each].size if each in images else None
@@ -285,7 +287,7 @@ def _stated(lab: LabModel, hosts: Hosts) -> Iterator[Stated]:
 
 
 def _tell_apart(images: dict[Wanted, ImageSpec], blobs: dict[Path, ImageSpec]) -> None:
-    """Two different images of one file name get a few digits of their keys."""
+    """Add some digits of the key to the labels of different images with the same file name."""
     seen: dict[str, str] = {}
     for each, spec in list(images.items()):
         images[each] = _named(spec, seen)
