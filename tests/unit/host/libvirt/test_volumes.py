@@ -7,6 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labctl.core import xmltree
 from labctl.host.libvirt import volumes
@@ -31,6 +33,22 @@ def test_libvirt_is_told_just_this_and_it_is_read_the_same(name):
         file.write_text(text)
     assert file.read_text() == text
     assert declaration.read(ET.fromstring(text)) == thing
+
+
+VOLUMES = st.builds(
+    Facts,
+    name=st.sampled_from(["web.root", "a<b>&'\"c.seed"]),
+    capacity=st.integers(0, 1 << 50),
+    format=st.sampled_from(["qcow2", "raw"]),
+    backing=st.sampled_from([None, BASE]),
+    backing_format=st.sampled_from(["", "raw", "qcow2"]),
+    mode=st.integers(0, 0o777),
+)
+
+
+@given(VOLUMES)
+def test_what_is_written_reads_back_the_same(volume):
+    assert volumes.read(xmltree.to_text(VOLUME.render(volume))) == volume
 
 
 @pytest.mark.skipif(
