@@ -17,7 +17,8 @@ from labctl.engine.compose import Site, compose, named
 from labctl.engine.guests import secret_name
 from labctl.engine.heard import heard
 from labctl.engine.observe import Observed, merge, observe, onward
-from labctl.engine.sources import Pinning, Sources, resolve_images
+from labctl.engine.pinning import Pinning
+from labctl.engine.sources import Sources, resolve_images
 from labctl.host.libvirt.connection import translated
 from labctl.kinds import addresses
 from labctl.kinds.image.spec import POOL as STORE

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 from labctl.core.errors import LabctlError, NotMadeFor, Problem, Rejected
 from labctl.core.record import field, record, replace
 from labctl.core.size import format_sizes
+from labctl.engine.pinning import Finder, Pinning, written
 from labctl.kinds import addresses
-from labctl.kinds.image import catalogue, resolve
+from labctl.kinds.image import resolve
 from labctl.kinds.image.store import ImageStore
 from labctl.labfile.lockfile import Pin
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Wanted = tuple["Image", str]  # an image of the Labfile, and an architecture
 Stated = tuple["Vm", "Disk", Wanted]  # a disk that stands on one
-NO_PIN = "it is not in Labfile.lock"
 
 
 @record
@@ -44,19 +44,6 @@ class Sources:
     notes: tuple[Problem, ...] = ()
 
 
-@record
-class Pinning:
-    """The pins that decide which version of an image is used.
-
-    With `locked`, an image that is not in `lock` is an error. `in_use` are the keys of the images of the lab's existing
-    disks: an image without a pin keeps its key.
-    """
-
-    lock: Lock
-    locked: bool = False
-    in_use: Collection[str] = ()
-
-
 def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
     """Find every image and blob.
 
@@ -65,7 +52,7 @@ def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
     """
     looked = _look(hosts, {*pinning.in_use, *(pin.key for pin in pinning.lock.values())})
     stated = list(_stated(lab, hosts))
-    finder = _Finder(lab.folder, pinning, {key: each.spec for key, each in looked.items()}, [])
+    finder = Finder(lab.folder, pinning, {key: each.spec for key, each in looked.items()}, [])
     wanted = [(vm, each, _field(disk)) for vm, disk, each in stated]
     files = [(vm, getattr(vm.boot, name), ("boot", name)) for vm in lab.vms for name in ("kernel", "initrd")]
     problems: list[Problem] = []
@@ -118,104 +105,9 @@ def _field(disk: Disk) -> tuple[str, ...]:
     return ("image",) if disk.name == "root" else ("disks", disk.name, "image")
 
 
-def written(image: Image, folder: Path) -> str:
-    """The name of an image in the Labfile and its lock: its name, URL, or path relative to the Labfile's folder."""
-    if image.build:
-        return image.label
-    return image.name or image.url or os.path.relpath(str(image.path), folder)
-
-
 def _portable(spec: ImageSpec, folder: Path) -> str:
     """The origin for the lock: relative paths, so that they are the same on other machines."""
     return os.path.relpath(spec.origin, folder) if spec.source == "path" else spec.origin
-
-
-@record
-class _Finder:
-    """Finds one image at a time. `present` are the pinned and used images in the store, also damaged ones, by key."""
-
-    folder: Path
-    pinning: Pinning
-    present: dict[str, ImageSpec]
-    notes: list[Problem]
-
-    def find(self, image: Image, arch: str) -> ImageSpec:
-        pin = self.pinning.lock.get((written(image, self.folder), arch))
-        if self.pinning.locked and pin is None:
-            raise LabctlError(NO_PIN, hint="run without --locked, or `labctl image update`")
-        if image.name:
-            return self._named(image.name, arch, pin)
-        if image.path:
-            return self._at(image.path, pin)
-        if image.build:
-            return self._built(image, arch, pin)
-        spec = resolve.resolve_url(str(image.url), image.algorithm or "sha256", image.digest or "")
-        if pin and pin.key == spec.key:
-            return replace(spec, size=pin.size)
-        if self.pinning.locked:
-            raise LabctlError("its digest is not the one in Labfile.lock", hint="run without --locked")
-        return spec
-
-    def _named(self, name: str, arch: str, pin: Pin | None) -> ImageSpec:
-        entry = catalogue.entry(name)
-        if pin:
-            return self._known(resolve.pinned(entry, arch, pin.key, pin.origin, pin.size))
-        if key := self._in_use(name, arch):
-            kept = self.present[key]
-            origin = kept.origin if kept.source == "url" else ""  # not the path of an imported file
-            return resolve.pinned(entry, arch, key, origin, kept.size)
-        spec = resolve.resolve_name(name, arch)
-        if spec.source == "build" and entry.urls:
-            self.notes.append(
-                Problem(
-                    f"image {name}: its vendor can't be asked, so it is built from packages", severity="note"
-                )
-            )
-        return spec
-
-    def _built(self, image: Image, arch: str, pin: Pin | None) -> ImageSpec:
-        assert image.build is not None  # the caller's condition
-        kept = pin.key if pin else self._in_use(image.label, arch)
-        spec = resolve.resolve_build(image.build, image.label, arch, kept)
-        return self._known(spec) if pin else spec
-
-    def _in_use(self, label: str, arch: str) -> str:
-        """The key of the image with this label that the lab's disks use; empty where there is none."""
-        return next(
-            (
-                each.key
-                for each in self.present.values()
-                if (each.label, each.arch) == (label, arch) and each.key in self.pinning.in_use
-            ),
-            "",
-        )
-
-    def _known(self, spec: ImageSpec) -> ImageSpec:
-        """Check that a pinned image that labctl builds is in the store, or that its recipe has not changed."""
-        if spec.source == "build" and spec.key not in self.present and not resolve.made_by(spec):
-            raise LabctlError(
-                "its recipe is not the one that Labfile.lock pins",
-                hint="restore what changed, or `labctl image update` to take the new one",
-            )
-        return spec
-
-    def _at(self, path: Path, pin: Pin | None) -> ImageSpec:
-        spec = resolve.resolve_path(path)
-        if pin is None or pin.key == spec.key:
-            return spec
-        if pin.key in self.present:
-            self.notes.append(
-                Problem(
-                    f"image {path.name}: the file changed, and Labfile.lock keeps what it was",
-                    hint="`labctl image update` takes the new one",
-                    severity="note",
-                )
-            )
-            return replace(self.present[pin.key], label=spec.label)
-        raise LabctlError(
-            f"{path.name} is not what Labfile.lock pins: it is {spec.key}, not {pin.key}",
-            hint="restore the file, or `labctl image update` to take the new one",
-        )
 
 
 def _each(

@@ -12,7 +12,8 @@ from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, Teller
 from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.engine.execute import execute
-from labctl.engine.sources import Pinning, resolve_images
+from labctl.engine.pinning import Pinning
+from labctl.engine.sources import resolve_images
 from labctl.host.files import cache
 from labctl.host.images import convert as conversion
 from labctl.host.images.qcow2 import MAX_VIRTUAL_SIZE

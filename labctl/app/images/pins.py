@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import UsageError
 from labctl.core.record import record
-from labctl.engine.sources import Pinning, resolve_images
+from labctl.engine.pinning import Pinning
+from labctl.engine.sources import resolve_images
 from labctl.kinds.image.spec import shown
 from labctl.labfile import lockfile
 

@@ -10,7 +10,8 @@ import pytest
 
 from labctl.core.errors import Rejected
 from labctl.engine import sources
-from labctl.engine.sources import Pinning, Sources
+from labctl.engine.pinning import Pinning
+from labctl.engine.sources import Sources
 from labctl.host.hosts import Hosts
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.image.store import Looked
