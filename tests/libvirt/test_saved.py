@@ -8,6 +8,7 @@ import pytest
 from labctl import resources
 from labctl.app import change, listing
 from labctl.app.status import status
+from labctl.core.events import Ending
 from labctl.core.lifecycle import State
 from labctl.core.plan import Action
 
@@ -58,7 +59,8 @@ def test_suspend_leaves_it(saved):
 
 def test_halt_discards_its_memory_when_it_was_asked(saved):
     asked = []
-    assert change.halt(saved.session(), (), lambda _event: None, asked.append) == 1
+    finished = change.halt(saved.session(), (), lambda _event: None, asked.append)
+    assert finished.ending is Ending.DECLINED
     (plan,) = asked
     lost = {str(each.address): each.loss for each in plan.steps if each.destructive}
     assert lost == {"vm/db": "its saved memory, which `labctl resume` would bring back"}
