@@ -83,7 +83,9 @@ class _Run:
         for each in self._operations.values():
             self._left[each.step.address] += 1
         self._started: dict[Address, float] = {}
-        self._booting = {host: asyncio.Semaphore(host.boot_limit) for host in hosts}
+        self._booting = cache(
+            lambda host: asyncio.Semaphore(host.boot_limit)
+        )  # no host is asked that boots none
         self._holds: set[Address] = set()
         self._queued: set[str] = set()  # operations that wait for their turn to boot
         self._failed: dict[str, str] = {}  # operation → the cause, as an address or "the interruption"
@@ -166,7 +168,7 @@ class _Run:
         step = operation.step
         if operation.verb.boots and step.address not in self._holds:
             self._queued.add(operation.id)
-            await self._booting[self._hosts.of(step.address)].acquire()
+            await self._booting(self._hosts.of(step.address)).acquire()
             self._queued.discard(operation.id)
             self._holds.add(step.address)
             if self._stop.asked:
@@ -200,7 +202,7 @@ class _Run:
     def _release_boot(self, address: Address) -> None:
         if address in self._holds:
             self._holds.discard(address)
-            self._booting[self._hosts.of(address)].release()
+            self._booting(self._hosts.of(address)).release()
 
     def _tell_start(self, operation: Operation) -> None:
         address = operation.step.address

@@ -5,6 +5,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import libvirt
+
 from labctl.core.errors import LabctlError
 from labctl.core.events import Ending, StepFailed, StepSkipped
 from labctl.core.planning import plan
@@ -185,6 +187,25 @@ def test_drivers_and_connections_go_by_address():
         "start b",
     ]
     assert {host.uri: host.opened for host in hosts} == {"first": 0, "second": 1}
+
+
+def test_a_host_that_boots_nothing_is_not_asked_how_many_it_could():
+    """Its connection may be lost by then: what deletes would fail before it could connect again."""
+
+    class Unasked(Host):
+        @property
+        def boot_limit(self):
+            raise libvirt.libvirtError("Cannot write data: Broken pipe")
+
+    class Deletes(Driver):
+        def delete(self, step, _tell):
+            self.done.append(f"delete {step.address.name}")
+
+    vm, driver = VmSpec("shop", "a"), Deletes()
+    outcome = execute(
+        plan({}, {vm.address: vm}), Hosts(Unasked()), lambda _kind, _host: driver, lambda _: None, Stop()
+    )
+    assert outcome.done == {vm.address}
 
 
 def test_boots_are_counted_for_each_host():
