@@ -45,12 +45,18 @@ class GuestPort:
         self._lock = threading.Lock()
         self._open = True
         run_event_loop()
-        with ExitStack() as held:
-            held.enter_context(lock.held(lock.on(domain.connect().getURI(), f"port of {domain.name()}")))
+        self._held = ExitStack()
+        try:
+            name = lock.on(domain.connect().getURI(), f"port of {domain.name()}")
+            self._held.enter_context(lock.held(name))
             self._stream = _opened(domain)
-            self._held = held.pop_all()
-        self._stream.eventAddCallback(_READABLE | _BROKEN, self._happened, None)
-        self.send(HELLO)
+            self._stream.eventAddCallback(_READABLE | _BROKEN, self._happened, None)
+            self.send(HELLO)
+        except (
+            BaseException
+        ):  # the connection may be lost at any of these: who tries again must find the lock free
+            self._held.close()
+            raise
 
     def send(self, line: str) -> None:
         """Queue a line; what the stream does not take at once goes out when it is writable."""
