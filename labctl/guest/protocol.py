@@ -22,7 +22,8 @@ PORT = "org.labctl.guest.0"
 HELLO = "hello\n"
 VERSION = 2  # of the guest's script; version 1 did not report its version
 RUN_VERSION = 2  # the first version that runs commands
-PIECE_BYTES = 98304  # the most bytes of a piece of stdin
+RENEW_S = 60  # for the start of a newer script; an emulated guest under load takes its time
+PIECE_BYTES = 393216  # the most bytes of a piece of stdin
 COMMAND_BYTES = (
     65536  # the most bytes of a command: Linux takes 128 KiB in one argument, and quoting adds to it
 )
@@ -54,7 +55,10 @@ class GuestState:
 
 @record
 class Reply:
-    """The result of a command. `name` is the command with its target or ID, as `nic 52:54:00:…` or `check ID`."""
+    """The result of a command. `name` is the command with its target, as `nic 52:54:00:…`.
+
+    A script of version 1 replies to `check ID` as well.
+    """
 
     name: str
     ok: bool
@@ -107,10 +111,9 @@ def command_clock(epoch_s: int) -> str:
     return f"clock {epoch_s}\n"
 
 
-def command_check(name: str, kind: str, value: str, *, timeout: float, interval: float) -> str:
-    """Ask for a `ready` condition: `kind` is tcp, exec or http."""
-    payload = value if kind == "tcp" else _word(value.encode())
-    return f"check {name} {max(1, round(timeout))} {max(1, round(interval))} {kind} {payload}\n"
+def command_renew(script: str) -> str:
+    """Let a script of version 1 run another one as root, by a `check` that is named `renew`."""
+    return f"check renew {RENEW_S} 1 exec {_word(script.encode())}\n"
 
 
 def command_run(run: str, text: str, *, stdin: bool) -> str:
@@ -125,6 +128,11 @@ def command_stdin(run: str, piece: bytes) -> str:
     """
     payload = _word(piece)
     return f"stdin {run} {len(payload)}\n{payload}"
+
+
+def command_more(output: Output) -> str:
+    """A piece of output was dealt with: the next one of its stream may come."""
+    return f"more {output.run} {output.stream}\n"
 
 
 def command_kill(run: str) -> str:

@@ -12,12 +12,11 @@
 #   hosts BASE64                            replace labctl's block in /etc/hosts; an empty payload removes it
 #   nic MAC BASE64                          configure this NIC by the lines `mtu N`, `address IP/PREFIX`, `dhcp` and
 #                                           `route CIDR|default VIA`. This survives reboots; no lines: forget the NIC
-#   check ID TIMEOUT_S INTERVAL_S tcp PORT | exec BASE64 | http BASE64
-#                                           try this until it succeeds or the time is up
 #   clock EPOCH_S                           set the clock, after a resume
 #   run ID BASE64 [stdin]                   run this text in sh as root; its stdin is empty without the word `stdin`
 #   stdin ID COUNT                          COUNT bytes of base64 follow: a piece of the command's stdin; 0 ends stdin.
 #                                           The host waits for the acknowledgement before it sends anything else
+#   more ID STREAM                          send the next piece of this output: the one before is dealt with
 #   kill ID                                 end the command with all its processes
 #
 # and gets one JSON object on each line:
@@ -26,13 +25,13 @@
 #    "addresses":[{"mac":"...","ip":"10.0.0.2/24"}],
 #    "status": cloud-init's status.json or null, "result": its result.json or null, verbatim,
 #    "log": the end of its output where there are errors, else null}
-#   {"event":"check","id":"...","ok":true,"detail":"..."}
 #   {"event":"ack","command":"nic","target":"52:54:00:...","ok":true,"detail":"..."}
 #   {"event":"output","id":"...","stream":"stdout|stderr","data":"BASE64"}
 #   {"event":"stdin","id":"..."}            the command can take a piece of its stdin
 #   {"event":"exit","id":"...","code":0}    after all of its output; a code above 128 means a signal, as in sh
 #
-# Version 1 reports no version, and has no `run`, `stdin` and `kill`. Commands that run end when the host hangs up.
+# Version 1 reports no version, and has no `run`, `stdin`, `more` and `kill`. It has `check`, which a newer script is
+# started by. Commands that run end when the host hangs up.
 #
 # A change is written to the disk before it is acknowledged, so it survives a reset or a crash of the host.
 #
@@ -64,11 +63,17 @@ send() {
     message=$(mktemp "$run/message.XXXXXX") && printf '%s\n' "$1" >"$message" && echo "$message" >&4
 }
 
+# Sends by way of a file that is used again and again: the host has got the message before.
+send_by() { # FILE TEXT
+    printf '%s\n' "$2" >"$1" && echo "$1" >&4
+}
+
 write_messages() {
     while read -r message <&4; do
+        line=$(cat "$message")
+        case $message in "$run"/message.*) rm -f "$message" ;; esac
         # printf is a builtin: killing this process ends its write. A child would go on writing.
-        printf '%s\n' "$(cat "$message")" >&3
-        rm -f "$message"
+        printf '%s\n' "$line" >&3
     done
 }
 
@@ -254,43 +259,14 @@ settle() { # runs at each boot, and waits until cloud-init has created users and
     : >$run/settled
 }
 
-probe() { # KIND ARGUMENT SECONDS
-    case $1 in
-    tcp) grep -qE ":$(printf %04X "$2") [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null || { echo "nothing listens on port $2"; return 1; } ;;
-    exec) timeout "$3" sh -c "$(printf %s "$2" | base64 -d)" </dev/null 2>&1 3>&- 4>&- ;;
-    http)
-        url=$(printf %s "$2" | base64 -d)
-        # wget's own option -T crashes some versions of busybox
-        if command -v curl >/dev/null; then timeout 10 curl -fsS -o /dev/null -- "$url" 2>&1
-        elif command -v wget >/dev/null; then timeout 10 wget -q -O /dev/null -- "$url" 2>&1
-        else timeout 10 python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "$url" 2>&1; fi
-        ;;
-    *) echo "unknown kind of check" && return 1 ;;
-    esac
-}
-
-check() { # SESSION ID TIMEOUT_S INTERVAL_S KIND ARGUMENT
-    end=$(($(uptime_s) + ${3%.*}))
-    while [ -e "$run/session.$1" ]; do
-        left=$((end - $(uptime_s)))
-        [ $left -gt 0 ] || left=1
-        if detail=$(probe "$5" "$6" "$left"); then ok=true; else ok=false; fi
-        if [ $ok = true ] || [ "$(uptime_s)" -ge $end ]; then
-            send "{\"event\":\"check\",\"id\":$(printf %s "$2" | json_string),\"ok\":$ok,\"detail\":$(printf %s "$detail" | tail -n 5 | json_string)}"
-            return
-        fi
-        sleep "$4"
-    done
-}
-
 # --- running commands ----------------------------------------------------------------------------------------
 # Each running command has a folder with its named pipes. At most one piece of each stream is held in memory.
 
-piece_bytes=49152
+piece_bytes=65536 # what a pipe holds
 
 start_run() { # ID BASE64 STDIN
     job=$run/job.$session.$1
-    mkdir "$job" && mkfifo "$job/stdin" && mkfifo "$job/pieces" && mkfifo "$job/stdout" && mkfifo "$job/stderr" || return
+    mkdir "$job" && (cd "$job" && mkfifo stdin taken.stdin stdout taken.stdout stderr taken.stderr) || return
     input=/dev/null feeder=
     if [ "$3" = stdin ]; then
         input=$job/stdin
@@ -313,34 +289,39 @@ start_run() { # ID BASE64 STDIN
     send "{\"event\":\"exit\",\"id\":\"$1\",\"code\":$code}"
 }
 
-# Sends the output in pieces, each after the host has read the one before.
+# Sends the output in pieces, each after the host has dealt with the one before.
 relay() { # ID STREAM
-    while piece=$(dd bs=$piece_bytes count=1 2>/dev/null | base64 | tr -d '\n') && [ -n "$piece" ]; do
-        send "{\"event\":\"output\",\"id\":\"$1\",\"stream\":\"$2\",\"data\":\"$piece\"}" || return
-        while [ -e "$message" ]; do
-            [ -e "$run/session.$session" ] || return
-            sleep 0.02
-        done
+    exec 5<>"$job/taken.$2"
+    while dd bs=$piece_bytes count=1 2>/dev/null >"$job/piece.$2" && [ -s "$job/piece.$2" ]; do
+        send_by "$job/message.$2" "{\"event\":\"output\",\"id\":\"$1\",\"stream\":\"$2\",\"data\":\"$(base64 <"$job/piece.$2" | tr -d '\n')\"}" || return
+        [ ! -e "$job/over" ] && read -r _ <&5 && [ ! -e "$job/over" ] || return
     done
 }
 
 # Asks the host for pieces of stdin, each after the command has read the one before.
 feed() { # ID
-    exec 5<>"$job/pieces" 6>"$job/stdin"
-    while send "{\"event\":\"stdin\",\"id\":\"$1\"}" && read -r _ <&5 && [ -s "$job/piece" ]; do
-        base64 -d <"$job/piece" >&6 || return
+    exec 5<>"$job/taken.stdin" 6>"$job/stdin"
+    while send_by "$job/message.stdin" "{\"event\":\"stdin\",\"id\":\"$1\"}" && read -r _ <&5 && [ -s "$job/piece.stdin" ]; do
+        base64 -d <"$job/piece.stdin" >&6 || return
     done
 }
 
 # head may read more bytes than COUNT, so the host sends nothing else before the acknowledgement.
 take_piece() { # ID COUNT
     job=$run/job.$session.$1
-    if [ -d "$job" ]; then head -c "$2" <&3 >"$job/piece"; else head -c "$2" <&3 >/dev/null; fi
-    ack stdin "$1" true ""
-    [ ! -p "$job/pieces" ] || echo 1<>"$job/pieces" # with <> the open never blocks, even if the reader has ended
+    if [ -d "$job" ]; then head -c "$2" <&3 >"$job/piece.stdin"; else head -c "$2" <&3 >/dev/null; fi
+    send_by $run/taken "{\"event\":\"ack\",\"command\":\"stdin\",\"target\":\"$1\",\"ok\":true,\"detail\":\"\"}"
+    go_on "$job" stdin
 }
 
+go_on() { # FOLDER STREAM
+    [ ! -p "$1/taken.$2" ] || echo 1<>"$1/taken.$2" # with <> the open never blocks, even if the reader has ended
+} 2>/dev/null
+
 stop_run() { # FOLDER
+    [ ! -d "$1" ] || echo >"$1/over" # the host takes no more of its output
+    go_on "$1" stdout
+    go_on "$1" stderr
     read -r pid <"$1/pid" || return
     kill -s TERM -- "-$pid"
     sleep 1
@@ -376,10 +357,10 @@ handle() { # COMMAND WORDS...
     hello) [ -z "$watcher" ] || kill "$watcher"; watch_state & watcher=$! ;;
     hosts) if detail=$(set_hosts "$2" 2>&1); then ack hosts "" true ""; else ack hosts "" false "$detail"; fi ;;
     nic) (if detail=$(set_nic "$2" "$3" 2>&1); then ack nic "$2" true ""; else ack nic "$2" false "$detail"; fi) & ;;
-    check) check "$session" "$2" "$3" "$4" "$5" "$6" & ;;
     clock) if detail=$(date -s "@${2%.*}" 2>&1); then ack clock "" true ""; else ack clock "" false "$detail"; fi ;;
     run) start_run "$2" "$3" "$4" & ;;
     stdin) take_piece "$2" "$3" ;;
+    more) go_on "$run/job.$session.$2" "$3" ;;
     kill) stop_run "$run/job.$session.$2" & ;;
     *) ack "$command" "" false "unknown command" ;;
     esac
@@ -410,9 +391,9 @@ until port=$(find_port); do sleep 1; done
 # opens would be lost.
 until command exec 3<>"$port"; do end_holders; done
 while :; do
-    while IFS=' ' read -r a b c d e f <&3; do
+    while IFS=' ' read -r a b c d <&3; do
         [ -n "$writer" ] || begin_session
-        handle "$a" "$b" "$c" "$d" "$e" "$f"
+        handle "$a" "$b" "$c" "$d"
     done
     [ -z "$writer" ] || end_session
     sleep 0.3

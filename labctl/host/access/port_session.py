@@ -13,7 +13,7 @@ import libvirt
 
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.guest import protocol, script
-from labctl.guest.protocol import HELLO, RUN_VERSION, GuestState, Reply
+from labctl.guest.protocol import HELLO, RENEW_S, RUN_VERSION, GuestState, Reply
 from labctl.host.access.channel import GuestPort
 from labctl.host.libvirt.connection import call_on, translated
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from labctl.host.libvirt.connection import Connection
 
 HELD_S, HELD_POLL_S = 60.0, 0.3  # how long another one is waited for
-RENEW_S, RENEW_POLL_S = 60.0, 1.0  # an emulated guest under load takes its time
+RENEW_POLL_S = 1.0
 HUNG_UP = "it hung up: the VM stopped, or its port was closed"
 
 
@@ -154,7 +154,7 @@ class PortSession:
             raise LabctlError("its guest does not answer on labctl's port") from error
 
     async def _renew(self) -> None:
-        self.send(protocol.command_check("renew", "exec", script.renewal(), timeout=RENEW_S, interval=1))
+        self.send(protocol.command_renew(script.renewal()))
         while self.state is None or self.state.version < RUN_VERSION:
             await asyncio.sleep(RENEW_POLL_S)
             if self._over:

@@ -40,7 +40,7 @@ class PortTransport(Transport):
             wanted: asyncio.Queue[StdinWanted] = asyncio.Queue()
             event = None
             try:
-                event = await while_fed(_ended(events, wanted, captured), self._feed(run, wanted, stdin))
+                event = await while_fed(self._ended(events, wanted, captured), self._feed(run, wanted, stdin))
             finally:
                 if event is None:
                     self._session.send(protocol.command_kill(run))
@@ -55,14 +55,17 @@ class PortTransport(Transport):
             piece = await stdin.read(PIECE_BYTES)
             self._session.send(protocol.command_stdin(run, piece))
 
-
-async def _ended(
-    events: asyncio.Queue[RunEvent | None], wanted: asyncio.Queue[StdinWanted], captured: Captured
-) -> Exit | None:
-    """Deal with what is told of a command until it ends; None where the guest hangs up."""
-    while not isinstance(event := await events.get(), Exit | None):
-        if isinstance(event, Output):
-            captured.write(event.stream, event.data)
-        else:
-            wanted.put_nowait(event)
-    return event
+    async def _ended(
+        self,
+        events: asyncio.Queue[RunEvent | None],
+        wanted: asyncio.Queue[StdinWanted],
+        captured: Captured,
+    ) -> Exit | None:
+        """Deal with what is told of a command until it ends; None where the guest hangs up."""
+        while not isinstance(event := await events.get(), Exit | None):
+            if isinstance(event, Output):
+                captured.write(event.stream, event.data)
+                self._session.send(protocol.command_more(event))
+            else:
+                wanted.put_nowait(event)
+        return event
