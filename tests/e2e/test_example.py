@@ -1,12 +1,20 @@
 """The example lab: real Debian, real cloud-init, a real SSH client."""
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from labctl.app import transport
+from labctl.app.session import Session
+from labctl.guest import protocol, script
+from labctl.host.access import port_session
+from labctl.host.access.port_transport import PortTransport
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "Labfile.yaml"
+OLDER = Path(__file__).with_name("labctl-guest-1.sh")  # the last script that told no version
 BOOT_S = 2400  # emulated guests, one after the other, on a machine that does other things too
 FAILING = """
   broken:
@@ -55,7 +63,29 @@ def test_the_example_lab_comes_up_and_works(example):
     page = example("ssh", "web", "--", "curl", "-sf", "http://localhost/")
     assert page.stdout.strip() == f"Hello from web, the database is at {database}"
 
+    asyncio.run(an_older_labctl_s_script_is_renewed(example))
     another_one_fails(example)
+
+
+async def an_older_labctl_s_script_is_renewed(example):
+    """With systemd, too: the older one runs as a unit, as the seed of its labctl had started it."""
+    session = Session(source=str(example.labfile), uri="qemu:///system")
+    async with transport.connected(session, "web") as way:
+        await way.put(OLDER.read_bytes(), script.PATH, timeout=120)
+        started = (
+            f"systemctl stop {script.UNIT}; systemd-run --collect --unit={script.UNIT} /bin/sh {script.PATH}"
+        )
+        (await way.run(started, timeout=120)).check("the older script does not start")
+    name = f"{session.lab.name}.web"
+    async with port_session.opened(session.host.connection, name) as talk:
+        while talk.state is None:
+            await talk.next()
+        assert talk.state.version == 1
+        units = await PortTransport(talk).run(f"systemctl list-units --plain '{script.UNIT}*'", timeout=240)
+        assert talk.state.version == protocol.VERSION
+        running = [line.split()[:4] for line in units.stdout.decode().splitlines() if ".service" in line]
+        assert running == [[f"{script.UNIT}-{protocol.VERSION}.service", "loaded", "active", "running"]]
+    session.host.close()
 
 
 def another_one_fails(example):

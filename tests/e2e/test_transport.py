@@ -27,6 +27,11 @@ from tests.e2e.micro import bare
 OLDER = Path(__file__).with_name("labctl-guest-1.sh")
 ENDED_S = 20.0  # to end a command: it is asked to, and a second later killed
 NOWHERE = {"mode": "isolated", "host": False, "subnet": "10.90.7.0/24"}
+SERVER = "mkdir /srv/w; echo x >/srv/w/page; (sleep 3; touch /run/late; httpd -p 8080 -h /srv/w) &"
+PAGE = {
+    "cloud_init": {"runcmd": [SERVER]},
+    "ready": [{"exec": "test -e /run/late"}, {"tcp": 8080}, {"http": "http://127.0.0.1:8080/page"}],
+}
 WAYS = {"web": SshTransport, "hidden": PortTransport}  # the host has no route to the second one
 
 
@@ -36,7 +41,7 @@ def test_a_guest_is_used_alike_over_ssh_and_over_the_port(make_lab, micro, monke
             "ways",
             micro,
             networks={"front": {}, "wire": NOWHERE},
-            vms={"web": {"networks": ["front"]}, "hidden": {"networks": ["wire"]}},
+            vms={"web": {"networks": ["front"]}, "hidden": {"networks": ["wire"], **PAGE}},
         )
     )
     lab.up()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labctl import resources
 from labctl.core.errors import LabctlError
 from labctl.guest import protocol
-from labctl.host.access import probe
+from labctl.host.access import conditions
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.vm.conversation import GuestSession, not_ready
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.guest.protocol import GuestState
     from labctl.host.access.keys import Keys
+    from labctl.host.access.transport import Transport
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
     from labctl.kinds.vm.uses import Check
@@ -99,9 +100,9 @@ class GuestSessions:
         deadline = self._deadline(spec)
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                await asyncio.gather(
-                    *(self._met(spec, n, check, tell) for n, check in enumerate(spec.checks))
-                )
+                inside = spec.scripted and not all(check.from_host for check in spec.checks)
+                guest = PortTransport(await self._talk(spec, tell)) if inside else None
+                await asyncio.gather(*(self._met(spec, check, guest) for check in spec.checks))
         except TimeoutError as error:
             raise await not_ready(self._connection, spec, "its `ready` conditions are not met") from error
         finally:
@@ -162,19 +163,14 @@ class GuestSessions:
         if talk:
             await self._connection.call(talk.close)
 
-    async def _met(self, spec: VmSpec, number: int, check: Check, tell: Teller) -> None:
+    async def _met(self, spec: VmSpec, check: Check, guest: Transport | None) -> None:
         timeout = check.timeout or max(1.0, self._deadlines[spec.name] - time.monotonic())
-        if check.from_host or not spec.scripted:
-            reply = await probe.met(check.kind, check.value, check.addresses, timeout, check.interval)
+        if guest and not check.from_host:
+            unmet = await conditions.unmet_in_guest(guest, check.kind, check.value, timeout, check.interval)
         else:
-            talk = await self._talk(spec, tell)
-            name = f"{number}"
-            talk.send(
-                protocol.command_check(
-                    name, check.kind, check.value, timeout=timeout, interval=check.interval
-                )
+            unmet = await conditions.unmet_from_here(
+                check.kind, check.value, check.addresses, timeout, check.interval
             )
-            reply = await talk.reply(f"check {name}")
-        if not reply.ok:
-            summary = f"not ready: {check} is not met ({reply.detail or 'no answer in time'})"
+        if unmet is not None:
+            summary = f"not ready: {check} is not met ({unmet or 'no answer in time'})"
             raise await not_ready(self._connection, spec, summary)

@@ -1,41 +1,71 @@
-"""`ready` conditions as the host sees them: a TCP port or an HTTP page of a guest."""
+"""`ready` conditions: what a guest finds out about itself, or what this machine sees of it."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from labctl.guest.protocol import Reply
+from labctl import resources
+from labctl.host.access.transport import last_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from labctl.core.ip import IpAddress
+    from labctl.host.access.transport import Transport
 
 _TRY_S = 5.0
 
 
-async def met(
+async def unmet_in_guest(
+    guest: Transport,
+    kind: str,
+    value: str,
+    timeout: float,  # noqa: ASYNC109
+    interval: float,
+) -> str | None:
+    """Let a guest try until the condition holds or the time is up; `kind` is tcp, exec or http.
+
+    One command tries again and again by itself, so nothing is said over the way there meanwhile.
+
+    Returns:
+        None where it holds, else why it does not.
+
+    Raises:
+        LabctlError: the guest went away.
+    """
+    seconds = [str(max(1, round(each))) for each in (timeout, interval)]
+    script = ["sh", "-c", resources.text("templates/guest/condition.sh"), "condition", kind, value, *seconds]
+    done = await guest.run(script, timeout=None)
+    return last_words(done.stdout + done.stderr) if done.exit_code else None
+
+
+async def unmet_from_here(
     kind: str,
     value: str,
     addresses: Sequence[IpAddress],
     timeout: float,  # noqa: ASYNC109
     interval: float,
-) -> Reply:
-    """Try until the condition holds on one of the addresses or the time is up; `kind` is tcp or http."""
+) -> str | None:
+    """Try until the condition holds on one of the addresses or the time is up; `kind` is tcp or http.
+
+    Returns:
+        None where it holds, else why it does not.
+    """
     deadline = time.monotonic() + timeout
     detail = "the host has no address of it to try"
     while addresses or kind == "http":
         for address in addresses or ("",):
             detail = await _once(kind, value, str(address))
             if not detail:
-                return Reply(kind, ok=True)
+                return None
         if time.monotonic() > deadline:
             break
         await asyncio.sleep(interval)
-    return Reply(kind, ok=False, detail=detail)
+    return detail
 
 
 async def _once(kind: str, value: str, address: str) -> str:
@@ -49,6 +79,8 @@ async def _once(kind: str, value: str, address: str) -> str:
             return await _http(value)
     except TimeoutError:
         return "no answer"
+    except ConnectionError as error:
+        return os.strerror(error.errno or 0)  # asyncio has words of its own
     except OSError as error:
         return error.strerror or str(error)
 
