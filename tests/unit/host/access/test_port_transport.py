@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.guest.protocol import HELLO, VERSION, Exit, GuestState
+from labctl.guest import protocol
+from labctl.guest.protocol import HELLO, VERSION, Exit, GuestState, Output
 from labctl.host.access import port_session, streams
 from labctl.host.access.port_session import PortSession
 from labctl.host.access.port_transport import PortTransport
@@ -113,6 +114,27 @@ def test_what_a_guest_says_is_bounded(port, monkeypatch):
                 await way.run("true " + "x" * 70_000, timeout=60)
             with pytest.raises(LabctlError, match="has a NUL"):
                 await way.run("true \0", timeout=60)
+
+    asyncio.run(check())
+
+
+def test_a_guest_sends_no_more_of_a_stream_than_the_host_deals_with(port):
+    """Another command goes on meanwhile."""
+
+    async def check():
+        session = ScriptSession(port)
+        await session.open("shop.web")
+        with session.new_run() as (run, events):
+            session.send(protocol.command_run(run, "head -c 200000 /dev/zero", stdin=False))
+            sizes, event = [], await events.get()
+            await PortTransport(session).run("true", timeout=20)
+            while isinstance(event, Output):
+                assert events.empty()
+                sizes.append(len(event.data))
+                session.send(protocol.command_more(event))
+                event = await events.get()
+        assert (event, sum(sizes)) == (Exit(run, 0), 200_000)
+        session.close()
 
     asyncio.run(check())
 
