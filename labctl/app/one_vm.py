@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def look(session: Session) -> Overview:
-    """Look at what exists of the session's lab. A problem of its Labfile is told before libvirt is asked."""
+    """Look at the lab in libvirt. Problems of its Labfile are raised first."""
     lab = session.lab.name
     return overview.look(session.hosts, lab, ask=True)
 
 
 def one(session: Session, vm: str | None, seen: Overview) -> str:
-    """The VM that is meant: the one named, or the only one there is.
+    """The name of the VM that is meant: the one named, or the only one of the lab.
 
     Raises:
         UsageError: there is no such VM, or several and none was named.
@@ -38,5 +38,5 @@ def one(session: Session, vm: str | None, seen: Overview) -> str:
 
 
 def by_base(session: Session, seen: Overview) -> dict[str, str]:
-    """The VMs of the Labfile and those that exist, each with its name as written in the Labfile."""
+    """All VMs of the Labfile and of libvirt: a VM's name → its name as written in the Labfile."""
     return {vm.name: vm.base for vm in session.lab.vms} | {vm.name: vm.base for vm in seen.vms}

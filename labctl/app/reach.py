@@ -1,4 +1,4 @@
-"""At which address the host reaches each VM of a lab, and through whom else."""
+"""How SSH gets to each VM of a lab: to which address, and through which other VM or host."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @record
 class Reach:
-    """The VMs that can be reached, and for each of the others why not."""
+    """The logins of the VMs that SSH can reach, and for each other VM the reason why not."""
 
     logins: dict[str, Login]
     reasons: dict[str, str]
 
 
 def reach(seen: Overview) -> Reach:
-    """Find for each VM the first address on a network that the host is on, else a VM to go through.
+    """Find for each VM its first address on a network that the host is on, or else another VM to go through.
 
-    The host is taken to be on what it bridges and on networks that are none of the lab's; it never reaches a macvtap.
+    The host counts as being on bridges and on networks of others. It never reaches a guest over macvtap.
     """
     own = {net.name: net for net in seen.networks}
     networks = {net.name for net in own.values() if net.active and (net.host or net.mode == "bridge")}
@@ -52,7 +52,7 @@ def reach(seen: Overview) -> Reach:
 
 
 def _through(vm: VmOverview, direct: Sequence[VmOverview]) -> Login | None:
-    """A login by way of a VM that the host reaches and that shares a network with this one."""
+    """A login through a VM that the host reaches and that has a network in common with this one."""
     for nic in _linked(vm):
         for other in direct:
             if any(each.network == nic.network for each in _linked(other)):
@@ -61,12 +61,12 @@ def _through(vm: VmOverview, direct: Sequence[VmOverview]) -> Login | None:
 
 
 def _linked(vm: VmOverview) -> list[NicOverview]:
-    """Its NICs that have an address and whose link is up."""
+    """The NICs that have an address and whose link is up."""
     return [nic for nic in vm.nics if nic.ips and nic.link == "up"]
 
 
 def _outer(uri: str) -> str:
-    """The host to go through where libvirt is reached by ssh, as in `qemu+ssh://root@kvm1/system`."""
+    """The host of a URI such as `qemu+ssh://root@kvm1/system`, which SSH has to go through; else empty."""
     parts = urlsplit(uri)
     return parts.netloc if parts.scheme.endswith("+ssh") else ""
 

@@ -1,4 +1,4 @@
-"""What `ssh` and `ssh-config` do: log in to a VM, run a command there, and tell other programs how to."""
+"""What `ssh` and `ssh-config` do: log in to a VM, run a command there, write a configuration for other programs."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def run(
 ) -> int:
     """Run a command in a VM that SSH does not lead to, and give its exit code.
 
-    The words are joined as OpenSSH joins them: the shell over there reads them once more. `streams` are the command's
-    stdin, stdout and stderr; `waiting` is told who else has labctl's port.
+    The words are joined by spaces, as OpenSSH does, and read by a shell in the VM. `streams` are the command's stdin,
+    stdout and stderr. While another program has labctl's port, `waiting` is called with who that is.
 
     Raises:
-        LabHeld: another one has the port, and did not let it go.
-        LabctlError: the VM went away.
+        LabHeld: another program still has the port after a minute.
+        LabctlError: the VM stopped.
     """
     stdin, stdout, stderr = streams
 
@@ -61,7 +61,7 @@ def run(
 
 
 def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, str]]:
-    """The text of the lab's ssh_config, and why VMs are missing in it.
+    """The text of the lab's ssh_config, and for each VM that is not in it the reason.
 
     Raises:
         UsageError: there is no such VM.

@@ -1,4 +1,4 @@
-"""The way into a guest: SSH, or labctl's port where SSH does not lead there. What is chosen is chosen here."""
+"""Which way is taken into a guest: SSH, or labctl's port. Nothing else decides that."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Way:
     """The way into a VM that runs.
 
-    `no_ssh` is the error to raise where only SSH would do and it does not lead there. Where it does, OpenSSH's
-    configuration is in `config`, and the way there is `direct`, or through another VM.
+    `no_ssh` is None if SSH leads there. Otherwise it is the error to raise when nothing but SSH will do. `config` is
+    the path of OpenSSH's configuration. `direct` says that SSH goes through no other VM.
     """
 
     vm: VmOverview
@@ -41,7 +41,7 @@ class Way:
 
 
 def find(session: Session, vm: str | None) -> Way:
-    """Look for the way into a VM, and write the configuration that OpenSSH reads.
+    """Find the way into a VM. If SSH leads there, the configuration that OpenSSH reads is written.
 
     Raises:
         UsageError: there is no such VM, or several and none was named.
@@ -83,12 +83,12 @@ async def connected(
 async def opened(
     session: Session, way: Way, waiting: Callable[[str], object] = lambda _: None
 ) -> AsyncIterator[Transport]:
-    """A transport while the block runs. It depends on no other VM, so SSH through one of them does not count.
+    """A transport while the block runs. It goes through no other VM: then the port is taken.
 
-    `waiting` is told who else has the port.
+    While another program has the port, `waiting` is called with who that is.
 
     Raises:
-        LabHeld: another one has the port, and did not let it go.
+        LabHeld: another program still has the port after a minute.
         LabctlError: the VM does not answer.
     """
     if way.direct and not way.no_ssh:
@@ -108,7 +108,7 @@ def no_login_key(session: Session) -> LabctlError:
 
 
 def _no_ssh(session: Session, vm: str, found: Reach) -> LabctlError | None:
-    """Why SSH does not lead to a VM that runs, and what does."""
+    """The error that says why SSH does not lead to a running VM; None if it does."""
     port = f"`labctl ssh {vm} -- COMMAND` and `labctl console {vm}` need no network"
     if vm not in found.logins:
         why = found.reasons[vm]

@@ -1,4 +1,4 @@
-"""The host's end of a guest's virtio-serial port, through the libvirt API: works on a remote host as on this one."""
+"""The host's end of a guest's virtio-serial port. It is a libvirt stream, so it works on a remote host too."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _BROKEN = libvirt.VIR_STREAM_EVENT_ERROR | libvirt.VIR_STREAM_EVENT_HANGUP
 
 
 class GuestPort:
-    """An open port. Messages arrive on libvirt's event thread; `closed` is called once, there too."""
+    """An open port of a running domain.
+
+    `received` is called with each message, on the thread of libvirt's event loop. `closed` is called once.
+    """
 
     def __init__(
         self,
@@ -33,10 +36,10 @@ class GuestPort:
         received: Callable[[Message], None],
         closed: Callable[[], None],
     ) -> None:
-        """Open it.
+        """Open the port, and ask the guest for its state.
 
         Raises:
-            LabHeld: somebody else has it. A labctl of this user is named.
+            LabHeld: another program has the port. If it is a labctl of this user, its PID and command are named.
             libvirtError: the domain does not run, or libvirt does not answer.
         """
         self._received, self._closed = received, closed
@@ -59,7 +62,7 @@ class GuestPort:
             raise
 
     def send(self, line: str) -> None:
-        """Queue a line; what the stream does not take at once goes out when it is writable."""
+        """Queue a line. What the stream does not take at once is sent when the stream is writable again."""
         with self._lock:
             self._unsent += line.encode()
             self._flush()
@@ -97,7 +100,7 @@ class GuestPort:
                 self._received(message)
 
     def close(self) -> None:
-        """Let go of the port; the guest's script then waits for the next labctl."""
+        """Close the port. The guest's script then waits for the next labctl."""
         with self._lock:
             if not self._open:
                 return
@@ -112,7 +115,7 @@ class GuestPort:
 
 
 def _opened(domain: Any) -> Any:
-    """A stream to the port, which is not taken from who has it."""
+    """Open a stream to the port. If another program has the port, it keeps it."""
     stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
     try:
         domain.openChannel(PORT, stream, 0)

@@ -1,4 +1,4 @@
-"""`ready` conditions: what a guest finds out about itself, or what this machine sees of it."""
+"""`ready` conditions, checked inside a guest or from this machine."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ async def unmet_in_guest(
     timeout: float,  # noqa: ASYNC109
     interval: float,
 ) -> str | None:
-    """Let a guest try until the condition holds or the time is up; `kind` is tcp, exec or http.
+    """Check a condition inside a guest until it holds or the time is up. `kind` is tcp, exec or http.
 
-    One command tries again and again by itself, so nothing is said over the way there meanwhile.
+    This is one command in the guest, which repeats the check by itself.
 
     Returns:
         None where it holds, else why it does not.
 
     Raises:
-        LabctlError: the guest went away.
+        LabctlError: the guest stopped.
     """
     seconds = [str(max(1, round(each))) for each in (timeout, interval)]
     script = ["sh", "-c", resources.text("templates/guest/condition.sh"), "condition", kind, value, *seconds]
@@ -50,7 +50,7 @@ async def unmet_from_here(
     timeout: float,  # noqa: ASYNC109
     interval: float,
 ) -> str | None:
-    """Try until the condition holds on one of the addresses or the time is up; `kind` is tcp or http.
+    """Check a condition from here until it holds on one address or the time is up. `kind` is tcp or http.
 
     Returns:
         None where it holds, else why it does not.
@@ -69,7 +69,7 @@ async def unmet_from_here(
 
 
 async def _once(kind: str, value: str, address: str) -> str:
-    """Try once; the empty string is success."""
+    """Check once; the empty string is success."""
     try:
         async with asyncio.timeout(_TRY_S):
             if kind == "tcp":

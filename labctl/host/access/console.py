@@ -1,4 +1,4 @@
-"""A VM's console log: a volume of the lab's pool, written by virtlogd, read through the libvirt API."""
+"""A VM's console log. virtlogd writes it to a volume of the lab's pool, and labctl reads it through libvirt."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[^\t\n -~\u00a0-
 
 
 def volume(vm: str) -> str:
+    """The name of the volume with a VM's console log."""
     return f"{vm}.console"
 
 
 def read(virt: Any, lab: str, vm: str) -> str:  # a virConnect
-    """The whole log without terminal controls; empty where there is none yet."""
+    """Read the whole log, without terminal controls. It is empty if the VM never ran.
+
+    Raises:
+        LabctlError: the volume can't be read.
+    """
     pool = pools.find(virt, identity.pool_name(lab))
     if pool is None:
         return ""
@@ -29,7 +34,7 @@ def read(virt: Any, lab: str, vm: str) -> str:  # a virConnect
 
 
 def tail(virt: Any, lab: str, vm: str, lines: int = 30) -> str:
-    """The last lines; a console that can't be read is told as such, since this explains other failures."""
+    """The last lines of the log, for the message of another failure: it raises nothing, and says what can't be read."""
     try:
         return "\n".join(read(virt, lab, vm).rstrip().splitlines()[-lines:])
     except LabctlError as error:

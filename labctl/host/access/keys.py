@@ -1,4 +1,4 @@
-"""The lab's own keys, in `.labctl/<lab>/` beside the Labfile: 0700 the folder, 0600 the files, shared with nobody."""
+"""The keys of a lab, in `.labctl/<lab>/` beside the Labfile. The folder has mode 0700, the files 0600."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _writing = local.told("can't keep the lab's keys")
 
 
 class Keys:
-    """Makes what is missing and keeps what is there. LabctlError where the folder is another user's."""
+    """The keys in one folder. A key is generated when it is first needed.
+
+    Methods raise LabctlError if the folder belongs to another user.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,36 +27,38 @@ class Keys:
 
     @property
     def login(self) -> Path:
-        """Where the private login key is (or will be)."""
+        """The path of the private login key, which may not exist yet."""
         return self.folder / "id_ed25519"
 
     def login_public(self) -> str:
+        """The public login key. A missing key pair is generated."""
         return self._public(self.login, "labctl")
 
     @_reading
     def host(self, vm: str) -> tuple[str, str]:
-        """The host key of a VM: private and public, in OpenSSH's formats."""
+        """The private and the public host key of a VM, in OpenSSH's formats. A missing key pair is generated."""
         path = self.folder / "host-keys" / vm
         public = self._public(path, vm)
         return path.read_text(), public
 
     @_reading
     def has_login(self) -> bool:
+        """Whether the login key exists."""
         return self.login.exists()
 
     @_reading
     def known_host(self, vm: str) -> str | None:
-        """The public host key where it is known here; nothing is made."""
+        """The public host key of a VM, or None. Nothing is generated."""
         path = self.folder / "host-keys" / f"{vm}.pub"
         return path.read_text().strip() if path.exists() else None
 
     @_reading
     def knows(self, vm: str) -> bool:
-        """Whether all that a login to this VM takes is here."""
+        """Whether the login key and the host key of this VM exist, which a login needs."""
         return self.login.exists() and self.known_host(vm) is not None
 
     def mark(self, vm: str) -> str:
-        """Stand for the public keys that a login to this VM takes; empty where one is not here."""
+        """A short digest of the public keys that a login to this VM needs; empty if one of them is missing."""
         try:
             login = self.login.with_suffix(".pub").read_bytes()
             host = (self.folder / "host-keys" / f"{vm}.pub").read_bytes()
@@ -63,24 +68,25 @@ class Keys:
 
     @_reading
     def known(self) -> frozenset[str]:
-        """The VMs of which that is so."""
+        """The VMs that `knows` is true of."""
         files = (self.folder / "host-keys").glob("*.pub") if self.login.exists() else ()
         return frozenset(file.stem for file in files)
 
     def forget(self, vm: str) -> None:
-        """Drop a removed VM's host key: a new VM of that name gets its own. Another user's files stay."""
+        """Delete the host key of a removed VM: a new VM of that name gets another. Another user's files stay."""
         for suffix in ("", ".pub"):
             with suppress(PermissionError):
                 (self.folder / "host-keys" / f"{vm}{suffix}").unlink(missing_ok=True)
 
     @_reading
     def secret(self) -> bytes | None:
-        """The key of digests, None where it is not there."""
+        """The key of keyed digests, or None."""
         path = self.folder / "digest.key"
         return path.read_bytes() if path.exists() else None
 
     @_writing
     def keep_secret(self, secret: bytes) -> None:
+        """Write the key of keyed digests, unless there is one."""
         if self.secret() is None:
             write_private(self.folder / "digest.key", secret)
 
@@ -94,7 +100,7 @@ class Keys:
 
 
 def _generate(path: Path, comment: str) -> None:
-    """Make an ed25519 key with OpenSSH's own tool, in a folder of its own, then move it to its place."""
+    """Generate an ed25519 key pair with ssh-keygen. Only whole files get to their place."""
     import subprocess  # most runs make no keys
     import tempfile
 

@@ -1,4 +1,4 @@
-"""A conversation with one guest over its port, open for as long as somebody talks to it."""
+"""A session over labctl's port of one guest: what is sent, and what waits for an answer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from labctl.guest.protocol import Message, RunEvent
     from labctl.host.libvirt.connection import Connection
 
-HELD_S, HELD_POLL_S = 60.0, 0.3  # how long another one is waited for
+HELD_S, HELD_POLL_S = 60.0, 0.3  # to wait for another program that has the port
 RENEW_POLL_S = 1.0
 HUNG_UP = "it hung up: the VM stopped, or its port was closed"
 
 
 class PortSession:
-    """One open port, with what arrived on it. All but the port's callbacks runs on asyncio's loop."""
+    """An open port and the messages that arrived on it.
+
+    The port calls back on the thread of libvirt's event loop; everything else runs on asyncio's loop.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -46,10 +49,10 @@ class PortSession:
         self.state: GuestState | None = None
 
     async def open(self, libvirt_name: str, waiting: Callable[[str], object] = lambda _: None) -> None:
-        """Open the port of a running domain; where another one has it, wait, telling who that is.
+        """Open the port of a running domain. While another program has it, wait, and call `waiting` with who that is.
 
         Raises:
-            LabHeld: it has it still after a minute.
+            LabHeld: the other program still has it after a minute.
             LabctlError: the domain does not run.
         """
         deadline = time.monotonic() + HELD_S
@@ -76,11 +79,12 @@ class PortSession:
         call_on(self._loop, self._received, message)
 
     def close(self) -> None:
+        """Hang up. The guest ends the commands that it still runs."""
         self._listening.close()
         self._port.close()
 
     def send(self, line: str) -> None:
-        """Queue a line. While a piece of a command's stdin is under way, it waits."""
+        """Queue a line. It is sent when the guest has taken the piece of stdin before it, if there is one."""
         self._unsent.append(line)
         self._send()
 
@@ -111,23 +115,28 @@ class PortSession:
         self._news.set()
 
     async def next(self) -> None:
-        """Wait until something arrives, which wakes all who wait."""
+        """Wait until a message arrives. It wakes everybody who waits here.
+
+        Raises:
+            LabctlError: the guest hung up.
+        """
         if self._over:
             raise LabctlError(HUNG_UP)
         await self._news.wait()
         self._news.clear()
 
     async def reply(self, name: str) -> Reply:
+        """Wait for the reply to a command. Errors are those of `next`."""
         while name not in self._replies:
             await self.next()
         return self._replies.pop(name)
 
     @contextmanager
     def new_run(self) -> Iterator[tuple[str, asyncio.Queue[RunEvent | None]]]:
-        """A name for a command that is to run, and what is told of it; None is a hang-up.
+        """Give a new command a name, and a queue of the guest's messages about it. None in it means a hang-up.
 
         Raises:
-            LabctlError: it is over already.
+            LabctlError: the guest has hung up already.
         """
         if self._over:
             raise LabctlError(HUNG_UP)
@@ -139,10 +148,10 @@ class PortSession:
             del self._runs[name]
 
     async def renewed(self) -> None:
-        """Make sure that the guest's script runs commands: an older labctl's is replaced, until the guest boots again.
+        """Make sure that the guest's script runs commands. An older labctl's script is replaced until the next boot.
 
         Raises:
-            LabctlError: the guest does not answer, or it can't be replaced.
+            LabctlError: the guest does not answer, or its script can't be replaced.
         """
         try:
             async with asyncio.timeout(RENEW_S), self._renewing:
@@ -164,14 +173,14 @@ class PortSession:
                 raise LabctlError(
                     f"its guest's script is an older labctl's and could not be renewed: {failed.detail}"
                 )
-            self.send(HELLO)  # the older one may have answered the one before
+            self.send(HELLO)  # the older script may have answered the last one
 
 
 @asynccontextmanager
 async def opened(
     connection: Connection, libvirt_name: str, waiting: Callable[[str], object] = lambda _: None
 ) -> AsyncIterator[PortSession]:
-    """A session while the block runs; its errors are those of `PortSession.open`."""
+    """A session that is closed at the end of the block. Errors are those of `PortSession.open`."""
     session = PortSession(connection)
     await session.open(libvirt_name, waiting)
     try:

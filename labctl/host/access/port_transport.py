@@ -1,4 +1,4 @@
-"""The way into a guest over labctl's port: it needs no network, no keys and no SSH server."""
+"""The way into a guest over labctl's port. It needs no network, no keys and no SSH server."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from labctl.host.access.port_session import PortSession
     from labctl.host.access.streams import Captured, Stdin
 
-# The guest's script has no home; a shell knows the one of root.
+# The guest's script runs without HOME; the shell looks it up.
 _ROOT_S_HOME = "HOME=~root; export HOME\n"
 
 
 class PortTransport(Transport):
-    """Uses a session that is open; the guest's script runs the commands, several at once if need be.
+    """Lets the guest's script run commands, several at once if need be, over a session that is open.
 
     A command that is cancelled or out of time is ended with all its processes.
     """
@@ -61,7 +61,7 @@ class PortTransport(Transport):
         wanted: asyncio.Queue[StdinWanted],
         captured: Captured,
     ) -> Exit | None:
-        """Deal with what is told of a command until it ends; None where the guest hangs up."""
+        """Handle the messages about a command until its end; None means that the guest hung up."""
         while not isinstance(event := await events.get(), Exit | None):
             if isinstance(event, Output):
                 captured.write(event.stream, event.data)

@@ -1,4 +1,4 @@
-"""Asks running guests once for their state, over their ports; guests that another labctl talks to are left alone."""
+"""What running guests report of themselves over labctl's port, each asked once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANSWER_S = 2.0
 
 
 class _Asked:
-    """A guest that was asked."""
+    """A guest that was asked for its state. `answered` is also set when its port was closed."""
 
     def __init__(self) -> None:
         self.state: GuestState | None = None
@@ -36,7 +36,10 @@ class _Asked:
 
 
 def states(connection: Connection, names: Iterable[str]) -> dict[str, GuestState]:
-    """What these domains' guests report; one that does not answer in time is left out, as is one that went."""
+    """Ask the guests of these domains for their states.
+
+    A guest is left out if it does not answer in time, if its domain is gone, or if another program has its port.
+    """
     asked: dict[str, _Asked] = {}
     ports = []
     try:

@@ -1,4 +1,4 @@
-"""OpenSSH's own files for a lab: a configuration and the host keys, so that every connection is verified."""
+"""The files that OpenSSH reads for a lab: a configuration, and the host keys of the VMs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONFIG = "ssh_config"
 
 @record
 class Login:
-    """How to reach one VM: `address` is an IP literal, `jump` the VM or host to go through, empty for none."""
+    """How to log in to one VM. `address` is an IP literal; `jump` is the VM or host to go through, or empty."""
 
     vm: str
     user: str
@@ -35,7 +35,7 @@ def alias(lab: str, vm: str) -> str:
 
 
 def write(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> Path:
-    """Write `ssh_config` and `known_hosts` into the lab's folder and give the former's path."""
+    """Write `ssh_config` and `known_hosts` into the lab's folder, and give the path of `ssh_config`."""
     logins = list(logins)
     known = [f"{alias(lab, each.vm)} {key}\n" for each in logins if (key := _public(keys, each.vm))]
     write_private(folder / "known_hosts", "".join(known).encode())
@@ -45,10 +45,10 @@ def write(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> Path:
 
 
 def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
-    """The configuration: a block a VM, then what they share. https://man.openbsd.org/ssh_config
+    """The configuration: a block for each VM, and one for all of them. https://man.openbsd.org/ssh_config
 
-    The way through another VM is a ProxyCommand. OpenSSH makes one of a ProxyJump too, but hands on the name of its
-    configuration as it stands, whatever a shell makes of that.
+    The way through another VM is a ProxyCommand, since a ProxyJump does not quote the path of the configuration for
+    the shell that it is given to.
     """
     logins = list(logins)
     vms = {each.vm for each in logins}
@@ -87,13 +87,13 @@ def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
 
 
 def quoted(path: Path) -> str:
-    """A path as OpenSSH reads it: within quotes, where % introduces its tokens and backslashes escape.
+    """A path in quotes, as OpenSSH reads it: a % begins a token, and a backslash escapes.
 
-    Of `${NAME}` it would take the environment's value, which nothing escapes: no Labfile is in such a folder.
+    OpenSSH also replaces `${NAME}` by an environment variable, and nothing escapes that; such a path does not work.
     """
     return '"' + re.sub(r'(["\\])', r"\\\1", str(path)).replace("%", "%%") + '"'
 
 
 def _public(keys: Keys, vm: str) -> str:
-    """Type and key without the comment; empty where it is not known here."""
+    """The type and the key without the comment; empty if the key is not here."""
     return " ".join((keys.known_host(vm) or "").split()[:2])

@@ -1,4 +1,4 @@
-"""The way into a guest over SSH: the system's OpenSSH with labctl's own configuration, and one connection for all."""
+"""The way into a guest over SSH. The system's OpenSSH runs with labctl's configuration and one shared connection."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _PIPE, _DEVNULL = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
 
 
 class SshTransport(Transport):
-    """Runs commands through a shared connection, of which `socket` is the control socket; without one, each connects.
+    """Runs each command through a shared connection, whose control socket is `socket`; without one, each connects anew.
 
-    A command that is cancelled or out of time is ended with all its processes, where the guest is still in reach.
+    A command that is cancelled or out of time is ended with all its processes, if the guest can still be reached.
     """
 
     def __init__(self, config: Path, vm: str, login: str, socket: Path | None = None) -> None:
-        """`config` is labctl's own configuration file for OpenSSH, `login` the user that it logs in as."""
+        """`config` is the path of labctl's configuration for OpenSSH; `login` is the user to log in as."""
         self._login = login
         shared = ["-o", "ControlMaster=no", "-o", f"ControlPath={socket}"] if socket else []
         self._argv = [*_options(config), *shared, "-T", "--", vm]
@@ -73,10 +73,10 @@ class SshTransport(Transport):
 
 @asynccontextmanager
 async def connected(config: Path, vm: str, login: str) -> AsyncIterator[SshTransport]:
-    """A transport whose connection ends with the block.
+    """A transport whose connection is closed at the end of the block.
 
-    The control socket is in a new folder that only its owner enters. Where no path is short enough for one, each
-    command makes its own connection.
+    The control socket is in a new folder that only its owner may enter. If the path is too long for a socket, each
+    command connects anew.
 
     Raises:
         LabctlError: nobody answers, or the login is refused.
@@ -97,7 +97,7 @@ async def connected(config: Path, vm: str, login: str) -> AsyncIterator[SshTrans
 
 
 async def _logged_in(master: Process, socket: Path) -> None:
-    """Wait for the control socket, which is made once the login succeeded."""
+    """Wait for the control socket, which OpenSSH makes after the login."""
     try:
         async with asyncio.timeout(_CONNECT_S):
             while not socket.exists():  # noqa: ASYNC240  # in memory
@@ -114,32 +114,34 @@ def _options(config: Path) -> list[str]:
 
 
 def _remote(argv: list[str], mark: str) -> str:
-    """What the login's shell, whichever it is, is to run: the command in a session of its own.
+    """The text for the login shell, whichever shell that is. It runs the command in a session of its own.
 
-    Its process and its exit code are told between its own words on stderr: ssh's 255 could be the command's as well.
+    It also writes the command's PID and exit code to stderr, after the mark: an exit code 255 of ssh may be the
+    command's or mean that the connection failed.
     """
-    # by way of fd 3, since what is started with `&` has lost its stdin before `<&0` is looked at
+    # through fd 3: a shell takes the stdin of a command with `&` away before it sees its `<&0`
     started = f"{{ setsid {shlex.join(argv)} <&3 3<&- & }} 3<&0"
     inner = f"{started}; printf '{mark} runs %s\\n' $! >&2; wait $!"
     return shlex.join(["sh", "-c", f"{inner}; printf '{mark} ended %s\\n' $? >&2"])
 
 
 class _Words:
-    """The stderr of ssh: the command's own words go on as they come, labctl's are taken out of them.
+    """The stderr of ssh. What the command writes is passed on at once, without the lines that `_remote` adds.
 
-    After a random `mark` they tell the process that runs (`leader`), and later its exit code.
+    These begin with `mark`. They tell the PID of the command (`leader`), and later its exit code.
     """
 
     def __init__(self, mark: str, captured: Captured) -> None:
         self.mark = mark
         self.leader: int | None = None
         self.exit_code: int | None = None
-        self.last = b""  # of the command's, to tell why a connection failed
+        self.last = b""  # what was passed on last; it tells why a connection failed
         self.captured = captured
         self._whole = re.compile(rf"{mark} (runs|ended) (\d{{1,10}})\n".encode())
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
+        """Take what arrived."""
         self._rest += data
         while found := self._whole.search(self._rest):
             self._pass_on(found.start())
@@ -151,11 +153,11 @@ class _Words:
         self._pass_on(self._begun())
 
     def end(self) -> None:
-        """Pass on what looked like the beginning of a mark."""
+        """Pass on the rest, which only looked like the beginning of a mark."""
         self._pass_on(len(self._rest))
 
     def _begun(self) -> int:
-        """Where labctl's words may begin that are not whole yet."""
+        """Where a line with the mark may have begun that is not complete yet."""
         mark = self.mark.encode()
         last = self._rest.rfind(mark)
         if last >= 0 and len(self._rest) - last < len(mark) + _TOLD_BYTES:
@@ -179,7 +181,7 @@ async def _start(argv: list[str], stdin: int) -> Process:
 
 
 async def _ended(process: Process, words: _Words) -> int:
-    """Its exit code, when all that it wrote has arrived."""
+    """Wait until the process has ended and all of its output has arrived, and give its exit code."""
     assert process.stdout is not None
     assert process.stderr is not None
     stdout = asyncio.create_task(_drain(process.stdout, lambda data: words.captured.write("stdout", data)))
@@ -210,7 +212,7 @@ async def _feed(process: Process, stdin: Stdin | None) -> None:
 
 
 async def _end(process: Process) -> None:
-    """End it; what it wrote and nobody read has to be read before it counts as ended."""
+    """End the process. Its output has to be read to the end, or asyncio does not see that it ended."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.terminate()

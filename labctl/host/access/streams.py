@@ -1,4 +1,4 @@
-"""The stdin, stdout and stderr of a command in a guest, on this side."""
+"""The host's ends of the stdin, stdout and stderr of a command in a guest."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Stdin(Protocol):
     """What a command reads."""
 
     async def read(self, size: int) -> bytes:
-        """Give the next bytes, at most `size` of them; none at the end."""
+        """Read at most `size` bytes; none at the end."""
 
 
 class FileStdin:
-    """A local file, or bytes. A disk answers soon, so it is read right away."""
+    """A local file, or bytes. Reading them never takes long."""
 
     def __init__(self, content: bytes | BinaryIO) -> None:
         self._file = io.BytesIO(content) if isinstance(content, bytes) else content
@@ -37,13 +37,13 @@ class FileStdin:
 
 
 class LiveStdin:
-    """A file descriptor that may let its reader wait for long, such as a terminal or a pipe."""
+    """A file descriptor whose reader may have to wait for long, such as a terminal or a pipe."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     async def read(self, size: int) -> bytes:
-        """Read in a thread that nobody has to wait for: a command can end while nothing is typed."""
+        """Read in a daemon thread. The command may end, and labctl too, while nothing has been typed."""
         loop = asyncio.get_running_loop()
         arrived: asyncio.Future[bytes] = loop.create_future()
 
@@ -64,7 +64,7 @@ def _set(future: asyncio.Future[bytes], data: bytes) -> None:
 
 
 class Captured:
-    """What a command writes: to the files that are given, else to memory, of which a guest gets only so much."""
+    """The output of a command. It is written to the given files, or else kept in memory, up to a limit."""
 
     def __init__(self, stdout: BinaryIO | None = None, stderr: BinaryIO | None = None) -> None:
         self._files: dict[str, BinaryIO] = {
@@ -81,13 +81,16 @@ class Captured:
         file.flush()  # somebody may be looking at it
 
     def __getitem__(self, stream: str) -> bytes:
-        """What was kept in memory of a stream."""
+        """What was kept of a stream; empty if it was written to a file."""
         file = self._files[stream]
         return file.getvalue() if stream in self._kept and isinstance(file, io.BytesIO) else b""
 
 
 async def while_fed(command: Coroutine[None, None, T], feeding: Coroutine[None, None, None]) -> T:
-    """Wait for a command while its stdin is fed. Whatever is left of that when it ends is nobody's concern."""
+    """Wait for a command while its stdin is sent. What is not sent yet when it ends is dropped.
+
+    An error of either is raised.
+    """
     tasks = running, fed = asyncio.create_task(command), asyncio.create_task(feeding)
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""A terminal on a VM's serial console: a libvirt stream, what it says to the screen, what is typed into it."""
+"""A terminal on a VM's serial console, which is a libvirt stream: output to the screen, input from the keyboard."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _WOULD_BLOCK = -2
 
 
 def attach(domain: Any, keyboard: int, screen: int, *, force: bool = False) -> None:
-    """Join both until Ctrl-] is typed, the keyboard ends, or the VM goes.
+    """Connect keyboard and screen with the console until Ctrl-] is typed, the keyboard ends, or the VM stops.
 
     Args:
-        domain: a running libvirt domain; the thread of libvirt's event loop writes to the screen.
-        keyboard: the file descriptor that is read; made raw where it is a terminal.
-        screen: the file descriptor that is written to.
-        force: take the console from whoever has it.
+        domain: a running libvirt domain. The thread of libvirt's event loop writes its output to the screen.
+        keyboard: the file descriptor to read. If it is a terminal, it is raw meanwhile.
+        screen: the file descriptor to write to.
+        force: take the console from another program that has it.
 
     Raises:
-        LabctlError: someone else has the console.
+        LabctlError: another program has the console.
     """
     run_event_loop()
     stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
@@ -64,7 +64,7 @@ def attach(domain: Any, keyboard: int, screen: int, *, force: bool = False) -> N
 
 
 def _copy(stream: Any, screen: int) -> bool:
-    """Pass on what is there; False at the end."""
+    """Copy what has arrived to the screen; False at the end of the stream."""
     try:
         data = stream.recv(CHUNK)
     except libvirt.libvirtError:
@@ -77,6 +77,7 @@ def _copy(stream: Any, screen: int) -> bool:
 
 
 def _type(stream: Any, keyboard: int, ended: int) -> None:
+    """Send what is typed until Ctrl-], the end of the keyboard, or the end of the stream, which `ended` tells."""
     while True:
         ready, _, _ = select.select([keyboard, ended], [], [])
         if ended in ready:
@@ -95,7 +96,7 @@ def _type(stream: Any, keyboard: int, ended: int) -> None:
 
 @contextmanager
 def _raw(keyboard: int) -> Iterator[None]:
-    """Let each key through as it is; the terminal is as before afterwards."""
+    """Make a terminal raw for the block, so that each key gets through."""
     if not os.isatty(keyboard):
         yield
         return

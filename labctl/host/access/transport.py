@@ -1,4 +1,4 @@
-"""What labctl can do in a guest, whichever way leads there: run a command, put a file, get one."""
+"""What labctl can do in a guest, over SSH or over its port: run a command, put a file, get a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from labctl.host.access.streams import Stdin
 
 ROOT = "root"
-AT_HOME = 'cd "$HOME" 2>/dev/null; '  # in front of a text; who can't enter its home stays where it is
+AT_HOME = (
+    'cd "$HOME" 2>/dev/null; '  # in front of a text; a user whose home can't be entered stays where it is
+)
 _DIGEST = 64  # characters of a SHA-256
 _PUT = """set -e
 umask 077
@@ -39,14 +41,18 @@ _GET = "sha256sum <{path} >&2 && cat <{path}"
 
 @record
 class Completed:
-    """A command that ended. A code above 128 is that of a signal, as in sh."""
+    """A command that ended. An exit code above 128 means a signal, as in sh."""
 
     exit_code: int
     stdout: bytes
     stderr: bytes
 
     def check(self, failure: str) -> Completed:
-        """Raise a LabctlError where it failed: what that means, and its last words."""
+        """Return the same object if the command succeeded.
+
+        Raises:
+            LabctlError: it failed. `failure` says what that means, and its last lines of output follow.
+        """
         if self.exit_code != 0:
             words = last_words(self.stderr) or last_words(self.stdout) or f"exit code {self.exit_code}"
             raise LabctlError(f"{failure}: {words}")
@@ -54,7 +60,7 @@ class Completed:
 
 
 class TimedOut(LabctlError):
-    """A command did not end in time. What it wrote until then is in `stdout` and `stderr`."""
+    """A command did not end in time. `stdout` and `stderr` have what it wrote until then."""
 
     def __init__(self, timeout: float, stdout: bytes, stderr: bytes) -> None:
         super().__init__(f"it did not end within {timeout:g} s")
@@ -66,10 +72,10 @@ class Transport(ABC):
 
     @abstractmethod
     async def _execute(self, text: str, user: str, stdin: Stdin | None, captured: Captured) -> int:
-        """Run a text in sh as a user, and give its exit code. Cancelled, it ends what it can of the command.
+        """Run a text in sh as a user, and give its exit code. If the task is cancelled, the command is ended.
 
         Raises:
-            LabctlError: the guest can't be reached, or went away meanwhile.
+            LabctlError: the guest can't be reached, or stopped meanwhile.
         """
 
     async def run(  # noqa: PLR0913  # what a process has
@@ -87,15 +93,15 @@ class Transport(ABC):
         Args:
             command: an argv, or a text for sh.
             timeout: seconds that it may take.
-            stdin: what it reads; a file is read as it goes.
-            stdout: a file that gets what it writes there as it comes; without one that is kept in memory, if it is
-                not too much.
-            stderr: the same for what it writes there.
-            user: as whom it runs, in that user's home. Its environment depends on the way there.
+            stdin: what it reads. A file is read piece by piece.
+            stdout: a file that its output is written to as it arrives. Without one it is kept in memory, up to a
+                limit.
+            stderr: the same for its messages.
+            user: the user who runs it, in that user's home. Its environment depends on the kind of transport.
 
         Raises:
-            TimedOut: it did not end in time; it was ended as far as that way can.
-            LabctlError: the guest can't be reached, or it went away meanwhile.
+            TimedOut: it did not end in time, and was ended.
+            LabctlError: the guest can't be reached, or stopped meanwhile.
         """
         source = stdin if stdin is None or isinstance(stdin, LiveStdin) else FileStdin(stdin)
         text = command if isinstance(command, str) else shlex.join(command)
@@ -121,10 +127,10 @@ class Transport(ABC):
         mode: int = 0o644,
         user: str = ROOT,
     ) -> None:
-        """Write a file in the guest, whole or not at all; its folder is there already.
+        """Write a file in the guest, into a folder that exists. If it fails, the file stays as it was.
 
         Raises:
-            LabctlError: it can't be written there.
+            LabctlError: it can't be written.
         """
         source = io.BytesIO(content) if isinstance(content, bytes) else content
         digest = _digest(source)
@@ -141,10 +147,10 @@ class Transport(ABC):
         timeout: float | None,  # noqa: ASYNC109
         user: str = ROOT,
     ) -> bytes:
-        """Read a file of the guest into a new local one, or give its content.
+        """Read a file of the guest: into a local file, or as the value that is returned.
 
         Raises:
-            LabctlError: it can't be read, or changed meanwhile.
+            LabctlError: it can't be read, or it changed meanwhile.
         """
         text = _GET.format(path=shlex.quote(path))
         done = await self.run(text, stdout=into, timeout=timeout, user=user)
@@ -157,7 +163,7 @@ class Transport(ABC):
 
 
 def last_words(data: bytes) -> str:
-    """The last lines of what a guest says, which may be anything, fit for a message."""
+    """The last lines of a guest's output, fit for a message: what is not printable is replaced."""
     text = "".join(
         each if each.isprintable() or each == "\n" else "?" for each in data[-2000:].decode(errors="replace")
     )
