@@ -55,7 +55,7 @@ class PortSession:
             LabHeld: the other program still has it after a minute.
             LabctlError: the domain does not run.
         """
-        deadline = time.monotonic() + HELD_S
+        deadline, told = time.monotonic() + HELD_S, ""
         with ExitStack() as listening:
             listening.enter_context(self._connection.on_loss(lambda: self._post(None)))
             while True:
@@ -64,7 +64,9 @@ class PortSession:
                 except LabHeld as held:
                     if time.monotonic() > deadline:
                         raise
-                    waiting(f"waiting: {held.summary}")
+                    if held.summary != told:
+                        waiting(f"waiting: {held.summary}")
+                    told = held.summary
                     await asyncio.sleep(HELD_POLL_S)
                 else:
                     break

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, LabHeld
 from labctl.guest import protocol
 from labctl.guest.protocol import HELLO, VERSION, Exit, GuestState, Output
 from labctl.host.access import port_session, streams
@@ -137,6 +137,29 @@ def test_a_guest_sends_no_more_of_a_stream_than_the_host_deals_with(port):
         session.close()
 
     asyncio.run(check())
+
+
+class HeldSession(PortSession):
+    """One whose port two others have, one after the other."""
+
+    def __init__(self):
+        super().__init__(FakeConnection())
+        self._holders = ["PID 7", "PID 7", "PID 7", "PID 8"]
+
+    def _open(self, _libvirt_name):
+        if self._holders:
+            raise LabHeld(self._holders.pop(0))
+
+
+def test_who_has_the_port_is_told_once(monkeypatch):
+    monkeypatch.setattr(port_session, "HELD_POLL_S", 0)
+    told = []
+
+    async def check():
+        await HeldSession().open("shop.web", told.append)
+
+    asyncio.run(check())
+    assert told == ["waiting: PID 7", "waiting: PID 8"]
 
 
 class OlderPort:
