@@ -284,8 +284,7 @@ start_run() { # ID BASE64 STDIN
     code=$?
     [ -z "$feeder" ] || kill $feeder 2>/dev/null
     wait # until the host has all output
-    # Before the message: a host that gets it may rely on that. The first rm fails if take_piece writes meanwhile.
-    rm -rf "$job" || rm -rf "$job"
+    rm -rf "$job" "$run/piece.$session.$1" # before the message: a host that gets it may rely on that
     send "{\"event\":\"exit\",\"id\":\"$1\",\"code\":$code}"
 }
 
@@ -301,17 +300,17 @@ relay() { # ID STREAM
 # Asks the host for pieces of stdin, each after the command has read the one before.
 feed() { # ID
     exec 5<>"$job/taken.stdin" 6>"$job/stdin"
-    while send_by "$job/message.stdin" "{\"event\":\"stdin\",\"id\":\"$1\"}" && read -r _ <&5 && [ -s "$job/piece.stdin" ]; do
-        base64 -d <"$job/piece.stdin" >&6 || return
+    while send_by "$job/message.stdin" "{\"event\":\"stdin\",\"id\":\"$1\"}" && read -r _ <&5 && [ -s "$run/piece.$session.$1" ]; do
+        base64 -d <"$run/piece.$session.$1" >&6 || return
     done
 }
 
 # head may read more bytes than COUNT, so the host sends nothing else before the acknowledgement.
 take_piece() { # ID COUNT
-    job=$run/job.$session.$1
-    if [ -d "$job" ]; then head -c "$2" <&3 >"$job/piece.stdin"; else head -c "$2" <&3 >/dev/null; fi
+    # Not into the command's folder: it goes when the command ends, and what nobody reads here would count as commands.
+    head -c "$2" <&3 >"$run/piece.$session.$1"
     send_by $run/taken "{\"event\":\"ack\",\"command\":\"stdin\",\"target\":\"$1\",\"ok\":true,\"detail\":\"\"}"
-    go_on "$job" stdin
+    if [ -d "$run/job.$session.$1" ]; then go_on "$run/job.$session.$1" stdin; else rm -f "$run/piece.$session.$1"; fi
 }
 
 go_on() { # FOLDER STREAM
@@ -338,7 +337,7 @@ end_session() {
     # shellcheck disable=SC2086 # no process is no argument
     [ -z "$writer" ] || kill $writer $watcher 2>/dev/null
     writer='' watcher=''
-    rm -f $run/session.* $run/message.*
+    rm -f $run/session.* $run/message.* $run/piece.*
     for job in "$run"/job.*; do [ ! -d "$job" ] || stop_run "$job" & done
 }
 
