@@ -284,7 +284,8 @@ start_run() { # ID BASE64 STDIN
     code=$?
     [ -z "$feeder" ] || kill $feeder 2>/dev/null
     wait # until the host has all output
-    rm -rf "$job" "$run/piece.$session.$1" # before the message: a host that gets it may rely on that
+    # Before the message: a host that gets it may rely on that. Again if something was written there meanwhile.
+    while [ -d "$job" ]; do rm -rf "$job" "$run/piece.$session.$1"; done 2>/dev/null
     send "{\"event\":\"exit\",\"id\":\"$1\",\"code\":$code}"
 }
 
