@@ -128,7 +128,7 @@ def test_a_guest_sends_no_more_of_a_stream_than_the_host_deals_with(port):
         with session.new_run() as (run, events):
             session.send(protocol.command_run(run, "head -c 200000 /dev/zero", stdin=False))
             sizes, event = [], await events.get()
-            await PortTransport(session).run("true", timeout=20)
+            await PortTransport(session).run("true", timeout=60)
             while isinstance(event, Output):
                 assert events.empty()
                 sizes.append(len(event.data))
