@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from labctl.host.access.streams import Captured, Stdin
 
 _PIECE_BYTES = 65536
+_MARK = "\x02"  # what may begin a mark is held back, so no command's last letter may look like it
 _TOLD_BYTES = 20  # after a mark, at most
 _LAST_BYTES = 2000  # of stderr, which tell why a connection failed
 _CONNECT_S, _CONNECT_POLL_S, _END_S = 30.0, 0.02, 10.0
@@ -44,7 +45,7 @@ class SshTransport(Transport):
         self._argv = [*_options(config), *shared, "-T", "--", vm]
 
     async def _execute(self, text: str, user: str, stdin: Stdin | None, captured: Captured) -> int:
-        words = _Words(secrets.token_hex(16), captured)
+        words = _Words(f"{_MARK}{secrets.token_hex(16)}", captured)
         remote = _remote([*self._as(user), "sh", "-c", f"{AT_HOME}{text}"], words.mark)
         process = await _start([*self._argv, remote], stdin=_PIPE if stdin else _DEVNULL)
         try:
