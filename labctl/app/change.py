@@ -17,7 +17,7 @@ from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.core.spans import spans
 from labctl.engine.observe import observe
-from labctl.host.files import local
+from labctl.host.files import owners
 from labctl.kinds import addresses
 from labctl.kinds.image.store import ImageStore
 from labctl.kinds.vm.spec import VmSpec
@@ -285,7 +285,7 @@ def _forget_leftovers(session: Session, prepared: Prepared, sink: Sink) -> None:
 def _remove(folder: Path, sink: Sink) -> None:
     """Remove the lab's local files; another user's stay and are named."""
     shutil.rmtree(folder, ignore_errors=True)
-    if whose := local.whose(folder):
+    if whose := owners.owner_text(folder):
         hint = f"whoever may do so removes it with `rm -r {folder}`"
         sink(Diagnostic("warning", f"the lab's local files stay: {whose}", hint))
         return

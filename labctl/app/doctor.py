@@ -36,7 +36,7 @@ def examine(host: Host) -> Iterator[Check]:
     if seen.virt:
         yield _store(host)
     version = seen.virt.getLibVersion() if seen.virt else 0
-    yield from network.firewalls(here, firewall.read(host.output, version or firewall.NFTABLES))
+    yield from network.firewalls(here, firewall.read_rules(host.output, version or firewall.NFTABLES))
     yield network.dns_port()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labctl.core.errors import UsageError
-from labctl.host.files import local
+from labctl.host.files import os_errors
 from labctl.labfile.init_templates import template_names, template_text
 from labctl.labfile.problems import did_you_mean
 
@@ -28,5 +28,5 @@ def init(start: str, target: str, *, force: bool = False) -> Path:
     except FileExistsError:
         raise UsageError(f"{path} exists already", hint="--force replaces it, -f writes elsewhere") from None
     except OSError as error:
-        raise local.failed(error, "can't write it", path) from error
+        raise os_errors.as_labctl_error(error, "can't write it", path) from error
     return path

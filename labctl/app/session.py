@@ -142,6 +142,6 @@ class Session:
         Raises:
             LabHeld: another one changes it now.
         """
-        from labctl.host.machine.lock import of_lab
+        from labctl.host.machine.lock import lab_lock_name
 
-        return self.hosts.lock(of_lab(self.lab.name))
+        return self.hosts.lock(lab_lock_name(self.lab.name))

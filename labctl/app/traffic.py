@@ -8,7 +8,7 @@ from labctl.core import identity
 from labctl.core.errors import Problem
 from labctl.engine.allocation import allocates
 from labctl.host.machine import firewall
-from labctl.host.machine.packets import Fate
+from labctl.host.machine.packet_filter import Fate
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def check(session: Session, plan: Plan, allocation: Allocation) -> Iterator[Prob
 
 
 def _on(host: Host, networks: Sequence[Network], lab: LabModel, allocation: Allocation) -> Iterator[Problem]:
-    rules = firewall.read(host.output, host.virt.getLibVersion())
+    rules = firewall.read_rules(host.output, host.virt.getLibVersion())
     dropped: dict[tuple[str, str], list[str]] = {}
     for network in networks:
         for key in _dropped(lab, network, allocation, rules):
@@ -73,11 +73,11 @@ def _dropped(
     if network.mode in _FORWARDING:
         families = (("ip", place.host4, ""), ("ip6", place.host6, " by IPv6"))
         for family, how in ((family, how) for family, host, how in families if host):
-            fate, chain = rules.forwarding(bridge, family, opened=opened)
+            fate, chain = rules.forward_fate(bridge, family, opened=opened)
             if fate is Fate.DROPPED:
                 yield f"send through the host{how}", chain
     asked = firewall.SERVICES.items() if place.host4 else ()
     for name, port in (each for each in asked if place.dhcp or each[0] != "DHCP"):
-        fate, chain = rules.asking(port, bridge, opened=opened)
+        fate, chain = rules.input_fate(port, bridge, opened=opened)
         if fate is Fate.DROPPED:
             yield f"ask the host by {name}", chain

@@ -12,7 +12,7 @@ from typing import NoReturn
 from labctl.cli import exits, interruptions, run_state
 from labctl.core.errors import Interrupted, LabctlError, Rejected, StoppedAtOnce, UsageError
 from labctl.core.text import LINES, printable
-from labctl.host.files import local
+from labctl.host.files import os_errors
 
 
 def main(argv: list[str]) -> NoReturn:
@@ -77,8 +77,8 @@ def _failed(error: LabctlError, argv: list[str]) -> int:
 
 def _refused(error: OSError, argv: list[str]) -> int:
     """What the machine did not let us do, where nobody nearer had a word for it."""
-    if error.errno in local.OUTSIDE and error.filename:
-        return _failed(local.failed(error, "can't use it"), argv)
+    if error.errno in os_errors.EXPECTED and error.filename:
+        return _failed(os_errors.as_labctl_error(error, "can't use it"), argv)
     if isinstance(error, FileNotFoundError) and _adrift():
         return _failed(UsageError("the folder that you are in is gone", hint="cd to one that is there"), argv)
     return _broken(error, argv)

@@ -20,7 +20,7 @@ from labctl.core.events import Diagnostic, Ending, StepDone, StepFailed, StepSki
 from labctl.core.lifecycle import Stage
 from labctl.core.operations import operations
 from labctl.core.record import field, record
-from labctl.host.files import local
+from labctl.host.files import os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,9 +154,9 @@ class _Run:
         except LabctlError as error:
             self._fail(operation, error)
         except OSError as error:
-            if error.errno not in local.OUTSIDE:
+            if error.errno not in os_errors.EXPECTED:
                 raise
-            self._fail(operation, local.failed(error, "can't use it"))
+            self._fail(operation, os_errors.as_labctl_error(error, "can't use it"))
         else:
             self._finish(step)
         finally:

@@ -134,7 +134,7 @@ def _look_at_networks(host: Host, lab: str | None, adopting: str | None) -> list
     networks = virt.listAllNetworks()
     active = {each.name() for each in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
     undefined = {each.name() for each in virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_TRANSIENT)}
-    visible = bridges.visible(host.connection)
+    visible = bridges.can_be_checked(host.connection)
     found = []
     for network, text in zip(networks, dumps(networks), strict=True):
         own = _unmarked(network, "network", adopting)
@@ -144,7 +144,7 @@ def _look_at_networks(host: Host, lab: str | None, adopting: str | None) -> list
         each.active = network.name() in active
         each.problem = _changed(network, each, "network", undefined)
         if each.active and visible and not each.problem:
-            gone = bridges.lost(network.name(), each.bridge, served=each.served)
+            gone = bridges.missing_part(network.name(), each.bridge, served=each.served)
             each.problem = f"its {gone} is gone" if gone else ""
         found.append(each)
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
 from labctl.core.text import printable
-from labctl.host.files import local
+from labctl.host.files import os_errors
 from labctl.labfile import reserved_names, yaml_reader
 from labctl.labfile.absolute_path import absolute_path, unusable_reason
 from labctl.labfile.address_checks import check_addresses
@@ -140,7 +140,7 @@ def _read(source: str) -> tuple[bytes, Path, str]:
         hint = "`labctl init` writes one to start from, -f names another"
         raise Rejected([Problem(f"there is no Labfile {source}", hint=hint)]) from None
     except OSError as error:
-        refused = local.failed(error, f"{source} can't be read", source)
+        refused = os_errors.as_labctl_error(error, f"{source} can't be read", source)
         raise Rejected([Problem(refused.summary, hint=refused.hint)]) from None
     except ValueError as error:
         raise Rejected([Problem(f"{source} can't be read: {str(error).lower()}")]) from None

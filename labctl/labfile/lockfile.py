@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.host.files import local
-from labctl.host.files.private import write_whole
+from labctl.host.files import os_errors
+from labctl.host.files.private import write_atomically
 from labctl.kinds.image.spec import shown
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def read_lock(path: Path) -> Lock:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise local.failed(error, "can't read it", path, _RESTORE) from error
+        raise os_errors.as_labctl_error(error, "can't read it", path, _RESTORE) from error
     except UnicodeDecodeError as error:
         raise LabctlError(f"can't read it: {error}", where=str(path), hint=_RESTORE) from error
 
@@ -97,8 +97,8 @@ def write_lock(path: Path, lock: Lock) -> bool:
         images.setdefault(image, {})[arch] = {"digest": digest, "origin": pin.origin, "size": pin.size}
 
     text = json.dumps({"lock": FORMAT, "images": images}, indent=2, ensure_ascii=False) + "\n"
-    with local.told("can't write it", path):
+    with os_errors.translated("can't write it", path):
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return False
-        write_whole(path, text.encode(), 0o644)  # committed, and read by others
+        write_atomically(path, text.encode(), 0o644)  # committed, and read by others
     return True

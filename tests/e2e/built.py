@@ -16,9 +16,9 @@ WANTED = ImageBuild(
 )
 
 
-def built() -> build.Built:
+def built() -> build.BuiltImage:
     """What the cache has, built where it has nothing yet."""
-    return build.build(build.custom(WANTED, "x86_64"), lambda text: print(text, file=sys.stderr))
+    return build.build(build.custom_recipe(WANTED, "x86_64"), lambda text: print(text, file=sys.stderr))
 
 
 if __name__ == "__main__":

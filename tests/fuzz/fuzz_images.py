@@ -20,7 +20,7 @@ import atheris
 
 with atheris.instrument_imports(include=["labctl.host"]):  # the first import of each counts
     from labctl.core.errors import LabctlError
-    from labctl.host.images import foreign, qcow2
+    from labctl.host.images import convertible, qcow2
     from labctl.host.images.untrusted import MAX_VIRTUAL_SIZE
     from tests.unit.host.images import hostile
 
@@ -135,7 +135,7 @@ def main(folder: Path, options: list[str]) -> None:
             return
         base = table[data[0] % len(table)]
         size = len(base.data) * (256 - data[1]) // 256
-        for inspect in (qcow2.inspect_file, foreign.inspect_file):
+        for inspect in (qcow2.inspect_file, convertible.inspect_file):
             judge(inspect, Overlaid(base, data[2:], size), size)
 
     os.chdir(folder)  # a finding is written there

@@ -10,7 +10,7 @@ from labctl.app import change
 from labctl.host.host import Host
 from labctl.host.libvirt import pools
 from labctl.host.machine import lock
-from labctl.host.machine.lock import of_lab
+from labctl.host.machine.lock import lab_lock_name
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.image.store import ImageStore
 from tests.libvirt.calls import seen_by
@@ -119,8 +119,8 @@ def test_a_stopped_pool_is_not_started_while_its_lab_is_at_work(make):
     world, _ = make()
     pool = world.host.virt.storagePoolLookupByName("labctl-other")
     looks = threading.Thread(target=ImageStore(world.host).stored)
-    file = lock.path(world.host.lock_name(of_lab("other")))
-    with world.host.lock(of_lab("other")):
+    file = lock.path(world.host.lock_name(lab_lock_name("other")))
+    with world.host.lock(lab_lock_name("other")):
         pool.destroy()
         looks.start()
         wait_until(lambda: len(opened(file)) == 2)  # the second is that of who waits for it

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import UsageError
-from labctl.host.files import local
+from labctl.host.files import os_errors
 from labctl.host.files.private import write_private
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import shown
@@ -91,5 +91,5 @@ def _ours(path: Path, stated: dict[str, Any]) -> bool:
 
 
 def _write(path: Path, entries: dict[str, Any]) -> None:
-    with local.told("can't write it", path):
+    with os_errors.translated("can't write it", path):
         write_private(path, f"{json.dumps(entries, indent=2, ensure_ascii=False)}\n".encode())

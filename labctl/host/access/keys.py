@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from labctl.core.errors import LabctlError
-from labctl.host.files import local
+from labctl.host.files import os_errors
 from labctl.host.files.private import private_folder, write_private
 
-_reading = local.told("can't read the lab's keys")
-_writing = local.told("can't keep the lab's keys")
+_reading = os_errors.translated("can't read the lab's keys")
+_writing = os_errors.translated("can't keep the lab's keys")
 
 
 class Keys:

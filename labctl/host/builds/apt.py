@@ -1,4 +1,4 @@
-"""This host's own apt: where it gets packages from, as mmdebstrap wants to be told, and which versions it knows."""
+"""This host's apt: its package sources, for mmdebstrap, and the versions that it would install."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FIELDS = ("ORIGIN", "SITE", "REPO_URI", "RELEASE", "COMPONENT", "SIGNED_BY", "ARCHITECTURE")
-LOCAL = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PROXY = "Acquire::http::Proxy"
 LISTS, ETC = Path("/var/lib/apt/lists"), Path("/etc/apt")
-# mmdebstrap's variant minbase, as apt's own patterns (apt-patterns(7))
+# The packages of mmdebstrap's variant minbase, as apt-patterns(7)
 MINBASE = ("?essential", "?priority(required)", "apt")
-# Nothing of the host's but its lists: its settings, pins and what is installed are not the image's
+# Only the host's package lists count: its settings, its pins and its installed packages say nothing about an image
 CONFIGURATION = """\
 Dir::Etc::main "/dev/null";
 Dir::Etc::parts "/dev/null";
@@ -52,17 +52,17 @@ UNKNOWN = re.compile(
 
 
 def sources(suite: str, distribution: str = "debian") -> list[str]:
-    """The host's lines for that suite, its updates and security; none when the host is not of that suite.
+    """The `deb` lines of the host for a suite, its updates and its security updates.
 
-    Then mmdebstrap takes the distribution's own addresses, as it does for a mirror that only this host can reach,
-    since the image keeps the lines that it was built from.
+    Empty when the host has no sources for this suite; mmdebstrap then uses the distribution's own mirrors. Sources that
+    only this host can reach are left out, since the image keeps the lines that it was built from.
     """
     suites = {suite, f"{suite}-updates", f"{suite}-security"}
     found = []
     for row in _targets():
         target = dict(zip(FIELDS, row, strict=True))
         url = urlsplit(target["REPO_URI"])
-        usable = url.scheme in ("http", "https") and not url.username and url.hostname not in LOCAL
+        usable = url.scheme in ("http", "https") and not url.username and url.hostname not in LOOPBACK
         if usable and target["RELEASE"] in suites and _is_of(distribution, target):
             keyring = target["SIGNED_BY"]
             signed = f"[signed-by={keyring}] " if keyring.startswith("/") else ""
@@ -71,8 +71,8 @@ def sources(suite: str, distribution: str = "debian") -> list[str]:
     return list(dict.fromkeys(found)) if complete else []
 
 
-def environment() -> dict[str, str]:
-    """The proxy that the host's apt is told to use, which mmdebstrap's would not know of."""
+def proxy_environment() -> dict[str, str]:
+    """The proxy of the host's apt as environment variables, since the apt that mmdebstrap runs has no such setting."""
     if "http_proxy" in os.environ:
         return {}
     proxy = _output("apt-config", "shell", "proxy", PROXY).strip().removeprefix("proxy='").removesuffix("'")
@@ -80,40 +80,48 @@ def environment() -> dict[str, str]:
 
 
 def resolve(distribution: str, suite: str, arch: str, packages: Sequence[str]) -> dict[str, str] | None:
-    """Package → version of all that a minimal root with these packages would get by the lists that this host has.
+    """Find the versions that apt would install into a minimal root with these packages, by the host's package lists.
 
-    `arch` is dpkg's. None where there is no apt, or its lists don't cover the suite. Uses no network; remembered while
-    the host's sources and lists are unchanged.
+    No network is used. The result is cached until the host's sources or lists change.
+
+    Args:
+        distribution: debian or ubuntu.
+        suite: the suite's code name.
+        arch: dpkg's name of the architecture.
+        packages: the packages beside those of a minimal root, as NAME or NAME=VERSION.
+
+    Returns:
+        package → version; None if this host has no apt, or no lists of the suite.
 
     Raises:
         LabctlError: the suite has no such package.
     """
     asked = json.dumps([distribution, suite, arch, *sorted(packages)])
-    note, state = cache.folder("apt") / hashlib.sha256(asked.encode()).hexdigest()[:32], _state()
+    cached, state = cache.folder("apt") / hashlib.sha256(asked.encode()).hexdigest()[:32], _lists_state()
     try:
-        known = json.loads(note.read_text(encoding="utf-8"))
+        known = json.loads(cached.read_text(encoding="utf-8"))
         if known["state"] == state:
             return dict(known["versions"]) or None
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # no note yet, or no longer a good one
+        pass  # the file is missing or damaged
     lines = sources(suite, distribution)
-    versions = _simulated(lines, arch, packages) if lines else {}
-    write_private(note, json.dumps({"state": state, "versions": versions}).encode())
+    versions = _simulate_install(lines, arch, packages) if lines else {}
+    write_private(cached, json.dumps({"state": state, "versions": versions}).encode())
     return versions or None
 
 
 def digest(versions: dict[str, str]) -> str:
-    """sha256 in hex of `PACKAGE=VERSION` lines, sorted."""
+    """The sha256 in hex of the manifest."""
     return hashlib.sha256(manifest(versions).encode()).hexdigest()
 
 
 def manifest(versions: dict[str, str]) -> str:
-    """`PACKAGE=VERSION` lines, sorted."""
+    """The packages as sorted lines `PACKAGE=VERSION`."""
     return "".join(f"{package}={version}\n" for package, version in sorted(versions.items()))
 
 
-def _simulated(lines: Sequence[str], arch: str, packages: Sequence[str]) -> dict[str, str]:
-    """What `apt-get install` would do in an empty root; nothing where it can't tell."""
+def _simulate_install(lines: Sequence[str], arch: str, packages: Sequence[str]) -> dict[str, str]:
+    """The versions that `apt-get install` would put into an empty root; empty if it fails."""
     with tempfile.TemporaryDirectory(prefix="labctl-apt-") as name:
         folder = Path(name)
         (folder / "status").touch()
@@ -134,7 +142,7 @@ def _simulated(lines: Sequence[str], arch: str, packages: Sequence[str]) -> dict
 
 
 def _refuse_unknown(stderr: str) -> None:
-    """LabctlError that names the packages which are in no list. Where apt itself is in none, it has no lists."""
+    """LabctlError that names the packages which no list has; none if even apt is unknown, since no lists exist then."""
     groups = [match.groups() for match in UNKNOWN.finditer(stderr)]
     unknown = [name or virtual or f"{package}={version}" for name, virtual, version, package in groups]
     if unknown and "apt" not in unknown:
@@ -144,9 +152,9 @@ def _refuse_unknown(stderr: str) -> None:
         )
 
 
-def _state() -> str:
-    """Changes when the host's sources or lists do: a digest of their names, sizes and times."""
-    files = [ETC / "sources.list", *_inside(ETC / "sources.list.d"), *_inside(LISTS)]
+def _lists_state() -> str:
+    """A digest of the names, sizes and times of the host's sources and lists, which changes when they do."""
+    files = [ETC / "sources.list", *_files_in(ETC / "sources.list.d"), *_files_in(LISTS)]
     seen = []
     for path in files:
         try:
@@ -158,7 +166,7 @@ def _state() -> str:
     return hashlib.sha256("\n".join(sorted(seen)).encode()).hexdigest()
 
 
-def _inside(folder: Path) -> list[Path]:
+def _files_in(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
     except OSError:
@@ -166,7 +174,10 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _is_of(distribution: str, target: dict[str, str]) -> bool:
-    """Third parties call their suites the same; the origin is known once apt has fetched its lists."""
+    """Whether a source is the distribution's own: third parties give their suites the same names.
+
+    apt knows the origin of a source once it has fetched the list; before that, the address has to do.
+    """
     if target["ORIGIN"] != "$(ORIGIN)":
         return target["ORIGIN"].lower() == distribution
     return distribution in target["REPO_URI"] and target["COMPONENT"] == "main"
@@ -183,4 +194,4 @@ def _output(*argv: str) -> str:
     try:
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        return ""  # no apt here: mmdebstrap knows Debian's own addresses
+        return ""  # this host has no apt

@@ -1,4 +1,4 @@
-"""The call of mmdebstrap: its hooks, what they are given, and what its output means."""
+"""The call of mmdebstrap: its hooks with their files and variables, and the reading of its output."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 KERNEL, INITRD, MANIFEST = "vmlinuz", "initrd", "manifest"
 STAGES = tuple(f"I: {stage}" for stage in ("running apt-get", "downloading", "extracting", "installing"))
-MARK = "labctl: run "  # what a hook prints before and after a line of the recipe
+MARK = "labctl: run "  # the hooks print this before and after each line of the recipe's `run`
 TAIL_LINES = 15
-# Nothing of the caller's environment but its proxy: what comes out is the recipe's
+# Of the caller's environment only the proxy: the rest must not change the image
 ENTER = (
     'chroot "$1" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root '
     "LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "
@@ -31,51 +31,53 @@ ENTER = (
 )
 
 
-def bootstrap(wanted: Recipe, work: Path, disk: int, tell: Callable[[str], None]) -> None:
-    """Make the recipe's root and its file system in the open file `disk`; the other files come to the folder `work`.
+def bootstrap(recipe: Recipe, work: Path, disk: int, notify: Callable[[str], None]) -> None:
+    """Make the recipe's root file system in the open file `disk`; `notify` is called with a sentence about each stage.
+
+    The folder `work` gets the manifest and, unless the image is bootable, the kernel and the initrd.
 
     Raises:
-        LabctlError: a line of the recipe failed, with its last words; or mmdebstrap did, with its own.
+        LabctlError: a line of the recipe or mmdebstrap itself failed; the last lines of its output are in the error.
     """
-    asked = wanted.wanted
+    asked = recipe.build
     beside = [MANIFEST] if asked.bootable else [MANIFEST, KERNEL, INITRD]
     base, files = work / "base.tar", work / "files.tar"
-    _archive(_base_files(wanted), base)
+    _archive(_base_files(recipe), base)
     _archive([(file.target, content(file), file.mode) for file in asked.files], files)
     argv = [
         "mmdebstrap",
         "--format=null",
         "--variant=minbase",
-        "--skip=cleanup",  # pack.sh has the root as it shall be, and the rest is dropped
-        f"--architectures={wanted.debian_arch}",
-        f"--include={','.join(wanted.packages)}",
+        "--skip=cleanup",  # pack.sh has copied the finished root by then, and what is left is deleted
+        f"--architectures={recipe.debian_arch}",
+        f"--include={','.join(recipe.packages)}",
         f"--essential-hook=tar-in {base} /",
-        _hook(wanted.folder / "tune.sh"),
+        _hook(recipe.folder / "tune.sh"),
         f"--customize-hook=tar-in {files} /",
         *(run_hook(number, line) for number, line in enumerate(asked.run, 1)),
-        _hook(wanted.folder / "finish.sh"),
+        _hook(recipe.folder / "finish.sh"),
         f"--customize-hook=copy-out {' '.join(f'/boot/{name}' for name in beside)} {work}",
-        _hook(wanted.folder / "pack.sh"),
+        _hook(recipe.folder / "pack.sh"),
         asked.suite,
         "-",
         *apt.sources(asked.suite, asked.distribution),
     ]
-    follower = Follower(tell, asked.run)
+    follower = OutputFollower(notify, asked.run)
     try:
-        command.run(argv, follower, pass_fds=(disk,), environment=_environment(wanted, disk))
+        command.run(argv, follower, pass_fds=(disk,), environment=_environment(recipe, disk))
     except LabctlError as error:
         raise follower.failure() or error from error
     base.unlink()
     files.unlink()
 
 
-class Follower:
-    """Reads mmdebstrap's output: tells its stages, and keeps what the current line of the recipe writes."""
+class OutputFollower:
+    """A reader of mmdebstrap's output, which reports the stages and keeps the last output of a line of the recipe."""
 
-    def __init__(self, tell: Callable[[str], None], run: tuple[str, ...]) -> None:
-        self._tell = tell
+    def __init__(self, notify: Callable[[str], None], run: tuple[str, ...]) -> None:
+        self._notify = notify
         self._run = run
-        self._number = 0  # of the line that runs; 0 when none does
+        self._number = 0  # the number of the running line of the recipe, or 0
         self._output: deque[str] = deque(maxlen=TAIL_LINES)
 
     def __call__(self, line: str) -> None:
@@ -83,14 +85,14 @@ class Follower:
             self._number = int(line.removeprefix(MARK))
             self._output.clear()
             if self._number:
-                self._tell(f"running line {self._number} of {len(self._run)}")
+                self._notify(f"running line {self._number} of {len(self._run)}")
         elif line.startswith(STAGES):
-            self._tell(line.removeprefix("I: ").rstrip("."))
+            self._notify(line.removeprefix("I: ").rstrip("."))
         elif not line.startswith(("I: ", "E: ")):
             self._output.append(line)
 
     def failure(self) -> LabctlError | None:
-        """What went wrong if mmdebstrap failed now; None when it was none of the recipe's lines."""
+        """The error to raise if mmdebstrap failed in a line of the recipe; None if it failed elsewhere."""
         if not self._number:
             return None
         summary = f"line {self._number} of `run` failed: {self._run[self._number - 1]}"
@@ -98,46 +100,46 @@ class Follower:
 
 
 def run_hook(number: int, line: str) -> str:
-    """One line of the recipe, for a shell in the new root, which is the hook's $1."""
+    """The option that runs a line of the recipe in a shell in the new root; the hook has the root's path as $1."""
     return f"--customize-hook=echo '{MARK}{number}'; {ENTER} {shlex.quote(line)} || exit $?; echo '{MARK}0'"
 
 
 def _hook(script: Path) -> str:
-    """The script itself rather than its path, which a user namespace could perhaps not reach; the root is $1."""
+    """The option with a script as a hook: with its text, since mmdebstrap's user namespace may not reach its path."""
     return f"--customize-hook={script.read_text(encoding='utf-8')}"
 
 
-def _environment(wanted: Recipe, disk: int) -> dict[str, str]:
-    bootable = wanted.wanted.bootable
-    offset, size = partition.root_extent(wanted.size) if bootable else (0, wanted.size)
+def _environment(recipe: Recipe, disk: int) -> dict[str, str]:
+    bootable = recipe.build.bootable
+    offset, size = partition.root_extent(recipe.size) if bootable else (0, recipe.size)
     return {
-        **apt.environment(),
+        **apt.proxy_environment(),
         "LABCTL_DISK": f"/proc/self/fd/{disk}",
         "LABCTL_OFFSET": str(offset),
         "LABCTL_SIZE": str(size),
         "LABCTL_BOOTABLE": "yes" if bootable else "no",
-        "LABCTL_HOSTNAME": wanted.hostname,
-        # the temporary root must be reachable for the user namespace's root and apt's own user, unlike our folder
+        "LABCTL_HOSTNAME": recipe.hostname,
+        # the root of the user namespace and apt's own user have to reach the temporary root; labctl's folder is private
         "TMPDIR": "/var/tmp",  # noqa: S108
     }
 
 
-def _base_files(wanted: Recipe) -> list[tuple[str, bytes, int]]:
-    """The files of the base as target, content and mode; GRUB's menu is among them where it is wanted."""
-    folder, found = wanted.folder / "files", []
+def _base_files(recipe: Recipe) -> list[tuple[str, bytes, int]]:
+    """The files of labctl's base as target, content and mode; for a bootable image with GRUB's menu."""
+    folder, found = recipe.folder / "files", []
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             data = path.read_bytes()
             found.append((f"/{path.relative_to(folder)}", data, 0o755 if data.startswith(b"#!") else 0o644))
-    if wanted.wanted.bootable:
-        menu = (wanted.folder / "grub.cfg").read_text(encoding="utf-8")
-        menu = menu.replace("@title@", wanted.name).replace("@cmdline@", wanted.cmdline)
+    if recipe.build.bootable:
+        menu = (recipe.folder / "grub.cfg").read_text(encoding="utf-8")
+        menu = menu.replace("@title@", recipe.name).replace("@cmdline@", recipe.cmdline)
         found.append(("/boot/grub/grub.cfg", menu.encode(), 0o644))
     return found
 
 
 def _archive(files: Iterable[tuple[str, bytes, int]], archive: Path) -> None:
-    """The files as root's, whoever owns them here."""
+    """Write a tar archive in which root owns all files."""
     with tarfile.open(archive, "w") as tar:
         for target, data, mode in files:
             member = tarfile.TarInfo(target.lstrip("/"))

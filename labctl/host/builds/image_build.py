@@ -1,4 +1,4 @@
-"""What a Labfile's `build:` asks for, as data; what is wrong with it is told before anything runs."""
+"""A Labfile's `build:` as a record that checks itself before anything runs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DISTRIBUTIONS = ("debian", "ubuntu")
-MIN_SIZE, MAX_SIZE = (
-    2 << 30,
-    2 << 40,
-)  # bytes: what Debian with a kernel and cloud-init needs; what GPT and BIOS reach
+MIN_SIZE = 2 << 30  # bytes that Debian with a kernel and cloud-init needs
+MAX_SIZE = 2 << 40  # bytes that BIOS can address
 SUITE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# Debian Policy 5.6.1 and 5.6.12; apt takes a `-` at the end of a name for `remove`
+# Debian Policy 5.6.1 and 5.6.12; a name must not end with `-`, which apt understands as `remove`
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.](=[A-Za-z0-9][A-Za-z0-9.+:~-]*)?")
 VOLATILE = ("/boot/manifest", "/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp", "/var/run")  # noqa: S108
 
 
 @record
 class File:
-    """A file of the image, root's: either the content of `source`, an absolute path, or `content` as UTF-8."""
+    """A file of the image, owned by root: a copy of `source`, an absolute path, or `content` in UTF-8."""
 
     target: str
     source: Path | None = None
@@ -37,7 +35,7 @@ class File:
 
 @record
 class ImageBuild:
-    """An image to build: `size` of its disk in bytes, `run` lines for a shell as root in the new root, in order."""
+    """An image to build. `size` is that of its disk in bytes; root runs the `run` lines in a shell in the new root."""
 
     distribution: str
     suite: str
@@ -48,7 +46,7 @@ class ImageBuild:
     bootable: bool = False
 
     def problems(self) -> list[Problem]:
-        """All that is wrong, each with its field as `packages.0` or `files.1.target`. Looks at no file."""
+        """Find all problems, each with the path of its field, as `packages.0` or `files.1.target`. Reads no file."""
         return [*self._base(), *self._packages(), *self._files(), *self._run()]
 
     def _base(self) -> Iterator[Problem]:
@@ -91,7 +89,7 @@ class ImageBuild:
 
 
 def _bad_target(target: str) -> str:
-    """Why no file of an image can have this path; empty when it can."""
+    """The reason why a file of an image can't have this path; empty when it can."""
     path = PurePosixPath(target)
     if not path.is_absolute():
         return "is no absolute path"

@@ -1,10 +1,10 @@
-"""A disk that boots by itself, by BIOS and by UEFI: GPT, GRUB in its two places, made in a file without root.
+"""A disk that boots with BIOS and with UEFI, made in a file and without root: a GPT with three partitions.
 
     1   1 MiB  BIOS boot        GRUB's core image, which the boot sector loads
-    2  64 MiB  EFI system       EFI/BOOT/BOOT….EFI, where firmware looks when it knows of nothing else
+    2  64 MiB  EFI system       EFI/BOOT/BOOT….EFI, which firmware starts when it has no other boot entry
     3  the rest, Linux          the root, last so that it can grow; GRUB's menu is its /boot/grub/grub.cfg
 
-The root's file system is made by mkfs.ext4, which can start at an offset.
+mkfs.ext4 makes the root's file system, at an offset in the file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NOPS = b"\x90\x90"
 
 
 def tools(arch: str) -> dict[str, str]:
-    """What making such a disk takes: programs, and files of GRUB's that stand for a platform, with their packages."""
+    """The programs and the files of GRUB that making such a disk needs → their Debian packages."""
     common = {"sfdisk": "fdisk", "mformat": "mtools", "grub-mkimage": "grub-common"}
     if arch == "aarch64":
         return {**common, f"{GRUB}/arm64-efi/moddep.lst": "grub-efi-arm64-bin"}
@@ -51,7 +51,7 @@ def tools(arch: str) -> dict[str, str]:
 
 
 def root_extent(size: int) -> tuple[int, int]:
-    """Where the root is on a disk of `size`: its first byte and its length."""
+    """The first byte and the length in bytes of the root's partition on a disk of `size` bytes."""
     return ROOT_AT, size - ROOT_AT - TAIL
 
 
@@ -75,19 +75,21 @@ def write_table(disk: Path) -> None:
 
 
 def install_grub(disk: Path, arch: str) -> None:
-    """Put GRUB where BIOS and UEFI look for it. LabctlError when one of its tools fails."""
+    """Put GRUB where UEFI and, on x86_64, BIOS look for it. LabctlError when one of its tools fails."""
     if arch == "x86_64":
         _install_bios(disk)
     _install_efi(disk, *EFI[arch])
 
 
 def _install_bios(disk: Path) -> None:
-    """What grub-bios-setup does, which wants root and the file as a device."""
+    """Do the work of grub-bios-setup, which itself needs root and a block device."""
     core = bytearray(_image(disk, "i386-pc", BIOS_MODULES))
     boot = bytearray((GRUB / "i386-pc/boot.img").read_bytes())
     first = CORE_AT // SECTOR
     struct.pack_into("<Q", boot, KERNEL_SECTOR, first)
-    boot[DRIVE_CHECK : DRIVE_CHECK + len(NOPS)] = NOPS  # believe what BIOS says which disk it boots
+    boot[DRIVE_CHECK : DRIVE_CHECK + len(NOPS)] = (
+        NOPS  # GRUB then takes the number of the boot disk that BIOS gives
+    )
     struct.pack_into("<Q", core, FIRST_LIST, first + 1)
     assert len(core) <= EFI_AT - CORE_AT
     with disk.open("r+b") as file:
@@ -108,7 +110,7 @@ def _install_efi(disk: Path, platform: str, name: str) -> None:
 
 
 def _image(disk: Path, platform: str, modules: Sequence[str]) -> bytes:
-    """GRUB with all it needs to read the root's menu, so that it loads no modules from there."""
+    """Make a GRUB image with all modules that it needs, so that it loads none from the root's file system."""
     image = disk.with_suffix(f".{platform}")
     where: list[str | Path] = ["--directory", GRUB / platform, "--prefix", PREFIX, "--output", image]
     _run(["grub-mkimage", "--format", platform, *where, *modules])
@@ -118,5 +120,5 @@ def _image(disk: Path, platform: str, modules: Sequence[str]) -> bytes:
 
 
 def _run(argv: Sequence[str | int | Path]) -> None:
-    """Run a tool, mtools without anyone's ~/.mtoolsrc."""
+    """Run a tool; the user's ~/.mtoolsrc has no influence on mtools."""
     command.run([str(each) for each in argv], lambda _line: None, environment={"MTOOLSRC": "/dev/null"})

@@ -1,8 +1,8 @@
-"""Recipes of images: what labctl's own base and a catalogue's or Labfile's wishes add up to, and their digest.
+"""Recipes of images: labctl's base together with an entry of the catalogue or a Labfile's `build:`, and their digest.
 
-`templates/images/base` is below every image: `DISTRIBUTION.json` with its packages and kernel command line, scripts
-that mmdebstrap runs as hooks, and `files/` that are laid over the root before the kernel's initramfs is made. The
-catalogue is `templates/images/NAME/recipe.json`.
+`templates/images/base` is the base of every image: `DISTRIBUTION.json` has packages and the kernel's command line,
+mmdebstrap runs the scripts as hooks, and `files/` is copied into the root before the initramfs is made. The catalogue's
+recipes are `templates/images/NAME/recipe.json`.
 """
 
 from __future__ import annotations
@@ -17,24 +17,28 @@ from labctl.core.errors import NotMadeFor, Rejected, UsageError
 from labctl.core.record import record
 from labctl.host.builds import apt
 from labctl.host.builds.image_build import ImageBuild
-from labctl.host.files import local
+from labctl.host.files import os_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.host.builds.image_build import File
 
-VERSION = 2  # of what labctl does with a recipe; part of its digest
+VERSION = 2  # of the way labctl builds a recipe; part of the digest
 MIB = 1 << 20
-HALF = 16  # hex digits of a key: so many say the recipe, so many the packages' versions
+HALF = 16  # hex digits; the first half of a key stands for the recipe, the second for the packages' versions
 
 
 @record
 class Recipe:
-    """What to build, for one architecture: `arch` is libvirt's name of it, `debian_arch` dpkg's; `size` in bytes."""
+    """A complete recipe for one architecture.
+
+    `arch` is libvirt's name of the architecture, `debian_arch` dpkg's. `packages` has those of the base too. `size` is
+    in bytes, a multiple of 1 MiB.
+    """
 
     name: str
-    wanted: ImageBuild
+    build: ImageBuild
     arch: str
     debian_arch: str
     hostname: str
@@ -44,14 +48,14 @@ class Recipe:
 
     @property
     def folder(self) -> Path:
-        """Where labctl's own part is."""
+        """The folder of labctl's base."""
         return _images() / "base"
 
     @property
     def key(self) -> str:
-        """`build-`, 16 hex digits of all that labctl puts in, and 16 of the versions that apt resolves now.
+        """`build-`, 16 hex digits for the recipe, and 16 for the versions that apt resolves now.
 
-        The latter are zeros where this host's apt can't say. Takes a second or two after each `apt update`.
+        The latter are zeros if this host's apt doesn't know the suite. Takes a second or two after each `apt update`.
 
         Raises:
             LabctlError: a file can't be read, or the suite lacks a package.
@@ -59,38 +63,38 @@ class Recipe:
         return self.key_with(self.resolved())
 
     def key_with(self, versions: dict[str, str] | None) -> str:
-        """The key for these versions of packages."""
+        """The key for these versions of the packages."""
         packages = apt.digest(versions)[:HALF] if versions else "0" * HALF
-        return f"build-{self.own_digest()[:HALF]}{packages}"
+        return f"build-{self.digest_without_versions()[:HALF]}{packages}"
 
     def resolved(self) -> dict[str, str] | None:
-        """Package → version, as apt would install them now; None where this host's apt doesn't know the suite."""
-        return apt.resolve(self.wanted.distribution, self.wanted.suite, self.debian_arch, self.packages)
+        """Package → version that apt would install now; None if this host's apt doesn't know the suite."""
+        return apt.resolve(self.build.distribution, self.build.suite, self.debian_arch, self.packages)
 
-    def made(self, key: str) -> bool:
-        """Is that a key of this recipe, with whichever versions of packages? Quick, apt is not asked."""
-        return key.removeprefix("build-")[:HALF] == self.own_digest()[:HALF]
+    def has_key(self, key: str) -> bool:
+        """Whether this is a key of this recipe, with any versions of its packages. Quick: apt is not asked."""
+        return key.removeprefix("build-")[:HALF] == self.digest_without_versions()[:HALF]
 
-    def own_digest(self) -> str:
-        """sha256 in hex of the recipe, and of the content of all files that go in."""
+    def digest_without_versions(self) -> str:
+        """The sha256 in hex of the recipe and of the content of all its files, without the packages' versions."""
         digest = hashlib.sha256(f"{VERSION} {self.arch}".encode())
         for path in sorted(self.folder.rglob("*")):
             if path.is_file():
                 digest.update(f"\0{path.relative_to(self.folder)}\0".encode())
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
-        wanted = self.wanted
+        wanted = self.build
         files = [[file.target, file.mode, hashlib.sha256(content(file)).hexdigest()] for file in wanted.files]
         stated = [wanted.distribution, wanted.suite, self.size, wanted.bootable, sorted(set(self.packages))]
         digest.update(json.dumps([*stated, sorted(files), wanted.run]).encode())
         return digest.hexdigest()
 
 
-def recipe(name: str, arch: str) -> Recipe:
-    """The catalogue's recipe of that name.
+def catalogue_recipe(name: str, arch: str) -> Recipe:
+    """Read the catalogue's recipe of a name.
 
     Raises:
-        UsageError: there is none.
-        LabctlError: it is not made for that architecture.
+        UsageError: the catalogue has no such recipe.
+        LabctlError: the image is not built for that architecture.
     """
     known = sorted(path.parent.name for path in _images().glob("*/recipe.json"))
     if name not in known:
@@ -99,15 +103,15 @@ def recipe(name: str, arch: str) -> Recipe:
         raise UsageError(f"there is no recipe called {name}", hint=hint)
     text = json.loads((_images() / name / "recipe.json").read_text(encoding="utf-8"))
     wanted = ImageBuild(text["distribution"], text["suite"], size=text["size_gib"] << 30)
-    return custom(wanted, arch, name)
+    return custom_recipe(wanted, arch, name)
 
 
-def custom(wanted: ImageBuild, arch: str, name: str = "") -> Recipe:
-    """The recipe of what a Labfile asks for; `name` is for messages. Quick: its files are not read, apt is not asked.
+def custom_recipe(wanted: ImageBuild, arch: str, name: str = "") -> Recipe:
+    """Make the recipe of a Labfile's `build:`; messages use `name`. Quick: no file is read, and apt is not asked.
 
     Raises:
-        Rejected: what is asked for makes no sense, with all problems, their paths relative to `build`.
-        NotMadeFor: it is not made for that architecture.
+        Rejected: all problems of the build, with paths relative to `build`.
+        NotMadeFor: the image is not built for that architecture.
     """
     if problems := wanted.problems():
         raise Rejected(problems)
@@ -119,7 +123,7 @@ def custom(wanted: ImageBuild, arch: str, name: str = "") -> Recipe:
     packages = [*base["packages"], *(base["bootable"] if wanted.bootable else []), *wanted.packages]
     return Recipe(
         name=name,
-        wanted=wanted,
+        build=wanted,
         arch=arch,
         debian_arch=names["debian"],
         hostname=base["hostname"],
@@ -130,10 +134,10 @@ def custom(wanted: ImageBuild, arch: str, name: str = "") -> Recipe:
 
 
 def content(file: File) -> bytes:
-    """What the file holds. LabctlError when it can't be read."""
+    """The content of a file of the image. LabctlError when its source can't be read."""
     if file.source is None:
         return (file.content or "").encode()
-    with local.told(f"can't read what becomes {file.target}", file.source):
+    with os_errors.translated(f"can't read what becomes {file.target}", file.source):
         return file.source.read_bytes()
 
 

@@ -1,1 +1,1 @@
-"""Files over https: resumed, retried and verified."""
+"""Downloads over https, which are resumed, retried and verified."""

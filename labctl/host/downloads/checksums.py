@@ -1,7 +1,8 @@
-"""The files of checksums that publishers put beside their images.
+"""The checksum files that publishers put beside their images.
 
-Debian, Ubuntu and Alma write `HEX  NAME`, as sha256sum does; Rocky and FreeBSD `SHA256 (NAME) = HEX`; Fedora the same
-in a PGP clear-signed message; Alpine the digest alone. Signatures are not verified: https vouches.
+Debian, Ubuntu and Alma write `HEX  NAME`, as sha256sum does; Rocky and FreeBSD write `SHA256 (NAME) = HEX`; Fedora
+writes the same in a PGP clear-signed message; Alpine writes the digest alone. Signatures are not verified, because
+https authenticates the publisher.
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ from labctl.core.record import record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# By how much they are worth, the best first; the lengths of the digests in hex.
+# The algorithms, the strongest first, and the lengths of their digests in hex
 LENGTHS = {"sha512": 128, "sha256": 64}
-_WEAK = {"sha1": 40, "md5": 32, "sha384": 96, "sha224": 56}  # told from garbage, but not used
-_OF_LENGTH = {length: name for name, length in (LENGTHS | _WEAK).items()}
+_UNUSED = {
+    "sha1": 40,
+    "md5": 32,
+    "sha384": 96,
+    "sha224": 56,
+}  # recognised for the error message, but not accepted
+_OF_LENGTH = {length: name for name, length in (LENGTHS | _UNUSED).items()}
 
 _COREUTILS = re.compile(r"([0-9a-fA-F]{32,128})[ \t]+\*?(\S.*)")
 _BSD = re.compile(r"([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9a-fA-F]+)")
@@ -44,19 +50,19 @@ class _Entry:
 
 
 def find(text: str, name: str, where: str) -> Checksum:
-    """The checksum of the file with this base name, the stronger one where there are two kinds.
+    """Find the checksum of a file; the stronger one if there are two algorithms.
 
-    A text that is one digest and nothing else is that of whatever file it stands beside.
+    A checksum file with one digest and nothing else counts for every name.
 
     Args:
-        text: the whole file of checksums.
-        name: a base name, matched whole.
-        where: the text's address, for errors.
+        text: the content of the checksum file.
+        name: the file's base name, which has to match completely.
+        where: the checksum file's address, for errors.
 
     Raises:
-        LabctlError: no digest of it, only one of a kind that is not good enough, or two that differ.
+        LabctlError: the checksum file has no digest of the file, only weak ones, or two that differ.
     """
-    lines = _signed([line.strip() for line in text.lstrip("\ufeff").splitlines()], where)
+    lines = _without_signature([line.strip() for line in text.lstrip("\ufeff").splitlines()], where)
     lines = [line for line in lines if line and not line.startswith("#")]
     if len(lines) == 1 and _BARE.fullmatch(lines[0]):
         found = [_entry(name, "", lines[0])]
@@ -68,8 +74,8 @@ def find(text: str, name: str, where: str) -> Checksum:
     return _best(name, mine, where)
 
 
-def _signed(lines: Sequence[str], where: str) -> Sequence[str]:
-    """What a PGP clear-signed message says, without what stands around it; any other text as it is.
+def _without_signature(lines: Sequence[str], where: str) -> Sequence[str]:
+    """The text of a PGP clear-signed message without headers and signature; any other text unchanged.
 
     https://www.rfc-editor.org/rfc/rfc9580#section-7
     """
@@ -79,7 +85,7 @@ def _signed(lines: Sequence[str], where: str) -> Sequence[str]:
     if _SIGNATURE not in body:
         raise LabctlError("the signed checksums end too early", where=where, hint="try again")
     body = body[: body.index(_SIGNATURE)]
-    start = body.index("") if "" in body else len(body)  # after its headers
+    start = body.index("") if "" in body else len(body)  # an empty line ends the headers
     return [line.removeprefix("- ") for line in body[start:]]
 
 
@@ -96,7 +102,7 @@ def _entries(lines: Sequence[str]) -> Iterator[_Entry]:
 
 
 def _entry(name: str, tag: str, digest: str) -> _Entry | None:
-    """None for a digest that is none, or not of the length of what it says it is."""
+    """An entry with the algorithm that fits the digest's length; None if none fits, or if `tag` names another."""
     algorithm = _OF_LENGTH.get(len(digest))
     if algorithm is None or (tag and tag.lower().replace("sha2-", "sha") != algorithm):
         return None

@@ -1,7 +1,7 @@
-"""One file over https, of which the digest is known: resumed, retried, verified before anyone can see it.
+"""The download of a file whose digest is known, over https: resumed, retried, and verified before it gets its name.
 
-Parts are joined by the digest alone. ETags would not do: mirrors of one file give different ones, and behind one
-address there are often many mirrors.
+A resumed download is continued whichever server answers, and only the digest decides whether the whole is right. ETags
+can't: one address often leads to many mirrors, which give one file different ETags.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from labctl.core.size import format_size
 from labctl.host.downloads import https
 from labctl.host.downloads.https import PARTIAL, RETRIES, UNSATISFIABLE, Retry, RetryPolicy
 from labctl.host.downloads.partial import PartialDownload
-from labctl.host.files import cache, local
+from labctl.host.files import cache, os_errors
 from labctl.host.machine import lock
 
 if TYPE_CHECKING:
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     import httpx
 
-    Progress = Callable[[int, int], None]  # bytes done, bytes in all (0 where the server doesn't say)
+    Progress = Callable[[int, int], None]  # bytes that are done, bytes in all (0 if the server doesn't say)
 
-WAIT_S = 3600.0  # for another labctl that downloads the same
+WAIT_S = 3600.0  # how long to wait while another labctl downloads the same file
 RESTARTS = 2
 _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
 
 
 @record
-class Source:
-    """Where a file is, and what it has to be: `algorithm` is sha256 or sha512, `digest` in lower-case hex."""
+class RemoteFile:
+    """The address of a file and its digest: `algorithm` is sha256 or sha512, `digest` in lower-case hex."""
 
     url: str
     algorithm: str
@@ -45,36 +45,38 @@ class Source:
 
     @property
     def where(self) -> str:
-        """The URL as it may be shown: without a password."""
-        return https.shown(self.url)
+        """The URL without a password, for messages."""
+        return https.without_password(self.url)
 
 
 def fetch(
-    source: Source, progress: Progress, client: httpx.Client | None = None, policy: RetryPolicy = RETRIES
+    source: RemoteFile, progress: Progress, client: httpx.Client | None = None, policy: RetryPolicy = RETRIES
 ) -> Path:
-    """The verified file in the cache, downloaded unless it is there.
+    """Download a file into the cache unless it is there already, and return its path.
 
-    One download at a time for a digest. What an interrupted one got is kept and resumed, also when `progress` raises.
-    Raises LabctlError for what can't be downloaded, for a full disk, and for a wrong digest, after which nothing is
-    kept.
+    One process at a time downloads a file. An interrupted download is kept and resumed, also when `progress` raises.
+
+    Raises:
+        LabctlError: the file can't be downloaded, the disk is full, or the digest is wrong; a file with a wrong digest
+            is not kept.
     """
     folder = cache.folder("downloads")
     done, part = folder / source.key, folder / f"{source.key}.part"
     with lock.held(f"download of {source.key}", wait_s=WAIT_S):
         if not done.exists():
             try:
-                with https.opened(client) as ours, PartialDownload(part, source.algorithm) as file:
+                with https.open_client(client) as ours, PartialDownload(part, source.algorithm) as file:
                     _Download(ours, source, file, progress, policy).complete()
                     file.publish(done)
             except OSError as error:
-                raise local.failed(error, "can't write it", part) from error
+                raise os_errors.as_labctl_error(error, "can't write it", part) from error
     return done
 
 
 def fetch_text(
     url: str, limit: int = 1 << 20, client: httpx.Client | None = None, policy: RetryPolicy = RETRIES
 ) -> str:
-    """A small text, as a publisher's checksums. LabctlError when it can't be had, or is more than `limit` bytes."""
+    """Download a small text, as a publisher's checksums. LabctlError when that fails, or it has over `limit` bytes."""
     body = bytearray()
 
     def once() -> None:
@@ -85,9 +87,9 @@ def fetch_text(
                 if len(body) > limit:
                     raise LabctlError(f"more than {format_size(limit)}: that is no text we need", where=where)
 
-    where = https.shown(url)
-    with https.opened(client) as ours:
-        https.persist(once, lambda: 0, where, policy)
+    where = https.without_password(url)
+    with https.open_client(client) as ours:
+        https.with_retries(once, lambda: 0, where, policy)
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -96,46 +98,45 @@ def fetch_text(
 
 @record(frozen=False)
 class _Download:
-    """Fills a part until its digest is right."""
+    """A download under way, which requests the rest of the file until the digest is right."""
 
     client: httpx.Client
-    source: Source
+    source: RemoteFile
     part: PartialDownload
     progress: Progress
     policy: RetryPolicy
-    total: int = 0  # bytes of the whole file, 0 where the server doesn't say
-    joined: bool = (
-        True  # not of one answer: what an earlier run left is as little to be trusted as two answers
-    )
-    ranges: bool = True  # whether the server's are right
+    total: int = 0  # bytes of the whole file; 0 if the server doesn't say
+    # whether the bytes come from several answers, or from an earlier run: the file may have changed in between
+    mixed: bool = True
+    ranges_work: bool = True  # whether the server sends the range that it is asked for
 
     def complete(self) -> None:
-        """Raises LabctlError, after which the part is gone if it was wrong and kept if it isn't whole."""
+        """Download the rest of the file. LabctlError when that fails; a complete but wrong file is deleted then."""
         restarts = RESTARTS
         while True:
-            https.persist(self._once, lambda: self.part.size, self.source.where, self.policy)
+            https.with_retries(self._once, lambda: self.part.size, self.source.where, self.policy)
             if self._is_right():
                 return
-            if not (self.joined and restarts):
+            if not (self.mixed and restarts):
                 self._refuse()
             restarts -= 1
-            self._restart()  # the file was swapped between two answers, or the disk lost what we wrote
+            self._restart()  # the server's file changed between two answers, or the disk lost some of the data
 
     def _is_right(self) -> bool:
         return self.part.digest == self.source.digest
 
     def _once(self) -> None:
-        """One request for what is missing."""
-        if self._is_right():  # all of it came, though more was promised
+        """Send one request, for the rest of the file."""
+        if self._is_right():  # the file is complete, though the server promised more bytes
             return
-        start = self.part.size if self.ranges else 0
+        start = self.part.size if self.ranges_work else 0
         headers = {"Range": f"bytes={start}-"} if start else {}
         with https.get(self.client, self.source.url, headers, self.policy) as response:
             self._begin(response)
             self._take(response)
 
     def _begin(self, response: httpx.Response) -> None:
-        """Decide what the answer is: the rest, the whole, or neither."""
+        """Decide whether the answer is the rest of the file, the whole file, or neither."""
         if response.status_code == UNSATISFIABLE:
             self._restart()
             raise Retry("the server has less than was already downloaded")
@@ -143,13 +144,13 @@ class _Download:
         if response.status_code == PARTIAL:
             begin, total = _content_range(response)
             if begin != self.part.size:
-                self.ranges = False
+                self.ranges_work = False
                 raise Retry("the server sends another part than the one asked for")
             if total and self.total and total != self.total:
                 self._restart()
                 raise Retry("the file was changed while it was downloaded")
             self.total = total or self.total or (length and begin + length)
-            self.joined = True
+            self.mixed = True
         else:
             self._restart()
             self.total = length
@@ -157,21 +158,18 @@ class _Download:
             self.part.require(self.total - self.part.size)
 
     def _take(self, response: httpx.Response) -> None:
-        for (
-            data
-        ) in response.iter_raw():  # no chunk size: what came before a stall is not to be lost in a buffer
+        # without a chunk size, which would keep the last bytes before a stall in a buffer
+        for data in response.iter_raw():
             self.part.append(data)
             self.progress(self.part.size, self.total)
-            if (
-                self.total and self.part.size > self.total
-            ):  # an endless answer; the digest can't be right any more
-                return
+            if self.total and self.part.size > self.total:
+                return  # the answer is longer than announced, perhaps endless, and the digest is wrong anyway
         if self.part.size < self.total:
             raise Retry("the connection ended early")
 
     def _restart(self) -> None:
         self.part.restart()
-        self.total, self.joined = 0, False
+        self.total, self.mixed = 0, False
 
     def _refuse(self) -> NoReturn:
         self.part.path.unlink()
@@ -185,13 +183,13 @@ class _Download:
 
 
 def _length(response: httpx.Response) -> int:
-    """0 where it isn't told; that it is a number is httpx's to check."""
+    """The Content-Length in bytes; 0 if the server sends none. httpx has checked that it is a number."""
     text = response.headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _content_range(response: httpx.Response) -> tuple[int, int]:
-    """Where the part begins and how long the whole is, 0 where it isn't told; (-1, 0) for what is no range.
+    """The first byte of the range and the length of the whole file, 0 if not stated; (-1, 0) if there is no range.
 
     https://www.rfc-editor.org/rfc/rfc9110#name-content-range
     """

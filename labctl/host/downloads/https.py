@@ -1,4 +1,4 @@
-"""Requests over https: the system's authorities, the environment's proxies, and patience with networks and servers."""
+"""Requests over https with the system's certificate authorities and the environment's proxies, and their retries."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 
 REDIRECTS = 10
 OK, PARTIAL, UNSATISFIABLE, SERVER_ERROR = 200, 206, 416, 500
-_BUSY = {408, 425, 429}  # not now, says the server; as all from 500 on
+_BUSY = {408, 425, 429}  # the server asks to try later, as with all from 500 on
 _HTML = ("text/html", "application/xhtml+xml")
 
 
 class Retry(Exception):
-    """Worth another attempt."""
+    """A failure that another attempt may mend."""
 
 
 @record
 class RetryPolicy:
-    """When to try again, and when to give up: `attempts` in a row without progress, pauses that double."""
+    """How often to try, and how long to wait. Between attempts is a pause, at first of `backoff_s`, which doubles."""
 
-    attempts: int = 5
+    attempts: int = 5  # attempts in a row without progress
     backoff_s: float = 0.5
-    stall_s: float = 30.0  # without a byte
+    stall_s: float = 30.0  # how long a server may send nothing
     connect_s: float = 20.0
 
 
 RETRIES = RetryPolicy()
 
 
-def shown(url: str | httpx.URL) -> str:
-    """The URL as it may be shown: without a user's name and password."""
+def without_password(url: str | httpx.URL) -> str:
+    """The URL without a user's name and password, for messages."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -49,8 +49,8 @@ def shown(url: str | httpx.URL) -> str:
 
 
 @contextmanager
-def opened(client: httpx.Client | None) -> Iterator[httpx.Client]:
-    """The client, or one of our own for the time of the block. LabctlError for a proxy that can't be used."""
+def open_client(client: httpx.Client | None) -> Iterator[httpx.Client]:
+    """Give the client, or without one a new client for the time of the block. LabctlError for an unusable proxy."""
     if client is not None:
         yield client
         return
@@ -65,7 +65,7 @@ def opened(client: httpx.Client | None) -> Iterator[httpx.Client]:
 
 
 def _trust() -> ssl.SSLContext | bool:
-    """The system's authorities, or SSL_CERT_FILE's; httpx's own list where the system has none."""
+    """The system's certificate authorities, or SSL_CERT_FILE's; httpx's own list if the system has none."""
     paths = ssl.get_default_verify_paths()
     return ssl.create_default_context() if paths.cafile or paths.capath else True
 
@@ -74,25 +74,31 @@ def _trust() -> ssl.SSLContext | bool:
 def get(
     client: httpx.Client, url: str, headers: Mapping[str, str], policy: RetryPolicy
 ) -> Iterator[httpx.Response]:
-    """The answer to a GET, its body not read yet: 200, or where a range was asked for 206 or 416.
+    """Send a GET and give the answer before its body is read: status 200, or for a range also 206 or 416.
 
-    Every address on the way is https. Raises Retry for what may pass, LabctlError for all else that the server says,
-    also for an HTML page.
+    Every redirect has to lead to https.
+
+    Raises:
+        Retry: the server asks to try later, or has an internal error.
+        LabctlError: the server refuses, or sends an HTML page.
     """
-    response = _followed(client, url, headers, policy)
+    response = _follow_redirects(client, url, headers, policy)
     try:
-        _accept(response, ranged="Range" in headers)
+        _check_status(response, ranged="Range" in headers)
         yield response
     finally:
         response.close()
 
 
-def _followed(
+def _follow_redirects(
     client: httpx.Client, url: str, headers: Mapping[str, str], policy: RetryPolicy
 ) -> httpx.Response:
-    """Follow redirects ourselves, so that none is asked for before it was looked at, whosever client it is."""
+    """Send a request and follow its redirects. httpx doesn't, since each address has to be checked first."""
     timeout = httpx.Timeout(policy.stall_s, connect=policy.connect_s)
-    plain = {"Accept-Encoding": "identity", **headers}  # bytes as they are stored: digests are of those
+    plain = {
+        "Accept-Encoding": "identity",
+        **headers,
+    }  # digests are of the file, not of a compressed transfer
     request: httpx.Request | None = client.build_request("GET", url, headers=plain, timeout=timeout)
     for _ in range(1 + REDIRECTS):
         assert request is not None
@@ -102,20 +108,20 @@ def _followed(
         if request is None:
             return response
         response.close()
-    raise LabctlError(f"more than {REDIRECTS} redirects", where=shown(url))
+    raise LabctlError(f"more than {REDIRECTS} redirects", where=without_password(url))
 
 
 def _require_https(url: httpx.URL, origin: str) -> None:
     if url.scheme != "https" or not url.host:
         raise LabctlError(
-            f"refused: it leads to {shown(url)}, which is not https",
-            where=shown(origin),
+            f"refused: it leads to {without_password(url)}, which is not https",
+            where=without_password(origin),
             hint="use an https address; what comes over http could be anyone's",
         )
 
 
-def _accept(response: httpx.Response, *, ranged: bool) -> None:
-    status, where = response.status_code, shown(response.request.url)
+def _check_status(response: httpx.Response, *, ranged: bool) -> None:
+    status, where = response.status_code, without_password(response.request.url)
     if status in _BUSY or status >= SERVER_ERROR:
         raise Retry(f"the server answers {status} {response.reason_phrase}".rstrip())
     if status != OK and not (ranged and status in {PARTIAL, UNSATISFIABLE}):
@@ -132,14 +138,19 @@ def _accept(response: httpx.Response, *, ranged: bool) -> None:
         )
 
 
-def persist(once: Callable[[], None], reached: Callable[[], int], where: str, policy: RetryPolicy) -> None:
-    """Call `once` until it is through. LabctlError when that is in vain, or was so too often in a row.
+def with_retries(
+    once: Callable[[], None], reached: Callable[[], int], where: str, policy: RetryPolicy
+) -> None:
+    """Call `once` until it succeeds.
 
     Args:
-        once: one attempt; raises Retry, or httpx's errors.
-        reached: how far it is, in bytes; an attempt that got further than all before it doesn't count as one.
-        where: names it in errors.
-        policy: how often, and with what pauses.
+        once: makes one attempt; raises Retry or httpx's errors when it fails.
+        reached: gives the bytes that have been downloaded. More bytes than ever before reset the count of attempts.
+        where: the address, for errors.
+        policy: how often to try, and how long to wait.
+
+    Raises:
+        LabctlError: too many attempts failed in a row, or another one can't help.
     """
     failures, furthest = 0, reached()
     while True:
@@ -158,10 +169,10 @@ def persist(once: Callable[[], None], reached: Callable[[], int], where: str, po
 
 
 def _is_in_vain(error: BaseException) -> bool:
-    """Whether trying again can't help: not trusted, no such host, or the proxy refuses us."""
+    """Whether another attempt can't help: the certificate isn't trusted, the host is unknown, or the proxy refuses."""
     if isinstance(error, httpx.UnsupportedProtocol):
         return True
-    if isinstance(error, httpx.ProxyError) and str(error).startswith("4"):  # its status
+    if isinstance(error, httpx.ProxyError) and str(error).startswith("4"):  # the text begins with the status
         return True
     return any(
         isinstance(each, ssl.SSLCertVerificationError)

@@ -1,4 +1,4 @@
-"""A file under way, with the digest of what it has so far."""
+"""A partly downloaded file on disk, with the digest of its content so far."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Self
 
-from labctl.host.machine.space import Room
+from labctl.host.machine.space import FreeSpace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,16 +17,16 @@ FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class PartialDownload:
-    """Grows at its end or starts over. Whatever happens, its digest is that of the `size` bytes on disk.
+    """A file to which data is appended. `digest` is always that of the `size` bytes on disk.
 
-    What an earlier run left is taken over, and read once for its digest. Writes are not buffered, so that a process
-    that is killed leaves all that it got. OSError where the disk fails, LabctlError where it is full.
+    The file of an earlier run is continued, and is read once for its digest. Writes are not buffered, so that a process
+    that is killed leaves all that it received. OSError when the disk fails, LabctlError when it is full.
     """
 
     def __init__(self, path: Path, algorithm: str) -> None:
         self.path = path
         self._algorithm = algorithm
-        self._room = Room(path.parent)
+        self._space = FreeSpace(path.parent)
         self._file = os.fdopen(os.open(path, FLAGS, 0o600), "r+b", buffering=0)
         try:
             self._hash = hashlib.file_digest(self._file, algorithm)
@@ -43,17 +43,17 @@ class PartialDownload:
 
     @property
     def digest(self) -> str:
-        """In hex."""
+        """The digest in hex."""
         return self._hash.hexdigest()
 
     def require(self, count: int) -> None:
-        """LabctlError unless there is room for `count` more bytes."""
-        self._room.require(count)
+        """LabctlError unless `count` more bytes fit on the disk."""
+        self._space.require(count)
 
     def append(self, data: ReadableBuffer) -> None:
         rest = memoryview(data)
-        self._room.spend(len(rest))
-        while rest:  # a disk that fills up takes a part first
+        self._space.spend(len(rest))
+        while rest:  # a write to a disk that is almost full may be partial
             written = self._file.write(rest)
             self._hash.update(rest[:written])
             self.size += written
@@ -66,7 +66,7 @@ class PartialDownload:
         self.size = 0
 
     def publish(self, target: Path) -> None:
-        """Give it its name, once all of it is on the disk: a crash leaves either the whole file or none."""
+        """Rename the file to `target` once its content is on the disk, so that a crash leaves all of it or nothing."""
         os.fsync(self._file.fileno())
         self.path.replace(target)
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

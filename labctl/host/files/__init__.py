@@ -1,1 +1,1 @@
-"""Local files: the cache, private files, and the NoCloud ISO."""
+"""Local files: the cache, private files, digests, the errors of the system, and the NoCloud ISO."""

@@ -1,4 +1,4 @@
-"""The user's cache folder: whatever is in it can be made again, and losing it costs nothing but time."""
+"""The user's cache folder. labctl can make everything in it again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from labctl.host.files.private import private_folder
 
 
 def folder(name: str) -> Path:
-    """A folder of the cache, made where it is missing, its owner's alone; `LABCTL_CACHE_DIR` moves the cache.
+    """Make a folder of the cache unless it exists, and return its path; only its owner can enter it.
 
-    LabctlError when it can't be made.
+    `LABCTL_CACHE_DIR` is the path of the whole cache. LabctlError when the folder can't be made.
     """
-    import platformdirs
+    import platformdirs  # a run that uses no cache does without it
 
     root = Path(os.environ.get("LABCTL_CACHE_DIR") or platformdirs.user_cache_dir("labctl"))
     if str(root).startswith("~"):

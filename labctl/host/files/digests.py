@@ -1,7 +1,7 @@
-"""The sha256 of large files of this host, counted again only when the file has changed.
+"""The sha256 of large files of this host, computed again only when a file has changed.
 
-A file is the same while its device, inode, size, mtime and ctime are the same, as make and git have it. These digests
-are all that labctl keeps between runs of what it read (docs/adr/0013).
+A file is unchanged while its device, inode, size, mtime and ctime are the same; git decides in the same way. labctl
+keeps nothing else of what it reads from one run to the next (docs/adr/0013).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from labctl.host.files.private import write_private
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST = 200  # digests that are remembered
-SETTLED_NS = 2 * 10**9  # a file that is written to twice within a tick of the clock looks the same after both
+MOST = 200  # how many digests are kept
+SETTLED_NS = 2 * 10**9  # two writes to a file within one tick of the clock leave the same times
 
 
 def file_digest(path: Path) -> str:
-    """The sha256 of a file in hex.
+    """Give the sha256 of a file in hex.
 
     Raises:
-        LabctlError: the file is written to while it is read.
-        OSError: it can't be read.
+        LabctlError: something writes to the file while it is read.
+        OSError: the file can't be read.
     """
     path = path.absolute()
     facts = path.stat()
@@ -46,19 +46,19 @@ def file_digest(path: Path) -> str:
 
 
 def _state(path: Path, facts: os.stat_result) -> str:
-    """What is another text when the file is another, or its content."""
+    """A text that differs for another file, and for another content of the same file."""
     return f"{facts.st_dev} {facts.st_ino} {facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} {path}"
 
 
 def _is_settled(facts: os.stat_result) -> bool:
-    """Whether a later change would show. The ctime tells when the file last changed, and nobody can set it."""
+    """Whether a later write would change the state. The ctime is the time of the last change; nobody can set it."""
     return stat.S_ISREG(facts.st_mode) and time.time_ns() - facts.st_ctime_ns > SETTLED_NS
 
 
 def _remembered() -> dict[str, str]:
-    """The digests by the states of their files; none where the cache is missing, broken or someone else's."""
+    """State of a file → its digest; empty if the cache is missing, damaged or another user's."""
     try:
-        with _notes().open("rb") as file:
+        with _kept_file().open("rb") as file:
             own = os.fstat(file.fileno()).st_uid == os.geteuid()
             return dict(json.load(file)) if own else {}
     except (OSError, ValueError, TypeError, LabctlError):
@@ -66,13 +66,13 @@ def _remembered() -> dict[str, str]:
 
 
 def _remember(state: str, digest: str) -> None:
-    """Keep a digest for the next run. Where the cache can't be written, that run counts it again."""
+    """Keep a digest for the next run. If the cache can't be written, that run computes the digest again."""
     latest = list(_remembered().items())[1 - MOST :]
     try:
-        write_private(_notes(), json.dumps(dict([*latest, (state, digest)])).encode())
+        write_private(_kept_file(), json.dumps(dict([*latest, (state, digest)])).encode())
     except (OSError, LabctlError):
         return
 
 
-def _notes() -> Path:
+def _kept_file() -> Path:
     return cache.folder("digests") / "sha256.json"

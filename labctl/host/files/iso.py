@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LABEL = "cidata"  # how cloud-init finds it
+LABEL = "cidata"  # cloud-init looks for a file system with this label
 
 
 def cidata(files: Mapping[str, str]) -> bytes:
-    """Make an ISO 9660 image with Joliet and Rock Ridge names, labelled `cidata`.
+    """Make an ISO 9660 image with Joliet and Rock Ridge names and the label `cidata`.
 
     Args:
-        files: name → text, as `user-data`, `meta-data`, `network-config`.
+        files: name → text, with names as `user-data`, `meta-data` and `network-config`.
     """
-    import pycdlib
+    import pycdlib  # a run that makes no seed does without it
 
     iso = pycdlib.PyCdlib()
     iso.new(interchange_level=3, vol_ident=LABEL, joliet=3, rock_ridge="1.09")

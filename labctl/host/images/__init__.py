@@ -1,1 +1,1 @@
-"""Image files that nobody vouches for: told apart, checked, unpacked and converted."""
+"""Untrusted image files: their format is detected, and they are checked, decompressed and converted."""

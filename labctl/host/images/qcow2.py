@@ -1,9 +1,9 @@
-"""The header of an image, checked in Python before any of QEMU's tools sees the file.
+"""The header of a raw or qcow2 image, checked in Python before any of QEMU's tools sees the file.
 
-Only raw and plain qcow2 pass. What a qcow2 can point at (a backing file, a data file) is a path on the host that its
-author chose, so such files are refused unopened. QEMU's docs/interop/qcow2.txt describes the format. Refused as well
-is what a base image has no use for and QEMU would nevertheless load: internal snapshots (with the memory of somebody's
-VM), bitmaps, encryption.
+A qcow2 can name other files of the host, a backing file or a data file, and its author chose their paths. Such an
+image is refused, and nothing that it names is opened. Internal snapshots (with the memory of somebody's VM), bitmaps
+and encryption are refused as well: a base image needs none of them, and QEMU would load them. QEMU's
+docs/interop/qcow2.txt describes the format.
 """
 
 from __future__ import annotations
@@ -15,8 +15,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 from labctl.core.record import record
-from labctl.host.images import magic
-from labctl.host.images.untrusted import MAX_VIRTUAL_SIZE, check_virtual_size, naming, opened, read, refuse
+from labctl.host.images import signatures
+from labctl.host.images.untrusted import (
+    MAX_VIRTUAL_SIZE,
+    check_virtual_size,
+    errors_naming,
+    opened_file,
+    read_at,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,25 +32,25 @@ __all__ = ["MAGIC", "MAX_VIRTUAL_SIZE", "Header", "inspect", "inspect_file"]
 
 SECTOR = 512
 
-# The limits below are QEMU's own (block/qcow2.h): what passes them here, it would open.
+# QEMU's own limits (block/qcow2.h): it opens any image within them.
 CLUSTER_BITS = range(9, 22)
-SUBCLUSTERS_BITS = 14  # of a cluster with extended L2 entries, at least
+SUBCLUSTERS_BITS = 14  # the least cluster_bits of an image with extended L2 entries
 MAX_L1_BYTES = 32 << 20
 MAX_REFCOUNT_TABLE_BYTES = 8 << 20
 MAX_REFCOUNT_ORDER = 6
-MAX_EXTENSIONS = 64  # the format knows five
+MAX_EXTENSIONS = 64  # the format defines five kinds
 
 MAGIC = b"QFI\xfb"
-HEADER = struct.Struct(">4sIQIIQIIQQIIQ")  # common to versions 2 and 3
-HEADER_3 = struct.Struct(">QQQII")  # what version 3 adds
-COMPRESSION_AT = 104  # the compression type, in a header that is longer than this
+HEADER = struct.Struct(">4sIQIIQIIQQIIQ")  # the fields of versions 2 and 3
+HEADER_3 = struct.Struct(">QQQII")  # the further fields of version 3
+COMPRESSION_AT = 104  # the offset of the compression type, which only a longer header has
 EXTENSION = struct.Struct(">II")
-L1_OFFSET = 0x00FF_FFFF_FFFF_FE00  # of an L2 table, in an L1 entry
-L1_CHUNK = 64 << 10
+L1_OFFSET = 0x00FF_FFFF_FFFF_FE00  # the bits of an L1 entry that are the offset of an L2 table
+L1_CHUNK = 64 << 10  # bytes of the L1 table that are read at a time
 
 DIRTY, CORRUPT, DATA_FILE, COMPRESSION, EXTENDED_L2 = (1 << bit for bit in range(5))
 KNOWN_INCOMPATIBLE = DIRTY | CORRUPT | DATA_FILE | COMPRESSION | EXTENDED_L2
-RAW_DATA_FILE = 1 << 1  # of the autoclear features
+RAW_DATA_FILE = 1 << 1  # an autoclear feature
 EXTENSION_END, EXTENSION_BITMAPS = 0, 0x23852875
 EXTENSION_ENCRYPTION, EXTENSION_DATA_FILE = 0x0537BE77, 0x44415441
 
@@ -55,7 +62,7 @@ ORIGIN = "compare its size and checksum with its origin's"
 
 @record
 class Header:
-    """What the file is; `virtual_size` in bytes is what a guest sees."""
+    """The format of an image, and its `virtual_size` in bytes, which is the size of the disk that a guest sees."""
 
     format: Literal["qcow2", "raw"]
     virtual_size: int
@@ -89,20 +96,20 @@ class _Fields(NamedTuple):
 
 
 def inspect(path: Path) -> Header:
-    """Read the file's header. LabctlError says why it can't be used as an image."""
-    with opened(path) as (file, size):
+    """Read the header of a file. LabctlError says why the file can't be used as an image."""
+    with opened_file(path) as (file, size):
         return inspect_file(file, size, str(path))
 
 
 def inspect_file(file: BinaryIO, size: int, where: str) -> Header:
     """Read the header of an open, seekable file of `size` bytes; errors name `where`."""
-    with naming(where):
-        start = read(file, 0, 4096)
+    with errors_naming(where):
+        start = read_at(file, 0, 4096)
         if start.startswith(MAGIC):
             return Header("qcow2", _qcow2_size(file, start, size))
         if size == 0:
             refuse("the file is empty")
-        magic.refuse_foreign(start, read(file, max(0, size - SECTOR), SECTOR))
+        signatures.refuse_other_formats(start, read_at(file, max(0, size - SECTOR), SECTOR))
         if size % SECTOR:
             refuse(
                 "neither qcow2 nor raw: its size is no multiple of 512", "it may be truncated, or no image"
@@ -112,7 +119,7 @@ def inspect_file(file: BinaryIO, size: int, where: str) -> Header:
 
 
 def _qcow2_size(file: BinaryIO, start: bytes, file_size: int) -> int:
-    """The virtual size of a qcow2 whose every number was found sane."""
+    """Check the header of a qcow2 and return its virtual size in bytes."""
     fields = _fields(start)
     if fields.backing_file_offset or fields.backing_file_size:
         refuse("a qcow2 with a backing file", MERGE)
@@ -149,7 +156,7 @@ def _fields(start: bytes) -> _Fields:
 
 
 def _check_features(fields: _Fields) -> None:
-    """Refuse the features of version 3 that are unknown, dangerous, or a sign of damage."""
+    """Refuse features of version 3 that are unknown, dangerous, or a sign of damage."""
     incompatible = fields.incompatible_features
     if incompatible & ~KNOWN_INCOMPATIBLE:
         refuse(
@@ -171,7 +178,7 @@ def _check_features(fields: _Fields) -> None:
 
 
 def _check_compression(fields: _Fields, start: bytes) -> None:
-    """The type is zlib without the feature's bit, zstd with it."""
+    """Check that the compression type is zstd if the header has the compression feature's bit, and zlib if not."""
     present = fields.header_length > COMPRESSION_AT
     kind = start[COMPRESSION_AT : COMPRESSION_AT + 1] if present else b"\0"
     if kind != (b"\1" if fields.incompatible_features & COMPRESSION else b"\0"):
@@ -179,7 +186,7 @@ def _check_compression(fields: _Fields, start: bytes) -> None:
 
 
 def _check_tables(fields: _Fields, file_size: int) -> None:
-    """The tables have sane sizes, lie within the file, and neither on the header nor on one another."""
+    """Check that the tables have possible sizes, lie within the file, and overlap neither each other nor the header."""
     cluster, l1_bytes = fields.cluster, fields.l1_size * 8
     refcount_bytes = fields.refcount_table_clusters * cluster
     if l1_bytes > MAX_L1_BYTES or refcount_bytes > MAX_REFCOUNT_TABLE_BYTES:
@@ -189,8 +196,9 @@ def _check_tables(fields: _Fields, file_size: int) -> None:
     if (fields.l1_table_offset | fields.refcount_table_offset) % cluster:
         refuse("a qcow2 with misplaced tables")
     entry_bits = 4 if fields.incompatible_features & EXTENDED_L2 else 3
-    reach = 2 * fields.cluster_bits - entry_bits  # of an L1 entry: a cluster full of L2 entries
-    if -(-fields.size >> reach) > fields.l1_size:
+    # an L1 entry leads to one cluster of L2 entries, each of which leads to one cluster of data
+    bits_per_l1_entry = 2 * fields.cluster_bits - entry_bits
+    if -(-fields.size >> bits_per_l1_entry) > fields.l1_size:
         refuse("a qcow2 whose size does not fit its tables")
     if max(fields.l1_table_offset + l1_bytes, fields.refcount_table_offset + 1) > file_size:
         refuse("a truncated qcow2: its tables are beyond its end", ORIGIN)
@@ -206,11 +214,11 @@ def _check_tables(fields: _Fields, file_size: int) -> None:
 
 
 def _check_extensions(file: BinaryIO, offset: int, end: int) -> None:
-    """Walk the header extensions, all of which have to lie within the first cluster."""
+    """Check the header extensions, all of which have to lie within the first cluster."""
     for _ in range(MAX_EXTENSIONS):
         if offset + EXTENSION.size > end:
-            return  # as QEMU does: the cluster's end ends them too
-        raw = read(file, offset, EXTENSION.size)
+            return  # the end of the cluster ends the list too, as in QEMU
+        raw = read_at(file, offset, EXTENSION.size)
         if len(raw) < EXTENSION.size:
             refuse("a truncated qcow2", ORIGIN)
         kind, length = EXTENSION.unpack(raw)
@@ -229,10 +237,13 @@ def _check_extensions(file: BinaryIO, offset: int, end: int) -> None:
 
 
 def _check_l1_entries(file: BinaryIO, fields: _Fields, file_size: int) -> None:
-    """Every L2 table is a cluster of this file: 32 MiB of entries take half a second, a real image's none."""
+    """Check that every L2 table is a cluster of this file.
+
+    The largest L1 table, 32 MiB, takes half a second; that of a real image takes no time to speak of.
+    """
     first, end = fields.l1_table_offset, fields.l1_table_offset + fields.l1_size * 8
     for offset in range(first, end, L1_CHUNK):
-        data = read(file, offset, min(L1_CHUNK, end - offset))
+        data = read_at(file, offset, min(L1_CHUNK, end - offset))
         entries = array("Q", data[: len(data) & ~7])
         if sys.byteorder == "little":
             entries.byteswap()

@@ -1,9 +1,9 @@
-"""qemu-img on files that nobody vouches for.
+"""qemu-img on untrusted images, in a confined process.
 
-The file's header was checked in Python before. Should QEMU's parsers be wrong nevertheless, then in a process that has
-little: descriptors of the one file and of the result, an empty environment, bounded memory, time and output, no way to
-more privileges, no network where the kernel lets us, and for root the identity of nobody. It is told the format and
-the protocol, and to open no backing file, whatever the image says.
+The header of the image was checked in Python before. In case QEMU's parsers have a hole nevertheless, the process can
+do little: it has descriptors of the image and of the result, an empty environment, limited memory, time and output, no
+way to gain privileges, no network where the kernel allows that, and the identity of nobody where labctl runs as root.
+qemu-img is told the format and the protocol, and to open no backing file, whatever the image says.
 """
 
 from __future__ import annotations
@@ -27,37 +27,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    Progress = Callable[[int, int], None]  # bytes done, bytes in all
+    Progress = Callable[[int, int], None]  # bytes of the disk that are done, bytes of the disk in all
 
 TOOLS = {"qemu-img": "qemu-utils", "setpriv": "util-linux", "unshare": "util-linux", "prlimit": "util-linux"}
-NOBODY = 65534  # the kernel's overflow id: owns nothing
-MEMORY = 2 << 30  # of address space; 64 threads' stacks are 512 MiB of it, a real image takes 30 MiB
-# Nothing of ours, which may hold secrets. Each thread's own arena would reserve 64 MiB.
+NOBODY = 65534  # the kernel's overflow id, which owns nothing
+MEMORY = (
+    2 << 30
+)  # bytes of address space: the stacks of 64 threads take 512 MiB, the work on a real image 30 MiB
+# None of labctl's own variables, which may hold secrets. By default malloc reserves 64 MiB in each thread.
 ENVIRONMENT = ("LC_ALL=C.UTF-8", "MALLOC_ARENA_MAX=2")
 SLOWEST = 8 << 20  # bytes of the disk per second of CPU time
 SPARE_S, SPARE_BYTES = 60, 64 << 20
 OPEN_FILES = 64
-LEAKS = 3  # qemu-img check's exit code: space lost, nothing wrong
-OPTIONS = {
-    "vpc": {"force_size_calc": "current_size"}
-}  # rather than the geometry, by the name of some programs
-DONE = re.compile(r"\s*\((\d+\.\d+)/100%\)\s*")
-LIMITS = {-signal.SIGXCPU: "CPU time", -signal.SIGXFSZ: "space"}
+LEAKS = 3  # exit code of `qemu-img check` for clusters that nothing uses, which does no harm
+# QEMU would take the size from the geometry for some creators of the file, and from the size field for others
+OPTIONS = {"vpc": {"force_size_calc": "current_size"}}
+PROGRESS_LINE = re.compile(r"\s*\((\d+\.\d+)/100%\)\s*")
+LIMIT_BY_EXIT_CODE = {-signal.SIGXCPU: "CPU time", -signal.SIGXFSZ: "space"}
 
 
 @record
-class Source:
-    """An open file, its `format` as QEMU names it, and the `virtual_size` in bytes that its header told."""
+class CheckedImage:
+    """An open image whose header was checked: its `format` in QEMU's words, and its `virtual_size` in bytes."""
 
     file: BinaryIO
     format: str
     virtual_size: int
 
 
-def convert(source: Source, target: BinaryIO, folder: Path, progress: Progress) -> None:
-    """Write the disk into `target`, an empty file of ours, as qcow2; `folder` has room for a copy of a private source.
+def convert(source: CheckedImage, target: BinaryIO, folder: Path, progress: Progress) -> None:
+    """Convert an image to qcow2.
 
-    LabctlError with QEMU's words when it can't be read, or takes more than it may.
+    Args:
+        source: the image.
+        target: an empty file of this user, which becomes the qcow2.
+        folder: where a copy of the source goes if only root can read it.
+        progress: is called with the bytes of the disk that are done, and all of them.
+
+    Raises:
+        LabctlError: qemu-img failed, whose output is in the error, or reached one of its limits.
     """
     size = source.virtual_size
     limits = _limits(size, file_bytes=size + size // 256 + SPARE_BYTES)
@@ -66,14 +74,14 @@ def convert(source: Source, target: BinaryIO, folder: Path, progress: Progress) 
         names = [_node(source.format, descriptor), f"/proc/self/fd/{target.fileno()}"]
 
         def follow(line: str) -> None:
-            if match := DONE.fullmatch(line):
+            if match := PROGRESS_LINE.fullmatch(line):
                 progress(int(source.virtual_size * float(match[1]) / 100), source.virtual_size)
 
         _run([*argv, *names], follow, (descriptor, target.fileno()), limits)
 
 
-def check(source: Source, folder: Path) -> None:
-    """Have QEMU compare the file's tables with one another. LabctlError for errors; lost space is none."""
+def check(source: CheckedImage, folder: Path) -> None:
+    """Have `qemu-img check` compare the image's tables with each other. LabctlError for errors other than leaks."""
     limits = _limits(source.virtual_size, file_bytes=0)
     with _readable(source.file, folder) as descriptor:
         argv = ["check", "-f", source.format, _node(source.format, descriptor)]
@@ -95,15 +103,15 @@ def _run(
 
 
 def _error(failed: command.Failed) -> LabctlError:
-    limit = LIMITS.get(failed.code)
+    limit = LIMIT_BY_EXIT_CODE.get(failed.code)
     if limit:
         return LabctlError(f"qemu-img was ended: the image takes too much {limit}", hint="do not trust it")
-    lines = [line for line in failed.lines if line and not DONE.fullmatch(line)]
+    lines = [line for line in failed.lines if line and not PROGRESS_LINE.fullmatch(line)]
     return LabctlError(f"qemu-img can't use the image ({failed.code}):\n" + "\n".join(lines))
 
 
 def _node(format: str, descriptor: int) -> str:  # noqa: A002 - QEMU's own term
-    """The image as QEMU's block layer names it, leaving it nothing to find out (qapi/block-core.json)."""
+    """Name the image as a block node with all options, so that QEMU probes nothing (qapi/block-core.json)."""
     file = {"driver": "file", "filename": f"/proc/self/fd/{descriptor}"}
     return "json:" + json.dumps({"driver": format, "file": file, "backing": None, **OPTIONS.get(format, {})})
 
@@ -121,7 +129,7 @@ def _limits(virtual_size: int, *, file_bytes: int) -> list[str]:
 
 
 def _identity() -> list[str]:
-    """Nobody where we are root; pdeathsig again, for a change of identity clears it."""
+    """The call of setpriv: as nobody if this is root. It sets pdeathsig once more, since a change of user clears it."""
     nobody = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
     return ["setpriv", *nobody, "--inh-caps=-all", "--no-new-privs", "--pdeathsig=KILL", "--"]
 
@@ -137,15 +145,15 @@ def without_network() -> tuple[str, ...]:
     return ()
 
 
-# --- files that nobody can open ------------------------------------------------------------------------------
+# --- access to files for the user nobody ---------------------------------------------------------------------
 #
-# qemu-img takes names only. /proc/self/fd/N opens the same file again, without its path's permissions, but with its
-# own: nobody can't open a file that is root's alone.
+# qemu-img takes only names of files. /proc/self/fd/N opens a file that is open already: the folders on its path need
+# not be accessible, but the file itself has to be. So the user nobody can't open a file that only root can read.
 
 
 @contextmanager
 def _readable(file: BinaryIO, folder: Path) -> Iterator[int]:
-    """A descriptor that the process may open again: the file's own, or one of a copy without a name."""
+    """A descriptor of the file that qemu-img's user may open again, or of a temporary copy where it may not."""
     facts = os.fstat(file.fileno())
     if os.geteuid() != 0 or facts.st_mode & stat.S_IROTH:
         yield file.fileno()
@@ -158,7 +166,7 @@ def _readable(file: BinaryIO, folder: Path) -> Iterator[int]:
 
 @contextmanager
 def _writable(file: BinaryIO) -> Iterator[None]:
-    """The file is nobody's for the time being."""
+    """While the block runs, the file belongs to the user nobody if this is root."""
     facts = os.fstat(file.fileno())
     if os.geteuid() == 0:
         os.fchown(file.fileno(), NOBODY, NOBODY)
@@ -170,18 +178,18 @@ def _writable(file: BinaryIO) -> Iterator[None]:
 
 
 def _copy(source: int, target: int, size: int) -> None:
-    """Copy the data and leave the holes."""
+    """Copy a sparse file with its holes."""
     os.truncate(target, size)
     at = 0
     while at < size:
         try:
             at = os.lseek(source, at, os.SEEK_DATA)
-        except OSError:  # ENXIO: no more data
+        except OSError:  # ENXIO: only a hole follows
             return
         end = os.lseek(source, at, os.SEEK_HOLE)
         os.lseek(target, at, os.SEEK_SET)
         while at < end:
             sent = os.sendfile(target, source, at, end - at)
             if not sent:
-                return  # it became shorter: convert() sees that it changed
+                return  # the source became shorter, which the caller notices by its state
             at += sent

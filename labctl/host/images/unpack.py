@@ -1,4 +1,4 @@
-"""Decompress an image as a stream into a sparse file, distrusting what it is made of."""
+"""Decompression of an untrusted image into a sparse file, as a stream."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
 from labctl.core.size import format_size
-from labctl.host.files import local
-from labctl.host.images import codecs
+from labctl.host.files import os_errors
+from labctl.host.images import decompressors
 from labctl.host.machine import space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    Progress = Callable[[int, int], None]  # bytes of the source read, bytes of it in all
+    Progress = Callable[[int, int], None]  # bytes of the source that were read, bytes of the source in all
 
-LIMIT = 1 << 40
-CHUNK = 256 << 10  # of input, and of output
-BLOCK = 64 << 10  # zeros of that length and alignment become a hole
+LIMIT = 1 << 40  # bytes of the decompressed image
+CHUNK = 256 << 10  # bytes of input, and of output, at a time
+BLOCK = 64 << 10  # bytes; a block of zeros becomes a hole in the file
 ZEROS = bytes(BLOCK)
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def compression(source: Path) -> str | None:
-    """xz, gz or zst as the file's first bytes tell, None for anything else. LabctlError when it can't be read."""
+    """Detect the compression of a file by its first bytes: xz, gz, zst, or None. LabctlError if it can't be read."""
     try:
         with source.open("rb") as file:
-            return codecs.codec(file.read(codecs.MAGIC_SIZE))
+            return decompressors.compression_of(file.read(decompressors.MAGIC_SIZE))
     except OSError as error:
-        raise local.failed(error, "can't read it", source) from error
+        raise os_errors.as_labctl_error(error, "can't read it", source) from error
 
 
 def unpack(source: Path, target: Path, progress: Progress, *, limit: int = LIMIT) -> str:
-    """Decompress into `target`, which appears only when all of it is there; its sha256 in hex.
+    """Decompress a file and return the sha256 of the result in hex.
 
     Args:
-        source: xz, gz or zst, also several in a row, told by its magic.
-        target: a sparse file, made anew. One at a time: the caller has a lock.
-        progress: told of the bytes of the source.
-        limit: bytes, the most that it may become; its data without the holes has to fit the disk besides.
+        source: a file of xz streams, gz members or zst frames.
+        target: the sparse file to make, which appears only when it is complete. The caller holds a lock for it.
+        progress: is called with the bytes of the source that were read, and all of them.
+        limit: the most bytes that the result may have. Its data without the holes has to fit the disk besides.
 
     Raises:
-        LabctlError: not compressed, damaged, truncated, followed by something else, too big, or the disk is full.
-            Nothing is left then.
+        LabctlError: the source is not compressed, damaged, truncated, followed by something else or too big, or the
+            disk is full. No file is left then.
     """
     part = target.with_name(f"{target.name}.part")
     kind = compression(source)
@@ -61,7 +61,7 @@ def unpack(source: Path, target: Path, progress: Progress, *, limit: int = LIMIT
             digest = output.finish()
         part.replace(target)
     except OSError as error:
-        raise local.failed(error, "can't write it", target) from error
+        raise os_errors.as_labctl_error(error, "can't write it", target) from error
     except LabctlError as error:
         raise LabctlError(error.summary, hint=error.hint, where=error.where or str(source)) from error
     finally:
@@ -71,11 +71,11 @@ def unpack(source: Path, target: Path, progress: Progress, *, limit: int = LIMIT
 
 
 class _Sparse:
-    """Writes blocks one after the other, all but the last of BLOCK bytes, and leaves out those that are zeros."""
+    """A sparse file that is written in blocks of BLOCK bytes, the last one perhaps shorter; zeros become holes."""
 
     def __init__(self, file: BinaryIO, path: Path, limit: int) -> None:
         self._descriptor = file.fileno()
-        self._room = space.Room(path.parent)
+        self._space = space.FreeSpace(path.parent)
         self._limit = limit
         self._hash = hashlib.sha256()
         self._size = 0
@@ -89,14 +89,14 @@ class _Sparse:
             )
         self._hash.update(block)
         if block != ZEROS[: len(block)]:
-            self._room.spend(len(block))
+            self._space.spend(len(block))
             rest = memoryview(block)
-            while rest:  # a disk that fills up takes a part first
+            while rest:  # a write to a disk that is almost full may be partial
                 written = os.pwrite(self._descriptor, rest, position)
                 position, rest = position + written, rest[written:]
 
     def finish(self) -> str:
-        os.ftruncate(self._descriptor, self._size)  # it may end with a hole
+        os.ftruncate(self._descriptor, self._size)  # the file may end with a hole
         os.fsync(self._descriptor)
         return self._hash.hexdigest()
 
@@ -117,8 +117,8 @@ def _decode(packed: BinaryIO, kind: str, output: _Sparse, progress: Progress) ->
 
 
 def _pieces(packed: BinaryIO, kind: str) -> Iterator[bytes]:
-    """What all of the file's streams, members or frames hold, in pieces of at most CHUNK."""
-    new, broken = codecs.decoder(kind)
+    """Decompress all streams of a file, in pieces of at most CHUNK bytes."""
+    new, broken = decompressors.decompressor(kind)
     data = packed.read(CHUNK)
     while data:
         stream = new()
@@ -131,7 +131,7 @@ def _pieces(packed: BinaryIO, kind: str) -> Iterator[bytes]:
         data = _following(stream.unused_data, packed, kind)
 
 
-def _stream(stream: codecs.Decoder, packed: BinaryIO, data: bytes) -> Iterator[bytes]:
+def _stream(stream: decompressors.Decompressor, packed: BinaryIO, data: bytes) -> Iterator[bytes]:
     while True:
         piece = stream.decompress(data, CHUNK)
         if piece:
@@ -144,17 +144,17 @@ def _stream(stream: codecs.Decoder, packed: BinaryIO, data: bytes) -> Iterator[b
 
 
 def _following(rest: bytes, packed: BinaryIO, kind: str) -> bytes:
-    """The beginning of the next stream, empty at the end of the file; padding of zeros is left out."""
+    """Read the beginning of the next stream behind the padding with zeros; empty at the end of the file."""
     while True:
-        if kind != "zst":  # whose frames are not padded
+        if kind != "zst":  # zstd does not pad its frames
             rest = rest.lstrip(b"\0")
-        if len(rest) >= codecs.MAGIC_SIZE:
+        if len(rest) >= decompressors.MAGIC_SIZE:
             break
         more = packed.read(CHUNK)
         if not more:
             break
         rest += more
-    if rest and codecs.codec(rest[: codecs.MAGIC_SIZE]) != kind:
+    if rest and decompressors.compression_of(rest[: decompressors.MAGIC_SIZE]) != kind:
         raise LabctlError(
             "something else follows the compressed data", hint="fetch it again, or unpack it by hand"
         )

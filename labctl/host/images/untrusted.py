@@ -1,4 +1,4 @@
-"""Reading files that somebody else made: opened without waiting, read by bounds, refused with a reason."""
+"""Safe reading of untrusted files: opening never blocks, reads stay within bounds, and each refusal has a reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from labctl.core.errors import LabctlError
-from labctl.host.files import local
+from labctl.host.files import os_errors
 
 if TYPE_CHECKING:
     import struct
@@ -18,33 +18,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_VIRTUAL_SIZE = 16 << 40
-MAX_OFFSET = (1 << 62) - 1  # no file goes on there, and seek() would raise
+MAX_OFFSET = (1 << 62) - 1  # seek() raises for larger offsets, and no file is that long
 _FILE = re.compile(r"\bFILE\b")
-MAX_SHOWN = 60  # characters of a name that an image's author chose
+MAX_QUOTED = 60  # characters; the image's author chose the name and its length
 
 
 def refuse(summary: str, hint: str = "") -> NoReturn:
-    """Raise the LabctlError; whoever knows the file's name adds it, see `naming`."""
+    """Raise a LabctlError without a file name, which `errors_naming` adds. FILE in the hint stands for that name."""
     raise LabctlError(summary, hint=hint)
 
 
 @contextmanager
-def naming(where: str) -> Iterator[None]:
-    """Refusals inside name this file, their hints too where they say FILE; that it can't be read is one."""
+def errors_naming(where: str) -> Iterator[None]:
+    """Add the name of a file to the errors of the block, also in the place of FILE in their hints.
+
+    An OSError of the block becomes a LabctlError.
+    """
     try:
         yield
     except OSError as error:
-        raise local.failed(error, "can't read the image", where) from error
+        raise os_errors.as_labctl_error(error, "can't read the image", where) from error
     except LabctlError as error:
         hint = _FILE.sub(lambda _: shlex.quote(where), error.hint)
         raise LabctlError(error.summary, hint=hint, where=error.where or where) from None
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """The regular file under that name and its size in bytes. LabctlError for what is none or can't be read."""
-    with naming(str(path)):
-        # Not blocking: a FIFO under that name must not hang us. The descriptor is judged, not the name.
+def opened_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a regular file and give it with its size in bytes. LabctlError when it isn't one or can't be read."""
+    with errors_naming(str(path)):
+        # O_NONBLOCK: opening a FIFO must not hang. fstat judges the open file: the path may lead to another one by now.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
@@ -54,31 +57,31 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         yield file, facts.st_size
 
 
-def read(file: BinaryIO, offset: int, size: int) -> bytes:
-    """The bytes there: fewer, or none, where the file ends before."""
+def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    """Read `size` bytes at `offset`; fewer, or none, where the file ends before."""
     if offset > MAX_OFFSET:
         return b""
     file.seek(offset)
     return file.read(size)
 
 
-def unpack(file: BinaryIO, offset: int, layout: struct.Struct, what: str) -> tuple[Any, ...]:
-    """The fields there. LabctlError, naming what was read, where the file ends before."""
-    data = read(file, offset, layout.size)
+def read_struct(file: BinaryIO, offset: int, layout: struct.Struct, what: str) -> tuple[Any, ...]:
+    """Read the fields of a struct at `offset`. LabctlError where the file ends before; it calls the file a `what`."""
+    data = read_at(file, offset, layout.size)
     if len(data) < layout.size:
         refuse(f"a truncated {what}", "compare its size and checksum with its origin's")
     return layout.unpack(data)
 
 
 def check_virtual_size(size: int) -> None:
-    """Refuse a disk of `size` bytes that is empty or absurdly big."""
+    """Refuse a disk whose virtual size, in bytes, is nothing or over MAX_VIRTUAL_SIZE."""
     if size <= 0:
         refuse("the disk in it is empty")
     if size > MAX_VIRTUAL_SIZE:
         refuse(f"a virtual size of {size} bytes, more than {MAX_VIRTUAL_SIZE >> 40} TiB")
 
 
-def shown(name: str) -> str:
-    """A name from the file, fit for a message: quoted, printable and short."""
+def quoted(name: str) -> str:
+    """Make a name from an untrusted file fit for a message: quoted, in ASCII, at most MAX_QUOTED characters."""
     text = ascii(name)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"

@@ -1,1 +1,1 @@
-"""This machine itself: routes, packet filter, locks, other programs, and what `labctl doctor` looks at."""
+"""The machine on which labctl runs: routes, packet filter, locks, programs, and the checks of `labctl doctor`."""

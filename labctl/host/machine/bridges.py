@@ -1,4 +1,4 @@
-"""Whether what a running network of this host is made of is still there: libvirt does not look once it was started."""
+"""Whether an active network of this host still has its bridge and dnsmasq: libvirt checks only at its start."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ DNSMASQ = Path("/var/lib/libvirt/dnsmasq")  # where libvirt's system daemon writ
 _PID_FILE = re.compile(r"^pid-file=(.+)$", re.MULTILINE)
 
 
-def visible(connection: Connection) -> bool:
-    """Whether the networks of this connection are made of this host's own links and processes."""
+def can_be_checked(connection: Connection) -> bool:
+    """Whether the bridges and dnsmasq processes of this connection's networks are on this host."""
     return connection.local and connection.uri.partition("?")[0].endswith("/system")
 
 
-def lost(name: str, bridge: str, *, served: bool) -> str:
-    """What is gone of an active network: `bridge`, `dnsmasq`, nothing where all is there or can't be seen.
+def missing_part(name: str, bridge: str, *, served: bool) -> str:
+    """Which part of an active network is missing: `bridge` or `dnsmasq`; empty if none is, or it can't be seen.
 
     Args:
-        name: libvirt's name of it.
-        bridge: that of its bridge, empty where libvirt made none.
-        served: whether libvirt runs dnsmasq for it.
+        name: libvirt's name of the network.
+        bridge: the name of its bridge, empty if libvirt made none.
+        served: whether libvirt runs dnsmasq for the network.
     """
     if bridge and not routes.link(bridge):
         return "bridge"
-    return "dnsmasq" if served and _ended(name) else ""
+    return "dnsmasq" if served and _dnsmasq_ended(name) else ""
 
 
-def _ended(name: str) -> bool:
+def _dnsmasq_ended(name: str) -> bool:
     try:
         stated = _PID_FILE.search((DNSMASQ / f"{name}.conf").read_text(encoding="utf-8"))
     except OSError:
-        return False  # not known
-    return stated is not None and not _runs(Path(stated[1]))
+        return False  # without its configuration, nothing is known
+    return stated is not None and not _dnsmasq_runs(Path(stated[1]))
 
 
-def _runs(pid_file: Path) -> bool:
+def _dnsmasq_runs(pid_file: Path) -> bool:
     try:
         pid = int(pid_file.read_text(encoding="ascii"))
         os.kill(pid, 0)
@@ -50,4 +50,4 @@ def _runs(pid_file: Path) -> bool:
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return False
     except OSError:
-        return True  # it is there, and another user's
+        return True  # the process exists, but belongs to another user

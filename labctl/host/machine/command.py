@@ -1,4 +1,4 @@
-"""Other programs: those that run for a while never outlive us, and their last words are in the error."""
+"""Programs that labctl runs: long ones are read line by line and never outlive labctl, short ones give their output."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 TAIL_LINES = 15
-END_S = 10  # for its own cleaning up
-OUTPUT_S = 10.0  # for a program that only tells something
-SBIN = (
-    "/usr/local/sbin:/usr/sbin:/sbin"  # ordinary users of Debian lack these in PATH, and mkfs.ext4 is there
-)
+END_S = 10  # how long a program may take to end after SIGTERM
+OUTPUT_S = 10.0  # how long a program may take whose output is all that matters
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # Debian's PATH for ordinary users lacks these folders, where mkfs.ext4 is
 
 
 def path(tool: str) -> str | None:
-    """Where the program is, None when it is nowhere."""
-    return shutil.which(tool, path=_search())
+    """The path of a program; None if the host doesn't have it."""
+    return shutil.which(tool, path=_search_path())
 
 
 class Failed(LabctlError):
-    """The program's exit `code` (of a signal: its negative number) and the last `lines` it said."""
+    """A program failed: its exit `code`, or the negative number of a signal, and the last `lines` of its output."""
 
     def __init__(self, tool: str, code: int, lines: Sequence[str]) -> None:
         super().__init__(f"{tool} failed ({code}):\n" + "\n".join(lines))
@@ -39,33 +37,34 @@ class Failed(LabctlError):
 
 def run(
     argv: Sequence[str],
-    tell: Callable[[str], None],
+    on_line: Callable[[str], None],
     *,
     under: Sequence[str] = (),
     pass_fds: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run it to its end, telling its output's lines; `under` is what executes it in turn, as `unshare --net --`.
+    """Run a program to its end.
 
-    Failed when it fails. Interrupted by any exception it and all its children are ended; killed, setpriv ends it.
+    An exception, also one of `on_line`, ends the program and all its children. If labctl is killed, the kernel ends the
+    program (setpriv's pdeathsig).
+
+    Args:
+        argv: the program and its arguments.
+        on_line: is called with each line of its output and errors.
+        under: a command that executes the program, as `unshare --net --`.
+        pass_fds: descriptors that stay open in the program.
+        environment: variables beside those of labctl.
+
+    Raises:
+        Failed: the program's exit code is not 0.
     """
-    process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "TERM", "--", *under, *argv],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        pass_fds=pass_fds,
-        env={**os.environ, "LC_ALL": "C.UTF-8", "PATH": _search(), **(environment or {})},
-        start_new_session=True,  # a group of its own: Ctrl-C is ours to handle, and all of it can be ended at once
-        text=True,
-        errors="replace",
-    )
+    process = _start([*under, *argv], pass_fds, environment or {})
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
         assert process.stdout is not None
         for line in process.stdout:
             tail.append(line.rstrip())
-            tell(line.rstrip())
+            on_line(line.rstrip())
         code = process.wait()
     except BaseException:
         _end(process)
@@ -74,8 +73,24 @@ def run(
         raise Failed(argv[0], code, tail)
 
 
+def _start(
+    argv: Sequence[str], pass_fds: Sequence[int], environment: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["setpriv", "--pdeathsig", "TERM", "--", *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=pass_fds,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "PATH": _search_path(), **environment},
+        start_new_session=True,  # Ctrl-C reaches labctl alone, and one signal ends the whole group
+        text=True,
+        errors="replace",
+    )
+
+
 def output(*argv: str) -> str | None:
-    """What a program prints that takes but a moment; None where it is not there, fails or hangs."""
+    """The output of a short program; None if the host doesn't have it, or it fails or hangs."""
     tool = path(argv[0])
     if tool is None:
         return None
@@ -89,7 +104,7 @@ def output(*argv: str) -> str | None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ask the whole group to end, then make it."""
+    """End the program's whole process group: by SIGTERM, and after END_S by SIGKILL."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
@@ -99,5 +114,5 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _search() -> str:
+def _search_path() -> str:
     return f"{os.environ.get('PATH', os.defpath)}:{SBIN}"

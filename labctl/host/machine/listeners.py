@@ -1,4 +1,4 @@
-"""Who listens on a port of this host, from /proc."""
+"""Which process listens on a port of this host, read from /proc."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _LISTENS = "0A"  # the state of a TCP socket, see include/net/tcp_states.h
 
 
 def listener(port: int, proc: Path = Path("/proc")) -> str:
-    """One that listens on this port of every address, as `named (PID 812)`; empty where none is seen."""
+    """Find a process that listens on a port of all addresses, as `named (PID 812)`; empty if none can be seen."""
     wanted = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
     for folder in proc.glob("[0-9]*") if wanted else ():
         try:
             if any(str(each.readlink()) in wanted for each in (folder / "fd").iterdir()):
                 return f"{(folder / 'comm').read_text().strip()} (PID {folder.name})"
         except OSError:
-            continue  # it ended, or is not ours to look at
+            continue  # the process ended, or belongs to another user
     return ""
 
 

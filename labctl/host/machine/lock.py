@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import pwd
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabHeld
-from labctl.host.files import local
+from labctl.host.files import os_errors
 from labctl.host.files.private import private_folder
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ _POLL_S = 0.1
 
 
 def folder() -> Path:
-    """Where the locks are, and other files of one run.
+    """The folder for locks and other files of one run.
 
-    The system's for root; for others the session's, or one of their own where there is no session.
+    It is in /run for root, in the session's XDG_RUNTIME_DIR for other users, and in the temporary folder for users
+    without a session.
     """
     uid = os.geteuid()
     if uid == 0:
@@ -37,7 +39,7 @@ def folder() -> Path:
     return Path(tempfile.gettempdir(), f"labctl-{uid}")
 
 
-def of_lab(name: str) -> str:
+def lab_lock_name(name: str) -> str:
     """What the lock of a lab is called, among those of a host."""
     return f"lab {name}"
 
@@ -54,19 +56,19 @@ def path(what: str) -> Path:
 
 @contextmanager
 def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Hold the lock of a lab or host while the block runs.
+    """Hold a lock while the block runs.
 
     Args:
-        what: names it, as `lab shop on qemu:///system`.
-        wait_s: how long to wait for it.
-        waiting: called again and again meanwhile; what it raises ends the wait.
+        what: the lock's name, as `lab shop on qemu:///system`, which the error quotes.
+        wait_s: how long to wait while another process holds the lock.
+        waiting: is called repeatedly during the wait; an exception that it raises ends the wait.
 
     Raises:
-        LabHeld: another process has it; its PID, user and command are named.
+        LabHeld: another process holds the lock; its PID, user and command are named.
     """
     private_folder(folder())
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with local.told("can't use the lock", path(what)):
+    with os_errors.translated("can't use the lock", path(what)):
         descriptor = os.open(path(what), flags, 0o600)
     with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         _take(file, what, time.monotonic() + wait_s, waiting)
@@ -96,9 +98,7 @@ def _take(file: TextIOWrapper, what: str, deadline: float, waiting: Callable[[],
 
 
 def _user() -> str:
-    """Who runs this process: also whoever became root to do so."""
-    import pwd  # not where no lock is taken
-
+    """The name of the user who runs labctl; behind sudo that of the user who called it."""
     try:
         return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

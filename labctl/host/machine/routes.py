@@ -1,4 +1,7 @@
-"""The routes of this host, from /proc; addresses show there as the routes to their own subnets."""
+"""The routes and network interfaces of this host, read from /proc and /sys.
+
+An address of the host appears among the routes as the route to its subnet.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +29,15 @@ def is_bridge(name: str) -> bool:
 
 
 def routes(proc: Path = Path("/proc/net")) -> list[tuple[IPv4Network | IPv6Network, str]]:
-    """Every route but default ones and those to single hosts, with its interface. Empty where /proc has none.
+    """Each route's network and interface, without default routes and routes to single addresses.
 
-    A route that rejects what is sent there (blackhole, unreachable, prohibit) has the empty string for its interface.
+    A route that rejects packets (blackhole, unreachable, prohibit) has an empty interface.
     """
     return [*_ipv4(proc / "route"), *_ipv6(proc / "ipv6_route")]
 
 
 def uplink(path: Path = Path("/proc/net/route")) -> str:
-    """The interface of the default route; empty where there is none."""
+    """The interface of the default route; empty without one."""
     rows = [words for words in _rows(path) if len(words) > 7 and words[1] == words[7] == "0" * 8]
     return min(rows, key=lambda words: int(words[6]))[0] if rows else ""
 

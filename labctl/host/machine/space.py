@@ -1,4 +1,4 @@
-"""Room on this machine's file systems: some of it is always left to others."""
+"""Free space on this machine's file systems, of which labctl always leaves some to others."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARGIN = 256 << 20  # bytes that stay free
-STEP = 64 << 20  # bytes that may be written before the file system is asked again
+STEP = 64 << 20  # bytes that are written between two queries of the file system
 
 
-class Room:
-    """What may still be written below a folder."""
+class FreeSpace:
+    """The space that labctl may still use on a folder's file system."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,7 +34,7 @@ class Room:
             )
 
     def spend(self, count: int) -> None:
-        """Ask for `count` bytes that are about to be written. LabctlError when they don't fit."""
+        """Account for `count` bytes that are about to be written. LabctlError when they don't fit."""
         if count > self._granted:
             self.require(count)
             self._granted = max(count, min(STEP, self._free() - MARGIN))

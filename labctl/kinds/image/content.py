@@ -112,18 +112,18 @@ def _single(spec: ImageSpec, part: Part) -> Content:
     header = qcow2.inspect(part.file)
     if header.format == "qcow2":
         with part.file.open("rb") as file:
-            source = qemu_img.Source(file, header.format, header.virtual_size)
+            source = qemu_img.CheckedImage(file, header.format, header.virtual_size)
             with located(part.file):
                 qemu_img.check(source, cache.folder("checks"))
     return Content((part,), header.format, header.virtual_size)
 
 
 def _downloaded(spec: ImageSpec, progress: Progress) -> Path:
-    from labctl.host.downloads.download import Source, fetch
+    from labctl.host.downloads.download import RemoteFile, fetch
 
     algorithm, _, digest = spec.key.partition("-")
     downloading = seldom(lambda done, total: progress("downloading", done, total))
-    return fetch(Source(spec.origin, algorithm, digest), downloading)
+    return fetch(RemoteFile(spec.origin, algorithm, digest), downloading)
 
 
 def _built(spec: ImageSpec, progress: Progress) -> Content:

@@ -28,11 +28,11 @@ def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
 
     LabctlError when it can't be read, or is refused; a `blob` (kernel, initrd) isn't looked into.
     """
-    from labctl.host.files import local
+    from labctl.host.files import os_errors
     from labctl.host.images import qcow2
 
     size = None if blob else qcow2.inspect(path).virtual_size
-    with local.told("can't read it", path):
+    with os_errors.translated("can't read it", path):
         digest = file_digest(path)
     return ImageSpec(path.name, f"sha256-{digest}", "path", str(path.absolute()), size, blob=blob)
 
@@ -111,28 +111,28 @@ def resolve_recipe(name: str, arch: str, key: str = "") -> ImageSpec:
 
     LabctlError when there is none.
     """
-    from labctl.host.builds.recipe import recipe
+    from labctl.host.builds.recipe import catalogue_recipe
 
-    return _built(recipe(name, arch), name, key)
+    return _built(catalogue_recipe(name, arch), name, key)
 
 
 def resolve_build(wanted: ImageBuild, label: str, arch: str, key: str = "") -> ImageSpec:
     """The image that a Labfile's `build:` states, likewise. LabctlError when it can't be built."""
-    from labctl.host.builds.recipe import custom
+    from labctl.host.builds.recipe import custom_recipe
 
-    return replace(_built(custom(wanted, arch, label), label, key), wanted=wanted)
+    return replace(_built(custom_recipe(wanted, arch, label), label, key), wanted=wanted)
 
 
 def made_by(spec: ImageSpec) -> bool:
     """Whether the recipe of a spec that is built is still the one that its key tells."""
-    return recipe_of(spec).made(spec.key)
+    return recipe_of(spec).has_key(spec.key)
 
 
 def recipe_of(spec: ImageSpec) -> Recipe:
     """The recipe of a spec that is built: the Labfile's, or labctl's own of that name."""
-    from labctl.host.builds.recipe import custom, recipe
+    from labctl.host.builds.recipe import catalogue_recipe, custom_recipe
 
-    return custom(spec.wanted, spec.arch) if spec.wanted else recipe(spec.origin, spec.arch)
+    return custom_recipe(spec.wanted, spec.arch) if spec.wanted else catalogue_recipe(spec.origin, spec.arch)
 
 
 def _recipe(entry: Entry, arch: str, key: str = "") -> ImageSpec:
@@ -146,7 +146,7 @@ def _built(recipe: Recipe, label: str, key: str) -> ImageSpec:
         "build",
         label,
         recipe.size,
-        direct=not recipe.wanted.bootable,
-        cmdline="" if recipe.wanted.bootable else recipe.cmdline,
+        direct=not recipe.build.bootable,
+        cmdline="" if recipe.build.bootable else recipe.cmdline,
         arch=recipe.arch,
     )

@@ -212,7 +212,7 @@ class ImageStore:
         lab = identity.lab_of_pool(pool.name())
         if lab is None:
             return []
-        with self._host.lock(lock.of_lab(lab), wait_s=WAIT_S):
+        with self._host.lock(lock.lab_lock_name(lab), wait_s=WAIT_S):
             return volumes.facts(pools.started(pool))
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:

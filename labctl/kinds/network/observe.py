@@ -67,7 +67,7 @@ def definition(network: Any) -> str:  # of a virNetwork
 
 def _as_they_run(look: Look, ours: Sequence[tuple[Any, NetworkSpec]]) -> list[NetworkSpec]:
     """The networks, those that are active as they run; what went meanwhile is not among them."""
-    visible = bridges.visible(look.connection)
+    visible = bridges.can_be_checked(look.connection)
     texts = iter(dumps([network for network, spec in ours if spec.active]))
     found = []
     for _, spec in ours:
@@ -93,7 +93,7 @@ def _running(spec: NetworkSpec, live: NetworkSpec | None) -> NetworkSpec:
 def _checked(network: NetworkSpec) -> NetworkSpec:
     """Note whether the bridge and the dnsmasq of a running network are still there."""
     bridge = "" if network.attached else network.bridge
-    gone = bridges.lost(network.libvirt_name, bridge, served=network.served)
+    gone = bridges.missing_part(network.libvirt_name, bridge, served=network.served)
     return replace(
         network, unlinked=YES if gone == "bridge" else "", unserved=YES if gone == "dnsmasq" else ""
     )

@@ -29,7 +29,7 @@ class Archive:
         if not self.arch:
             return dict(os.environ)
         folder = cache / f"apt-{self.arch}"
-        environment = {**os.environ, **apt.environment(), "APT_CONFIG": str(folder / "apt.conf")}
+        environment = {**os.environ, **apt.proxy_environment(), "APT_CONFIG": str(folder / "apt.conf")}
         if not (folder / "apt.conf").exists():
             self._fetch_lists(folder, environment)
         return environment

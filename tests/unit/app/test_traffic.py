@@ -11,7 +11,7 @@ from labctl.engine.compose import Site, compose
 from labctl.host.hosts import Hosts
 from labctl.host.machine import firewall, routes
 from labctl.host.machine.firewall import Rules
-from labctl.host.machine.packets import Chain, from_iptables
+from labctl.host.machine.packet_filter import Chain, from_iptables
 from tests.madeup import MadeUpHost
 from tests.unit.labfile.labfiles import loaded
 
@@ -43,7 +43,7 @@ def warned(tmp_path, monkeypatch):
             virt=SimpleNamespace(getLibVersion=lambda: 9_000_000),
         )
         read = []
-        monkeypatch.setattr(firewall, "read", lambda _output, version: read.append(version) or rules)
+        monkeypatch.setattr(firewall, "read_rules", lambda _output, version: read.append(version) or rules)
         found = traffic.check(
             SimpleNamespace(lab=lab, hosts=Hosts(host)), plan(wanted, wanted if made else {}), allocation
         )
@@ -70,7 +70,7 @@ def test_what_is_asked_of_the_host(warned):
 
 def test_libvirts_rules_are_not_for_open_networks_nor_others_for_each_bridge(warned):
     text = "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n"
-    shared = Rules(from_iptables(text, "ip"), shared="filter")
+    shared = Rules(from_iptables(text, "ip"), libvirt_table="filter")
     told = "this host's firewall drops what its guests send through the host: ip filter FORWARD"
     assert warned(shared) == ([f"networks.wild: {told}"], True)
     labs = Rules(from_iptables(text.replace("COMMIT", "-A FORWARD -i lab-+ -j ACCEPT\nCOMMIT"), "ip"))

@@ -1,1 +1,1 @@
-"""What `labctl doctor` looks at. Nothing here starts or changes anything."""
+"""The checks of `labctl doctor`, which start and change nothing."""

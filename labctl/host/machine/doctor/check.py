@@ -1,4 +1,4 @@
-"""The result of a look at one thing, and how this distribution mends it."""
+"""The result of a check, and the commands of this distribution that mend a problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Verdict = Literal["ok", "warn", "fail"]
 
 @record
 class Check:
-    """`found` is what was seen, `fix` the command or advice that mends it, empty where there is nothing to mend."""
+    """The result of a check: `found` says what was seen, `fix` is the command or the advice that mends a problem."""
 
     name: str
     verdict: Verdict
@@ -27,7 +27,7 @@ class Check:
         return {"name": self.name, "verdict": self.verdict, "found": self.found, "fix": self.fix}
 
 
-# What we need → its package, for Debian, Fedora and Arch.
+# A program or group of programs → its packages in Debian, Fedora and Arch
 PACKAGES = {
     "libvirt": ("libvirt-daemon-system", "libvirt", "libvirt"),
     "qemu": ("qemu-system-x86", "qemu-kvm", "qemu-base"),
@@ -36,7 +36,7 @@ PACKAGES = {
     "mkfs.ext4": ("e2fsprogs", "e2fsprogs", "e2fsprogs"),
     "mmdebstrap": ("mmdebstrap", "mmdebstrap", "mmdebstrap"),
     "ssh": ("openssh-client", "openssh-clients", "openssh"),
-    # swtpm and its swtpm_setup, which makes a TPM's state
+    # swtpm_setup, which makes a TPM's state, may be in a package of its own
     "swtpm": ("swtpm swtpm-tools", "swtpm swtpm-tools", "swtpm"),
     "qemu-system": ("qemu-system", "qemu", "qemu-full"),
     "qemu-system-x86": ("qemu-system-x86", "qemu-kvm", "qemu-base"),
@@ -53,7 +53,7 @@ _FAMILIES = ({"debian", "ubuntu"}, {"fedora", "rhel", "centos", "suse"}, {"arch"
 
 @record
 class Distribution:
-    """Words commands for one family of distributions; `family` counts in the order of PACKAGES."""
+    """The commands of one family of distributions; `family` is the index into the values of PACKAGES."""
 
     family: int
     sudo: str
@@ -67,7 +67,7 @@ class Distribution:
 
 
 def distribution(release: Path = Path("/etc/os-release")) -> Distribution:
-    """Read which distribution this is; an unknown one counts as Debian."""
+    """Detect the distribution of this host; an unknown one counts as Debian."""
     try:
         text = release.read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""Can VMs run on the CPU itself?"""
+"""Whether KVM works on this host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.host.files import local
+from labctl.host.files import owners
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from labctl.host.machine.doctor.check import Distribution
 
 NODE = Path("/dev/kvm")
-API_VERSION = 12  # of every kernel since 2.6.22
+API_VERSION = 12  # KVM_GET_API_VERSION of every kernel since 2.6.22
 PROBE_S = 5.0
-# In a process of its own: where the node is there but virtualisation is not, these calls may hang in the kernel.
+# A separate process runs this, since the calls may hang in the kernel when the node exists without virtualisation.
 _PROBE = """
 import fcntl, os
 node = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
@@ -34,7 +34,7 @@ print(version)
 def checks(
     distribution: Distribution, node: Path = NODE, cpuinfo: Path = Path("/proc/cpuinfo")
 ) -> Iterator[Check]:
-    """Look at the CPU, then at the node; missing KVM is a warning, since emulation works too."""
+    """Check the CPU and the node. Missing KVM is a warning, since emulation works too."""
     flag = _flag(cpuinfo)
     if flag is None:
         yield Check(
@@ -49,7 +49,7 @@ def checks(
 
 
 def _flag(cpuinfo: Path) -> str | None:
-    """What the CPU says of itself; other architectures than x86 don't say it there."""
+    """The CPU's flag for virtualisation; None without one. Only x86 has such a flag."""
     if platform.machine() not in ("x86_64", "i686"):
         return f"{platform.machine()}, which needs no flag"
     try:
@@ -66,7 +66,7 @@ def _node(distribution: Distribution, node: Path, *, capable: bool) -> Check:
     if not capable:
         return Check("kvm", WARN, f"{node} is there, but the CPU can't back it; it is not used")
     if not os.access(node, os.R_OK | os.W_OK):
-        add = distribution.as_root(f"usermod -aG kvm {local.user()}")
+        add = distribution.as_root(f"usermod -aG kvm {owners.user()}")
         return Check("kvm", WARN, f"{node} can't be opened by this user", f"{add}, then log in again")
     return _probe(node)
 

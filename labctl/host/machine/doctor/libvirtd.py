@@ -1,4 +1,4 @@
-"""Which libvirt answers, with what QEMU."""
+"""Whether libvirt answers, and which versions of libvirt and QEMU the host has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from labctl.core.record import field, record
-from labctl.host.files import local
+from labctl.host.files import owners
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from labctl.host.machine.doctor.check import Distribution
 
 SYSTEM, SESSION = "qemu:///system", "qemu:///session"
-# What guests may be of, beside the host's own, each with the package of its QEMU
+# The architectures of guests beside the host's own → the package of their QEMU
 OTHERS = {"aarch64": "qemu-system-arm", "riscv64": "qemu-system-misc"}
 ASLEEP = "is not started yet; libvirt starts it when it is first used"
 
 
 @record
 class Libvirt:
-    """What was learnt of a connection; `virt` is None where nothing answers, `error` why."""
+    """A connection that was tried: `virt` is None if libvirt doesn't answer, and `error` says why."""
 
     uri: str
     virt: Any = None
@@ -35,10 +35,10 @@ class Libvirt:
 
 
 def connect(uri: str) -> Libvirt:
-    """Connect as labctl does, so that what it lacks shows; nothing is raised."""
-    if uri == SESSION and not _there(uri):
+    """Connect as labctl does, to find what would keep it from that. Raises nothing."""
+    if uri == SESSION and not _has_socket(uri):
         return Libvirt(uri, error=ASLEEP)
-    libvirt.registerErrorHandler(lambda *_: None, None)  # errors are told as checks
+    libvirt.registerErrorHandler(lambda *_: None, None)  # the checks show the errors
     try:
         virt = libvirt.open(uri)
         return Libvirt(uri, virt, "", ET.fromstring(virt.getCapabilities()))
@@ -47,7 +47,7 @@ def connect(uri: str) -> Libvirt:
 
 
 def checks(seen: Libvirt, distribution: Distribution) -> Iterator[Check]:
-    """Whether it answers, its versions, its emulator and its security driver."""
+    """Check whether libvirt answers, its version, its emulators and its security driver."""
     if seen.error == ASLEEP:
         yield Check("libvirt", WARN, f"{seen.uri} {ASLEEP}", f"virsh -c {seen.uri} version")
         return
@@ -67,7 +67,7 @@ def _start(seen: Libvirt, distribution: Distribution) -> str:
     if not any(Path(folder, name).exists() for folder in _SBIN for name in ("libvirtd", "virtqemud")):
         return distribution.install("libvirt", "qemu")
     if "ermission" in seen.error or "uthentication" in seen.error or "olkit" in seen.error:
-        add = distribution.as_root(f"usermod -aG libvirt {local.user()}")
+        add = distribution.as_root(f"usermod -aG libvirt {owners.user()}")
         return f"{add}, then log in again"
     if Path("/run/systemd/system").is_dir():
         return distribution.as_root("systemctl enable --now libvirtd")
@@ -78,14 +78,14 @@ _SBIN = ("/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin")
 
 
 def _other(uri: str) -> Iterator[Check]:
-    """The other of the two local connections, where its daemon runs."""
+    """A check that names the other of the two local connections, if its daemon runs."""
     other = SESSION if uri == SYSTEM else SYSTEM
-    if _there(other) and connect(other).virt is not None:
+    if _has_socket(other) and connect(other).virt is not None:
         yield Check("other libvirt", OK, f"{other} answers: --connect {other} uses it")
 
 
-def _there(uri: str) -> bool:
-    """Whether the daemon's socket is there; connecting to a session without one would start a daemon."""
+def _has_socket(uri: str) -> bool:
+    """Whether the daemon's socket exists. Without one, connecting to a session would start a daemon."""
     own = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     folder = Path("/run/libvirt") if uri == SYSTEM else Path(own, "libvirt")
     return any((folder / name).exists() for name in ("libvirt-sock", "virtqemud-sock"))
@@ -110,12 +110,12 @@ def _emulator(seen: Libvirt, distribution: Distribution) -> Check:
     try:
         version = f" {_version(seen.virt.getVersion())}"
     except libvirt.libvirtError:
-        version = ""  # libvirt knows it only once it has probed an emulator
+        version = ""  # libvirt knows the version only once it has probed an emulator
     return Check("qemu", OK, f"{found or seen.virt.getType()}{version}")
 
 
 def _architectures(seen: Libvirt, distribution: Distribution) -> Check:
-    """Those that there is an emulator for, and the packages of others; few people need them."""
+    """Name the architectures that have an emulator, and the packages of others, which few people need."""
     found = {each.get("name", "") for each in seen.capabilities.findall("guest/arch")}
     lacking = [name for name in OTHERS if name not in found]
     more = distribution.install(*(OTHERS[name] for name in lacking)) if lacking else ""

@@ -1,4 +1,4 @@
-"""What stands in the way of the lab's networks: firewalls that drop what guests send or ask, a taken port 53."""
+"""Obstacles to the networks of labs: firewalls that drop packets of guests, and a port 53 that is in use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl.host.machine.doctor.check import OK, WARN, Check
 from labctl.host.machine.firewall import SERVICES
-from labctl.host.machine.packets import Fate
+from labctl.host.machine.packet_filter import Fate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from labctl.host.machine.doctor.check import Distribution
     from labctl.host.machine.firewall import Rules
 
-BRIDGE = "lab-00000000"  # a name as labctl gives to bridges
+BRIDGE = "lab-00000000"  # an example of the names that labctl gives to bridges
 _DNS_PORT = "0035"
 _LISTENS = "0A"
 
 
 def firewalls(distribution: Distribution, rules: Rules, root: Path = Path("/")) -> Iterator[Check]:
-    """Each chain and firewall that drops what guests send through this host or ask of it, or might."""
+    """Check for chains and firewalls that drop, or may drop, packets which guests send through this host or to it."""
     found = [*_firewalld(distribution, root)]
     fates = [
-        ("what guests on nat and routed networks send", *rules.forwarding(BRIDGE)),
-        ("what they send by IPv6", *rules.forwarding(BRIDGE, "ip6")),
+        ("what guests on nat and routed networks send", *rules.forward_fate(BRIDGE)),
+        ("what they send by IPv6", *rules.forward_fate(BRIDGE, "ip6")),
         *(
-            (f"what guests ask of the host by {each}", *rules.asking(port, BRIDGE))
+            (f"what guests ask of the host by {each}", *rules.input_fate(port, BRIDGE))
             for each, port in SERVICES.items()
         ),
     ]
-    told = set()
+    named = set()
     for what, fate, chain in fates:
-        if fate is not Fate.PASSES and (fate, chain) not in told:  # one word of each
-            told.add((fate, chain))
-            found.append(_told(what, fate, chain, rules, distribution))
+        if fate is not Fate.PASSES and (fate, chain) not in named:  # one check for each chain
+            named.add((fate, chain))
+            found.append(_warning(what, fate, chain, rules, distribution))
     yield from found or [
         Check("firewall", OK, "no rule of nftables or iptables drops what guests send or ask")
     ]
 
 
-def _told(what: str, fate: Fate, chain: str, rules: Rules, distribution: Distribution) -> Check:
+def _warning(what: str, fate: Fate, chain: str, rules: Rules, distribution: Distribution) -> Check:
     if fate is Fate.DROPPED:
-        return Check("firewall", WARN, f"{chain} drops {what}", _way(chain, rules, distribution))
+        return Check("firewall", WARN, f"{chain} drops {what}", _accept(chain, rules, distribution))
     if not chain:
         fix = "" if os.geteuid() == 0 else "sudo labctl doctor"
         return Check("firewall", WARN, f"whether {what} is dropped is not known: {rules.unread}", fix)
@@ -57,8 +57,8 @@ def _told(what: str, fate: Fate, chain: str, rules: Rules, distribution: Distrib
     )
 
 
-def _way(chain: str, rules: Rules, distribution: Distribution) -> str:
-    """The commands that let it pass, in front of what drops it."""
+def _accept(chain: str, rules: Rules, distribution: Distribution) -> str:
+    """The commands that insert rules before the one that drops the packets, so that they pass."""
     found = next(each for each in rules.chains.values() if str(each) == chain)
     family, table, name, forwards = found.family, found.table, found.name, found.hook == "forward"
     if not table.startswith("filter") or family not in ("ip", "ip6"):
@@ -89,7 +89,7 @@ def _firewalld(distribution: Distribution, root: Path) -> Iterator[Check]:
 
 
 def dns_port(root: Path = Path("/")) -> Check:
-    """Whether someone listens on port 53 of every address, which keeps libvirt's dnsmasq from its own."""
+    """Check whether a process listens on port 53 of all addresses, so that libvirt's dnsmasq can't use the port."""
     taken = []
     for name in ("udp", "udp6", "tcp", "tcp6"):
         for line in _read(root / "proc/net" / name).splitlines()[1:]:

@@ -1,4 +1,4 @@
-"""Memory and disk."""
+"""Whether the host has enough memory and disk space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LITTLE_MEMORY, LITTLE_DISK, NO_DISK = 1 << 30, 5 << 30, 1 << 30
 
 
 def memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
-    """What VMs can still have."""
+    """Check how much memory is left for VMs."""
     values = dict(line.split(":") for line in meminfo.read_text(encoding="ascii").splitlines())
     free = int(values["MemAvailable"].split()[0]) << 10
     total = int(values["MemTotal"].split()[0]) << 10
@@ -31,7 +31,9 @@ def memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
 
 
 def pool(folder: str, distribution: Distribution, *, system: bool) -> Iterator[Check]:
-    """The folder where disks go: there or makeable, with space, and open to QEMU's user on the system's libvirt."""
+    """Check the folder for disks: it exists or can be made, has space, and QEMU's user of the system's libvirt can
+    enter it.
+    """
     path = Path(folder)
     there = next(each for each in (path, *path.parents) if each.exists())
     if not system and not os.access(there, os.W_OK):
@@ -51,7 +53,7 @@ def pool(folder: str, distribution: Distribution, *, system: bool) -> Iterator[C
 
 
 def _closed(path: Path) -> Path | None:
-    """The first folder on the way that others can't enter; /var/lib/libvirt/images itself belongs to libvirt."""
+    """The first folder above a path that others can't enter. /var/lib/libvirt/images itself belongs to libvirt."""
     for each in reversed(path.parents):
         if not each.stat().st_mode & stat.S_IXOTH:
             return each
@@ -59,6 +61,6 @@ def _closed(path: Path) -> Path | None:
 
 
 def _round(count: int) -> str:
-    """As `size`, without the odd bytes."""
+    """A size in whole MiB or, from 10 GiB on, in whole GiB."""
     step = 1 << 20 if count < 10 << 30 else 1 << 30
     return format_size(count // step * step)

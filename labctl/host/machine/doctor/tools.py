@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import shutil
 from typing import TYPE_CHECKING
 
-from labctl.host.files import local
+from labctl.host.files import owners
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, Verdict
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from labctl.host.machine.doctor.check import Distribution
 
-# Each with what lacks without it.
+# Name, verdict if it is missing, and what doesn't work without it
 _NEEDED: tuple[tuple[str, Verdict, str], ...] = (
     ("dnsmasq", FAIL, "libvirt needs it for the DHCP and DNS of networks"),
     ("qemu-img", FAIL, "images are converted with it"),
@@ -24,11 +25,11 @@ _NEEDED: tuple[tuple[str, Verdict, str], ...] = (
     ("mkfs.ext4", WARN, "only building images needs it"),
     ("mmdebstrap", WARN, "only building debian-12 needs it, where it can't be downloaded"),
 )
-_SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # not on everyone's PATH, but on that of daemons
+_SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # in the PATH of daemons, but not in that of every user
 
 
 def programs(distribution: Distribution) -> Iterator[Check]:
-    """Look for each program."""
+    """Check whether each program is installed."""
     for name, verdict, why in _NEEDED:
         path = shutil.which(name) or shutil.which(name, path=os.pathsep.join(_SBIN))
         if path:
@@ -38,12 +39,10 @@ def programs(distribution: Distribution) -> Iterator[Check]:
 
 
 def groups(distribution: Distribution) -> Iterator[Check]:
-    """Whether an ordinary user may talk to the system's libvirt."""
-    import grp
-
+    """Check whether an ordinary user may connect to the system's libvirt."""
     if os.geteuid() == 0:
         return
-    mine, user = set(os.getgroups()), local.user()
+    mine, user = set(os.getgroups()), owners.user()
     for name in ("libvirt", "kvm"):
         try:
             group = grp.getgrnam(name)

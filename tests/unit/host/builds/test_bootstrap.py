@@ -18,7 +18,7 @@ def run_hook(line: str, code: int = 0) -> subprocess.CompletedProcess[str]:
 def follow(*lines: str, run: tuple[str, ...] = ("true", "make it so")) -> tuple[list[str], str]:
     """What is told of the output, and what would be said if mmdebstrap failed after it."""
     told: list[str] = []
-    follower = bootstrap.Follower(told.append, run)
+    follower = bootstrap.OutputFollower(told.append, run)
     for line in lines:
         follower(line)
     return told, str(follower.failure() or "")

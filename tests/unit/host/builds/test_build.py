@@ -24,14 +24,14 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def plain(**asked) -> build.Recipe:
-    return build.custom(ImageBuild("debian", "bookworm", **asked), os.uname().machine)
+    return build.custom_recipe(ImageBuild("debian", "bookworm", **asked), os.uname().machine)
 
 
 def leave_build(recipe: build.Recipe, key: str = "") -> Path:
     """What a build would leave in the cache."""
     folder = cache.folder("builds") / (key or recipe.key)
     folder.mkdir()
-    bootable = recipe.wanted.bootable
+    bootable = recipe.build.bootable
     (folder / build.MANIFEST).write_text(apt.manifest(VERSIONS))
     names = [build.IMAGE, *([] if bootable else [build.KERNEL, build.INITRD])]
     for name in names:
@@ -56,7 +56,7 @@ def without(*tools: str):
 def test_missing_tools_are_named_with_their_packages(monkeypatch) -> None:
     monkeypatch.setattr(command, "path", without("mmdebstrap", "qemu-img"))
     with pytest.raises(LabctlError, match="mmdebstrap, qemu-utils") as raised:
-        build.build(build.recipe("debian-12", os.uname().machine), print)
+        build.build(build.catalogue_recipe("debian-12", os.uname().machine), print)
     assert "apt install mmdebstrap qemu-utils" in raised.value.hint
 
 
@@ -67,14 +67,14 @@ def test_only_a_bootable_image_needs_grub(monkeypatch, tmp_path) -> None:
         build.build(plain(), print)
     assert "apt install mmdebstrap;" in raised.value.hint
     with pytest.raises(LabctlError) as raised:
-        build.build(build.custom(ImageBuild("debian", "bookworm", bootable=True), "x86_64"), print)
+        build.build(build.custom_recipe(ImageBuild("debian", "bookworm", bootable=True), "x86_64"), print)
     assert "apt install grub-efi-amd64-bin grub-pc-bin mmdebstrap mtools;" in raised.value.hint
 
 
 def test_ubuntu_is_built_where_apt_has_it(monkeypatch) -> None:
     monkeypatch.setattr(command, "path", without())
     monkeypatch.setattr(apt, "sources", lambda *_asked: [])
-    noble = build.custom(ImageBuild("ubuntu", "noble"), os.uname().machine)
+    noble = build.custom_recipe(ImageBuild("ubuntu", "noble"), os.uname().machine)
     with pytest.raises(LabctlError, match="ubuntu-noble can only be built where apt has the sources"):
         build.build(noble, print)
 

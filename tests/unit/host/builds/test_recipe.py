@@ -10,7 +10,7 @@ from labctl.core.errors import LabctlError, Rejected
 from labctl.core.record import replace
 from labctl.host.builds import apt
 from labctl.host.builds.image_build import File, ImageBuild
-from labctl.host.builds.recipe import Recipe, custom, recipe
+from labctl.host.builds.recipe import Recipe, catalogue_recipe, custom_recipe
 
 PLAIN = ImageBuild("debian", "bookworm")
 VERSIONS = {"web": "1", "lib": "2"}
@@ -22,11 +22,11 @@ def no_apt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(wanted: ImageBuild = PLAIN, **changes) -> Recipe:
-    return custom(replace(wanted, **changes), "x86_64")
+    return custom_recipe(replace(wanted, **changes), "x86_64")
 
 
 def test_a_name_of_the_catalogue_is_a_recipe_like_any_other() -> None:
-    assert recipe("debian-12", "x86_64").key == made().key
+    assert catalogue_recipe("debian-12", "x86_64").key == made().key
 
 
 def test_packages_come_on_top_of_what_every_guest_needs() -> None:
@@ -57,7 +57,7 @@ def test_each_input_makes_another_key(tmp_path) -> None:
         made(run=("false", "true")),
         made(run=("truefalse",)),
         made(bootable=True),
-        custom(PLAIN, "aarch64"),
+        custom_recipe(PLAIN, "aarch64"),
     ]
     keys = {each.key for each in recipes}
     assert len(keys) == len(recipes)
@@ -80,15 +80,15 @@ def test_versions_make_another_key_of_the_same_recipe(monkeypatch) -> None:
     monkeypatch.setattr(apt, "resolve", lambda *_asked: {**VERSIONS, "lib": "3"})
     second = made().key
     assert len({without, first, second}) == 3
-    assert all(made().made(key) for key in (without, first, second))
-    assert not made(packages=("nginx",)).made(first)
+    assert all(made().has_key(key) for key in (without, first, second))
+    assert not made(packages=("nginx",)).has_key(first)
 
 
 def test_only_the_key_asks_apt(monkeypatch) -> None:
     monkeypatch.setattr(apt, "resolve", lambda *_asked: pytest.fail("asked"))
     plain = made()
-    assert plain.made(plain.key_with(VERSIONS))
-    assert not recipe("debian-12", "aarch64").made(plain.key_with(None))
+    assert plain.has_key(plain.key_with(VERSIONS))
+    assert not catalogue_recipe("debian-12", "aarch64").has_key(plain.key_with(None))
 
 
 def test_each_of_labctls_own_files_is_in_the_key(tmp_path, monkeypatch) -> None:
@@ -110,7 +110,7 @@ def test_a_file_that_is_not_there_is_named() -> None:
 
 def test_no_image_for_an_architecture_that_no_one_made() -> None:
     with pytest.raises(LabctlError, match="not made for riscv64"):
-        custom(PLAIN, "riscv64")
+        custom_recipe(PLAIN, "riscv64")
 
 
 def test_sizes_are_whole_mebibytes() -> None:

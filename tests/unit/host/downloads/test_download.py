@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host.downloads.download import RESTARTS, Source, fetch, fetch_text
+from labctl.host.downloads.download import RESTARTS, RemoteFile, fetch, fetch_text
 from labctl.host.downloads.https import RetryPolicy
 from labctl.host.files import cache
 from labctl.host.machine import space
@@ -35,8 +35,8 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 QUICK = RetryPolicy(backoff_s=0.01)
 
 
-def source(server, digest: str = DIGEST, algorithm: str = "sha256") -> Source:
-    return Source(server.url, algorithm, digest)
+def source(server, digest: str = DIGEST, algorithm: str = "sha256") -> RemoteFile:
+    return RemoteFile(server.url, algorithm, digest)
 
 
 def fetched(server, progress=lambda _done, _total: None) -> Path:
@@ -289,7 +289,7 @@ def test_a_password_in_the_address_is_not_shown(server) -> None:
     server.answers = [status(404)]
     url = server.url.replace("https://", "https://me:secret@")
     with pytest.raises(LabctlError) as raised:
-        fetch(Source(url, "sha256", DIGEST), lambda *_: None)
+        fetch(RemoteFile(url, "sha256", DIGEST), lambda *_: None)
     assert "secret" not in str(raised.value)
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from labctl.host.downloads.download import Source, fetch
+from labctl.host.downloads.download import RemoteFile, fetch
 from labctl.host.files import cache
 from tests.answers import CONTENT, MIB, after, whole, zeros
 from tests.waiting import wait_until
@@ -30,7 +30,7 @@ def peak():
 print("ready", flush=True)
 sys.stdin.readline()
 before = peak()
-print(download.fetch(download.Source(*sys.argv[1:]), lambda done, total: None))
+print(download.fetch(download.RemoteFile(*sys.argv[1:]), lambda done, total: None))
 print(peak() - before)
 """
 
@@ -76,7 +76,7 @@ def test_a_download_that_is_killed_goes_on_where_it_was(server) -> None:
     process.kill()
     process.communicate()
     over.set()
-    assert fetch(Source(server.url, "sha256", DIGEST), lambda *_: None).read_bytes() == CONTENT
+    assert fetch(RemoteFile(server.url, "sha256", DIGEST), lambda *_: None).read_bytes() == CONTENT
     assert server.requests == ["", f"bytes={MIB}-"]
     assert not part_of().exists()
 
@@ -91,7 +91,7 @@ def test_a_disk_that_fills_up_is_told_and_what_came_is_kept(server) -> None:
     _, errors = full.communicate("\n", timeout=60)
     assert "no space left" in errors
     assert part_of().read_bytes() == CONTENT[:limit]
-    assert fetch(Source(server.url, "sha256", DIGEST), lambda *_: None).read_bytes() == CONTENT
+    assert fetch(RemoteFile(server.url, "sha256", DIGEST), lambda *_: None).read_bytes() == CONTENT
     assert server.requests == ["", f"bytes={limit}-"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.host.downloads.download import fetch_text
-from labctl.host.downloads.https import Retry, RetryPolicy, persist, shown
+from labctl.host.downloads.https import Retry, RetryPolicy, with_retries, without_password
 from tests.answers import head, redirect, serving, status
 
 QUICK = RetryPolicy(backoff_s=0.0)
@@ -169,7 +169,7 @@ def test_attempts_that_get_further_do_not_count() -> None:
         if at < 50:
             raise Retry("not yet")
 
-    persist(once, lambda: at, "somewhere", QUICK)
+    with_retries(once, lambda: at, "somewhere", QUICK)
     assert at == 50
 
 
@@ -182,10 +182,10 @@ def test_attempts_that_do_not_get_further_than_ever_do_count() -> None:
         raise Retry("no")
 
     with pytest.raises(LabctlError, match="can't download: no"):
-        persist(once, lambda: 10 if tried % 2 else 0, "somewhere", QUICK)
+        with_retries(once, lambda: 10 if tried % 2 else 0, "somewhere", QUICK)
     assert tried == QUICK.attempts
 
 
 def test_passwords_are_not_shown() -> None:
-    assert shown("https://me:secret@host/x?y=1") == "https://host/x?y=1"
-    assert shown("https://host/x") == "https://host/x"
+    assert without_password("https://me:secret@host/x?y=1") == "https://host/x?y=1"
+    assert without_password("https://host/x") == "https://host/x"

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.host.images.foreign import vhdx
+from labctl.host.images.convertible import vhdx
 
 SECTOR = 512
 DISK = 8 << 20

@@ -12,7 +12,7 @@ import zlib
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host.images import codecs
+from labctl.host.images import decompressors
 from labctl.host.images.unpack import BLOCK, compression, unpack
 from labctl.host.machine import space
 
@@ -202,7 +202,7 @@ def test_the_limit_itself_is_allowed(packed, kind) -> None:
 
 
 def test_an_xz_that_wants_too_much_memory_is_refused(packed) -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 2 * codecs.XZ_MEMORY}]
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 2 * decompressors.XZ_MEMORY}]
     data = bytearray(lzma.compress(b"x" * 100, filters=[{**filters[0], "dict_size": 1 << 20}]))
     # The dictionary's size is one byte of the block's header, whose check sum is made anew: no test needs 512 MiB.
     header = data[12 : 12 + (data[12] + 1) * 4]
@@ -260,13 +260,13 @@ def test_a_target_that_can_not_be_written_is_told(packed, tmp_path) -> None:
 MEMORY = """
 import re, sys
 from pathlib import Path
-from labctl.host.images import codecs
+from labctl.host.images import decompressors
 from labctl.host.images import unpack
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
-codecs.decoder(sys.argv[3])
+decompressors.decompressor(sys.argv[3])
 before = peak()
 unpack.unpack(Path(sys.argv[1]), Path(sys.argv[2]), lambda done, total: None)
 print(peak() - before)

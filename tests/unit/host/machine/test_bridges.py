@@ -14,9 +14,9 @@ def one_bridge(monkeypatch):
 
 
 def test_a_bridge_that_was_deleted_is_gone():
-    assert bridges.lost("shop.front", "lab-1", served=False) == ""
-    assert bridges.lost("shop.front", "lab-2", served=False) == "bridge"
-    assert bridges.lost("shop.front", "", served=False) == "", "libvirt made none"
+    assert bridges.missing_part("shop.front", "lab-1", served=False) == ""
+    assert bridges.missing_part("shop.front", "lab-2", served=False) == "bridge"
+    assert bridges.missing_part("shop.front", "", served=False) == "", "libvirt made none"
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_a_dnsmasq_that_ended_is_gone_where_one_serves_the_network(tmp_path, mon
     (tmp_path / "shop.front.conf").write_text(f"strict-order\npid-file={tmp_path}/pid\nexcept-interface=lo\n")
     if pid is not None:
         (tmp_path / "pid").write_text(pid.format(me=os.getpid()))
-    assert bridges.lost("shop.front", "lab-1", served=True) == gone
-    assert bridges.lost("shop.front", "lab-1", served=False) == ""
+    assert bridges.missing_part("shop.front", "lab-1", served=True) == gone
+    assert bridges.missing_part("shop.front", "lab-1", served=False) == ""
 
 
 def test_where_libvirts_files_can_not_be_read_nothing_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(bridges, "DNSMASQ", tmp_path)
-    assert bridges.lost("shop.front", "lab-1", served=True) == ""
+    assert bridges.missing_part("shop.front", "lab-1", served=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_where_libvirts_files_can_not_be_read_nothing_is_told(tmp_path, monkeypa
     ],
 )
 def test_only_networks_of_this_hosts_system_daemon_are_seen(uri, local, seen):
-    assert bridges.visible(SimpleNamespace(uri=uri, local=local)) is seen
+    assert bridges.can_be_checked(SimpleNamespace(uri=uri, local=local)) is seen

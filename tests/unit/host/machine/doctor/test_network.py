@@ -5,7 +5,7 @@ import pytest
 from labctl.host.machine.doctor import network
 from labctl.host.machine.doctor.check import Check, Distribution
 from labctl.host.machine.firewall import Rules
-from labctl.host.machine.packets import Chain
+from labctl.host.machine.packet_filter import Chain
 
 DEBIAN = Distribution(0, "sudo ")
 

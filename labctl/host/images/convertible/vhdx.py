@@ -1,6 +1,6 @@
-"""VHDX: Hyper-V's disks. Microsoft's [MS-VHDX] describes the format, QEMU's block/vhdx.c how it is read.
+"""VHDX, the format of Hyper-V's disks, described in Microsoft's [MS-VHDX]. QEMU reads it in block/vhdx.c.
 
-Checksums are left to QEMU, which refuses what has wrong ones; nothing that is looked at here depends on them.
+Checksums are not verified here: QEMU refuses an image with wrong ones.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import struct
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
-from labctl.host.images.untrusted import check_virtual_size, refuse, unpack
+from labctl.host.images.untrusted import check_virtual_size, read_struct, refuse
 
 MAGIC = b"vhdxfile"
 KIB, MIB = 1 << 10, 1 << 20
 HEADERS_AT = (64 * KIB, 128 * KIB)
-REGIONS_AT = 192 * KIB  # there is a second copy, which QEMU does not read
+REGIONS_AT = 192 * KIB  # QEMU does not read the second copy
 HEADER = struct.Struct("<4sIQ16s16s16sHHIQ")
 REGION_TABLE = struct.Struct("<4sIII")
 REGION = struct.Struct("<16sQII")
 METADATA_TABLE = struct.Struct("<8sHH20x")
 ITEM = struct.Struct("<16sIIII")
 MAX_REGIONS = MAX_ITEMS = 2047
-MAX_BAT_BYTES = 128 * MIB  # 16 TiB in the smallest blocks
+MAX_BAT_BYTES = 128 * MIB  # enough for 16 TiB in the smallest blocks
 BLOCK_SIZES = tuple(1 << bits for bits in range(20, 29))
 REQUIRED_REGION, REQUIRED_ITEM = 1 << 0, 1 << 2
 HAS_PARENT = 1 << 1
@@ -44,14 +44,14 @@ ITEMS = (FILE_PARAMETERS, VIRTUAL_DISK_SIZE, PAGE_83, LOGICAL_SECTOR_SIZE, PHYSI
 
 
 class _Region(NamedTuple):
-    """A region's or an item's place in the file, in bytes."""
+    """Where a region or a metadata item is in the file, in bytes."""
 
     offset: int
     length: int
 
 
 def virtual_size(file: BinaryIO, size: int) -> int:
-    """The disk's size in bytes. LabctlError for a disk that stands on another one, or is damaged."""
+    """Check the headers and return the disk's size in bytes. LabctlError if it has a parent disk or is damaged."""
     _check_log(file)
     regions = _regions(file)
     if max(region.offset + region.length for region in regions.values()) > size:
@@ -78,8 +78,8 @@ def virtual_size(file: BinaryIO, size: int) -> int:
 
 
 def _check_log(file: BinaryIO) -> None:
-    """The newer of the two headers says whether writes are still in the log."""
-    headers = [unpack(file, offset, HEADER, "VHDX") for offset in HEADERS_AT]
+    """Refuse an image with writes that are only in its log, which the newer of the two headers tells."""
+    headers = [read_struct(file, offset, HEADER, "VHDX") for offset in HEADERS_AT]
     sound = [header for header in headers if header[0] == b"head" and header[7] == 1]
     if not sound:
         refuse("a VHDX without a header", "it may be damaged")
@@ -88,14 +88,14 @@ def _check_log(file: BinaryIO) -> None:
 
 
 def _regions(file: BinaryIO) -> dict[bytes, _Region]:
-    """The table of the block allocation and the metadata. LabctlError unless there is one of each."""
-    signature, _, count, _ = unpack(file, REGIONS_AT, REGION_TABLE, "VHDX")
+    """Find the regions of the block allocation table and of the metadata. LabctlError unless there is one of each."""
+    signature, _, count, _ = read_struct(file, REGIONS_AT, REGION_TABLE, "VHDX")
     if signature != b"regi" or count > MAX_REGIONS:
         refuse("a VHDX without a region table", "it may be damaged")
     found: dict[bytes, _Region] = {}
     for index in range(count):
         at = REGIONS_AT + REGION_TABLE.size + index * REGION.size
-        guid, offset, length, flags = unpack(file, at, REGION, "VHDX")
+        guid, offset, length, flags = read_struct(file, at, REGION, "VHDX")
         if guid in found or (guid not in (BAT, METADATA) and flags & REQUIRED_REGION):
             refuse("a VHDX with unknown or repeated regions")
         if guid in (BAT, METADATA):
@@ -106,14 +106,14 @@ def _regions(file: BinaryIO) -> dict[bytes, _Region]:
 
 
 def _items(file: BinaryIO, region: _Region) -> dict[bytes, _Region]:
-    """The metadata's items. LabctlError when one lacks, is unknown but required, or tells of a parent."""
-    signature, _, count = unpack(file, region.offset, METADATA_TABLE, "VHDX")
+    """Find the metadata items. LabctlError if one is missing, unknown but required, or names a parent disk."""
+    signature, _, count = read_struct(file, region.offset, METADATA_TABLE, "VHDX")
     if signature != b"metadata" or count > MAX_ITEMS:
         refuse("a VHDX without metadata", "it may be damaged")
     found: dict[bytes, _Region] = {}
     for index in range(count):
         at = region.offset + METADATA_TABLE.size + index * ITEM.size
-        guid, offset, length, flags, _ = unpack(file, at, ITEM, "VHDX")
+        guid, offset, length, flags, _ = read_struct(file, at, ITEM, "VHDX")
         if guid == PARENT_LOCATOR:
             _refuse_parent()
         if guid in found or (guid not in ITEMS and flags & REQUIRED_ITEM):
@@ -125,7 +125,7 @@ def _items(file: BinaryIO, region: _Region) -> dict[bytes, _Region]:
 
 
 def _item(file: BinaryIO, item: _Region, layout: str) -> tuple[int, ...]:
-    return unpack(file, item.offset, struct.Struct(layout), "VHDX")
+    return read_struct(file, item.offset, struct.Struct(layout), "VHDX")
 
 
 def _refuse_parent() -> None:

@@ -1,7 +1,8 @@
-"""VHD: Virtual PC's disks, `vpc` to QEMU. Microsoft's VHD specification 1.0 and QEMU's block/vpc.c are the sources.
+"""VHD, the format of Virtual PC's disks, which QEMU calls `vpc`: Microsoft's VHD specification 1.0.
 
-The size is told twice, in bytes and as a geometry, and QEMU believes one or the other depending on the program that
-made the file, unless told: see qemu_img.py. The bytes are never less than what the geometry of a sound file gives.
+The file states its size in bytes and as a geometry. QEMU (block/vpc.c) uses the one or the other depending on the
+program that made the file, unless an option says which (see qemu_img.py). In a sound file, the size in bytes is never
+less than that of the geometry.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO, NamedTuple
 
-from labctl.host.images.untrusted import check_virtual_size, read, refuse, unpack
+from labctl.host.images.untrusted import check_virtual_size, read_at, read_struct, refuse
 
 MAGIC, MAGIC_DYNAMIC = b"conectix", b"cxsparse"
 SECTOR = 512
@@ -43,7 +44,7 @@ class _Footer(NamedTuple):
 
 
 class _Dynamic(NamedTuple):
-    """The header of a disk that grows; sizes in bytes."""
+    """The header of a dynamic disk; sizes in bytes."""
 
     cookie: bytes
     data_offset: int
@@ -60,17 +61,17 @@ class _Dynamic(NamedTuple):
 
 
 def virtual_size(file: BinaryIO, size: int) -> int:
-    """The disk's size in bytes. LabctlError for a disk that stands on another one, or is damaged."""
-    # QEMU looks at the start first: a disk that grows has a copy of its footer there
-    grows = read(file, 0, len(MAGIC)) == MAGIC
-    footer = _Footer(*unpack(file, 0 if grows else max(0, size - SECTOR), FOOTER, "VHD"))
+    """Check the headers and return the disk's size in bytes. LabctlError if it has a parent disk or is damaged."""
+    # A dynamic disk has a copy of its footer at the start, which QEMU reads first
+    grows = read_at(file, 0, len(MAGIC)) == MAGIC
+    footer = _Footer(*read_struct(file, 0 if grows else max(0, size - SECTOR), FOOTER, "VHD"))
     if footer.disk_type not in (FIXED, DYNAMIC):
         refuse("a VHD that needs a parent disk", "Merge-VHD makes one of the two, if you trust both")
     if (footer.disk_type == DYNAMIC) != grows:
         refuse("a VHD whose header is not where its type wants it", "it may be truncated")
     check_virtual_size(footer.current_size)
     if grows:
-        _check_dynamic(_Dynamic(*unpack(file, footer.data_offset, DYNAMIC_HEADER, "VHD")), footer, size)
+        _check_dynamic(_Dynamic(*read_struct(file, footer.data_offset, DYNAMIC_HEADER, "VHD")), footer, size)
     elif footer.current_size > size:
         refuse("a truncated VHD", "compare its size and checksum with its origin's")
     return footer.current_size

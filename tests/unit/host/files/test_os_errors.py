@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from labctl.host.files import local
+from labctl.host.files import os_errors, owners
 
 DENIED = PermissionError(13, "Permission denied")
-ME = local.user()
+ME = owners.user()
 
 
 def told(path: Path, error: OSError = DENIED) -> tuple[str, str]:
-    found = local.failed(error, "can't read it", path)
+    found = os_errors.as_labctl_error(error, "can't read it", path)
     return str(found), found.hint
 
 

@@ -1,9 +1,10 @@
-"""What a file is that is no qcow2: raw, or something with a name.
+"""The signatures of file formats that labctl does not use as raw images.
 
-labctl tells QEMU and libvirt the format of every disk, so nobody guesses again and a raw image may hold what it likes:
-a partition table, an ISO file system, a qcow2 within a partition, a LUKS header further in. Refused is what one of
-QEMU's or libvirt's probes would take for another format at the file's own start or end (their `*_probe` functions, and
-libvirt's storage_file_probe.c): nobody meant it as a raw disk, and no later mistake about it can do harm.
+labctl tells QEMU and libvirt the format of every disk, so they never guess it. A raw image may therefore contain
+anything: a partition table, an ISO file system, a qcow2 inside a partition, a LUKS header further in. But a file is
+refused when QEMU's or libvirt's probes would take its start or end for another format (QEMU's `*_probe` functions,
+libvirt's storage_file_probe.c). Nobody means such a file as a raw disk, and a program that probes it after all would
+follow what the file says.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ CONVERT = "convert it yourself, if you trust it: qemu-img convert -f {} -O qcow2
 IMPORT = "`labctl image import --convert` makes a qcow2 of it, after the same scrutiny"
 UNPACK = "unpack it first: {} FILE"
 DOWNLOADED = "the address gives a web page, not an image: look for the direct link"
-FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (  # offset, magic, what it is, hint
+SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (  # offset, magic, what it is, hint
     (0, b"KDMV", "a VMDK image", IMPORT),
     (0, b"COWD", "a VMDK image", IMPORT),
     (0, b"\xbe\xba\xfe\xca\0\0\0\0", "a VMDK image", IMPORT),
     (0x40, b"\x7f\x10\xda\xbe", "a VDI image", IMPORT),
     (0, b"conectix", "a VHD image", IMPORT),
     (0, b"vhdxfile", "a VHDX image", IMPORT),
-    # libvirt looks at three letters of four, and would follow the backing file's name
+    # libvirt compares only three of the four letters, and would follow the name of a backing file
     (0, b"QFI", "a damaged qcow2", "compare its checksum with its origin's"),
     (0, b"QED", "a QED image", CONVERT.format("qed")),
     (0, b"WithoutFreeSpace", "a Parallels image", CONVERT.format("parallels")),
@@ -44,13 +45,13 @@ TRAILERS = (  # magic at the start of the last 512 bytes, what it is, hint
     (b"conectix", "a VHD image of fixed size", IMPORT),
     (b"koly", "a DMG image", CONVERT.format("dmg")),
 )
-PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
+MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head")
 BOM = b"\xef\xbb\xbf"
 
 
-def refuse_foreign(start: bytes, end: bytes) -> None:
-    """LabctlError when the file's first 4096 or last 512 bytes say that it is no raw image."""
-    for offset, magic, name, hint in FOREIGN:
+def refuse_other_formats(start: bytes, end: bytes) -> None:
+    """LabctlError when the file's first 4096 or last 512 bytes have the signature of another format than raw."""
+    for offset, magic, name, hint in SIGNATURES:
         if start.startswith(magic, offset):
             _refuse(name, hint)
     for magic, name, hint in TRAILERS:
@@ -58,12 +59,15 @@ def refuse_foreign(start: bytes, end: bytes) -> None:
             _refuse(name, hint)
     if is_vmdk_descriptor(start):
         _refuse("a VMDK descriptor", "it names the files that hold the disk, and is none itself")
-    if start.removeprefix(BOM).lstrip()[:16].lower().startswith(PAGES):
+    if start.removeprefix(BOM).lstrip()[:16].lower().startswith(MARKUP):
         refuse("an HTML or XML page, not an image", DOWNLOADED)
 
 
 def is_vmdk_descriptor(start: bytes) -> bool:
-    """Whether QEMU's probe would see one: `version=` on the first line that is neither blank nor a comment."""
+    """Whether QEMU's probe takes this for a VMDK descriptor.
+
+    Its first line that is neither blank nor a comment begins with `version=`.
+    """
     if start.startswith(b"# Disk DescriptorFile"):
         return True
     lines = (line.strip() for line in start.removeprefix(BOM).split(b"\n"))

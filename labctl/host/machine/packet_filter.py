@@ -1,7 +1,7 @@
-"""What a packet filter does to a packet, as far as its rules tell it plainly. Pure.
+"""The fate of a packet under the rules of a packet filter. This module is pure.
 
-Rules are those of `nft -j list ruleset` (libnftables-json(5)); those of iptables-save are put into the same words. A
-condition that is not understood may hold or not: then nobody knows, which is an answer too.
+The rules have the form of `nft -j list ruleset` (libnftables-json(5)), into which those of iptables-save are
+translated. A condition that this module does not understand may hold or not; if that matters, the fate is unknown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HOOKS = {"INPUT": "input", "FORWARD": "forward"}
 
 
 class Fate(StrEnum):
-    """What becomes of a packet."""
+    """Whether a packet passes."""
 
     PASSES = "passes"
     DROPPED = "dropped"
@@ -30,7 +30,7 @@ class Fate(StrEnum):
 
 @record
 class Packet:
-    """The first packet of a connection; `facts` are what is known of it, as rules call it: `iifname`, `dport` …"""
+    """The first packet of a connection. `facts` are its known properties by nft's names: `iifname`, `dport` …"""
 
     hook: str  # "forward" or "input"
     family: str  # "ip" or "ip6"
@@ -39,7 +39,7 @@ class Packet:
 
 @record
 class Chain:
-    """A chain; only those that the kernel calls have a `hook`, and a `policy` for what no rule decides."""
+    """A chain of rules. Only a base chain has a `hook`, and a `policy` for packets that no rule decides."""
 
     family: str
     table: str
@@ -72,7 +72,7 @@ def from_nft(document: Mapping[str, Any]) -> Chains:
 
 
 def from_iptables(text: str, family: str, flavour: str = "") -> Chains:
-    """The chains of `iptables-save` or `ip6tables-save`; `flavour` is put to the names of their tables."""
+    """The chains of `iptables-save` or `ip6tables-save`; `flavour` is appended to the names of their tables."""
     chains: dict[tuple[str, str, str], tuple[str, str]] = {}
     rules: dict[tuple[str, str, str], list[Expression]] = {}
     table = ""
@@ -90,8 +90,8 @@ def from_iptables(text: str, family: str, flavour: str = "") -> Chains:
 
 
 _TARGETS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "return"}
-_GO_ON = ("LOG", "NFLOG", "MARK", "CONNMARK", "TCPMSS", "CT", "NOTRACK", "CHECKSUM", "TRACE")
-_SILENT = ("-m", "--comment", "--reject-with", "--log-prefix", "--log-level")  # no conditions of their own
+_NO_VERDICT = ("LOG", "NFLOG", "MARK", "CONNMARK", "TCPMSS", "CT", "NOTRACK", "CHECKSUM", "TRACE")
+_NO_CONDITION = ("-m", "--comment", "--reject-with", "--log-prefix", "--log-level")
 
 
 def _iptables_rule(words: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -108,10 +108,10 @@ def _iptables_rule(words: Sequence[str]) -> Iterator[dict[str, Any]]:
         elif option in ("--ctstate", "--state"):
             yield _match(op, {"ct": {"key": "state"}}, value.lower().split(","))
         elif option in ("-j", "-g"):
-            if value not in _GO_ON:
+            if value not in _NO_VERDICT:
                 known = _TARGETS.get(value)
                 yield {known: None} if known else {"goto" if option == "-g" else "jump": {"target": value}}
-        elif option not in _SILENT:
+        elif option not in _NO_CONDITION:
             yield {"xt": None}
 
 
@@ -120,7 +120,7 @@ def _match(op: str, left: dict[str, Any], right: Any) -> dict[str, Any]:
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[bool, str, str]]:
-    """Whether it is negated, the option, its first value."""
+    """Each option as: whether it is negated, its name, its first value."""
     for place, word in enumerate(words):
         if word.startswith("-"):
             value = words[place + 1] if place + 1 < len(words) else ""
@@ -130,9 +130,9 @@ def _options(words: Sequence[str]) -> Iterator[tuple[bool, str, str]]:
 def fate(
     chains: Chains, packet: Packet, lets_pass: Callable[[Chain], bool] = lambda _: False
 ) -> tuple[Fate, str]:
-    """What becomes of a packet, and the chain that says so. It passes where all chains of its hook let it.
+    """The fate of a packet, and the chain that decides. It passes if all base chains of its hook let it pass.
 
-    `lets_pass` says which chains will let it pass by the time that it comes, whatever they hold now.
+    `lets_pass` names chains that will let the packet pass once it comes, whichever rules they have now.
     """
     unknown = ""
     for chain in chains.values():
@@ -146,26 +146,26 @@ def fate(
 
 
 class _Walk:
-    """A packet's way through one chain that the kernel calls, and those that it leads to.
+    """A packet's way through one base chain and the chains that it jumps to.
 
-    `_may` is what rules say whose conditions are not known to hold.
+    `_possible` has the verdicts of rules whose conditions may hold or not.
     """
 
     def __init__(self, chains: Chains, packet: Packet, lets_pass: Callable[[Chain], bool]) -> None:
         self._chains, self._packet, self._lets_pass = chains, packet, lets_pass
-        self._may: set[str] = set()
+        self._possible: set[str] = set()
 
     def through(self, chain: Chain) -> Fate:
-        said = self._chain(chain, sure=True)
+        said = self._verdict_of(chain, sure=True)
         verdict = chain.policy if said in ("", "return") else said
-        if self._may - {verdict}:
+        if self._possible - {verdict}:
             return Fate.UNKNOWN
         return Fate.DROPPED if verdict == "drop" else Fate.PASSES
 
-    def _chain(self, chain: Chain, *, sure: bool) -> str:
-        """What it says for sure: accept, drop, return, or nothing."""
+    def _verdict_of(self, chain: Chain, *, sure: bool) -> str:
+        """The verdict that the chain gives in any case: accept, drop, return, or empty."""
         if self._lets_pass(chain):
-            return self._said("accept", sure=sure)
+            return self._record("accept", sure=sure)
         for rule in chain.rules:
             if verdict := self._rule(chain, rule, sure=sure):
                 return verdict
@@ -188,19 +188,19 @@ class _Walk:
             kind = _TARGETS.get(value.get("name"), "")
         if kind in ("jump", "goto"):
             target = self._chains.get((chain.family, chain.table, value["target"]))
-            said = self._chain(target, sure=sure) if target else ""
+            said = self._verdict_of(target, sure=sure) if target else ""
             return "return" if kind == "goto" and sure and not said else said.replace("return", "")
         if kind == "vmap":
             return self._mapped(chain, value, sure=sure)
-        if kind == "queue":  # a program decides
-            self._may |= {"accept", "drop"}
-        return self._said(kind.replace("reject", "drop"), sure=sure) if kind in _TARGETS.values() else ""
+        if kind == "queue":  # a program on the host decides
+            self._possible |= {"accept", "drop"}
+        return self._record(kind.replace("reject", "drop"), sure=sure) if kind in _TARGETS.values() else ""
 
     def _mapped(self, chain: Chain, value: Any, *, sure: bool) -> str:
-        """A verdict map: what it says for the packet's value, nothing where that is not in it."""
+        """The verdict of a verdict map for the packet's value; empty if the map doesn't have the value."""
         elements = value["data"].get("set", ()) if isinstance(value["data"], dict) else None
         if elements is None:
-            self._may |= {"accept", "drop"}
+            self._possible |= {"accept", "drop"}
         for key, verdict in elements or ():
             holds = _holds({"op": "==", "left": value["key"], "right": key}, self._packet)
             ((kind, target),) = verdict.items()
@@ -210,15 +210,15 @@ class _Walk:
                 return said
         return ""
 
-    def _said(self, verdict: str, *, sure: bool) -> str:
+    def _record(self, verdict: str, *, sure: bool) -> str:
         if not sure:
-            # where it may return early, what follows it may not be asked
-            self._may |= {"accept", "drop"} if verdict == "return" else {verdict}
+            # after a return that is only possible, the rules behind it may decide or not
+            self._possible |= {"accept", "drop"} if verdict == "return" else {verdict}
         return verdict if sure else ""
 
 
 def _holds(match: Mapping[str, Any], packet: Packet) -> bool | None:
-    """Whether a condition holds for the packet; None where that can't be told."""
+    """Whether a condition holds for the packet; None if that is not known."""
     fact = _fact(match["left"], packet)
     if fact is None or match["op"] not in ("==", "!=", "in"):
         return None
@@ -227,11 +227,11 @@ def _holds(match: Mapping[str, Any], packet: Packet) -> bool | None:
 
 
 def _fact(left: Mapping[str, Any], packet: Packet) -> str | int | None:
-    """What is known of what a condition looks at."""
+    """The packet's property that a condition compares; None if it is not known."""
     ((kind, value),) = left.items()
     protocol = packet.facts.get("l4proto")
     if kind == "payload" and protocol and value.get("protocol") in {"tcp", "udp"} - {protocol}:
-        return -1  # as no port is
+        return -1  # differs from every port
     name = {"payload": "field", "meta": "key", "ct": "key"}.get(kind, "")
     fact = value.get(name) if isinstance(value, dict) else None
     known = {"protocol": "l4proto", "nexthdr": "l4proto", "iif": "iifname", "oif": "oifname"}

@@ -4,14 +4,14 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.host.images import qcow2
-from labctl.host.images.magic import FOREIGN, refuse_foreign
+from labctl.host.images.signatures import SIGNATURES, refuse_other_formats
 
 
-@pytest.mark.parametrize(("offset", "magic", "name", "hint"), FOREIGN)
+@pytest.mark.parametrize(("offset", "magic", "name", "hint"), SIGNATURES)
 def test_what_is_packed_names_the_command_that_unpacks_it(offset, magic, name, hint):
     start = bytes(offset) + magic
     with pytest.raises(LabctlError) as error:
-        refuse_foreign(start, b"")
+        refuse_other_formats(start, b"")
     assert error.value.hint == hint
     if "compressed" in name or "archive" in name:
         assert hint.startswith("unpack it first: ")
@@ -20,7 +20,7 @@ def test_what_is_packed_names_the_command_that_unpacks_it(offset, magic, name, h
 
 def test_xz_is_unpacked_by_xz():
     with pytest.raises(LabctlError) as error:
-        refuse_foreign(b"\xfd7zXZ\0" + bytes(100), b"")
+        refuse_other_formats(b"\xfd7zXZ\0" + bytes(100), b"")
     assert error.value.summary == "compressed by xz, and only raw and qcow2 images are used"
     assert error.value.hint == "unpack it first: xz -dk FILE"
 

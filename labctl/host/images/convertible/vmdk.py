@@ -1,8 +1,8 @@
-"""VMDK: VMware's disks. Only those that lie in one file, with their descriptor inside.
+"""VMDK, the format of VMware's disks, where one file has the disk and its descriptor.
 
-The format is VMware's "Virtual Disk Format 5.0"; how QEMU reads it is in its block/vmdk.c, which matters more here: it
-takes the parent's name from the 20 sectors behind the header, wherever the header says that the descriptor is, and the
-footer's fields rather than the header's when the grain directory is said to be at the end.
+VMware's "Virtual Disk Format 5.0" describes the format. QEMU's block/vmdk.c, which reads it, differs in two points:
+it looks for the parent's name in the 20 sectors behind the header, wherever the header says that the descriptor is; and
+it takes the fields of the footer, not of the header, if the header says that the grain directory is at the end.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import re
 import struct
 from typing import BinaryIO, NamedTuple, NoReturn
 
-from labctl.host.images.untrusted import check_virtual_size, read, refuse, shown, unpack
+from labctl.host.images.untrusted import check_virtual_size, quoted, read_at, read_struct, refuse
 
 MAGIC, MAGIC_ESX = b"KDMV", b"COWD"
 SECTOR = 512
 HEADER = struct.Struct("<4sIIQQQQIQQQB4sH")
 MARKER = struct.Struct("<QII")  # value, size, type
-FOOTER_FROM_END = 3 * SECTOR  # its marker, itself, the marker of the stream's end
+FOOTER_FROM_END = 3 * SECTOR  # the footer's marker, the footer, and the marker of the stream's end
 MARKER_END, MARKER_FOOTER = 0, 3
-HAS_RGD = 1 << 1  # of the flags: there is a redundant grain directory
+HAS_RGD = 1 << 1  # the flag of a redundant grain directory
 GD_AT_END = (1 << 64) - 1
 
 VERSIONS = (1, 2, 3)
 MAX_GRAIN = 0x200000  # sectors; QEMU's limit
 MAX_GRAIN_TABLE = 512
-MAX_GRAIN_DIRECTORY = 8 << 20  # entries: 16 TiB with the smallest grain that the format knows
-PARENT_SECTORS = 20  # what QEMU reads for the parent's name
+MAX_GRAIN_DIRECTORY = 8 << 20  # entries; enough for 16 TiB with the format's smallest grain
+PARENT_SECTORS = 20  # where QEMU looks for the parent's name
 MAX_DESCRIPTOR = 1 << 20
 
 TYPES = ("monolithicSparse", "streamOptimized")
@@ -37,7 +37,7 @@ ONE_FILE = "beside all its files, if you trust them: qemu-img convert -f vmdk -O
 
 
 class _Header(NamedTuple):
-    """The sparse extent's header; offsets, sizes and capacity in sectors."""
+    """The header of a sparse extent; offsets, sizes and capacity in sectors."""
 
     magic: bytes
     version: int
@@ -60,13 +60,16 @@ class _Header(NamedTuple):
 
 
 def virtual_size(file: BinaryIO, size: int) -> int:
-    """The disk's size in bytes. LabctlError when it is not whole in this file, or damaged."""
-    start = read(file, 0, len(MAGIC))
+    """Check the headers and return the disk's size in bytes.
+
+    LabctlError when the disk is not completely in this file, or damaged.
+    """
+    start = read_at(file, 0, len(MAGIC))
     if start == MAGIC_ESX:
         refuse("a VMDK in the ESX server's sparse format", ONE_FILE)
     if start != MAGIC:
-        _refuse_descriptor(read(file, 0, MAX_DESCRIPTOR))
-    header = _Header(*unpack(file, 0, HEADER, "VMDK"))
+        _refuse_descriptor(read_at(file, 0, MAX_DESCRIPTOR))
+    header = _Header(*read_struct(file, 0, HEADER, "VMDK"))
     _check_header(header)
     _check_descriptor(file, header)
     if header.gd_offset == GD_AT_END:
@@ -96,15 +99,15 @@ def _footer(file: BinaryIO, size: int) -> _Header:
     at = size - FOOTER_FROM_END
     if at < SECTOR or size % SECTOR:
         refuse("a truncated VMDK", "compare its size and checksum with its origin's")
-    _, marker_size, kind = unpack(file, at, MARKER, "VMDK")
-    end = unpack(file, at + 2 * SECTOR, MARKER, "VMDK")
+    _, marker_size, kind = read_struct(file, at, MARKER, "VMDK")
+    end = read_struct(file, at + 2 * SECTOR, MARKER, "VMDK")
     if (marker_size, kind) != (0, MARKER_FOOTER) or end != (0, 0, MARKER_END):
         refuse("a VMDK without its footer", "it may be truncated")
-    return _Header(*unpack(file, at + SECTOR, HEADER, "VMDK"))
+    return _Header(*read_struct(file, at + SECTOR, HEADER, "VMDK"))
 
 
 def _check_directory(header: _Header, size: int) -> None:
-    """The grain directories lie within the file; their entries are QEMU's to check as it reads."""
+    """Check that the grain directories lie within the file. QEMU checks their entries when it reads them."""
     last = max(header.gd_offset, header.rgd_offset if header.flags & HAS_RGD else 0)
     if not header.gd_offset or last * SECTOR + header.gd_entries * 4 > size:
         refuse("a truncated VMDK: its tables are beyond its end")
@@ -113,10 +116,10 @@ def _check_directory(header: _Header, size: int) -> None:
 
 
 def _check_descriptor(file: BinaryIO, header: _Header) -> None:
-    """The descriptor inside: of a type that is one file, without a parent."""
+    """Check that the embedded descriptor is of a type that consists of one file, and names no parent."""
     if header.descriptor_offset != 1 or not 0 < header.descriptor_size * SECTOR <= MAX_DESCRIPTOR:
         _refuse_part()
-    seen = read(file, SECTOR, max(header.descriptor_size, PARENT_SECTORS) * SECTOR)
+    seen = read_at(file, SECTOR, max(header.descriptor_size, PARENT_SECTORS) * SECTOR)
     if b"parentFileNameHint" in seen:
         refuse("a VMDK that names a parent disk", "merge the two where it was made, if you trust both")
     text = _text(seen[: header.descriptor_size * SECTOR])
@@ -127,7 +130,7 @@ def _check_descriptor(file: BinaryIO, header: _Header) -> None:
     if not kind:
         _refuse_part()
     if kind not in TYPES:
-        refuse(f"a VMDK of type {shown(kind)}, and only {' and '.join(TYPES)} are converted", ONE_FILE)
+        refuse(f"a VMDK of type {quoted(kind)}, and only {' and '.join(TYPES)} are converted", ONE_FILE)
     extents = _extents(text)
     if len(extents) != 1 or extents[0][0] != "SPARSE":
         refuse(f"a VMDK whose disk is in other files{_named(extents)}", ONE_FILE)
@@ -141,7 +144,7 @@ def _refuse_descriptor(data: bytes) -> None:
     text = _text(data)
     kind = _settings(text).get("createtype", "unknown")
     refuse(
-        f"a VMDK descriptor of type {shown(kind)}: the disk is in other files{_named(_extents(text))}",
+        f"a VMDK descriptor of type {quoted(kind)}: the disk is in other files{_named(_extents(text))}",
         ONE_FILE,
     )
 
@@ -151,7 +154,7 @@ def _text(data: bytes) -> str:
 
 
 def _settings(text: str) -> dict[str, str]:
-    """The first value of each setting, names in lower case: QEMU takes the first it finds."""
+    """The settings of a descriptor, names in lower case. Of several values the first counts, as in QEMU."""
     found: dict[str, str] = {}
     for match in filter(None, map(SETTING.match, text.splitlines())):
         found.setdefault(match[1].lower(), match[2].strip())
@@ -159,11 +162,11 @@ def _settings(text: str) -> dict[str, str]:
 
 
 def _extents(text: str) -> list[tuple[str, str]]:
-    """The extents' types and file names."""
+    """The type and the file name of each extent."""
     return [(match[1], match[2] or "") for match in filter(None, map(EXTENT.match, text.splitlines()))]
 
 
 def _named(extents: list[tuple[str, str]]) -> str:
-    names = [shown(name) for _, name in extents if name]
+    names = [quoted(name) for _, name in extents if name]
     more = ", …" if len(names) > 3 else ""
     return f" ({', '.join(names[:3])}{more})" if names else ""

@@ -7,7 +7,7 @@ import pytest
 
 from labctl.host.machine import command, firewall, routes
 from labctl.host.machine.firewall import Rules
-from labctl.host.machine.packets import Chain, Fate, Packet, fate, from_iptables, from_nft
+from labctl.host.machine.packet_filter import Chain, Fate, Packet, fate, from_iptables, from_nft
 
 RECORDED = Path(__file__).parent / "firewall"
 PASSES, DROPPED, UNKNOWN = Fate.PASSES, Fate.DROPPED, Fate.UNKNOWN
@@ -18,11 +18,13 @@ def uplink(monkeypatch):
     monkeypatch.setattr(routes, "uplink", lambda: "eth0")
 
 
-def recorded(name, *, shared=""):
+def recorded(name, *, libvirt_table=""):
     text = (RECORDED / name).read_text()
     if name.endswith(".json"):
-        return Rules(from_nft(json.loads(text)), shared=shared)
-    return Rules(from_iptables(text, "ip", " (legacy)" if "legacy" in name else ""), shared=shared)
+        return Rules(from_nft(json.loads(text)), libvirt_table=libvirt_table)
+    return Rules(
+        from_iptables(text, "ip", " (legacy)" if "legacy" in name else ""), libvirt_table=libvirt_table
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,43 +39,43 @@ def recorded(name, *, shared=""):
 )
 def test_a_drop_is_seen_in_whatever_table_it_is(name, forwarding, dhcp, dns):
     rules = recorded(name)
-    assert rules.forwarding("lab-0") == forwarding
-    assert (rules.asking(67, "lab-0")[0], rules.asking(53, "lab-0")[0]) == (dhcp, dns)
+    assert rules.forward_fate("lab-0") == forwarding
+    assert (rules.input_fate(67, "lab-0")[0], rules.input_fate(53, "lab-0")[0]) == (dhcp, dns)
 
 
 def test_both_families_have_tables_of_their_own():
-    assert recorded("server.json").forwarding("lab-0", "ip6") == (DROPPED, "inet guard forward")
-    assert recorded("docker.save").forwarding("lab-0", "ip6") == (PASSES, "")
+    assert recorded("server.json").forward_fate("lab-0", "ip6") == (DROPPED, "inet guard forward")
+    assert recorded("docker.save").forward_fate("lab-0", "ip6") == (PASSES, "")
 
 
 def test_where_libvirts_rules_come_first_docker_stops_nothing():
     """In mode open libvirt has none, and in tables of others they change nothing."""
-    docker = recorded("docker.save", shared="filter")
-    assert docker.forwarding("lab-0") == (PASSES, "")
-    assert docker.forwarding("lab-0", opened=False) == (DROPPED, "ip filter FORWARD")
-    assert recorded("server.json", shared="filter").forwarding("lab-0")[0] is DROPPED
-    assert recorded("legacy.save", shared="filter").forwarding("lab-0")[0] is DROPPED
+    docker = recorded("docker.save", libvirt_table="filter")
+    assert docker.forward_fate("lab-0") == (PASSES, "")
+    assert docker.forward_fate("lab-0", opened=False) == (DROPPED, "ip filter FORWARD")
+    assert recorded("server.json", libvirt_table="filter").forward_fate("lab-0")[0] is DROPPED
+    assert recorded("legacy.save", libvirt_table="filter").forward_fate("lab-0")[0] is DROPPED
 
 
 def test_libvirts_rules_are_where_they_are():
     """Behind a rule that drops they come too late."""
     chains = "*filter\n:FORWARD ACCEPT [0:0]\n:LIBVIRT_FWO - [0:0]\n"
     text = chains + "{}-A FORWARD -j LIBVIRT_FWO\n-A FORWARD -j DROP\nCOMMIT\n"
-    first = Rules(from_iptables(text.format(""), "ip"), shared="filter")
-    late = Rules(from_iptables(text.format("-A FORWARD -i lab-+ -j REJECT\n"), "ip"), shared="filter")
-    assert first.forwarding("lab-0") == (PASSES, "")
-    assert late.forwarding("lab-0") == (DROPPED, "ip filter FORWARD")
+    first = Rules(from_iptables(text.format(""), "ip"), libvirt_table="filter")
+    late = Rules(from_iptables(text.format("-A FORWARD -i lab-+ -j REJECT\n"), "ip"), libvirt_table="filter")
+    assert first.forward_fate("lab-0") == (PASSES, "")
+    assert late.forward_fate("lab-0") == (DROPPED, "ip filter FORWARD")
 
 
 def test_what_could_not_be_read_may_drop_it():
-    assert Rules(unread="only root can").forwarding("lab-0") == (UNKNOWN, "")
+    assert Rules(unread="only root can").forward_fate("lab-0") == (UNKNOWN, "")
     dropped = Rules(recorded("server.json").chains, unread="nft is not there")
-    assert dropped.forwarding("lab-0")[0] is DROPPED
+    assert dropped.forward_fate("lab-0")[0] is DROPPED
 
 
 def test_only_root_reads(monkeypatch):
     monkeypatch.setattr(firewall.os, "geteuid", lambda: 1000)
-    assert firewall.read(command.output, 9_000_000) == Rules(unread="only root can read the rules")
+    assert firewall.read_rules(command.output, 9_000_000) == Rules(unread="only root can read the rules")
 
 
 @pytest.mark.parametrize(

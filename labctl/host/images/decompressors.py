@@ -1,7 +1,7 @@
-"""Decoders of xz, gz and zst behind one interface, told apart by magic and bounded in memory.
+"""Decompressors of xz, gz and zst with one interface and a limit on memory.
 
-The interface is that of lzma's LZMADecompressor: one decoder decodes one stream (xz), member (gz) or frame (zst), and a
-file may be several of them in a row.
+The interface is that of lzma's LZMADecompressor: one object decompresses one stream (xz), member (gz) or frame (zst).
+A file may consist of several of them in a row.
 """
 
 from __future__ import annotations
@@ -12,33 +12,35 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-XZ_MEMORY = 256 << 20  # `xz -9` takes 65 MiB; what wants more was made to take it
+XZ_MEMORY = 256 << 20  # bytes; `xz -9` takes 65 MiB, and only a hostile file needs more than this
 ZST_WINDOW_LOG = 27  # 128 MiB, as `zstd -d` allows without --long=28
 MAGIC_SIZE = 6
-_SKIPPABLE = {bytes([0x50 + each, 0x2A, 0x4D, 0x18]) for each in range(16)}  # pzstd's files begin with one
+_SKIPPABLE = {
+    bytes([0x50 + each, 0x2A, 0x4D, 0x18]) for each in range(16)
+}  # skippable frames; pzstd begins with one
 
 
-class Decoder(Protocol):
-    """Gives at most `max_length` bytes a call, also of a bomb."""
+class Decompressor(Protocol):
+    """Decompresses one stream, at most `max_length` bytes in a call, so that a zip bomb can't fill the memory."""
 
     @property
     def eof(self) -> bool:
-        """The stream, member or frame is complete, and its check sum was right."""
+        """Whether the stream is complete; its checksum was right then."""
 
     @property
     def needs_input(self) -> bool:
-        """Nothing more comes without more input."""
+        """Whether `decompress` gives nothing more without more input."""
 
     @property
     def unused_data(self) -> bytes:
-        """What was given beyond the end."""
+        """The input behind the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Raises one of `errors()` for what can't be decoded."""
+        """Decompress more data. Raises the exception that `decompressor()` names when the data is damaged."""
 
 
 class Gunzip:
-    """zlib's object with lzma's interface."""
+    """zlib's decompressor with lzma's interface."""
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
@@ -58,12 +60,12 @@ class Gunzip:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         decoded = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
-        self._full = len(decoded) == max_length  # then zlib may hold back more, without any input left
+        self._full = len(decoded) == max_length  # zlib may then have more output, even if no input is left
         return decoded
 
 
-def codec(head: bytes) -> str | None:
-    """What the first MAGIC_SIZE bytes tell: xz, gz, zst or None."""
+def compression_of(head: bytes) -> str | None:
+    """Detect the compression of a file by its first MAGIC_SIZE bytes: xz, gz, zst, or None."""
     if head.startswith(b"\xfd7zXZ\0"):
         return "xz"
     if head.startswith(b"\x1f\x8b\x08"):
@@ -73,8 +75,8 @@ def codec(head: bytes) -> str | None:
     return None
 
 
-def decoder(name: str) -> tuple[Callable[[], Decoder], type[Exception]]:
-    """What makes a fresh decoder of that codec, and what it raises."""
+def decompressor(name: str) -> tuple[Callable[[], Decompressor], type[Exception]]:
+    """Give a factory of decompressors for xz, gz or zst, and the exception that these raise for damaged data."""
     if name == "xz":
         import lzma
 
@@ -84,7 +86,7 @@ def decoder(name: str) -> tuple[Callable[[], Decoder], type[Exception]]:
     return _zst()
 
 
-def _zst() -> tuple[Callable[[], Decoder], type[Exception]]:
+def _zst() -> tuple[Callable[[], Decompressor], type[Exception]]:
     import sys
 
     if sys.version_info >= (3, 14):

@@ -1,11 +1,11 @@
-"""VDI: VirtualBox's disks. The format is described in QEMU's block/vdi.c, whose conditions these are."""
+"""VDI, the format of VirtualBox's disks, checked as in QEMU's block/vdi.c, which also describes it."""
 
 from __future__ import annotations
 
 import struct
 from typing import BinaryIO, NamedTuple
 
-from labctl.host.images.untrusted import MAX_VIRTUAL_SIZE, check_virtual_size, refuse, unpack
+from labctl.host.images.untrusted import MAX_VIRTUAL_SIZE, check_virtual_size, read_struct, refuse
 
 MAGIC, MAGIC_AT = b"\x7f\x10\xda\xbe", 0x40
 SECTOR = 512
@@ -45,8 +45,8 @@ class _Header(NamedTuple):
 
 
 def virtual_size(file: BinaryIO, size: int) -> int:
-    """The disk's size in bytes. LabctlError for a disk that stands on another one, or is damaged."""
-    header = _Header(*unpack(file, 0, HEADER, "VDI"))
+    """Check the header and return the disk's size in bytes. LabctlError if it has a parent disk or is damaged."""
+    header = _Header(*read_struct(file, 0, HEADER, "VDI"))
     if header.version != VERSION:
         refuse(f"a VDI of version {header.version >> 16}.{header.version & 0xFFFF}, and only 1.1 is known")
     if header.image_type not in (DYNAMIC, FIXED) or (header.uuid_link, header.uuid_parent) != (
