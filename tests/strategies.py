@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from labctl.guest.nic_config import DEFAULT, NicConfig, Route
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse, NicUse
 
 names = st.from_regex(r"[a-z][a-z0-9-]{0,11}", fullmatch=True)
 macs = st.integers(0, 2**24 - 1).map(lambda n: f"52:54:00:{n >> 16:02x}:{n >> 8 & 255:02x}:{n & 255:02x}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.core.size import rounded_up
 from labctl.kinds.disk.spec import DiskSpec
-from labctl.kinds.vm.uses import DiskUse
+from labctl.kinds.vm.disks_and_nics import DiskUse
 
 if TYPE_CHECKING:
     from labctl.engine.compose import Site

@@ -102,7 +102,7 @@ class Finder:
 
     def _known(self, spec: ImageSpec) -> ImageSpec:
         """Check that a pinned image that labctl builds is in the store, or that its recipe has not changed."""
-        if spec.source == "build" and spec.key not in self.present and not resolve.made_by(spec):
+        if spec.source == "build" and spec.key not in self.present and not resolve.recipe_is_unchanged(spec):
             raise LabctlError(
                 "its recipe is not the one that Labfile.lock pins",
                 hint="restore what changed, or `labctl image update` to take the new one",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from labctl.host.hosts import Hosts
     from labctl.kinds.image.spec import ImageSpec
-    from labctl.kinds.image.store import Looked
+    from labctl.kinds.image.store import CheckedImage
     from labctl.labfile.lockfile import Lock
     from labctl.labfile.model import Disk, Image, LabModel, Vm
 
@@ -80,12 +80,12 @@ def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
     return Sources(images, blobs, {key: present[key] for key in keys & present.keys()}, pins, notes)
 
 
-def _look(hosts: Hosts, keys: Collection[str]) -> dict[str, Looked]:
+def _look(hosts: Hosts, keys: Collection[str]) -> dict[str, CheckedImage]:
     """Those of the keys which the stores of the hosts have."""
     return {key: each for host in hosts for key, each in ImageStore(host).look(keys).items()}
 
 
-def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, Looked]) -> Iterator[Problem]:
+def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, CheckedImage]) -> Iterator[Problem]:
     """Give a warning for each damaged image, with the VMs that use it."""
     for spec in {spec.key: spec for spec in specs}.values():
         each = looked.get(spec.key)

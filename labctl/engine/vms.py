@@ -11,8 +11,8 @@ from labctl.engine.disks import boot_place, disk_uses
 from labctl.engine.guests import nic_config
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm import architectures
+from labctl.kinds.vm.disks_and_nics import NicUse, ReadyCheck
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import Check, NicUse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -177,12 +177,12 @@ def _nic_use(lab: LabModel, vm: Vm, nic: Nic, allocation: Allocation) -> NicUse:
     )
 
 
-def _check(condition: Condition, vm: Vm, allocation: Allocation) -> Check:
+def _check(condition: Condition, vm: Vm, allocation: Allocation) -> ReadyCheck:
     kind = "tcp" if condition.tcp else "exec" if condition.exec else "http"
     all_addresses = [
         allocation.nics[vm.name, nic.name] for nic in vm.nics if allocation.networks[nic.network].host4
     ]
-    return Check(
+    return ReadyCheck(
         kind,
         str(condition.tcp or condition.exec or condition.http),
         condition.timeout,

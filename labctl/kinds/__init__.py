@@ -1,4 +1,4 @@
-"""The kinds of objects that labs are made of, a folder each; `engine/registry.py` lists them."""
+"""The kinds of objects that labs consist of. Each has a folder; `engine/registry.py` lists them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def none(_host: Host) -> Iterable[str]:
 
 @record
 class Kind(Generic[S]):
-    """All that labctl knows of a kind: its spec says what is pure, the rest is done on a host.
+    """A kind of object: its spec is pure, and the other fields work on a host.
 
     `driver` makes its driver, `observe` reads its objects. `labs` names the labs that a host has such objects of, for
     `labctl list`; VMs and networks are listed by `engine.overview`.

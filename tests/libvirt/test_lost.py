@@ -9,7 +9,7 @@ import pytest
 
 from labctl.core.errors import NotReady
 from labctl.kinds.vm.driver import VmDriver
-from labctl.kinds.vm.guest import GuestSessions
+from labctl.kinds.vm.guest_sessions import GuestSessions
 from labctl.kinds.vm.spec import VmSpec
 
 

@@ -9,7 +9,7 @@ from labctl.core.errors import UsageError
 from labctl.core.record import record, replace
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import short, shown
-from labctl.kinds.image.store import ImageStore, Stored
+from labctl.kinds.image.store import ImageStore, StoredImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ class Row:
     """An image. `stored` is None if it is not in the store, `entry` is None if the catalogue has no such name."""
 
     name: str
-    stored: Stored | None = None
+    stored: StoredImage | None = None
     entry: Entry | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def images(host: Host) -> list[Row]:
     return sorted(rows, key=lambda row: row.stored is None)
 
 
-def find(host: Host, names: Iterable[str]) -> list[Stored]:
+def find(host: Host, names: Iterable[str]) -> list[StoredImage]:
     """The stored images with these names or beginnings of digests, each once.
 
     Raises:
@@ -73,7 +73,7 @@ def find(host: Host, names: Iterable[str]) -> list[Stored]:
     return list({each.spec.key: each for each in found}.values())
 
 
-def _find_one(name: str, stored: list[Stored], entry: Entry | None) -> Stored:
+def _find_one(name: str, stored: list[StoredImage], entry: Entry | None) -> StoredImage:
     """The stored image with this name or beginning of a digest. An image with several names gets `name` as label."""
     wanted = name.replace(":", "-", 1)
     keys = set(entry.digests.values()) if entry else set()

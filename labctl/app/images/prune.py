@@ -12,10 +12,10 @@ from labctl.core.record import record
 from labctl.engine import overview
 from labctl.host.files import cache
 from labctl.host.machine import lock
-from labctl.kinds.image.content import in_use
+from labctl.kinds.image.content import files_lock_name
 from labctl.kinds.image.driver import lock_of
 from labctl.kinds.image.spec import short
-from labctl.kinds.image.store import ImageStore, Stored
+from labctl.kinds.image.store import ImageStore, StoredImage
 from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Unneeded:
     what: str
     bytes: int
     locks: tuple[str, ...] = ()
-    image: Stored | None = None
+    image: StoredImage | None = None
     volume: str = ""
     path: Path | None = None
 
@@ -114,7 +114,7 @@ def _cached(pinned: set[str]) -> Iterator[Unneeded]:
             key = path.name.partition(".")[0]
             if key not in pinned:
                 what = kind.removesuffix("s")
-                locks = (f"{what} of {key}", in_use(key))
+                locks = (f"{what} of {key}", files_lock_name(key))
                 yield Unneeded(f"{what} {short(path.name)} in the cache", _bytes(path), locks, path=path)
 
 

@@ -14,7 +14,7 @@ from labctl.report.table import table
 
 if TYPE_CHECKING:
     from labctl.app.images.catalogue import Row
-    from labctl.kinds.image.store import Stored
+    from labctl.kinds.image.store import StoredImage
 
 app = typer.Typer(add_completion=False)
 
@@ -59,6 +59,6 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _size_and_state(stored: Stored) -> str:
+def _size_and_state(stored: StoredImage) -> str:
     """The size on disk, and `damaged` or `changed` if the file is."""
     return " ".join(filter(None, (format_size(stored.bytes), stored.state)))

@@ -33,11 +33,11 @@ def convert(source: Path, target: Path, progress: Progress, *, limit_bytes: int)
                 where=str(source),
             )
         return _converted(
-            qemu_img.CheckedImage(file, found.format, found.virtual_size), source, target, progress
+            qemu_img.OpenImage(file, found.format, found.virtual_size), source, target, progress
         )
 
 
-def _converted(image: qemu_img.CheckedImage, source: Path, target: Path, progress: Progress) -> qcow2.Header:
+def _converted(image: qemu_img.OpenImage, source: Path, target: Path, progress: Progress) -> qcow2.Header:
     before = _state(image.file)
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

@@ -47,7 +47,7 @@ LIMIT_BY_EXIT_CODE = {-signal.SIGXCPU: "CPU time", -signal.SIGXFSZ: "space"}
 
 
 @record
-class CheckedImage:
+class OpenImage:
     """An open image whose header was checked: its `format` in QEMU's words, and its `virtual_size` in bytes."""
 
     file: BinaryIO
@@ -55,7 +55,7 @@ class CheckedImage:
     virtual_size: int
 
 
-def convert(source: CheckedImage, target: BinaryIO, folder: Path, progress: Progress) -> None:
+def convert(source: OpenImage, target: BinaryIO, folder: Path, progress: Progress) -> None:
     """Convert an image to qcow2.
 
     Args:
@@ -80,7 +80,7 @@ def convert(source: CheckedImage, target: BinaryIO, folder: Path, progress: Prog
         _run([*argv, *names], follow, (descriptor, target.fileno()), limits)
 
 
-def check(source: CheckedImage, folder: Path) -> None:
+def check(source: OpenImage, folder: Path) -> None:
     """Have `qemu-img check` compare the image's tables with each other. LabctlError for errors other than leaks."""
     limits = _limits(source.virtual_size, file_bytes=0)
     with _readable(source.file, folder) as descriptor:

@@ -1,1 +1,1 @@
-"""One libvirt: its connection, what it can do, and what it tells of domains, networks, pools and volumes."""
+"""A libvirt host: its connection, its capabilities, and its domains, networks, pools and volumes."""

@@ -1,4 +1,4 @@
-"""What a libvirt host can do (https://libvirt.org/formatcaps.html)."""
+"""The capabilities of a libvirt host (https://libvirt.org/formatcaps.html)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labctl.core.record import record
 
 @record
 class Capabilities:
-    """What the libvirt host can do; memory in bytes."""
+    """The capabilities of a libvirt host; memory in bytes."""
 
     arch: str
     kvm: bool
@@ -22,7 +22,7 @@ class Capabilities:
 
 @record
 class Stated:
-    """What the XML says; `arch` may be empty, `virtualises` is whether it names the CPU's vmx or svm."""
+    """The values of the XML. `arch` may be empty; `virtualises` says whether the CPU has vmx or svm."""
 
     arch: str
     types: frozenset[str]
@@ -30,10 +30,10 @@ class Stated:
 
 
 def look(virt: Any, *, local: bool) -> Capabilities:  # a virConnect
-    """Ask libvirt; whether KVM can be used on this machine also its CPU."""
+    """Ask libvirt for the capabilities; whether a local host can use KVM depends on its CPU too."""
     stated = read(virt.getCapabilities())
     _model, memory_mib, cpus = virt.getInfo()[:3]
-    # another host's libvirt probed it; here the node /dev/kvm alone proves nothing
+    # on this machine, a node /dev/kvm may exist although the CPU can't virtualise
     kvm = "kvm" in stated.types and (stated.virtualises or not local or _virtualises(stated.arch))
     return Capabilities(stated.arch or "x86_64", kvm, stated.types, cpus, memory_mib << 20)
 
@@ -55,6 +55,6 @@ def read(text: str) -> Stated:
 
 
 def _virtualises(arch: str) -> bool:
-    """Whether this machine's CPU has vmx or svm, where it is of an architecture that has such flags."""
+    """Whether this machine's CPU has vmx or svm; true for architectures that have no such flags."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     return " vmx" in text or " svm" in text or "x86" not in arch

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
-CALLS_IN_FLIGHT = 4  # libvirtd's max_client_requests is 5; more starve the keepalive and drop the connection
+# libvirtd's max_client_requests is 5. With more calls at once, keepalive messages wait and the connection breaks.
+CALLS_IN_FLIGHT = 4
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
-REOPEN_S, REOPEN_POLL_S = 30.0, 0.1  # a daemon that restarts is away for a moment
+REOPEN_S, REOPEN_POLL_S = 30.0, 0.1  # a daemon that restarts does not answer for a moment
 LOST = (
     libvirt.VIR_ERR_SYSTEM_ERROR,
     libvirt.VIR_ERR_RPC,
@@ -44,14 +45,14 @@ def once(function: Callable[[], None]) -> Callable[[], None]:
 
 @once
 def _register_event_loop() -> None:
-    """Choose libvirt's own event loop, once a process; that has to be before there is a connection."""
-    libvirt.registerErrorHandler(lambda *_: None, None)  # errors are raised; libvirt would print them as well
+    """Register libvirt's own event loop, once in a process and before the first connection."""
+    libvirt.registerErrorHandler(lambda *_: None, None)  # libvirt would print each error that it raises
     libvirt.virEventRegisterDefaultImpl()
 
 
 @once
 def run_event_loop() -> None:
-    """Run it in a daemon thread, once a process: whoever asks libvirt for events sees to that."""
+    """Run libvirt's event loop in a daemon thread, once in a process. Whoever registers for events calls this."""
 
     def run() -> None:
         while True:
@@ -63,7 +64,7 @@ def run_event_loop() -> None:
 def call_on(loop: AbstractEventLoop, done: Callable[..., object], *arguments: object) -> None:
     """Call a function on an asyncio loop, from libvirt's thread.
 
-    An event can still be under way when nobody asks for it any more. Where the loop has ended by then, it is dropped.
+    An event may arrive after its registration has ended. If the loop has ended too, the event is dropped.
     """
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(done, *arguments)
@@ -76,7 +77,7 @@ class Connection:
         """Connect.
 
         Raises:
-            LabctlError: nothing answers there.
+            LabctlError: libvirt does not answer.
         """
         _register_event_loop()
         self.uri = uri
@@ -104,10 +105,10 @@ class Connection:
         return virt
 
     def watch(self) -> None:
-        """Notice a daemon that no longer answers, for which libvirt's event loop has to run.
+        """Send keepalive messages, to notice a daemon that no longer answers. This needs libvirt's event loop.
 
-        Those who only look at their own host do without: the loop is woken by each answer, which would take a third of
-        their time.
+        Short runs that only read from their own host do without it: each answer wakes the loop, which would take a
+        third of their time.
         """
         with self._lock:
             if not self._watched:
@@ -116,13 +117,13 @@ class Connection:
                 self._keep_alive(self.virt)
 
     def _watch_later(self) -> None:
-        """From when libvirtd begins to ask whether anybody is still there, which only the loop answers.
+        """Call `watch` when libvirtd begins to send keepalive messages, which only the event loop answers.
 
-        It hangs up on who does not: while a question waits for its answer, say, or an image is hashed.
+        libvirtd closes a connection that does not answer them, as while labctl waits for the user or hashes an image.
         """
 
         def watch() -> None:
-            with suppress(LabctlError):  # whoever calls next finds that the daemon went away
+            with suppress(LabctlError):  # the next call reports that the daemon is gone
                 self.watch()
 
         self._keepalive_timer = threading.Timer(KEEPALIVE_INTERVAL_S, watch)
@@ -142,7 +143,7 @@ class Connection:
 
     @contextmanager
     def on_loss(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Have the listener called when the connection is lost meanwhile: open streams don't notice by themselves."""
+        """Call the listener if the connection is lost while the block runs, which open streams do not notice."""
         self._listeners.add(listener)
         try:
             yield
@@ -150,20 +151,20 @@ class Connection:
             self._listeners.discard(listener)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a blocking libvirt call beside the event loop of asyncio, with at most CALLS_IN_FLIGHT at once."""
-        import asyncio  # here, since those who only look need neither it nor workers
+        """Run a blocking libvirt call in a thread, for asyncio, with at most CALLS_IN_FLIGHT calls at once."""
+        import asyncio  # it takes long to import, and runs that only read do without
 
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
     @cached_property
     def _workers(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import ThreadPoolExecutor  # as asyncio
 
         self.watch()
         return ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="libvirt")
 
     def reopen(self, lost: Any) -> None:
-        """Replace a connection that was lost; a second caller that lost the same one finds it done.
+        """Replace the lost connection `lost`, unless another thread has done so already.
 
         Raises:
             LabctlError: the daemon did not come back within half a minute.
@@ -180,7 +181,7 @@ class Connection:
 
     @staticmethod
     def alive(virt: Any) -> bool:
-        """Whether a connection, which `reopen` may have replaced, still is one."""
+        """Whether a virConnect, perhaps one that `reopen` has replaced, is still connected."""
         try:
             return bool(virt.isAlive())
         except libvirt.libvirtError:
@@ -196,11 +197,11 @@ class Connection:
             try:
                 self.virt.close()
             except libvirt.libvirtError:
-                return  # it was lost already
+                return  # the connection was lost already
 
     @property
     def _tests(self) -> bool:
-        """Whether there is no daemon, but libvirt's test driver in this process."""
+        """Whether this is libvirt's test driver, which runs in this process without a daemon."""
         return self.uri.startswith("test:")
 
     @property
@@ -210,7 +211,7 @@ class Connection:
 
 @contextmanager
 def translated(where: str = "") -> Iterator[None]:
-    """Turn libvirt's errors into labctl's, with a hint where one is known."""
+    """Raise libvirt's errors of the block as LabctlErrors, with a hint if one is known."""
     try:
         yield
     except libvirt.libvirtError as error:
@@ -246,14 +247,14 @@ def hint_for(message: str) -> str:
 
 
 def code(error: BaseException | None) -> int | None:
-    """The code of an error of libvirt, also of one that was told in labctl's terms; None of any other."""
+    """The code of a libvirtError, or of the one that caused a LabctlError; None for other errors."""
     if isinstance(error, LabctlError):
         error = error.__cause__
     return error.get_error_code() if isinstance(error, libvirt.libvirtError) else None
 
 
 def found(*looks: tuple[Callable[[str], Any], str]) -> Any:
-    """Try look-ups, each with the name or UUID to look for, until one finds the object; None where none does."""
+    """Try lookups, each with a name or UUID, and return the first object found; None if there is none."""
     for look, word in looks:
         try:
             return look(word)
@@ -264,7 +265,7 @@ def found(*looks: tuple[Callable[[str], Any], str]) -> Any:
 
 
 def missing(error: Exception) -> bool:
-    """Whether libvirt says that the object is not there."""
+    """Whether the error says that the object does not exist."""
     return code(error) in (
         libvirt.VIR_ERR_NO_DOMAIN,
         libvirt.VIR_ERR_NO_NETWORK,

@@ -1,4 +1,4 @@
-"""Which domains have which files as disks, whoever made them."""
+"""Which domains use which files as disks; labctl's own domains, and others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @record
 class Use:
-    """A domain that has a file as a disk, or below one; `running` where it has it right now."""
+    """A domain that uses a file as a disk or as a backing file; `running` says whether it is running with it."""
 
     domain: str
     uuid: str
@@ -26,7 +26,7 @@ class Use:
 
 
 def of_files(virt: libvirt.virConnect, *, running: bool = False) -> dict[str, list[Use]]:
-    """Who uses each file: one pass over all domains, as they run and as they are defined, or only as they run."""
+    """File → its users, of the live XML and the persistent definitions of all domains, or of the live XML alone."""
     active = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
     uses = _uses(active, 0)
     if running:
@@ -49,12 +49,12 @@ def _uses(domains: Collection[Any], flags: int) -> dict[str, list[Use]]:
 
 
 def files(text: str) -> set[str]:
-    """All that a domain's XML names as disks, with what they stand on. Pure."""
+    """The paths of all disks in a domain's XML, with their backing chains. Pure."""
     return {each for disk in ET.fromstring(text).iterfind("devices/disk") for each in xmltree.layers(disk)}
 
 
 def now(virt: libvirt.virConnect, use: Use) -> set[str]:
-    """What a domain that was running has as disks now; nothing where it ended."""
+    """The files that a running domain uses now; empty if it has ended."""
     try:
         domain = virt.lookupByUUIDString(use.uuid)
         return files(domain.XMLDesc()) if domain.isActive() else set()

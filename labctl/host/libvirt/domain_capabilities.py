@@ -1,4 +1,7 @@
-"""What domains of one kind can have on a libvirt host (https://libvirt.org/formatdomaincaps.html)."""
+"""What a libvirt host offers to domains of one architecture, machine and domain type.
+
+https://libvirt.org/formatdomaincaps.html
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
-Words = frozenset[str] | None  # None where libvirt does not say, which forbids nothing
+Words = frozenset[str] | None  # None if libvirt does not say; then everything may work
 
 
 @record
 class DomainCapabilities:
-    """`lacks` is what is not there at all, in which case nothing else is known. Words are those of the domain's XML.
+    """The capabilities, in the words of a domain's XML.
 
-    `cpu_models` are the models of mode custom that this host can run, `known_models` all that libvirt knows.
+    `lacks` names what the host does not have at all; nothing else is known then. `cpu_models` are the CPU models of
+    mode custom that the host can run, `known_models` all that libvirt knows.
     """
 
     lacks: Literal["", "arch", "emulator", "machine", "accel"] = ""
     cpus: int | None = None
     firmware: Words = None
-    secure: Words = None  # "yes" where a loader does secure boot
+    secure: Words = None  # has "yes" if a loader supports secure boot
     buses: Words = None
     graphics: Words = None
     tpm_backends: Words = None
@@ -35,22 +39,22 @@ class DomainCapabilities:
 
 
 def look(virt: Any, arch: str, machine: str | None, accel: str | None) -> DomainCapabilities:  # a virConnect
-    """Ask libvirt, which answers from what it found out about its emulators.
+    """Ask libvirt for the capabilities.
 
     Raises:
-        libvirt.libvirtError: it does not answer.
+        libvirt.libvirtError: libvirt does not answer.
     """
     try:
         return read(virt.getDomainCapabilities(None, arch, machine, accel))
     except libvirt.libvirtError as error:
         code = error.get_error_code()
         if code == libvirt.VIR_ERR_NO_SUPPORT:
-            return DomainCapabilities()  # a driver like test:/// says nothing
+            return DomainCapabilities()  # a driver as test:/// has none to report
         if code == libvirt.VIR_ERR_CONFIG_UNSUPPORTED:
             return DomainCapabilities("emulator")
         if code != libvirt.VIR_ERR_INVALID_ARG:
             raise
-    # it refuses each with the same code: ask with less
+    # libvirt refuses an unknown architecture, machine and type with the same code: leave out one after the other
     if machine is not None:
         return DomainCapabilities(look(virt, arch, None, accel).lacks or "machine")
     if accel is not None:
@@ -88,12 +92,12 @@ def _words(root: Element, path: str) -> Words:
 
 
 def architectures(capabilities: str) -> Iterator[str]:
-    """The architectures that there is an emulator for, out of libvirt's capabilities."""
+    """The architectures with an emulator, of the XML of libvirt's capabilities."""
     return (each.get("name", "") for each in ET.fromstring(capabilities).iterfind("guest/arch"))
 
 
 def machines(capabilities: str, arch: str) -> Iterator[str]:
-    """The machine types of an architecture, likewise."""
+    """The machine types of an architecture, of the XML of libvirt's capabilities."""
     for each in ET.fromstring(capabilities).iterfind(f"guest/arch[@name='{arch}']/machine"):
         yield each.text or ""
         yield each.get("canonical", "")

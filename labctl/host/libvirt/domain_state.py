@@ -28,7 +28,7 @@ def state_of(domain: Any) -> State:  # a virDomain
 
 
 def listed_state(domain: Any, state: int, saved: Container[str]) -> State:
-    """The state of a domain of which a listing gave the virDomainState; `saved` are the UUIDs of `saved_domains`."""
+    """The state of a domain whose virDomainState is known from a listing; `saved` is the result of `saved_domains`."""
     known = _STATES.get(state, State.OFF)
     return State.SAVED if known is State.OFF and domain.UUIDString() in saved else known
 

@@ -1,7 +1,7 @@
-"""What many libvirt objects tell of themselves: half of the time of such a call is the daemon's.
+"""The XML of many libvirt objects, read by several threads, since half of the time of each call is the daemon's.
 
-Others work on the same host: what was listed a moment ago may be gone when it is asked. That is no failure; every look
-at objects that were listed goes through here.
+Others work on the same host, so an object may disappear after it was listed. That is no failure; therefore every read
+of listed objects goes through this module.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
-# Each kind's own word for it: a volume whose pool went says nothing of the volume
+# Each kind of object has its own code: an error about the pool of a volume does not mean that the volume is gone
 _GONE = {
     libvirt.virDomain: libvirt.VIR_ERR_NO_DOMAIN,
     libvirt.virNetwork: libvirt.VIR_ERR_NO_NETWORK,
@@ -29,31 +29,31 @@ WORTH_A_THREAD = 8
 
 
 def dumps(objects: Sequence[Any], flags: int = 0) -> list[str | None]:
-    """The XML of each domain, network, pool or volume; None where it went since it was listed.
+    """The XML of each domain, network, pool or volume; None for an object that disappeared after it was listed.
 
     Raises:
-        libvirt.libvirtError: one of them could not be made.
+        libvirt.libvirtError: libvirt failed for another reason.
     """
     return described(objects, lambda each: str(each.XMLDesc(flags)))
 
 
 def described(objects: Sequence[Any], describe: Callable[[Any], T]) -> list[T | None]:
-    """What is told of each domain, network, pool or volume; None where it went since it was listed.
+    """The result of `describe` for each domain, network, pool or volume; None for an object that disappeared meanwhile.
 
-    It is asked for by threads that do nothing else: one that parses in between keeps the others from the interpreter.
+    `describe` should only call libvirt: a thread that parses XML in between keeps the others from the interpreter.
 
     Raises:
-        libvirt.libvirtError, LabctlError: what `describe` raised for another reason.
+        libvirt.libvirtError, LabctlError: `describe` failed for another reason.
     """
-    told: list[T | None] = [None] * len(objects)
+    results: list[T | None] = [None] * len(objects)
     errors: list[Exception] = []
-    waiting = iter(enumerate(objects))  # each is handed out once, whoever asks
+    waiting = iter(enumerate(objects))  # the threads share it, so that each object is taken once
 
     def work() -> None:
         for place, each in waiting:
             try:
-                told[place] = describe(each)
-            except Exception as error:  # noqa: BLE001  # it is raised where it was asked for
+                results[place] = describe(each)
+            except Exception as error:  # noqa: BLE001  # the caller's thread raises it
                 if type(each) not in _GONE or code(error) != _GONE[type(each)]:
                     errors.append(error)
             if errors:
@@ -68,4 +68,4 @@ def described(objects: Sequence[Any], describe: Callable[[Any], T]) -> list[T | 
         helper.join()
     if errors:
         raise errors[0]
-    return told
+    return results

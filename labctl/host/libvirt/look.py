@@ -1,6 +1,6 @@
-"""One pass over a libvirt host for one lab. The kinds share it, so that each thing is listed and read once.
+"""One pass over a libvirt host for one lab. The kinds share it, so that each object is listed and read once.
 
-Others work on the same host: what goes after it was listed is not there (`host.libvirt.dumps`).
+Others work on the same host: an object that disappears after it was listed counts as missing (`host.libvirt.dumps`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @record
 class Contents:
-    """The lab's pool: its folder, whether libvirt had it active and defined, and its volumes."""
+    """The lab's pool: its folder, whether it was active and persistent, and its volumes."""
 
     folder: str
     active: bool
@@ -38,7 +38,7 @@ class Contents:
 
 
 class Look:
-    """What is asked of it is read when it is first asked for."""
+    """The pass. Everything is read when it is first asked for."""
 
     def __init__(
         self,
@@ -61,30 +61,30 @@ class Look:
         self._pools = {each.name(): each for each in self.virt.listAllStoragePools()}
 
     def found(self, kind: str) -> Found[Any]:
-        """What a kind found; a kind may ask for another's, but not in a circle."""
+        """The objects that a kind found. A kind may ask for those of another, but not in a circle."""
         if kind not in self._found:
             self._found[kind] = self._kinds[kind](self)
         return self._found[kind]
 
     def spec(self, address: Address) -> Spec | None:
-        """What its kind found at an address."""
+        """The existing spec at an address; None without one."""
         if address.kind not in self._specs:
             self._specs[address.kind] = {spec.address: spec for spec in self.found(address.kind).specs}
         return self._specs[address.kind].get(address)
 
     @cached_property
     def store(self) -> str | None:
-        """The folder of the images' pool, None where there is no such pool."""
+        """The folder of the image store's pool; None if it has no pool."""
         return self._looked(identity.STORE, pools.path)
 
     @cached_property
     def contents(self) -> Contents | None:
-        """The lab's pool, None where there is none."""
+        """The lab's pool; None if it does not exist."""
         return self._looked(identity.pool_name(self.lab), self._contents)
 
     @cached_property
     def stored(self) -> stored.Stored:
-        """Whose each volume of the lab's pool is: those that use disks tell."""
+        """The volumes of the lab's pool by their owners, which the disks of VMs decide."""
         if self.contents is None:
             return stored.Stored()
         chains = self._chains
@@ -93,12 +93,12 @@ class Look:
 
     @cached_property
     def above(self) -> Mapping[str, tuple[str, ...]]:
-        """The overlays on disks of the lab's pool that VMs write to, the top first, by the disks' names."""
+        """Disk → the paths of the overlays on it through which its VM writes, the top first."""
         return stored.above(self._chains, self.contents.folder) if self.contents else {}
 
     @property
     def disk_users(self) -> list[Found[Any]]:
-        """What the kinds found whose objects write to disks."""
+        """The objects of all kinds that write to disks."""
         return [self.found(kind) for kind in self._have_disks]
 
     @property
@@ -107,7 +107,7 @@ class Look:
         return [chain for spec in specs for chain in spec.chains()]
 
     def backing(self, path: str) -> tuple[str, ...]:
-        """A volume's backing file. The lab's pool is refreshed first: libvirt does not notice overlays of QEMU's."""
+        """A volume's backing file. The lab's pool is refreshed first, since libvirt does not notice QEMU's overlays."""
         name = identity.pool_name(self.lab)
         try:
             if f"/{name}/" in path and not self._refreshed:
@@ -115,19 +115,19 @@ class Look:
                 self._refreshed = True
             below = volumes.read(self.virt.storageVolLookupByPath(path).XMLDesc()).backing
         except libvirt.libvirtError:
-            return ()  # it is in no pool
+            return ()  # the path is in no pool
         return (below,) if below else ()
 
     def _contents(self, pool: Any) -> Contents:
         active = bool(pool.isActive())
-        pools.started(pool)  # with a new folder where that is gone: to see what is in it
+        pools.started(pool)  # only a started pool lists its volumes; a missing folder is made again
         folder = pools.path(pool)
         if self.connection.local:
             pools.renewed(pool, folder)
         return Contents(folder, active, bool(pool.isPersistent()), tuple(volumes.facts(pool)))
 
     def _looked(self, name: str, describe: Callable[[Any], T]) -> T | None:
-        """What `describe` gives of a pool; None where there is none of that name, or no longer."""
+        """The result of `describe` for the pool of a name; None if the pool does not exist any more."""
         pool = self._pools.get(name)
         return None if pool is None else described([pool], describe)[0]
 

@@ -1,6 +1,6 @@
-"""libvirt's storage pools: folders on its host that hold volumes.
+"""Directory pools of libvirt: folders on its host with volumes.
 
-Through the API alone, so that a remote host works too. https://libvirt.org/formatstorage.html has the XML's terms.
+Only libvirt's API is used, so that a remote host works too. https://libvirt.org/formatstorage.html describes the XML.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @record
 class Folder:
-    """A pool that is a folder of the libvirt host."""
+    """A directory pool."""
 
     name: str
     path: str
@@ -39,7 +39,7 @@ POOL = Declaration(
     Fixed("@type", "dir"),
     Property("name", "name"),
     Property("path", "target/path"),
-    # QEMU's user has to pass through to the one disk that it is given, and need not list the others
+    # QEMU's user has to reach the disks of its VM in the folder, and need not list the others
     Fixed("target/permissions/mode", "0711"),
 )
 SYSTEM_ROOT = PurePosixPath("/var/lib/libvirt/images")
@@ -47,9 +47,9 @@ _REFRESH_S = 120.0
 
 
 def root(conn: libvirt.virConnect) -> PurePosixPath:
-    """The folder on the libvirt host below which pools live.
+    """The folder on the libvirt host in which the folders of pools are made.
 
-    Raises LabctlError for another host's session, whose user's home can't be asked for, and for a user without one.
+    LabctlError for the session of a remote host, whose user's home is not known, and for a user without a home.
     """
     uri = urlsplit(conn.getURI())
     if not uri.path.endswith("/session"):
@@ -68,7 +68,7 @@ def root(conn: libvirt.virConnect) -> PurePosixPath:
 
 
 def free_space(folder: PurePosixPath) -> int:
-    """The bytes that a local folder can still take, also one that is not made yet."""
+    """The free bytes of a local folder, which need not exist yet."""
     path = Path(folder)
     there = next(each for each in (path, *path.parents) if each.exists())
     facts = os.statvfs(there)
@@ -76,7 +76,7 @@ def free_space(folder: PurePosixPath) -> int:
 
 
 def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> libvirt.virStoragePool:
-    """Make the directory pool, and its folder, or take the one that exists. LabctlError when that is elsewhere."""
+    """Make and start a directory pool with its folder, unless it exists. LabctlError if it exists in another folder."""
     pool = lookup(conn, name)
     if pool is None:
         text = xmltree.to_text(POOL.render(Folder(name, str(folder))))
@@ -84,7 +84,7 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
             try:
                 pool = conn.storagePoolDefineXML(text)
             except libvirt.libvirtError:
-                pool = lookup(conn, name)  # another labctl was quicker
+                pool = lookup(conn, name)  # another labctl may have made it meanwhile
                 if pool is None:
                     raise
     _persist(conn, pool)
@@ -97,20 +97,20 @@ def define(conn: libvirt.virConnect, name: str, folder: str | PurePosixPath) -> 
 
 
 def lookup(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
-    """The pool as it is, started or not; None when it isn't defined."""
+    """The pool, started or not; None if it does not exist."""
     with translated(f"can't look up the pool {name}"), ignoring("", libvirt.VIR_ERR_NO_STORAGE_POOL):
         return conn.storagePoolLookupByName(name)
     return None
 
 
 def find(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool | None:
-    """The pool, started where it was not; None when it isn't defined."""
+    """The pool, which is started if necessary; None if it does not exist."""
     pool = lookup(conn, name)
     return pool and started(pool)
 
 
 def require(conn: libvirt.virConnect, name: str) -> libvirt.virStoragePool:
-    """The pool, started where it was not; LabctlError when it isn't defined."""
+    """The pool, which is started if necessary. LabctlError if it does not exist."""
     pool = find(conn, name)
     if pool is None:
         raise LabctlError("libvirt has no such storage pool", where=name)
@@ -125,15 +125,16 @@ def path(pool: libvirt.virStoragePool) -> str:
 
 
 def renewed(pool: libvirt.virStoragePool, folder: str) -> None:
-    """Make the folder of a pool of this host anew where someone removed it: libvirt goes on without noticing."""
+    """Make a local pool's folder again if someone removed it, which libvirt does not notice by itself."""
     if not os.access(folder, os.F_OK):
         refresh(pool)
 
 
 def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[str]:
-    """Remove the pool, the volumes of it that are `own`, and overlays in it whose backing file is gone.
+    """Remove a pool with its volumes named `own`, and with overlays whose backing file is deleted by that.
 
-    The folder goes too where nothing is left in it. Gives the names of what is left; whatever is not there is no error.
+    The folder is deleted too if it is empty then. Returns the names of volumes that are left; the pool then stays a
+    folder without a definition. A pool that does not exist is no error.
     """
     pool = lookup(conn, name)
     if pool is None:
@@ -142,7 +143,7 @@ def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[st
     with translated(f"can't remove the pool {name}"):
         _persist(conn, pool)
         started(pool)
-        with ignoring("No such file"):  # the folder: then it holds nothing, and libvirt stops the pool
+        with ignoring("No such file"):  # the folder is missing; libvirt then stops the pool
             refresh(pool)
         if pool.isActive():
             left = _emptied(pool, own)
@@ -154,7 +155,7 @@ def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[st
 
 
 def _emptied(pool: libvirt.virStoragePool, own: Collection[str]) -> list[str]:
-    """Delete the volumes that are labctl's; gives the others."""
+    """Delete the volumes named `own` and the overlays on them; returns the names of the others."""
     there = {facts.path: facts for facts in volumes.facts(pool)}
     inside = f"{path(pool)}/"
     orphans = [each for each in there.values() if each.backing and each.backing.startswith(inside)]
@@ -167,7 +168,7 @@ def _emptied(pool: libvirt.virStoragePool, own: Collection[str]) -> list[str]:
 
 
 def _removed(pool: libvirt.virStoragePool) -> list[str]:
-    """Delete the pool's folder; gives what is left in it: libvirt does not list files that are no volumes."""
+    """Delete the pool's folder; returns what is left in it, which can only be files that are no volumes."""
     try:
         with ignoring("No such file"):
             pool.delete()
@@ -179,16 +180,16 @@ def _removed(pool: libvirt.virStoragePool) -> list[str]:
 
 
 def _persist(conn: libvirt.virConnect, pool: libvirt.virStoragePool) -> None:
-    """Define a pool that someone undefined while it was active: else it is gone once it is stopped."""
+    """Define a pool again that someone undefined while it was active: libvirt would forget it once it is stopped."""
     with translated(f"can't define the pool {pool.name()}"):
         if not pool.isPersistent():
             conn.storagePoolDefineXML(pool.XMLDesc())
 
 
 def refresh(pool: libvirt.virStoragePool) -> None:
-    """Let libvirt see files that it did not make itself; an upload of ours that is under way is waited for.
+    """Make libvirt read the pool's folder again, after uploads that are under way.
 
-    Where its folder is gone libvirt stops the pool: it is started, with a new one.
+    If the folder is missing, libvirt stops the pool; then the pool is started with a new folder.
     """
     deadline = time.monotonic() + _REFRESH_S
     while True:
@@ -206,14 +207,14 @@ def refresh(pool: libvirt.virStoragePool) -> None:
 
 
 def started(pool: libvirt.virStoragePool) -> libvirt.virStoragePool:
-    """Start it, with its folder made anew where that is gone."""
+    """Start the pool, with a new folder if its own is missing, and return it."""
     with translated(f"can't start the pool {pool.name()}"):
         if not pool.isActive():
             try:
                 pool.build()
                 pool.create()
             except libvirt.libvirtError:
-                if not pool.isActive():  # another labctl was quicker
+                if not pool.isActive():  # another labctl may have started it meanwhile
                     raise
             pool.setAutostart(1)
     return pool

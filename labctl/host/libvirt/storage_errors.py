@@ -1,4 +1,4 @@
-"""libvirt's storage errors, told in labctl's terms."""
+"""libvirt's storage errors as LabctlErrors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUOTED_PATH = re.compile(r"'(/[^']+)'")
 
 @contextmanager
 def translated(doing: str, *, where: str = "") -> Iterator[None]:
-    """Turn libvirt's error into a LabctlError that says what was being done, and how to mend it where known."""
+    """Raise libvirt's errors of the block as LabctlErrors that say what failed, with a hint if one is known."""
     try:
         yield
     except libvirt.libvirtError as error:
@@ -30,7 +30,7 @@ def translated(doing: str, *, where: str = "") -> Iterator[None]:
 
 @contextmanager
 def ignoring(text: str, *codes: int) -> Iterator[None]:
-    """Ignore libvirt errors with one of these codes, or whose message has this text."""
+    """Ignore libvirt's errors of the block with one of these codes, or with this text in their message."""
     try:
         yield
     except libvirt.libvirtError as error:
@@ -49,7 +49,7 @@ def _hint(message: str) -> str:
 
 
 def closed_folder(path: Path) -> Path | None:
-    """The first folder on the way to a local path that others, such as QEMU's user, can't enter."""
+    """The first folder above a local path that others, as QEMU's user, can't enter; None without one."""
     for folder in reversed(path.parents):
         try:
             if not folder.stat().st_mode & 0o001:

@@ -1,8 +1,8 @@
-"""What is in a lab's pool, and whose it is. Volumes carry no metadata: their names and backing files tell. Pure.
+"""The volumes of a lab's pool by their owners. Volumes have no metadata, so names and backing files decide. Pure.
 
-labctl's are those of disks that the Labfile or a VM of the lab names, what goes with these VMs (seeds, logs), and root
-disks on an image of the store, which a run that was killed may have left. Someone's snapshots of these disks are
-overlays that stand on them. Everything else is a stranger's, whatever its name.
+labctl's volumes are those of disks that the Labfile or a VM of the lab names, those that belong to these VMs (seeds,
+logs), and root disks on an image of the store, which a run that was killed may have left. Overlays on these disks are
+from snapshots that someone made. All other volumes are strangers, whatever their names.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ BESIDE = (identity.SEED, identity.CONSOLE, identity.GOLDEN, identity.GOLDEN_FLAT
 
 @record
 class Stored:
-    """`disks` by name (`web/root`), `seeds` by VM, `overlays` of each disk and `strangers` as volumes' names.
+    """The volumes by their owners: `disks` by name (`web/root`), `seeds` as names of VMs, others as names of volumes.
 
-    `beside` are the names of what labctl may have made for its VMs besides their disks.
+    `overlays` has those of each disk. `beside` are all names that labctl may give to a VM's volumes besides its disks.
     """
 
     disks: Mapping[str, Facts] = field(default_factory=dict)
@@ -38,14 +38,14 @@ class Stored:
 
 
 def had(chains: Iterable[Chain]) -> set[str]:
-    """The volumes of the disks that VMs were defined with."""
+    """The names of the volumes of disks with which VMs were defined."""
     shared = {volume_name(each.disk) for each in chains if each.disk and "/" not in each.disk}
     own = {f"{each.vm}/{each.name}" for each in chains if each.name not in BESIDE}
     return shared | set(map(volume_name, own))
 
 
 def above(chains: Iterable[Chain], folder: str) -> dict[str, tuple[str, ...]]:
-    """The overlays that VMs have on disks of the pool in this folder, the top first, by the disks' names."""
+    """Disk of the pool in this folder → the paths of the overlays on it through which a VM writes, the top first."""
     found = {}
     for each in chains:
         own = f"{folder}/{volume_name(each.disk)}" if each.disk else ""
@@ -57,13 +57,13 @@ def above(chains: Iterable[Chain], folder: str) -> dict[str, tuple[str, ...]]:
 def sort(
     volumes: Iterable[Facts], known: Iterable[str], store: str | None, above: Mapping[str, Sequence[str]]
 ) -> Stored:
-    """Tell them apart.
+    """Sort the volumes of a pool by their owners.
 
     Args:
-        volumes: all of the pool.
-        known: the volumes of disks that are named.
-        store: the folder of the images' store, None where there is none.
-        above: the overlays that VMs have, by disk.
+        volumes: all volumes of the pool.
+        known: the volumes of disks that the Labfile or a VM names.
+        store: the folder of the image store, None without one.
+        above: disk → the overlays through which its VM writes.
     """
     there, told = {each.name: each for each in volumes}, frozenset(known)
     named = {name for name in there if name in told or _is_disk(there[name], store)}
@@ -75,7 +75,9 @@ def sort(
     overlays: dict[str, list[str]] = {}
     for name, disk in sorted(standing.items()):
         overlays.setdefault(disk, []).append(name)
-    golden = {name for name in beside if disk_name(name)}  # left by a run that was killed: `up` removes it
+    golden = {
+        name for name in beside if disk_name(name)
+    }  # a run that was killed left it, and `up` removes it
     return Stored(
         {str(disk_name(name)): there[name] for name in sorted(disks | golden) if disk_name(name)},
         tuple(sorted(name.partition(".")[0] for name in beside if name.endswith(f".{identity.SEED}"))),
@@ -88,14 +90,14 @@ def sort(
 def _standing(
     there: Mapping[str, Facts], named: set[str], above: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
-    """The disk of each overlay, whatever that is called: a snapshot `seed` of web makes web.seed."""
+    """Overlay → its disk. Names do not decide: a snapshot `seed` of the VM web makes the volume web.seed."""
     below = {each.path: each for each in there.values()}
     standing = {below[path].name: disk for disk, paths in above.items() for path in paths if path in below}
     disks = named - standing.keys()
     for name in sorted(there.keys() - standing.keys()):
         owner, _, what = name.partition(".")
         if owner == identity.VOLUMES or what == identity.GOLDEN:
-            continue  # guests wrote what the one says that it stands on; the other is put on a root disk by labctl
+            continue  # guests may write a backing file into raw disks, and labctl itself puts golden overlays on disks
         if lowest := _stands_on(there[name], below, disks):
             standing[name] = str(disk_name(lowest))
             disks.discard(name)
@@ -109,7 +111,7 @@ def _is_disk(facts: Facts, store: str | None) -> bool:
 
 
 def _stands_on(facts: Facts, below: Mapping[str, Facts], disks: set[str]) -> str:
-    """The disk's volume that an overlay stands on in the end; empty where there is none."""
+    """The disk's volume at the end of an overlay's backing chain; empty without one."""
     seen, layer = {facts.name}, below.get(facts.backing or "")
     while layer is not None and layer.name not in seen:
         if layer.name in disks:

@@ -1,6 +1,6 @@
-"""The content of volumes, through libvirt's streams: in, out, sparse, in constant memory.
+"""Upload and download of volumes through libvirt's streams, with holes kept and in constant memory.
 
-A stream has to be finished before anything else touches the pool: a refresh fails while one is open.
+A stream has to be finished before the next use of the pool, since a refresh fails while one is open.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from labctl.core.errors import LabctlError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Progress = Callable[[int, int], None]  # bytes done, bytes in all
+    Progress = Callable[[int, int], None]  # bytes that are done, bytes in all
 
-CHUNK = 256 * 1024  # what libvirt's own tools send in one message
+CHUNK = 256 * 1024  # bytes; libvirt's own tools send as much in one message
 ZEROS = bytes(CHUNK)
 
 
 class Writer(Protocol):
-    """What takes content: a file opened for writing, a digest behind a small class."""
+    """An object to which content is written, as an open file."""
 
     def write(self, data: bytes, /) -> object:
-        """Take the next bytes."""
+        """Write the next bytes."""
 
 
 def send(
@@ -36,7 +36,7 @@ def send(
     length: int,
     progress: Progress | None = None,
 ) -> None:
-    """Fill the volume with `length` bytes from the source's position; a file's holes stay holes."""
+    """Upload `length` bytes from the source's position into the volume. Holes of a file stay holes."""
     with _stream(conn) as stream:
         volume.upload(stream, 0, length, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
         done = 0
@@ -54,7 +54,7 @@ def send(
 def receive(
     conn: libvirt.virConnect, volume: libvirt.virStorageVol, offset: int, length: int
 ) -> Iterator[bytes]:
-    """The volume's content from `offset`, `length` bytes or 0 for all, in pieces; holes come as zeros."""
+    """Download `length` bytes (0: all) of the volume from `offset`, in pieces. Holes become zeros."""
     for piece in _pieces(conn, volume, offset, length):
         if isinstance(piece, bytes):
             yield piece
@@ -69,7 +69,7 @@ def same(
     source: BinaryIO,
     progress: Progress | None = None,
 ) -> bool:
-    """Whether the volume has the content of the source, from its position to its end; holes cost nothing."""
+    """Whether the volume has the content of the source from its position to its end. Holes are not transferred."""
     start, length = source.tell(), source.seek(0, os.SEEK_END)
     position = start
     for piece in _pieces(conn, volume, 0, 0):
@@ -88,7 +88,7 @@ def same(
 
 
 def _is_zero(source: BinaryIO, position: int, end: int) -> bool:
-    """Whether the source is there, and zero, between the two."""
+    """Whether the source reaches to `end` and is zero between the two positions."""
     while position < end:
         data, hole = _next_data(source, position, end)
         if data >= end:
@@ -104,7 +104,7 @@ def _is_zero(source: BinaryIO, position: int, end: int) -> bool:
 def _pieces(
     conn: libvirt.virConnect, volume: libvirt.virStorageVol, offset: int, length: int
 ) -> Iterator[bytes | int]:
-    """The volume's content: data, and the sizes of holes."""
+    """The volume's content as data and the sizes of holes, in order."""
     with _stream(conn) as stream:
         volume.download(stream, offset, length, libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM)
         yield from _received(stream)
@@ -112,14 +112,14 @@ def _pieces(
 
 @contextmanager
 def _stream(conn: libvirt.virConnect) -> Iterator[libvirt.virStream]:
-    """A stream that is finished at the end, which reports late errors, or aborted on a failure."""
+    """A stream. It is finished at the end of the block, which raises late errors, or aborted if the block fails."""
     stream = conn.newStream()
     try:
         yield stream
     except BaseException:
         with suppress(
             libvirt.libvirtError
-        ):  # not open yet, or failed itself: the first error is the one to tell
+        ):  # the stream may not be open yet, or may have caused the error itself
             stream.abort()
         raise
     stream.finish()
@@ -134,7 +134,7 @@ def _send_data(stream: libvirt.virStream, source: BinaryIO, size: int) -> None:
 
 
 def _extents(source: BinaryIO, length: int) -> Iterator[tuple[bool, int]]:
-    """What the source holds from its position on: (is data, bytes), data in chunks."""
+    """The extents of the source from its position on, as pairs: whether it is data, and its bytes; data in chunks."""
     position = source.tell()
     end = position + length
     while position < end:
@@ -147,17 +147,17 @@ def _extents(source: BinaryIO, length: int) -> Iterator[tuple[bool, int]]:
 
 
 def _next_data(source: BinaryIO, position: int, end: int) -> tuple[int, int]:
-    """Where the next data begins and ends; without a real file all is data."""
+    """The start and the end of the next data; all is data if the source is no real file."""
     try:
         descriptor = source.fileno()
     except (OSError, AttributeError):
         return position, end
     try:
         data = os.lseek(descriptor, position, os.SEEK_DATA)
-    except OSError:  # ENXIO: nothing but a hole until the end
+    except OSError:  # ENXIO: only a hole follows
         data = end
     hole = os.lseek(descriptor, data, os.SEEK_HOLE) if data < end else end
-    source.seek(position)  # lseek moved what the buffered reader believes in
+    source.seek(position)  # lseek has moved the descriptor behind the buffered reader's back
     return min(data, end), min(hole, end)
 
 

@@ -1,7 +1,6 @@
-"""The volumes of a storage pool, and what is in them.
+"""The volumes of a storage pool and their content, through libvirt's API alone, so that a remote host works too.
 
-Through the API alone, so that a remote host works too.
-https://libvirt.org/formatstorage.html has the XML's terms.
+https://libvirt.org/formatstorage.html describes the XML.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
 
 @record
 class Facts:
-    """What libvirt says of a volume, or is told of a new one; sizes in bytes.
+    """The properties of a volume; sizes in bytes.
 
-    `backing` is the path of what lies under an overlay. `capacity`, `format` and `backing` are what libvirt takes the
-    content for; `physical` is the length of the file.
+    `backing` is the path of an overlay's backing file. libvirt takes `capacity`, `format` and `backing` from the
+    content of the file, whose length is `physical`.
     """
 
     name: str
@@ -49,7 +48,7 @@ VOLUME = Declaration(
     "volume",
     Facts,
     Property("name", "name"),
-    Fixed("capacity/@unit", "bytes"),  # and on output always
+    Fixed("capacity/@unit", "bytes"),  # libvirt writes all sizes in bytes too
     Property("capacity", "capacity", WHOLE),
     Fixed("allocation/@unit", "bytes"),
     Property("allocation", "allocation", WHOLE),
@@ -64,13 +63,13 @@ VOLUME = Declaration(
 
 
 def names(pool: libvirt.virStoragePool) -> set[str]:
-    """All names in one call."""
+    """The names of all volumes, read in one call."""
     with translated("can't list the volumes", where=pool.name()):
         return set(pool.listVolumes())
 
 
 def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[Facts]:
-    """The facts of all volumes, or of those among `names` that exist, sorted by name; a call for each."""
+    """The facts of all volumes, or of those among `names` that exist, sorted by name. Takes a call for each volume."""
     with translated("can't list the volumes", where=pool.name()):
         if names is None:
             handles = pool.listAllVolumes()
@@ -81,14 +80,14 @@ def facts(pool: libvirt.virStoragePool, names: set[str] | None = None) -> list[F
 
 
 def read(text: str) -> Facts:
-    """What the XML of a volume says. Pure."""
+    """Read the XML of a volume. Pure."""
     return VOLUME.read(ET.fromstring(text))
 
 
 def stamps(pool: libvirt.virStoragePool, names: Iterable[str]) -> dict[str, str]:
-    """What tells that the file of a volume was not written to: its size, mtime and ctime, as one text.
+    """Volume → stamp, which changes when the volume's file is written to: its size, mtime and ctime as one text.
 
-    Not the atime, which reading changes. A volume whose file is not there is left out.
+    The atime is no part, since reading changes it. A volume whose file is missing is left out.
     """
     found = {}
     with translated("can't look at the volumes", where=pool.name()):
@@ -105,19 +104,19 @@ def _stamp(text: str) -> str:
 
 
 def path(pool: libvirt.virStoragePool, name: str) -> str:
-    """The volume's path on the libvirt host. LabctlError when it isn't there."""
+    """The volume's path on the libvirt host. LabctlError when the volume does not exist."""
     return str(require(pool, name).path())
 
 
 def find(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol | None:
-    """The volume's handle, None when it isn't there."""
+    """The volume's handle; None when the volume does not exist."""
     with translated(f"can't look up {name}", where=pool.name()), ignoring("", libvirt.VIR_ERR_NO_STORAGE_VOL):
         return pool.storageVolLookupByName(name)
     return None
 
 
 def require(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol:
-    """The volume's handle; LabctlError when it isn't there."""
+    """The volume's handle. LabctlError when the volume does not exist."""
     volume = find(pool, name)
     if volume is None:
         raise LabctlError(f"there is no volume {name}", where=pool.name())
@@ -133,9 +132,9 @@ def create(  # noqa: PLR0913 - what a volume is made of, by keyword
     backing: tuple[str, str] | None = None,
     mode: int = 0o600,
 ) -> str:
-    """Make an empty volume of `capacity` bytes, or an overlay on `backing` (path, format); give its path.
+    """Make an empty sparse volume of `capacity` bytes, or an overlay on `backing` (path, format), and return its path.
 
-    Sparse: blocks are allocated when written. LabctlError when the name is taken.
+    LabctlError when the name is taken.
     """
     under, under_format = backing or (None, "")
     volume = Facts(
@@ -147,7 +146,7 @@ def create(  # noqa: PLR0913 - what a volume is made of, by keyword
 
 
 def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
-    """Make a qcow2 volume `target` with all that an overlay shows, which stands on nothing."""
+    """Make a qcow2 volume `target` with the content of an overlay, and without a backing file."""
     source = require(pool, name)
     text = xmltree.to_text(VOLUME.render(Facts(target, capacity=source.info()[1])))
     with translated(f"can't flatten {name}", where=pool.name()):
@@ -155,7 +154,7 @@ def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
 
 
 def delete(pool: libvirt.virStoragePool, name: str) -> None:
-    """Delete the volume; that it isn't there is no error."""
+    """Delete a volume unless it does not exist."""
     volume = find(pool, name)
     if volume is not None:
         with translated(f"can't delete the volume {name}", where=pool.name()):
@@ -165,7 +164,7 @@ def delete(pool: libvirt.virStoragePool, name: str) -> None:
                 if "No such file" not in str(error):
                     raise
                 with ignoring("asynchronous jobs"):
-                    pool.refresh()  # till then libvirt lists it, and would make none of that name
+                    pool.refresh()  # until then libvirt lists the volume, and can't make one with its name
 
 
 def upload(  # noqa: PLR0913 - by keyword
@@ -178,10 +177,10 @@ def upload(  # noqa: PLR0913 - by keyword
     mode: int,
     progress: streams.Progress | None = None,
 ) -> str:
-    """Make the volume `name` with `length` bytes of `source`; give its path.
+    """Make the volume `name` with `length` bytes of `source`, and return its path.
 
-    It is made as raw; libvirt sees the content's own format (qcow2) by itself after the upload. Holes of a file
-    stay holes. On any failure the volume is removed. LabctlError when the name is taken or the source too short.
+    The volume is made as raw, and libvirt detects the format of its content (qcow2) after the upload. Holes of a file
+    stay holes. If the upload fails, the volume is deleted. LabctlError when the name is taken or the source too short.
     """
     path = create(pool, name, capacity=length, format="raw", mode=mode)
     try:
@@ -197,7 +196,7 @@ def upload(  # noqa: PLR0913 - by keyword
 def download(
     conn: libvirt.virConnect, pool: libvirt.virStoragePool, name: str, *, offset: int = 0, length: int = 0
 ) -> bytes:
-    """The content of a small volume: `length` bytes (0: all) from `offset`, which from the end is negative."""
+    """The content of a small volume: `length` bytes (0: all) from `offset`, which counts from the end if negative."""
     buffer = io.BytesIO()
     if offset < 0:
         offset = max(0, file_size(pool, name) + offset)
@@ -215,7 +214,7 @@ def download_to(  # noqa: PLR0913 - by keyword
     length: int = 0,
     progress: streams.Progress | None = None,
 ) -> None:
-    """Write the content of a volume, `length` bytes (0: all) from `offset`; holes don't travel, zeros are written."""
+    """Write the content of a volume to `writer`: `length` bytes (0: all) from `offset`, with zeros for holes."""
     total = (length or file_size(pool, name) - offset) if progress else 0
     with translated(f"can't download {name}", where=pool.name()):
         done = 0
@@ -233,13 +232,13 @@ def same(
     source: BinaryIO,
     progress: streams.Progress | None = None,
 ) -> bool:
-    """Whether a volume has just the content of the source."""
+    """Whether a volume has exactly the content of the source, from the source's position."""
     with translated(f"can't read {name} back", where=pool.name()):
         return streams.same(conn, require(pool, name), source, progress)
 
 
 def file_size(pool: libvirt.virStoragePool, name: str) -> int:
-    """The length of the volume's file, which for a qcow2 is not its capacity."""
+    """The length of the volume's file in bytes, which differs from the capacity of a qcow2."""
     with translated(f"can't look at {name}", where=pool.name()):
         volume = require(pool, name)
         return int(volume.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)[2])

@@ -1,4 +1,4 @@
-"""Disks in libvirt: volumes of the lab's pool."""
+"""The driver of disks, which are volumes of the lab's pool."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labctl.core.errors import LabctlError
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.dumps import dumps
-from labctl.kinds.disk.ground import Ground
+from labctl.kinds.disk.overlays import Overlays
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
@@ -28,7 +28,7 @@ class DiskDriver:
         """`images` is the name of the pool that holds the base images."""
         self._host = host
         self._images = images
-        self._ground = Ground()
+        self._overlays = Overlays()
 
     def create(self, step: StepOf[DiskSpec], _tell: Teller) -> None:
         spec = step.wanted
@@ -36,8 +36,8 @@ class DiskDriver:
             pool = self._host.pool(identity.pool_name(spec.lab))
             if volumes.find(pool, spec.volume) is not None:
                 if volumes.stamps(pool, [spec.volume]):
-                    return  # an earlier try made it; a volume is made whole or not at all
-                pools.refresh(pool)  # till then libvirt lists a file that someone removed
+                    return  # an earlier run made the volume; libvirt never leaves a partial one
+                pools.refresh(pool)  # someone removed the file, which libvirt lists until the refresh
             backing, capacity = self._base(spec)
             volumes.create(pool, spec.volume, capacity=capacity, format=spec.format, backing=backing)
 
@@ -57,13 +57,13 @@ class DiskDriver:
                 where=str(spec.address),
                 hint="give it more",
             )
-        # an image is qcow2 or raw; for libvirt, which looks at the content, a raw one may be an iso as well
+        # an image is qcow2 or raw; libvirt may report another format for a raw one, as iso, since it probes the content
         return (base.path, "qcow2" if base.format == "qcow2" else "raw"), size
 
     def update(self, step: StepOf[DiskSpec], _tell: Teller) -> None:
-        """Grow it: through the running VM that has it, so that its guest sees it, else the volume itself.
+        """Grow the disk: through the running VM that uses it, so that the guest notices, else the volume itself.
 
-        Where someone's snapshot put an overlay on it, that is what grows.
+        If a snapshot put an overlay on the volume, the overlay grows.
         """
         spec = step.wanted
         if spec.size is None:
@@ -77,14 +77,14 @@ class DiskDriver:
                 domain.blockResize(target, spec.size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
                 pools.refresh(pool)
                 return
-            pools.refresh(pool)  # an overlay is not libvirt's own work
+            pools.refresh(pool)  # libvirt does not know an overlay that QEMU made until the refresh
             volume = virt.storageVolLookupByPath(path)
             _refuse_guessed(spec, volumes.read(volume.XMLDesc()))
             if volume.info()[1] < spec.size:
                 volume.resize(spec.size)
 
     def _user(self, spec: DiskSpec, path: str) -> tuple[Any, str]:
-        """The running domain that has this disk, and what it calls it."""
+        """The running domain that uses this disk, and the disk's target in it; None and empty without one."""
         owner = spec.name.partition("/")[0] if "/" in spec.name else None
         active = self._host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
         name = identity.libvirt_name(spec.lab, owner or "")
@@ -97,10 +97,10 @@ class DiskDriver:
         return None, ""
 
     def delete(self, step: StepOf[DiskSpec], tell: Teller) -> None:
-        """Remove it with the overlays of the lab's pool that stand on it, the top first: without it they are nothing.
+        """Delete the volume and, before it, the overlays in the lab's pool that are based on it, the top first.
 
         Raises:
-            LabctlError: a domain runs on it, which labctl would have ended were it the lab's.
+            LabctlError: a running domain uses one of them. It is no VM of the lab, which labctl would have stopped.
         """
         spec = step.existing
         virt = self._host.virt
@@ -109,10 +109,10 @@ class DiskDriver:
             volume = pool and volumes.find(pool, spec.volume)
             if pool is None or volume is None:
                 return
-            self._ground.look(virt, pool)
+            self._overlays.read_once(virt, pool)
             path = volume.path()
-            overlays = self._ground.overlays((*spec.above, path))
-            self._ground.refuse(virt, [path, *(each.path for each in overlays)])
+            overlays = self._overlays.above((*spec.above, path))
+            self._overlays.refuse_if_running(virt, [path, *(each.path for each in overlays)])
             for each in overlays:
                 tell.progress(f"removing {each.name}, which stands on it")
                 volumes.delete(pool, each.name)
@@ -120,7 +120,7 @@ class DiskDriver:
 
 
 def _refuse_guessed(spec: DiskSpec, facts: volumes.Facts) -> None:
-    """Raise LabctlError where libvirt would have qemu-img open a raw disk in the format that a guest wrote into it."""
+    """LabctlError if libvirt would resize a raw disk as another format, whose header a guest wrote to the disk."""
     if spec.format == "raw" and not spec.top and facts.format != "raw":
         raise LabctlError(
             f"its guests wrote what libvirt takes for {facts.format}, so that it can't grow while no VM runs on it",

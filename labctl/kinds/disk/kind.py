@@ -1,4 +1,4 @@
-"""Disks, as the registry has them."""
+"""The kind of disks for the registry."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def _observe(look: Look) -> Found[DiskSpec]:
 
 
 def read(facts: Facts, lab: str, name: str) -> DiskSpec:
-    """The spec of a disk's volume.
+    """The spec of a disk by its volume.
 
-    libvirt takes format and size from the first bytes of the file, and a guest may have written a qcow2 header to a raw
-    disk: so the size of a raw disk is the length of its file.
+    libvirt takes format and size from the file's first bytes, and a guest may have written a qcow2 header to a raw
+    disk. So the size of a raw disk is the length of its file.
     """
     if "/" not in name:
         return DiskSpec(lab, name, facts.physical or facts.capacity, format="raw")
@@ -48,14 +48,14 @@ def read(facts: Facts, lab: str, name: str) -> DiskSpec:
 
 
 def _as_large(look: Look, disk: DiskSpec) -> DiskSpec:
-    """The disk with the size of the overlay that its VM writes to."""
+    """The disk with the size of its top overlay, to which its VM writes."""
     volumes = look.contents.volumes if look.contents else ()
     size = next((each.capacity for each in volumes if each.path == disk.top), None)
-    if size is None:  # in no pool, or in ours and libvirt did not notice yet
+    if size is None:  # the overlay is in no pool, or libvirt does not know it yet
         domains = dict(item for found in look.disk_users for item in found.handles.items())
         own = domains.get(disk.owner) if disk.owner else None
         for domain in (own, *domains.values()) if own else domains.values():
-            with suppress(libvirt.libvirtError):  # it is not this one's
+            with suppress(libvirt.libvirtError):  # another domain has the disk
                 size = domain.blockInfo(disk.top)[0]
                 break
     return replace(disk, size=size or disk.size)

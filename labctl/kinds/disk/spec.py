@@ -1,4 +1,4 @@
-"""A disk: a volume of the lab's pool; with an image a qcow2 overlay on it, shared ones raw."""
+"""A disk: a volume of the lab's pool. A disk with an image is a qcow2 overlay on it; shared disks are raw."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 @record
 class DiskSpec(Spec):
-    """`disk/web-1/root` of a VM, or `disk/shared` of the lab, as `name` says.
+    """The spec of a disk: `name` is `web-1/root` for a disk of a VM, or `shared` for a volume of the lab.
 
-    `size` in bytes, None where the image's own decides. `base` is the file name of the backing volume in the image
-    store, empty for a blank disk; `image` the address name of that image. `seed` names the seed that was or will be
-    applied to what the disk holds: cloud-init does its work once, so with another seed it starts from a new disk.
-    `above` are the paths of the overlays that someone's snapshots put on it, the top first: on that its VM goes on, and
-    that is as large as `size` says.
+    `size` is in bytes, None if the image decides. `base` is the backing volume's name in the image store, empty for a
+    blank disk; `image` is the address name of that image. `seed` is the name of the seed that cloud-init applied to the
+    disk, or will apply: it does so once, so that another seed needs a new disk. `above` are the paths of overlays that
+    snapshots put on the volume, the top first; the VM writes to the top one, and `size` is its size.
     """
 
     kind: ClassVar[str] = "disk"
@@ -71,7 +70,7 @@ class DiskSpec(Spec):
 
     @property
     def owner(self) -> Address | None:
-        """The VM, of a disk that is one's own."""
+        """The VM to which the disk belongs; None for a volume of the lab."""
         vm, slash, _ = self.name.partition("/")
         return addresses.vm(vm) if slash else None
 
@@ -82,7 +81,7 @@ class DiskSpec(Spec):
 
     @property
     def top(self) -> str:
-        """The overlay on which its VM goes on; empty where that is the volume itself."""
+        """The path of the overlay to which the VM writes; empty if the VM writes to the volume itself."""
         return next(iter(self.above), "")
 
     def needs(self) -> tuple[Need, ...]:
@@ -95,7 +94,7 @@ class DiskSpec(Spec):
         return replace(self, image=wanted.image)
 
     def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> DiskSpec:
-        """The overlays on it stay. So does a disk whose VM someone undefined: the seed's digest went with the VM."""
+        """Keep the existing overlays; and keep a disk whose VM someone undefined, and with it the seed's digest."""
         del comparable
         before = existing.get(self.address)
         disk = replace(self, above=before.above) if isinstance(before, DiskSpec) else self

@@ -1,7 +1,7 @@
-"""The catalogue: what `image: NAME` stands for, as data. labctl's own, and the user's, which wins.
+"""The catalogue of images, which says what `image: NAME` stands for. The user's entries override labctl's own.
 
-`templates/images/catalogue.yaml` tells the form. An image that was imported is an entry of the user's: its digest, and
-no address to get it from.
+`templates/images/catalogue.yaml` describes the format. An imported image is an entry of the user with a digest and
+without an address.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "aarch64"}
 
 @record
 class Entry:
-    """One name. Maps are by libvirt's word for the architecture; `digests` are `sha256-HEX`; sizes are bytes.
+    """An entry of the catalogue. The keys of the maps are libvirt's names of architectures; sizes are in bytes.
 
-    `checksums` are (URL, algorithm) of the vendor's checksum files, `firmware` is empty where both boot it.
+    `checksums` are the URLs of the vendor's checksum files, `digests` have the form `sha256-HEX`. `firmware` is empty
+    if the image boots with BIOS and with UEFI.
     """
 
     name: str
     description: str = ""
     urls: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
-    form: str = ""  # of the checksum file: coreutils, bsd, digest
+    form: str = ""  # the format of the checksum file: coreutils, bsd, digest
     algorithm: str = "sha256"
     digests: Mapping[str, str] = field(default_factory=dict)
     memory: int = 0
@@ -60,23 +61,23 @@ class Entry:
         return self.console or ("ttyAMA0" if arch == "aarch64" else "ttyS0")
 
     def firmware_of(self, arch: str) -> str:
-        """`uefi`, `bios`, or the empty string where it boots by both."""
+        """The firmware that the image needs: `uefi`, `bios`, or empty if it boots with both."""
         return "uefi" if arch == "aarch64" else self.firmware
 
 
 def config_folder() -> Path:
-    """Where the user's entries are; `LABCTL_CONFIG_DIR` moves it."""
-    import platformdirs
+    """The folder of the user's entries, below `LABCTL_CONFIG_DIR` if that is set."""
+    import platformdirs  # a run that needs no catalogue does without it
 
     root = os.environ.get("LABCTL_CONFIG_DIR") or platformdirs.user_config_dir("labctl")
     return Path(root) / "images"
 
 
 def entries() -> dict[str, Entry]:
-    """All by name.
+    """All entries by name.
 
     Raises:
-        LabctlError: a file of the user's can't be used; all of its mistakes are named.
+        LabctlError: a file of the user can't be used; the error names all of its mistakes.
     """
     found = dict(_own())
     for path in files():
@@ -85,16 +86,16 @@ def entries() -> dict[str, Entry]:
 
 
 def files() -> list[Path]:
-    """The user's own, in the order in which they win."""
+    """The user's files; of two with the same name in them, the last one counts."""
     return sorted(config_folder().glob("*.yaml"))
 
 
 def entry(name: str) -> Entry:
-    """The one of that name.
+    """The entry of a name.
 
     Raises:
-        UsageError: there is none; the nearest names are the hint.
-        LabctlError: a file of the user's can't be used.
+        UsageError: no entry has this name; the hint has similar names.
+        LabctlError: a file of the user can't be used.
     """
     known = entries()
     if name not in known:
@@ -114,12 +115,14 @@ def _own() -> dict[str, Entry]:
 
 
 def stated(path: Path) -> dict[str, dict[str, Any]]:
-    """What a file of the user's says, in the catalogue's form.
+    """Read a file of the user: name → fields, in the catalogue's format.
 
     Raises:
-        LabctlError: it can't be used; all of its mistakes are named.
+        LabctlError: the file can't be used; the error names all of its mistakes.
     """
-    from jsonschema import Draft202012Validator
+    from jsonschema import (
+        Draft202012Validator,  # only users with own entries need it, and it takes long to import
+    )
 
     try:
         tree = _yaml(path.read_text(encoding="utf-8")) or {}
@@ -137,7 +140,6 @@ def stated(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _yaml(text: str) -> Any:
-
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # either is a safe one
 
 
@@ -161,7 +163,7 @@ def _entry(name: str, fields: Mapping[str, Any], file: str) -> Entry:
 
 
 def _per_arch(stated: Any, words: Mapping[str, str], urls: Mapping[str, str]) -> dict[str, str]:
-    """One address for all architectures, or a map of them, with the vendor's `words` for them filled in."""
+    """Architecture → address, of one address for all or of such a map; `words` are the vendor's architecture names."""
     if not stated:
         return {}
     if not isinstance(stated, str):

@@ -1,4 +1,4 @@
-"""What people want to know of an image that VMs stand on."""
+"""What `status` shows of an image on which disks of VMs are based."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from labctl.core.record import record
 
 @record
 class ImageOverview:
-    """An image of the store that is `missing`, `damaged` or `changed` by its looks, and the VMs that stand on it."""
+    """An image of the store whose `state` is `missing`, `damaged` or `changed`, and the VMs that are based on it."""
 
     label: str
     state: str

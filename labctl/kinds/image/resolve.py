@@ -1,4 +1,4 @@
-"""Which image a Labfile's `image:` is: its key, and its size where that is known before the image is there."""
+"""The spec of the image that a Labfile's `image:` names: its key, and its size if that is known before a download."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from labctl.core.errors import LabctlError, NotMadeFor
 from labctl.core.record import replace
+from labctl.host.files import os_errors
 from labctl.host.files.digests import file_digest
+from labctl.host.images import qcow2
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import ImageSpec
 
@@ -24,13 +26,10 @@ DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
 
 
 def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
-    """The image in a file, known by its content, whose digest is remembered while the file is unchanged.
+    """The spec of the image in a local file, with the digest of its content as key.
 
-    LabctlError when it can't be read, or is refused; a `blob` (kernel, initrd) isn't looked into.
+    The content of a `blob` (kernel, initrd) is not inspected. LabctlError when the file can't be read or used.
     """
-    from labctl.host.files import os_errors
-    from labctl.host.images import qcow2
-
     size = None if blob else qcow2.inspect(path).virtual_size
     with os_errors.translated("can't read it", path):
         digest = file_digest(path)
@@ -38,7 +37,7 @@ def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
 
 
 def resolve_url(url: str, algorithm: str, digest: str) -> ImageSpec:
-    """The image that the URL gives, known by the digest that it must have. LabctlError for what can't be right."""
+    """The spec of the image at a URL, which must have this digest. LabctlError if URL or digest can't be right."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         raise LabctlError(f"{url} is no https address", hint="images are downloaded over https only")
@@ -48,15 +47,15 @@ def resolve_url(url: str, algorithm: str, digest: str) -> ImageSpec:
             f"{digest or 'nothing'} is no {algorithm}", hint="copy it from the checksum file beside the image"
         )
     label = PurePosixPath(unquote(parts.path)).name or parts.hostname
-    if not label.isprintable():  # it goes to terminals
+    if not label.isprintable():  # terminals show the label
         label = PurePosixPath(parts.path).name
     return ImageSpec(label, f"{algorithm}-{digest}", "url", url)
 
 
 def resolve_name(name: str, arch: str) -> ImageSpec:
-    """The image that the catalogue has under that name, by the digest that its vendor publishes now.
+    """The spec of the catalogue's image of a name, with the digest that its vendor publishes now.
 
-    LabctlError for a name it doesn't know, an architecture that it is not for, and a vendor that can't be asked.
+    LabctlError if the catalogue lacks the name or the architecture, or the vendor's checksums can't be downloaded.
     """
     entry = catalogue.entry(name)
     if arch not in entry.architectures:
@@ -73,12 +72,12 @@ def resolve_name(name: str, arch: str) -> ImageSpec:
     except LabctlError:
         if not entry.build:
             raise
-        return _recipe(entry, arch)  # made of packages where it can't be downloaded
+        return _recipe(entry, arch)  # an image that can't be downloaded is built from packages
     return pinned(entry, arch, key, entry.urls[arch])
 
 
 def pinned(entry: Entry, arch: str, key: str, origin: str, size: int | None = None) -> ImageSpec:
-    """The image of that name which has this key."""
+    """The spec of a catalogue's image whose key is known, as from a lock file."""
     if key.startswith("build-"):
         return _recipe(entry, arch, key)
     return ImageSpec(
@@ -96,8 +95,8 @@ def pinned(entry: Entry, arch: str, key: str, origin: str, size: int | None = No
 
 @cache
 def _published(where: str, url: str) -> str:
-    """The key that the vendor's checksum file gives the image; asked once, an `up` plans twice."""
-    from labctl.host.downloads import checksums, download
+    """The image's key by the vendor's checksum file, which is downloaded once in a run, although `up` plans twice."""
+    from labctl.host.downloads import checksums, download  # httpx takes long to import
     from labctl.host.downloads.https import RetryPolicy
 
     asking = RetryPolicy(attempts=1, stall_s=10.0, connect_s=5.0)  # a plan can't wait long for a vendor
@@ -107,30 +106,30 @@ def _published(where: str, url: str) -> str:
 
 
 def resolve_recipe(name: str, arch: str, key: str = "") -> ImageSpec:
-    """The image that labctl's recipe of that name builds, with the packages' versions of the key, or those now.
+    """The spec of the image that labctl's recipe of a name builds, with this key or the key of today's versions.
 
-    LabctlError when there is none.
+    LabctlError when there is no such recipe.
     """
-    from labctl.host.builds.recipe import catalogue_recipe
+    from labctl.host.builds.recipe import catalogue_recipe  # few runs build images
 
     return _built(catalogue_recipe(name, arch), name, key)
 
 
 def resolve_build(wanted: ImageBuild, label: str, arch: str, key: str = "") -> ImageSpec:
-    """The image that a Labfile's `build:` states, likewise. LabctlError when it can't be built."""
-    from labctl.host.builds.recipe import custom_recipe
+    """The spec of the image that a Labfile's `build:` describes. LabctlError when it can't be built."""
+    from labctl.host.builds.recipe import custom_recipe  # few runs build images
 
     return replace(_built(custom_recipe(wanted, arch, label), label, key), wanted=wanted)
 
 
-def made_by(spec: ImageSpec) -> bool:
-    """Whether the recipe of a spec that is built is still the one that its key tells."""
+def recipe_is_unchanged(spec: ImageSpec) -> bool:
+    """Whether a built image's recipe is still the one of its key."""
     return recipe_of(spec).has_key(spec.key)
 
 
 def recipe_of(spec: ImageSpec) -> Recipe:
-    """The recipe of a spec that is built: the Labfile's, or labctl's own of that name."""
-    from labctl.host.builds.recipe import catalogue_recipe, custom_recipe
+    """The recipe of a built image: the Labfile's, or labctl's own."""
+    from labctl.host.builds.recipe import catalogue_recipe, custom_recipe  # few runs build images
 
     return custom_recipe(spec.wanted, spec.arch) if spec.wanted else catalogue_recipe(spec.origin, spec.arch)
 

@@ -1,8 +1,8 @@
-"""An image: a read-only base of disks, or a kernel or initrd, in the store that all labs of a libvirt share.
+"""An image: a read-only base of disks, or a kernel or initrd, in the store that all labs of a libvirt host share.
 
-The store is the directory pool `labctl-images`. An image's files there are named after its `key`: `KEY.img`, and for
-one that boots directly `KEY.vmlinuz` and `KEY.initrd`; `KEY.ok` is written last and says that they were complete,
-`KEY.seen` what their files looked like when that was verified.
+The store is the directory pool `labctl-images`. The volumes of an image are named after its `key`: `KEY.img`, and for a
+direct kernel boot `KEY.vmlinuz` and `KEY.initrd`. `KEY.ok` is written last and marks the image as complete; `KEY.seen`
+has the stamps of the volumes when they were last verified.
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ if TYPE_CHECKING:
     from labctl.host.builds.image_build import ImageBuild
 
 POOL = identity.STORE
-READABLE = 0o644  # the mode of its files
-DIGITS = 12  # of a digest are enough for people
+READABLE = 0o644  # the mode of an image's volumes
+DIGITS = 12  # how much of a digest people see
 
 
 def shown(key: str) -> str:
-    """A key as people and JSON see it: `sha512:6c2607f1846e…`."""
+    """A key as JSON has it and people see it: `sha512:6c2607f1846e…`."""
     return key.replace("-", ":", 1)
 
 
 def short(key: str) -> str:
-    """As much of it as people compare: `sha512:6c2607f1846e`."""
+    """The beginning of a key, as plans and lists show it: `sha512:6c2607f1846e`."""
     algorithm, _, digest = key.partition("-")
     return f"{algorithm}:{digest[:DIGITS]}"
 
 
 @record
 class ImageSpec(Spec):
-    """`key` is `sha256-HEX`, `sha512-HEX` (of the file's content) or `build-HEX` (of the recipe).
+    """The spec of an image.
 
-    `origin` is an absolute path, an https URL, or the name of a recipe; empty for one that can't be got again. `size`
-    is the virtual size in bytes where it is known before the image is there. A `blob` (a kernel, an initrd) is stored
-    as it is. `firmware` (`bios`, `uefi`), `cpu` (`x86-64-v2`) and `memory` (bytes) are what the catalogue says that it
-    needs; empty and 0 where it says nothing.
+    `key` is `sha256-HEX` or `sha512-HEX` of the file's content, or `build-HEX` of a recipe. `origin` is an absolute
+    path, an https URL, or the name of a recipe; it is empty for an image that labctl can't get again. `size` is the
+    virtual size in bytes, None if it is not known before the download. A `blob` (a kernel, an initrd) is stored
+    unchecked. `firmware` (`bios`, `uefi`), `cpu` (`x86-64-v2`) and `memory` (bytes) are the catalogue's requirements;
+    empty and 0 without any.
     """
 
     kind: ClassVar[str] = "image"
@@ -54,14 +55,14 @@ class ImageSpec(Spec):
     source: Literal["path", "url", "build", "store"] = "path"
     origin: str = ""
     size: int | None = None
-    direct: bool = False  # boots by its own kernel and initrd
-    cmdline: str = ""  # what such a kernel wants
+    direct: bool = False  # whether VMs boot the image's own kernel and initrd
+    cmdline: str = ""  # the command line of that kernel
     blob: bool = False
-    arch: str = ""  # libvirt's word; empty where nobody said
+    arch: str = ""  # libvirt's name of the architecture; empty if unknown
     firmware: str = ""
     cpu: str = ""
     memory: int = 0
-    wanted: ImageBuild | None = None  # of a build that the Labfile states; `origin` then only names it
+    wanted: ImageBuild | None = None  # the Labfile's `build:`; `origin` is only its name then
     sound: bool = owned(Effect.LIVE, default=True, condition="damaged in the store")
 
     @property

@@ -1,7 +1,7 @@
 """The image store in libvirt: a directory pool that all labs share.
 
-An image is complete when its marker `KEY.ok` is there, which is written last, after what the store holds was read back
-and was right. Whatever lies there without a marker is of a run that was killed, and is made anew.
+An image is complete once it has its marker `KEY.ok`, which is written last, after the volumes were read back and were
+right. Volumes without a marker are from a run that was killed, and are made again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.dumps import described, dumps
 from labctl.host.machine import lock
-from labctl.kinds.image import sound
+from labctl.kinds.image import integrity
 from labctl.kinds.image.spec import POOL, ImageSpec
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from labctl.kinds.image.content import Progress
 
 PARTS = ("seen", "ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marks go first
-WAIT_S = 120.0  # for a lab whose pool is stopped while it is at work
+WAIT_S = 120.0  # how long to wait for another labctl that changes a lab whose pool is stopped
 
 
 @record
-class Stored:
-    """A complete image in the store: the bytes that it takes, and what stands on it, as `labctl-shop/web.root`.
+class StoredImage:
+    """A complete image in the store: its size in bytes, and the disks that are based on it, as `labctl-shop/web.root`.
 
-    `state` is `missing`, `damaged` or `changed` where its files do not look as they did when they were verified.
+    `state` is `missing`, `damaged` or `changed` if its volumes' stamps differ from those when they were verified.
     """
 
     spec: ImageSpec
@@ -48,10 +48,10 @@ class Stored:
 
 
 @record
-class Looked:
-    """An image that the store has: what is `wrong` by volume, nothing where it is sound.
+class CheckedImage:
+    """An image of the store that was checked: volume → what is `wrong` with it, empty if the image is sound.
 
-    Of one that is damaged also what stands on it, and whether any of that runs.
+    For a damaged image, `users` are the disks that are based on it, and `running` says whether a VM runs on any.
     """
 
     spec: ImageSpec
@@ -62,19 +62,20 @@ class Looked:
 
 
 class ImageStore:
-    """What is in the store, and what of it may go."""
+    """The images in the store: they are listed, checked and deleted."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
     def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
-        """Those of the keys whose images are complete and sound."""
+        """Key → spec of the images that are complete and sound."""
         return {key: looked.spec for key, looked in self.look(keys).items() if not looked.wrong}
 
-    def look(self, keys: Collection[str]) -> dict[str, Looked]:
-        """Those of the keys which the store has, or had; files that changed since they were verified are read again.
+    def look(self, keys: Collection[str]) -> dict[str, CheckedImage]:
+        """Check images: key → result. Keys of which the store has no complete image are left out.
 
-        A listing, and for each the two small marks and the stamps of its files.
+        Volumes that changed since they were verified are read again. For others, a listing of the pool, the stamps, and
+        two small volumes of each image are enough.
         """
         pool = pools.find(self._host.virt, POOL) if keys else None
         names = volumes.names(pool) if pool is not None else set()
@@ -83,21 +84,25 @@ class ImageStore:
             marker = self._marker(pool, key)
             if marker is not None:
                 digests = marker.get("digests") or {}
-                wrong = sound.wrong(self._host.virt, pool, key, digests)
+                wrong = integrity.find_damage(self._host.virt, pool, key, digests)
                 spec = replace(_spec(marker), sound=not wrong)
-                found[key] = Looked(spec, wrong, digests, *(self._standing(pool, digests) if wrong else ()))
+                found[key] = CheckedImage(
+                    spec, wrong, digests, *(self._users_and_running(pool, digests) if wrong else ())
+                )
         return found
 
-    def _standing(self, pool: libvirt.virStoragePool, names: Collection[str]) -> tuple[tuple[str, ...], bool]:
-        """What stands on these volumes of the store, as `Stored` has it, and whether a domain runs on them."""
+    def _users_and_running(
+        self, pool: libvirt.virStoragePool, names: Collection[str]
+    ) -> tuple[tuple[str, ...], bool]:
+        """The users of these volumes of the store, as in `StoredImage`, and whether a running domain uses one."""
         folder = pools.path(pool)
         users = self._users(folder)
         active = self._host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
         runs = any(text and _named_in(text, folder).keys() & set(names) for text in dumps(active))
         return tuple(sorted({user for name in names for user in users.get(name, ())})), runs
 
-    def stored(self) -> list[Stored]:
-        """Every image that is complete in the store, and what stands on it."""
+    def stored(self) -> list[StoredImage]:
+        """All complete images in the store."""
         pool = pools.find(self._host.virt, POOL)
         if pool is None:
             return []
@@ -113,13 +118,13 @@ class ImageStore:
                 used_by = sorted({user for each in mine for user in users.get(each, ())})
                 digests = marker.get("digests") or {}
                 state = self._state(pool, key, digests)
-                found.append(Stored(_spec(marker), bytes_, tuple(used_by), digests, state))
+                found.append(StoredImage(_spec(marker), bytes_, tuple(used_by), digests, state))
         return found
 
     def states(self, keys: Collection[str]) -> dict[str, tuple[ImageSpec, str]]:
-        """Those of the keys whose images do not look as they did when they were verified.
+        """Key → spec and state of the images whose stamps differ from those when they were verified.
 
-        No file is read for it, and no pool started.
+        No image is read, and no pool is started.
         """
         pool = pools.lookup(self._host.virt, POOL) if keys else None
         if pool is None or not pool.isActive():
@@ -129,13 +134,13 @@ class ImageStore:
         return {key: (_spec(markers[key]), state) for key, state in states.items() if state}
 
     def _state(self, pool: libvirt.virStoragePool, key: str, digests: Mapping[str, str]) -> str:
-        seen = sound.read(self._host.virt, pool, key)
-        return sound.apparent(seen, volumes.stamps(pool, digests), digests)
+        seen = integrity.recorded_stamps(self._host.virt, pool, key)
+        return integrity.apparent_state(seen, volumes.stamps(pool, digests), digests)
 
     def leftovers(self) -> dict[str, int]:
-        """What lies in the store without being part of a complete image, with bytes: of runs that were killed.
+        """Volume → size in bytes of the volumes that belong to no complete image, as of runs that were killed.
 
-        A disk may stand on such a volume nevertheless, where someone removed the marker: then it is none.
+        A volume on which a disk is based is not among them, even if someone removed the image's marker.
         """
         pool = pools.find(self._host.virt, POOL)
         if pool is None:
@@ -145,17 +150,17 @@ class ImageStore:
         kept |= {name.rpartition(".")[0] for name in self._users(pools.path(pool))}
         return {name: size for name, size in sizes.items() if name.rpartition(".")[0] not in kept}
 
-    def verify(self, stored: Stored, progress: Progress) -> dict[str, str]:
-        """Read an image back; gives what is wrong by volume, nothing where all is well. What is found is recorded."""
+    def verify(self, stored: StoredImage, progress: Progress) -> dict[str, str]:
+        """Read an image and record the result: volume → what is wrong with it, empty if the image is sound."""
         virt = self._host.virt
         pool, key = self._host.pool(POOL), stored.spec.key
         stamps = volumes.stamps(pool, stored.digests)
-        wrong = sound.damage(virt, pool, dict(sorted(stored.digests.items())), progress)
-        sound.record(virt, pool, key, stamps | dict.fromkeys(wrong, sound.WRONG))
+        wrong = integrity.verify(virt, pool, dict(sorted(stored.digests.items())), progress)
+        integrity.record_stamps(virt, pool, key, stamps | dict.fromkeys(wrong, integrity.KNOWN_DAMAGED))
         return wrong
 
     def delete(self, key: str) -> None:
-        """Remove an image, its marker first. LabctlError, naming one, while something stands on it."""
+        """Delete an image, its marker first. LabctlError if a disk or a domain uses it; the error names one."""
         virt = self._host.virt
         pool = pools.find(virt, POOL)
         if pool is None:
@@ -173,12 +178,14 @@ class ImageStore:
             volumes.delete(pool, volume)
 
     def _users(self, folder: str) -> dict[str, list[str]]:
-        """What stands on each volume of the store: overlays of any pool, domains that boot a kernel of it."""
+        """Volume of the store → its users: overlays in any pool, and domains that boot a kernel from it."""
         virt = self._host.virt
         users: dict[str, list[str]] = {}
         with translated(self._host.uri):
             for pool in virt.listAllStoragePools():
-                (there,) = described([pool], self._contents)  # which has calls in flight of its own
+                (there,) = described(
+                    [pool], self._contents
+                )  # one at a time: `_contents` makes parallel calls itself
                 for each in there or ():
                     if each.backing and each.backing.startswith(f"{folder}/"):
                         users.setdefault(each.backing.rpartition("/")[2], []).append(
@@ -186,12 +193,12 @@ class ImageStore:
                         )
             for domain, named in self._domains(folder):
                 for volume, itself in named.items():
-                    if itself or volume not in users:  # else the overlay tells it better
+                    if itself or volume not in users:  # the overlay is the better name of the user
                         users.setdefault(volume, []).append(f"domain {domain}")
         return users
 
     def _domains(self, folder: str) -> Iterator[tuple[str, dict[str, bool]]]:
-        """The volumes of the store that domains have, as they run and as they are defined."""
+        """Each domain's name and the volumes of the store that its XML names, live and persistent."""
         domains = self._host.virt.listAllDomains()
         for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE):
             for domain, text in zip(domains, dumps(domains, flags), strict=True):
@@ -199,9 +206,9 @@ class ImageStore:
                     yield domain.name(), _named_in(text, folder)
 
     def _contents(self, pool: libvirt.virStoragePool) -> list[volumes.Facts]:
-        """The volumes of a pool that can be looked into: in a lab's that someone stopped the disks are still there.
+        """The volumes of a pool. A stopped pool of a lab still has its disks, so it is started to list them.
 
-        It is started for that once its lab is not at work any more: till then it may be on its way out.
+        It is started under the lab's lock: another labctl may be removing the pool.
         """
         if pool.isActive():
             try:
@@ -216,7 +223,7 @@ class ImageStore:
             return volumes.facts(pools.started(pool))
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
-        """None when it can't be read: then the image counts as not complete."""
+        """The content of an image's marker; None if it can't be read, so that the image does not count as complete."""
         try:
             marker = json.loads(volumes.download(self._host.virt, pool, f"{key}.ok"))
         except (LabctlError, ValueError):
@@ -226,7 +233,7 @@ class ImageStore:
 
 
 def _named_in(text: str, folder: str) -> dict[str, bool]:
-    """The volumes of the store that a domain's XML names: True for a kernel, initrd or disk, False below a disk."""
+    """Volume of the store that a domain's XML names → True for a kernel, initrd or disk, False for a layer below."""
     root = ET.fromstring(text)
     disks = [layers(disk) for disk in root.iterfind("devices/disk")]
     found = {path: False for disk in disks for path in disk[1:]}

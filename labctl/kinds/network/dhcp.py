@@ -1,6 +1,6 @@
-"""What a network's DHCP gives: https://libvirt.org/formatnetwork.html#addressing.
+"""The range and the reservations of a network's DHCP: https://libvirt.org/formatnetwork.html#addressing.
 
-Each of these elements is also what virNetworkUpdate takes.
+virNetworkUpdate takes each of these elements too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from labctl.kinds.network.spec import DhcpHost
 
 @record
 class DhcpRange:
-    """The first and the last address for guests that nobody knows."""
+    """The first and the last address for guests without a reservation."""
 
     start: str
     end: str
@@ -23,7 +23,7 @@ class DhcpRange:
 
     @classmethod
     def read(cls, text: str) -> DhcpRange:
-        """Read the text of a spec, which is that of `str`."""
+        """Read a range in the form of a spec, `START-END`."""
         start, _, end = text.partition("-")
         return cls(start, end)
 

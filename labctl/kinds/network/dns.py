@@ -6,5 +6,5 @@ from labctl.core.xmlfields import Declaration, Property, Strings
 from labctl.core.xmlforms import ADDRESS
 from labctl.kinds.network.spec import DnsHost
 
-# Also what virNetworkUpdate takes
+# virNetworkUpdate takes this element too
 DNS_HOST = Declaration("dns/host", DnsHost, Property("ip", "@ip", ADDRESS), Strings("names", "hostname"))

@@ -1,4 +1,4 @@
-"""Networks in libvirt. Every verb first looks at what is there, so that it can be run again after a failure."""
+"""The driver of networks. Each verb first reads the existing network, so that it can be repeated after a failure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DNS_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST
 
 
 def _read(text: str, spec: NetworkSpec) -> NetworkSpec:
-    """What libvirt has of a network, whoever removed labctl's mark from it."""
+    """Read a network's XML, also if someone removed labctl's metadata."""
     root = ET.fromstring(text)
     return xml.read(root) or xml.adopt(root, spec.lab, spec.name)
 
@@ -56,13 +56,13 @@ class NetworkDriver:
             try:
                 self._activate(network, spec)
             except libvirt.libvirtError as error:
-                network.undefine()  # a network that can't start is not left behind
+                network.undefine()  # leave no network behind that can't start
                 if "Address already in use" in str(error):
                     raise self._port_taken(error) from error
                 raise
 
     def _port_taken(self, error: libvirt.libvirtError) -> LabctlError:
-        said = str(error).strip().rpartition("\n")[2]  # dnsmasq's own words, behind its command line
+        said = str(error).strip().rpartition("\n")[2]  # dnsmasq's message comes after its command line
         who = listener(DNS_PORT) if self._host.local else ""
         return LabctlError(
             f"{said}; {who or 'another name server'} has port {DNS_PORT} of every address",
@@ -86,7 +86,9 @@ class NetworkDriver:
             network = self._find(spec)
             if network is None:
                 return
-            if not network.isPersistent():  # else it is gone once it is stopped, and that would be an error
+            if (
+                not network.isPersistent()
+            ):  # a transient network disappears with destroy(), and undefine() would fail
                 network = self._host.virt.networkDefineXML(network.XMLDesc())
             if network.isActive():
                 network.destroy()
@@ -94,7 +96,7 @@ class NetworkDriver:
 
     def _find(self, spec: NetworkSpec) -> Any:
         virt = self._host.virt
-        # it still has its UUID if someone renamed it
+        # a network that someone renamed still has its UUID
         return found(
             (virt.networkLookupByUUIDString, spec.uuid), (virt.networkLookupByName, spec.libvirt_name)
         )
@@ -110,9 +112,10 @@ class NetworkDriver:
             network.create()
 
     def _update_live(self, network: Any, now: NetworkSpec, spec: NetworkSpec) -> None:
-        """Delete each record by what no other of its kind has; libvirt refuses a deletion that fits two.
+        """Change DHCP and DNS of a running network.
 
-        A reservation is known by all of it, a DNS record by its address alone: a name may stand at several.
+        libvirt refuses a deletion that matches two records. So a reservation is deleted by all its values, and a DNS
+        record by its address, since several records may have the same name.
         """
         if now.dhcp_range != spec.dhcp_range:
             old = [_range(now)] if now.dhcp_range else []
@@ -131,7 +134,7 @@ class NetworkDriver:
         self._swap(network, _DNS_HOST, -1, old, new)
 
     def _serve(self, network: Any, spec: NetworkSpec) -> None:
-        """Have libvirt start dnsmasq again: an update makes it do so, therefore a record is sent once more."""
+        """Make libvirt start dnsmasq again. It does so at an update, therefore an existing record is sent again."""
         if spec.dhcp_hosts:
             first = spec.dhcp_hosts[0]
             parent = 1 if first.ip.version == 6 and spec.host4 else 0
@@ -154,7 +157,7 @@ class NetworkDriver:
         old: Iterable[ET.Element],
         new: Iterable[ET.Element],
     ) -> None:
-        """Take out what goes before what comes: one address can't stand twice."""
+        """Delete old records, then add new ones, since an address can't have two records."""
         for command, elements in ((_DELETE, old), (_ADD, new)):
             for element in elements:
                 text = ET.tostring(element, encoding="unicode")

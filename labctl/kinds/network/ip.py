@@ -1,4 +1,4 @@
-"""The host's own address on a network, and what its DHCP gives there: https://libvirt.org/formatnetwork.html#addressing."""
+"""The host's address on a network, with the DHCP there: https://libvirt.org/formatnetwork.html#addressing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @record
 class Ip:
-    """One `<ip>`, of which a network has one for each family. `file` and `server` are for guests that boot over it."""
+    """An `<ip>` element; a network has one for each family. `file` and `server` are for guests that boot by PXE."""
 
     family: str
     address: str
     prefix: str = ""
-    netmask: str = ""  # what others may have written in place of a prefix
+    netmask: str = ""  # in networks that others wrote, instead of a prefix
     ranges: tuple[DhcpRange, ...] = ()
     hosts: tuple[DhcpHost, ...] = ()
     file: str = ""
@@ -33,7 +33,7 @@ class Ip:
         return self.family == "ipv6"
 
     def __str__(self) -> str:
-        """The address with the length of its prefix."""
+        """The address with its prefix length."""
         return with_prefix(self.address, self.prefix, self.netmask)
 
 
@@ -52,12 +52,12 @@ IP = Declaration(
 
 
 def with_prefix(address: str, prefix: str, netmask: str) -> str:
-    """`10.0.0.1/24`, whichever of the two is there; an address of its own where neither is."""
+    """The address with its prefix length, as `10.0.0.1/24`; without prefix and netmask as a single address."""
     return str(ip_interface(f"{address}/{netmask or prefix}" if netmask or prefix else address))
 
 
 def of(spec: NetworkSpec) -> Iterator[Ip]:
-    """Those of a network."""
+    """The `<ip>` elements of a network."""
     for text, family in ((spec.host4, "ipv4"), (spec.host6, "ipv6")):
         if text:
             host = ip_interface(text)

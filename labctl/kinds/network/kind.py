@@ -1,4 +1,4 @@
-"""Networks, as the registry has them."""
+"""The kind of networks for the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""labctl's metadata in a network: what libvirt's XML can't show."""
+"""labctl's metadata in a network, for values that libvirt's XML has no place for."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ METADATA = Declaration(
     Property("file", "@file"),
     Written(lambda _spec: VERSION, "@version"),
     Property("applied", "@applied"),
-    Property("mode", "@mode"),  # a bridge and a macvtap look alike
-    Property("subnet4", "@subnet4"),  # only the host's address in it shows elsewhere, where it has one
+    Property("mode", "@mode"),  # the XML of bridge and macvtap is the same
+    Property("subnet4", "@subnet4"),  # the XML has only the host's address, if the host has one
     Property("subnet6", "@subnet6"),
     Property("xml", "@xml", EDITS),
 )

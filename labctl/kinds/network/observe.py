@@ -1,4 +1,4 @@
-"""Networks as libvirt has them."""
+"""The specs of a lab's existing networks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def observe(look: Look) -> Found[NetworkSpec]:
 
 
 def read(lab: str, text: str) -> tuple[NetworkSpec | None, Foreign]:
-    """The spec of a network where it is the lab's, and what it is to anyone else."""
+    """The spec of a network by its XML, None unless it is the lab's, and the network as a foreign object."""
     root = ET.fromstring(text)
     spec = xml.read(root)
     subnets = tuple(str(IP.read(each)) for each in IP.elements(root))
@@ -56,7 +56,7 @@ def read(lab: str, text: str) -> tuple[NetworkSpec | None, Foreign]:
 
 
 def definition(network: Any) -> str:  # of a virNetwork
-    """The persistent definition; a driver that keeps none beside the running one has only that to show."""
+    """The persistent definition's XML, or the live one for a driver that has no other."""
     try:
         return str(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
     except libvirt.libvirtError as error:
@@ -66,7 +66,7 @@ def definition(network: Any) -> str:  # of a virNetwork
 
 
 def _as_they_run(look: Look, ours: Sequence[tuple[Any, NetworkSpec]]) -> list[NetworkSpec]:
-    """The networks, those that are active as they run; what went meanwhile is not among them."""
+    """The networks, active ones with their live values; networks that disappeared meanwhile are left out."""
     visible = bridges.can_be_checked(look.connection)
     texts = iter(dumps([network for network, spec in ours if spec.active]))
     found = []
@@ -81,9 +81,9 @@ def _as_they_run(look: Look, ours: Sequence[tuple[Any, NetworkSpec]]) -> list[Ne
 
 
 def _running(spec: NetworkSpec, live: NetworkSpec | None) -> NetworkSpec:
-    """The network as it is, of what is defined and what runs.
+    """The network's spec: DHCP and DNS of the live XML, the rest of the persistent definition.
 
-    What runs counts for DHCP and DNS, the persistent definition for the metadata (libvirt changes only that one).
+    libvirt changes the metadata only in the persistent definition.
     """
     if live is None:
         return spec
@@ -91,7 +91,7 @@ def _running(spec: NetworkSpec, live: NetworkSpec | None) -> NetworkSpec:
 
 
 def _checked(network: NetworkSpec) -> NetworkSpec:
-    """Note whether the bridge and the dnsmasq of a running network are still there."""
+    """The network's spec with `unlinked` set if its bridge is missing, and `unserved` if its dnsmasq is."""
     bridge = "" if network.attached else network.bridge
     gone = bridges.missing_part(network.libvirt_name, bridge, served=network.served)
     return replace(

@@ -1,4 +1,4 @@
-"""What people want to see of a network, as libvirt tells it; whether that is active stands elsewhere."""
+"""What `status` and `list` show of a network, read from its XML, which does not say whether it is active."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @record(frozen=False)
 class NetworkOverview:
-    """A network; `host` holds the host's own addresses on it, `leases` what each MAC is given.
+    """A network. `host` has the host's addresses on it, `leases` the reserved address of each MAC.
 
-    `mode` is libvirt's word for it. `served` says whether libvirt runs dnsmasq for it, `problem` what someone did to
-    it.
+    `mode` is libvirt's name of the mode. `served` says whether libvirt runs dnsmasq for the network; `problem` says
+    what is wrong with the network.
     """
 
     name: str
@@ -29,16 +29,16 @@ class NetworkOverview:
     host: tuple[str, ...]
     leases: dict[str, IpAddress] = field(default_factory=dict)
     active: bool = False
-    bridge: str = ""  # where libvirt made one
+    bridge: str = ""  # the bridge that libvirt made; empty without one
     served: bool = False
     problem: str = ""
-    unmarked: bool = False  # whether labctl's mark was removed
+    unmarked: bool = False  # whether someone removed labctl's metadata
 
 
 def read_network(root: Element, unmarked: tuple[str, str] | None = None) -> NetworkOverview | None:
-    """Read a network; None of one that labctl did not make.
+    """Read a network's XML; None if labctl did not make the network.
 
-    `unmarked` are the lab and the name of one that is labctl's although nothing in it says so any more.
+    `unmarked` are the lab and the name of a network that labctl made, but whose metadata someone may have removed.
     """
     spec = xml.read(root) or (xml.adopt(root, *unmarked) if unmarked else None)
     if spec is None:

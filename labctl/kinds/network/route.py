@@ -1,4 +1,4 @@
-"""A route of the host into what is behind a network: https://libvirt.org/formatnetwork.html#static-routes."""
+"""A static route of the host, through a gateway on a network: https://libvirt.org/formatnetwork.html#static-routes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from labctl.kinds.network.ip import with_prefix
 
 @record
 class Route:
-    """`address` and `prefix` are the network that is behind `gateway`."""
+    """A route to the network `address`/`prefix` through `gateway`."""
 
     family: str
     address: str
     gateway: str
     prefix: str = ""
-    netmask: str = ""  # what others may have written in place of a prefix
+    netmask: str = ""  # in networks that others wrote, instead of a prefix
 
     def __str__(self) -> str:
-        """As a spec has it: `10.2.0.0/16 via 10.0.0.9`."""
+        """The route in the form of a spec: `10.2.0.0/16 via 10.0.0.9`."""
         return f"{with_prefix(self.address, self.prefix, self.netmask)} via {self.gateway}"
 
 
@@ -36,7 +36,7 @@ ROUTE = Declaration(
 
 
 def of(text: str) -> Route:
-    """Read a route of a spec."""
+    """Read a route in the form of a spec."""
     to, _, via = text.partition(" via ")
     network = ip_network(to)
     return Route(f"ipv{network.version}", str(network.network_address), via, str(network.prefixlen))

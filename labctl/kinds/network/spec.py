@@ -26,7 +26,7 @@ Mode = Literal["nat", "isolated", "routed", "open", "bridge", "macvtap"]
 
 @record
 class DhcpHost(Item):
-    """A reservation. IPv6 knows hosts by name, so `mac` is empty there; `vm` is so for a VM's second NIC."""
+    """A DHCP reservation. `mac` is empty for IPv6, which identifies hosts by name; `vm` is for a VM's second NIC."""
 
     ip: IpAddress
     vm: str = owned(LIVE)
@@ -42,7 +42,7 @@ class DhcpHost(Item):
 
 @record
 class DnsHost(Item):
-    """The names of one address."""
+    """A DNS record: the names of one address."""
 
     ip: IpAddress
     names: tuple[str, ...] = owned(LIVE)
@@ -57,10 +57,11 @@ class DnsHost(Item):
 
 @record
 class NetworkSpec(Marked):
-    """`host4` and `host6` are the host's own addresses with their prefix, empty where it has none.
+    """The spec of a network.
 
-    `subnet4` and `subnet6` are kept in the metadata: a network without a host address shows them nowhere else.
-    Rates are KiB/s. `lab`, `file` and `applied` are labctl's mark of ownership.
+    `host4` and `host6` are the host's addresses with their prefix lengths, empty if the host has none. `subnet4` and
+    `subnet6` are in the metadata, since the XML of a network without a host address has no subnet. Rates are in KiB/s.
+    `lab`, `file` and `applied` are in labctl's metadata, which mark the network as labctl's.
     """
 
     kind: ClassVar[str] = "network"
@@ -94,7 +95,7 @@ class NetworkSpec(Marked):
     isolated: bool = owned(REPLACE, default=False)  # the field `isolate_guests`
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
     autostart: bool = owned(LIVE, default=False)
-    # libvirt's name for it, where somebody changed that
+    # libvirt's name of the network, if somebody changed it
     renamed: str = owned(REPLACE, default="", condition="renamed outside labctl", unset="its own name")
     unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
     undefined: str = owned(LIVE, default="", condition="not defined any more")
@@ -103,9 +104,11 @@ class NetworkSpec(Marked):
     active: bool = owned(LIVE, default=True, condition="not started")
     xml: tuple[Edit, ...] = owned(REPLACE, default=(), each=describe_edit)
     applied: str = ""  # the fingerprint of the spec last applied
-    # where guests send what is for others, told in plans alone: their NICs have it as a route
+    # the guests' gateways, which only plans show: the NICs have them as routes
     gateways: tuple[str, ...] = field(default=(), repr=False, compare=False)
-    unedited: NetworkSpec | None = None  # what to render before the edits, which all else has in it
+    unedited: NetworkSpec | None = (
+        None  # the spec before the `xml:` edits, whose results the other fields have
+    )
 
     @property
     def address(self) -> Address:
@@ -139,24 +142,27 @@ class NetworkSpec(Marked):
 
     @property
     def attached(self) -> bool:
-        """Whether libvirt only attaches guests to what the host has."""
+        """Whether libvirt attaches guests to an interface or a bridge that the host has already."""
         return self.mode in ("bridge", "macvtap")
 
     def brief(self) -> tuple[BriefPart, ...]:
-        from labctl.kinds.network.brief import brief  # only plans of new networks need it
+        from labctl.kinds.network.plan_summary import plan_summary  # only plans of new networks need it
 
-        return brief(self)
+        return plan_summary(self)
 
     @property
     def served(self) -> bool:
-        """Whether libvirt runs dnsmasq for it."""
+        """Whether libvirt runs dnsmasq for the network."""
         return bool(self.host4 or self.host6) and (self.dns or bool(self.dhcp_hosts or self.dhcp_range))
 
     def completed(self, wanted: NetworkSpec, defined: Mapping[Address, Spec]) -> NetworkSpec:
-        """Take from the wanted spec what only labctl's mark told, if that is gone; other differences still show."""
+        """Take the values that only labctl's metadata had from the wanted spec, if someone removed the metadata."""
         del defined
         if not self.unmarked:
             return self
-        told = {name: getattr(wanted, name) for name in ("file", "xml", "subnet4", "subnet6")}
-        alike = {self.mode, wanted.mode} == {"bridge", "macvtap"}  # but for the mark
-        return replace(self, mode=wanted.mode if alike else self.mode, **told)
+        lost = {name: getattr(wanted, name) for name in ("file", "xml", "subnet4", "subnet6")}
+        alike = {self.mode, wanted.mode} == {
+            "bridge",
+            "macvtap",
+        }  # their XML is the same but for the metadata
+        return replace(self, mode=wanted.mode if alike else self.mode, **lost)

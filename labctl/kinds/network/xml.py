@@ -1,4 +1,7 @@
-"""Between a network's spec and libvirt's XML (https://libvirt.org/formatnetwork.html); `read(render(spec)) == spec`."""
+"""A network's spec as libvirt's XML, and back: `read(render(spec)) == spec`.
+
+https://libvirt.org/formatnetwork.html
+"""
 
 from __future__ import annotations
 
@@ -30,17 +33,17 @@ _FORWARD = {"nat": "nat", "routed": "route", "open": "open", "bridge": "bridge",
 _MODE = Form(_FORWARD.get, lambda forward: "routed" if forward == "route" else forward, "isolated")
 
 
-def _ours(spec: NetworkSpec) -> bool:
-    """Whether libvirt makes its bridge."""
+def _has_own_bridge(spec: NetworkSpec) -> bool:
+    """Whether libvirt makes a bridge for the network."""
     return not spec.attached
 
 
 def _forwards(spec: NetworkSpec) -> bool:
-    return _ours(spec) and spec.mode in _FORWARD
+    return _has_own_bridge(spec) and spec.mode in _FORWARD
 
 
 def _nat6(spec: NetworkSpec) -> str:
-    """A ULA leads nowhere without."""
+    """The value of `nat/@ipv6`: the guests' private IPv6 addresses reach no other network without NAT."""
     return "yes" if spec.mode == "nat" and spec.subnet6 else ""
 
 
@@ -54,10 +57,10 @@ NETWORK = Declaration(
     Written(lambda spec: spec.dev if spec.attached else "", "forward/interface/@dev"),
     Written(_nat6, "forward/nat/@ipv6"),
     Property("bridge", "bridge/@name"),
-    # With STP, which is libvirt's default, Linux lets nothing through a new port for 4 s, whatever the delay: a quick
-    # guest is ready by then, and nobody reaches it
-    Fixed("bridge/@stp", "off", when=_ours),
-    Fixed("bridge/@delay", "0", when=_ours),
+    # With STP, libvirt's default, Linux blocks a new port for 4 s, whatever the delay. A fast guest is ready before
+    # that, and can't be reached.
+    Fixed("bridge/@stp", "off", when=_has_own_bridge),
+    Fixed("bridge/@delay", "0", when=_has_own_bridge),
     Property("mtu", "mtu/@size", NUMBER),
     Property("domain", "domain/@name"),
     Fixed("domain/@localOnly", "yes", when=lambda spec: spec.domain),
@@ -66,8 +69,8 @@ NETWORK = Declaration(
     Property("isolated", "port/@isolated", YES),
     Property("vlan", "vlan/tag/@id", NUMBER),
     Fixed("virtualport/@type", "openvswitch", when=lambda spec: spec.vlan),
-    Fixed("dns", "", when=_ours),
-    Property("dns", "dns/@enable", NO, when=_ours),
+    Fixed("dns", "", when=_has_own_bridge),
+    Property("dns", "dns/@enable", NO, when=_has_own_bridge),
     Strings("forwarders", "dns/forwarder/@addr"),
     Children("dns_hosts", "dns/host", DNS_HOST),
     Rendered(lambda spec: map(IP.render, ip.of(spec))),
@@ -85,9 +88,9 @@ def render(spec: NetworkSpec) -> Element:
 
 
 def read(root: Element) -> NetworkSpec | None:
-    """Read a definition of ours back; None when it carries no metadata of labctl.
+    """Read a network's XML; None when it has no metadata of labctl.
 
-    `active` and `autostart` are not in the XML; the driver sets them.
+    The XML has no `active` and no `autostart`; whoever observes the network sets them.
     """
     own = xmltree.own_metadata(root, "network")
     if own is None:
@@ -101,7 +104,7 @@ def read(root: Element) -> NetworkSpec | None:
 
 
 def _addresses(root: Element) -> dict[str, Any]:
-    """The fields that the `<ip>` elements tell."""
+    """The fields of the `<ip>` elements."""
     found: dict[str, Any] = {}
     ips = [IP.read(each) for each in IP.elements(root)]
     for each in ips:
@@ -114,15 +117,15 @@ def _addresses(root: Element) -> dict[str, Any]:
 
 
 def _with_address(hosts: Iterable[Any]) -> tuple[Any, ...]:  # DhcpHosts or DnsHosts
-    """Leave out what others wrote that names no address, as libvirt allows."""
+    """The hosts that have an address, sorted: libvirt also allows hosts without one, which others may have added."""
     return tuple(sorted((host for host in hosts if host.ip is not None), key=lambda host: host.key))
 
 
 def adopt(root: Element, lab: str, name: str) -> NetworkSpec:
-    """Read a definition of ours from which someone removed labctl's mark."""
+    """Read the XML of a network that labctl made, and from which someone removed labctl's metadata."""
     xmltree.mark(root, "network", lab, name)
     seen = read(root)
-    assert seen is not None  # it has a mark now
+    assert seen is not None  # mark() has added the metadata
     subnets = {
         f"subnet{version}": str(ip_interface(host).network)
         for version, host in ((4, seen.host4), (6, seen.host6))
@@ -135,7 +138,7 @@ _NOT_IN_XML = ("autostart", "xml")
 
 
 def effective(spec: NetworkSpec) -> NetworkSpec:
-    """The spec as it is once the user's own `xml:` edits were applied, so that what they changed is no drift."""
+    """The spec after the user's `xml:` edits, so that a plan does not take the edits for drift."""
     seen = read(render(spec)) if spec.xml else None
     if seen is None:
         return spec

@@ -1,4 +1,4 @@
-"""The lab's pool in libvirt."""
+"""The driver of the labs' pools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PoolDriver:
-    """Makes the pool with its folder, and removes them; what labctl did not make stays, and the folder with it."""
+    """Makes and removes pools with their folders. A folder with files that labctl did not make stays."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -25,7 +25,7 @@ class PoolDriver:
         with translated(str(spec.address)):
             pools.define(self._host.virt, spec.libvirt_name, spec.path)
 
-    update = create  # starting it is all that can be wrong with it
+    update = create  # the only thing to mend is a pool that is not started
 
     def delete(self, step: StepOf[PoolSpec], tell: Teller) -> None:
         spec = step.existing

@@ -1,4 +1,4 @@
-"""The lab's pool, as the registry has it."""
+"""The kind of the labs' pools for the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lab's own directory pool, `labctl-<lab>`: volumes carry no metadata, so their pool says whose they are."""
+"""A lab's own directory pool, `labctl-<lab>`: volumes have no metadata, so their pool says to which lab they belong."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @record
 class PoolSpec(Spec):
-    """`path` is the folder on the libvirt host; what exists keeps its own, so it is not compared.
+    """The spec of a pool. `path` is its folder on the libvirt host, which is not compared: an existing pool keeps it.
 
-    `own` are the names of volumes that may be in it besides disks: seeds, consoles' logs.
+    `own` are the names of volumes of labctl that are no disks: seeds, and logs of consoles.
     """
 
     kind: ClassVar[str] = "pool"

@@ -1,4 +1,4 @@
-"""Seeds in libvirt: an ISO made by pycdlib and uploaded through the API."""
+"""The driver of seeds, which makes ISOs and uploads them through libvirt's API."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SECRET = 0o600
 
 
 class SeedDriver:
-    """Makes and removes a VM's seed volume."""
+    """Makes and removes the seed volumes of VMs."""
 
     def __init__(self, host: Host, keys: Keys) -> None:
         self._host = host
         self._keys = keys
 
     def create(self, step: StepOf[SeedSpec], _tell: Teller) -> None:
-        """Write the ISO anew: what is there may be half an upload."""
+        """Upload the ISO, also if the volume exists: it may be from an upload that broke off."""
         spec = step.wanted
         private, public = self._keys.host(spec.vm)
         iso = cidata(render.files(spec, self._keys.login_public(), render.HostKey(private, public)))
@@ -38,12 +38,12 @@ class SeedDriver:
             volumes.upload(self._host.virt, pool, spec.volume, iso, length=len(iso), mode=SECRET)
 
     def update(self, step: StepOf[SeedSpec], tell: Teller) -> None:
-        """Write it anew; a running guest keeps the old one, which its QEMU has open."""
+        """Upload the ISO again. A running guest keeps the old one, which its QEMU has open."""
         self.create(step, tell)
 
     def delete(self, step: StepOf[SeedSpec], _tell: Teller) -> None:
         spec = step.existing
-        if step.after is None:  # else a guest that took its key from the old seed would not take another
+        if step.after is None:  # a VM that goes on keeps its host key, which its guest takes only once
             self._keys.forget(spec.vm)
         with translated(str(spec.address)):
             pool = pools.find(self._host.virt, identity.pool_name(spec.lab))

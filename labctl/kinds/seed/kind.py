@@ -1,4 +1,4 @@
-"""Seeds, as the registry has them."""
+"""The kind of seeds for the registry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _driver(host: Host, keys: Keys) -> SeedDriver:
 
 
 def _observe(look: Look) -> Found[SeedSpec]:
-    """A seed's volume tells nothing. The metadata of its VM does: what the guest knows, or will know when it boots."""
+    """The specs of existing seeds. Their digests are in the metadata of their VMs, since a volume has no metadata."""
     return Found(tuple(_seed(look.lab, vm, look.spec(addresses.vm(vm))) for vm in look.stored.seeds))
 
 

@@ -1,8 +1,12 @@
-"""The files of a seed: the user's cloud-config, and labctl's own part, which works whatever the user's says."""
+"""The files of a seed: the user's cloud-config, and labctl's own part, which works with any cloud-config."""
 
 from __future__ import annotations
 
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from labctl.core.record import record
 from labctl.core.unquoted import Unquoted
@@ -30,8 +34,8 @@ def files(spec: SeedSpec, login: str, host_key: HostKey) -> dict[str, str]:
 
     Args:
         spec: the seed.
-        login: the lab's public login key, one line of OpenSSH's format.
-        host_key: the VM's own, so that the first connection is already verified.
+        login: the lab's public login key, one line in OpenSSH's format.
+        host_key: the VM's host key, which ssh can verify from the first connection on.
     """
     return {
         "meta-data": _yaml({"instance-id": spec.instance, "local-hostname": spec.hostname}),
@@ -41,13 +45,10 @@ def files(spec: SeedSpec, login: str, host_key: HostKey) -> dict[str, str]:
 
 
 def user_data(spec: SeedSpec, login: str, host_key: HostKey) -> str:
-    """A MIME message of two parts: labctl's own as a boothook, which always runs, and the cloud-config.
+    """A MIME message of two parts: labctl's own as a boothook, which runs at each boot, and the cloud-config.
 
     https://docs.cloud-init.io/en/latest/explanation/format.html
     """
-    from email.mime.multipart import MIMEMultipart  # only where a seed is made
-    from email.mime.text import MIMEText
-
     message = MIMEMultipart(boundary=f"== labctl {spec.instance} ==")
     config = "#cloud-config\n" + _yaml(cloud_config(spec, login, host_key))
     for text, kind in ((boothook(spec, login, host_key), "cloud-boothook"), (config, "cloud-config")):
@@ -56,7 +57,7 @@ def user_data(spec: SeedSpec, login: str, host_key: HostKey) -> str:
 
 
 def boothook(spec: SeedSpec, login: str, host_key: HostKey) -> str:
-    """Write down what the guest's script has to set up, and start it; cloud-init runs this early in every boot."""
+    """The boothook, which cloud-init runs early in each boot. It writes the guest script's data and starts it."""
     sudo = spec.user != "root" and "sudo" not in _own_entry(spec)
     seed = key_lines(spec.user, "yes" if sudo else "no", login, host_key.private, host_key.public)
     seed += "".join(f"nic {nic.mac} {encoded(nic.config.lines)}\n" for nic in spec.nics)
@@ -67,7 +68,7 @@ def boothook(spec: SeedSpec, login: str, host_key: HostKey) -> str:
 
 
 def cloud_config(spec: SeedSpec, login: str, host_key: HostKey) -> dict[str, Any]:
-    """The user's cloud-config, with the login and the host key in it: cloud-init is to make no others."""
+    """The user's cloud-config with labctl's login and host key, so that cloud-init makes no others."""
     merged = dict(spec.config)
     merged["users"] = _users(spec, login)
     merged["ssh_deletekeys"] = True
@@ -82,9 +83,10 @@ def cloud_config(spec: SeedSpec, login: str, host_key: HostKey) -> dict[str, Any
 
 
 def _users(spec: SeedSpec, login: str) -> list[Any]:
-    """The login, then the user's list; an entry of that name keeps what the user wrote and gains the key.
+    """The users for cloud-init: first the login, then those of the user's list.
 
-    cloud-init makes them in this order and stops at the first that it can't make.
+    The user's own entry for the login is kept, with labctl's key added. The login is first, since cloud-init makes the
+    users in this order and stops at the first that it can't make.
     """
     mine: dict[str, Any] = {"name": spec.user}
     if spec.user != "root":
@@ -96,13 +98,13 @@ def _users(spec: SeedSpec, login: str) -> list[Any]:
 
 
 def _own_entry(spec: SeedSpec) -> dict[str, Any]:
-    """The user's own entry for the login, if there is one."""
+    """The user's own entry for the login; empty without one."""
     entries = (user for user in _entries(spec) if isinstance(user, dict) and _name(user) == spec.user)
     return next(entries, {})
 
 
 def _entries(spec: SeedSpec) -> list[Any]:
-    """`users` as a list; cloud-init takes a map by name, and names with commas between, too."""
+    """`users` as a list. cloud-init also accepts a map by name, and a string of names with commas."""
     users = spec.config.get("users")
     if isinstance(users, dict):
         return [
@@ -142,20 +144,19 @@ def _ethernet(nic: SeedNic) -> dict[str, Any]:
         config["mtu"] = inside.mtu
     if nic.nameservers:
         config["nameservers"] = {"addresses": list(map(str, nic.nameservers)), "search": list(nic.search)}
-    config["optional"] = True  # a cable that is out must not hold up the boot
+    config["optional"] = True  # the boot must not wait for a NIC without a link
     return config
 
 
 def _to(route: Route) -> str:
-    """cloud-init before 23.x does not know the word `default` in every renderer."""
+    """The destination of a route. Some renderers of cloud-init before 23.x don't know the word `default`."""
     if route.to != DEFAULT:
         return str(route.to)
     return "::/0" if route.via.version == 6 else "0.0.0.0/0"
 
 
 def _yaml(document: Mapping[str, Any]) -> str:
-    """Write what a reader of YAML 1.1 takes as the same values, in ASCII."""
-    import yaml
+    """Write YAML in ASCII that a reader of YAML 1.1, as in cloud-init, understands as the same values."""
 
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, _data: object) -> bool:

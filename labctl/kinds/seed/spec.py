@@ -1,8 +1,8 @@
 """The seed of a VM: its cloud-init NoCloud ISO (https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html).
 
-What cloud-init does once per instance counts most: another `cloud_init` means a new instance. The rest, the NICs and
-keys that the guest's script sees to, is written anew where it changed, so that a guest that does not run learns it at
-its next boot, whoever starts it; one that runs is told through its port. No seed changes because another VM came.
+cloud-init does most of its work once per instance, so another `cloud_init` means a new instance. The NICs and the keys
+are the work of labctl's script in the guest. When they change, the ISO is written again, from which a guest that is off
+gets them at its next boot; a running guest gets them through labctl's port. No seed depends on other VMs.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @record
 class SeedNic:
-    """A NIC's part of the network-config.
+    """A NIC in the network-config.
 
-    `nameservers` and `search` stand on one NIC of a VM only: a resolver that has several asks just the first.
+    Only one NIC of a VM has `nameservers` and `search`: with several, the guest's resolver asks only the first.
     """
 
     name: str
@@ -38,16 +38,17 @@ class SeedNic:
 
 
 def network_digest(nics: Iterable[tuple[str, NicConfig]]) -> str:
-    """Stand for what a seed says of NICs, given the MAC and the config of each."""
+    """A digest of a seed's NICs, given the MAC and the configuration of each."""
     said = sorted((mac, config.lines) for mac, config in nics)
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 @record
 class SeedSpec(Spec):
-    """`cloud_init` stands for the user's cloud-config, user and hostname: a keyed digest, which tells no secret.
+    """The spec of a seed.
 
-    `network` is the digest of its NICs' configs. `keyed` is False where the keys in it were lost here.
+    `cloud_init` is a keyed digest of the user's cloud-config, the login and the hostname, which reveals no secret.
+    `network` is the digest of the NICs' configurations. `keyed` is False if the local copies of its keys were lost.
     """
 
     kind: ClassVar[str] = "seed"
@@ -86,14 +87,14 @@ class SeedSpec(Spec):
         return (BriefPart("cloud-init's part"),)
 
     def completed(self, wanted: SeedSpec, defined: Mapping[Address, Spec]) -> SeedSpec:
-        """Its digests are in the mark of its VM, which someone may have removed."""
+        """Take the wanted digests if someone removed the VM's metadata, which had the existing ones."""
         vm = defined.get(self.owner)
         if vm is None or not vm.unmarked:
             return self
         return replace(self, cloud_init=wanted.cloud_init, network=wanted.network)
 
     def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> SeedSpec:
-        """A digest made with a key that was lost stays."""
+        """Keep an existing digest that was made with a lost key, since it can't be compared."""
         before = existing.get(self.address)
         if isinstance(before, SeedSpec) and before.cloud_init and not comparable(before.cloud_init):
             return replace(self, cloud_init=before.cloud_init)

@@ -1,7 +1,6 @@
 """What a guest of each architecture needs of libvirt and QEMU. Pure.
 
-Where a field of the Labfile is left out, its value comes from here. Of an architecture that stands in no row, libvirt's
-own choices are taken.
+These are the defaults of fields that the Labfile leaves out. An architecture without a row here gets libvirt's choices.
 """
 
 from __future__ import annotations
@@ -11,21 +10,23 @@ from labctl.core.record import record
 
 @record
 class Architecture:
-    """One row.
+    """The needs of one architecture.
 
-    `machine` is the default type, None for libvirt's own; `cpu` the model of an emulated guest, None for QEMU's own.
-    `bios` is whether a disk boots without UEFI, `uefi` whether QEMU comes with such firmware. `emulator` and `firmware`
-    name Debian's packages.
+    `machine` is the default machine type, None for libvirt's choice; `cpu` is the CPU model of an emulated guest, None
+    for QEMU's choice. `bios` says whether a disk boots without UEFI, `uefi` whether there is UEFI firmware for QEMU.
+    `emulator` and `firmware` name Debian's packages.
     """
 
     machine: str | None = None
     cpu: str | None = None
     bios: bool = True
     uefi: bool = False
-    acpi: bool = False  # also without UEFI
+    acpi: bool = False  # with UEFI, every guest has ACPI
     apic: bool = False
     tpm: str = "tpm-tis"
-    keyboard: bool = True  # a screen needs a USB keyboard beside it, for want of a PS/2 one
+    keyboard: bool = (
+        True  # whether a VM with a screen needs a USB keyboard, since the machine has no PS/2 keyboard
+    )
     emulator: str = "qemu-system"
     firmware: str = ""
 
@@ -42,16 +43,16 @@ X86 = Architecture(
 _ROWS = {
     "x86_64": X86,
     "i686": X86,
-    # cortex-a57 is the quickest to emulate that all distributions run on, `maximum` takes twice as long
+    # of the models that all distributions support, cortex-a57 is the fastest to emulate; `maximum` takes twice as long
     "aarch64": Architecture(
         "virt", "cortex-a57", bios=False, uefi=True, emulator="qemu-system-arm", firmware="qemu-efi-aarch64"
     ),
     "armv7l": Architecture("virt", bios=False, emulator="qemu-system-arm"),
-    # its firmware, OpenSBI, boots a kernel that it is given, and no disk
+    # its firmware, OpenSBI, boots a kernel directly, but no disk
     "riscv64": Architecture("virt", bios=False, emulator="qemu-system-misc"),
     "ppc64le": Architecture("pseries", emulator="qemu-system-ppc"),
 }
-# What others call them: dpkg, Docker, Windows
+# The names of dpkg, Docker and Windows → libvirt's
 ELSEWHERE = {
     "amd64": "x86_64",
     "x64": "x86_64",
@@ -65,10 +66,10 @@ _OTHER = Architecture()
 
 
 def of(name: str | None) -> Architecture:
-    """The row of an architecture, by libvirt's word for it; None counts as x86_64."""
+    """The needs of an architecture by libvirt's name of it; None counts as x86_64."""
     return _ROWS.get(name or "x86_64", _OTHER)
 
 
 def runs_natively(guest: str, host: str) -> bool:
-    """Whether a host's own CPU can run a guest of that architecture: KVM never runs a foreign one."""
+    """Whether KVM on a host can run a guest of an architecture."""
     return guest == host or (guest, host) in {("i686", "x86_64"), ("armv7l", "aarch64")}

@@ -1,4 +1,4 @@
-"""What a domain has besides its devices: https://libvirt.org/formatdomain.html."""
+"""The declaration of a domain's XML without its devices: https://libvirt.org/formatdomain.html."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _apic(spec: VmSpec) -> bool:
 
 
 def _boot_device(spec: VmSpec) -> str:
-    """What is booted from where no device has a place in the order."""
+    """The boot device in `<os>`, for a VM in which no device has a boot order."""
     if any(use.boot for use in spec.disks) or any(use.boot for use in spec.nics):
         return ""
     return "hd" if spec.disks else "network"

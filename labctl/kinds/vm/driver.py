@@ -1,4 +1,4 @@
-"""Domains in libvirt. Every verb first looks at what is there, so that it can be run again after a failure."""
+"""The driver of VMs. Each verb first reads the existing domain, so that it can be repeated after a failure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import call_on, found, run_event_loop, translated
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.vm import hotplug, metadata, preserve, virdomain, xml
-from labctl.kinds.vm.guest import GuestSessions
+from labctl.kinds.vm.guest_sessions import GuestSessions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ class VmDriver:
     def __init__(self, host: Host, keys: Keys) -> None:
         self._connection = host.connection
         self._keys = keys
-        self._conversations = GuestSessions(host.connection, keys)
+        self._guests = GuestSessions(host.connection, keys)
 
     def create(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         spec = step.wanted
@@ -53,7 +53,7 @@ class VmDriver:
             self._define(spec, None)
 
     def start(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Let it run, from whatever state it is in by now."""
+        """Start, resume or restore the VM, as its current state requires."""
         spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
@@ -61,7 +61,7 @@ class VmDriver:
         tell.stage(Stage.STARTED)
 
     def suspend(self, step: StepOf[VmSpec], _tell: Teller) -> None:
-        """Pause it where it is."""
+        """Pause the VM."""
         spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
@@ -69,7 +69,7 @@ class VmDriver:
                 domain.suspend()
 
     async def stop(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Shut it down through ACPI; pull the plug when it does not react in time."""
+        """Shut the VM down through ACPI, and cut its power if it does not react in time."""
         spec = step.existing
         with translated(str(spec.address)):
             domain = await self._connection.call(self._find, spec)
@@ -83,7 +83,7 @@ class VmDriver:
                 await self._connection.call(virdomain.destroy, domain)
 
     async def _ended(self, domain: Any, seconds: float) -> bool:
-        """Wait until the domain is off; libvirt's lifecycle event tells."""
+        """Wait for libvirt's event that the domain is off; False if it does not come in time."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         def happened(_virt: Any, _domain: Any, event: int, _detail: int, _opaque: None) -> None:
@@ -95,7 +95,7 @@ class VmDriver:
         key = virt.domainEventRegisterAny(domain, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened, None)
         try:
             if not await self._connection.call(domain.isActive):
-                return True  # it ended before the event could be asked for
+                return True  # the domain ended before the event was registered
             await asyncio.wait_for(ended.wait(), seconds)
         except TimeoutError:
             return False
@@ -104,14 +104,14 @@ class VmDriver:
         return True
 
     def discard(self, step: StepOf[VmSpec], _tell: Teller) -> None:
-        """Throw away the memory that libvirt has saved: it boots at its next start."""
+        """Discard the VM's saved memory, so that it boots at its next start."""
         with translated(str(step.address)):
             domain = self._find(step.existing)
             if domain is not None:
                 virdomain.discard(domain)
 
     def release(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Unplug what leaves, so that its network or disk can go."""
+        """Unplug devices that leave, so that their network or disk can be deleted."""
         before, after = step.existing, step.wanted
         with translated(str(after.address)):
             domain = self._require(before)
@@ -122,14 +122,14 @@ class VmDriver:
                 hotplug.detach(domain, device, after.address)
 
     def update(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Plug in what comes, set what can be set live, and write the persistent definition."""
+        """Plug in new devices, change live what can be changed live, and write the persistent definition."""
         before, spec = step.existing, step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
             if domain.name() != spec.libvirt_name:
                 virdomain.rename(domain, spec.libvirt_name)
                 domain = self._require(spec)
-            # someone's snapshot may be younger than the plan
+            # someone may have made a snapshot since the plan was made
             spec = spec.onward(hotplug.without(hotplug.seen(domain, spec), _replaced(step)))
             if domain.isActive():
                 self._update_live(domain, spec, tell)
@@ -137,7 +137,7 @@ class VmDriver:
                     _note(domain, replace(spec, ready=before.ready), _LIVE)
             self._define(spec, domain)
             if domain.isActive() and not spec.awaited:
-                _note(domain, replace(spec, ready=None), _LIVE)  # it may have been told ready before
+                _note(domain, replace(spec, ready=None), _LIVE)  # it may have been marked ready before
 
     def _update_live(self, domain: Any, spec: VmSpec, tell: Teller) -> None:
         now = hotplug.live(domain, spec)
@@ -152,14 +152,14 @@ class VmDriver:
                 )
 
     def delete(self, step: StepOf[VmSpec], _tell: Teller) -> None:
-        """Cut its power and remove it with all that libvirt keeps of it; its console's log goes too."""
+        """Cut the VM's power, and undefine it with all that libvirt keeps for it. Its console's log is deleted too."""
         spec = step.existing
         with translated(str(spec.address)):
             domain = self._find(spec)
             if domain is not None:
                 virdomain.persist(domain)
                 virdomain.destroy(domain)
-                virdomain.discard(domain)  # not all drivers undefine it together with that
+                virdomain.discard(domain)  # some drivers can't undefine a domain with saved memory
                 virdomain.undefine(domain)
             pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
@@ -167,19 +167,19 @@ class VmDriver:
                 volumes.delete(pool, console.volume(spec.name))
 
     async def booted(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Follow the guest until its cloud-init ended; what has none counts as booted as soon as it runs."""
+        """Follow the guest until cloud-init has ended. A VM without a seed counts as booted as soon as it runs."""
         spec = step.wanted
         if spec.scripted:
             before = None if step.action.makes else step.existing
             async with self._explained(spec):
-                await self._conversations.booted(spec, tell, before)
+                await self._guests.booted(spec, tell, before)
         tell.stage(Stage.BOOTED)
 
     async def ready(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Wait for the `ready` conditions, then remember in the running domain that they were met."""
+        """Wait for the `ready` conditions, then mark the running domain as ready in its metadata."""
         spec = step.wanted
         async with self._explained(spec):
-            await self._conversations.ready(spec, tell)
+            await self._guests.ready(spec, tell)
         if spec.memory < spec.max_memory:
             with translated(str(spec.address)):
                 await self._connection.call(hotplug.settle_memory, self._require(spec), spec.memory)
@@ -187,18 +187,20 @@ class VmDriver:
         tell.stage(Stage.READY)
 
     async def reconfigure_guest(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Tell a running guest the names and NICs that changed."""
+        """Send a running guest the host names, NICs and keys that changed."""
         spec = step.wanted
-        await self._conversations.told(spec, tell, step.existing)
+        await self._guests.reconfigure(spec, tell, step.existing)
         await self._connection.call(self._remember, spec)
 
     @asynccontextmanager
     async def _explained(self, spec: VmSpec) -> AsyncIterator[None]:
-        """Leave in the running domain why it did not become ready, for `status`."""
+        """Write the reason why a VM did not become ready to the running domain's metadata, for `status`."""
         try:
             yield
         except NotReady as error:
-            with suppress(LabctlError):  # without a connection nothing can be left; the reason counts
+            with suppress(
+                LabctlError
+            ):  # the error itself matters more than its note, which needs the connection
                 await self._connection.call(self._blame, spec, error.brief)
             raise
 
@@ -211,18 +213,18 @@ class VmDriver:
                     _note(domain, replace(live, problem=problem), _LIVE)
 
     def _remember(self, spec: VmSpec) -> None:
-        spec = replace(self._conversations.seen(spec), keys=self._mark(spec))
+        spec = replace(self._guests.with_reported_addresses(spec), keys=self._mark(spec))
         with translated(str(spec.address)):
             domain = self._require(spec)
             for seen, flag in ((replace(spec, ready=None), _CONFIG), (replace(spec, ready=True), _LIVE)):
                 _note(domain, replace(seen, applied=spec.fingerprint()), flag)
 
     def _mark(self, spec: VmSpec) -> str:
-        """Stand for the keys that its guest has, where this run sees to them."""
+        """The mark of the keys that the guest has, if this lab's keys are known."""
         return self._keys.mark(spec.name) if spec.keyed else spec.keys
 
     def _define(self, spec: VmSpec, domain: Any) -> None:
-        """Write the persistent definition. What a guest that goes on has yet to be told is marked as not told."""
+        """Write the persistent definition. For a running guest, its metadata keep what the guest was told so far."""
         defined = None if domain is None else ET.fromstring(domain.XMLDesc(_INACTIVE))
         was = None if defined is None else xml.read(defined)
         told = replace(_as_known(spec, was), keys=self._mark(spec))
@@ -238,7 +240,7 @@ class VmDriver:
 
     def _find(self, spec: VmSpec) -> Any:
         virt = self._connection.virt
-        # it still has its UUID if someone renamed it
+        # a domain that someone renamed still has its UUID
         return found((virt.lookupByUUIDString, spec.uuid), (virt.lookupByName, spec.libvirt_name))
 
     def _require(self, spec: VmSpec) -> Any:
@@ -251,19 +253,22 @@ class VmDriver:
 
 
 def _replaced(step: StepOf[VmSpec]) -> set[str]:
-    """The addresses of the objects that it needs and that are made anew."""
+    """The addresses of the objects that the VM needs and that the plan replaces."""
     return {change.field for change in step.changes if change.after == REPLACED}
 
 
 def _as_known(spec: VmSpec, was: VmSpec | None) -> VmSpec:
-    """The spec with the addresses that its guest reported last and the names that it was told: a seed has neither."""
+    """The spec with the addresses that its guest reported last and the host names that it was told.
+
+    A seed has neither.
+    """
     seen = {nic.mac: nic.seen for nic in was.nics} if was else {}
     hosts = (was.hosts if was else "") if spec.scripted and spec.state == State.RUNNING else spec.hosts
     return replace(spec.with_seen(lambda mac: seen.get(mac, ())), hosts=hosts)
 
 
 def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
-    """The spec with what its running guest was told so far of NICs and keys; one that is off gets them by its seed."""
+    """The spec with the NICs and keys that its running guest was told so far; a guest that is off reads its seed."""
     guest = {nic.name: nic.guest for nic in was.nics} if was else {}
     nics = tuple(replace(nic, guest=guest.get(nic.name, NicConfig())) for nic in spec.nics)
     return replace(spec, nics=nics, keys=was.keys if was else "")

@@ -1,4 +1,4 @@
-"""Devices of a running domain: what has to go, what has to come, and waiting until the guest let go."""
+"""Changes to the devices of a running domain: unplugging and plugging in, and waiting for the guest to release them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from labctl.kinds.vm import xml
 from labctl.kinds.vm.devices.controller import CONTROLLER, scsi, scsi_index
 from labctl.kinds.vm.devices.disk import DISK
 from labctl.kinds.vm.devices.nic import NIC
-from labctl.kinds.vm.ports import Ports
-from labctl.kinds.vm.uses import DiskUse, NicUse
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
+from labctl.kinds.vm.network_ports import NetworkPorts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 Device = DiskUse | NicUse
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
 DETACH_S, RETRY_S = 60.0, 5.0
-BALLOON_STILL_S = 3.0  # a balloon that has not moved for so long has come to rest
-FIXED = ("root", "seed")  # never leave a running VM
+BALLOON_STILL_S = 3.0  # the balloon has come to rest when it hasn't moved for so long
+FIXED = ("root", "seed")  # disks that can't be unplugged from a running VM
 
 
 def live(domain: Any, spec: VmSpec) -> VmSpec:  # a running virDomain
-    """Read the domain of that VM as it runs."""
-    return Ports(domain.connect()).checked(seen(domain, spec))
+    """Read a VM's spec from its running domain."""
+    return NetworkPorts(domain.connect()).with_unplugged_nics(seen(domain, spec))
 
 
 def seen(domain: Any, spec: VmSpec) -> VmSpec:
-    """Read it as it runs, or as it is defined where it does not; whoever removed labctl's mark from it."""
+    """Read a VM's spec from its domain's current XML, also if someone removed labctl's metadata."""
     root = ET.fromstring(domain.XMLDesc(0))
     return xml.read(root) or xml.adopt(root, spec.lab, spec.name)
 
 
 def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
-    """The VM without the disks that are replaced; `replaced` are their addresses."""
+    """The VM's spec without the disks that are replaced; `replaced` has the addresses of replaced objects."""
     return replace(now, disks=tuple(use for use in now.disks if f"disk/{use.disk}" not in replaced))
 
 
@@ -52,9 +52,9 @@ def _xml(device: Device) -> str:
 
 
 def leaving(now: VmSpec, wanted: VmSpec, replaced: Iterable[str]) -> list[Device]:
-    """The devices that have to be unplugged: gone from the Labfile, changed, or on something that is replaced.
+    """The devices to unplug: they are gone from the Labfile, changed, or on a disk or network that is replaced.
 
-    `replaced` holds addresses, as `network/front`.
+    `replaced` has the addresses of replaced objects, as `network/front`.
     """
     replaced = set(replaced)
     disks = {each.name: each for each in wanted.disks}
@@ -75,7 +75,7 @@ def leaving(now: VmSpec, wanted: VmSpec, replaced: Iterable[str]) -> list[Device
 
 
 def _alike(now: Device, wanted: Device | None) -> bool:
-    """Whether a plugged device serves as the wanted one; a link's state and rates are set without a new plug."""
+    """Whether a plugged device can become the wanted one without unplugging, as by a new link state or new rates."""
     if wanted is None:
         return False
     if isinstance(now, NicUse) and isinstance(wanted, NicUse):
@@ -90,7 +90,7 @@ def _alike(now: Device, wanted: Device | None) -> bool:
 
 
 def coming(now: VmSpec, wanted: VmSpec) -> list[Device]:
-    """The devices to plug in, once the leaving ones have left."""
+    """The devices to plug in after others were unplugged."""
     disks, nics = {each.name for each in now.disks}, {each.name for each in now.nics}
     return [
         *(use for use in wanted.disks if use.name not in disks),
@@ -99,7 +99,7 @@ def coming(now: VmSpec, wanted: VmSpec) -> list[Device]:
 
 
 def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:
-    """Set links and rates of NICs that stay."""
+    """Set the link states and rates of NICs that stay."""
     have = {nic.name: nic for nic in now.nics}
     for nic in wanted.nics:
         old = have.get(nic.name)
@@ -108,9 +108,10 @@ def adjust_nics(domain: Any, now: VmSpec, wanted: VmSpec) -> None:
 
 
 def settle_memory(domain: Any, wanted: int) -> bool:
-    """Wait until the guest's memory, in bytes, is the wanted one; False when its balloon came to rest elsewhere.
+    """Wait until the guest has the wanted memory, in bytes; False if its balloon came to rest at another size.
 
-    On its way it looks like someone's change. A guest without a balloon driver rests at its maximum.
+    Until then, a plan would take the memory for someone's change. A guest without a balloon driver stays at its
+    maximum, which counts as true.
     """
     before, moved = 0, time.monotonic()
     while True:
@@ -125,10 +126,10 @@ def settle_memory(domain: Any, wanted: int) -> bool:
 
 
 def detach(domain: Any, device: Device, vm: Address) -> None:
-    """Unplug a device and wait until the guest let go of it; ask again meanwhile, a booting guest overhears it.
+    """Unplug a device and wait until the guest has released it. The request is repeated: a booting guest may miss it.
 
     Raises:
-        LabctlError: the guest did not within a minute.
+        LabctlError: the guest did not release the device within a minute.
     """
     deadline = time.monotonic() + DETACH_S
     asked = 0.0
@@ -150,13 +151,15 @@ def _ask(domain: Any, device: Device) -> None:
     try:
         domain.detachDeviceFlags(_xml(device), LIVE)
     except libvirt.libvirtError as error:
-        # an unplug that is still under way, or one that just ended
+        # an earlier request is still under way, or has just succeeded
         if error.get_error_code() not in (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_DEVICE_MISSING):
             raise
 
 
 def _plugged(domain: Any, device: Device) -> bool:
-    now = xml.adopt(ET.fromstring(domain.XMLDesc(0)), "", "")  # whoever's it is, its devices are the same
+    now = xml.adopt(
+        ET.fromstring(domain.XMLDesc(0)), "", ""
+    )  # only its devices matter here, not its lab and name
     devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
     return any(each.name == device.name for each in devices)
 
@@ -168,7 +171,7 @@ def attach(domain: Any, device: Device) -> None:
 
 
 def _attach_controller(domain: Any, index: int) -> None:
-    """Plug in the controller that a SCSI disk will be on, where that is not there yet."""
+    """Plug in the controller of a SCSI disk, unless the domain has it already."""
     root, wanted = ET.fromstring(domain.XMLDesc(0)), scsi(index)
     there = map(CONTROLLER.read, CONTROLLER.elements(root))
     if all((each.type, each.index) != (wanted.type, wanted.index) for each in there):

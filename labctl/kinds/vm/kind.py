@@ -1,4 +1,4 @@
-"""VMs, as the registry has them."""
+"""The kind of VMs for the registry."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""labctl's metadata in a domain: what libvirt's XML can't show.
+"""labctl's metadata in a domain: the owner, digests, the guest's configuration, and whether the VM was ready.
 
-That is the owner, digests, what the guest was told, and whether it was ready.
+libvirt's XML has no other place for these.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from labctl.core.version import VERSION
 from labctl.core.xmlfields import Declaration, Property, Written
 from labctl.core.xmlforms import NO, OPTIONAL, WORDS, YES, Form, prefixed
 from labctl.guest.nic_config import NicConfig
+from labctl.kinds.vm.disks_and_nics import NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import NicUse
 
 if TYPE_CHECKING:
     from labctl.core.xmltree import Element
@@ -47,7 +47,7 @@ METADATA = Declaration(
     Property("base", "@base"),
     Property("user", "@user"),
     Property("applied", "@applied"),
-    Property("machine", "@machine", OPTIONAL),  # as it was asked for: libvirt writes q35 as pc-q35-7.2
+    Property("machine", "@machine", OPTIONAL),  # as the Labfile has it: libvirt writes q35 as pc-q35-7.2
     Property("seed", "@seed"),
     Property("hosts", "@hosts"),
     Property("keys", "@keys"),
@@ -59,7 +59,7 @@ METADATA = Declaration(
     Property("after", "@after", _AFTER),
     Property("images", "@images", WORDS),
 )
-# What a guest was told of a NIC, and what it said of it
+# The configuration of a NIC that was sent to the guest, and the addresses that the guest reported
 NIC = Declaration(
     f"{METADATA.path}/{{{XMLNS}}}nic",
     NicUse,
@@ -77,7 +77,7 @@ def render(spec: VmSpec) -> Element:
 
 
 def plain(spec: VmSpec) -> str:
-    """The same as virDomainSetMetadata takes it: libvirt itself puts it into labctl's namespace."""
+    """The metadata as virDomainSetMetadata takes it: without namespaces, since libvirt adds labctl's."""
     own = render(spec)[0]
     for each in own.iter():
         each.tag = each.tag.rpartition("}")[2]
@@ -85,6 +85,6 @@ def plain(spec: VmSpec) -> str:
 
 
 def nics(own: Element) -> dict[str, dict[str, Any]]:
-    """What is told of NICs, by their names."""
-    told = [NIC.values(each) for each in own]
-    return {each["name"]: each for each in told}
+    """A NIC's name → what the metadata has of it."""
+    values = [NIC.values(each) for each in own]
+    return {each["name"]: each for each in values}

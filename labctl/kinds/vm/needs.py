@@ -1,4 +1,4 @@
-"""What a VM needs before it is made or started, and what it still has a part in. Pure."""
+"""The objects that a VM needs before it is made or started, and those that it still uses when they change. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from labctl.core.address import Address
+    from labctl.kinds.vm.disks_and_nics import DiskUse
     from labctl.kinds.vm.spec import VmSpec
-    from labctl.kinds.vm.uses import DiskUse
 
 
 def needs(vm: VmSpec) -> tuple[Need, ...]:
@@ -28,13 +28,13 @@ def needs(vm: VmSpec) -> tuple[Need, ...]:
 
 
 def _need(use: DiskUse) -> Need:
-    """A machine is what is on its root disk; any other can be plugged in anew."""
+    """The need of a disk: a new root disk makes a new VM; any other disk can be plugged in."""
     cost = Effect.REPLACE if use.name == "root" else use.effect(Effect.LIVE)
     return Need(addresses.disk(use.disk), on_replace=cost, on_loss=cost)
 
 
 def lets_go(vm: VmSpec, after: VmSpec | None) -> set[Address]:
-    """The networks of NICs that leave: each has its records until the guest is rid of the NIC."""
+    """The networks of NICs that are removed: their DHCP and DNS records stay until the NIC is unplugged."""
     kept = {(nic.name, nic.ours, nic.mac) for nic in after.nics} if after else set()
     return {
         addresses.network(nic.ours)

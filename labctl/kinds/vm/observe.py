@@ -1,4 +1,4 @@
-"""VMs as libvirt has them: as they are defined, and those that run also as they run."""
+"""The specs of a lab's existing VMs: of their persistent definitions and, for active VMs, of their live XML."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from labctl.core.spec import YES
 from labctl.host.libvirt.domain_state import listed_state, saved_domains
 from labctl.host.libvirt.dumps import dumps
 from labctl.host.libvirt.look import uuids
-from labctl.kinds.vm import chains, xml
+from labctl.kinds.vm import backing_chains, xml
 from labctl.kinds.vm.devices.nic import NIC
 from labctl.kinds.vm.domain import DOMAIN
-from labctl.kinds.vm.ports import Ports
+from labctl.kinds.vm.network_ports import NetworkPorts
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -53,15 +53,16 @@ def observe(look: Look) -> Found[VmSpec]:
             undefined=YES if other.uuid in transient else "",
             ready=False,
         )
-        made = chains.snapshots(domain) if other.uuid in snapshotted else []
-        vms.append(replace(chains.completed(vm, _ground(look, made)), snapshots=chains.kinds(made)))
+        made = backing_chains.snapshot_xml(domain) if other.uuid in snapshotted else []
+        vm = backing_chains.completed(vm, _layers_below(look, made))
+        vms.append(replace(vm, snapshots=backing_chains.snapshot_kinds(made)))
         handles[vm.address] = domain
     running = [(handles[vm.address], vm) for vm in vms if vm.state in ACTIVE]
     return Found(tuple(vms), tuple(_live(look, running)), tuple(others), handles)
 
 
 def read(lab: str, text: str) -> tuple[VmSpec | None, Foreign]:
-    """The spec of a domain where it is the lab's, and what it is to anyone else."""
+    """The spec of a domain by its XML, None unless it is the lab's, and the domain as a foreign object."""
     root = ET.fromstring(text)
     spec = xml.read(root)
     macs = tuple(NIC.read(each).mac for each in NIC.elements(root))
@@ -69,18 +70,18 @@ def read(lab: str, text: str) -> tuple[VmSpec | None, Foreign]:
     return own(lab, spec, other, lambda name: xml.adopt(root, lab, name), VmSpec), other
 
 
-def _ground(look: Look, snapshots: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    """A function that gives the layers below a path, by these snapshots, else by the volume at that path."""
-    made = chains.grounds(snapshots)
+def _layers_below(look: Look, snapshots: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """A function that gives the layers below a path: by these snapshots' XML, else by the volume at that path."""
+    made = backing_chains.layers_below(snapshots)
 
-    def ground(path: str) -> tuple[str, ...]:
+    def below(path: str) -> tuple[str, ...]:
         return made.get(path) or look.backing(path)
 
-    return ground
+    return below
 
 
 def _live(look: Look, running: Sequence[tuple[Any, VmSpec]]) -> list[VmSpec]:
-    ports = Ports(look.virt)
+    ports = NetworkPorts(look.virt)
     texts = dumps([domain for domain, _ in running])
     seen = [
         (defined, read(look.lab, text)[0])
@@ -88,7 +89,7 @@ def _live(look: Look, running: Sequence[tuple[Any, VmSpec]]) -> list[VmSpec]:
         if text is not None
     ]
     return [
-        replace(ports.checked(live), state=defined.state, autostart=defined.autostart)
+        replace(ports.with_unplugged_nics(live), state=defined.state, autostart=defined.autostart)
         for defined, live in seen
         if live is not None
     ]

@@ -1,4 +1,4 @@
-"""What people want to see of a VM, as its domain tells it; whether that runs stands elsewhere."""
+"""What `status` and `list` show of a VM, read from its domain's XML, which does not have the state."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 
     from labctl.core.ip import IpAddress
     from labctl.core.xmltree import Element
+    from labctl.kinds.vm.disks_and_nics import NicUse
     from labctl.kinds.vm.spec import VmSpec
-    from labctl.kinds.vm.uses import NicUse
 
 
 @record(frozen=False)
 class NicOverview:
-    """A NIC; `network` is the lab's own name for it, or libvirt's where it is none of the lab's.
+    """A NIC. `network` is the Labfile's name of its network, or libvirt's for a network outside the lab.
 
-    `reports` says that only its guest knows its addresses.
+    `reports` says that only the guest knows the NIC's addresses.
     """
 
     network: str
     mac: str
-    ips: tuple[IpAddress, ...] = ()  # of each family the first, IPv4 before IPv6
+    ips: tuple[IpAddress, ...] = ()  # the first of each family, IPv4 before IPv6
     link: str = "up"  # or down
     reports: bool = False
 
 
 @record(frozen=False)
 class VmOverview:
-    """A domain. `memory` is in bytes, `problem` why it can't go on.
+    """A VM. `memory` is in bytes; `problem` says why the VM did not become ready.
 
-    `moved` are the disks that lie elsewhere than labctl made them, with their paths, as after someone's snapshot;
-    `snapshots` the names of those.
+    `moved` has the name and the path of each disk that is no longer the volume which labctl made, as after a snapshot;
+    `snapshots` has the names of the snapshots.
     """
 
     name: str
@@ -47,14 +47,14 @@ class VmOverview:
     base: str
     file: str
     user: str
-    ready: bool  # as it was when it last told; nothing is that does not run
-    awaited: bool  # whether anything tells that it is ready
+    ready: bool  # whether labctl saw it ready since it started
+    awaited: bool  # whether the VM has a seed or a condition that tells when it is ready
     cpus: int
     memory: int
     disks: tuple[str, ...]
     nics: tuple[NicOverview, ...]
     libvirt_name: str
-    seeded: bool  # whether cloud-init brought labctl's login into it
+    seeded: bool  # whether cloud-init gave it labctl's login
     moved: tuple[tuple[str, str], ...] = ()
     state: State = State.OFF
     problem: str = ""
@@ -65,9 +65,9 @@ class VmOverview:
 
 
 def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOverview | None:
-    """Read a domain; None of one that labctl did not make.
+    """Read a domain's XML; None if labctl did not make the domain.
 
-    `unmarked` are the lab and the name of one that is labctl's although nothing in it says so any more.
+    `unmarked` are the lab and the name of a domain that labctl made, but whose metadata someone may have removed.
     """
     spec = xml.read(root) or (xml.adopt(root, *unmarked) if unmarked else None)
     if spec is None:
@@ -100,7 +100,7 @@ def _nic(nic: NicUse) -> NicOverview:
 
 
 def _moved(root: Element, spec: VmSpec) -> Iterator[tuple[str, str]]:
-    """The lab's disks that are not in their own volumes, of which its pool's folder has the name."""
+    """The name and the path of each of the lab's disks that is no longer its volume in the lab's pool."""
     for element, use in zip(disk.DISK.elements(root), spec.disks, strict=True):
         folder, _, volume = use.source.rpartition("/")
         own = volume == f"{spec.name}.{use.name}" or volume.startswith(f"{VOLUMES}.")

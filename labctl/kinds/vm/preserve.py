@@ -1,4 +1,4 @@
-"""What libvirt chose for a domain, carried over into its next definition."""
+"""libvirt's choices in a domain's definition, which are copied to its next definition so that they stay."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ if TYPE_CHECKING:
 
 
 def places(old: Element, new: Element) -> None:
-    """Carry over the controllers and the places of devices on their buses.
-
-    Another machine has other buses.
-    """
+    """Copy the controllers, and the addresses of devices on buses, unless the machine type and so its buses change."""
     if _machine(old) != _machine(new):
         return
     old_devices, new_devices = old.find("devices"), new.find("devices")
@@ -44,7 +41,7 @@ def _key(controller: Element) -> tuple[str, str]:
 
 
 def layers(old: Element, new: Element) -> None:
-    """Carry over the backing chains of disks that stay: for a VM that is off only its definition has them."""
+    """Copy the backing chains of disks that stay. While a VM is off, only its definition has them."""
     known = {
         (_alias(each), xmltree.layers(each)[:1]): each.find("backingStore")
         for each in old.iterfind("devices/disk")

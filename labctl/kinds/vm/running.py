@@ -1,4 +1,4 @@
-"""A VM may run otherwise than it is defined: which of the two is compared with what is wanted. Pure."""
+"""The live state of a VM may differ from its definition; this module chooses which a plan compares. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import replace
 from labctl.guest.nic_config import NicConfig
-from labctl.kinds.vm.uses import DiskUse
+from labctl.kinds.vm.disks_and_nics import DiskUse
 
 if TYPE_CHECKING:
+    from labctl.kinds.vm.disks_and_nics import NicUse
     from labctl.kinds.vm.spec import VmSpec
-    from labctl.kinds.vm.uses import NicUse
 
 
 def as_it_runs(defined: VmSpec, live: VmSpec, wanted: VmSpec | None) -> VmSpec:
-    """Choose what to compare: how it is defined, and where that is as wanted, how it runs.
+    """The spec to compare with the wanted one: the definition, but the live value where the definition is as wanted.
 
-    So a change that someone made only to the running domain, or only to its definition, shows either way.
+    So a plan shows a change that someone made only to the running domain, and one made only to its definition.
     """
     seen = replace(defined, ready=live.ready, unmarked=defined.unmarked or live.unmarked)
     for name in ("disks", "nics", "memory", "max_memory", "cpus"):
@@ -32,17 +32,17 @@ def _same(one: object, other: object) -> bool:
 
 
 def _bare(item: DiskUse | NicUse) -> DiskUse | NicUse:
-    """A device without what libvirt chose and without what is noted of it elsewhere."""
+    """A device without libvirt's choices, and without the values that other places than its XML have."""
     if isinstance(item, DiskUse):
         return replace(item, target="", below=(), volume=())
     return replace(item, guest=NicConfig())
 
 
 def _as_it_runs(name: str, live: VmSpec, defined: VmSpec) -> Any:
-    """A field of the running domain, without what is no change of anybody's."""
+    """A field of the running domain, without differences that nobody made."""
     if name == "memory" and live.memory == live.max_memory:
-        return defined.memory  # a balloon follows when the guest gets to it, or never
-    if name == "nics":  # what a guest was told is noted in the definition
+        return defined.memory  # the guest's balloon driver shrinks the memory later, or never
+    if name == "nics":  # the definition's metadata has what a guest was told
         told = {nic.name: nic.guest for nic in defined.nics}
         return tuple(replace(nic, guest=told.get(nic.name, NicConfig())) for nic in live.nics)
     return getattr(live, name)

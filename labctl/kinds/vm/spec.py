@@ -14,10 +14,10 @@ from labctl.core.spec import BriefPart, Effect, Need, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds import addresses
+from labctl.kinds.vm.disks_and_nics import OWN, UNTOLD, DiskUse, NicUse, ReadyCheck, left_files
 from labctl.kinds.vm.needs import lets_go, needs
 from labctl.kinds.vm.targets import with_targets
 from labctl.kinds.vm.transitions import transition
-from labctl.kinds.vm.uses import OWN, UNTOLD, Check, DiskUse, NicUse, left_files
 from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
 
 @record
 class VmSpec(Marked):
-    """Memory is bytes. None in an owned field leaves the choice to libvirt.
+    """The spec of a VM. Memory is in bytes; None in an owned field leaves the choice to libvirt.
 
-    `snapshots` are those that someone made of it, as (name, "internal" or "external"). `state` follows
-    `kinds.vm.transitions`. `ready` is True once labctl saw this boot ready; it lives in the running domain's metadata
-    and goes with it. `awaited` is whether anything tells that it is ready, a seed's script or a condition; a VM without
-    is running, and no more is known of it. `hosts` is the digest of the names that the guest's hosts file was given,
-    `seed` that of its seed, `keys` that of the keys it was given, all in the metadata. `keyed` is False while the lab's
-    local folder lacks the keys to log in with. `problem` is why it did not become ready. `heard` is False where its
-    guest reports other addresses than are noted.
+    `state` changes as `kinds.vm.transitions` says. `ready` is True once labctl saw this boot ready; the metadata of the
+    running domain has it until the domain ends. `awaited` says whether the script of a seed or a condition tells when
+    the VM is ready; of another VM only its state is known. The digests `hosts`, `seed` and `keys` are in the metadata:
+    they are those of the names in the guest's hosts file, of the seed, and of the keys that the guest got. `keyed` is
+    False if the lab's local folder lacks the keys for a login. `problem` says why the VM did not become ready. `heard`
+    is False if the guest reports other addresses than the metadata have. `snapshots` are pairs of a name and `internal`
+    or `external`.
     """
 
     kind: ClassVar[str] = "vm"
@@ -66,7 +66,7 @@ class VmSpec(Marked):
     cpu_model: str | None = owned(RESTART, default=None, unset=OWN)
     cpu_topology: str | None = owned(RESTART, default=None, unset=OWN)  # "sockets:cores:threads"
     cpu_features: tuple[str, ...] | None = owned(RESTART, default=None)
-    # What QEMU keeps of translated code. A VM that was started without such a bound gets it at its next start
+    # QEMU's cache of translated code. A VM that was started without a limit gets the limit at its next start.
     tb_cache: int | None = owned(RESTART, unit="bytes", default=None, unset="QEMU's own", gain=LIVE)
     firmware: str = owned(REPLACE, default="bios")
     secure_boot: bool = owned(REPLACE, default=False)
@@ -80,7 +80,7 @@ class VmSpec(Marked):
     hosts: str | None = owned(LIVE, unit="digest", default=None, drift=UNTOLD)
     xml: tuple[Edit, ...] = owned(RESTART, default=(), each=describe_edit)
     file: str = owned(LIVE, default="", condition="made from another Labfile")  # the Labfile's path
-    # libvirt's name for it, where somebody changed that
+    # libvirt's name of the VM, if somebody changed it
     renamed: str = owned(RESTART, default="", condition="renamed outside labctl", unset="its own name")
     unmarked: str = owned(LIVE, default="", condition="labctl's mark on it was removed")
     undefined: str = owned(LIVE, default="", condition="not defined any more")
@@ -88,22 +88,22 @@ class VmSpec(Marked):
     ready: bool | None = owned(LIVE, default=None, condition="not seen ready since it started")
     awaited: bool = owned(LIVE, default=True, condition="what tells that it is ready came or went")
     heard: bool | None = owned(LIVE, default=True, condition="its guest has other addresses than it told")
-    host_lines: tuple[str, ...] = ()  # what `hosts` is the digest of: "10.0.0.2 db db.shop.lab"
-    checks: tuple[Check, ...] = ()  # the `ready` conditions
-    timeout: float = 300.0  # seconds from its start until it has to be ready
+    host_lines: tuple[str, ...] = ()  # the lines of which `hosts` is the digest: "10.0.0.2 db db.shop.lab"
+    checks: tuple[ReadyCheck, ...] = ()  # the `ready` conditions
+    timeout: float = 300.0  # seconds that it may take from its start until it is ready
     keyed: bool | None = owned(LIVE, default=None, condition="its keys in .labctl/ were lost")
     snapshots: tuple[tuple[str, str], ...] = ()
     keys: str = ""
     problem: str = ""
     console_log: str = ""
     seed: str = ""
-    images: tuple[str, ...] = ()  # address names of images whose kernel or initrd it boots
+    images: tuple[str, ...] = ()  # address names of the images with its kernel and initrd
     after: tuple[tuple[str, Stage], ...] = ()  # depends_on: (VM, stage)
-    base: str = ""  # the VM as written, for `status` and groups
-    user: str = ""  # whom `ssh` logs in as
-    foreign: bool = field(default=False, repr=False, compare=False)  # of another architecture than the host
-    applied: str = ""
-    unedited: VmSpec | None = None  # what to render before the edits, which all else has in it
+    base: str = ""  # the VM's name in the Labfile, which several instances share
+    user: str = ""  # the user as whom `ssh` logs in
+    foreign: bool = field(default=False, repr=False, compare=False)  # has another architecture than the host
+    applied: str = ""  # the fingerprint of the spec last applied
+    unedited: VmSpec | None = None  # the spec before the `xml:` edits, whose results the other fields have
 
     @property
     def address(self) -> Address:
@@ -119,22 +119,22 @@ class VmSpec(Marked):
 
     @property
     def networks(self) -> frozenset[str]:
-        """Those of its NICs, once it runs."""
+        """The networks of its NICs; none unless the VM is to run."""
         return frozenset(nic.ours for nic in self.nics) if self.state == State.RUNNING else frozenset()
 
     @property
     def host_memory(self) -> int:
-        """The memory of the host, in bytes, that it takes while it runs or is paused, with its translated code."""
+        """The host's memory in bytes that it takes while it runs or is paused, with QEMU's translated code."""
         return self.memory + (self.tb_cache or 0) if self.state in ACTIVE else 0
 
     def memory_growth(self, before: VmSpec | None) -> int:
         had, takes = before.host_memory if before else 0, self.host_memory
         if before and had and takes and before.tb_cache is None:
-            takes -= self.tb_cache or 0  # it runs without a bound, and has this one from its next start on
+            takes -= self.tb_cache or 0  # it runs without a limit until its next start
         return takes - had
 
     def done(self, changes: Collection[Change]) -> str:
-        """What was done to it where nothing but its state changed."""
+        """What was done to the VM, for a step that changed only its state; empty for others."""
         if not changes or any(each.field not in ("state", "ready") for each in changes):
             return ""
         states = [(each.before, each.after) for each in changes if each.field == "state"]
@@ -162,16 +162,16 @@ class VmSpec(Marked):
 
     @property
     def scripted(self) -> bool:
-        """Whether labctl's script runs in the guest: it comes with the seed."""
+        """Whether labctl's script runs in the guest, as it does in VMs with a seed."""
         return any(use.name == "seed" for use in self.disks)
 
     @property
     def reports(self) -> bool:
-        """Whether only its guest knows its addresses, or some of them."""
+        """Whether only the guest knows some of its addresses."""
         return self.state == State.RUNNING and any(nic.guest.dhcp4 for nic in self.nics)
 
     def with_seen(self, addresses: Callable[[str], tuple[IpAddress, ...]]) -> VmSpec:
-        """The VM with the addresses that its guest reports, given by a NIC's MAC, where others give them."""
+        """The spec with the addresses that the guest reported; `addresses` gives them by a NIC's MAC."""
         nics = (replace(nic, seen=addresses(nic.mac)) if nic.guest.dhcp4 else nic for nic in self.nics)
         return replace(self, nics=tuple(nics))
 
@@ -182,33 +182,33 @@ class VmSpec(Marked):
         return lets_go(self, after if isinstance(after, VmSpec) else None)
 
     def brief(self) -> tuple[BriefPart, ...]:
-        from labctl.kinds.vm.brief import brief  # only plans of new VMs need it
+        from labctl.kinds.vm.plan_summary import plan_summary  # only plans of new VMs need it
 
-        return brief(self)
+        return plan_summary(self)
 
     def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
-        """RELEASE lets go of devices that leave, so that their network or disk can go; UPDATE brings the rest."""
+        """The verbs of a step. RELEASE unplugs devices, whose networks or disks can then be deleted; UPDATE follows."""
         if effect in (None, REPLACE) or not isinstance(before, VmSpec):
             comes = self._begun(transition(State.OFF, self.state).begins)
             return (CREATE, *comes) if effect is None else (DELETE, CREATE, *comes)
         way = transition(before.state, self.state, restart=effect is RESTART)
         begins = way.begins
         if self.state == State.RUNNING and self.awaited and not before.ready:
-            begins = begins or START  # it runs and is still on its way
+            begins = begins or START  # it runs, but labctl has not seen it ready
         told = (RECONFIGURE_GUEST,) if self.scripted and self.state == State.RUNNING else ()
         return (way.ends or RELEASE, UPDATE, *(self._begun(begins) or told))
 
     def _begun(self, verb: Verb[Any] | None) -> tuple[Verb[Any], ...]:
-        """A verb that lets it run or pauses it, with what follows until it is ready."""
+        """A verb that starts or pauses the VM, with the verbs that wait until it is ready."""
         follows = self.awaited and self.state == State.RUNNING
         return (verb, *((BOOTED, READY) if follows else ())) if verb else ()
 
     def keep(self, before: VmSpec) -> VmSpec:
-        """Take over what is not the Labfile's: the disks' targets, and where a disk went on after a snapshot."""
+        """Keep existing values that the Labfile does not state: the disks' targets, and overlays of snapshots."""
         return self.onward(before).with_targets({use.name: use.target for use in before.disks})
 
     def onward(self, before: VmSpec) -> VmSpec:
-        """With its disks where what exists has them."""
+        """The spec with the overlays that the existing disks have."""
         had = {use.name: use for use in before.disks}
         return replace(
             self,
@@ -217,7 +217,7 @@ class VmSpec(Marked):
         )
 
     def anew(self, made: Collection[Address]) -> VmSpec:
-        """A disk that is made anew has nothing on top of it."""
+        """The spec without overlays on disks that are made anew; `made` has the disks' addresses."""
         return replace(
             self,
             disks=tuple(use.anew() if addresses.disk(use.disk) in made else use for use in self.disks),
@@ -228,7 +228,7 @@ class VmSpec(Marked):
         return transition(before.state, self.state).refused if isinstance(before, VmSpec) else ""
 
     def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Saved memory fits nothing but the devices that it was saved with; and a change of the state says how."""
+        """Saved memory fits only the devices with which it was saved, so a change of these costs a restart."""
         if not isinstance(before, VmSpec):
             return changes
         if before.state == State.SAVED:
@@ -243,7 +243,7 @@ class VmSpec(Marked):
         return tuple(replace(each, note=way.plan) if each.field == "state" else each for each in changes)
 
     def loss(self, before: Spec, effect: Effect) -> str:
-        """A disk that is taken off its file loses what is there, unless the other file stands on it."""
+        """Say which data a change loses: those in a disk's old file, unless the new file is an overlay on it."""
         if not isinstance(before, VmSpec):
             return ""
         files = left_files(before.disks, self.disks)
@@ -261,7 +261,7 @@ class VmSpec(Marked):
         return as_it_runs(self, live, wanted)
 
     def with_choices(self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]) -> VmSpec:
-        """Its disks stay what they are called and where they are; so does a digest made with a key that was lost."""
+        """Keep the disks' targets and overlays, and a digest that was made with a lost key."""
         before = existing.get(self.address)
         if not isinstance(before, VmSpec):
             return self.with_targets({})
@@ -273,7 +273,7 @@ class VmSpec(Marked):
         return replace(self, keyed=fits(self.name, self.file, self.keys))
 
     def completed(self, wanted: VmSpec, defined: Mapping[Address, Spec]) -> VmSpec:
-        """Take what only labctl's mark tells for what is wanted: nobody knows it any more, and the rest still shows."""
+        """Take the values that only labctl's metadata had from the wanted spec, if someone removed the metadata."""
         if not defined[self.address].unmarked:
             return self
         guest = {nic.name: nic.guest for nic in wanted.nics}
@@ -285,7 +285,7 @@ class VmSpec(Marked):
         )
 
     def with_targets(self, taken: dict[str, str]) -> VmSpec:
-        """Give each disk its target: the one it has, else the first free one of its bus."""
+        """Give each disk its existing target, or the first free one of its bus."""
         return replace(self, disks=with_targets(self.disks, taken))
 
 
@@ -293,7 +293,7 @@ _MARK = ("awaited", "file", "machine", "seed", "hosts", "protect", "xml", "image
 
 
 def _is_device(field: str) -> bool:
-    """Whether a change of this field is one of the devices or the memory that its guest has."""
+    """Whether the field belongs to the devices or the memory of the guest."""
     return field == "memory" or (
         field.startswith(("disks.", "disk/", "nics.")) and not field.endswith(".guest")
     )

@@ -1,4 +1,4 @@
-"""What disks are called on their buses: `vda`, `sdb`, `nvme0n1`."""
+"""The targets of disks, which are their names on a bus: `vda`, `sdb`, `nvme0n1`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from labctl.core.record import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from labctl.kinds.vm.uses import DiskUse
+    from labctl.kinds.vm.disks_and_nics import DiskUse
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "nvme": "nvme"}
 
 
 def _targets(prefix: str) -> Iterator[str]:
-    """`vda`, `vdb`, … `vdz`, `vdaa`, …"""
+    """All targets with a prefix in their order: `vda`, `vdb`, … `vdz`, `vdaa`, …"""
     if prefix == "nvme":
         yield from (f"nvme{n}n1" for n in range(64))
     for first in ("", *_LETTERS):

@@ -1,4 +1,4 @@
-"""What leads a VM from one state to another: the one table that says which verbs do it and what a plan shows."""
+"""The table of a VM's state transitions: which verbs lead from one state to another, and what a plan shows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @record
 class Transition:
-    """How a VM comes from one state into another.
+    """The way of a VM from one state to another.
 
-    `ends` is the verb that ends what it was, before its definition is changed; `begins` the verb that brings about what
-    it is to be, afterwards. `plan` is what a plan shows, `done` what is said when it is done. `loses` is what of the
-    user's it costs, `refused` why there is no such way.
+    `ends` is the verb that leaves the old state before the definition is changed, and `begins` the verb that enters the
+    new state afterwards. `plan` is the text in a plan, `done` the text after the run. `loses` says which data the user
+    loses, `refused` why labctl does not do this.
     """
 
     plan: str = ""
@@ -30,12 +30,12 @@ class Transition:
 
     @property
     def goes_on(self) -> bool:
-        """Whether its guest goes on where it was: with the wrong time, and with all that it knew."""
+        """Whether the guest continues from its memory, without a boot; its clock is wrong then."""
         return self.begins in (RESUME, RESTORE)
 
     @property
     def enters(self) -> bool:
-        """Whether the host has to give it memory, networks and disks."""
+        """Whether the VM starts to need the host's memory, networks and disks."""
         return self.begins in (START, RESTORE)
 
 
@@ -77,7 +77,7 @@ TRANSITIONS: dict[tuple[State, State], Transition] = {
 
 
 def transition(before: State, wanted: State, *, restart: bool = False) -> Transition:
-    """How a VM comes from one state into another; with a restart it is off in between, and stays so if it must."""
+    """The transition from one state to another; with `restart` by way of the state off."""
     if not restart:
         return TRANSITIONS[before, wanted]
     off, on = TRANSITIONS[before, State.OFF], TRANSITIONS[State.OFF, wanted]

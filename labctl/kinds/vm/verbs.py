@@ -1,4 +1,4 @@
-"""What a VM's driver does beyond what all drivers do."""
+"""The verbs of VMs that other kinds don't have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Lifecycle(Driver["VmSpec"], Protocol):
-    """The driver of VMs, as their verbs need it."""
+    """The methods of the driver of VMs that the verbs call."""
 
     def release(self, step: StepOf[VmSpec], tell: Teller, /) -> None: ...
 
@@ -39,7 +39,7 @@ RELEASE: Verb[Lifecycle] = Verb("release", "detaching", lambda vm: vm.release, l
 STOP: Verb[Lifecycle] = Verb("stop", "shutting down", lambda vm: vm.stop, lets_go=True, stops=True)
 DISCARD: Verb[Lifecycle] = Verb("discard", "discarding its memory", lambda vm: vm.discard, lets_go=True)
 START: Verb[Lifecycle] = Verb("start", "starting", lambda vm: vm.start, boots=True, reaches=Stage.STARTED)
-# a guest goes on where it was: as `start`, which looks at what there is, and no boot
+# these call `start` too, which looks at the domain's state, but they are no boots
 RESUME: Verb[Lifecycle] = Verb("resume", "resuming", lambda vm: vm.start, reaches=Stage.STARTED)
 RESTORE: Verb[Lifecycle] = Verb("restore", "restoring its memory", lambda vm: vm.start, reaches=Stage.STARTED)
 SUSPEND: Verb[Lifecycle] = Verb("suspend", "pausing", lambda vm: vm.suspend)

@@ -1,4 +1,4 @@
-"""What the driver asks of a virDomain, which may be in any state by now."""
+"""Actions on a virDomain, whose state may have changed since it was last read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.spec import VmSpec
 
 SHUTDOWN_S = 60.0
-# A definition that can be written again
+# Flags for XML that can be defined again
 _WHOLE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -28,7 +28,7 @@ _UNDEFINE = (
 
 
 def run(domain: Any, spec: VmSpec) -> None:
-    """Start it, or let it go on; libvirtd may just be at that, for a labctl that was killed."""
+    """Start or resume a domain. libvirtd may be doing so already, for another labctl that was killed."""
     state = state_of(domain)
     try:
         if state == State.PAUSED:
@@ -48,13 +48,13 @@ def run(domain: Any, spec: VmSpec) -> None:
 
 
 def persist(domain: Any) -> None:
-    """Define what someone undefined while it runs: else it is gone once it is off, with all that is kept of it."""
+    """Define a transient domain again: libvirt would forget it, and what belongs to it, once it is off."""
     if not domain.isPersistent():
         domain.connect().defineXML(domain.XMLDesc(_WHOLE))
 
 
 def rename(domain: Any, name: str) -> None:
-    """Give a domain that is off its name back; a driver that can't takes it as a new definition."""
+    """Rename a domain that is off. For a driver that can't rename, it is undefined and defined again."""
     try:
         domain.rename(name)
     except libvirt.libvirtError as error:
@@ -67,13 +67,13 @@ def rename(domain: Any, name: str) -> None:
 
 
 def shutdown(domain: Any) -> None:
-    """Ask its guest to shut down; one that has crashed can't, so that its power is cut."""
+    """Ask the guest to shut down. A crashed guest can't, so its power is cut."""
     state = state_of(domain)
     if state == State.CRASHED:
         destroy(domain)
         return
     if state == State.PAUSED:
-        domain.resume()  # a paused guest can't react
+        domain.resume()  # a paused guest does not react
     domain.shutdown()
 
 
@@ -83,7 +83,7 @@ def discard(domain: Any) -> None:
 
 
 def undefine(domain: Any) -> None:
-    """Remove a definition with all that belongs to it; a driver without such things refuses to be asked for them."""
+    """Undefine a domain with all that belongs to it, or plainly for a driver that doesn't know the flags."""
     try:
         domain.undefineFlags(_UNDEFINE)
     except libvirt.libvirtError as error:

@@ -1,4 +1,4 @@
-"""Between a VM's spec and libvirt's domain XML; `read(render(spec)) == spec` for what the XML can hold."""
+"""A VM's spec as libvirt's domain XML, and back: `read(render(spec)) == spec` for the fields that the XML has."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ def render(spec: VmSpec) -> Element:
 
 
 def machine(spec: VmSpec) -> str | None:
-    """The machine type after the user's own edits; None for libvirt's own."""
+    """The machine type after the user's `xml:` edits; None for libvirt's choice."""
     return xmltree.attribute(render(spec), "os/type", "machine") or None
 
 
 def read(root: Element) -> VmSpec | None:
-    """Read a definition of ours back; None when it carries no metadata of labctl.
+    """Read a domain's XML; None when it has no metadata of labctl.
 
-    `state` and `autostart` are not in the XML; the driver sets them.
+    The XML has no `state` and no `autostart`; whoever observes the domain sets them.
     """
     own = xmltree.own_metadata(root, "vm")
     if own is None:
         return None
     values = DOMAIN.values(root) | METADATA.values(own)
     values["memory"] = values["memory"] or values["max_memory"]
-    if xmltree.find(root, "os/loader") is not None:  # what libvirt made of `firmware="efi"`
+    if xmltree.find(root, "os/loader") is not None:  # libvirt replaces `firmware="efi"` by a loader
         values["firmware"] = "uefi"
     lab, noted = values["lab"], metadata.nics(own)
     return VmSpec(
@@ -66,7 +66,7 @@ def read(root: Element) -> VmSpec | None:
 
 
 def _devices(root: Element) -> dict[str, Any]:
-    """The fields that other devices than disks and NICs tell."""
+    """The fields of devices other than disks and NICs."""
     consoles = (CONSOLE.read(each).log for each in CONSOLE.elements(root))
     graphics = next(GRAPHICS.elements(root), None)
     return {
@@ -77,10 +77,10 @@ def _devices(root: Element) -> dict[str, Any]:
 
 
 def adopt(root: Element, lab: str, name: str) -> VmSpec:
-    """Read a definition of ours from which someone removed labctl's mark."""
+    """Read the XML of a domain that labctl made, and from which someone removed labctl's metadata."""
     xmltree.mark(root, "vm", lab, name)
     seen = read(root)
-    assert seen is not None  # it has a mark now
+    assert seen is not None  # mark() has added the metadata
     return replace(seen, unmarked=specs.YES)
 
 
@@ -88,7 +88,7 @@ _NOT_IN_XML = ("autostart", "protect", "hosts", "xml", "machine")
 
 
 def effective(spec: VmSpec) -> VmSpec:
-    """The spec as it is once the user's own `xml:` edits were applied, so that what they changed is no drift."""
+    """The spec after the user's `xml:` edits, so that a plan does not take the edits for drift."""
     if not spec.xml:
         return spec
     seen = read(render(spec))
@@ -96,7 +96,7 @@ def effective(spec: VmSpec) -> VmSpec:
         return spec
     owned = (each.name for each in specs.owned_by(type(spec)).settings if each.name not in _NOT_IN_XML)
     changed = {name: getattr(seen, name) for name in owned if getattr(spec, name) is not None}
-    had = {use.name: use for use in spec.disks}  # with what the XML does not tell
+    had = {use.name: use for use in spec.disks}  # they have fields that the XML doesn't have
     changed["disks"] = tuple(
         replace(use, disk=had[use.name].disk, below=had[use.name].below, volume=had[use.name].volume)
         if use.name in had and use.source == had[use.name].source

@@ -13,8 +13,8 @@ from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse, NicUse
 
 NIC = NicUse("front", "52:54:00:00:00:01", "shop.front", "front")
 DISK = DiskUse("data", "/pool/web.data", "web/data")

@@ -4,8 +4,8 @@ from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse, NicUse
 
 
 def lab(*specs):

@@ -16,8 +16,8 @@ from labctl.core.spec import Effect
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import DhcpHost, NetworkSpec
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse, NicUse
 from tests.strategies import labs
 
 

@@ -5,8 +5,8 @@ from labctl.core.ip import parse_addresses
 from labctl.core.record import replace
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.seed.spec import network_digest
+from labctl.kinds.vm.disks_and_nics import NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import NicUse
 from tests.composed import specs
 
 NAT = {"subnet": "10.0.1.0/24"}

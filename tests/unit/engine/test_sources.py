@@ -14,7 +14,7 @@ from labctl.engine.pinning import Pinning
 from labctl.engine.sources import Sources
 from labctl.host.hosts import Hosts
 from labctl.kinds.image.spec import ImageSpec
-from labctl.kinds.image.store import Looked
+from labctl.kinds.image.store import CheckedImage
 from labctl.labfile.load import load
 from labctl.labfile.lockfile import Pin
 
@@ -42,11 +42,13 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
             def __init__(self, _host: object) -> None:
                 pass
 
-            def look(self, keys: Collection[str]) -> dict[str, Looked]:
+            def look(self, keys: Collection[str]) -> dict[str, CheckedImage]:
                 found = [each for each in stored if each.key in keys]
                 damage = {f"{X86}.img": "it is gone"}
                 return {
-                    each.key: Looked(each, {} if each.sound else damage, {}, ("labctl-t/a.root",), running)
+                    each.key: CheckedImage(
+                        each, {} if each.sound else damage, {}, ("labctl-t/a.root",), running
+                    )
                     for each in found
                 }
 

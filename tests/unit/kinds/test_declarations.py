@@ -21,8 +21,8 @@ from labctl.host import libvirt as host_libvirt
 from labctl.kinds.network import xml as network_xml
 from labctl.kinds.network.spec import DhcpHost, DnsHost, NetworkSpec
 from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse, NicUse
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

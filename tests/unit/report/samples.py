@@ -18,8 +18,8 @@ from labctl.core.plan import Plan
 from labctl.core.planning import plan
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse, NicUse
 from labctl.report.jsonlines import JsonLines
 
 MIB = 1 << 20

@@ -1,4 +1,4 @@
-"""The devices of a domain: a file for each, with the declaration that it is written and read by."""
+"""The devices of a domain. Each has a file with the declaration by which its XML is written and read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def render(spec: VmSpec) -> Iterator[Element]:
-    """All that a VM has."""
+    """The elements of all devices of a VM."""
     needs = architectures.of(spec.arch)
     yield CONSOLE.render(Console(spec.console_log))
     yield from map(CHANNEL.render, (LABCTL, GUEST_AGENT))
@@ -36,15 +36,15 @@ def render(spec: VmSpec) -> Iterator[Element]:
     if spec.graphics != "none":
         yield GRAPHICS.render(Graphics(spec.graphics))
         yield VIDEO.render(Video())
-        if needs.keyboard:  # there is no PS/2 one
+        if needs.keyboard:
             yield CONTROLLER.render(USB)
             yield INPUT.render(KEYBOARD)
 
 
 def complete(root: Element) -> Iterator[Element]:
-    """Write out what libvirt would choose otherwise, unless an edit has done so.
+    """The elements of devices for which labctl's choice differs from libvirt's, unless the XML has them already.
 
-    Some architectures get no balloon of themselves.
+    On some architectures libvirt adds no balloon.
     """
     if next(MEMBALLOON.elements(root), None) is None:
         yield MEMBALLOON.render(Memballoon())

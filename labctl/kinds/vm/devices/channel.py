@@ -8,7 +8,7 @@ from labctl.core.xmlfields import Declaration, Fixed, Property
 
 @record
 class Channel:
-    """A port that the guest sees under its name."""
+    """A port, which the guest finds by its name."""
 
     name: str
 
@@ -20,7 +20,5 @@ CHANNEL = Declaration(
     Fixed("target/@type", "virtio"),
     Property("name", "target/@name"),
 )
-LABCTL = Channel(
-    "org.labctl.guest.0"
-)  # what the guest reports its stages on (templates/guest/labctl-guest.sh)
+LABCTL = Channel("org.labctl.guest.0")  # labctl's port, which templates/guest/labctl-guest.sh serves
 GUEST_AGENT = Channel("org.qemu.guest_agent.0")

@@ -8,12 +8,12 @@ from labctl.core.xmlfields import Declaration, Fixed, Property
 
 @record
 class Console:
-    """A serial port on a pty. `log` is the file that all its output is added to."""
+    """A serial port on a pty. `log` is the path of a file that gets all its output."""
 
     log: str = ""
 
 
-# The log is a volume of the lab's pool, so that it can be read through the libvirt API, also from afar
+# The log is a volume of the lab's pool, so that libvirt's API can read it on a remote host too
 CONSOLE = Declaration(
     "devices/serial",
     Console,

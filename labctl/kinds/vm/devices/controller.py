@@ -1,4 +1,4 @@
-"""Controllers, which disks and input devices are plugged into: https://libvirt.org/formatdomain.html#controllers."""
+"""Controllers of disks and input devices: https://libvirt.org/formatdomain.html#controllers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from labctl.core.xmltree import Element
 
-_DISKS = 15  # that libvirt puts on one SCSI controller
+_DISKS = 15  # how many disks libvirt puts on one SCSI controller
 
 
 @record
 class Controller:
-    """`index` counts the controllers of a `type` from 0."""
+    """A controller; `index` is its number, from 0, among those of its `type`."""
 
     type: str
     index: str
@@ -36,12 +36,12 @@ USB = Controller("usb", "0", "qemu-xhci")
 
 
 def scsi(index: int) -> Controller:
-    """The SCSI controller of that number. libvirt's own choice is lsilogic, which few guests can drive."""
+    """The SCSI controller with a number. libvirt's default model is lsilogic, for which few guests have a driver."""
     return Controller("scsi", str(index), "virtio-scsi")
 
 
 def scsi_index(target: str) -> int:
-    """The number of the controller that libvirt puts a SCSI disk on: 15 on each, in the order of their targets."""
+    """The number of the controller of a SCSI disk: libvirt puts 15 disks on each, in the order of their targets."""
     number = 0
     for letter in target.removeprefix("sd"):
         number = number * 26 + ord(letter) - ord("a") + 1
@@ -49,7 +49,7 @@ def scsi_index(target: str) -> int:
 
 
 def missing_scsi(root: Element) -> Iterator[Controller]:
-    """The SCSI controllers that a domain's disks need, and that are not written out in its XML."""
+    """The SCSI controllers that a domain's disks need and its XML lacks."""
     there = {each.index for each in map(CONTROLLER.read, CONTROLLER.elements(root)) if each.type == "scsi"}
     disks = map(DISK.read, DISK.elements(root))
     for index in sorted({scsi_index(each.target) for each in disks if each.bus == "scsi"}):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity, xmltree
 from labctl.core.xmlfields import Declaration, Fixed, Property, Written
 from labctl.core.xmlforms import NUMBER, PRESENT, prefixed
-from labctl.kinds.vm.uses import DiskUse
+from labctl.kinds.vm.disks_and_nics import DiskUse
 
 if TYPE_CHECKING:
     from labctl.core.xmltree import Element
@@ -17,7 +17,7 @@ _ALIAS = "ua-disk-"
 
 
 def _device(use: DiskUse) -> str:
-    """QEMU has no read-only disk on an ATA bus."""
+    """A read-only disk on an ATA bus has to be a CD-ROM for QEMU."""
     return "cdrom" if use.readonly and use.bus in _ATA else "disk"
 
 
@@ -42,7 +42,7 @@ DISK = Declaration(
 
 
 def read(element: Element, lab: str) -> DiskUse:
-    """Read a disk of a VM of that lab, with the layers that it lies in."""
+    """Read a disk of a VM of a lab, with its backing chain."""
     values = DISK.values(element)
     source, *below = xmltree.layers(element) or ("",)
     name = values["name"] or source
@@ -53,12 +53,12 @@ def read(element: Element, lab: str) -> DiskUse:
 
 
 def is_ours(element: Element) -> bool:
-    """Whether labctl gave a disk its name; libvirt names others after their place, as `virtio-disk0`."""
+    """Whether labctl gave the disk its alias. libvirt gives other disks aliases as `virtio-disk0`."""
     return xmltree.attribute(element, "alias", "name").startswith(_ALIAS)
 
 
 def _address(layers: list[str]) -> str:
-    """The disk whose volume is the lowest of these layers in the lab's pool; those above it are someone's overlays."""
+    """The disk to which the lowest of these layers in the lab's pool belongs; the layers above it are overlays."""
     if not layers:
         return ""
     owner, _, name = layers[-1].rsplit("/", 1)[-1].partition(".")

@@ -1,4 +1,4 @@
-"""A display, which can only be reached from the host itself: https://libvirt.org/formatdomain.html#graphical-framebuffers."""
+"""A display, to which only the host can connect: https://libvirt.org/formatdomain.html#graphical-framebuffers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from labctl.core.xmlfields import Declaration, Fixed, Property
 
 @record
 class Graphics:
-    """`type` is `vnc` or `spice`."""
+    """A display of `type` `vnc` or `spice`."""
 
     type: str
 

@@ -8,7 +8,7 @@ from labctl.core.xmlfields import Declaration, Property
 
 @record
 class Input:
-    """`type` is what it is, as `keyboard`; `bus` what it is plugged into."""
+    """An input device of a `type`, as `keyboard`, on a `bus`, as `usb`."""
 
     type: str
     bus: str

@@ -8,7 +8,7 @@ from labctl.core.xmlfields import Declaration, Property
 
 @record
 class Memballoon:
-    """`none` as its `model` says that there is none."""
+    """A balloon; the `model` `none` means that the VM has no balloon."""
 
     model: str = "virtio"
 

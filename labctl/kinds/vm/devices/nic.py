@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.record import replace
 from labctl.core.xmlfields import Declaration, Fixed, Property, Read
 from labctl.core.xmlforms import LOWER, NUMBER, TEXT, prefixed
-from labctl.kinds.vm.uses import NicUse
+from labctl.kinds.vm.disks_and_nics import NicUse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ NIC = Declaration(
 
 
 def read(element: Element, lab: str, noted: Mapping[str, dict[str, Any]]) -> NicUse:
-    """Read a NIC of a VM of that lab. `noted` is what labctl's metadata tells of NICs, by their names."""
+    """Read a NIC of a VM of a lab. `noted` has what labctl's metadata say of NICs, by their names."""
     values = NIC.values(element)
     values["name"] = values["name"] or values["mac"]
     network = values["network"]

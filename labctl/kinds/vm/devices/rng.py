@@ -8,7 +8,7 @@ from labctl.core.xmlfields import Declaration, Fixed, Property
 
 @record
 class Rng:
-    """`source` is the host's file that the numbers come from."""
+    """A generator; `source` is the file of the host from which the numbers come."""
 
     source: str = "/dev/urandom"
 

@@ -8,7 +8,7 @@ from labctl.core.xmlfields import Declaration, Fixed, Property
 
 @record
 class Tpm:
-    """`model` is the interface that the guest's driver knows: `tpm-crb` or `tpm-tis`."""
+    """A TPM; `model` is its interface to the guest, `tpm-crb` or `tpm-tis`."""
 
     model: str
 

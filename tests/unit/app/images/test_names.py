@@ -8,7 +8,7 @@ from labctl.app.images import catalogue, names
 from labctl.core.errors import LabctlError, UsageError
 from labctl.kinds.image import catalogue as entries
 from labctl.kinds.image.spec import ImageSpec
-from labctl.kinds.image.store import Stored
+from labctl.kinds.image.store import StoredImage
 
 ONE, TWO = "sha256-12" + "a" * 62, "sha512-" + "b" * 128
 
@@ -21,15 +21,15 @@ def config(monkeypatch, tmp_path):
     return folder
 
 
-def stored(label: str, key: str) -> Stored:
-    return Stored(ImageSpec(label, key), 1, (), {})
+def stored(label: str, key: str) -> StoredImage:
+    return StoredImage(ImageSpec(label, key), 1, (), {})
 
 
 @pytest.fixture
 def find(monkeypatch):
     """Find images in a store that has these."""
 
-    def found(name: str, *images: Stored) -> list[str]:
+    def found(name: str, *images: StoredImage) -> list[str]:
         monkeypatch.setattr(catalogue.ImageStore, "stored", lambda _store: list(images))
         return [each.spec.key for each in catalogue.find(None, [name])]
 

@@ -7,7 +7,7 @@ from labctl.engine import overview
 from labctl.host.files import cache
 from labctl.host.host import Host
 from labctl.host.machine import lock
-from labctl.kinds.image.content import in_use
+from labctl.kinds.image.content import files_lock_name
 from labctl.kinds.image.driver import lock_of
 from labctl.kinds.image.store import ImageStore
 
@@ -35,14 +35,14 @@ def test_what_nobody_is_at_may_go():
 
 def test_a_download_that_is_being_stored_stays():
     """It came whole, and is unpacked or uploaded now: on this host, or another one."""
-    with lock.held(in_use(KEY)):
+    with lock.held(files_lock_name(KEY)):
         assert found() == ["volume"]
 
 
 def test_what_someone_began_to_use_since_stays(tmp_path):
     told: list[str] = []
     needless = prune.unneeded(Host("qemu:///system"), None)
-    with lock.held(in_use(KEY)), Host("qemu:///system").lock(lock_of(KEY)):
+    with lock.held(files_lock_name(KEY)), Host("qemu:///system").lock(lock_of(KEY)):
         assert list(prune.remove(Host("qemu:///system"), needless, told.append)) == []
     assert len(told) == len(needless)
     assert (tmp_path / "cache/downloads" / KEY).exists()

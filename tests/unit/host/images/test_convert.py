@@ -155,7 +155,7 @@ def test_even_past_the_check_no_backing_file_is_opened(
 ) -> None:
     path = next(image.path for image in corpus if image.path.name == name)
     with path.open("rb") as file, (tmp_path / "new").open("w+b") as target:
-        source = qemu_img.CheckedImage(file, path.suffix.removeprefix("."), DISK)
+        source = qemu_img.OpenImage(file, path.suffix.removeprefix("."), DISK)
         qemu_img.convert(source, target, tmp_path, lambda *_: None)
         assert inspect(tmp_path / "new") == Header("qcow2", DISK)
     hostile.qemu_img("convert", "-f", "qcow2", "-O", "raw", tmp_path / "new", tmp_path / "back")
@@ -194,7 +194,7 @@ def test_qemu_img_is_run_with_little(
         (tmp_path / "new").open("w+b") as target,
         pytest.raises(LabctlError) as raised,
     ):
-        qemu_img.convert(qemu_img.CheckedImage(file, "vdi", 1 << 30), target, tmp_path, lambda *_: None)
+        qemu_img.convert(qemu_img.OpenImage(file, "vdi", 1 << 30), target, tmp_path, lambda *_: None)
     told = " ".join(raised.value.summary.split())
     if os.geteuid() == 0:
         assert "uid 65534 groups 65534" in told
@@ -269,7 +269,7 @@ def test_no_more_is_written_than_the_disk_holds(tmp_path: Path, monkeypatch: pyt
         (tmp_path / "new").open("w+b") as target,
         pytest.raises(LabctlError, match=r"takes too much space|File too large"),
     ):
-        qemu_img.convert(qemu_img.CheckedImage(file, "vdi", 1 << 16), target, tmp_path, lambda *_: None)
+        qemu_img.convert(qemu_img.OpenImage(file, "vdi", 1 << 16), target, tmp_path, lambda *_: None)
 
 
 def test_qemu_compares_a_qcow2s_tables(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_qemu_compares_a_qcow2s_tables(tmp_path: Path) -> None:
     def checked(path: Path) -> None:
         header = inspect(path)
         with path.open("rb") as file:
-            qemu_img.check(qemu_img.CheckedImage(file, header.format, header.virtual_size), tmp_path)
+            qemu_img.check(qemu_img.OpenImage(file, header.format, header.virtual_size), tmp_path)
 
     checked(path)
     checked(leaking)

@@ -4,8 +4,8 @@ import pytest
 
 from labctl.host.libvirt import stored
 from labctl.host.libvirt.volumes import Facts
+from labctl.kinds.vm.disks_and_nics import DiskUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse
 
 POOL, STORE = "/images/labctl-shop", "/images/labctl-images"
 IMAGE = f"{STORE}/sha256-aa.img"

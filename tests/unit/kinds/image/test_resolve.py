@@ -8,7 +8,13 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
 from labctl.host.builds import apt
-from labctl.kinds.image.resolve import made_by, resolve_name, resolve_path, resolve_recipe, resolve_url
+from labctl.kinds.image.resolve import (
+    recipe_is_unchanged,
+    resolve_name,
+    resolve_path,
+    resolve_recipe,
+    resolve_url,
+)
 
 SHA256 = "ab" * 32
 
@@ -69,8 +75,8 @@ def test_a_recipe_is_an_image() -> None:
     assert spec.key.startswith("build-")
     assert (spec.origin, spec.size, spec.direct) == ("debian-12", 4 << 30, True)
     assert "console=ttyS0" in spec.cmdline
-    assert made_by(spec)
-    assert not made_by(replace(spec, arch="aarch64"))
+    assert recipe_is_unchanged(spec)
+    assert not recipe_is_unchanged(replace(spec, arch="aarch64"))
 
 
 def test_each_architecture_has_its_own_key() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from labctl.core.ip import parse_addresses
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm import metadata
-from labctl.kinds.vm.uses import NicUse
+from labctl.kinds.vm.disks_and_nics import NicUse
 from tests.strategies import ip_addresses, nic_configs, st
 
 

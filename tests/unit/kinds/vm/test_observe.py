@@ -3,9 +3,9 @@
 from labctl.core import xmltree
 from labctl.core.identity import object_uuid
 from labctl.kinds.vm import xml
+from labctl.kinds.vm.disks_and_nics import NicUse
 from labctl.kinds.vm.observe import read
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import NicUse
 
 NIC = NicUse("front", "52:54:00:00:00:01", "shop.front", "front")
 VM = VmSpec(

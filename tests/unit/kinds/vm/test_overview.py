@@ -6,9 +6,9 @@ from labctl.core.ip import parse_addresses
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.network.overview import read_network
 from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.overview import read_vm
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse, NicUse
 
 GIB = 1 << 30
 

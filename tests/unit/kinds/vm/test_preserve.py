@@ -4,8 +4,8 @@ from xml.etree import ElementTree as ET
 
 from labctl.kinds.vm import preserve
 from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.disks_and_nics import DiskUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse
 
 
 def test_controllers_keep_their_places():

@@ -2,8 +2,8 @@
 
 from labctl.core.address import Address
 from labctl.core.record import replace
+from labctl.kinds.vm.disks_and_nics import NicUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import NicUse
 
 FRONT = NicUse("front", "52:54:00:00:00:01", "shop.front", "front")
 SECOND = NicUse("second", "52:54:00:00:00:02", "shop.front", "front")

@@ -1,9 +1,9 @@
 """The twin that a golden image is made with."""
 
 from labctl.kinds.vm import xml
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.twin import make_twin
-from labctl.kinds.vm.uses import DiskUse, NicUse
 
 DISKS = (
     DiskUse("root", "/pool/web.root", "web/root", target="vda"),

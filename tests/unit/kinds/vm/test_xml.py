@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 
 from labctl.kinds.vm import xml as vm_xml
+from labctl.kinds.vm.disks_and_nics import DiskUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse
 from tests.strategies import vms
 
 

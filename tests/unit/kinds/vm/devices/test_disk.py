@@ -3,7 +3,7 @@
 import pytest
 
 from labctl.kinds.vm.devices.disk import DISK
-from labctl.kinds.vm.uses import DiskUse
+from labctl.kinds.vm.disks_and_nics import DiskUse
 
 
 @pytest.mark.parametrize("bus", ["virtio", "scsi", "sata", "ide"])

@@ -1,6 +1,6 @@
 """What is noted of a guest whose cloud-init failed."""
 
-from labctl.kinds.vm.conversation import _brief
+from labctl.kinds.vm.guest_session import _brief
 
 
 def test_the_modules_that_failed_are_named_and_nothing_that_the_guest_says():

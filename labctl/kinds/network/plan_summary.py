@@ -1,4 +1,4 @@
-"""What a plan tells of a new network: whatever is not as it is when a Labfile says nothing."""
+"""What a plan shows of a new network: its mode and subnets, and whatever differs from the Labfile's defaults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from labctl.kinds.network.spec import NetworkSpec
 
 
-def brief(spec: NetworkSpec) -> tuple[BriefPart, ...]:
+def plan_summary(spec: NetworkSpec) -> tuple[BriefPart, ...]:
     """Where it leads and who can be reached on it, then what the host does there."""
     if spec.attached:
         return (BriefPart(f"{spec.mode} to {spec.bridge or spec.dev}"), *map(BriefPart, _besides(spec)))
@@ -27,14 +27,14 @@ def _hosts(spec: NetworkSpec) -> tuple[str, ...]:
 
 
 def _gateway(spec: NetworkSpec) -> str:
-    """The gateway, where it is not the usual one: the host in modes nat and routed, else none."""
+    """The gateway, unless it is the default: the host in modes nat and routed, none in others."""
     if spec.gateways == (_hosts(spec) if spec.mode in ("nat", "routed") else ()):
         return ""
     return f"gateway {' '.join(spec.gateways)}" if spec.gateways else "no gateway"
 
 
 def _host(spec: NetworkSpec) -> str:
-    """Which address the host has, and what it gives out; what it does not comes last."""
+    """The host's addresses and services; services that it does not offer come last."""
     hosts = _hosts(spec)
     if not hosts:
         return "without the host"
@@ -61,4 +61,4 @@ def _besides(spec: NetworkSpec) -> Iterator[str]:
         "starts with the host": spec.autostart,
         f"{len(spec.xml)} xml edit{'s' * (len(spec.xml) > 1)}": spec.xml,
     }
-    return (word for word, told in words.items() if told)
+    return (word for word, applies in words.items() if applies)

@@ -1,4 +1,4 @@
-"""The backing chains of the disks of a VM that is off. Where its definition lacks them, snapshots and volumes tell."""
+"""The backing chains of disks of a VM that is off: its definition may lack them, snapshots and volumes have them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from labctl.host.libvirt.dumps import described
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from labctl.kinds.vm.disks_and_nics import DiskUse
     from labctl.kinds.vm.spec import VmSpec
-    from labctl.kinds.vm.uses import DiskUse
 
-LONGEST = 200  # layers, as QEMU has it
+LONGEST = 200  # layers, QEMU's own limit
 
 
-def snapshots(domain: Any) -> list[str]:
+def snapshot_xml(domain: Any) -> list[str]:
     """The XML of each snapshot of a virDomain."""
     (listed,) = described([domain], lambda each: each.listAllSnapshots())
     texts = described(listed or (), lambda each: str(each.getXMLDesc()))
     return [text for text in texts if text is not None]
 
 
-def kinds(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The names of snapshots by their XML; one is internal as soon as anything of it is inside a disk. Pure."""
+def snapshot_kinds(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The name and the kind of each snapshot, `internal` or `external`, by their XML. Pure.
+
+    A snapshot is internal if it has its memory or any disk's state inside a disk.
+    """
     found = []
     for root in map(ET.fromstring, texts):
         parts = (*root.iterfind("memory"), *root.iterfind("disks/disk"))
@@ -35,8 +38,8 @@ def kinds(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
-def grounds(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """What each overlay was put on, by the XML of the snapshots that made them. Pure."""
+def layers_below(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Each overlay's path → the paths of the layers below it, by the XML of the snapshots that made overlays. Pure."""
     found = {}
     for root in map(ET.fromstring, texts):
         disks = {
@@ -49,17 +52,17 @@ def grounds(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def completed(vm: VmSpec, ground: Callable[[str], tuple[str, ...]]) -> VmSpec:
-    """A VM whose disks tell what they stand on; `ground` gives it for a path, nothing where it isn't known."""
-    return replace(vm, disks=tuple(_completed(vm, use, ground) for use in vm.disks))
+def completed(vm: VmSpec, layers_below: Callable[[str], tuple[str, ...]]) -> VmSpec:
+    """The VM with the backing chains of its disks. `layers_below` gives the layers below a path, empty if unknown."""
+    return replace(vm, disks=tuple(_completed(vm, use, layers_below) for use in vm.disks))
 
 
-def _completed(vm: VmSpec, use: DiskUse, ground: Callable[[str], tuple[str, ...]]) -> DiskUse:
+def _completed(vm: VmSpec, use: DiskUse, layers_below: Callable[[str], tuple[str, ...]]) -> DiskUse:
     name = use.source.rpartition("/")[2]
     if use.readonly or not use.source or name == f"{vm.name}.{use.name}" or name.startswith(identity.VOLUMES):
-        return use  # it is where labctl made it
+        return use  # the volume that labctl made, without overlays
     layers = [use.source, *use.below]
-    while len(layers) < LONGEST and (more := ground(layers[-1])):
+    while len(layers) < LONGEST and (more := layers_below(layers[-1])):
         layers += more
     below = tuple(layers[1:])
     own = next((each for each in reversed(below) if f"/{identity.pool_name(vm.lab)}/" in each), "")

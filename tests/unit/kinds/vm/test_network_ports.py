@@ -3,9 +3,9 @@
 import libvirt
 import pytest
 
-from labctl.kinds.vm.ports import Ports
+from labctl.kinds.vm.disks_and_nics import NicUse
+from labctl.kinds.vm.network_ports import NetworkPorts
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import NicUse
 
 FRONT = NicUse("front", "52:54:00:00:00:01", "shop.front", "front", port="p-1")
 SECOND = NicUse("second", "52:54:00:00:00:02", "shop.front", "front", port="p-2")
@@ -36,7 +36,7 @@ class Virt:
 
 
 def unplugged(virt):
-    vm = Ports(virt).checked(VmSpec("shop", "web", nics=(FRONT, SECOND, OUTSIDE)))
+    vm = NetworkPorts(virt).with_unplugged_nics(VmSpec("shop", "web", nics=(FRONT, SECOND, OUTSIDE)))
     return [nic.name for nic in vm.nics if nic.unplugged]
 
 

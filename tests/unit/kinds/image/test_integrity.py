@@ -2,7 +2,7 @@
 
 import pytest
 
-from labctl.kinds.image.sound import WRONG, apparent
+from labctl.kinds.image.integrity import KNOWN_DAMAGED, apparent_state
 
 SEEN = {"a.img": "100 1.5 1.5", "a.vmlinuz": "10 1.5 1.5"}
 
@@ -19,13 +19,13 @@ SEEN = {"a.img": "100 1.5 1.5", "a.vmlinuz": "10 1.5 1.5"}
     ],
 )
 def test_the_worst_of_its_files_counts(now, looks):
-    assert apparent(SEEN, now, SEEN) == looks
+    assert apparent_state(SEEN, now, SEEN) == looks
 
 
 def test_what_was_never_verified_is_there_or_not():
-    assert apparent({}, SEEN, SEEN) == ""
-    assert apparent({}, {}, SEEN) == "missing"
+    assert apparent_state({}, SEEN, SEEN) == ""
+    assert apparent_state({}, {}, SEEN) == "missing"
 
 
 def test_what_was_found_damaged_stays_so():
-    assert apparent(SEEN | {"a.img": WRONG}, SEEN, SEEN) == "damaged"
+    assert apparent_state(SEEN | {"a.img": KNOWN_DAMAGED}, SEEN, SEEN) == "damaged"

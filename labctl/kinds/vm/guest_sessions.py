@@ -1,4 +1,4 @@
-"""Following guests over their ports: what they are told, how far they are, whether their conditions are met."""
+"""The sessions of a run with guests: following their boots, configuring them, and waiting for `ready` conditions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labctl.guest import protocol
 from labctl.host.access import conditions
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.libvirt.connection import translated
-from labctl.kinds.vm.conversation import GuestSession, not_ready
+from labctl.kinds.vm.guest_session import GuestSession, not_ready
 from labctl.kinds.vm.transitions import transition
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
     from labctl.host.access.transport import Transport
     from labctl.host.libvirt.connection import Connection
+    from labctl.kinds.vm.disks_and_nics import ReadyCheck
     from labctl.kinds.vm.spec import VmSpec
-    from labctl.kinds.vm.uses import Check
 
-# Run by root in the guest, after keys.sh; stdin has the lines of keys, which are no argument that others could see.
+# root runs this in the guest after keys.sh. The keys come by stdin, since other users can see a program's arguments.
 _REKEY = """umask 077
 mkdir -p /var/lib/labctl
 sudo=no
@@ -36,12 +36,12 @@ sed "s/^login {user} SUDO /login {user} $sudo /" >/var/lib/labctl/keys
 umask 022
 apply_keys /var/lib/labctl/keys
 """
-ANSWER_S = 60.0  # an emulated guest under load takes its time
-LEASE_S = 20.0  # for an address after its cloud-init has ended
+ANSWER_S = 60.0  # an emulated guest under load is slow
+LEASE_S = 20.0  # how long to wait for addresses after cloud-init has ended
 
 
 class GuestSessions:
-    """The conversations of one run, a VM's kept open from its boot until it is ready."""
+    """The sessions of one run. A VM's session stays open from its boot until it is ready."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
@@ -51,48 +51,48 @@ class GuestSessions:
         self._states: dict[str, GuestState | None] = {}
 
     async def booted(self, spec: VmSpec, tell: Teller, before: VmSpec | None) -> None:
-        """Follow a guest to the end of its cloud-init, then tell it what it does not know.
+        """Follow a guest to the end of its cloud-init, then send it what its seed doesn't have.
 
-        `before` is what it was until now, None for a new one, which knows what its seed says.
+        `before` is the VM's spec until now, None for a new VM.
         """
         deadline = self._deadline(spec)
-        talk = await self._talk(spec, tell)
+        session = await self._session(spec, tell)
         try:
             if before is not None and transition(before.state, spec.state).goes_on:
-                talk.send(protocol.command_clock(int(time.time())))
-            await talk.followed(spec, tell, deadline)
+                session.send(protocol.command_clock(int(time.time())))
+            await session.follow_boot(spec, tell, deadline)
             try:
-                await self._informed(spec, talk, before)
+                await self._configure(spec, session, before)
             except LabctlError:
-                talk.judge(spec, tell)  # what cloud-init says of itself explains more
+                session.report_cloud_init(spec, tell)  # a failure of cloud-init explains the error better
                 raise
-            talk.judge(spec, tell)
-            await self._addressed(spec, talk, tell)
+            session.report_cloud_init(spec, tell)
+            await self._learn_addresses(spec, session, tell)
         except BaseException:
             await self._close(spec)
             raise
 
-    async def _informed(self, spec: VmSpec, talk: GuestSession, before: VmSpec | None) -> None:
-        """Tell it names, NICs and keys; not before cloud-init's end, since that is at the same files."""
+    async def _configure(self, spec: VmSpec, session: GuestSession, before: VmSpec | None) -> None:
+        """Send host names, NICs and keys; after cloud-init's end, since cloud-init writes to the same files."""
         if before is not None or spec.host_lines:
-            async with self._bounded(spec):
-                await talk.answered(talk.tell(spec, new=before is None))
-        async with self._bounded(spec):
-            await self._rekey(spec, talk, before)
+            async with self._answer_expected(spec):
+                await session.await_replies(session.send_config(spec, new=before is None))
+        async with self._answer_expected(spec):
+            await self._rekey(spec, session, before)
 
-    async def _addressed(self, spec: VmSpec, talk: GuestSession, tell: Teller) -> None:
-        """Learn the addresses that somebody else gives its NICs."""
+    async def _learn_addresses(self, spec: VmSpec, session: GuestSession, tell: Teller) -> None:
+        """Wait for the addresses of NICs that get them from a DHCP server other than labctl's, and keep them."""
         try:
             async with asyncio.timeout(LEASE_S):
-                await talk.addressed(spec)
+                await session.await_addresses(spec)
         except TimeoutError:
             tell.warn(
                 "its guest has no address on every network yet", "does a DHCP server answer on the others?"
             )
-        self._states[spec.name] = talk.state
+        self._states[spec.name] = session.state
 
-    def seen(self, spec: VmSpec) -> VmSpec:
-        """The VM with the addresses that its guest reported in this run."""
+    def with_reported_addresses(self, spec: VmSpec) -> VmSpec:
+        """The VM's spec with the addresses that its guest reported in this run."""
         state = self._states.get(spec.name)
         return spec if state is None else spec.with_seen(state.addresses_of)
 
@@ -101,28 +101,28 @@ class GuestSessions:
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 inside = spec.scripted and not all(check.from_host for check in spec.checks)
-                guest = PortTransport(await self._talk(spec, tell)) if inside else None
-                await asyncio.gather(*(self._met(spec, check, guest) for check in spec.checks))
+                guest = PortTransport(await self._session(spec, tell)) if inside else None
+                await asyncio.gather(*(self._await_condition(spec, check, guest) for check in spec.checks))
         except TimeoutError as error:
             raise await not_ready(self._connection, spec, "its `ready` conditions are not met") from error
         finally:
             await self._close(spec)
 
-    async def told(self, spec: VmSpec, tell: Teller, before: VmSpec) -> None:
-        """Tell a guest and wait for its answers."""
+    async def reconfigure(self, spec: VmSpec, tell: Teller, before: VmSpec) -> None:
+        """Send a running guest its NICs, host names and keys, and wait for its replies."""
         tell.progress("telling the guest")
         try:
-            talk = await self._talk(spec, tell)
-            async with self._bounded(spec):
-                await talk.answered(talk.tell(spec))
-                await self._rekey(spec, talk, before)
-            await self._addressed(spec, talk, tell)
+            session = await self._session(spec, tell)
+            async with self._answer_expected(spec):
+                await session.await_replies(session.send_config(spec))
+                await self._rekey(spec, session, before)
+            await self._learn_addresses(spec, session, tell)
         finally:
             await self._close(spec)
 
     @asynccontextmanager
-    async def _bounded(self, spec: VmSpec) -> AsyncIterator[None]:
-        """Give up on a guest that does not answer."""
+    async def _answer_expected(self, spec: VmSpec) -> AsyncIterator[None]:
+        """NotReady if the block takes longer than ANSWER_S."""
         try:
             async with asyncio.timeout(ANSWER_S):
                 yield
@@ -130,8 +130,8 @@ class GuestSessions:
             summary = "its guest does not answer on labctl's port"
             raise await not_ready(self._connection, spec, summary) from error
 
-    async def _rekey(self, spec: VmSpec, talk: GuestSession, before: VmSpec | None) -> None:
-        """Give a guest this Labfile's keys where it has others or they were lost: the port needs none to get in."""
+    async def _rekey(self, spec: VmSpec, session: GuestSession, before: VmSpec | None) -> None:
+        """Give a guest this Labfile's keys if it has others, or if the local ones were lost. The port needs no keys."""
         others = before is not None and before.keyed is False
         if self._keys.knows(spec.name) and not others:
             return
@@ -140,7 +140,7 @@ class GuestSessions:
         lines = protocol.key_lines(spec.user, "SUDO", login, private, public)
         script = resources.text("templates/guest/keys.sh") + _REKEY.format(user=spec.user)
         try:
-            done = await PortTransport(talk).run(script, stdin=lines.encode(), timeout=ANSWER_S / 2)
+            done = await PortTransport(session).run(script, stdin=lines.encode(), timeout=ANSWER_S / 2)
             done.check("its guest did not take new keys")
         except LabctlError as error:
             self._keys.forget(spec.name)
@@ -150,20 +150,20 @@ class GuestSessions:
     def _deadline(self, spec: VmSpec) -> float:
         return self._deadlines.setdefault(spec.name, time.monotonic() + spec.timeout)
 
-    async def _talk(self, spec: VmSpec, tell: Teller) -> GuestSession:
+    async def _session(self, spec: VmSpec, tell: Teller) -> GuestSession:
         if spec.name not in self._open:
-            talk = GuestSession(self._connection)
+            session = GuestSession(self._connection)
             with translated(str(spec.address)):
-                await talk.open(spec.libvirt_name, tell.progress)
-            self._open[spec.name] = talk
+                await session.open(spec.libvirt_name, tell.progress)
+            self._open[spec.name] = session
         return self._open[spec.name]
 
     async def _close(self, spec: VmSpec) -> None:
-        talk = self._open.pop(spec.name, None)
-        if talk:
-            await self._connection.call(talk.close)
+        session = self._open.pop(spec.name, None)
+        if session:
+            await self._connection.call(session.close)
 
-    async def _met(self, spec: VmSpec, check: Check, guest: Transport | None) -> None:
+    async def _await_condition(self, spec: VmSpec, check: ReadyCheck, guest: Transport | None) -> None:
         timeout = check.timeout or max(1.0, self._deadlines[spec.name] - time.monotonic())
         if guest and not check.from_host:
             unmet = await conditions.unmet_in_guest(guest, check.kind, check.value, timeout, check.interval)

@@ -1,4 +1,4 @@
-"""What a plan tells of a new VM: whatever is not as it is when a Labfile says nothing."""
+"""What a plan shows of a new VM: its size, disks and NICs, and whatever differs from the Labfile's defaults."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from labctl.core.size import format_size
 from labctl.core.spans import spans
 from labctl.core.spec import BriefPart
 from labctl.kinds.vm import architectures
-from labctl.kinds.vm.uses import BUS, MODEL
+from labctl.kinds.vm.disks_and_nics import BUS, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.core.lifecycle import Stage
+    from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
     from labctl.kinds.vm.spec import VmSpec
-    from labctl.kinds.vm.uses import DiskUse, NicUse
 
 
-def brief(spec: VmSpec) -> tuple[BriefPart, ...]:
+def plan_summary(spec: VmSpec) -> tuple[BriefPart, ...]:
     """What it is made of, then its disks and NICs, then how and when it starts."""
     if spec.unedited:
-        spec = _with_what_is_known(spec, spec.unedited)
-    told = [
+        spec = _completed(spec, spec.unedited)
+    parts = [
         BriefPart(_size(spec)),
         *_disks(spec),
         *(part for nic in spec.nics for part in _nic(spec, nic)),
@@ -33,11 +33,14 @@ def brief(spec: VmSpec) -> tuple[BriefPart, ...]:
         *map(BriefPart, _besides(spec)),
         *map(BriefPart, _waits(spec)),
     ]
-    return tuple(each for each in told if each.what)
+    return tuple(each for each in parts if each.what)
 
 
-def _with_what_is_known(spec: VmSpec, unedited: VmSpec) -> VmSpec:
-    """The VM as its `xml:` makes it, with what no XML tells: sizes and images of its disks, addresses of its NICs."""
+def _completed(spec: VmSpec, unedited: VmSpec) -> VmSpec:
+    """The VM after its `xml:` edits, with the sizes and images of its disks and the addresses of its NICs.
+
+    The XML doesn't have these, so they come from the spec before the edits.
+    """
     disks = {use.name: (use.size, use.image) for use in unedited.disks}
     given = {nic.name: nic.given for nic in unedited.nics}
     uses = [(use, *disks.get(use.name, (None, ""))) for use in spec.disks]
@@ -112,11 +115,11 @@ def _besides(spec: VmSpec) -> Iterator[str]:
         "protected": spec.protect,
         f"{len(spec.xml)} xml edit{'s' * (len(spec.xml) > 1)}": spec.xml,
     }
-    return (word for word, told in words.items() if told)
+    return (word for word, applies in words.items() if applies)
 
 
 def _waits(spec: VmSpec) -> Iterator[str]:
-    """`after db is ready`; VMs of which the same stage is awaited in one."""
+    """The VMs that this one waits for, as `after db is ready`, with one text for each stage."""
     stages: dict[Stage, list[str]] = {}
     for vm, stage in spec.after:
         stages.setdefault(stage, []).append(vm)

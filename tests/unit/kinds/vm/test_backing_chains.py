@@ -2,9 +2,9 @@
 
 import pytest
 
-from labctl.kinds.vm import chains
+from labctl.kinds.vm import backing_chains
+from labctl.kinds.vm.disks_and_nics import DiskUse
 from labctl.kinds.vm.spec import VmSpec
-from labctl.kinds.vm.uses import DiskUse
 
 POOL = "/images/labctl-shop"
 
@@ -27,8 +27,8 @@ SNAPSHOTS = (
 def seen(source: str, *below: str) -> DiskUse:
     """The root disk of a VM that is defined with it there, once its chain is completed by these snapshots."""
     vm = VmSpec("shop", "web", disks=(DiskUse("root", source, below=below),))
-    made = chains.grounds(SNAPSHOTS)
-    (disk,) = chains.completed(vm, lambda path: made.get(path, ())).disks
+    made = backing_chains.layers_below(SNAPSHOTS)
+    (disk,) = backing_chains.completed(vm, lambda path: made.get(path, ())).disks
     return disk
 
 
@@ -49,8 +49,8 @@ def test_what_no_snapshot_made_stands_on_nothing(source):
 
 def test_a_circle_of_files_ends():
     vm = VmSpec("shop", "web", disks=(DiskUse("root", "/a"),))
-    (disk,) = chains.completed(vm, lambda path: ("/b",) if path == "/a" else ("/a",)).disks
-    assert len(disk.below) < chains.LONGEST + 1
+    (disk,) = backing_chains.completed(vm, lambda path: ("/b",) if path == "/a" else ("/a",)).disks
+    assert len(disk.below) < backing_chains.LONGEST + 1
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_circle_of_files_ends():
     ],
 )
 def test_a_snapshot_is_internal_as_soon_as_anything_of_it_is(kind, memory, told):
-    assert chains.kinds([snapshot("s", "/srv/s", "/srv/x", kind, memory)]) == (("s", told),)
+    assert backing_chains.snapshot_kinds([snapshot("s", "/srv/s", "/srv/x", kind, memory)]) == (("s", told),)

@@ -1,4 +1,4 @@
-"""What a VM has of others, as it sees them: disks and NICs; and the conditions on which it is ready."""
+"""The values of a VM's spec: its disks and NICs, as the VM uses them, and its `ready` conditions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ UNTOLD = "its guest was not told yet"
 
 @record
 class DiskUse(Item):
-    """A disk as the VM sees it. `target` (`vda`) is chosen once and kept; guests find it by its serial.
+    """A disk as a VM uses it. `target` (`vda`) is chosen once and kept; guests find the disk by its serial.
 
-    `below` is what the source stands on, next first, where libvirt tells it. Someone's snapshot puts an overlay on the
-    lab's volume, on which the disk goes on: then `source` is that, and `volume` the path and format of the lab's own.
+    `below` are the paths of the backing chain below the source, the nearest first, as far as libvirt knows them. A
+    snapshot puts an overlay on the lab's volume. `source` is then the overlay, and `volume` is the path and the format
+    of the lab's volume.
     """
 
     name: str
@@ -39,9 +40,9 @@ class DiskUse(Item):
     serial: str = owned(LIVE, default="")
     shareable: bool = owned(LIVE, default=False)
     readonly: bool = False
-    boot: int = owned(RESTART, default=0, unset=UNORDERED)  # the place in the boot order, from 1; 0 is none
+    boot: int = owned(RESTART, default=0, unset=UNORDERED)  # the place in the boot order, from 1; 0 for none
     target: str = ""
-    # what a plan tells of the disk behind it, where it is known: bytes, and the name of its image
+    # only plans show these: the size in bytes and the name of the image, if they are known
     size: int | None = field(default=None, repr=False, compare=False)
     image: str = field(default="", repr=False, compare=False)
     below: tuple[str, ...] = ()
@@ -52,7 +53,7 @@ class DiskUse(Item):
         return self.name
 
     def onward(self, before: DiskUse | None) -> DiskUse:
-        """This disk where what exists has it: on top of the overlays that were put on its volume."""
+        """This disk with the overlays that the existing disk has on its volume."""
         if before is None or self.source not in before.below:
             return self
         return replace(
@@ -64,7 +65,7 @@ class DiskUse(Item):
         )
 
     def anew(self) -> DiskUse:
-        """This disk where its volume is made anew, with nothing on top."""
+        """This disk without overlays, for a volume that is made anew."""
         if not self.volume:
             return self
         return replace(self, source=self.volume[0], format=self.volume[1], below=(), volume=())
@@ -92,11 +93,11 @@ def left_files(before: Iterable[DiskUse], after: Iterable[DiskUse]) -> list[str]
 
 @record
 class NicUse(Item):
-    """A NIC. `guest` is how it is set up inside the guest; `seen` are the addresses that the guest reported, where
-    somebody else gives it some.
+    """A NIC as a VM uses it.
 
-    `port` is the UUID of libvirt's network port that a running one was given; `unplugged` is YES where its network
-    has lost that port, as one does that was stopped.
+    `guest` is its configuration inside the guest. `seen` are the addresses that the guest reported, for a NIC that gets
+    its addresses from a DHCP server other than labctl's. `port` is the UUID of the network port of a running VM's NIC;
+    `unplugged` is YES if the network has lost that port, as after a stop.
     """
 
     name: str
@@ -112,7 +113,7 @@ class NicUse(Item):
     guest: NicConfig = owned(LIVE, default=NicConfig(), drift=UNTOLD)
     unplugged: str = owned(LIVE, default="", unset="plugged in")
     port: str = ""
-    # what labctl gives it, which a guest without a seed learns by DHCP alone
+    # the addresses that labctl gives; a guest without a seed gets them by DHCP
     given: tuple[IpAddress, ...] = field(default=(), repr=False, compare=False)
     seen: tuple[IpAddress, ...] = field(default=(), repr=False, compare=False)
 
@@ -127,15 +128,16 @@ class NicUse(Item):
 
     @property
     def addresses(self) -> tuple[IpAddress, ...]:
-        """What it is given; of one that exists already what its guest was told to have."""
+        """The addresses that labctl gives the NIC; for an existing NIC those of its guest's configuration."""
         return self.given or tuple(each.ip for each in self.guest.addresses)
 
 
 @record
-class Check:
-    """One `ready` condition: `kind` is tcp, exec or http; `value` a port, a command or a URL.
+class ReadyCheck:
+    """A `ready` condition: `kind` is tcp, exec or http; `value` is a port, a command or a URL.
 
-    `addresses` are those to try when the host checks, seconds elsewhere.
+    `addresses` are those to which the host connects if the condition is checked from the host. `timeout` and
+    `interval` are in seconds.
     """
 
     kind: str

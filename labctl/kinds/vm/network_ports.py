@@ -1,7 +1,7 @@
-"""Whether running NICs are plugged into their networks.
+"""Whether the NICs of running VMs are still connected to their networks.
 
-A network that someone stops lets go of its guests, and takes none back when it is started again: libvirt then has no
-port any more for what still stands in the domain.
+A network that is stopped loses its ports, and does not get them back when it is started again. The NIC in the domain's
+XML then names a port that libvirt no longer has.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from labctl.core.spec import YES
 from labctl.host.libvirt.connection import missing
 
 if TYPE_CHECKING:
+    from labctl.kinds.vm.disks_and_nics import NicUse
     from labctl.kinds.vm.spec import VmSpec
-    from labctl.kinds.vm.uses import NicUse
 
 
-class Ports:
-    """The ports of a connection's networks, each network's read when first asked for."""
+class NetworkPorts:
+    """The ports of a connection's networks; those of a network are read when they are first needed."""
 
     def __init__(self, virt: Any) -> None:
         self._virt = virt
         self._known: dict[str, frozenset[str] | None] = {}
 
-    def checked(self, spec: VmSpec) -> VmSpec:
-        """The VM with its NICs marked that have lost their port."""
+    def with_unplugged_nics(self, spec: VmSpec) -> VmSpec:
+        """The VM's spec with `unplugged` set for each NIC whose port is gone."""
         return replace(
             spec, nics=tuple(replace(nic, unplugged="" if self._has(nic) else YES) for nic in spec.nics)
         )
@@ -42,7 +42,7 @@ class Ports:
 
 
 def _ports(virt: Any, network: str) -> frozenset[str] | None:
-    """The UUIDs of a network's ports: none where it is down or gone, None where the driver can't tell."""
+    """The UUIDs of a network's ports; empty if the network is down or gone, None if the driver has no ports."""
     try:
         return frozenset(port.UUIDString() for port in virt.networkLookupByName(network).listAllPorts())
     except libvirt.libvirtError as error:

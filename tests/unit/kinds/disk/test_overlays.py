@@ -6,7 +6,7 @@ from labctl.core.errors import LabctlError
 from labctl.host.libvirt import disk_users, pools, volumes
 from labctl.host.libvirt.disk_users import Use
 from labctl.host.libvirt.volumes import Facts
-from labctl.kinds.disk.ground import Ground
+from labctl.kinds.disk.overlays import Overlays
 
 
 def volume(name, backing=None):
@@ -27,9 +27,9 @@ def ground(monkeypatch):
     monkeypatch.setattr(volumes, "facts", lambda _pool: every)
     users = {"/pool/web.e2": [Use("other", "u-1", running=True)]}
     monkeypatch.setattr(disk_users, "of_files", lambda _virt, **_which: users)
-    made = Ground()
-    made.look(None, "pool")
-    made.look(None, "pool")
+    made = Overlays()
+    made.read_once(None, "pool")
+    made.read_once(None, "pool")
     assert looks == ["pool"], "it looks once"
     return made
 
@@ -39,20 +39,20 @@ def names(facts):
 
 
 def test_all_that_stands_on_it_is_found_from_the_bottom_up(ground):
-    assert names(ground.overlays(["/pool/web.root"])) == ["web.e1", "web.e2"]
-    assert names(ground.overlays(["/pool/db.root"])) == ["db.e1"]
-    assert ground.overlays(["/pool/log.root"]) == []
+    assert names(ground.above(["/pool/web.root"])) == ["web.e1", "web.e2"]
+    assert names(ground.above(["/pool/db.root"])) == ["db.e1"]
+    assert ground.above(["/pool/log.root"]) == []
 
 
 def test_paths_above_the_disk_that_are_known_already_count_once(ground):
-    assert names(ground.overlays(["/pool/web.e1", "/pool/web.root"])) == ["web.e1", "web.e2"]
+    assert names(ground.above(["/pool/web.e1", "/pool/web.root"])) == ["web.e1", "web.e2"]
 
 
 def test_a_domain_that_runs_on_it_now_is_named(ground, monkeypatch):
     """It may have ended since the look."""
     monkeypatch.setattr(disk_users, "now", lambda _virt, _use: {"/pool/web.e2", "/pool/web.root"})
     with pytest.raises(LabctlError, match="the domain other runs on it") as caught:
-        ground.refuse(None, ["/pool/web.root", "/pool/web.e2"])
+        ground.refuse_if_running(None, ["/pool/web.root", "/pool/web.e2"])
     assert caught.value.hint == "end it first: `virsh shutdown other`"
     monkeypatch.setattr(disk_users, "now", lambda _virt, _use: set())
-    ground.refuse(None, ["/pool/web.root", "/pool/web.e2"])
+    ground.refuse_if_running(None, ["/pool/web.root", "/pool/web.e2"])

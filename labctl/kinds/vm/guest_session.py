@@ -1,4 +1,4 @@
-"""What is said over a guest's port while it boots, and when its VM changes."""
+"""A session with one guest over labctl's port: its boot is followed, and it gets its NICs and host names."""
 
 from __future__ import annotations
 
@@ -17,32 +17,35 @@ if TYPE_CHECKING:
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
-_STAGES = ("init", "config", "final", "done")  # in their order; between two of them cloud-init tells none
+_STAGES = ("init", "config", "final", "done")  # cloud-init's stages in their order
 _MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]")  # as in ('scripts-user', RuntimeError(…))
 
 
 class GuestSession(PortSession):
-    """What labctl tells a VM's guest while it boots, and what it learns of it."""
+    """A session with a VM's guest from its boot until it is ready."""
 
-    def tell(self, spec: VmSpec, *, new: bool = False) -> list[str]:
-        """Send names and NICs, to a `new` guest names only: its seed has the NICs. Gives the replies to expect."""
+    def send_config(self, spec: VmSpec, *, new: bool = False) -> list[str]:
+        """Send host names and NICs, and return the names of the replies to expect.
+
+        A `new` guest gets only host names, since its seed has the NICs.
+        """
         nics = [nic for nic in spec.nics if nic.guest and nic.link == "up" and not new]
         for nic in nics:
             self.send(protocol.command_nic(nic.mac, nic.guest.lines))
         self.send(protocol.command_hosts(spec.host_lines))
         return [*(f"nic {nic.mac}" for nic in nics), "hosts"]
 
-    async def answered(self, names: list[str]) -> None:
+    async def await_replies(self, names: list[str]) -> None:
         for name in names:
             reply = await self.reply(name)
             if not reply.ok:
                 raise LabctlError(f"its guest could not do `{name}`: {reply.detail}")
 
-    async def followed(self, spec: VmSpec, tell: Teller, deadline: float) -> None:
-        """Tell each stage as the guest reports it, until cloud-init is over.
+    async def follow_boot(self, spec: VmSpec, tell: Teller, deadline: float) -> None:
+        """Report each stage of the guest's boot as it comes, until cloud-init has ended.
 
         Raises:
-            NotReady: cloud-init failed, the time is up, or the VM went away.
+            NotReady: the time is up, or the VM is gone.
         """
         stage = "no word from its guest yet"
         try:
@@ -51,7 +54,7 @@ class GuestSession(PortSession):
                     await self.next()
                     if self.state and _later(self.state.stage, stage):
                         stage = self.state.stage
-                        if not self.state.finished:  # its end is told as `booted`
+                        if not self.state.finished:  # the driver reports the end, as the stage `booted`
                             tell.stage(stage)
         except TimeoutError as error:
             summary = f"not booted after {spec.timeout:.0f} s; it hung at: {stage}"
@@ -59,14 +62,14 @@ class GuestSession(PortSession):
         except LabctlError as error:
             raise await not_ready(self._connection, spec, error.summary) from error
 
-    async def addressed(self, spec: VmSpec) -> None:
-        """Wait until each NIC that somebody else gives an address has one."""
+    async def await_addresses(self, spec: VmSpec) -> None:
+        """Wait until each NIC that gets its address from a DHCP server other than labctl's has one."""
         macs = [nic.mac for nic in spec.nics if nic.guest.dhcp4 and nic.link == "up"]
         while macs and not (self.state and all(map(self.state.addresses_of, macs))):
             await self.next()
 
-    def judge(self, spec: VmSpec, tell: Teller) -> None:
-        """Tell what cloud-init says of itself. Raises `NotReady` where it failed."""
+    def report_cloud_init(self, spec: VmSpec, tell: Teller) -> None:
+        """Report cloud-init's warnings. NotReady if cloud-init failed."""
         state = self.state
         if state is None:
             return
@@ -88,7 +91,7 @@ def _later(stage: str, than: str) -> bool:
 
 
 async def not_ready(connection: Connection, spec: VmSpec, summary: str) -> NotReady:
-    """The error to raise: what is wrong, and the last lines of the VM's console."""
+    """Make the error to raise, of a summary and the last lines of the VM's console."""
     tail = await connection.call(console.tail, connection.virt, spec.lab, spec.name)
     said = f"\nthe last lines of its console:\n{_indented(tail)}" if tail else ""
     return NotReady(
@@ -104,7 +107,7 @@ def _indented(text: str) -> str:
 
 
 def _brief(errors: tuple[str, ...]) -> str:
-    """Which modules of cloud-init failed, as in `('users_groups', TypeError(…))`."""
+    """A short text with the modules of cloud-init that failed; an error looks like `('users_groups', TypeError(…))`."""
     modules = dict.fromkeys(found[1] for each in errors if (found := _MODULE.match(each)))
     return (
         " ".join(["cloud-init failed", *([f"in {', '.join(modules)}"] if modules else [])])
