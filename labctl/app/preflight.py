@@ -1,4 +1,4 @@
-"""What only a look at the host shows, checked before the first change."""
+"""Checks of a plan against its hosts, before the first change."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _UNDEFINE = {"domain": "undefine", "network": "net-undefine"}
 
 
 def occupied(hosts: Hosts, observed: Observed) -> list[Occupied]:
-    """The subnets that are taken on the libvirt hosts, and by whom. Routes are known of this machine only."""
+    """The subnets that are taken on the libvirt hosts, and by what. Only of this machine are the routes known."""
     taken = [
         Occupied(ip_network(subnet, strict=False), f"libvirt network {each.name}")
         for each in observed.foreign
@@ -52,7 +52,11 @@ def occupied(hosts: Hosts, observed: Observed) -> list[Occupied]:
 
 @record
 class Findings:
-    """`errors` leave no plan, `obstacles` leave one that can't be run as things are; `warnings` stop nothing."""
+    """Problems of a plan.
+
+    With `errors` there is no plan. With `obstacles` there is one, which can't be run as long as they exist. `warnings`
+    stop nothing.
+    """
 
     errors: tuple[Problem, ...] = ()
     obstacles: tuple[Problem, ...] = ()
@@ -62,7 +66,7 @@ class Findings:
 def check(
     session: Session, plan: Plan, observed: Observed, allocation: Allocation, sources: Sources
 ) -> Findings:
-    """Look at the host with the plan in hand."""
+    """Find the problems that a plan has on its hosts."""
     errors = [*_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
@@ -79,7 +83,7 @@ def check(
 
 
 def once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Put the same problem of several objects into one, with all their names."""
+    """Merge problems that differ only in their object; the merged one names all the objects."""
     paths: dict[Problem, list[str]] = {}
     for problem in problems:
         paths.setdefault(replace(problem, path=""), []).append(problem.path)
@@ -87,7 +91,7 @@ def once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def refuse(errors: tuple[Problem, ...] | list[Problem]) -> None:
-    """Raise what was found.
+    """Raise an error with these problems, if there are any.
 
     Raises:
         Rejected: the Labfile asks for something that this host can't give.
@@ -134,7 +138,10 @@ def _foreign(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
 
 
 def _unknown(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
-    """Objects that are the lab's by their UUID alone: someone removed labctl's mark and renamed them."""
+    """Give a problem for each object that only its UUID shows to be the lab's.
+
+    Someone renamed it and removed labctl's mark.
+    """
     strangers = {(each.host, each.uuid): each for each in observed.foreign}
     for step in plan.steps:
         kind, name, path = step.address.kind, step.address.name, step.spec.stated
@@ -153,7 +160,10 @@ def _unknown(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
 
 
 def _pool(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
-    """A pool has no metadata; one that is not in a folder of its name is someone else's, with all that is in it."""
+    """Give a problem for a pool of the lab's name that is someone else's.
+
+    A pool has no metadata. It is the lab's if its folder has the pool's name.
+    """
     name = identity.pool_name(session.lab.name)
     folder = observed.folder
     stores = any(step.spec.holds_others or step.spec.pool_volume for step in plan.steps)
@@ -168,7 +178,7 @@ def _pool(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]
 
 
 def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]:
-    """New bridges whose names are taken."""
+    """Give a problem for each new bridge whose name is taken."""
     owners = {
         (each.host, each.bridge): f"that of the libvirt network {each.name}"
         for each in observed.foreign
@@ -211,7 +221,7 @@ def _protected(session: Session, plan: Plan) -> Iterator[Problem]:
 
 
 def _lost(step: Step) -> bool:
-    """Whether it is replaced because what it was is gone already: nothing is left to protect."""
+    """Whether a VM is replaced because its data is gone already, so that nothing is left to protect."""
     costs = [change for change in step.changes if change.effect is Effect.REPLACE]
     return bool(costs) and all(change.before == LOST for change in costs)
 
@@ -233,7 +243,7 @@ def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocati
 
 
 def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
-    """VMs with `accel: kvm` where there is no KVM, each VM of the Labfile once."""
+    """Give a problem for VMs with `accel: kvm` on a host without KVM."""
     vms = {vm.name: vm for vm in session.lab.vms if vm.accel == "kvm"}
     stuck: dict[str, list[str]] = {}
     for vm in of_kind((step.after for step in plan.steps if _defines_or_starts(step)), VmSpec):
@@ -250,7 +260,7 @@ def _without_kvm(session: Session, plan: Plan) -> Iterator[Problem]:
 
 
 def _emulates(host: Host) -> bool:
-    """Whether it has QEMU, and no KVM."""
+    """Whether the host has QEMU but no KVM."""
     able = host.capabilities
     return not able.kvm and "qemu" in able.types
 
@@ -260,7 +270,7 @@ def _defines_or_starts(step: Step) -> bool:
 
 
 def _emulation(session: Session, plan: Plan) -> Iterator[Problem]:
-    """A note where VMs start without KVM."""
+    """Give a note if VMs start without KVM."""
     vms = of_kind((step.after for step in plan.steps), VmSpec)
     booting = (vm for vm in vms if vm.accel != "kvm" and vm.boots)
     if any(_emulates(session.hosts.of(vm.address)) for vm in booting):

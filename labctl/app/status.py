@@ -1,4 +1,4 @@
-"""How the lab is: what the Labfile names and what labctl made, in one look."""
+"""The state of a lab: the VMs that the Labfile names, and the objects that labctl made."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ FORMAT = 1
 
 @record
 class Row:
-    """A VM of the lab; `seen` is None where it does not exist, `expected` says whether the Labfile names it.
+    """A VM of the lab.
 
-    `drift` lists the fields in which it differs from the Labfile, None where that was not looked at.
+    `seen` is None if the VM does not exist. `expected` says whether the Labfile names it. `drift` lists the fields in
+    which it differs from the Labfile; it is None if nobody asked for them.
     """
 
     name: str
@@ -45,9 +46,9 @@ class Row:
 
     @property
     def ready(self) -> bool | None:
-        """Whether labctl saw this boot ready; None where that is not known.
+        """Whether the VM became ready in this boot; None if labctl can't know.
 
-        Nothing tells it of a VM that has neither a seed nor conditions, nor of one without labctl's mark.
+        labctl can't know it of a VM that has neither a seed nor conditions, nor of one that has lost labctl's mark.
         """
         if self.seen and (self.seen.unmarked or not self.seen.awaited):
             return None
@@ -56,7 +57,7 @@ class Row:
 
 @record
 class Status:
-    """`notes` are what the user should know besides."""
+    """The state of a lab; `notes` are sentences for the user."""
 
     lab: str
     rows: tuple[Row, ...]
@@ -139,7 +140,7 @@ _IMAGES = {
 
 
 def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> list[str]:
-    """The VMs whose domains have another name, and no longer say that labctl made them."""
+    """Notes on VMs whose domains were renamed and have lost labctl's mark."""
     absent = [row.name for row in rows if row.seen is None] if strangers else []
     domains = [(name, strangers.get(object_uuid(lab, VmSpec.kind, name))) for name in absent]
     return [
@@ -151,7 +152,7 @@ def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> li
 
 
 def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError) -> Status:
-    """What was made from a Labfile that can't be read any more; libvirt knows its path."""
+    """The state of a lab whose Labfile can't be read any more; libvirt knows that file's path."""
     try:
         seen = overview.look(session.hosts)
     except LabctlError:
@@ -181,7 +182,7 @@ def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError)
 
 
 def _notes(name: str, seen: VmOverview) -> Iterator[str]:
-    """Why a VM can't go on, and what someone else did to its disks."""
+    """Notes on a VM that can't go on, and on disks and snapshots that labctl did not make."""
     if seen.problem:
         yield f"{name}: {seen.problem}" + ("; `labctl up` restores it" if seen.unmarked else "")
     for disk, path in seen.moved:
@@ -206,7 +207,7 @@ def choose(wanted: Iterable[str], bases: Mapping[str, str]) -> list[str]:
 
 
 def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
-    """For each VM the fields that differ; None where no plan can be made, with a note."""
+    """The fields of each VM that differ from the Labfile, and notes; None for the fields if no plan can be made."""
     from labctl.app import desired_state
     from labctl.app.prepare import prepare
     from labctl.core.plan import Action
@@ -231,7 +232,7 @@ def _of(name: str, differing: Mapping[str, list[str]] | None) -> tuple[str, ...]
 
 
 def _addresses_json(nic: NicOverview) -> list[dict[str, str | None]]:
-    """One for each address of a NIC; a NIC without any is there too."""
+    """An entry for each address of a NIC; a NIC without addresses has one entry too."""
     ips: list[str | None] = [*map(str, nic.ips)] or [None]
     return [{"network": nic.network, "ip": ip, "mac": nic.mac, "link": nic.link} for ip in ips]
 

@@ -208,7 +208,10 @@ main([])
 
 
 def test_an_error_of_libvirt_is_not_lost_to_the_garbage_collector():
-    """It would free libvirt's objects between a call and its exception, and freeing one forgets the error."""
+    """It would free libvirt's objects between a call and its exception, and freeing one forgets the error.
+
+    That moment lies between libvirt's C module and its Python classes, so the test has to stand in the C module.
+    """
     script = """
 import gc, sys
 import libvirt, labctl.cli

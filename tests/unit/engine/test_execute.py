@@ -2,19 +2,20 @@
 
 import asyncio
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import libvirt
+import pytest
 
-from labctl.core.errors import LabctlError
-from labctl.core.events import Ending, StepFailed, StepSkipped
+from labctl.core.errors import LabctlError, StoppedAtOnce
+from labctl.core.events import Diagnostic, Ending, StepFailed, StepSkipped
 from labctl.core.planning import plan
 from labctl.core.stop import Stop
 from labctl.engine.execute import execute
 from labctl.host.hosts import Hosts
 from labctl.kinds.vm.spec import VmSpec
 from tests.madeup import MadeUpHosts
+from tests.waiting import wait_until
 
 
 class Host:
@@ -42,17 +43,17 @@ def run(made, driver, sink, stop=None):
 
 
 class Driver:
-    """Interrupts the run from within the first start, which then takes its time."""
+    """Interrupts the run from within the first start, which then goes on until the run has heard of it."""
 
-    def __init__(self, stop=None):
-        self.done, self.stop = [], stop
+    def __init__(self, stop=None, events=()):
+        self.done, self.stop, self.events = [], stop, events
 
     def create(self, step, _tell):
         self.done.append(f"create {step.address.name}")
 
     def start(self, step, _tell):
         self.stop.ask()
-        time.sleep(0.2)
+        wait_until(lambda: any(isinstance(each, Diagnostic) for each in self.events))
         self.done.append(f"start {step.address.name}")
 
     async def booted(self, step, _tell):
@@ -65,9 +66,9 @@ def test_an_interrupted_run_ends_after_the_starts_in_flight():
     """A domain that is being started is not left to it; one that waits for its turn to boot is."""
     vms = [VmSpec("shop", name, ready=True) for name in ("a", "b")]
     stop = Stop()
-    driver = Driver(stop)
-    made = plan({vm.address: vm for vm in vms}, {})
     events = []
+    driver = Driver(stop, events)
+    made = plan({vm.address: vm for vm in vms}, {})
     outcome = run(made, driver, events.append, stop)
     assert outcome.interrupted
     created, started = sorted(driver.done)[:2], sorted(driver.done)[2:]
@@ -76,6 +77,28 @@ def test_an_interrupted_run_ends_after_the_starts_in_flight():
     left = {each.address: each for each in events if isinstance(each, StepSkipped)}
     assert all(each.begun and each.reason == "after the interruption" for each in left.values())
     assert left.keys() == {"vm/a", "vm/b"} == {str(each) for each in outcome.skipped}
+
+
+def test_a_run_that_is_asked_again_does_not_wait_for_calls_in_flight():
+    begun, over = threading.Event(), threading.Event()
+
+    class Hangs(Driver):
+        def start(self, step, _tell):
+            begun.set()
+            over.wait()
+
+    stop, vm = Stop(), VmSpec("shop", "a")
+
+    def ask():
+        begun.wait()
+        stop.ask()
+        stop.ask()
+
+    threading.Thread(target=ask).start()
+    with pytest.raises(StoppedAtOnce):
+        run(plan({vm.address: vm}, {}), Hangs(), lambda _event: None, stop)
+    assert not over.is_set()
+    over.set()
 
 
 def test_a_file_that_the_machine_refuses_fails_its_step_and_is_named(tmp_path):
