@@ -20,6 +20,16 @@ class Marked(Spec):
 
     lab: str
     name: str
+    renamed: str  # the name in libvirt that someone gave it; empty if it has labctl's
+
+    @property
+    def libvirt_name(self) -> str:
+        return self.renamed or libvirt_name(self.lab, self.name)
+
+    @property
+    def uuid(self) -> str:
+        """The UUID of its domain or network."""
+        return object_uuid(self.lab, self.kind, self.name)
 
     def rendered(self) -> Element:
         """The XML for libvirt, before the Labfile's `xml:` edits it."""

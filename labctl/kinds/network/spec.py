@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from labctl.core import identity
 from labctl.core.edits import Edit, describe_edit
 from labctl.core.marked import Marked
 from labctl.core.record import field, record, replace
@@ -131,14 +130,6 @@ class NetworkSpec(Marked):
         from labctl.kinds.network.xml import effective  # few networks have edits
 
         return effective(self)
-
-    @property
-    def libvirt_name(self) -> str:
-        return self.renamed or identity.libvirt_name(self.lab, self.name)
-
-    @property
-    def uuid(self) -> str:
-        return identity.object_uuid(self.lab, self.kind, self.name)
 
     @property
     def attached(self) -> bool:

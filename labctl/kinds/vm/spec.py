@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labctl.core import identity
 from labctl.core.edits import Edit, describe_edit
 from labctl.core.lifecycle import ACTIVE, Stage, State
 from labctl.core.marked import Marked
@@ -150,15 +149,6 @@ class VmSpec(Marked):
         from labctl.kinds.vm.xml import effective  # few VMs have edits
 
         return effective(self)
-
-    @property
-    def libvirt_name(self) -> str:
-        return self.renamed or identity.libvirt_name(self.lab, self.name)
-
-    @property
-    def uuid(self) -> str:
-        """The UUID of its domain."""
-        return identity.object_uuid(self.lab, self.kind, self.name)
 
     @property
     def scripted(self) -> bool:
