@@ -12,6 +12,7 @@ from labctl.app.session import Session
 from labctl.guest import protocol, script
 from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
+from labctl.kinds import addresses
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "Labfile.yaml"
 OLDER = Path(__file__).with_name("labctl-guest-1.sh")  # the last script that told no version
@@ -77,7 +78,8 @@ async def an_older_labctl_s_script_is_renewed(example):
         )
         (await way.run(started, timeout=120)).check("the older script does not start")
     name = f"{session.lab.name}.web"
-    async with port_session.opened(session.host.connection, name) as talk:
+    connection = session.hosts.of(addresses.vm("web")).connection
+    async with port_session.opened(connection, name) as talk:
         while talk.state is None:
             await talk.next()
         assert talk.state.version == 1
@@ -85,7 +87,7 @@ async def an_older_labctl_s_script_is_renewed(example):
         assert talk.state.version == protocol.VERSION
         running = [line.split()[:4] for line in units.stdout.decode().splitlines() if ".service" in line]
         assert running == [[f"{script.UNIT}-{protocol.VERSION}.service", "loaded", "active", "running"]]
-    session.host.close()
+    session.hosts.close()
 
 
 def another_one_fails(example):
