@@ -118,7 +118,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         _pin(session, prepared, sink)
         _tidy(session, prepared.plan, outcome, sink)
         if applying and outcome.ending is Ending.DONE:
-            outcome = _spread(session, desired, prepared.plan, sink) or outcome
+            outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
     return _finish(outcome, verb, sink, began)
 
 
@@ -144,7 +144,7 @@ def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> P
     return again
 
 
-def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink) -> Outcome | None:
+def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, began: float) -> Outcome | None:
     """Tell guests the names of those whose addresses are known only since this run; None where none are new."""
     if not any(step.after and step.after.reports for step in steps_of(plan.steps, VmSpec)):
         return None
@@ -154,7 +154,7 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink) -> 
         return None
     sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
     sink(PlanReady(again))
-    return _execute(session, again, sink)
+    return _run(session, again, sink, began, applying=True)
 
 
 def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
