@@ -202,7 +202,8 @@ class Lab:
         Args:
             labfile_optional: what exists is enough where the Labfile is wrong or gone.
         """
-        session = Session(
+        return Session(
+            hosts=self._hosts,  # one connection for all calls
             source=self._source,
             sets=self._sets,
             params=self._params,
@@ -212,8 +213,6 @@ class Lab:
             labfile_optional=labfile_optional,
             absent=self._absent,
         )
-        session.hosts = self._hosts  # one connection for all calls
-        return session
 
     def _run(
         self, use_case: UseCase, session: Session, vms: Iterable[str], confirm: Confirm | None

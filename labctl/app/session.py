@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Session:
     """The global options, and what follows from them, each worked out when first asked for."""
 
+    hosts: Hosts  # the libvirt hosts of the lab
     source: str = "Labfile.yaml"
-    uri: str | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
     params: Sequence[str] = ()  # files
     adopt: bool = False
@@ -83,14 +83,6 @@ class Session:
     @property
     def lab(self) -> LabModel:
         return self.loaded.lab
-
-    @cached_property
-    def hosts(self) -> Hosts:
-        """The libvirt hosts of the lab."""
-        from labctl.host.host import Host
-        from labctl.host.hosts import Hosts
-
-        return Hosts(Host(self.uri))
 
     @cached_property
     def kinds(self) -> tuple[Kind[Any], ...]:

@@ -83,9 +83,8 @@ class _Run:
         for each in self._operations.values():
             self._left[each.step.address] += 1
         self._started: dict[Address, float] = {}
-        self._booting = cache(
-            lambda host: asyncio.Semaphore(host.boot_limit)
-        )  # no host is asked that boots none
+        # made when a VM of the host first boots: before, nothing may need the host's connection
+        self._booting = cache(lambda host: asyncio.Semaphore(host.boot_limit))
         self._holds: set[Address] = set()
         self._queued: set[str] = set()  # operations that wait for their turn to boot
         self._failed: dict[str, str] = {}  # operation → the cause, as an address or "the interruption"

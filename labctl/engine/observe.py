@@ -15,7 +15,7 @@ from labctl.host.libvirt.stored import Stored
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from labctl.core.address import Address
     from labctl.core.marked import Foreign
@@ -59,19 +59,18 @@ def observe(hosts: Hosts, lab: str, kinds: Collection[Kind[Any]], named: Collect
     """
     looks = {host: _look(host, lab, kinds, named) for host in hosts}
     pool = looks[hosts.of(addresses.pool(lab))]
+
+    def belonging(specs: Callable[[Observed], Mapping[Address, Spec]]) -> dict[Address, Spec]:
+        return {
+            address: spec
+            for host, seen in looks.items()
+            for address, spec in specs(seen).items()
+            if hosts.of(address) is host
+        }
+
     return Observed(
-        {
-            address: spec
-            for host, seen in looks.items()
-            for address, spec in seen.specs.items()
-            if hosts.of(address) is host
-        },
-        {
-            address: spec
-            for host, seen in looks.items()
-            for address, spec in seen.live.items()
-            if hosts.of(address) is host
-        },
+        belonging(lambda seen: seen.specs),
+        belonging(lambda seen: seen.live),
         tuple(other for seen in looks.values() for other in seen.foreign),
         {host: folder for seen in looks.values() for host, folder in seen.stores.items()},
         pool.folder,

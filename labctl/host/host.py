@@ -33,9 +33,8 @@ class Host:
         Raises:
             LabctlError: nothing answers there.
         """
-        from labctl.host.libvirt.connection import (
-            Connection,  # imports libvirt, which `validate` does without
-        )
+        # here and below: these modules import libvirt, which `validate` does without
+        from labctl.host.libvirt.connection import Connection
 
         return Connection(self.uri)
 

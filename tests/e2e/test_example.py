@@ -12,6 +12,8 @@ from labctl.app.session import Session
 from labctl.guest import protocol, script
 from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
+from labctl.host.host import Host
+from labctl.host.hosts import Hosts
 from labctl.kinds import addresses
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "Labfile.yaml"
@@ -70,7 +72,7 @@ def test_the_example_lab_comes_up_and_works(example):
 
 async def an_older_labctl_s_script_is_renewed(example):
     """With systemd, too: the older one runs as a unit, as the seed of its labctl had started it."""
-    session = Session(source=str(example.labfile), uri="qemu:///system")
+    session = Session(Hosts(Host("qemu:///system")), str(example.labfile))
     async with transport.connected(session, "web") as way:
         await way.put(OLDER.read_bytes(), script.PATH, timeout=120)
         started = (

@@ -18,6 +18,8 @@ from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.ssh_transport import SshTransport
 from labctl.host.access.transport import Completed, TimedOut
+from labctl.host.host import Host
+from labctl.host.hosts import Hosts
 from labctl.host.libvirt.connection import Connection
 from tests.e2e.labfiles import micro_lab
 from tests.e2e.micro import bare
@@ -45,7 +47,7 @@ def test_a_guest_is_used_alike_over_ssh_and_over_the_port(make_lab, micro, monke
         )
     )
     lab.up()
-    session = Session(source=str(lab.path), uri="qemu:///system")
+    session = Session(Hosts(Host("qemu:///system")), str(lab.path))
     for vm, kind in WAYS.items():
         asyncio.run(a_guest_is_used(session, vm, kind))
     asyncio.run(the_port_takes_one_client(session, monkeypatch))

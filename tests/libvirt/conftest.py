@@ -42,9 +42,8 @@ class World:
     def session(self) -> Session:
         path = self.folder / "Labfile.yaml"
         path.write_text(self.text)
-        session = Session(source=str(path), uri=NODE)
-        session.hosts = Hosts(self.host)  # a node of this driver lives as long as its connection
-        return session
+        # a node of this driver lives as long as its connection
+        return Session(Hosts(self.host), str(path))
 
     def edit(self, old: str, new: str) -> None:
         assert old in self.text

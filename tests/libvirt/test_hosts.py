@@ -44,9 +44,7 @@ def nodes(tmp_path):
 def session(folder: Path, hosts: Hosts, *, count: int = 1) -> Session:
     folder.mkdir(exist_ok=True)
     (folder / "Labfile.yaml").write_text(LABFILE.format(count=count))
-    made = Session(source=str(folder / "Labfile.yaml"), uri=hosts.uri)
-    made.hosts = hosts
-    return made
+    return Session(hosts, str(folder / "Labfile.yaml"))
 
 
 def run(verb, on: Session) -> list[str]:

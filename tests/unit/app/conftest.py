@@ -15,9 +15,7 @@ def session(tmp_path, monkeypatch):
     path = tmp_path / "Labfile.yaml"
     path.write_text(LABFILE)
 
-    made = Session(source=str(path))
-    made.hosts = Hosts(MadeUpHost(connection=None))
-    return made
+    return Session(Hosts(MadeUpHost(connection=None)), str(path))
 
 
 @pytest.fixture

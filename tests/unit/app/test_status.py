@@ -83,8 +83,7 @@ def test_a_broken_labfile_leaves_what_exists(monkeypatch, session):
 
 def test_a_labfile_that_went_leaves_what_exists(monkeypatch, session):
     absent = UsageError("no such file")
-    gone = Session(source=session.source, absent=absent)
-    gone.hosts = session.hosts
+    gone = Session(session.hosts, session.source, absent=absent)
     seen(monkeypatch, vm("web-1", file=session.source))
     found = status.status(gone)
     assert (found.lab, [row.name for row in found.rows]) == ("shop", ["web-1"])

@@ -98,9 +98,8 @@ def tower(tmp_path):
 def session(tower, tmp_path):
     """A lab on a node of libvirt's test driver, on which there are bells as well."""
     (tmp_path / "Labfile.yaml").write_text(LABFILE)
-    made = Session(source=str(tmp_path / "Labfile.yaml"), uri=NODE)
+    made = Session(Hosts(Host(NODE)), str(tmp_path / "Labfile.yaml"))
     made.kinds = (*KINDS, Kind(BellSpec, lambda _host, _keys: tower, tower.observe, tower.labs))
-    made.hosts = Hosts(Host(NODE))
     yield made
     made.hosts.close()
 

@@ -31,7 +31,7 @@ def test_nothing_else_connects(name):
 def test_nothing_else_says_which_hosts_a_lab_has():
     """Commands about images are about one host by nature."""
     found = {each for each in callers("Hosts") if not each.startswith("cli/image/")}
-    assert found == {"app/lab.py", "app/session.py"}
+    assert found == {"app/lab.py"}
 
 
 def test_it_connects_when_it_is_first_asked():
