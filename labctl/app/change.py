@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labctl.app import desired_state, preflight
+from labctl.app import desired_state, local_files, preflight
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.core.spans import spans
-from labctl.engine.observe import observe
-from labctl.host.files import owners
+from labctl.host.machine import lock
 from labctl.kinds import addresses
 from labctl.kinds.image.store import ImageStore
 from labctl.kinds.vm.spec import VmSpec
@@ -25,7 +23,6 @@ from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from pathlib import Path
 
     from labctl.app.prepare import DesiredState
     from labctl.app.session import Session
@@ -80,7 +77,7 @@ def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) 
         desired,
         sink,
         confirm,
-        idle=lambda prepared: _forget_leftovers(session, prepared, sink),
+        idle=lambda prepared: local_files.forget_leftovers(session, prepared.observed, sink),
     )
 
 
@@ -116,7 +113,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
             return _ended(sink, began)
         outcome = _run(session, prepared.plan, sink, began, applying=applying)
         _pin(session, prepared, sink)
-        _tidy(session, prepared.plan, outcome, sink)
+        local_files.tidy(session, prepared.plan, outcome, sink)
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
     return _finish(outcome, verb, sink, began)
@@ -213,6 +210,11 @@ def _announce(prepared: Prepared, sink: Sink) -> None:
         where = f"{warning.where}: " if warning.where else ""
         summary = f"{where}{warning.path}: {warning.summary}" if warning.path else warning.summary
         sink(Diagnostic(warning.severity, summary, warning.hint))
+    if prepared.plan and not lock.shared():
+        summary = (
+            f"not everybody can use {lock.SHARED} here: labctls of other users may change the host meanwhile"
+        )
+        sink(Diagnostic("note", summary))
     sink(PlanReady(prepared.plan))
 
 
@@ -255,39 +257,9 @@ def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> Finished:
     return _ended(sink, began, outcome.ending, hint, counts)
 
 
-def _tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
-    """Remove local files that are of no use any more: all of them once the lab is gone."""
-    removed = {step.address for step in plan.steps if step.action is Action.DELETE and step.spec.holds_others}
-    if not removed & outcome.done:
-        return
-    if not observe(session.hosts, session.lab.name, session.kinds).specs:
-        _remove(session.folder, sink)
-
-
 def _tell_off(prepared: Prepared, names: Collection[str], sink: Sink) -> None:
     """Say which of these VMs, all where none is named, are off: nothing resumes them."""
     if off := desired_state.off(names, prepared.observed.specs):
         verb = "is" if len(off) == 1 else "are"
         summary = f"{spans(off)} {verb} off, and only what is paused or saved resumes"
         sink(Diagnostic("note", summary, "`labctl up` starts what is off"))
-
-
-def _forget_leftovers(session: Session, prepared: Prepared, sink: Sink) -> None:
-    """Remove the local files of a lab that somebody else destroyed, who could not remove them."""
-    if prepared.observed.specs:
-        return
-    left = session.folder.exists()
-    _remove(session.folder, sink)
-    if left and not session.folder.exists():
-        sink(Diagnostic("note", "the lab's local files, which were all that was left of it, are removed"))
-
-
-def _remove(folder: Path, sink: Sink) -> None:
-    """Remove the lab's local files; another user's stay and are named."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if whose := owners.owner_text(folder):
-        hint = f"whoever may do so removes it with `rm -r {folder}`"
-        sink(Diagnostic("warning", f"the lab's local files stay: {whose}", hint))
-        return
-    with suppress(OSError):  # there is none, other labs have theirs there, or it is someone else's
-        folder.parent.rmdir()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from labctl.core.errors import UsageError
 from labctl.host.files import os_errors
+from labctl.host.files.private import write_atomically
 from labctl.labfile.init_templates import template_names, template_text
 from labctl.labfile.problems import did_you_mean
 
@@ -23,8 +24,11 @@ def init(start: str, target: str, *, force: bool = False) -> Path:
         raise UsageError(f"no starting lab is called {start}", hint=did_you_mean(start, template_names()))
     path = Path(target) / LABFILE if Path(target).is_dir() else Path(target)
     try:
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(template_text(start))
+        if force:
+            write_atomically(path, template_text(start).encode(), 0o644)
+        else:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(template_text(start))
     except FileExistsError:
         raise UsageError(f"{path} exists already", hint="--force replaces it, -f writes elsewhere") from None
     except OSError as error:

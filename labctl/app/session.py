@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from labctl.core.verbs import Driver
     from labctl.host.access.keys import Keys
+    from labctl.host.files.lab_folder import LabFolder
     from labctl.host.host import Host
     from labctl.host.hosts import Hosts
     from labctl.kinds import Kind
@@ -95,10 +96,12 @@ class Session:
         """A driver of a kind for a host, for one run."""
         return next(each for each in self.kinds if each.name == kind).driver(host, self.keys)
 
-    @property
-    def folder(self) -> Path:
+    @cached_property
+    def folder(self) -> LabFolder:
         """The lab's local files."""
-        return self.lab.folder / ".labctl" / self.lab.name
+        from labctl.host.files.lab_folder import LabFolder
+
+        return LabFolder(self.lab.folder, self.lab.name)
 
     @cached_property
     def keys(self) -> Keys:

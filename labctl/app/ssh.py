@@ -78,4 +78,4 @@ def config(session: Session, vms: Iterable[str] = ()) -> tuple[str, dict[str, st
     through = {found.logins[name].jump for name in chosen & found.logins.keys()}
     logins = [login for name, login in found.logins.items() if name in chosen | through]
     reasons = {name: why for name, why in found.reasons.items() if name in chosen}
-    return openssh.config(session.folder, session.lab.name, logins, session.keys), reasons
+    return openssh.config(session.folder.path, session.lab.name, logins, session.keys), reasons

@@ -67,7 +67,7 @@ def find(session: Session, vm: str | None) -> Way:
     direct = login is not None and login.jump not in found.logins
     if no_ssh is None:
         openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
-    return Way(guest, no_ssh, direct, session.folder / openssh.CONFIG)
+    return Way(guest, no_ssh, direct, session.folder.path / openssh.CONFIG)
 
 
 @asynccontextmanager

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.host.files import os_errors
+from labctl.host.files import checked, os_errors
 from labctl.host.files.private import write_atomically
 from labctl.kinds.image.spec import shown
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
+_MOST = 4 << 20  # bytes
 # Digests become names of files in the cache and the store, and a lock may come from someone else: nothing else is
 # valid.
 _DIGEST = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|build:[0-9a-f]{32}"
@@ -53,11 +55,9 @@ def read_lock(path: Path) -> Lock:
         LabctlError: the file can't be read, or is not a valid lock.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = checked.read_anybodys(path, _MOST).decode()
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except OSError as error:
-        raise os_errors.as_labctl_error(error, "can't read it", path, _RESTORE) from error
     except UnicodeDecodeError as error:
         raise LabctlError(f"can't read it: {error}", where=str(path), hint=_RESTORE) from error
 
@@ -98,7 +98,8 @@ def write_lock(path: Path, lock: Lock) -> bool:
 
     text = json.dumps({"lock": FORMAT, "images": images}, indent=2, ensure_ascii=False) + "\n"
     with os_errors.translated("can't write it", path):
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            return False
+        with suppress(FileNotFoundError):
+            if checked.read_anybodys(path, _MOST) == text.encode():
+                return False
         write_atomically(path, text.encode(), 0o644)  # committed, and read by others
     return True

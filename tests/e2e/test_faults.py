@@ -66,6 +66,7 @@ def test_what_a_killed_run_left_is_destroyed(make_lab, moment):
     shutil.rmtree(lab.path.parent / ".labctl", ignore_errors=True)
     killed_after(lab, moment // 2, "destroy")
     lab.destroy()
+    assert not (lab.path.parent / ".labctl").exists()
 
 
 @pytest.mark.parametrize("finish", ["up", "destroy"])

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from labctl.host.host import Host
+from labctl.host.machine.lock import lab_lock_name
 from tests.e2e.conftest import Finished
 from tests.e2e.labfiles import virsh
 
@@ -50,7 +52,6 @@ def shared():
         (folder / "Labfile.yaml").write_text(LABFILE)
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", folder / "disk.qcow2", "1M"], check=True)
         yield folder
-    shutil.rmtree(Path(tempfile.gettempdir(), f"labctl-{OTHER}"), ignore_errors=True)
 
 
 @pytest.fixture
@@ -109,12 +110,22 @@ def test_another_user_is_told_whose_the_labs_keys_are(root, other, shared):
     for words in (["plan"], ["up", "--yes"], ["reload", "--yes"], ["ssh-config"]):
         done = other(*words)
         assert done.code == 1, done
-        assert f"Permission denied; {shared}/.labctl/shop is root's" in done.stderr
-        assert "hint: run labctl as root, or use a folder of your own" in done.stderr
+        assert f"{shared}/.labctl: labctl does not use it: it is root's" in done.stderr
+        assert "hint: run labctl as root; or look at it, then remove it" in done.stderr
     for words in (["validate"], ["status"], ["list"], ["halt"], ["logs", "web"]):
         assert other(*words).code == 0, words
     assert "web  off" in other("status").stdout
     assert root("plan", "--exit-code").code == 0
+
+
+def test_two_users_exclude_each_other(root, other, shared):
+    """Also where the other one runs in the same folder: what runs is not told, it may have secrets."""
+    assert root("up", "--yes").code == 0
+    with Host("qemu:///system").lock(lab_lock_name("shop")):
+        done = other("halt", "--yes", "--set", "pw=hunter2")
+    assert done.code == 5, done
+    assert f"another labctl holds the lab shop on qemu:///system: PID {os.getpid()} of root" in done.stderr
+    assert "hunter2" not in done.stderr
 
 
 def test_another_user_can_take_the_lab_away_and_is_told_what_stays(root, other, shared):
@@ -122,7 +133,7 @@ def test_another_user_can_take_the_lab_away_and_is_told_what_stays(root, other, 
     key = (shared / ".labctl/shop/id_ed25519").read_text()
     done = other("destroy", "--yes")
     assert done.code == 0, done
-    assert f"the lab's local files stay: {shared}/.labctl/shop is root's" in done.stderr
+    assert f"local files stay: {shared}/.labctl: labctl does not use it: it is root's" in done.stderr
     assert "shop" not in virsh("list", "--all", "--name") + virsh("net-list", "--all", "--name")
     assert root("up", "--yes").code == 0
     assert (shared / ".labctl/shop/id_ed25519").read_text() == key

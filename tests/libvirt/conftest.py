@@ -15,6 +15,7 @@ from labctl.core.events import Event, StepFailed
 from labctl.core.plan import Plan
 from labctl.host.host import Host
 from labctl.host.hosts import Hosts
+from tests.locks import own_locks  # noqa: F401  # a fixture
 
 NODE = f"test://{Path(__file__).with_name('node.xml')}"
 LABFILE = """\

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.locks import own_locks  # noqa: F401  # a fixture
+
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path_factory):

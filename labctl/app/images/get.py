@@ -120,7 +120,7 @@ def importable(file: Path, sink: Sink, *, convert: bool) -> Iterator[Path]:
 
 def in_use(folder: str) -> AbstractContextManager[None]:
     """Hold the lock by which `prune` sees that a temporary folder is in use."""
-    return lock.held(f"conversion of {Path(folder).name}", wait_s=BUSY_S)
+    return lock.held(cache.lock_name(f"conversion of {Path(folder).name}"), wait_s=BUSY_S)
 
 
 def recipes(names: Iterable[str], arch: str) -> list[ImageSpec]:

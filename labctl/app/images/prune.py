@@ -114,7 +114,7 @@ def _cached(pinned: set[str]) -> Iterator[Unneeded]:
             key = path.name.partition(".")[0]
             if key not in pinned:
                 what = kind.removesuffix("s")
-                locks = (f"{what} of {key}", files_lock_name(key))
+                locks = (cache.lock_name(f"{what} of {key}"), files_lock_name(key))
                 yield Unneeded(f"{what} {short(path.name)} in the cache", _bytes(path), locks, path=path)
 
 

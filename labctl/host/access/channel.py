@@ -39,7 +39,7 @@ class GuestPort:
         """Open the port, and ask the guest for its state.
 
         Raises:
-            LabHeld: another program has the port. If it is a labctl of this user, its PID and command are named.
+            LabHeld: another program has the port. If it is a labctl of this host, its PID and user are named.
             libvirtError: the domain does not run, or libvirt does not answer.
         """
         self._received, self._closed = received, closed
@@ -123,7 +123,7 @@ def _opened(domain: Any) -> Any:
         if error.get_error_code() != libvirt.VIR_ERR_OPERATION_FAILED:
             raise
         raise LabHeld(
-            f"another program holds the port of {domain.name()}: a labctl of another user or machine, or `virsh`",
+            f"another program holds the port of {domain.name()}: a labctl of another machine, or `virsh`",
             hint="wait until it is done, or end it",
         ) from error
     return stream

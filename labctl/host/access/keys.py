@@ -3,116 +3,122 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
-from labctl.host.files import os_errors
-from labctl.host.files.private import private_folder, write_private
+from labctl.host.files.lab_folder import HOST_KEYS
 
-_reading = os_errors.translated("can't read the lab's keys")
-_writing = os_errors.translated("can't keep the lab's keys")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labctl.host.files.lab_folder import LabFolder
+
+_LOGIN, _SECRET = "id_ed25519", "digest.key"
+_PUBLIC = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]+=*( [\w.-]+)?")
 
 
 class Keys:
-    """The keys in one folder. A key is generated when it is first needed.
+    """The keys in a lab's folder. A key is generated when it is first needed.
 
-    Methods raise LabctlError if the folder belongs to another user.
+    Methods raise LabctlError if the folder, or a file in it, is not as labctl makes it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: LabFolder) -> None:
+        self._folder = folder
         self._lock = threading.Lock()
 
     @property
     def login(self) -> Path:
         """The path of the private login key, which may not exist yet."""
-        return self.folder / "id_ed25519"
+        return self._folder.path / _LOGIN
 
     def login_public(self) -> str:
         """The public login key. A missing key pair is generated."""
-        return self._public(self.login, "labctl")
+        return self._pair(_LOGIN, "labctl")[1]
 
-    @_reading
     def host(self, vm: str) -> tuple[str, str]:
         """The private and the public host key of a VM, in OpenSSH's formats. A missing key pair is generated."""
-        path = self.folder / "host-keys" / vm
-        public = self._public(path, vm)
-        return path.read_text(), public
+        return self._pair(_host_key(vm), vm)
 
-    @_reading
     def has_login(self) -> bool:
         """Whether the login key exists."""
-        return self.login.exists()
+        return self._folder.read(_LOGIN) is not None
 
-    @_reading
     def known_host(self, vm: str) -> str | None:
         """The public host key of a VM, or None. Nothing is generated."""
-        path = self.folder / "host-keys" / f"{vm}.pub"
-        return path.read_text().strip() if path.exists() else None
+        return self._public(_host_key(vm))
 
-    @_reading
     def knows(self, vm: str) -> bool:
         """Whether the login key and the host key of this VM exist, which a login needs."""
-        return self.login.exists() and self.known_host(vm) is not None
+        return self.has_login() and self.known_host(vm) is not None
 
     def mark(self, vm: str) -> str:
         """A short digest of the public keys that a login to this VM needs; empty if one of them is missing."""
-        try:
-            login = self.login.with_suffix(".pub").read_bytes()
-            host = (self.folder / "host-keys" / f"{vm}.pub").read_bytes()
-        except OSError:
+        login, host = (self._folder.read(f"{name}.pub") for name in (_LOGIN, _host_key(vm)))
+        if login is None or host is None:
             return ""
         return hashlib.sha256(login + host).hexdigest()[:16]
 
-    @_reading
     def known(self) -> frozenset[str]:
         """The VMs that `knows` is true of."""
-        files = (self.folder / "host-keys").glob("*.pub") if self.login.exists() else ()
-        return frozenset(file.stem for file in files)
+        names = self._folder.names(HOST_KEYS) if self.has_login() else []
+        return frozenset(name.removesuffix(".pub") for name in names if re.fullmatch(r"[^.]+\.pub", name))
 
     def forget(self, vm: str) -> None:
-        """Delete the host key of a removed VM: a new VM of that name gets another. Another user's files stay."""
-        for suffix in ("", ".pub"):
-            with suppress(PermissionError):
-                (self.folder / "host-keys" / f"{vm}{suffix}").unlink(missing_ok=True)
+        """Delete the host key of a removed VM: a new VM of that name gets another. What is not labctl's own stays."""
+        for name in (_host_key(vm), f"{_host_key(vm)}.pub"):
+            with suppress(LabctlError):
+                self._folder.remove(name)
 
-    @_reading
     def secret(self) -> bytes | None:
         """The key of keyed digests, or None."""
-        path = self.folder / "digest.key"
-        return path.read_bytes() if path.exists() else None
+        return self._folder.read(_SECRET)
 
-    @_writing
     def keep_secret(self, secret: bytes) -> None:
         """Write the key of keyed digests, unless there is one."""
         if self.secret() is None:
-            write_private(self.folder / "digest.key", secret)
+            self._folder.write(_SECRET, secret)
 
-    @_writing
-    def _public(self, path: Path, comment: str) -> str:
+    def _pair(self, name: str, comment: str) -> tuple[str, str]:
+        """The private and the public key, which are generated where one of them is missing."""
         with self._lock:
-            public = path.with_name(f"{path.name}.pub")
-            if not (path.exists() and public.exists()):
-                _generate(path, comment)
-            return public.read_text().strip()
+            private, public = self._folder.read(name), self._public(name)
+            if private is None or public is None:
+                self._folder.generate(
+                    name, (".pub", ""), lambda at, temporary: _generate(at, temporary, comment)
+                )
+                private, public = self._folder.read(name), self._public(name)
+        assert private is not None
+        assert public is not None
+        return private.decode(errors="replace"), public
+
+    def _public(self, name: str) -> str | None:
+        """A public key. It goes into files of other formats, so it has to be one line of that kind."""
+        data = self._folder.read(f"{name}.pub")
+        if data is None:
+            return None
+        text = data.decode(errors="replace").strip()
+        if not _PUBLIC.fullmatch(text):
+            where = str(self._folder.path / f"{name}.pub")
+            raise LabctlError("it is no public key", where=where, hint="remove it: `labctl up` makes another")
+        return text
 
 
-def _generate(path: Path, comment: str) -> None:
-    """Generate an ed25519 key pair with ssh-keygen. Only whole files get to their place."""
+def _host_key(vm: str) -> str:
+    return f"{HOST_KEYS}/{vm}"
+
+
+def _generate(folder: str, name: str, comment: str) -> None:
+    """Generate an ed25519 key pair with ssh-keygen in a folder of this process."""
     import subprocess  # most runs make no keys
-    import tempfile
 
-    private_folder(path.parent)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        made = Path(folder) / "key"
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(made)]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except FileNotFoundError as error:
-            raise LabctlError("ssh-keygen is missing", hint="apt-get install openssh-client") from error
-        except subprocess.CalledProcessError as error:
-            raise LabctlError(f"ssh-keygen failed: {error.stderr.strip()}", where=str(path)) from error
-        made.with_suffix(".pub").replace(path.with_name(f"{path.name}.pub"))
-        made.replace(path)
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", name]
+    try:
+        subprocess.run(command, cwd=folder, umask=0o077, check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise LabctlError("ssh-keygen is missing", hint="apt-get install openssh-client") from error
+    except subprocess.CalledProcessError as error:
+        raise LabctlError(f"ssh-keygen failed: {error.stderr.strip()}") from error

@@ -7,13 +7,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 from labctl.core.record import record
-from labctl.host.files.private import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from labctl.host.access.keys import Keys
+    from labctl.host.files.lab_folder import LabFolder
 
 
 CONFIG = "ssh_config"
@@ -34,14 +34,13 @@ def alias(lab: str, vm: str) -> str:
     return f"{lab}.{vm}"
 
 
-def write(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> Path:
+def write(folder: LabFolder, lab: str, logins: Iterable[Login], keys: Keys) -> Path:
     """Write `ssh_config` and `known_hosts` into the lab's folder, and give the path of `ssh_config`."""
     logins = list(logins)
     known = [f"{alias(lab, each.vm)} {key}\n" for each in logins if (key := _public(keys, each.vm))]
-    write_private(folder / "known_hosts", "".join(known).encode())
-    path = folder / CONFIG
-    write_private(path, config(folder, lab, logins, keys).encode())
-    return path
+    folder.write("known_hosts", "".join(known).encode())
+    folder.write(CONFIG, config(folder.path, lab, logins, keys).encode())
+    return folder.path / CONFIG
 
 
 def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:

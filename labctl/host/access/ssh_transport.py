@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError
 from labctl.host.access.streams import while_fed
 from labctl.host.access.transport import AT_HOME, Transport, last_words
-from labctl.host.files.private import private_folder
-from labctl.host.machine import lock
+from labctl.host.files import runtime
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -82,8 +81,7 @@ async def connected(config: Path, vm: str, login: str) -> AsyncIterator[SshTrans
     Raises:
         LabctlError: nobody answers, or the login is refused.
     """
-    private_folder(lock.folder())
-    with tempfile.TemporaryDirectory(dir=lock.folder(), prefix="ssh-") as folder:
+    with tempfile.TemporaryDirectory(dir=runtime.folder(), prefix="ssh-") as folder:
         socket = Path(folder, "s")
         if len(bytes(socket)) > _SOCKET_BYTES:
             yield SshTransport(config, vm, login)

@@ -78,7 +78,7 @@ def build(recipe: Recipe, notify: Notify, *, pinned: str = "") -> BuiltImage:
         raise LabctlError(f"the recipe of {recipe.name} changed", hint="plan again")
     key = pinned or recipe.key
     done = cache.folder("builds") / key
-    with lock.held(f"build of {key}", wait_s=WAIT_S):
+    with lock.held(cache.lock_name(f"build of {key}"), wait_s=WAIT_S):
         built = _cached(done)
         if built is None:
             _require(recipe)

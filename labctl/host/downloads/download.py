@@ -62,7 +62,7 @@ def fetch(
     """
     folder = cache.folder("downloads")
     done, part = folder / source.key, folder / f"{source.key}.part"
-    with lock.held(f"download of {source.key}", wait_s=WAIT_S):
+    with lock.held(cache.lock_name(f"download of {source.key}"), wait_s=WAIT_S):
         if not done.exists():
             try:
                 with https.open_client(client) as ours, PartialDownload(part, source.algorithm) as file:

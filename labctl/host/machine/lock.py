@@ -1,42 +1,39 @@
-"""Locks that die with their process, as one for each lab of a host and one for its subnets."""
+"""Locks that die with their process, as one for each lab of a host and one for its subnets.
+
+They are empty files in the folder that all users of the host share; the kernel knows who holds one. Who made a file
+does not matter, and nothing is ever written into it.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
-import pwd
-import sys
+import stat
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.core.errors import LabHeld
-from labctl.host.files import os_errors
-from labctl.host.files.private import private_folder
+from labctl.core.errors import LabctlError, LabHeld
+from labctl.host.files import checked, os_errors, runtime
+from labctl.host.files.owners import user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from io import TextIOWrapper
 
+SHARED = Path("/run/lock")
+_STICKY = 0o1777  # everybody may make a file there, and remove only their own
 _POLL_S = 0.1
 
 
-def folder() -> Path:
-    """The folder for locks and other files of one run.
-
-    It is in /run for root, in the session's XDG_RUNTIME_DIR for other users, and in the temporary folder for users
-    without a session.
-    """
-    uid = os.geteuid()
-    if uid == 0:
-        return Path("/run/labctl")
-    for session in (Path(os.environ.get("XDG_RUNTIME_DIR", "")), Path(f"/run/user/{uid}")):
-        if session.is_absolute() and os.access(session, os.R_OK | os.W_OK | os.X_OK) and session.is_dir():
-            return session / "labctl"
-    return Path(tempfile.gettempdir(), f"labctl-{uid}")
+def shared() -> bool:
+    """Whether this host has the folder in which all its users' labctls find each other's locks."""
+    with suppress(OSError):
+        found = SHARED.lstat()
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == 0 and stat.S_IMODE(found.st_mode) == _STICKY
+    return False
 
 
 def lab_lock_name(name: str) -> str:
@@ -51,7 +48,8 @@ def on(uri: str, what: str) -> str:
 
 def path(what: str) -> Path:
     """The lock's file; it stays when nobody holds it."""
-    return folder() / f"{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
+    folder = SHARED if shared() else runtime.folder()
+    return folder / f"labctl-{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
 
 
 @contextmanager
@@ -64,31 +62,62 @@ def held(what: str, *, wait_s: float = 0.0, waiting: Callable[[], object] = lamb
         waiting: is called repeatedly during the wait; an exception that it raises ends the wait.
 
     Raises:
-        LabHeld: another process holds the lock; its PID, user and command are named.
+        LabHeld: another process holds the lock; its PID and user are named.
     """
-    private_folder(folder())
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os_errors.translated("can't use the lock", path(what)):
-        descriptor = os.open(path(what), flags, 0o600)
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
-        _take(file, what, time.monotonic() + wait_s, waiting)
-        file.truncate(0)
-        file.write(f"{os.getpid()} {_user()} {' '.join(['labctl', *sys.argv[1:]])}\n")
-        file.flush()
+    descriptor = _opened(path(what))
+    try:
+        _take(descriptor, what, time.monotonic() + wait_s, waiting)
         yield
+    finally:
+        os.close(descriptor)
 
 
-def _take(file: TextIOWrapper, what: str, deadline: float, waiting: Callable[[], object]) -> None:
+def _opened(file: Path) -> int:
+    """Open a lock's file, which is made where there is none.
+
+    The kernel refuses O_CREAT for another user's file in such a folder (fs.protected_regular).
+    """
+    with os_errors.translated("can't make the lock", file):
+        try:
+            return checked.open_anybodys(file)
+        except FileNotFoundError:
+            _make(file)
+            return checked.open_anybodys(file)
+        except LabctlError as error:
+            owner = _owner(file)
+            if owner is not None:
+                error.hint = f"it is in the place of a lock: have {user(owner)} or root remove it"
+            raise
+
+
+def _make(file: Path) -> None:
+    """Make an empty file that everybody may open, whatever the umask: no other labctl finds it before it is so."""
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix="labctl-")
+    try:
+        os.fchmod(descriptor, 0o444)
+        with suppress(FileExistsError):  # another one was quicker
+            os.link(temporary, file, follow_symlinks=False)
+    finally:
+        os.close(descriptor)
+        Path(temporary).unlink()
+
+
+def _owner(file: Path) -> int | None:
+    """The uid of whoever made the file."""
+    try:
+        return file.lstat().st_uid
+    except OSError:
+        return None
+
+
+def _take(descriptor: int, what: str, deadline: float, waiting: Callable[[], object]) -> None:
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                file.seek(0)
-                pid, user, command = [*file.read().strip().split(" ", 2), "", "", ""][:3]
                 raise LabHeld(
-                    f"another labctl holds the {what}: PID {pid or 'unknown'} of {user or 'unknown'},"
-                    f" `{command or 'labctl'}`",
+                    f"another labctl holds the {what}: {_holder(descriptor)}",
                     hint="wait until it is done, or stop it with Ctrl-C there",
                 ) from None
             waiting()
@@ -97,9 +126,17 @@ def _take(file: TextIOWrapper, what: str, deadline: float, waiting: Callable[[],
             return
 
 
-def _user() -> str:
-    """The name of the user who runs labctl; behind sudo that of the user who called it."""
+def _holder(descriptor: int) -> str:
+    """Who holds the lock of an open file, as `PID 123 of dana`: https://man7.org/linux/man-pages/man5/proc_locks.5.html"""
+    status = os.fstat(descriptor)
+    file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     try:
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, kind, *_, pid, locked, _, _ = line.split()
+        if (kind, locked) == ("FLOCK", file):
+            owner = _owner(Path(f"/proc/{pid}"))
+            return f"PID {pid} of {'a user unknown here' if owner is None else user(owner)}"
+    return "its PID can't be told from here; it may run in a container"  # of another PID namespace

@@ -68,7 +68,7 @@ def content(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
 
 def files_lock_name(key: str) -> str:
     """The name of the lock that a process holds while it makes or reads an image's files in the cache."""
-    return f"files of {key}"
+    return cache.lock_name(f"files of {key}")
 
 
 def _cached(spec: ImageSpec, progress: Progress) -> Iterator[Content]:

@@ -27,7 +27,7 @@ PACKAGED = (  # libvirtd and virtlogd expect them
     "/var/lib/libvirt/dnsmasq",
     "/var/lib/libvirt/swtpm",
     "/var/log/libvirt/qemu",
-    "/run/lock",  # locks of consoles and channels
+    "/run/lock",  # locks of consoles and channels, and labctl's
 )
 ASTRAY = (  # beginnings of variables' names
     "LABCTL_CONNECT",
@@ -138,6 +138,7 @@ def write_configuration() -> None:
     (etc / "libvirtd.conf").write_text(LIBVIRTD_CONF)
     for folder in map(Path, PACKAGED):
         folder.mkdir(parents=True)
+    Path("/run/lock").chmod(0o1777)
 
 
 def clean_environment() -> None:

@@ -22,6 +22,5 @@ def session(tmp_path, monkeypatch):
 def keys(session, monkeypatch):
     """What a login to the VM `db` takes."""
     monkeypatch.setattr(transport.shutil, "which", lambda _name: "/usr/bin/ssh")
-    (session.folder / "host-keys").mkdir(parents=True)
-    (session.folder / "id_ed25519").write_text("secret")
-    (session.folder / "host-keys/db.pub").write_text("ssh-ed25519 AAAA db\n")
+    session.folder.write("id_ed25519", b"secret")
+    session.folder.write("host-keys/db.pub", b"ssh-ed25519 AAAA db\n")

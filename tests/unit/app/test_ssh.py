@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from unittest.mock import Mock
 
 import pytest
 
@@ -23,7 +24,7 @@ def command(session, name, words):
 def test_the_command_and_its_files(monkeypatch, session, keys):
     seen(monkeypatch, vm("db", user="me"))
     argv = command(session, "db", ["ls", "-l"])
-    folder = session.folder
+    folder = session.folder.path
     assert argv == ["ssh", "-F", str(folder / "ssh_config"), "db", "--", "ls", "-l"]
     config = (folder / "ssh_config").read_text()
     for line in (
@@ -51,6 +52,19 @@ def test_the_way_is_part_of_the_configuration(monkeypatch, session, keys):
     assert "\nHost db\n" in text
     assert reasons == {}
     assert ssh.config(session)[1] == {"web-2": "it is off"}
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["a link", "a full disk"])
+def test_a_folder_that_can_not_be_used_is_told(monkeypatch, session, keys, tmp_path, full):
+    seen(monkeypatch, vm("db"))
+    if full:
+        monkeypatch.setattr(os, "rename", Mock(side_effect=OSError(28, "No space left on device")))
+    else:
+        (tmp_path / ".labctl").rename(tmp_path / "elsewhere")
+        (tmp_path / ".labctl").symlink_to("elsewhere")
+    for use in (lambda: command(session, "db", []), lambda: ssh.config(session)):
+        with pytest.raises(LabctlError, match="no space left" if full else "it is a link to elsewhere"):
+            use()
 
 
 def test_a_lab_without_its_login_key_has_no_configuration(monkeypatch, session):

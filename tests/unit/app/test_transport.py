@@ -83,7 +83,7 @@ def test_no_other_vm_is_needed_where_the_port_is_there(monkeypatch, session, key
 def test_the_port_is_taken_where_ssh_lacks_something(monkeypatch, session, keys, lost, why):
     seen(monkeypatch, vm("db"))
     if lost:
-        (session.folder / lost).unlink()
+        session.folder.remove(lost)
     else:
         monkeypatch.setattr(transport.shutil, "which", lambda _name: None)
     assert why in str(transport.find(session, "db").no_ssh)

@@ -7,7 +7,6 @@ import pytest
 
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.host.host import Host
-from labctl.host.machine import lock
 
 PACKAGE = Path(__file__).parents[3] / "labctl"
 NODE = "test:///default"
@@ -61,8 +60,7 @@ def test_what_runs_on_another_host_is_not_run_here():
     assert Host("qemu+ssh://kvm1/system").output("echo", "here") is None
 
 
-def test_a_lock_is_one_host_s(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "folder", lambda: tmp_path)
+def test_a_lock_is_one_host_s():
     one, other = Host("test:///one"), Host("test:///other")
     with (
         one.lock("lab shop"),

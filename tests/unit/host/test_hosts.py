@@ -7,7 +7,6 @@ from labctl.core.errors import LabHeld
 from labctl.core.record import record
 from labctl.host.host import Host
 from labctl.host.hosts import Hosts
-from labctl.host.machine import lock
 from tests.madeup import MadeUpHosts
 
 NODES = "test:///b", "test:///a"
@@ -19,9 +18,8 @@ class Thing:
 
 
 @pytest.fixture
-def hosts(tmp_path, monkeypatch):
+def hosts():
     """What is called b is on the first, everything else on the second."""
-    monkeypatch.setattr(lock, "folder", lambda: tmp_path)
     return MadeUpHosts(*map(Host, NODES), elsewhere={"b"})
 
 

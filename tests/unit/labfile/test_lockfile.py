@@ -1,6 +1,7 @@
 """Labfile.lock."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,28 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(LabctlError, match="No space left"):
         write_lock(tmp_path / "Labfile.lock", LOCK)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("plant", "told"),
+    [
+        (lambda path: path.symlink_to("/etc/passwd"), "it is a link to /etc/passwd"),
+        (lambda path: path.symlink_to("missing"), "it is a link to missing"),
+        (os.mkfifo, "it is a FIFO, not a file"),
+        (Path.mkdir, "it is a folder, not a file"),
+        (lambda path: (path.touch(), os.truncate(path, 1 << 40)), "it has more than 4096 KiB"),
+    ],
+)
+def test_what_came_in_its_place_is_neither_read_nor_written_over(tmp_path, plant, told):
+    path = tmp_path / "Labfile.lock"
+    plant(path)
+    before = path.lstat()
+    for use in (read_lock, lambda path: write_lock(path, LOCK)):
+        with pytest.raises(LabctlError, match=told) as caught:
+            use(path)
+        assert caught.value.where == str(path)
+    after = path.lstat()
+    assert (after.st_ino, after.st_mode, after.st_size) == (before.st_ino, before.st_mode, before.st_size)
 
 
 def test_a_folder_that_takes_no_file_is_told(tmp_path):

@@ -18,7 +18,6 @@ KEY = "sha256-" + "a" * 64
 def host(monkeypatch, tmp_path):
     """An empty store with what a run left, a cache with a download, and no lab."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(lock, "folder", lambda: tmp_path / "run")
     monkeypatch.setattr(overview, "look", lambda _host: overview.Overview([], []))
     monkeypatch.setattr(ImageStore, "stored", lambda _store: [])
     monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {f"{KEY}.img": 1})

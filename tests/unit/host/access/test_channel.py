@@ -36,9 +36,8 @@ class Domain:
         pass
 
 
-def test_a_port_whose_connection_is_lost_while_it_opens_is_free_for_the_next_try(tmp_path, monkeypatch):
+def test_a_port_whose_connection_is_lost_while_it_opens_is_free_for_the_next_try(monkeypatch):
     """The next try comes while the error of the first is still at hand, and all that it refers to."""
-    monkeypatch.setattr(lock, "folder", lambda: tmp_path)
     monkeypatch.setattr(channel, "run_event_loop", lambda: None)
     with pytest.raises(libvirt.libvirtError) as lost:
         GuestPort(Domain(), lambda _message: None, lambda: None)

@@ -9,6 +9,7 @@ import pytest
 from labctl.host.access import ssh
 from labctl.host.access.keys import Keys
 from labctl.host.access.ssh import Login
+from labctl.host.files.lab_folder import LabFolder
 
 ODD = [
     "plain",
@@ -31,9 +32,11 @@ ODD = [
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh here")
 @pytest.mark.parametrize("name", ODD)
 def test_openssh_finds_its_files_in_a_folder_of_any_name(tmp_path, name):
-    folder = tmp_path / name
+    (tmp_path / name).mkdir()
+    lab = LabFolder(tmp_path / name, "shop")
+    folder = lab.path
     logins = [Login("gate", "lab", "10.0.0.2"), Login("db", "lab", "10.1.0.3", "gate")]
-    path = ssh.write(folder, "shop", logins, Keys(folder))
+    path = ssh.write(lab, "shop", logins, Keys(lab))
     read = asked(path, "db")
     assert read["userknownhostsfile"] == str(folder / "known_hosts")
     assert read["identityfile"].replace("%%", "%") == str(folder / "id_ed25519")  # told before it is expanded
@@ -42,7 +45,9 @@ def test_openssh_finds_its_files_in_a_folder_of_any_name(tmp_path, name):
 
 
 def test_a_host_outside_is_gone_through_by_a_jump(tmp_path):
-    text = ssh.config(tmp_path, "shop", [Login("db", "lab", "10.1.0.3", "root@kvm1")], Keys(tmp_path))
+    text = ssh.config(
+        tmp_path, "shop", [Login("db", "lab", "10.1.0.3", "root@kvm1")], Keys(LabFolder(tmp_path, "shop"))
+    )
     assert "  ProxyJump root@kvm1\n" in text
 
 

@@ -12,6 +12,7 @@ from labctl.core.errors import LabctlError
 from labctl.host.access.ssh_transport import SshTransport, _Words, connected
 from labctl.host.access.streams import Captured
 from labctl.host.access.transport import Completed
+from labctl.host.files import runtime
 from tests.unit.guest_port import timed_out
 from tests.waiting import runs, wait_until
 
@@ -114,13 +115,12 @@ def test_a_connection_that_fails_is_no_exit_code_of_the_command(tmp_path, monkey
 
 
 def test_commands_share_a_connection_whose_socket_only_its_owner_reaches(short, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "geteuid", lambda: 54321)  # root's folder is the system's
+    monkeypatch.setattr(runtime, "folder", lambda: short)
     ssh(tmp_path, monkeypatch, SSH.format(folder=tmp_path, login="dash"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
 
     async def check():
         async with connected(Path("/lab/ssh_config"), "web", "lab") as way:
-            (socket,) = short.glob("labctl/ssh-*/s")
+            (socket,) = short.glob("ssh-*/s")
             assert socket.parent.stat().st_mode & 0o777 == 0o700
             await way.run("true", user="lab", timeout=60)
             return socket
@@ -134,9 +134,9 @@ def test_commands_share_a_connection_whose_socket_only_its_owner_reaches(short, 
 
 
 def test_where_no_socket_fits_each_command_connects(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "geteuid", lambda: 54321)
     long = tmp_path / ("x" * 100)
     long.mkdir()
+    monkeypatch.setattr(runtime, "folder", lambda: long)
     ssh(long, monkeypatch, SSH.format(folder=tmp_path, login="dash"))
 
     async def check():
