@@ -120,6 +120,13 @@ def zeros(size: int) -> Answer:
     return answer
 
 
+def endless(request: BaseHTTPRequestHandler) -> None:
+    """A body without a length that never ends."""
+    head(request, 200, None)
+    while True:
+        request.wfile.write(CONTENT)
+
+
 def by_path(answers: dict[str, Answer]) -> Answer:
     """What each file of the server answers; 404 for the others."""
     return lambda request: answers.get(request.path.rpartition("/")[2], status(404))(request)

@@ -16,6 +16,7 @@ from labctl.host.downloads import https
 from labctl.host.downloads.https import PARTIAL, RETRIES, UNSATISFIABLE, Retry, RetryPolicy
 from labctl.host.downloads.partial import PartialDownload
 from labctl.host.files import cache, os_errors
+from labctl.host.images import limits
 from labctl.host.machine import lock
 
 if TYPE_CHECKING:
@@ -33,11 +34,15 @@ _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
 
 @record
 class RemoteFile:
-    """The address of a file and its digest: `algorithm` is sha256 or sha512, `digest` in lower-case hex."""
+    """The address of a file and its digest: `algorithm` is sha256 or sha512, `digest` in lower-case hex.
+
+    `limit` is the most bytes that it may have, whatever the server announces.
+    """
 
     url: str
     algorithm: str
     digest: str
+    limit: int = limits.DOWNLOAD
 
     @property
     def key(self) -> str:
@@ -57,8 +62,8 @@ def fetch(
     One process at a time downloads a file. An interrupted download is kept and resumed, also when `progress` raises.
 
     Raises:
-        LabctlError: the file can't be downloaded, the disk is full, or the digest is wrong; a file with a wrong digest
-            is not kept.
+        LabctlError: the file can't be downloaded or is too large, the disk is full, or the digest is wrong; a file that
+            is too large or has a wrong digest is not kept.
     """
     folder = cache.folder("downloads")
     done, part = folder / source.key, folder / f"{source.key}.part"
@@ -74,7 +79,7 @@ def fetch(
 
 
 def fetch_text(
-    url: str, limit: int = 1 << 20, client: httpx.Client | None = None, policy: RetryPolicy = RETRIES
+    url: str, limit: int = limits.TEXT, client: httpx.Client | None = None, policy: RetryPolicy = RETRIES
 ) -> str:
     """Download a small text, as a publisher's checksums. LabctlError when that fails, or it has over `limit` bytes."""
     body = bytearray()
@@ -154,12 +159,16 @@ class _Download:
         else:
             self._restart()
             self.total = length
+        if self.total > self.source.limit:
+            self._refuse_size()
         if self.total > self.part.size:
             self.part.require(self.total - self.part.size)
 
     def _take(self, response: httpx.Response) -> None:
         # without a chunk size, which would keep the last bytes before a stall in a buffer
         for data in response.iter_raw():
+            if self.part.size + len(data) > self.source.limit:
+                self._refuse_size()
             self.part.append(data)
             self.progress(self.part.size, self.total)
             if self.total and self.part.size > self.total:
@@ -170,6 +179,15 @@ class _Download:
     def _restart(self) -> None:
         self.part.restart()
         self.total, self.mixed = 0, False
+
+    def _refuse_size(self) -> NoReturn:
+        self.part.path.unlink()
+        raise LabctlError(
+            f"it has more than {format_size(self.source.limit)}, which is more than is expected of it; "
+            "nothing was kept",
+            where=self.source.where,
+            hint="is it the right address? If so, download it yourself and name the file",
+        )
 
     def _refuse(self) -> NoReturn:
         self.part.path.unlink()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
-from labctl.core.size import format_size
 from labctl.host.files import os_errors
-from labctl.host.images import decompressors
-from labctl.host.machine import space
+from labctl.host.images import decompressors, limits
+from labctl.host.images.sparse import BLOCK, CREATE, SparseFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,11 +17,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]  # bytes of the source that were read, bytes of the source in all
 
-LIMIT = 1 << 40  # bytes of the decompressed image
 CHUNK = 256 << 10  # bytes of input, and of output, at a time
-BLOCK = 64 << 10  # bytes; a block of zeros becomes a hole in the file
-ZEROS = bytes(BLOCK)
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def compression(source: Path) -> str | None:
@@ -35,28 +29,35 @@ def compression(source: Path) -> str | None:
         raise os_errors.as_labctl_error(error, "can't read it", source) from error
 
 
-def unpack(source: Path, target: Path, progress: Progress, *, limit: int = LIMIT) -> str:
+def unpack(
+    source: Path,
+    target: Path,
+    progress: Progress,
+    *,
+    limit: int = limits.UNPACKED,
+    data_limit: int = limits.DOWNLOAD,
+) -> str:
     """Decompress a file and return the sha256 of the result in hex.
 
     Args:
         source: a file of xz streams, gz members or zst frames.
         target: the sparse file to make, which appears only when it is complete. The caller holds a lock for it.
         progress: is called with the bytes of the source that were read, and all of them.
-        limit: the most bytes that the result may have. Its data without the holes has to fit the disk besides.
+        limit: the most bytes that the result may have.
+        data_limit: the same, without its holes.
 
     Raises:
         LabctlError: the source is not compressed, damaged, truncated, followed by something else or too big, or the
             disk is full. No file is left then.
     """
     part = target.with_name(f"{target.name}.part")
-    kind = compression(source)
-    if kind is None:
+    if (kind := compression(source)) is None:
         raise LabctlError(
             "neither xz, gz nor zst", where=str(source), hint="is it the image, or was it unpacked already?"
         )
     try:
-        with source.open("rb") as packed, os.fdopen(os.open(part, _FLAGS, 0o600), "wb", buffering=0) as file:
-            output = _Sparse(file, part, limit)
+        with source.open("rb") as packed, os.fdopen(os.open(part, CREATE, 0o600), "wb", buffering=0) as file:
+            output = SparseFile(file, part.parent, limit, data_limit)
             _decode(packed, kind, output, progress)
             digest = output.finish()
         part.replace(target)
@@ -70,38 +71,7 @@ def unpack(source: Path, target: Path, progress: Progress, *, limit: int = LIMIT
     return digest
 
 
-class _Sparse:
-    """A sparse file that is written in blocks of BLOCK bytes, the last one perhaps shorter; zeros become holes."""
-
-    def __init__(self, file: BinaryIO, path: Path, limit: int) -> None:
-        self._descriptor = file.fileno()
-        self._space = space.FreeSpace(path.parent)
-        self._limit = limit
-        self._hash = hashlib.sha256()
-        self._size = 0
-
-    def write(self, block: bytes) -> None:
-        position, self._size = self._size, self._size + len(block)
-        if self._size > self._limit:
-            raise LabctlError(
-                f"it unpacks to more than {format_size(self._limit)}",
-                hint="a small file that becomes a huge one is no image; or allow more",
-            )
-        self._hash.update(block)
-        if block != ZEROS[: len(block)]:
-            self._space.spend(len(block))
-            rest = memoryview(block)
-            while rest:  # a write to a disk that is almost full may be partial
-                written = os.pwrite(self._descriptor, rest, position)
-                position, rest = position + written, rest[written:]
-
-    def finish(self) -> str:
-        os.ftruncate(self._descriptor, self._size)  # the file may end with a hole
-        os.fsync(self._descriptor)
-        return self._hash.hexdigest()
-
-
-def _decode(packed: BinaryIO, kind: str, output: _Sparse, progress: Progress) -> None:
+def _decode(packed: BinaryIO, kind: str, output: SparseFile, progress: Progress) -> None:
     total = os.fstat(packed.fileno()).st_size
     pending = bytearray()
     for piece in _pieces(packed, kind):

@@ -15,6 +15,7 @@ from tests.answers import (
     CONTENT,
     MIB,
     OTHER,
+    endless,
     head,
     html,
     ignores_range,
@@ -181,6 +182,46 @@ def test_a_length_that_is_not_told_does_no_harm(server) -> None:
     seen: list[tuple[int, int]] = []
     assert fetched(server, lambda done, total: seen.append((done, total))).read_bytes() == CONTENT
     assert seen[-1] == (len(CONTENT), 0)
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_download_without_an_end_is_bounded(server, redirected) -> None:
+    """By what is expected of the file, not by the disk; nothing is kept of it."""
+    server.answers = [*([redirect(server.url)] if redirected else []), endless]
+    most = 0
+
+    def progress(done: int, _total: int) -> None:
+        nonlocal most
+        most = max(most, done)
+
+    expected = RemoteFile(server.url, "sha256", DIGEST, limit=2 * MIB)
+    with pytest.raises(LabctlError, match=r"it has more than 2MiB.*nothing was kept") as error:
+        fetch(expected, progress, policy=QUICK)
+    assert error.value.where == server.url
+    assert most <= 2 * MIB
+    assert kept() == []
+    assert len(server.requests) == 1 + redirected
+
+
+def test_a_download_that_announces_too_much_is_refused_before_it_is_read(server) -> None:
+    server.answers = [whole]
+    with pytest.raises(LabctlError, match="it has more than 2MiB"):
+        fetch(RemoteFile(server.url, "sha256", DIGEST, limit=2 * MIB), pytest.fail, policy=QUICK)
+    assert kept() == []
+
+
+def test_a_part_of_an_earlier_run_is_bounded_too(server) -> None:
+    server.answers = [endless]
+    leave_part(CONTENT[: 2 * MIB])
+    with pytest.raises(LabctlError, match="it has more than 2MiB"):
+        fetch(RemoteFile(server.url, "sha256", DIGEST, limit=2 * MIB), lambda *_: None, policy=QUICK)
+    assert kept() == []
+
+
+def test_a_text_without_an_end_is_bounded(server) -> None:
+    server.answers = [endless]
+    with pytest.raises(LabctlError, match="more than 1MiB: that is no text we need"):
+        fetch_text(server.url, policy=QUICK)
 
 
 def test_a_length_that_is_no_number_is_refused(server) -> None:

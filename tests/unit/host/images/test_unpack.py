@@ -194,6 +194,19 @@ def test_a_bomb_is_refused_where_the_limit_is(packed, kind) -> None:
 
 
 @KINDS
+def test_data_has_a_limit_of_its_own(packed, kind) -> None:
+    """Holes take no space of the disk, but what is written does."""
+
+    def tried(data: bytes) -> str:
+        source = packed(PACK[kind](data))
+        return unpack(source, source.with_name("disk.img"), lambda *_: None, data_limit=2 * MIB)
+
+    assert tried(os.urandom(MIB) + bytes(8 * MIB))
+    with pytest.raises(LabctlError, match="it unpacks to more than 2MiB"):
+        tried(os.urandom(3 * MIB))
+
+
+@KINDS
 def test_the_limit_itself_is_allowed(packed, kind) -> None:
     source = packed(PACK[kind](bytes(MIB)))
     unpacked(source, MIB)
