@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from labctl.core.errors import LabctlError
 from labctl.host.files import cache
 from labctl.host.files.private import write_private
+from labctl.host.files.regular import open_regular
 
 if TYPE_CHECKING:
+    import io
     from pathlib import Path
 
 MOST = 200  # how many digests are kept
@@ -25,21 +26,23 @@ SETTLED_NS = 2 * 10**9  # two writes to a file within one tick of the clock leav
 
 
 def file_digest(path: Path) -> str:
-    """Give the sha256 of a file in hex.
+    """Give the sha256 of a regular file in hex.
 
     Raises:
-        LabctlError: something writes to the file while it is read.
+        LabctlError: it is no regular file, or something writes to it while it is read.
         OSError: the file can't be read.
     """
     path = path.absolute()
-    facts = path.stat()
-    state, settled = _state(path, facts), _is_settled(facts)
-    if settled and (known := _remembered().get(state)):
-        return known
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if stat.S_ISREG(facts.st_mode) and _state(path, path.stat()) != state:
-        raise LabctlError("it was written to while it was read", where=str(path), hint="is a VM using it?")
+    with open_regular(path) as file:
+        facts = os.fstat(file.fileno())  # of the open file: the path may lead to another one by now
+        state, settled = _state(path, facts), _is_settled(facts)
+        if settled and (known := _remembered().get(state)):
+            return known
+        digest = hashlib.file_digest(cast("io.FileIO", file), "sha256").hexdigest()
+        if _state(path, os.fstat(file.fileno())) != state:
+            raise LabctlError(
+                "it was written to while it was read", where=str(path), hint="is a VM using it?"
+            )
     if settled:
         _remember(state, digest)
     return digest
@@ -52,7 +55,7 @@ def _state(path: Path, facts: os.stat_result) -> str:
 
 def _is_settled(facts: os.stat_result) -> bool:
     """Whether a later write would change the state. The ctime is the time of the last change; nobody can set it."""
-    return stat.S_ISREG(facts.st_mode) and time.time_ns() - facts.st_ctime_ns > SETTLED_NS
+    return time.time_ns() - facts.st_ctime_ns > SETTLED_NS
 
 
 def _remembered() -> dict[str, str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from labctl.core.errors import LabctlError
 from labctl.host.files import os_errors
+from labctl.host.files.regular import open_regular
 
 if TYPE_CHECKING:
     import struct
@@ -47,14 +47,9 @@ def errors_naming(where: str) -> Iterator[None]:
 def opened_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """Open a regular file and give it with its size in bytes. LabctlError when it isn't one or can't be read."""
     with errors_naming(str(path)):
-        # O_NONBLOCK: opening a FIFO must not hang. fstat judges the open file: the path may lead to another one by now.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        facts = os.fstat(descriptor)
-    if not stat.S_ISREG(facts.st_mode):
-        os.close(descriptor)
-        raise LabctlError("not a regular file", hint="an image is a file", where=str(path))
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        yield file, facts.st_size
+        file = open_regular(path)
+    with file:
+        yield file, os.fstat(file.fileno()).st_size
 
 
 def read_at(file: BinaryIO, offset: int, size: int) -> bytes:

@@ -38,10 +38,15 @@ def file(tmp_path):
 
 @pytest.fixture
 def hashed(monkeypatch):
-    """The names of the files that were hashed."""
-    names, count = [], hashlib.file_digest
-    monkeypatch.setattr(hashlib, "file_digest", lambda file, how: names.append(file.name) or count(file, how))
-    return names
+    """The files that were hashed, by inode."""
+    inodes, count = [], hashlib.file_digest
+
+    def counted(file, how):
+        inodes.append(os.fstat(file.fileno()).st_ino)
+        return count(file, how)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    return inodes
 
 
 @pytest.mark.usefixtures("settled")
@@ -49,7 +54,7 @@ def test_a_file_that_is_the_same_is_hashed_once(file, hashed, monkeypatch):
     assert file_digest(file) == file_digest(file) == sha256(ONE)
     monkeypatch.chdir(file.parent)
     assert file_digest(file.relative_to(file.parent)) == sha256(ONE)
-    assert hashed == [str(file)]
+    assert hashed == [file.stat().st_ino]
 
 
 @pytest.mark.usefixtures("settled")
@@ -86,11 +91,36 @@ def test_a_file_that_changes_while_it_is_hashed_is_an_error(file, monkeypatch):
         file_digest(file)
 
 
-@pytest.mark.usefixtures("settled")
-def test_what_is_no_regular_file_is_hashed_each_time(tmp_path, cache):
+def test_what_is_no_regular_file_is_refused(tmp_path):
     (tmp_path / "null").symlink_to("/dev/null")
-    assert file_digest(tmp_path / "null") == sha256(b"")
-    assert not cache.exists()
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("null", "fifo", "."):
+        with pytest.raises(LabctlError, match="not a regular file"):
+            file_digest(tmp_path / name)
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_digest_is_remembered_of_the_file_that_was_hashed(file, monkeypatch):
+    """Not of the one that the path led to before and after."""
+    other, kept = file.with_name("other"), file.with_name("kept")
+    other.write_bytes(OTHER)
+    opened = os.open
+
+    def swapping(path, *arguments, **options):
+        if path != file:
+            return opened(path, *arguments, **options)
+        file.rename(kept)
+        other.rename(file)
+        try:
+            return opened(path, *arguments, **options)
+        finally:
+            file.rename(other)
+            kept.rename(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", swapping)
+        file_digest(file)
+    assert file_digest(file) == sha256(ONE)
 
 
 @pytest.mark.usefixtures("settled")
