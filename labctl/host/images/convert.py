@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from labctl.core.errors import LabctlError
 from labctl.host.files import os_errors
-from labctl.host.images import convertible, qcow2, qemu_img
+from labctl.host.images import convertible, qcow2, qemu_img, sparse
 from labctl.host.images.untrusted import opened_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Progress = Callable[[int, int], None]  # bytes of the disk that are done, bytes of the disk in all
 
@@ -25,20 +26,35 @@ def convert(source: Path, target: Path, progress: Progress, *, limit_bytes: int)
     """
     if os.path.lexists(target):
         raise LabctlError("it exists already", where=str(target))
-    with opened_file(source) as (file, size):
-        found = convertible.inspect_file(file, size, str(source))
-        if found.virtual_size > limit_bytes:
-            raise LabctlError(
-                f"a disk of {found.virtual_size} bytes, more than the {limit_bytes} allowed",
-                where=str(source),
-            )
-        return _converted(
-            qemu_img.OpenImage(file, found.format, found.virtual_size), source, target, progress
+    with opened_file(source) as (file, _size):
+        _inspected(file, source, limit_bytes)  # so that what is refused is not copied
+        with _copied(file, target) as copy:
+            image = _inspected(copy, source, limit_bytes)
+            return _converted(image, source, target, progress)
+
+
+def _inspected(file: BinaryIO, source: Path, limit_bytes: int) -> qemu_img.OpenImage:
+    found = convertible.inspect_file(file, os.fstat(file.fileno()).st_size, str(source))
+    if found.virtual_size > limit_bytes:
+        raise LabctlError(
+            f"a disk of {found.virtual_size} bytes, more than the {limit_bytes} allowed", where=str(source)
         )
+    return qemu_img.OpenImage(file, found.format, found.virtual_size)
+
+
+@contextmanager
+def _copied(file: BinaryIO, target: Path) -> Iterator[BinaryIO]:
+    """Give a copy beside the target: another user can't change it between the look at its header and QEMU."""
+    with os_errors.translated("can't write the image", target):
+        copy = cast("BinaryIO", tempfile.TemporaryFile(dir=target.parent, buffering=0))  # noqa: SIM115
+    with copy:
+        with os_errors.translated("can't copy the image", target):
+            sparse.copy(file, copy, target.parent, lambda _done, _total: None)
+            os.fchmod(copy.fileno(), 0o444)  # for qemu-img, which runs as the user nobody
+        yield copy
 
 
 def _converted(image: qemu_img.OpenImage, source: Path, target: Path, progress: Progress) -> qcow2.Header:
-    before = _state(image.file)
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
@@ -47,11 +63,9 @@ def _converted(image: qemu_img.OpenImage, source: Path, target: Path, progress: 
     try:
         with os.fdopen(descriptor, "r+b", buffering=0) as result:
             try:
-                qemu_img.convert(image, result, target.parent, progress)
+                qemu_img.convert(image, result, progress)
             except LabctlError as error:
                 raise LabctlError(error.summary, hint=error.hint, where=str(source)) from error
-            if _state(image.file) != before:
-                raise LabctlError("it was written to while it was read", where=str(source))
             header = _checked(result, image.virtual_size, target)
             os.fsync(descriptor)
         part.replace(target)
@@ -69,9 +83,3 @@ def _checked(result: BinaryIO, virtual_size: int, target: Path) -> qcow2.Header:
     if header.format != "qcow2" or header.virtual_size > virtual_size:
         raise LabctlError("qemu-img made something else of it", where=str(target))
     return header
-
-
-def _state(file: BinaryIO) -> tuple[int, int, int]:
-    """Size and times, which differ once the content was changed: nobody can set the ctime back."""
-    facts = os.fstat(file.fileno())
-    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns

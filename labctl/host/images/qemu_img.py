@@ -3,6 +3,8 @@
 The header of the image was checked in Python before. In case QEMU's parsers have a hole nevertheless, the process can
 do little: it has descriptors of the image and of the result, an empty environment, limited memory, time and output, no
 way to gain privileges, no network where the kernel allows that, and the identity of nobody where labctl runs as root.
+The file is one that only labctl can write to, so that nobody changes it after its header was checked; and everybody may
+read it, since opening /proc/self/fd/N, the name that qemu-img is given, checks its permissions again.
 qemu-img is told the format and the protocol, and to open no backing file, whatever the image says.
 """
 
@@ -12,9 +14,7 @@ import json
 import os
 import re
 import signal
-import stat
 import subprocess
-import tempfile
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
@@ -25,7 +25,6 @@ from labctl.host.machine import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     Progress = Callable[[int, int], None]  # bytes of the disk that are done, bytes of the disk in all
 
@@ -55,13 +54,12 @@ class OpenImage:
     virtual_size: int
 
 
-def convert(source: OpenImage, target: BinaryIO, folder: Path, progress: Progress) -> None:
+def convert(source: OpenImage, target: BinaryIO, progress: Progress) -> None:
     """Convert an image to qcow2.
 
     Args:
         source: the image.
         target: an empty file of this user, which becomes the qcow2.
-        folder: where a copy of the source goes if only root can read it.
         progress: is called with the bytes of the disk that are done, and all of them.
 
     Raises:
@@ -69,8 +67,8 @@ def convert(source: OpenImage, target: BinaryIO, folder: Path, progress: Progres
     """
     size = source.virtual_size
     limits = _limits(size, file_bytes=size + size // 256 + SPARE_BYTES)
-    with _readable(source.file, folder) as descriptor, _writable(target):
-        argv = ["convert", "-p", "-f", source.format, "-O", "qcow2"]
+    with _writable(target):
+        argv, descriptor = ["convert", "-p", "-f", source.format, "-O", "qcow2"], source.file.fileno()
         names = [_node(source.format, descriptor), f"/proc/self/fd/{target.fileno()}"]
 
         def follow(line: str) -> None:
@@ -80,12 +78,12 @@ def convert(source: OpenImage, target: BinaryIO, folder: Path, progress: Progres
         _run([*argv, *names], follow, (descriptor, target.fileno()), limits)
 
 
-def check(source: OpenImage, folder: Path) -> None:
+def check(source: OpenImage) -> None:
     """Have `qemu-img check` compare the image's tables with each other. LabctlError for errors other than leaks."""
     limits = _limits(source.virtual_size, file_bytes=0)
-    with _readable(source.file, folder) as descriptor:
-        argv = ["check", "-f", source.format, _node(source.format, descriptor)]
-        _run(argv, lambda _line: None, (descriptor,), limits, fine=LEAKS)
+    descriptor = source.file.fileno()
+    argv = ["check", "-f", source.format, _node(source.format, descriptor)]
+    _run(argv, lambda _line: None, (descriptor,), limits, fine=LEAKS)
 
 
 def _run(
@@ -145,25 +143,6 @@ def without_network() -> tuple[str, ...]:
     return ()
 
 
-# --- access to files for the user nobody ---------------------------------------------------------------------
-#
-# qemu-img takes only names of files. /proc/self/fd/N opens a file that is open already: the folders on its path need
-# not be accessible, but the file itself has to be. So the user nobody can't open a file that only root can read.
-
-
-@contextmanager
-def _readable(file: BinaryIO, folder: Path) -> Iterator[int]:
-    """A descriptor of the file that qemu-img's user may open again, or of a temporary copy where it may not."""
-    facts = os.fstat(file.fileno())
-    if os.geteuid() != 0 or facts.st_mode & stat.S_IROTH:
-        yield file.fileno()
-        return
-    with tempfile.TemporaryFile(dir=folder, buffering=0) as copy:
-        _copy(file.fileno(), copy.fileno(), facts.st_size)
-        os.fchmod(copy.fileno(), 0o444)
-        yield copy.fileno()
-
-
 @contextmanager
 def _writable(file: BinaryIO) -> Iterator[None]:
     """While the block runs, the file belongs to the user nobody if this is root."""
@@ -175,21 +154,3 @@ def _writable(file: BinaryIO) -> Iterator[None]:
     finally:
         if os.geteuid() == 0:
             os.fchown(file.fileno(), facts.st_uid, facts.st_gid)
-
-
-def _copy(source: int, target: int, size: int) -> None:
-    """Copy a sparse file with its holes."""
-    os.truncate(target, size)
-    at = 0
-    while at < size:
-        try:
-            at = os.lseek(source, at, os.SEEK_DATA)
-        except OSError:  # ENXIO: only a hole follows
-            return
-        end = os.lseek(source, at, os.SEEK_HOLE)
-        os.lseek(target, at, os.SEEK_SET)
-        while at < end:
-            sent = os.sendfile(target, source, at, end - at)
-            if not sent:
-                return  # the source became shorter, which the caller notices by its state
-            at += sent

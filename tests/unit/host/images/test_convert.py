@@ -9,12 +9,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host.images import qemu_img
+from labctl.host.images import convertible, qemu_img
 from labctl.host.images.convert import convert
+from labctl.host.images.convertible import ConvertibleImage
 from labctl.host.images.qcow2 import Header, inspect
 from tests.unit.host.images import hostile
 from tests.unit.host.images.hostile import DISK, Hostile
@@ -156,7 +158,7 @@ def test_even_past_the_check_no_backing_file_is_opened(
     path = next(image.path for image in corpus if image.path.name == name)
     with path.open("rb") as file, (tmp_path / "new").open("w+b") as target:
         source = qemu_img.OpenImage(file, path.suffix.removeprefix("."), DISK)
-        qemu_img.convert(source, target, tmp_path, lambda *_: None)
+        qemu_img.convert(source, target, lambda *_: None)
         assert inspect(tmp_path / "new") == Header("qcow2", DISK)
     hostile.qemu_img("convert", "-f", "qcow2", "-O", "raw", tmp_path / "new", tmp_path / "back")
     assert b"canary" not in (tmp_path / "back").read_bytes()
@@ -194,7 +196,7 @@ def test_qemu_img_is_run_with_little(
         (tmp_path / "new").open("w+b") as target,
         pytest.raises(LabctlError) as raised,
     ):
-        qemu_img.convert(qemu_img.OpenImage(file, "vdi", 1 << 30), target, tmp_path, lambda *_: None)
+        qemu_img.convert(qemu_img.OpenImage(file, "vdi", 1 << 30), target, lambda *_: None)
     told = " ".join(raised.value.summary.split())
     if os.geteuid() == 0:
         assert "uid 65534 groups 65534" in told
@@ -235,13 +237,28 @@ def test_what_cannot_be_read_or_written_is_named(vdi: Path, tmp_path: Path) -> N
         imported(tmp_path, tmp_path / "new")
 
 
-def test_a_source_that_changes_meanwhile_gives_nothing(vdi: Path, tmp_path: Path) -> None:
-    def changing(_done: int, _total: int) -> None:
-        os.utime(vdi, ns=(0, 0))
+def test_what_is_converted_is_what_was_looked_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: Path
+) -> None:
+    """Another user writes to the file after each look at it."""
+    source, other = tmp_path / "i.vdi", tmp_path / "other.vdi"
+    hostile.qemu_img("convert", "-f", "raw", "-O", "vdi", raw, source)
+    hostile.qemu_img("create", "-q", "-f", "vdi", other, DISK)
+    looked, looks = convertible.inspect_file, []
 
-    with pytest.raises(LabctlError, match="written to while it was read"):
-        convert(vdi, tmp_path / "new", changing, limit_bytes=DISK)
-    assert list(tmp_path.iterdir()) == [vdi]
+    def swapping(file: BinaryIO, size: int, where: str) -> ConvertibleImage:
+        found = looked(file, size, where)
+        file.seek(0)
+        looks.append(file.read())
+        source.write_bytes(other.read_bytes())
+        return found
+
+    monkeypatch.setattr(convertible, "inspect_file", swapping)
+    imported(source, tmp_path / "new")
+    (tmp_path / "last.vdi").write_bytes(looks[-1])
+    for name in ("new", "last.vdi"):
+        hostile.qemu_img("convert", "-O", "raw", tmp_path / name, tmp_path / f"{name}.raw")
+    assert (tmp_path / "new.raw").read_bytes() == (tmp_path / "last.vdi.raw").read_bytes()
 
 
 def test_an_interrupted_import_leaves_nothing(vdi: Path, tmp_path: Path) -> None:
@@ -269,7 +286,7 @@ def test_no_more_is_written_than_the_disk_holds(tmp_path: Path, monkeypatch: pyt
         (tmp_path / "new").open("w+b") as target,
         pytest.raises(LabctlError, match=r"takes too much space|File too large"),
     ):
-        qemu_img.convert(qemu_img.OpenImage(file, "vdi", 1 << 16), target, tmp_path, lambda *_: None)
+        qemu_img.convert(qemu_img.OpenImage(file, "vdi", 1 << 16), target, lambda *_: None)
 
 
 def test_qemu_compares_a_qcow2s_tables(tmp_path: Path) -> None:
@@ -281,7 +298,7 @@ def test_qemu_compares_a_qcow2s_tables(tmp_path: Path) -> None:
     def checked(path: Path) -> None:
         header = inspect(path)
         with path.open("rb") as file:
-            qemu_img.check(qemu_img.OpenImage(file, header.format, header.virtual_size), tmp_path)
+            qemu_img.check(qemu_img.OpenImage(file, header.format, header.virtual_size))
 
     checked(path)
     checked(leaking)
