@@ -13,6 +13,7 @@ from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path
 from labctl.kinds.image.spec import POOL
 from labctl.kinds.image.store import ImageStore
+from tests.disks import raw
 from tests.pools import remove
 
 URI = "qemu:///system"
@@ -21,11 +22,10 @@ MIB = 1 << 20
 
 def sparse(path: Path) -> Path:
     """A raw image of 1 GiB with 128 MiB in it."""
-    with path.open("wb") as file:
+    with raw(path, 1 << 30).open("r+b") as file:
         for number in range(8):
-            file.seek(number * 128 * MIB)
+            file.seek(number * 128 * MIB + 512)
             file.write(os.urandom(16 * MIB))
-        file.truncate(1 << 30)
     os.utime(path, (0, 0))  # not written just now: what was found out about it may be remembered
     return path
 

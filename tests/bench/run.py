@@ -16,6 +16,7 @@ from pathlib import Path
 
 from labctl.host.files import cache
 from tests.bench import bare, images, labs
+from tests.disks import raw
 
 PYTHON = sys.executable
 LABCTL = str(Path(PYTHON).with_name("labctl"))  # as users call it
@@ -168,8 +169,7 @@ def stores(folder: Path) -> None:
     )
     images.no_overlays()
     images.no_store()
-    full = folder / "full.raw"
-    full.write_bytes(os.urandom(1 << 20) * 512)
+    full = raw(folder / "full.raw", data=os.urandom(1 << 20) * 512)
     run = subprocess.run(
         [PYTHON, "-m", "tests.bench.images", str(full)], capture_output=True, text=True, check=True
     )

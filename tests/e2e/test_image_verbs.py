@@ -22,6 +22,7 @@ from labctl import resources
 from labctl.host.libvirt import pools, volumes
 from labctl.host.machine import lock as lock_file
 from labctl.kinds.image.spec import POOL
+from tests import disks
 from tests.answers import MIB, Answer, after, by_path, head, serving
 from tests.e2e.conftest import Labctl
 from tests.e2e.harness import daemons
@@ -380,8 +381,7 @@ def test_what_is_no_image_is_not_kept(labctl, here, server, content, message):
 
 
 def test_a_file_that_was_cut_off_is_found_although_its_header_is_whole(labctl, here):
-    raw = here / "a.raw"
-    raw.write_bytes(os.urandom(8 * MIB))
+    raw = disks.raw(here / "a.raw", data=os.urandom(8 * MIB))
     cut = here / "cut.qcow2"
     subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, cut], check=True)
     os.truncate(cut, cut.stat().st_size - 2 * MIB)
@@ -396,7 +396,7 @@ def test_an_image_that_does_not_fit_is_refused_before_anything_happens(labctl, h
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs", folder], check=True)
     try:
-        (here / "a.raw").write_bytes(os.urandom(8 * MIB))
+        disks.raw(here / "a.raw", data=os.urandom(8 * MIB - 512))
         (here / "Labfile.yaml").write_text(lab("./a.raw"))
         refused = labctl("up", "--yes")
         told = "the images to store take 8MiB, and 4MiB are free" in refused.stderr

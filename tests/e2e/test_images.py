@@ -6,7 +6,9 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import libvirt
@@ -19,6 +21,8 @@ from labctl.kinds.image.driver import ImageDriver
 from labctl.kinds.image.resolve import resolve_path, resolve_recipe
 from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import ImageStore
+from tests import swapper
+from tests.disks import raw
 from tests.e2e import debian
 from tests.pools import remove
 
@@ -154,16 +158,59 @@ def test_a_file_that_changed_after_the_plan_is_not_stored(driver, store, connect
         file.write(b"more")
     with pytest.raises(LabctlError, match="not sha256-"):
         store_now(driver, spec)
-    assert store.observe({spec.key}) == {}
-    assert volumes.names(pools.require(connection, POOL)) == set()
+    assert pools.find(connection, POOL) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_store_never_has_what_another_user_swapped_in(driver, store, connection, seed) -> None:
+    """He owns the file, and swaps it for one with a backing file whenever it is opened or read."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        disk = image(Path(name) / "disk.qcow2")
+        bad = Path(name) / "bad.qcow2"
+        create = [
+            "qemu-img",
+            "create",
+            "-q",
+            "-f",
+            "qcow2",
+            "-F",
+            "raw",
+            "-b",
+            "/etc/shadow",
+            "-u",
+            bad,
+            "64M",
+        ]
+        subprocess.run(create, check=True)
+        bad.write_bytes(bad.read_bytes().ljust(disk.stat().st_size, b"\0"))
+        spec = resolve_path(disk)
+        with swapper.swapping(disk, bad, seed):
+            for _ in range(15):
+                with suppress(LabctlError):
+                    store_now(driver, spec)
+                pool = pools.find(connection, POOL)
+                if pool is not None and spec.key in store.observe({spec.key}):
+                    data = content(connection, pool, spec.volume)
+                    assert f"sha256-{hashlib.sha256(data).hexdigest()}" == spec.key
+                    assert not volumes.facts(pool, {spec.volume})[0].backing
+                    store.delete(spec.key)
+
+
+@pytest.mark.parametrize("blob", [False, True])
+def test_what_came_from_a_file_of_this_machine_is_for_its_owner_alone(
+    driver, connection, tmp_path, *, blob
+) -> None:
+    spec = resolve_path(raw(tmp_path / "disk.raw"), blob=blob)
+    store_now(driver, spec)
+    pool = pools.require(connection, POOL)
+    modes = {name: Path(volumes.path(pool, name)).stat().st_mode & 0o777 for name in volumes.names(pool)}
+    assert modes == {spec.volume: 0o600, f"{spec.key}.ok": 0o600, f"{spec.key}.seen": 0o644}
 
 
 def test_half_an_upload_is_made_whole(driver, store, connection, tmp_path) -> None:
     """Kill -9 in the middle: a part of the volume is there, no marker; the next run completes it."""
-    disk = tmp_path / "big.img"
-    with disk.open("wb") as file:
-        for _ in range(100):
-            file.write(os.urandom(1 << 20))
+    disk = raw(tmp_path / "big.img", data=os.urandom(100 << 20))
     spec = resolve_path(disk)
     victim = start_store(disk)
     wait_for_volume(connection, spec.volume)

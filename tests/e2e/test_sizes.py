@@ -2,6 +2,7 @@
 
 import subprocess
 
+from tests.disks import raw
 from tests.e2e.labfiles import blank_lab, virsh
 
 SIZES = ("5G", "1G", "100M", "1536B", "1B", "1.3MiB")
@@ -12,7 +13,7 @@ def test_every_size_is_stored_as_it_is_wanted(make_lab, labdir):
     for name, form, size in (("decimal.qcow2", "qcow2", 10**9), ("odd.qcow2", "qcow2", 1536)):
         create = ["qemu-img", "create", "-q", "-f", form, str(labdir / name), str(size)]
         subprocess.run(create, check=True)
-    (labdir / "sectors.raw").write_bytes(b"x" * 512 * 1025)
+    raw(labdir / "sectors.raw", 512 * 1025)
     disks = [{"name": f"d{index}", "size": size} for index, size in enumerate(SIZES)]
     disks += [
         {"name": f"i{index}", "image": f"./{name}"}

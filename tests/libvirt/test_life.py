@@ -15,6 +15,7 @@ from labctl.core.events import Diagnostic, Ending, Finished
 from labctl.core.plan import Action
 from labctl.core.record import replace
 from labctl.host.host import Host
+from tests.disks import raw
 
 NETWORKS = {"network/front": "update", "network/back": "update"}
 WEB = {"vm/web-1": "update", "vm/web-2": "update"}
@@ -144,8 +145,7 @@ def test_a_bridge_that_is_taken_is_refused_with_its_owner(world, monkeypatch):
 
 
 def test_images_without_room_are_refused_and_disks_warned_of(world, monkeypatch):
-    image = world.folder / "base.img"
-    image.write_bytes(b"x" * (1 << 20))
+    raw(world.folder / "base.img", data=b"x" * ((1 << 20) - 512))
     monkeypatch.setattr(Host, "local", True)
     monkeypatch.setattr("labctl.host.libvirt.pools.free_space", lambda _folder: 3 << 20)
     world.run()
@@ -487,8 +487,7 @@ def test_a_bridge_that_another_network_has_is_told(world):
 
 def test_a_disk_smaller_than_its_image_is_told(world):
     """Once for a counted VM; what lies behind the end would be lost."""
-    with (world.folder / "big.raw").open("wb") as file:
-        file.truncate(8 << 20)
+    raw(world.folder / "big.raw", 8 << 20)
     world.edit("web: {", "web: {image: ./big.raw, disks: [{name: d, image: ./big.raw, size: 2MiB}], ")
     with pytest.raises(Rejected) as caught:
         world.plan()

@@ -115,6 +115,7 @@ def inspect_file(file: BinaryIO, size: int, where: str) -> Header:
                 "neither qcow2 nor raw: its size is no multiple of 512", "it may be truncated, or no image"
             )
         check_virtual_size(size)
+        signatures.refuse_unknown(read_at(file, 0, signatures.START))
         return Header("raw", size)
 
 

@@ -1,9 +1,13 @@
-"""The files of an image on this machine: they are downloaded, built or the user's own, and checked."""
+"""The files of an image on this machine: they are downloaded, built or copied from the user's own, and checked.
+
+All of them are in the user's cache, which nobody else can enter. So what was checked is what is stored, although others
+may write to the file that an image comes from.
+"""
 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +15,9 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError
 from labctl.core.record import record, replace
 from labctl.host.builds import build
-from labctl.host.files import cache
-from labctl.host.files.digests import file_digest
-from labctl.host.images import qcow2, qemu_img, unpack
+from labctl.host.files import cache, os_errors
+from labctl.host.images import boot_files, limits, qcow2, qemu_img, sparse, unpack
+from labctl.host.images.untrusted import opened_file
 from labctl.host.machine import lock
 from labctl.kinds.image.resolve import recipe_of
 from labctl.kinds.image.spec import READABLE
@@ -33,12 +37,11 @@ WAIT_S = 7200.0  # how long to wait while another labctl uses the same files
 
 @record
 class StoreFile:
-    """A file to store as a volume; its `digest` has the form `sha256-HEX`. The user may change a file `of_user`."""
+    """A file of the cache to store as a volume; its `digest` has the form `sha256-HEX`."""
 
     volume: str
     file: Path
     digest: str
-    of_user: bool = False
 
 
 @record
@@ -53,17 +56,14 @@ class Content:
 @contextmanager
 def content(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
     """Give the image's files on this machine, checked. The block stores them; a download is deleted after it."""
-    if spec.source in ("build", "url"):
-        # another labctl may be storing the same files on another libvirt host
-        waiting = partial(progress, "waiting for another labctl", 0, 0)
-        with lock.held(files_lock_name(spec.key), wait_s=WAIT_S, waiting=waiting):
-            yield from _cached(spec, progress)
-    elif spec.source == "path":
-        content = _checked(spec, StoreFile(spec.volume, Path(spec.origin), spec.key, of_user=True))
-        yield replace(content, files=(*content.files, *_boot_files(spec))) if spec.direct else content
-    else:
+    sources = {"build": _built, "url": _fetched, "path": _copied}
+    if spec.source not in sources:
         hint = "import it again, or ask whoever pinned it: `labctl image import`"
         raise LabctlError("it is not in the store, and there is no address to get it from", hint=hint)
+    # another labctl may be storing the same files on another libvirt host
+    waiting = partial(progress, "waiting for another labctl", 0, 0)
+    with lock.held(files_lock_name(spec.key), wait_s=WAIT_S, waiting=waiting):
+        yield from sources[spec.source](spec, progress)
 
 
 def files_lock_name(key: str) -> str:
@@ -71,51 +71,83 @@ def files_lock_name(key: str) -> str:
     return cache.lock_name(f"files of {key}")
 
 
-def _cached(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
-    """Build or download the image's files into the cache."""
-    if spec.source == "build":
-        yield _built(spec, progress)
-        return
+def _fetched(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
+    """Download the image's file."""
     file = _downloaded(spec, progress)
     file.chmod(READABLE)  # qemu-img reads it as the user nobody; other users can't enter the folder
-    with _unpacked(file, spec.key, progress) as (whole, digest):
-        yield _checked(spec, StoreFile(spec.volume, whole, digest))
+    with _unpacked(file, spec, progress) as (whole, digest):
+        yield _checked(spec, StoreFile(spec.volume, whole, digest), file)
     file.unlink(missing_ok=True)
 
 
 @contextmanager
-def _unpacked(file: Path, key: str, progress: Progress) -> Iterator[tuple[Path, str]]:
+def _unpacked(file: Path, spec: ImageSpec, progress: Progress) -> Iterator[tuple[Path, str]]:
     """Give the file and its digest, or those of the decompressed file, which exists while the block runs."""
     if unpack.compression(file) is None:
-        yield file, key
+        yield file, spec.key
         return
     whole = file.with_name(f"{file.name}.whole")
-    whole.unlink(missing_ok=True)  # a run that was killed leaves it
-    try:
-        digest = unpack.unpack(file, whole, throttled(lambda done, total: progress("unpacking", done, total)))
+    unpacking = throttled(lambda done, total: progress("unpacking", done, total))
+    most = limits.image_file(spec.size)
+    with _temporary(whole):
+        digest = unpack.unpack(
+            file, whole, unpacking, limit=most if spec.size else limits.UNPACKED, data_limit=most
+        )
         whole.chmod(READABLE)  # for qemu-img, as the download
         yield whole, f"sha256-{digest}"
+
+
+def _copied(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
+    """Copy the user's file and, for a direct boot, the kernel and the initrd beside it."""
+    origin = Path(spec.origin)
+    with ExitStack() as stack:
+        stored = stack.enter_context(_copy(spec.volume, origin, progress))
+        if stored.digest != spec.key:
+            raise _changed_error(spec)
+        beside = (spec.kernel, spec.initrd) if spec.direct else ()
+        more = [
+            stack.enter_context(_copy(volume, origin.with_name(volume.rpartition(".")[2]), progress))
+            for volume in beside
+        ]
+        content = _checked(spec, stored, origin)
+        yield replace(content, files=(*content.files, *more))
+
+
+@contextmanager
+def _copy(volume: str, origin: Path, progress: Progress) -> Iterator[StoreFile]:
+    """Copy a file into the cache, where the copy exists while the block runs."""
+    folder = cache.folder("checks")
+    file, copying = folder / volume, throttled(lambda done, total: progress("copying", done, total))
+    with _temporary(file), opened_file(origin) as (source, _size):
+        with os_errors.translated("can't copy the image", file), file.open("xb", buffering=0) as target:
+            digest = sparse.copy(source, target, folder, copying)
+        file.chmod(READABLE)  # for qemu-img, as a download
+        yield StoreFile(volume, file, f"sha256-{digest}")
+
+
+@contextmanager
+def _temporary(file: Path) -> Iterator[None]:
+    """Delete the file after the block, and before it, where a run that was killed left it."""
+    file.unlink(missing_ok=True)
+    try:
+        yield
     finally:
-        whole.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
-def _boot_files(spec: ImageSpec) -> Iterator[StoreFile]:
-    """The kernel and the initrd for a direct boot, which are in the image's folder."""
-    for volume in (spec.kernel, spec.initrd):
-        file = Path(spec.origin).with_name(volume.rpartition(".")[2])
-        yield StoreFile(volume, file, f"sha256-{file_digest(file)}")
+def _checked(spec: ImageSpec, stored: StoreFile, origin: Path) -> Content:
+    """Check an untrusted file: its header in Python, then a qcow2's tables by QEMU, which finds a truncated file.
 
-
-def _checked(spec: ImageSpec, stored: StoreFile) -> Content:
-    """Check an untrusted file: its header in Python, then a qcow2's tables by QEMU, which finds a truncated file."""
-    if spec.blob:
-        return Content((stored,), None, stored.file.stat().st_size)
-    header = qcow2.inspect(stored.file)
-    if header.format == "qcow2":
-        with stored.file.open("rb") as file:
-            source = qemu_img.OpenImage(file, header.format, header.virtual_size)
-            with errors_naming(stored.file):
-                qemu_img.check(source, cache.folder("checks"))
+    Errors name the file `origin`.
+    """
+    with opened_file(stored.file) as (file, size):
+        if spec.blob:
+            boot_files.inspect_file(file, size, origin)
+            return Content((stored,), None, size)
+        header = qcow2.inspect_file(file, size, str(origin))
+        if header.format == "qcow2":
+            with errors_naming(origin):
+                qemu_img.check(qemu_img.OpenImage(file, header.format, header.virtual_size))
     return Content((stored,), header.format, header.virtual_size)
 
 
@@ -124,10 +156,10 @@ def _downloaded(spec: ImageSpec, progress: Progress) -> Path:
 
     algorithm, _, digest = spec.key.partition("-")
     downloading = throttled(lambda done, total: progress("downloading", done, total))
-    return fetch(RemoteFile(spec.origin, algorithm, digest), downloading)
+    return fetch(RemoteFile(spec.origin, algorithm, digest, limits.image_file(spec.size)), downloading)
 
 
-def _built(spec: ImageSpec, progress: Progress) -> Content:
+def _built(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
     built = build.build(recipe_of(spec), lambda text: progress(text, 0, 0), pinned=spec.key)
     header = qcow2.inspect(built.folder / build.IMAGE)
     names = ((spec.volume, build.IMAGE), (spec.kernel, build.KERNEL), (spec.initrd, build.INITRD))
@@ -136,7 +168,7 @@ def _built(spec: ImageSpec, progress: Progress) -> Content:
         for volume, name in names
         if name in built.digests
     )
-    return Content(files, header.format, header.virtual_size)
+    yield Content(files, header.format, header.virtual_size)
 
 
 @contextmanager
@@ -148,10 +180,10 @@ def errors_naming(file: Path) -> Iterator[None]:
         raise LabctlError(error.summary, hint=error.hint, where=error.where or str(file)) from error
 
 
-def changed_error(stored: StoreFile) -> LabctlError:
+def _changed_error(spec: ImageSpec) -> LabctlError:
     return LabctlError(
-        f"it is not {stored.digest} any more",
-        where=str(stored.file),
+        f"it is not {spec.key} any more",
+        where=spec.origin,
         hint="was the file changed meanwhile? Then plan again",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -11,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace, values
-from labctl.host.files.digests import file_digest
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.image import integrity
-from labctl.kinds.image.content import Content, StoreFile, changed_error, content, throttled
-from labctl.kinds.image.spec import POOL, READABLE, ImageSpec
+from labctl.kinds.image.content import Content, StoreFile, content, throttled
+from labctl.kinds.image.spec import POOL, PRIVATE, READABLE, ImageSpec
 from labctl.kinds.image.store import ImageStore
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ImageDriver:
                 return
             have = await asyncio.to_thread(stack.enter_context, content(spec, progress))
             if looked:
-                _refuse_other(looked, have)
+                _refuse_other(spec, looked, have)
             await self._host.connection.call(self._fill, spec, have, progress)
 
     def _held(self, spec: ImageSpec, progress: Progress) -> AbstractContextManager[None]:
@@ -87,7 +87,8 @@ class ImageDriver:
         if self._host.local:
             pools.renewed(pool, folder)
         integrity.forget_stamps(pool, spec.key)
-        stamps = {each.volume: self._put(pool, each, progress) for each in have.files}
+        mode = PRIVATE if spec.source == "path" else READABLE
+        stamps = {each.volume: self._put(pool, each, mode, progress) for each in have.files}
         self._await_format(pool, spec, have)
         marker = {
             **values(replace(spec, wanted=None)),  # the `build:` may name files of this machine
@@ -97,7 +98,7 @@ class ImageDriver:
         }
         data = json.dumps(marker).encode()
         volumes.delete(pool, f"{spec.key}.ok")
-        volumes.upload(conn, pool, f"{spec.key}.ok", data, length=len(data), mode=READABLE)
+        volumes.upload(conn, pool, f"{spec.key}.ok", data, length=len(data), mode=mode)
         integrity.record_stamps(conn, pool, spec.key, stamps)
 
     def _folder(self) -> str:
@@ -105,11 +106,9 @@ class ImageDriver:
         pool = pools.find(self._host.virt, POOL)
         return pools.path(pool) if pool else str(self._host.pool_root / POOL)
 
-    def _put(self, pool: libvirt.virStoragePool, stored: StoreFile, progress: Progress) -> str:
+    def _put(self, pool: libvirt.virStoragePool, stored: StoreFile, mode: int, progress: Progress) -> str:
         """Upload a file, read it back to be sure that it is complete, and return the stamps of the volume."""
-        conn, before = self._host.virt, stored.file.stat()
-        if stored.of_user and f"sha256-{file_digest(stored.file)}" != stored.digest:
-            raise changed_error(stored)
+        conn = self._host.virt
         volumes.delete(pool, stored.volume)
         with stored.file.open("rb") as source:
             volumes.upload(
@@ -117,18 +116,17 @@ class ImageDriver:
                 pool,
                 stored.volume,
                 source,
-                length=before.st_size,
-                mode=READABLE,
+                length=os.fstat(source.fileno()).st_size,
+                mode=mode,
                 progress=throttled(lambda done, total: progress("uploading", done, total)),
             )
             source.seek(0)
             stamp = volumes.stamps(pool, [stored.volume]).get(stored.volume, "")
             verifying = throttled(lambda done, total: progress("verifying", done, total))
             whole = volumes.same(conn, pool, stored.volume, source, verifying)
-        after = stored.file.stat()
-        if not whole or (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
+        if not whole:
             volumes.delete(pool, stored.volume)
-            raise changed_error(stored)
+            raise LabctlError("the store has something else than was sent to it", hint="is its disk sound?")
         return stamp
 
     def _await_format(self, pool: libvirt.virStoragePool, spec: ImageSpec, have: Content) -> None:
@@ -140,9 +138,14 @@ class ImageDriver:
             pools.refresh(pool)
 
 
-def _refuse_other(damaged: CheckedImage, have: Content) -> None:
-    """LabctlError if disks are based on a damaged image and its new build differs, so that they would be lost."""
+def _refuse_other(spec: ImageSpec, damaged: CheckedImage, have: Content) -> None:
+    """LabctlError if a damaged image is not the same again.
+
+    Disks that are based on it would be lost. And what lies beside a file need not be the kernel that belongs to it.
+    """
     new = {each.volume: each.digest for each in have.files}
+    if spec.source == "path" and new != dict(damaged.digests):
+        raise LabctlError("it is damaged, and what is here is not the same", hint="import or build it again")
     if damaged.users and any(new.get(volume) != digest for volume, digest in damaged.digests.items()):
         raise LabctlError(
             f"it is damaged, and was not built the same again, so that {', '.join(damaged.users)} can't stand on it",

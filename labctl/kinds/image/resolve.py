@@ -11,7 +11,8 @@ from labctl.core.errors import LabctlError, NotMadeFor
 from labctl.core.record import replace
 from labctl.host.files import os_errors
 from labctl.host.files.digests import file_digest
-from labctl.host.images import qcow2
+from labctl.host.images import boot_files, qcow2
+from labctl.host.images.untrusted import opened_file
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import ImageSpec
 
@@ -28,9 +29,12 @@ DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
 def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
     """The spec of the image in a local file, with the digest of its content as key.
 
-    The content of a `blob` (kernel, initrd) is not inspected. LabctlError when the file can't be read or used.
+    A `blob` is a kernel or an initrd. LabctlError when the file can't be read or used.
     """
-    size = None if blob else qcow2.inspect(path).virtual_size
+    with opened_file(path) as (file, length):
+        if blob:
+            boot_files.inspect_file(file, length, path)
+        size = None if blob else qcow2.inspect_file(file, length, str(path)).virtual_size
     with os_errors.translated("can't read it", path):
         digest = file_digest(path)
     return ImageSpec(path.name, f"sha256-{digest}", "path", str(path.absolute()), size, blob=blob)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from labctl.host.builds.image_build import ImageBuild
 
 POOL = identity.STORE
-READABLE = 0o644  # the mode of an image's volumes
+READABLE = 0o644  # the mode of the volumes of an image that anybody may download or build
+PRIVATE = (
+    0o600  # the mode of what came from a file of this machine, which other users may not be meant to read
+)
 DIGITS = 12  # how much of a digest people see
 
 

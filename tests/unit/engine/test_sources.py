@@ -17,6 +17,7 @@ from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.image.store import CheckedImage
 from labctl.labfile.load import load
 from labctl.labfile.lockfile import Pin
+from tests.disks import raw
 
 X86, ARM = "sha256-" + "a" * 64, "sha256-" + "b" * 64
 Resolve = Callable[..., Sources]
@@ -91,7 +92,7 @@ def test_one_name_is_another_image_on_another_architecture(resolve):
 
 
 def test_a_file_is_pinned_for_the_architecture_of_the_vm_that_uses_it(resolve, tmp_path):
-    (tmp_path / "a.img").write_bytes(bytes(1024))
+    raw(tmp_path / "a.img")
     vms = {"a": {"image": "./a.img", "arch": "aarch64"}}
     pins = resolve(vms).pins
     assert list(pins) == [("a.img", "aarch64")]

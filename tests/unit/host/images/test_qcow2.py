@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from labctl.core.errors import LabctlError
 from labctl.host.images.qcow2 import MAGIC, MAX_VIRTUAL_SIZE, Header, inspect
+from labctl.host.images.signatures import DISKS
+from tests.disks import raw
 
 CLUSTER = 65536
 FIELDS = {  # offset and struct format of every field of the header
@@ -68,8 +70,24 @@ def test_version_2_has_no_features(tmp_path: Path) -> None:
 
 
 def test_a_raw_image_is_as_big_as_its_file(tmp_path: Path) -> None:
-    (tmp_path / "i").write_bytes(b"\xeb\x63" + bytes(1022))
-    assert inspect(tmp_path / "i") == Header("raw", 1024)
+    assert inspect(raw(tmp_path / "i")) == Header("raw", 1024)
+
+
+@pytest.mark.parametrize(("offset", "magic"), DISKS)
+def test_a_raw_image_is_known_by_its_signature(tmp_path: Path, offset: int, magic: bytes) -> None:
+    (tmp_path / "i").write_bytes((bytes(offset) + magic).ljust(1 << 17, b"\0"))
+    assert inspect(tmp_path / "i") == Header("raw", 1 << 17)
+
+
+@pytest.mark.parametrize(
+    "content", [b"root:x:0:0:root:/root:/bin/sh\n", b"\0", b"-----BEGIN PRIVATE KEY-----\n"]
+)
+def test_a_file_without_any_signature_is_no_image(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "i").write_bytes(content.ljust(1 << 17, b"\n"))
+    with pytest.raises(LabctlError, match="no partition table and no file system") as error:
+        inspect(tmp_path / "i")
+    assert "qemu-img convert -f raw" in error.value.hint
+    assert "`image: none`" in error.value.hint
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What an image of the Labfile is, before anything is fetched."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from labctl.kinds.image.resolve import (
     resolve_recipe,
     resolve_url,
 )
+from tests.disks import raw
 
 SHA256 = "ab" * 32
 
@@ -26,20 +28,34 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(apt, "resolve", lambda *_asked: None)
 
 
-def raw(path: Path, content: bytes = bytes(1024)) -> Path:
-    path.write_bytes(content)
-    return path
-
-
 def test_a_path_is_known_by_its_content(tmp_path: Path) -> None:
-    spec = resolve_path(raw(tmp_path / "disk.img"))
-    assert spec.key == f"sha256-{hashlib.sha256(bytes(1024)).hexdigest()}"
+    disk = raw(tmp_path / "disk.img")
+    spec = resolve_path(disk)
+    assert spec.key == f"sha256-{hashlib.sha256(disk.read_bytes()).hexdigest()}"
     assert (spec.label, spec.source, spec.size) == ("disk.img", "path", 1024)
 
 
-def test_a_kernel_is_not_looked_into(tmp_path: Path) -> None:
-    spec = resolve_path(raw(tmp_path / "vmlinuz", b"no image"), blob=True)
+def test_a_kernel_is_no_disk(tmp_path: Path) -> None:
+    (tmp_path / "vmlinuz").write_bytes(b"\x7fELF")
+    spec = resolve_path(tmp_path / "vmlinuz", blob=True)
     assert (spec.blob, spec.size) == (True, None)
+
+
+@pytest.mark.parametrize("blob", [True, False])
+def test_a_secret_is_neither_an_image_nor_a_kernel(tmp_path: Path, *, blob: bool) -> None:
+    (tmp_path / "key").write_bytes(b"-----BEGIN OPENSSH PRIVATE KEY-----\n".ljust(1024, b"A"))
+    (tmp_path / "initrd").symlink_to("key")
+    with pytest.raises(LabctlError, match=r"^\S*/initrd: neither .*") as error:
+        resolve_path(tmp_path / "initrd", blob=blob)
+    assert error.value.hint
+
+
+@pytest.mark.parametrize("blob", [True, False])
+def test_what_is_no_regular_file_is_never_read(tmp_path: Path, *, blob: bool) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/zero"), tmp_path):
+        with pytest.raises(LabctlError, match="not a regular file"):
+            resolve_path(path, blob=blob)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
