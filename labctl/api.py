@@ -15,6 +15,7 @@ from labctl.core.errors import (
     Rejected,
     RunFailed,
     StoppedAtOnce,
+    Untrusted,
     UsageError,
 )
 from labctl.core.events import (
@@ -31,6 +32,7 @@ from labctl.core.events import (
     StepStarted,
     VmStage,
 )
+from labctl.core.host_reach import HostReach
 from labctl.core.plan import Action, Plan, Step
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "Ending",
     "Event",
     "Finished",
+    "HostReach",
     "Interrupted",
     "Lab",
     "LabHeld",
@@ -61,6 +64,7 @@ __all__ = [
     "StepSkipped",
     "StepStarted",
     "StoppedAtOnce",
+    "Untrusted",
     "UsageError",
     "Verdict",
     "VmStage",

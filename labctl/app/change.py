@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labctl.app import desired_state, local_files, preflight
+from labctl.app import desired_state, local_files, preflight, trust
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepFailed, StepSkipped
@@ -99,13 +99,15 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         prepared = look()
         _announce(prepared, sink)
         _refuse(prepared, sink, began)
-        if prepared.plan and not confirm(prepared.plan):
-            return _ended(sink, began, Ending.DECLINED, "nothing was changed")
+        if prepared.plan:
+            if not (trust.allowed(session, prepared.plan.reaches) and confirm(prepared.plan)):
+                return _ended(sink, began, Ending.DECLINED, "nothing was changed")
+            trust.keep(session, prepared.plan.reaches, sink)
         began = time.monotonic()  # the time that someone took to answer is not the run's
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
             subnets.enter_context(session.hosts.lock("subnets", wait_s=HOST_LOCK_WAIT_S))
-            prepared = _renewed(prepared, look(), sink, began)
+            prepared = _renewed(session, prepared, look(), sink, began)
             sink = _releasing(sink, waiting, subnets)
         if not prepared.plan:
             _pin(session, prepared, sink)
@@ -131,8 +133,13 @@ def _run(session: Session, plan: Plan, sink: Sink, began: float, *, applying: bo
         raise
 
 
-def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> Prepared:
-    """What a second look at the host led to, which is told where the plan is another one."""
+def _renewed(session: Session, prepared: Prepared, again: Prepared, sink: Sink, began: float) -> Prepared:
+    """What a second look at the host led to, which is told where the plan is another one.
+
+    Raises:
+        Untrusted: what the lab reaches of the host has changed since the yes to it.
+    """
+    trust.require(session, again.plan.reaches)
     if str(again.plan) == str(prepared.plan):
         return prepared
     sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
@@ -147,7 +154,7 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
         return None
     again = _look(session, desired, frozenset(), include_labfile=True).plan
     updates = [step for step in steps_of(again.steps, VmSpec) if step.action is Action.UPDATE]
-    if not again or len(updates) != len(again.steps):
+    if not again or len(updates) != len(again.steps) or not all(each.trusted for each in again.reaches):
         return None
     sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
     sink(PlanReady(again))

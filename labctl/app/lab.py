@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from labctl.app.change import Confirm
     from labctl.app.prepare import Prepared
+    from labctl.app.session import Trust
     from labctl.app.status import Status
     from labctl.app.validate import Verdict
     from labctl.core.events import Finished, Sink
@@ -46,7 +47,8 @@ class Lab:
     its instances; no name means the whole lab.
 
     All calls raise `LabctlError`: `Rejected` where the Labfile is wrong, `LabHeld` where somebody else is changing
-    the lab, `UsageError` where there is no such VM or Labfile.
+    the lab, `UsageError` where there is no such VM or Labfile, `Untrusted` where nobody said yes to what the lab
+    reaches of the host.
     """
 
     def __init__(  # noqa: PLR0913  # the options, by keyword
@@ -59,6 +61,7 @@ class Lab:
         adopt: bool = False,
         locked: bool = False,
         overcommit: bool = False,
+        trust: Trust = False,
     ) -> None:
         """Nothing is read and nobody is asked yet.
 
@@ -70,6 +73,8 @@ class Lab:
             adopt: take over a lab of the same name that another Labfile made.
             locked: only images that Labfile.lock pins.
             overcommit: start VMs whatever memory the host has left.
+            trust: whether the lab may reach the host beyond its own folder, as `plan().reaches` lists it; or a function
+                that is given what the user did not say yes to before, and says whether it may. A yes is remembered.
         """
         asked = None if labfile is None else os.fspath(labfile)
         self._absent: UsageError | None = None
@@ -79,7 +84,7 @@ class Lab:
             self._source, self._absent = labfile_path.in_folder(asked or "."), error
         self._hosts, self._sets = Hosts(Host(connect)), dict(sets or {})
         self._params = [os.fspath(each) for each in params]
-        self._adopt, self._locked, self._overcommit = adopt, locked, overcommit
+        self._adopt, self._locked, self._overcommit, self._trust = adopt, locked, overcommit, trust
         self._stream = EventStream()
         self._running: list[Session] = []
 
@@ -210,6 +215,7 @@ class Lab:
             adopt=self._adopt,
             overcommit=self._overcommit,
             locked=self._locked,
+            trust=self._trust,
             labfile_optional=labfile_optional,
             absent=self._absent,
         )

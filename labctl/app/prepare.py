@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from labctl.app import preflight
+from labctl.app import preflight, trust
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
@@ -16,6 +16,7 @@ from labctl.engine.allocation import Allocation
 from labctl.engine.compose import Site, compose, named
 from labctl.engine.guests import secret_name
 from labctl.engine.heard import heard
+from labctl.engine.host_reaches import host_reaches
 from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.pinning import Pinning
 from labctl.engine.sources import Sources, resolve_images
@@ -26,6 +27,7 @@ from labctl.kinds.image.spec import POOL as STORE
 if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.errors import Problem
+    from labctl.core.host_reach import HostReach
     from labctl.core.plan import Plan
     from labctl.core.spec import Spec
     from labctl.host.host import Host
@@ -82,6 +84,7 @@ def _prepare(
     lab = loaded.lab
     observed = observe(hosts, lab.name, session.kinds, named(lab))
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
+    reaches: tuple[HostReach, ...] = ()
     if include_labfile:
         observed = heard(hosts, observed)
         taken = preflight.occupied(hosts, observed)
@@ -93,6 +96,7 @@ def _prepare(
         existing = _with_keys(session, merge(observed, wanted)) | _stored(sources)
         wanted = keep(wanted, existing, session.secret)
         preflight.refuse(edits.check_xml_edits(lab, wanted.values()))
+        reaches = host_reaches(lab, sources, allocation, wanted.values())
         wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
     made = plan(
         desired(dict(wanted), dict(existing)),
@@ -102,6 +106,7 @@ def _prepare(
         lab=lab.name,
         connection=hosts.uri,
     )
+    made = replace(made, reaches=trust.marked(session, reaches))
     found = preflight.check(session, made, observed, allocation, sources)
     if found.errors:
         preflight.refuse((*found.errors, *found.obstacles))

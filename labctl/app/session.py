@@ -15,9 +15,10 @@ from labctl.labfile.load import Loaded, load
 from labctl.labfile.model import LabModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from labctl.core.host_reach import HostReach
     from labctl.core.verbs import Driver
     from labctl.host.access.keys import Keys
     from labctl.host.files.lab_folder import LabFolder
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from labctl.host.hosts import Hosts
     from labctl.kinds import Kind
     from labctl.labfile.lockfile import Lock
+
+    Trust = bool | Callable[[Sequence[HostReach]], bool]
 
 
 @record(frozen=False)
@@ -41,6 +44,8 @@ class Session:
     labfile_optional: bool = (
         False  # what exists is enough: a Labfile that became wrong or went must not hold up `destroy`
     )
+    trust: Trust = False  # the user's yes to what the lab reaches of the host, or who is asked for it
+    granted: set[str] = field(default_factory=set)  # the ids of the reaches that were said yes to in this run
     absent: UsageError | None = None  # what to say of a Labfile that is not there
     stop: Stop = field(default_factory=Stop)  # by which the run is asked to end
 

@@ -57,6 +57,9 @@ OneVm = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="let the lab reach the host as its plan says, and remember that")
+]
 Locked = Annotated[bool, typer.Option("--locked", help="only images that Labfile.lock pins")]
 Overcommit = Annotated[bool, typer.Option("--overcommit", help="start VMs whatever memory the host has left")]
 Adopt = Annotated[bool, typer.Option("--adopt", help="take over a lab that another Labfile made")]

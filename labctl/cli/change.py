@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from labctl.cli import context, exits, interruptions, run_state, sinks
-from labctl.core.errors import Interrupted, RunFailed, UsageError
+from labctl.cli import context, exits, interruptions, prompts, run_state, sinks
+from labctl.core.errors import RunFailed, UsageError
 from labctl.core.plan import Action
 from labctl.report.phrases import plural
 
@@ -49,8 +48,8 @@ def confirmed(plan: Plan, verb: str, *, yes: bool) -> bool:
             )
         return True
     if destructive:
-        return _ask(f"this will {_loss(plan)}; type yes to go on: ") == "yes"
-    return _ask("apply? [y/N] ").lower() in ("y", "yes")
+        return prompts.ask(f"this will {_loss(plan)}; type yes to go on: ") == "yes"
+    return prompts.ask("apply? [y/N] ").lower() in ("y", "yes")
 
 
 def _loss(plan: Plan) -> str:
@@ -64,16 +63,3 @@ def _loss(plan: Plan) -> str:
     if losses := [f"{step.address} {step.loss}" for step in plan.steps if step.loss]:
         parts.append(f"lose of {', of '.join(losses)}")
     return ", ".join(parts) or f"delete the lab {plan.lab}"
-
-
-def _ask(question: str) -> str:
-    try:
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        answer = sys.stdin.readline()
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        raise Interrupted(run_state.UNTOUCHED) from None
-    if not answer.endswith("\n"):
-        sys.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
-    return answer.strip()

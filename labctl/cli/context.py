@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from labctl.cli import prompts
 from labctl.core.errors import UsageError
 from labctl.core.text import LINES, printable
 
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
     from labctl.cli.options import Options
 
 
-def lab(options: Options, *, adopt: bool = False, overcommit: bool = False, locked: bool = False) -> Lab:
-    """The lab that the global options name.
+def lab(
+    options: Options,
+    *,
+    adopt: bool = False,
+    overcommit: bool = False,
+    locked: bool = False,
+    trust: bool = False,
+) -> Lab:
+    """The lab that the global options name. Without `trust`, someone at a terminal is asked.
 
     Raises:
         UsageError: `--set` is not NAME=VALUE.
@@ -33,19 +41,22 @@ def lab(options: Options, *, adopt: bool = False, overcommit: bool = False, lock
         adopt=adopt,
         overcommit=overcommit,
         locked=locked,
+        trust=trust or (prompts.trusts if interactive() else False),
     )
     if options.file is None and made.labfile != labfile_path.LABFILE:
         say(f"using {made.labfile}")
     return made
 
 
-def session(options: Options, *, locked: bool = False, labfile_optional: bool = False) -> Session:
+def session(
+    options: Options, *, locked: bool = False, trust: bool = False, labfile_optional: bool = False
+) -> Session:
     """What a verb starts from that is no method of `Lab`.
 
     Raises:
         UsageError: `--set` is not NAME=VALUE.
     """
-    return lab(options, locked=locked).session(labfile_optional=labfile_optional)
+    return lab(options, locked=locked, trust=trust).session(labfile_optional=labfile_optional)
 
 
 def _sets(words: list[str]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
 
-Schema = Literal["labfile", "plan", "status", "events", "catalogue", "images"]
+Schema = Literal["labfile", "plan", "status", "events", "catalogue", "images", "trust"]
 
 
 @app.command()

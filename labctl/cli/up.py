@@ -3,7 +3,7 @@ from __future__ import annotations
 import typer
 
 from labctl.cli import change, context
-from labctl.cli.arguments import Adopt, Locked, Overcommit, Vms, Yes
+from labctl.cli.arguments import Adopt, Locked, Overcommit, Trust, Vms, Yes
 from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
@@ -19,7 +19,8 @@ def run(  # noqa: PLR0913  # the verb's options
     adopt: Adopt = False,
     locked: Locked = False,
     overcommit: Overcommit = False,
+    trust: Trust = False,
 ) -> int:
     """Make the lab what the Labfile says."""
-    lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit)
+    lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit, trust=trust)
     return change.run(lab, lab.up, options, vms or (), yes=yes)

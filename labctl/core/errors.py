@@ -4,6 +4,7 @@
     ├── Rejected             the Labfile is wrong: the error has every problem that was found
     │   └── Refused          the Labfile is right, but conflicts with the host or with existing objects
     ├── UsageError           the command line, or an argument of a call, is wrong
+    │   └── Untrusted        the lab reaches the host in ways that the user said no yes to
     ├── LabHeld              another run of labctl holds this lab
     ├── NotReady             a VM was made, but did not become ready
     ├── RunFailed            a run ended without doing everything
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from labctl.core.events import Finished, StepFailed
+    from labctl.core.host_reach import HostReach
 
 
 @record(order=True)
@@ -91,6 +93,20 @@ class Refused(Rejected):
 
 class UsageError(LabctlError):
     """The command line, or an argument of a call, is wrong."""
+
+
+class Untrusted(UsageError):
+    """The lab reaches the host in ways (`reaches`) that the user did not say yes to. Nothing was changed."""
+
+    def __init__(self, reaches: Iterable[HostReach]) -> None:
+        self.reaches = tuple(reaches)
+        told = [f"  {each}" for each in self.reaches]
+        super().__init__(
+            "\n".join(
+                ["this lab reaches the host, and nobody said yes to that; nothing was changed:", *told]
+            ),
+            hint="if you trust it, the same command with --trust says yes; `labctl trust` shows what it was said to",
+        )
 
 
 class NotMadeFor(UsageError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from labctl.core.address import Address
+    from labctl.core.host_reach import HostReach
 
 S_co = TypeVar("S_co", bound=Spec, covariant=True)
 
@@ -138,6 +139,7 @@ class Plan:
     """The steps of a run, in the order of their addresses.
 
     `unchanged` counts the objects without a step. `refusals` are addresses whose change is impossible, with the reason.
+    `reaches` is all that the lab reaches of the host beyond its own folder; it stands there although nothing changes.
     """
 
     lab: str
@@ -145,6 +147,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     unchanged: int = 0
     refusals: tuple[tuple[Address, str], ...] = ()
+    reaches: tuple[HostReach, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)
@@ -165,11 +168,13 @@ class Plan:
             "connection": self.connection,
             "summary": self.summary,
             "steps": [step.to_json() for step in self.steps],
+            "reaches": [each.to_json() for each in self.reaches],
         }
 
     def __str__(self) -> str:
         """The canonical text, which is the same for the same plan: for tests and reviews."""
         lines = [line for step in self.steps for line in step_lines(step)]
+        lines += [f"! {each}" for each in self.reaches]
         return "\n".join([*lines, self.headline()])
 
     def headline(self) -> str:

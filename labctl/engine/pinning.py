@@ -6,13 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError, Problem
-from labctl.core.record import record, replace
+from labctl.core.host_reach import Deed, HostReach
+from labctl.core.record import field, record, replace
 from labctl.kinds.image import catalogue, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from labctl.kinds.image.catalogue import Entry
     from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.lockfile import Lock, Pin
     from labctl.labfile.model import Image
@@ -42,12 +44,17 @@ def written(image: Image, folder: Path) -> str:
 
 @record
 class Finder:
-    """Finds one image at a time. `present` are the pinned and used images in the store, also damaged ones, by key."""
+    """Finds one image at a time.
+
+    `present` are the pinned and used images in the store, also damaged ones, by key. `reaches` collects the pins that
+    send a name of the catalogue elsewhere.
+    """
 
     folder: Path
     pinning: Pinning
     present: dict[str, ImageSpec]
     notes: list[Problem]
+    reaches: list[HostReach] = field(default_factory=list)
 
     def find(self, image: Image, arch: str) -> ImageSpec:
         pin = self.pinning.lock.get((written(image, self.folder), arch))
@@ -69,6 +76,7 @@ class Finder:
     def _named(self, name: str, arch: str, pin: Pin | None) -> ImageSpec:
         entry = catalogue.entry(name)
         if pin:
+            self._look_at_origin(entry, arch, pin)
             return self._known(resolve.pinned(entry, arch, pin.key, pin.origin, pin.size))
         if key := self._in_use(name, arch):
             kept = self.present[key]
@@ -82,6 +90,20 @@ class Finder:
                 )
             )
         return spec
+
+    def _look_at_origin(self, entry: Entry, arch: str, pin: Pin) -> None:
+        """A lock may come from somebody else: an origin that is not the catalogue's own needs a yes."""
+        own = entry.urls.get(arch, "")
+        if pin.origin in ("", own) or pin.key.startswith("build-"):
+            return
+        if not pin.origin.startswith("https://"):
+            raise LabctlError(
+                f"Labfile.lock has it from {pin.origin}, which is no https address",
+                hint="`labctl image update` pins it anew",
+            )
+        why = f"{entry.name} would not come from {own or 'the store'}, as the catalogue has it"
+        path = f"images.{entry.name}.{arch}.origin"
+        self.reaches.append(HostReach(Deed.GIVES, pin.origin, path, "Labfile.lock", why, pin.key))
 
     def _built(self, image: Image, arch: str, pin: Pin | None) -> ImageSpec:
         assert image.build is not None  # the caller's condition

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from labctl.core.host_reach import HostReach
     from labctl.host.hosts import Hosts
     from labctl.kinds.image.spec import ImageSpec
     from labctl.kinds.image.store import CheckedImage
@@ -34,7 +35,7 @@ class Sources:
     """The specs of all images and blobs of the lab.
 
     `present` are those that are in the store, also damaged ones, by key. `pins` is the new content of the lock. `notes`
-    are warnings and notes for the user.
+    are warnings and notes for the user. `reaches` are pins that send a name of the catalogue elsewhere.
     """
 
     images: dict[Wanted, ImageSpec] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Sources:
     present: dict[str, ImageSpec] = field(default_factory=dict)
     pins: Lock = field(default_factory=dict)
     notes: tuple[Problem, ...] = ()
+    reaches: tuple[HostReach, ...] = ()
 
 
 def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
@@ -53,7 +55,7 @@ def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
     looked = _look(hosts, {*pinning.in_use, *(pin.key for pin in pinning.lock.values())})
     stated = list(_stated(lab, hosts))
     finder = Finder(lab.folder, pinning, {key: each.spec for key, each in looked.items()}, [])
-    wanted = [(vm, each, _field(disk)) for vm, disk, each in stated]
+    wanted = [(vm, each, field_of_image(disk)) for vm, disk, each in stated]
     files = [(vm, getattr(vm.boot, name), ("boot", name)) for vm in lab.vms for name in ("kernel", "initrd")]
     problems: list[Problem] = []
     images = _each(lab, wanted, lambda each: finder.find(*each), problems)
@@ -77,7 +79,8 @@ def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
         for (image, its), spec in images.items()
     }
     notes = (*finder.notes, *_damaged({**images, **blobs}.values(), looked))
-    return Sources(images, blobs, {key: present[key] for key in keys & present.keys()}, pins, notes)
+    stored = {key: present[key] for key in keys & present.keys()}
+    return Sources(images, blobs, stored, pins, notes, tuple(finder.reaches))
 
 
 def _look(hosts: Hosts, keys: Collection[str]) -> dict[str, CheckedImage]:
@@ -100,7 +103,7 @@ def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, CheckedImage]) -> 
             yield Problem(told, hint=hint, severity="warning")
 
 
-def _field(disk: Disk) -> tuple[str, ...]:
+def field_of_image(disk: Disk) -> tuple[str, ...]:
     """The field of a VM that states the image of this disk."""
     return ("image",) if disk.name == "root" else ("disks", disk.name, "image")
 
@@ -153,7 +156,7 @@ def _lost(
                 f"the image {each[0].name} was imported, and is {state} the store of this host",
                 hint=f"`labctl image import FILE {each[0].name}` puts it there",
             )
-            yield _problem(lab, error, vm, *_field(disk))
+            yield _problem(lab, error, vm, *field_of_image(disk))
 
 
 def _too_small(lab: LabModel, stated: Iterable[Stated], images: dict[Wanted, ImageSpec]) -> Iterator[Problem]:

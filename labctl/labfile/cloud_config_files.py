@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import Position, Problem, Rejected
+from labctl.core.record import replace
 from labctl.labfile import user_data_formats, yaml_reader
 from labctl.labfile.yaml_text import read_capped
 from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from labctl.labfile.context import ReadContext
@@ -57,27 +60,35 @@ class CloudConfigFiles:
         except OSError as error:
             self._problems.at(config, "file", f"{config['file']}: {str(error.strerror).lower()}")
             return None
-        tree = self._parsed(data, shown)
-        if tree is None:
+        if path in self._context.outside:
+            digest = f"sha256-{hashlib.sha256(data).hexdigest()}"
+            self._context.outside[path] = replace(self._context.outside[path], content=digest)
+        try:
+            tree, found = _parsed(data, shown)
+        except Rejected as error:
+            self._report(config, error.problems)
             return None
+        self._report(config, found)
         self._problems.add_tree(tree, self._problems.path_of(config, "file")[:-1])
         self._files[path] = tree
         return tree
 
-    def _parsed(self, data: bytes, shown: str) -> Map | None:
-        try:
-            if other := user_data_formats.detect_by_content(data, shown):
-                raise _not_cloud_config(shown, *other)
-            tree, found = yaml_reader.read_yaml(data, shown, empty=_EMPTY, cloud=True)
-            if other := user_data_formats.detect_by_keys(tree):
-                raise _not_cloud_config(shown, *other)
-        except Rejected as error:
-            for problem in error.problems:
-                self._problems.add(problem)
-            return None
+    def _report(self, config: Map, found: Sequence[Problem]) -> None:
+        """Report what is wrong with a file; of one from elsewhere nothing is quoted."""
+        if found and self._context.file(config, "file") in self._context.outside:
+            self._problems.at(config, "file", f"{config['file']}: this is no valid cloud-config")
+            return
         for problem in found:
             self._problems.add(problem)
-        return tree
+
+
+def _parsed(data: bytes, shown: str) -> tuple[Map, Sequence[Problem]]:
+    if other := user_data_formats.detect_by_content(data, shown):
+        raise _not_cloud_config(shown, *other)
+    tree, found = yaml_reader.read_yaml(data, shown, empty=_EMPTY, cloud=True)
+    if other := user_data_formats.detect_by_keys(tree):
+        raise _not_cloud_config(shown, *other)
+    return tree, found
 
 
 def _not_cloud_config(file: str, what: str, instead: str) -> Rejected:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labctl.core.host_reach import Deed, HostReach
 from labctl.core.record import field, record
 from labctl.kinds.image import catalogue
 from labctl.labfile.placeholders import PLACEHOLDER
+from labctl.labfile.yaml_tree import entry_mark, path_text, value_position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,15 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["ReadContext"]
 
+_KERNELS_OWN = ("/proc/", "/sys/")
+
 
 @record(frozen=False)
 class ReadContext:
-    """The Labfile's folder, the names of its networks and volumes, and the collector of its problems."""
+    """The Labfile's folder, the names of its networks and volumes, and the collector of its problems.
+
+    `given` are the texts of parameters that the user gave. `outside` collects the files that the Labfile itself names
+    and that lie outside of its folder, by their paths.
+    """
 
     folder: Path
     problems: Problems
     networks: Iterable[str] = ()
     volumes: Iterable[str] = ()
+    given: frozenset[str] = frozenset()
+    outside: dict[Path, HostReach] = field(default_factory=dict)
     _unreadable: dict[Path, str] = field(default_factory=dict)  # as `why_unreadable` answered before
 
     @cached_property
@@ -37,9 +48,28 @@ class ReadContext:
     def file(self, holder: Map, key: str) -> Path:
         """Give the absolute path of the file that is named at `key`; an unreadable file is reported."""
         path = (self.folder / _expanded(holder[key])).absolute()
-        if PLACEHOLDER not in holder[key] and (why := self.why_unreadable(path)):
+        if PLACEHOLDER in holder[key]:
+            return path
+        if why := self.why_unreadable(path):
             self.problems.at(holder, key, f"{holder[key]}: {why}", f"looked for in {path.parent}")
+        elif holder[key] not in self.given and path not in self.outside and (why := self._why_outside(path)):
+            origin = (
+                path_text(self.problems.path_of(holder, key)),
+                str(value_position(entry_mark(holder, key))),
+            )
+            self.outside[path] = HostReach(Deed.GIVES, os.path.realpath(path), *origin, why)
         return path
+
+    def _why_outside(self, path: Path) -> str:
+        """Say why a file is not one of the Labfile's folder; empty if it is. Links are followed."""
+        folder, home = Path(os.path.realpath(self.folder)), _expanded("~")
+        if home.is_absolute() and Path(os.path.realpath(home)).is_relative_to(folder):
+            return "a Labfile in your home, or above it, has no folder of its own"
+        if Path(os.path.realpath(path)).is_relative_to(folder):
+            return ""
+        if Path(os.path.normpath(path)).is_relative_to(folder):
+            return "a link leads out of the Labfile's folder"
+        return "a file from outside the Labfile's folder"
 
     def why_unreadable(self, path: Path) -> str:
         """Say why a path can't be read as a file; empty if it can. Each path is checked once."""
@@ -56,6 +86,8 @@ def _expanded(text: str) -> Path:
 
 
 def _why_unreadable(path: Path) -> str:
+    if os.path.realpath(path).startswith(_KERNELS_OWN):  # to read one may have effects, or never end
+        return "this is no file that is stored"
     try:
         return "" if path.is_file() else "this is no file" if path.exists() else "there is no such file"
     except OSError as error:

@@ -23,7 +23,7 @@ from labctl.labfile.instances import Instance, InstanceExpander
 from labctl.labfile.interpolate import fill_references
 from labctl.labfile.model import LabModel
 from labctl.labfile.networks import read_network, read_volume
-from labctl.labfile.parameters import ParameterInputs, evaluate
+from labctl.labfile.parameters import ParameterInputs, evaluate, given_by_user
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
 from labctl.labfile.references import Prerequisites, ReferenceTargets, check_references
@@ -160,7 +160,9 @@ def _build_lab(
     # These names include those whose definition is wrong and left out of `valid`: to use such a name is no mistake.
     names = {key: list(tree.get(key) or ()) if isinstance(tree.get(key), Map) else [] for key in _SECTIONS}
     sections = {key: valid.get(key) or Map(valid.mark) for key in _SECTIONS}
-    context = ReadContext(parsed.path.parent, problems, names["networks"], names["volumes"])
+    folder = parsed.path.parent
+    given = given_by_user(parsed.inputs, folder)
+    context = ReadContext(folder, problems, names["networks"], names["volumes"], given)
     nets = [read_network(name, each, problems) for name, each in sections["networks"].items()]
     instances = _instances(sections, names, context)
     targets = _targets(instances, names)
@@ -172,7 +174,7 @@ def _build_lab(
     lab = LabModel(
         name=valid.get("name", ""),
         path=parsed.path,
-        folder=parsed.path.parent,
+        folder=folder,
         description=valid.get("description", ""),
         networks=tuple(nets),
         volumes=tuple(read_volume(name, each, problems) for name, each in sections["volumes"].items()),
@@ -180,6 +182,7 @@ def _build_lab(
         groups={name: tuple(targets.groups[name]) for name in sections["groups"]},
         parameters=parameters,
         secrets=problems.secrets,
+        outside=context.outside,
         positions=Positions(parsed.top, {each.identity.base: each.tree for each in instances}),
     )
     return lab, prerequisites

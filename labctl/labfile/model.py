@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labctl.core.errors import Position
+    from labctl.core.host_reach import HostReach
     from labctl.host.builds.image_build import ImageBuild
 
 Address = IPv4Address | IPv6Address
@@ -225,6 +226,7 @@ class LabModel:
 
     `path` is the Labfile's absolute path; for standard input it is `<working directory>/-`. Relative paths in the
     Labfile start from `folder`. `secrets` holds the values of secret parameters, so that messages can redact them.
+    `outside` has the files outside of `folder` that the Labfile names and the user did not give, by their paths.
     `positions` maps the path of a field, as in `("vms", "web", "memory")`, to its position in the Labfile; `where` also
     finds the nearest field above.
     """
@@ -239,6 +241,7 @@ class LabModel:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # group → its instances
     parameters: Mapping[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    outside: Mapping[Path, HostReach] = field(default_factory=dict)
     positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False)
 
     def where(self, *path: str | int) -> Position | None:

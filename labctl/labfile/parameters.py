@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["ParameterInputs", "evaluate"]
+__all__ = ["ParameterInputs", "evaluate", "given_by_user"]
 
 ENVIRONMENT = "LABCTL_SET_"
 _CONSTRAINTS = {"minimum": ("integer", "number"), "maximum": ("integer", "number"), "pattern": ("string",)}
@@ -36,6 +36,16 @@ class ParameterInputs:
     def contents(self) -> list[tuple[Map, Sequence[Problem]]]:
         """The content of the files, with the problems in each. They are read once, since a file may be a pipe."""
         return [_file(path) for path in self.files]
+
+
+def given_by_user(inputs: ParameterInputs, folder: Path) -> frozenset[str]:
+    """The texts that the user gave as values of parameters. Files in the Labfile's folder came with the Labfile."""
+    texts = [*inputs.sets.values()]
+    texts += [text for name, text in inputs.environ.items() if name.startswith(ENVIRONMENT)]
+    for path, (tree, _) in zip(inputs.files, inputs.contents, strict=True):
+        if not path.resolve().is_relative_to(folder.resolve()):
+            texts += [value for value in tree.values() if isinstance(value, str)]
+    return frozenset(texts)
 
 
 class _WrongError(Exception):

@@ -9,7 +9,7 @@ from labctl.core.plan import Action
 from labctl.core.record import record
 from labctl.core.spans import spans
 from labctl.core.spec import YES, Effect
-from labctl.report import grouping
+from labctl.report import grouping, reachtext
 from labctl.report.colour import Paint
 from labctl.report.wrap import wrapped
 
@@ -49,6 +49,8 @@ def render(plan: Plan, style: Style) -> str:
         blank = [""] * bool(block.body)  # only blocks with a body have blank lines around them
         lines += (blank if lines[-1] else []) + block.head + block.body + blank
     lines += [""] * bool(lines[-1])
+    if plan.reaches:
+        lines += [reachtext.HEAD, *reachtext.listed(plan.reaches, style.paint, style.width), ""]
     lines += summary(plan, style)
     if len(steps) < len(plan.steps):
         hint = wrapped([FOLDED], "", style.width)

@@ -90,11 +90,19 @@ class Finished:
     stderr: str
 
 
+def with_trust(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The arguments with a yes to what the tests' labs reach: the micro guest lies outside of their folders."""
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    asks = {"up", "reload", "pull", "build"} & {*arguments[:place]}
+    return (*arguments[:place], *["--trust"] * bool(asks), *arguments[place:])
+
+
 @dataclass(frozen=True)
 class Labctl:
     """Runs labctl as a user would, in a folder; `start` leaves it running for tests that interrupt it."""
 
     folder: Path
+    trusts: bool = True
 
     def __call__(self, *arguments: str, timeout_s: float = LABCTL_TIMEOUT_S, **environment: str) -> Finished:
         process = self.start(*arguments, **environment)
@@ -114,7 +122,7 @@ class Labctl:
         **environment: str,
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "labctl", *arguments],
+            [sys.executable, "-m", "labctl", *(with_trust(arguments) if self.trusts else arguments)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **environment},
             stdin=stdin,

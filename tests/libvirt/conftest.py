@@ -44,7 +44,7 @@ class World:
         path = self.folder / "Labfile.yaml"
         path.write_text(self.text)
         # a node of this driver lives as long as its connection
-        return Session(Hosts(self.host), str(path))
+        return Session(Hosts(self.host), str(path), trust=True)
 
     def edit(self, old: str, new: str) -> None:
         assert old in self.text
@@ -81,6 +81,7 @@ class World:
 def own_cache(monkeypatch, tmp_path_factory):
     """What one test leaves in the user's cache is no other's, and none of the user's."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labctl.app import trust
+from labctl.core.errors import LabctlError
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, Teller
 from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.engine.execute import execute
+from labctl.engine.host_reaches import image_reaches
 from labctl.engine.pinning import Pinning
 from labctl.engine.sources import resolve_images
 from labctl.host.files import cache
@@ -55,8 +58,14 @@ def of_labfile(session: Session, sink: Sink) -> list[ImageSpec]:
 
     Raises:
         Rejected: some can't be found.
+        Untrusted: they reach the host, and nobody is there to ask.
+        LabctlError: somebody is, and says no.
     """
     found = resolve_images(session.hosts, session.lab, Pinning(session.lock, session.locked))
+    reaches = trust.marked(session, image_reaches(session.lab, found))
+    if not trust.allowed(session, reaches):
+        raise LabctlError("you don't trust this lab, so nothing was fetched")
+    trust.keep(session, reaches, sink)
     for note in found.notes:
         sink(Diagnostic(note.severity, note.summary, note.hint))
     return list(dict.fromkeys(found.images.values()))

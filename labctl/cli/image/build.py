@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import arguments, context, exits, interruptions
+from labctl.cli.arguments import Trust
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
@@ -13,6 +14,9 @@ from labctl.host.hosts import Hosts
 if TYPE_CHECKING:
     from labctl.core.events import Sink
 
+From = Annotated[
+    str | None, typer.Option("--from", metavar="VM", help="a stopped VM; IMAGE names the new image")
+]
 app = typer.Typer(add_completion=False)
 
 
@@ -30,10 +34,8 @@ def run(
     ] = None,
     *,
     arch: shared.Arch = None,
-    from_vm: Annotated[
-        str | None,
-        typer.Option("--from", metavar="VM", help="a stopped VM; IMAGE names the new image"),
-    ] = None,
+    from_vm: From = None,
+    trust: Trust = False,
 ) -> int:
     """Build images from packages, or from a VM of the lab.
 
@@ -50,7 +52,7 @@ def run(
         host = shared.host(options)
         hosts, specs = Hosts(host), get.recipes(images, shared.architecture(arch, host))
     else:
-        session = context.session(options)
+        session = context.session(options, trust=trust)
         hosts = session.hosts
         specs = [spec for spec in get.of_labfile(session, sink) if spec.source == "build"]
         if not specs:

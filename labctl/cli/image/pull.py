@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli import arguments, context
-from labctl.cli.arguments import Locked
+from labctl.cli.arguments import Locked, Trust
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
@@ -29,6 +29,7 @@ def run(
     *,
     arch: shared.Arch = None,
     locked: Locked = False,
+    trust: Trust = False,
 ) -> int:
     """Fetch images into the store: the Labfile's, or those named.
 
@@ -45,6 +46,6 @@ def run(
         host = shared.host(options)
         hosts, specs = Hosts(host), get.named(images, shared.architecture(arch, host), sink)
     else:
-        session = context.session(options, locked=locked)
+        session = context.session(options, locked=locked, trust=trust)
         hosts, specs = session.hosts, get.of_labfile(session, sink)
     return shared.fetch(hosts, specs, sink)

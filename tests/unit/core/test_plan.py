@@ -21,7 +21,7 @@ VM = VmSpec("shop", "web", disks=(ROOT,), nics=(NIC,), ready=True)
 
 def test_the_json_has_the_shape_of_the_contract():
     made = plan(lab(NETWORK, VM), {}, lab="shop", connection="test:///default").to_json()
-    assert list(made) == ["format", "lab", "connection", "summary", "steps"]
+    assert list(made) == ["format", "lab", "connection", "summary", "steps", "reaches"]
     assert made["summary"] == {
         "create": 2,
         "update": 0,

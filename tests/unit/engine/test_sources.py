@@ -137,3 +137,42 @@ def test_an_image_that_is_not_for_the_host_says_that_this_is_the_host_s_architec
         ("arm is not made for x86_64, the architecture of this libvirt host", "it is for aarch64"),
         ("router is not made for riscv64", "it is for x86_64, aarch64"),
     ]
+
+
+CATALOGUE = "https://vendor.example/vendor.qcow2"
+ELSEWHERE = [
+    "https://evil.example/vendor.qcow2",
+    "https://vendor.example/../evil.qcow2",
+    "https://vendor.example@evil/",
+]
+
+
+@pytest.fixture
+def vendor(resolve, tmp_path):
+    """A name of the catalogue that has an address, and a lock that has it from somewhere."""
+    entry = {"vendor": {"url": {"x86_64": CATALOGUE}, "digests": {"x86_64": X86.replace("-", ":")}}}
+    (tmp_path / "config/images/vendor.yaml").write_text(json.dumps(entry))
+
+    def resolved(origin: str, *, locked: bool = False) -> Sources:
+        pinning = Pinning({("vendor", "x86_64"): Pin(ARM, origin, 1 << 20)}, locked)
+        return resolve({"a": {"image": "vendor"}}, pinning=pinning)
+
+    return resolved
+
+
+@pytest.mark.parametrize("locked", [False, True])
+@pytest.mark.parametrize("origin", ELSEWHERE)
+def test_a_lock_that_sends_a_name_elsewhere_needs_a_yes(vendor, origin, locked):
+    (found,) = vendor(origin, locked=locked).reaches
+    assert (found.subject, found.where, found.content) == (origin, "Labfile.lock", ARM)
+    assert CATALOGUE in found.reason
+
+
+def test_a_lock_with_the_catalogues_own_address_needs_none(vendor):
+    assert vendor(CATALOGUE).reaches == ()
+
+
+@pytest.mark.parametrize("origin", ["/etc/shadow", "../x", "file:///etc/shadow", "http://vendor.example/x"])
+def test_a_lock_never_has_a_name_from_this_machine_or_without_tls(vendor, origin):
+    with pytest.raises(Rejected, match="no https address"):
+        vendor(origin)

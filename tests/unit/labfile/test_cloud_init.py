@@ -1,6 +1,7 @@
 """Cloud-config means what it means to cloud-init, which reads it with PyYAML's SafeLoader."""
 
 import datetime
+import hashlib
 
 import pytest
 import yaml
@@ -208,3 +209,25 @@ def test_exec_runs_in_the_guest(tmp_path):
         "Labfile.yaml:3:53: vms.a.ready[0].from: exec runs in the guest "
         "(leave `from` out, or use tcp or http, which can be checked from the host)"
     )
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["root:$y$secret:19000:0\n", "secret\n", "a: secret\na: secret\n", "{secret", "#!/bin/secret\n"],
+)
+def test_of_a_file_from_outside_no_problem_quotes_anything(tmp_path, content):
+    (tmp_path / "shadow").write_text(content)
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    (found,) = problems(folder, "vms: {a: {image: debian-12, cloud_init: {file: ../shadow}}}\n")
+    assert "secret" not in found
+    assert "../shadow: this is no valid cloud-config" in found
+
+
+def test_the_digest_of_a_file_from_outside_is_that_of_what_was_read(tmp_path):
+    (tmp_path / "config").write_text("packages: [curl]\n")
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    lab = loaded(folder, "vms: {a: {image: debian-12, cloud_init: {file: ../config}}}\n").lab
+    (reach,) = lab.outside.values()
+    assert reach.content == "sha256-" + hashlib.sha256(b"packages: [curl]\n").hexdigest()

@@ -235,3 +235,14 @@ def test_no_stranger_becomes_the_gateway(tmp_path, ip, problems):
         """
     expected = "4:70: networks.n.dhcp.range: the range holds 10.1.0.9, which is the gateway's"
     assert told(tmp_path, text) == [expected] * problems
+
+
+@pytest.mark.parametrize("name", ["../x", "-x", "a/b", "/dev/x", "--help", "a b", "a,b", "a\\nb"])
+@pytest.mark.parametrize("network", ["mode: bridge, bridge", "mode: macvtap, dev", "bridge", "dev"])
+def test_no_name_of_a_host_network_is_a_path_or_an_option(tmp_path, network, name):
+    assert told(tmp_path, f'networks: {{n: {{{network}: "{name}"}}}}\n')
+
+
+def test_no_external_network_is_a_path(tmp_path):
+    """Libvirt looks its name up, nothing else does; so a `-` at its beginning does no harm."""
+    assert told(tmp_path, "networks: {n: {external: ../x}}\n")

@@ -1,0 +1,37 @@
+"""Questions to whoever sits at the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from labctl.cli import run_state
+from labctl.core.errors import Interrupted
+from labctl.core.text import LINES, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labctl.core.host_reach import HostReach
+
+
+def ask(question: str) -> str:
+    """Ask, and give the answer without spaces around it; empty at the end of the input."""
+    try:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise Interrupted(run_state.UNTOUCHED) from None
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
+    return answer.strip()
+
+
+def trusts(reaches: Sequence[HostReach]) -> bool:
+    """Ask whether the lab may reach these things of the host."""
+    from labctl.report.reachtext import listed
+
+    told = "\n".join(["this lab reaches the host beyond its own folder:", *listed(reaches)])
+    return ask(f"{printable(told, LINES)}\ndo you trust it with that? type yes to go on: ") == "yes"

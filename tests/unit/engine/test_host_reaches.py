@@ -1,0 +1,86 @@
+"""All that a lab reaches of the host beyond its own folder."""
+
+import json
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from labctl.core.host_reach import Deed
+from labctl.engine.allocation import Allocation, NicAddresses
+from labctl.engine.host_reaches import host_reaches, image_reaches
+from labctl.engine.sources import Sources
+from labctl.kinds.image.spec import ImageSpec
+from labctl.labfile.load import load
+
+
+def lab_of(folder: Path, vms):
+    path = folder / "lab/Labfile.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"labfile": 1, "name": "shop", "networks": {"front": {}}, "vms": vms}))
+    return load(str(path)).lab
+
+
+def building(folder: Path, **fields):
+    lab = lab_of(folder, {"web": {"image": {"build": {"suite": "bookworm", **fields}}}})
+    return image_reaches(lab, Sources())
+
+
+def test_a_file_is_known_by_the_digest_of_what_the_guest_gets(tmp_path):
+    (tmp_path / "kernel").write_text("x")
+    lab = lab_of(tmp_path, {"web": {"image": "none", "boot": {"kernel": "../kernel"}}})
+    blobs = {path: ImageSpec("kernel", "sha256-11") for path in lab.outside}
+    (found,) = image_reaches(lab, Sources(blobs=blobs))
+    assert (found.deed, found.subject, found.content) == (Deed.GIVES, str(tmp_path / "kernel"), "sha256-11")
+
+
+def test_the_same_file_is_one_thing_and_another_content_another(tmp_path):
+    (tmp_path / "motd").write_text("one")
+    files = [{"target": "/etc/motd", "source": "../motd"}]
+    first = building(tmp_path, files=files)
+    (tmp_path / "motd").write_text("two")
+    second = building(tmp_path, files=files)
+    assert [str(each.deed) for each in first] == ["runs", "gives"]
+    assert not {each.id for each in first} & {each.id for each in second}
+
+
+def test_commands_and_files_of_a_build_run_on_the_host(tmp_path):
+    run, files = ["echo a", "echo b"], [{"target": "/usr/bin/dpkg", "content": "#!/bin/sh"}]
+    found = building(tmp_path, run=run, files=files)
+    assert [(each.subject, each.field) for each in found] == [
+        ("echo a", "vms.web.image.build.run[0]"),
+        ("echo b", "vms.web.image.build.run[1]"),
+        ("/usr/bin/dpkg", "vms.web.image.build.files[0]"),
+    ]
+    assert {each.deed for each in found} == {Deed.RUNS}
+    assert all(each.where.startswith(f"{tmp_path}/lab/Labfile.yaml:1:") for each in found)
+
+
+def test_a_command_after_another_one_is_another_thing(tmp_path):
+    before = {each.id for each in building(tmp_path, run=["cd /x", "rm -rf *"])}
+    assert not before & {each.id for each in building(tmp_path, run=["rm -rf *"])}
+
+
+def test_a_build_of_packages_alone_runs_nothing_of_the_labfile(tmp_path):
+    assert building(tmp_path, packages=["curl"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "asked"),
+    [
+        ("http://10.0.0.2:80/", "host", False),
+        ("http://10.0.0.2:80/", "guest", False),
+        ("http://127.0.0.1:631/", "host", True),
+        ("http://10.0.0.1/", "host", True),
+        ("http://localhost/", "host", True),
+        ("http://127.0.0.1:631/", "guest", False),
+    ],
+)
+def test_the_host_asks_no_address_but_those_of_the_labs_vms(tmp_path, url, origin, asked):
+    web = {"image": "debian-12", "networks": ["front"], "ready": [{"http": url, "from": origin}]}
+    lab = lab_of(tmp_path, {"web": web})
+    allocation = Allocation(
+        nics={("web", "front"): NicAddresses("52:54:00:00:00:01", ip_address("10.0.0.2"))}
+    )
+    found = host_reaches(lab, Sources(), allocation, ())
+    assert [(each.deed, each.subject) for each in found] == [(Deed.OPENS, url)] * asked
