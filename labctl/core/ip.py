@@ -23,12 +23,27 @@ IpNetwork = IPv4Network | IPv6Network
 
 
 def parse_addresses(texts: Iterable[str]) -> tuple[IpAddress, ...]:
-    """Parse texts as IP addresses; texts that are none are left out."""
+    """Parse texts as IP addresses; texts that are none are left out.
+
+    So are addresses with a zone, as in `fe80::1%eth0`: what stands behind the `%` may be any text.
+    """
     found = []
     for text in texts:
         with suppress(ValueError):
-            found.append(ip_address(text))
+            if "%" not in text:
+                found.append(ip_address(text))
     return tuple(found)
+
+
+def reachable(address: IpAddress) -> bool:
+    """Whether it can be the address of a machine for others: not loopback, multicast, link-local or reserved."""
+    return not (
+        address.is_loopback
+        or address.is_unspecified
+        or address.is_multicast
+        or address.is_link_local
+        or address.is_reserved
+    )
 
 
 def by_family(addresses: Iterable[IpAddress]) -> tuple[IpAddress, ...]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.ip import parse_addresses
+from labctl.core.ip import parse_addresses, reachable
 from labctl.core.record import field, record
+from labctl.core.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     RunEvent: TypeAlias = "Output | StdinWanted | Exit"
@@ -27,6 +30,11 @@ PIECE_BYTES = 393216  # the most bytes of a piece of stdin
 COMMAND_BYTES = (
     65536  # the most bytes of a command: Linux takes 128 KiB in one argument, and quoting adds to it
 )
+# What is kept of a state; the rest of longer lists and texts is left out.
+ADDRESSES = 256  # a guest has a few; one that runs containers reports those of their bridges, too
+TEXTS, TEXT_CHARS = 20, 500  # cloud-init's errors, and as many warnings
+LOG_LINES, LOG_CHARS = 20, 4000
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 @record
@@ -34,7 +42,8 @@ class GuestState:
     """The state that a guest reports.
 
     `stage` is that of cloud-init: init, config, final or done. `errors` and `recoverable` are cloud-init's errors,
-    those of its result first. `log` is the end of cloud-init's output where there are errors, else empty.
+    those of its result first, each on one line. `log` is the end of cloud-init's output where there are errors, else
+    empty.
     """
 
     stage: str
@@ -64,6 +73,11 @@ class Reply:
     ok: bool
     detail: str = ""
 
+    @property
+    def answers(self) -> str:
+        """What has to be asked before this is expected, as `asked` gives it."""
+        return self.name
+
 
 @record
 class Output:
@@ -73,12 +87,20 @@ class Output:
     stream: str
     data: bytes
 
+    @property
+    def answers(self) -> str:
+        return f"{self.run} {self.stream}"
+
 
 @record
 class StdinWanted:
     """A command that runs can take another piece of stdin."""
 
     run: str
+
+    @property
+    def answers(self) -> str:
+        return f"{self.run} wants"
 
 
 @record
@@ -87,6 +109,10 @@ class Exit:
 
     run: str
     code: int
+
+    @property
+    def answers(self) -> str:
+        return f"{self.run} exit"
 
 
 def key_lines(user: str, sudo: str, login: str, private: str, public: str) -> str:
@@ -139,85 +165,112 @@ def command_kill(run: str) -> str:
     return f"kill {run}\n"
 
 
+def asked(line: str) -> list[str]:
+    """What the guest may answer to a line, once each: what it says beside that is not listened to."""
+    match line.partition("\n")[0].split():
+        case ["hosts" | "clock" as command, *_]:
+            return [command]
+        case ["nic" | "check" as command, target, *_]:
+            return [f"{command} {target}"]
+        case ["run", run, _, *stdin]:
+            return [f"{run} stdout", f"{run} stderr", f"{run} exit", *([f"{run} wants"] if stdin else [])]
+        case ["more", run, stream]:
+            return [f"{run} {stream}"]
+        case ["stdin", run, _]:
+            return [f"stdin {run}", f"{run} wants"]
+    return []
+
+
 def _word(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
 @record(frozen=False)
 class LineReader:
-    """Splits the byte stream from a guest into messages. Lines that are no messages
-    are skipped, as parts of old lines.
+    """Splits the byte stream from a guest into messages. Lines that are no messages are skipped, as parts of old lines.
+
+    `guest.quota` bounds what gets here.
     """
 
-    _rest: bytes = field(default=b"")
+    _rest: bytearray = field(default_factory=bytearray)
 
     def feed(self, data: bytes) -> list[Message]:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        self._rest = self._rest[-1_000_000:]
-        return [message for line in lines if (message := parse(line)) is not None]
+        first, *lines = data.split(b"\n")
+        self._rest += first
+        if not lines:
+            return []
+        complete = [bytes(self._rest), *lines[:-1]]
+        self._rest = bytearray(lines[-1])
+        return [message for line in complete if line and (message := parse(line)) is not None]
 
 
-def parse(line: bytes) -> Message | None:
-    """Parse one line; None where it is not a message. A guest may send anything, so every value is checked."""
+def parse(line: bytes) -> Message | None:  # noqa: PLR0911  # one return for each message
+    """Parse one line; None where it is not a message.
+
+    A guest may send anything: each value that is used is checked, and no other is looked at.
+    """
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(message, dict):
-        return None
-    event = message.get("event")
-    if event == "state":
-        return _state(message)
-    if event in ("check", "ack"):
-        words = (
-            ("check", message.get("id"))
-            if event == "check"
-            else (message.get("command"), message.get("target"))
-        )
-        name = f"{words[0]} {words[1] or ''}".strip()
-        return Reply(name, message.get("ok") is True, str(message.get("detail", "")))
-    return _of_run(str(event), str(message.get("id")), message)
-
-
-def _of_run(event: str, run: str, message: dict[str, Any]) -> Output | StdinWanted | Exit | None:
-    if event == "stdin":
-        return StdinWanted(run)
-    if event == "exit":
-        code = message.get("code")
-        return Exit(run, code if isinstance(code, int) and 0 <= code <= 255 else 255)
-    if event == "output":
-        try:
-            data = base64.b64decode(message["data"], validate=True)
-        except (KeyError, TypeError, ValueError):
-            return None
-        return Output(run, "stderr" if message.get("stream") == "stderr" else "stdout", data)
+    match message:
+        case {"event": "state", "stage": "init" | "config" | "final" | "done" as stage}:
+            return _state(stage, message)
+        case {"event": "ack", "command": str(command), "target": str(target), "ok": bool(ok)}:
+            return Reply(f"{command} {target}".strip(), ok, _text(message.get("detail")))
+        case {"event": "check", "id": str(name), "ok": bool(ok)}:
+            return Reply(f"check {name}", ok, _text(message.get("detail")))
+        case {"event": "output", "id": str(run), "stream": "stdout" | "stderr" as stream, "data": str(data)}:
+            try:
+                return Output(run, stream, base64.b64decode(data, validate=True))
+            except ValueError:
+                return None
+        case {"event": "stdin", "id": str(run)}:
+            return StdinWanted(run)
+        case {"event": "exit", "id": str(run), "code": int(code)} if 0 <= code <= 255:
+            return Exit(run, int(code))
     return None
 
 
-def _state(message: dict[str, Any]) -> GuestState:
+def _text(value: object) -> str:
+    return one_line(value, TEXT_CHARS) if isinstance(value, str) else ""
+
+
+def _state(stage: str, message: dict[str, Any]) -> GuestState:
     status, result = (_v1(message.get(name)) for name in ("status", "result"))
-    errors = [str(each) for each in result.get("errors") or ()]
-    recoverable: list[str] = []
-    for source in (result, *(part for part in status.values() if isinstance(part, dict))):
-        errors += [str(each) for each in source.get("errors") or () if str(each) not in errors]
-        levels = source.get("recoverable_errors")
-        for level in levels.values() if isinstance(levels, dict) else ():
-            recoverable += [str(each) for each in level if str(each) not in recoverable]
-    addresses = tuple(
-        (str(each.get("mac", "")).lower(), address)
-        for each in message.get("addresses") or ()
-        if isinstance(each, dict)
-        for address in parse_addresses([str(each.get("ip", "")).partition("/")[0]])
-    )
-    version = message.get("version")
+    sources = [result, *(part for part in status.values() if isinstance(part, dict))]
+    levels = [each.get("recoverable_errors") for each in sources]
+    warnings = [found for each in levels if isinstance(each, dict) for found in each.values()]
+    log, version = message.get("log"), message.get("version")
     return GuestState(
-        stage=str(message.get("stage", "init")),
-        errors=tuple(errors),
-        recoverable=tuple(recoverable),
-        addresses=addresses,
-        log=str(message.get("log") or ""),
+        stage,
+        errors=_texts(each.get("errors") for each in sources),
+        recoverable=_texts(warnings),
+        addresses=tuple(islice(_addresses(message.get("addresses")), ADDRESSES)),
+        log="\n".join(log.splitlines()[-LOG_LINES:])[-LOG_CHARS:] if isinstance(log, str) else "",
         version=version if isinstance(version, int) else 1,
     )
+
+
+def _texts(lists: Iterable[object]) -> tuple[str, ...]:
+    """The texts of all lists, each once and on one line; of many the first ones, and how many more there are."""
+    found = (text for each in lists if isinstance(each, list) for text in each if isinstance(text, str))
+    texts = list(dict.fromkeys(one_line(text, TEXT_CHARS) for text in found))
+    more = len(texts) - TEXTS
+    return (*texts[:TEXTS], *([f"and {more} more"] if more > 0 else []))
+
+
+def _addresses(found: object) -> Iterator[tuple[str, IpAddress]]:
+    """Pairs of a MAC and an address, of those that other machines can reach.
+
+    They get into other guests' hosts files, and labctl itself connects to them: a guest must not name the host's
+    loopback.
+    """
+    for each in found if isinstance(found, list) else ():
+        match each:
+            case {"mac": str(mac), "ip": str(ip)} if _MAC.fullmatch(mac.lower()):
+                for address in filter(reachable, parse_addresses([ip.partition("/")[0]])):
+                    yield mac.lower(), address
 
 
 def _v1(document: object) -> dict[str, Any]:

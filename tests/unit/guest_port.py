@@ -5,12 +5,14 @@ import signal
 import socket
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from labctl.guest import script
 from labctl.guest.protocol import HELLO, LineReader
+from labctl.guest.quota import Quota
 from labctl.host.access import port_session
 from labctl.host.access.port_session import PortSession
 from labctl.host.access.transport import TimedOut, Transport
@@ -29,22 +31,29 @@ PLACES = {  # what it uses of a guest, and where that is in its folder here
 class FakePort:
     """What `labctl.host.access.channel.GuestPort` is to its users, with a script at the other end."""
 
-    def __init__(self, end: socket.socket, received: Callable, closed: Callable) -> None:
-        self._end, self._received, self._closed = end, received, closed
+    def __init__(self, end: socket.socket, arrived: Callable, closed: Callable) -> None:
+        self._end, self._on_arrival, self._on_close = end, arrived, closed
+        self._reader, self._quota, self._pieces = LineReader(), Quota(), deque()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
         self.send(HELLO)
 
     def send(self, line: str) -> None:
+        self._quota.asked()
         self._end.sendall(line.encode())
 
     def _read(self) -> None:
-        reader = LineReader()
+        excess = ""
         with suppress(OSError):
-            while data := self._end.recv(65536):
-                for message in reader.feed(data):
-                    self._received(message)
-        self._closed()
+            while not excess and (data := self._end.recv(65536)):
+                excess = self._quota.excess(data)
+                self._pieces.append(data)
+                self._on_arrival()
+        self._on_close(excess)
+
+    def take(self) -> list:
+        pieces = [self._pieces.popleft() for _ in range(len(self._pieces))]
+        return self._reader.feed(b"".join(pieces))
 
     def close(self) -> None:
         with suppress(OSError):
@@ -83,7 +92,7 @@ class ScriptSession(PortSession):
         self._end = end
 
     def _open(self, _libvirt_name: str) -> FakePort:
-        return FakePort(self._end, self._post, lambda: self._post(None))
+        return FakePort(self._end, self._arrived, self._closed)
 
 
 @contextmanager

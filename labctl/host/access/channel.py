@@ -10,6 +10,7 @@ import libvirt
 
 from labctl.core.errors import LabHeld
 from labctl.guest.protocol import HELLO, PORT, LineReader
+from labctl.guest.quota import Quota
 from labctl.host.libvirt.connection import run_event_loop
 from labctl.host.machine import lock
 
@@ -27,24 +28,30 @@ _BROKEN = libvirt.VIR_STREAM_EVENT_ERROR | libvirt.VIR_STREAM_EVENT_HANGUP
 class GuestPort:
     """An open port of a running domain.
 
-    `received` is called with each message, on the thread of libvirt's event loop. `closed` is called once.
+    All guests and libvirt's keepalive share the thread of libvirt's event loop, so it only counts and keeps what
+    arrives. Whoever uses the port takes the messages on a thread of its own.
     """
 
     def __init__(
         self,
-        domain: Any,  # a running virDomain
-        received: Callable[[Message], None],
-        closed: Callable[[], None],
+        domain: Any,
+        arrived: Callable[[], None],
+        closed: Callable[[str], None],
     ) -> None:
         """Open the port, and ask the guest for its state.
+
+        Args:
+            domain: the virDomain, which runs.
+            arrived: called on libvirt's thread when there is something to `take`.
+            closed: called once, with what was too much if the guest sent more than it may, else with an empty string.
 
         Raises:
             LabHeld: another program has the port. If it is a labctl of this host, its PID and user are named.
             libvirtError: the domain does not run, or libvirt does not answer.
         """
-        self._received, self._closed = received, closed
-        self._reader = LineReader()
-        self._unsent = b""
+        self._on_arrival, self._on_close = arrived, closed
+        self._reader, self._quota = LineReader(), Quota()
+        self._arrived, self._unsent = bytearray(), b""
         self._lock = threading.Lock()
         self._open = True
         run_event_loop()
@@ -64,8 +71,15 @@ class GuestPort:
     def send(self, line: str) -> None:
         """Queue a line. What the stream does not take at once is sent when the stream is writable again."""
         with self._lock:
+            self._quota.asked()
             self._unsent += line.encode()
             self._flush()
+
+    def take(self) -> list[Message]:
+        """The messages that have arrived since the last call. It is called on one thread only, which parses them."""
+        with self._lock:
+            data, self._arrived = bytes(self._arrived), bytearray()
+        return self._reader.feed(data)
 
     def _flush(self) -> None:
         while self._open and self._unsent:
@@ -96,11 +110,19 @@ class GuestPort:
             if not data:
                 self.close()
                 return
-            for message in self._reader.feed(data):
-                self._received(message)
+            self._keep(data)
 
-    def close(self) -> None:
-        """Close the port. The guest's script then waits for the next labctl."""
+    def _keep(self, data: bytes) -> None:
+        with self._lock:
+            excess, first = self._quota.excess(data), not self._arrived
+            self._arrived += b"" if excess else data
+        if excess:
+            self.close(excess)
+        elif first:
+            self._on_arrival()
+
+    def close(self, excess: str = "") -> None:
+        """Close the port. The guest's script then waits for the next labctl. What has arrived can still be taken."""
         with self._lock:
             if not self._open:
                 return
@@ -111,7 +133,7 @@ class GuestPort:
             except libvirt.libvirtError:
                 pass  # the domain or the connection went away, and the stream with it
             self._held.close()
-        self._closed()
+        self._on_close(excess)
 
 
 def _opened(domain: Any) -> Any:

@@ -14,6 +14,7 @@ import libvirt
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.guest import protocol, script
 from labctl.guest.protocol import HELLO, RENEW_S, RUN_VERSION, GuestState, Reply
+from labctl.guest.quota import TooMuch
 from labctl.host.access.channel import GuestPort
 from labctl.host.libvirt.connection import call_on, translated
 
@@ -31,20 +32,24 @@ HUNG_UP = "it hung up: the VM stopped, or its port was closed"
 class PortSession:
     """An open port and the messages that arrived on it.
 
-    The port calls back on the thread of libvirt's event loop; everything else runs on asyncio's loop.
+    The port calls back on the thread of libvirt's event loop; everything else runs on asyncio's loop. Of what the guest
+    sends, only its state and answers to what was asked are listened to, so nothing piles up here.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
+        self._port: GuestPort | None = None
+        self._asked: set[str] = set()  # what the guest may answer, as `protocol.asked` gives it
         self._replies: dict[str, Reply] = {}
         self._runs: dict[str, asyncio.Queue[RunEvent | None]] = {}
         self._numbers = count(1)
         self._unsent: deque[str] = deque()
-        self._sending_piece = False
+        self._piece = ""  # the piece of stdin that the guest has not acknowledged yet
         self._renewing = asyncio.Lock()
         self._over = False
+        self._excess = ""
         self._listening = ExitStack()
         self.state: GuestState | None = None
 
@@ -57,7 +62,7 @@ class PortSession:
         """
         deadline, told = time.monotonic() + HELD_S, ""
         with ExitStack() as listening:
-            listening.enter_context(self._connection.on_loss(lambda: self._post(None)))
+            listening.enter_context(self._connection.on_loss(lambda: self._closed("")))
             while True:
                 try:
                     self._port = await self._connection.call(self._open, libvirt_name)
@@ -71,19 +76,24 @@ class PortSession:
                 else:
                     break
             self._listening = listening.pop_all()
+        self._take()
 
     def _open(self, libvirt_name: str) -> GuestPort:
         with translated():
             domain = self._connection.virt.lookupByName(libvirt_name)
-            return GuestPort(domain, self._post, lambda: self._post(None))
+            return GuestPort(domain, self._arrived, self._closed)
 
-    def _post(self, message: Message | None) -> None:  # on libvirt's event thread
-        call_on(self._loop, self._received, message)
+    def _arrived(self) -> None:  # on libvirt's event thread
+        call_on(self._loop, self._take)
+
+    def _closed(self, excess: str) -> None:  # on libvirt's event thread
+        call_on(self._loop, self._stop, excess)
 
     def close(self) -> None:
         """Hang up. The guest ends the commands that it still runs."""
         self._listening.close()
-        self._port.close()
+        if self._port:
+            self._port.close()
 
     def send(self, line: str) -> None:
         """Queue a line. It is sent when the guest has taken the piece of stdin before it, if there is one."""
@@ -91,39 +101,60 @@ class PortSession:
         self._send()
 
     def _send(self) -> None:
-        while self._unsent and not self._sending_piece and not self._over:
+        while self._port and self._unsent and not self._piece and not self._over:
             line = self._unsent.popleft()
-            self._sending_piece = line.startswith("stdin ")
+            answers = protocol.asked(line)
+            self._asked.update(answers)
+            self._piece = answers[0] if line.startswith("stdin ") else ""
             try:
                 self._port.send(line)
             except libvirt.libvirtError:
-                self._received(None)  # whoever waits learns it as a hang-up
+                self._stop("")  # whoever waits learns it as a hang-up
 
-    def _received(self, message: Message | None) -> None:
-        if message is None:
-            self._over = True
-            for events in self._runs.values():
-                events.put_nowait(None)
-        elif isinstance(message, GuestState):
+    def _take(self) -> None:
+        for message in self._port.take() if self._port else ():  # what arrives earlier is taken by `open`
+            self._received(message)
+
+    def _received(self, message: Message) -> None:
+        if isinstance(message, GuestState):
             self.state = message
-        elif not isinstance(message, Reply):
-            if message.run in self._runs:  # nobody asks for others any more
+        elif message.answers not in self._asked:
+            return
+        else:
+            self._asked.remove(message.answers)
+            self._answered(message)
+        self._news.set()
+
+    def _answered(self, message: Reply | RunEvent) -> None:
+        if not isinstance(message, Reply):
+            if message.run in self._runs:  # nobody waits for others any more
                 self._runs[message.run].put_nowait(message)
-        elif message.name.startswith("stdin "):
-            self._sending_piece = False
+        elif message.name == self._piece:
+            self._piece = ""
             self._send()
         else:
             self._replies[message.name] = message
+
+    def _stop(self, excess: str) -> None:
+        self._over, self._excess = True, self._excess or excess
+        for events in self._runs.values():
+            events.put_nowait(None)
         self._news.set()
+
+    @property
+    def ended(self) -> LabctlError:
+        """The error that says why the session is over."""
+        return TooMuch(self._excess) if self._excess else LabctlError(HUNG_UP)
 
     async def next(self) -> None:
         """Wait until a message arrives. It wakes everybody who waits here.
 
         Raises:
-            LabctlError: the guest hung up.
+            TooMuch: the guest sent more than it may.
+            LabctlError: it hung up.
         """
         if self._over:
-            raise LabctlError(HUNG_UP)
+            raise self.ended
         await self._news.wait()
         self._news.clear()
 
@@ -141,13 +172,14 @@ class PortSession:
             LabctlError: the guest has hung up already.
         """
         if self._over:
-            raise LabctlError(HUNG_UP)
+            raise self.ended
         name = str(next(self._numbers))
         events = self._runs[name] = asyncio.Queue()
         try:
             yield name, events
         finally:
             del self._runs[name]
+            self._asked = {each for each in self._asked if not each.startswith(f"{name} ")}
 
     async def renewed(self) -> None:
         """Make sure that the guest's script runs commands. An older labctl's script is replaced until the next boot.
@@ -169,7 +201,7 @@ class PortSession:
         while self.state is None or self.state.version < RUN_VERSION:
             await asyncio.sleep(RENEW_POLL_S)
             if self._over:
-                raise LabctlError(HUNG_UP)
+                raise self.ended
             failed = self._replies.pop("check renew", None)
             if failed and not failed.ok:
                 raise LabctlError(

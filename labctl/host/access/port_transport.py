@@ -6,10 +6,8 @@ import asyncio
 import shlex
 from typing import TYPE_CHECKING
 
-from labctl.core.errors import LabctlError
 from labctl.guest import protocol
 from labctl.guest.protocol import PIECE_BYTES, Exit, Output
-from labctl.host.access.port_session import HUNG_UP
 from labctl.host.access.streams import while_fed
 from labctl.host.access.transport import AT_HOME, ROOT, Transport
 
@@ -45,7 +43,7 @@ class PortTransport(Transport):
                 if event is None:
                     self._session.send(protocol.command_kill(run))
         if event is None:
-            raise LabctlError(HUNG_UP)
+            raise self._session.ended
         return event.code
 
     async def _feed(self, run: str, wanted: asyncio.Queue[StdinWanted], stdin: Stdin | None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import libvirt
 
@@ -15,7 +16,6 @@ from labctl.host.access.channel import GuestPort
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from labctl.guest.protocol import Message
     from labctl.host.libvirt.connection import Connection
 
 # A guest's script looks at its port three times a second; an emulated guest needs another second to answer.
@@ -23,16 +23,25 @@ ANSWER_S = 2.0
 
 
 class _Asked:
-    """A guest that was asked for its state. `answered` is also set when its port was closed."""
+    """A guest that is asked for its state."""
 
-    def __init__(self) -> None:
-        self.state: GuestState | None = None
-        self.answered = threading.Event()
+    def __init__(self, domain: Any) -> None:
+        self._news = threading.Event()
+        self._over = False
+        self.port = GuestPort(domain, self._news.set, self._closed)
 
-    def received(self, message: Message) -> None:  # on libvirt's event thread
-        if isinstance(message, GuestState):
-            self.state = message
-            self.answered.set()
+    def _closed(self, _excess: str) -> None:
+        self._over = True
+        self._news.set()
+
+    def state(self, deadline: float) -> GuestState | None:
+        """Wait for its answer; None if there is none in time, or its port was closed."""
+        while not self._over and self._news.wait(max(0.0, deadline - time.monotonic())):
+            self._news.clear()
+            for message in self.port.take():
+                if isinstance(message, GuestState):
+                    return message
+        return None
 
 
 def states(connection: Connection, names: Iterable[str]) -> dict[str, GuestState]:
@@ -41,20 +50,13 @@ def states(connection: Connection, names: Iterable[str]) -> dict[str, GuestState
     A guest is left out if it does not answer in time, if its domain is gone, or if another program has its port.
     """
     asked: dict[str, _Asked] = {}
-    ports = []
     try:
         for name in names:
-            guest = _Asked()
-            try:
-                domain = connection.virt.lookupByName(name)
-                ports.append(GuestPort(domain, guest.received, guest.answered.set))
-            except (libvirt.libvirtError, LabctlError):
-                continue
-            asked[name] = guest
+            with suppress(libvirt.libvirtError, LabctlError):
+                asked[name] = _Asked(connection.virt.lookupByName(name))
         deadline = time.monotonic() + ANSWER_S
-        for guest in asked.values():
-            guest.answered.wait(max(0.0, deadline - time.monotonic()))
+        told = {name: guest.state(deadline) for name, guest in asked.items()}
     finally:
-        for port in ports:
-            port.close()
-    return {name: guest.state for name, guest in asked.items() if guest.state}
+        for guest in asked.values():
+            guest.port.close()
+    return {name: state for name, state in told.items() if state}

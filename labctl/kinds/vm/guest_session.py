@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError, NotReady
 from labctl.guest import protocol
+from labctl.guest.quota import TooMuch
 from labctl.host.access import console
 from labctl.host.access.port_session import PortSession
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.spec import VmSpec
 
 _STAGES = ("init", "config", "final", "done")  # cloud-init's stages in their order
-_MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]")  # as in ('scripts-user', RuntimeError(…))
+_MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]", re.ASCII)  # as in ('scripts-user', RuntimeError(…))
 
 
 class GuestSession(PortSession):
@@ -45,7 +46,7 @@ class GuestSession(PortSession):
         """Report each stage of the guest's boot as it comes, until cloud-init has ended.
 
         Raises:
-            NotReady: the time is up, or the VM is gone.
+            NotReady: the time is up, the VM is gone, or its guest sends more than it may.
         """
         stage = "no word from its guest yet"
         try:
@@ -60,7 +61,8 @@ class GuestSession(PortSession):
             summary = f"not booted after {spec.timeout:.0f} s; it hung at: {stage}"
             raise await not_ready(self._connection, spec, summary) from error
         except LabctlError as error:
-            raise await not_ready(self._connection, spec, error.summary) from error
+            brief = error.summary if isinstance(error, TooMuch) else ""
+            raise await not_ready(self._connection, spec, error.summary, error.hint, brief) from error
 
     async def await_addresses(self, spec: VmSpec) -> None:
         """Wait until each NIC that gets its address from a DHCP server other than labctl's has one."""
@@ -90,15 +92,19 @@ def _later(stage: str, than: str) -> bool:
     return order.get(stage, -1) > order.get(than, -1)
 
 
-async def not_ready(connection: Connection, spec: VmSpec, summary: str) -> NotReady:
+async def not_ready(
+    connection: Connection, spec: VmSpec, summary: str, hint: str = "", brief: str = ""
+) -> NotReady:
     """Make the error to raise, of a summary and the last lines of the VM's console."""
     tail = await connection.call(console.tail, connection.virt, spec.lab, spec.name)
     said = f"\nthe last lines of its console:\n{_indented(tail)}" if tail else ""
     return NotReady(
         summary + said,
         where=str(spec.address),
-        hint=f"the VM is kept: look with `labctl ssh {spec.name}`, raise its `timeout`,"
+        hint=hint
+        or f"the VM is kept: look with `labctl ssh {spec.name}`, raise its `timeout`,"
         " or run `labctl up` again to go on waiting",
+        brief=brief,
     )
 
 

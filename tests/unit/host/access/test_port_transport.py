@@ -166,24 +166,29 @@ def test_who_has_the_port_is_told_once(monkeypatch):
 class OlderPort:
     """One whose script is of version 1 until it is renewed."""
 
-    def __init__(self, received):
+    def __init__(self, arrived):
         self.renewals = 0
-        self._received = received
+        self._arrived, self._messages = arrived, []
         self.send(HELLO)
 
     def send(self, line):
         match line.split():
             case ["hello"]:
-                self._received(GuestState("done", version=VERSION if self.renewals else 1))
+                self._messages.append(GuestState("done", version=VERSION if self.renewals else 1))
             case ["check", "renew", "60", "1", "exec", _]:
                 self.renewals += 1
             case ["run", name, _]:
-                self._received(Exit(name, 0))
+                self._messages.append(Exit(name, 0))
+        self._arrived()
+
+    def take(self):
+        messages, self._messages = self._messages, []
+        return messages
 
 
 class OlderSession(PortSession):
     def _open(self, _libvirt_name):
-        self.port = OlderPort(self._post)
+        self.port = OlderPort(self._arrived)
         return self.port
 
 
