@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from labctl.cli import exits, interruptions, run_state
 from labctl.core.errors import Interrupted, LabctlError, Rejected, StoppedAtOnce, UsageError
-from labctl.core.text import LINES, printable
 from labctl.host.files import os_errors
+from labctl.report import screen
 
 
 def main(argv: list[str]) -> NoReturn:
@@ -109,11 +109,11 @@ def _debug(argv: list[str]) -> bool:
 def _traceback() -> None:
     import traceback
 
-    traceback.print_exc()
+    _tell(traceback.format_exc())
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(printable(line, LINES) + "\n")  # it may name a file that somebody else called so
+    screen.write(sys.stderr, f"{line}\n")
 
 
 def _leave_interrupted() -> NoReturn:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from labctl.cli import prompts
 from labctl.core.errors import UsageError
-from labctl.core.text import LINES, printable
+from labctl.core.text import json_text
+from labctl.report import screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,18 +70,16 @@ def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
 
 def say(line: str) -> None:
     """Tell the user; data goes to standard output instead."""
-    sys.stderr.write(printable(line, LINES) + "\n")
+    screen.write(sys.stderr, f"{line}\n")
 
 
 def write(text: str) -> None:
     """Write data to standard output, with a line's end."""
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    screen.write(sys.stdout, text if text.endswith("\n") else f"{text}\n")
 
 
 def write_json(value: object) -> None:
-    import json
-
-    write(json.dumps(value, indent=2, ensure_ascii=False))
+    write(json_text(value, indent=2))
 
 
 def interactive() -> bool:

@@ -8,6 +8,7 @@ import typer
 from labctl.cli import context
 from labctl.cli.arguments import OneVm
 from labctl.cli.options import Options, with_global_options
+from labctl.report import screen
 
 app = typer.Typer(add_completion=False)
 
@@ -33,10 +34,8 @@ def run(
         context.say(f"the console log of {name} is still empty")
     logged = text.splitlines(keepends=True)
     start = max(0, len(logged) - lines) if lines is not None else 0
-    sys.stdout.write("".join(logged[start:]))
-    sys.stdout.flush()
+    screen.write(sys.stdout, "".join(logged[start:]))
     if follow:
         for more in logs.follow(session, name, text):
-            sys.stdout.write(more)
-            sys.stdout.flush()
+            screen.write(sys.stdout, more)
     return 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labctl.cli import run_state
 from labctl.core.errors import Interrupted
-from labctl.core.text import LINES, printable
+from labctl.report import screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 def ask(question: str) -> str:
     """Ask, and give the answer without spaces around it; empty at the end of the input."""
     try:
-        sys.stderr.write(question)
-        sys.stderr.flush()
+        screen.write(sys.stderr, question)
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
-        sys.stderr.write("\n")
+        screen.write(sys.stderr, "\n")
         raise Interrupted(run_state.UNTOUCHED) from None
     if not answer.endswith("\n"):
-        sys.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
+        screen.write(sys.stderr, "\n")  # Ctrl-D leaves the cursor behind the question
     return answer.strip()
 
 
@@ -34,4 +33,4 @@ def trusts(reaches: Sequence[HostReach]) -> bool:
     from labctl.report.reachtext import listed
 
     told = "\n".join(["this lab reaches the host beyond its own folder:", *listed(reaches)])
-    return ask(f"{printable(told, LINES)}\ndo you trust it with that? type yes to go on: ") == "yes"
+    return ask(f"{told}\ndo you trust it with that? type yes to go on: ") == "yes"

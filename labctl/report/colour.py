@@ -1,4 +1,9 @@
-"""ANSI colours for texts. Colours only repeat what the words say."""
+"""ANSI colours for texts. Colours only repeat what the words say.
+
+Texts hold words of others, which must not reach a terminal as codes. So `Paint` writes a seal in place of the escape
+character, which nobody outside this process can know, and `report.screen` makes codes of it after it has escaped all
+others.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,9 @@ import sys
 from typing import TextIO
 
 from labctl.core.record import record
+
+_SEAL = f"<{os.urandom(8).hex()}>"
+_ESCAPE = "\x1b["
 
 
 @record
@@ -40,4 +48,9 @@ class Paint:
         return self._wrap("2", text)
 
     def _wrap(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.enabled else text
+        return f"{_SEAL}{code}m{text}{_SEAL}0m" if self.enabled else text
+
+
+def unsealed(text: str) -> str:
+    """The text with the codes of its colours."""
+    return text.replace(_SEAL, _ESCAPE)

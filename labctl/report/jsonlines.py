@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import TYPE_CHECKING, TextIO
 
 from labctl.core.events import Finished
+from labctl.core.text import json_text
+from labctl.report import screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ class JsonLines:
         self._format_told = False
 
     def __call__(self, event: Event) -> None:
-        value = event.to_json()
+        value = screen.bounded(event).to_json()
         if isinstance(event, Finished):
             value["exit_code"] = self._exit_code(event.ending)
         with self._lock:
@@ -35,5 +36,4 @@ class JsonLines:
             self._write(value)
 
     def _write(self, value: object) -> None:
-        self._stream.write(json.dumps(value, ensure_ascii=False) + "\n")
-        self._stream.flush()
+        screen.write(self._stream, f"{json_text(value)}\n")

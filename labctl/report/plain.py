@@ -22,7 +22,7 @@ from labctl.core.events import (
 from labctl.core.lifecycle import Stage
 from labctl.core.size import format_size
 from labctl.kinds.vm.verbs import STOP
-from labctl.report import plantext
+from labctl.report import plantext, screen
 from labctl.report.phrases import DONE, STARTED, and_state, done_words, plural, seconds
 from labctl.report.rate import Rate
 
@@ -50,6 +50,7 @@ class Plain:
         self._stages: dict[str, str] = {}  # the last stage that each VM reported
 
     def __call__(self, event: Event) -> None:
+        event = screen.harmless(event)
         with self._lock:
             if isinstance(event, PlanReady):
                 self._done |= done_words(event.plan)
@@ -59,8 +60,7 @@ class Plain:
                 return
             text = self._text(event)
             if text:
-                self._stream.write(f"{text}\n")
-                self._stream.flush()
+                screen.write(self._stream, f"{text}\n")
 
     def _covered_by_ready(self, event: StepDone) -> bool:
         """Whether the line that says that a VM is ready also covers that it was created or started."""

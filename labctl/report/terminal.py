@@ -28,7 +28,7 @@ from labctl.core.events import (
 from labctl.core.lifecycle import Stage
 from labctl.core.record import field, record
 from labctl.core.size import format_size
-from labctl.report import plain, plantext, wrap
+from labctl.report import plain, plantext, screen, wrap
 from labctl.report.colour import Paint
 from labctl.report.phrases import DONE, and_state, done_words, seconds
 from labctl.report.plantext import Style
@@ -72,15 +72,14 @@ class Terminal:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            self._take(event)
+            self._take(screen.harmless(event))  # rich writes by itself
 
     def _take(self, event: Event) -> None:
         match event:
             case PlanReady(plan):
                 self._done |= done_words(plan)
                 self._total = len(plan.steps)
-                self._stream.write(self._plan(plan) + "\n")
-                self._stream.flush()
+                screen.write(self._stream, self._plan(plan) + "\n")
             case StepStarted():
                 self._start(event)
             case StepProgress():

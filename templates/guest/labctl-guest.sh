@@ -118,7 +118,7 @@ read_stage() { # sets $status, $result and $stage
 observe() { # sets $state, too
     read_stage
     case $status$result in
-    *'"errors": ['[!]]*) log=$(tail -n 20 /var/log/cloud-init-output.log 2>/dev/null | json_string) ;;
+    *'"errors": ['[!]]*) log=$(tail -n 20 /var/log/cloud-init-output.log 2>/dev/null | tail -c 4000 | json_string) ;;
     *) log=null ;;
     esac
     state="\"stage\":\"$stage\",\"addresses\":[$(addresses)],\"status\":$status,\"result\":$result,\"log\":$log"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, exits, interruptions, run_state, sinks
+from labctl.cli import arguments, context, exits, interruptions, prompts, run_state, sinks
 from labctl.cli.options import Options
 from labctl.core.errors import UsageError
 from labctl.core.stop import Stop
@@ -98,6 +97,4 @@ def confirmed(question: str, *, yes: bool, verb: str) -> bool:
             "there is no terminal to ask on; nothing was changed",
             hint=f"`labctl image {verb} --yes` does it without asking",
         )
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return prompts.ask(f"{question} [y/N] ").lower() in ("y", "yes")

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from labctl.core.errors import LabctlError
+from labctl.core.size import format_size
 from labctl.host.libvirt.connection import call_on
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def _set(future: asyncio.Future[bytes], data: bytes) -> None:
 class Captured:
     """The output of a command. It is written to the given files, or else kept in memory, up to a limit."""
 
-    def __init__(self, stdout: BinaryIO | None = None, stderr: BinaryIO | None = None) -> None:
+    def __init__(
+        self, stdout: BinaryIO | None = None, stderr: BinaryIO | None = None, limit: int = LIMIT_BYTES
+    ) -> None:
+        self._limit = limit
         self._files: dict[str, BinaryIO] = {
             "stdout": stdout or io.BytesIO(),
             "stderr": stderr or io.BytesIO(),
@@ -75,8 +79,8 @@ class Captured:
 
     def write(self, stream: str, data: bytes) -> None:
         file = self._files[stream]
-        if stream in self._kept and file.tell() + len(data) > LIMIT_BYTES:
-            raise LabctlError(f"it wrote more than {LIMIT_BYTES >> 20} MiB to its {stream}")
+        if stream in self._kept and file.tell() + len(data) > self._limit:
+            raise LabctlError(f"it wrote more than {format_size(self._limit)} to its {stream}")
         file.write(data)
         file.flush()  # somebody may be looking at it
 

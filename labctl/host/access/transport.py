@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.guest.protocol import COMMAND_BYTES
-from labctl.host.access.streams import Captured, FileStdin, LiveStdin
+from labctl.host.access.streams import LIMIT_BYTES, Captured, FileStdin, LiveStdin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +87,7 @@ class Transport(ABC):
         stdout: BinaryIO | None = None,
         stderr: BinaryIO | None = None,
         user: str = ROOT,
+        limit: int = LIMIT_BYTES,
     ) -> Completed:
         """Run a command in the guest.
 
@@ -94,14 +95,14 @@ class Transport(ABC):
             command: an argv, or a text for sh.
             timeout: seconds that it may take.
             stdin: what it reads. A file is read piece by piece.
-            stdout: a file that its output is written to as it arrives. Without one it is kept in memory, up to a
-                limit.
+            stdout: a file that its output is written to as it arrives. Without one it is kept in memory.
             stderr: the same for its messages.
             user: the user who runs it, in that user's home. Its environment depends on the kind of transport.
+            limit: the most bytes of each of the two that are kept in memory.
 
         Raises:
             TimedOut: it did not end in time, and was ended.
-            LabctlError: the guest can't be reached, or stopped meanwhile.
+            LabctlError: the guest can't be reached, stopped meanwhile, or wrote more than the limit.
         """
         source = stdin if stdin is None or isinstance(stdin, LiveStdin) else FileStdin(stdin)
         text = command if isinstance(command, str) else shlex.join(command)
@@ -110,7 +111,7 @@ class Transport(ABC):
                 f"the command is longer than {COMMAND_BYTES >> 10} KiB, or has a NUL in it",
                 hint="put it into a file, and run that",
             )
-        captured = Captured(stdout, stderr)
+        captured = Captured(stdout, stderr, limit)
         try:
             async with asyncio.timeout(timeout):
                 code = await self._execute(text, user, source, captured)
@@ -163,11 +164,8 @@ class Transport(ABC):
 
 
 def last_words(data: bytes) -> str:
-    """The last lines of a guest's output, fit for a message: what is not printable is replaced."""
-    text = "".join(
-        each if each.isprintable() or each == "\n" else "?" for each in data[-2000:].decode(errors="replace")
-    )
-    return "\n".join(text.strip().splitlines()[-5:])
+    """The last lines of a guest's output, for a message."""
+    return "\n".join(data[-2000:].decode(errors="replace").strip().splitlines()[-5:])
 
 
 def _digest(file: BinaryIO) -> str:

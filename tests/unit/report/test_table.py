@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from labctl.report.colour import Paint
+from labctl.report.colour import Paint, unsealed
 from labctl.report.statustext import coloured
 from labctl.report.table import table
 
@@ -81,6 +81,6 @@ def test_nothing_is_cut_off_and_no_line_is_too_wide(rows, width):
 
 def test_states_have_their_colours_and_nothing_else_changes():
     for width in (None, 80, 60):
-        painted = coloured(HEAD, ROWS, Paint(enabled=True), width)
+        painted = unsealed(coloured(HEAD, ROWS, Paint(enabled=True), width))
         assert "\x1b[32mrunning\x1b[0m" in painted
         assert re.sub(r"\x1b\[\d+m", "", painted) == text(width=width)

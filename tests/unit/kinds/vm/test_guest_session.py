@@ -1,6 +1,18 @@
-"""What is noted of a guest whose cloud-init failed."""
+"""What is told and noted of a guest that does not become ready."""
 
-from labctl.kinds.vm.guest_session import _brief
+import asyncio
+import time
+
+import pytest
+
+from labctl.core.errors import NotReady
+from labctl.guest.protocol import GuestState
+from labctl.kinds.vm import guest_session
+from labctl.kinds.vm.guest_session import GuestSession, _brief
+from labctl.kinds.vm.spec import VmSpec
+from tests.unit.guest_port import FakeConnection
+
+WEB = VmSpec("shop", "web")
 
 
 def test_the_modules_that_failed_are_named_and_nothing_that_the_guest_says():
@@ -13,3 +25,52 @@ def test_the_modules_that_failed_are_named_and_nothing_that_the_guest_says():
     modules = "bootcmd, users-groups, scripts_user"
     assert _brief(errors) == f"cloud-init failed in {modules}: `labctl up` tells why"
     assert _brief(("something else",)) == "cloud-init failed: `labctl up` tells why"
+
+
+class Connected(FakeConnection):
+    virt = None
+
+
+@pytest.mark.parametrize(
+    ("excess", "brief", "hint"),
+    [
+        (
+            "a line of more than 1MiB",
+            "its guest sends more than a guest may on labctl's port",
+            "labctl console",
+        ),
+        ("", "it did not become ready in time", "labctl ssh web"),
+    ],
+)
+def test_why_a_guest_can_t_be_followed_is_told_and_noted(monkeypatch, excess, brief, hint):
+    monkeypatch.setattr(guest_session.console, "tail", lambda *_: "the end")
+
+    async def check():
+        session = GuestSession(Connected())
+        session._stop(excess)  # noqa: SLF001  # as libvirt's thread lets it do
+        with pytest.raises(NotReady) as failed:
+            await session.follow_boot(WEB, None, time.monotonic() + 60)
+        assert failed.value.summary.endswith("the last lines of its console:\n  | the end")
+        assert failed.value.brief.startswith(brief)
+        assert hint in failed.value.hint
+
+    asyncio.run(check())
+
+
+def test_cloud_init_s_errors_can_t_look_like_lines_of_labctl():
+    told = []
+
+    class Tell:
+        warn = staticmethod(told.append)
+
+    async def check():
+        session = GuestSession(Connected())
+        session.state = GuestState(
+            "done", errors=("failed",), recoverable=("odd",), log="a\nvm/db: ready (1.0 s)\x85b"
+        )
+        with pytest.raises(NotReady) as failed:
+            session.report_cloud_init(WEB, Tell())
+        assert failed.value.summary.splitlines()[2:] == ["  | a", "  | vm/db: ready (1.0 s)", "  | b"]
+
+    asyncio.run(check())
+    assert told == ["cloud-init: odd"]
