@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -35,8 +34,6 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PRIVATE = 0o077  # the bits of a mode that only its owner's file or folder has not
 _TEMPORARY = r"\.(?:{})\.[0-9a-f]{{16}}(?:\.pub)?"  # the name of a file that is being written as one of these
-
-
 LOOK = "look at it, then remove it"
 
 
@@ -45,7 +42,7 @@ class Wrong:
     """What is wrong with a file or folder; an empty summary means nothing."""
 
     summary: str = ""
-    hint: str = f"labctl did not make it so, it may have come with the repository: {LOOK}"
+    hint: str = f"labctl did not make it so, somebody else may have: {LOOK}"
     link: bool = False
 
 
@@ -64,10 +61,10 @@ def open_folder(name: str, within: int, path: Path, *, closed: int = PRIVATE, ma
         if make:
             os.mkdir(name, 0o700, dir_fd=within)
             made = True
-    if made:  # with what the umask left of the mode; a folder without it can't be opened
-        with _named(path, "can't make it"):
-            os.chmod(name, 0o700, dir_fd=within)
-    return _open(name, within, path, lambda found: _wrong(found, stat.S_IFDIR, closed), os.O_DIRECTORY)
+    descriptor = _open(name, within, path, lambda found: _wrong(found, stat.S_IFDIR, closed), os.O_DIRECTORY)
+    if made:
+        os.fchmod(descriptor, 0o700)  # the umask may have left less
+    return descriptor
 
 
 def read(name: str, within: int, path: Path, most: int, *, closed: int = PRIVATE) -> bytes:
@@ -110,7 +107,7 @@ def rename(name: str, to: str, within: int, path: Path) -> None:
 
 def temporary_name(name: str) -> str:
     """A new name for a file that is not whole yet."""
-    return f".{name}.{secrets.token_hex(8)}"
+    return f".{name}.{os.urandom(8).hex()}"
 
 
 def is_temporary(name: str, finals: str) -> bool:

@@ -117,8 +117,8 @@ class LabFolder:
         return False
 
     def _clear_top(self) -> None:
-        """Remove `.labctl` where no other lab has its files there."""
-        with suppress(FileNotFoundError), self._entered(TOP) as within:
+        """Remove `.labctl` where no other lab has its files there, unless the user has a `.gitignore` of their own."""
+        with suppress(FileNotFoundError, LabctlError), self._entered(TOP) as within:
             names = _names(within)
             if all(name == _IGNORE or checked.is_temporary(name, re.escape(_IGNORE)) for name in names):
                 for name in names:
