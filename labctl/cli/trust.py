@@ -9,7 +9,6 @@ from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 from labctl.core.host_reach import SHOWN
-from labctl.core.text import printable
 from labctl.host.files import yeses
 from labctl.labfile.absolute_path import absolute_path
 
@@ -55,7 +54,7 @@ def run(
     for labfile, reaches in found.items():
         context.say(labfile)
         for each in reaches:
-            context.write(printable(f"{each.id[:SHOWN]}  {each}"))
+            context.write(f"{each.id[:SHOWN]}  {each}")
     if not any(found.values()):
         context.say("nothing is trusted")
     elif revoke or revoke_all:

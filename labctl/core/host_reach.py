@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from labctl.core.record import record
+from labctl.core.text import printable
 
 SHOWN = 12  # hex digits of an id that people see and type
+MOST = 2000  # characters of a subject that people see; `plan --json` has all of them
 
 
 class Deed(StrEnum):
@@ -59,8 +61,18 @@ class HostReach:
 
     def __str__(self) -> str:
         """One line, as in `gives /etc/motd  (Labfile.yaml:7:12: vms.web.cloud_init.file: a file from outside …)`."""
-        return f"{self.deed} {self.subject}  ({self.origin})"
+        return f"{self.deed} {self.shown}  ({self.origin})"
+
+    @property
+    def shown(self) -> str:
+        """The subject as it is, but on one line and without what a terminal would act on; a very long one is cut."""
+        text = printable(self.subject)
+        return (
+            text
+            if len(text) <= MOST
+            else f"{text[:MOST]}… ({len(text) - MOST} characters more: `plan --json`)"
+        )
 
     @property
     def origin(self) -> str:
-        return ": ".join(filter(None, (self.where, self.field, self.reason)))
+        return printable(": ".join(filter(None, (self.where, self.field, self.reason))))

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from labctl.core.host_reach import Deed, HostReach
 from labctl.core.record import replace
+from labctl.engine.allocation import allocates
 from labctl.engine.edits import reaches_of_edits
 from labctl.engine.sources import field_of_image
-from labctl.host.builds.recipe import content
 from labctl.host.files.digests import file_digest
 
 if TYPE_CHECKING:
@@ -81,13 +81,22 @@ def _builds(lab: LabModel) -> Iterator[HostReach]:
 
 def _digest(build: ImageBuild) -> str:
     """The digest of all that the Labfile runs in a build: a line means something else after another one."""
+    from labctl.host.builds.recipe import content  # few runs build images
+
     files = [[file.target, file.mode, hashlib.sha256(content(file)).hexdigest()] for file in build.files]
     return f"sha256-{hashlib.sha256(json.dumps([build.run, files]).encode()).hexdigest()}"
 
 
 def _checks(lab: LabModel, allocation: Allocation) -> Iterator[HostReach]:
-    """The addresses that `ready` has the host ask, unless they are those of the lab's own VMs."""
-    guests = {str(ip) for nic in allocation.nics.values() for ip in (*nic.given, *nic.seen)}
+    """The addresses that `ready` has the host ask, unless labctl gave them to the lab's own VMs.
+
+    What a guest reports, or the Labfile states of a network that is not labctl's, may be anybody's address.
+    """
+    own = {network.name for network in lab.networks if allocates(network)}
+    nics = (
+        allocation.nics.get((vm.name, nic.name)) for vm in lab.vms for nic in vm.nics if nic.network in own
+    )
+    guests = {str(ip) for nic in nics if nic for ip in nic.given}
     for vm in lab.vms:
         for index, condition in enumerate(vm.ready):
             from_host = condition.origin == "host" or vm.cloud_init is False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.text import printable
 from labctl.report.colour import Paint
 from labctl.report.wrap import wrapped
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from labctl.core.host_reach import HostReach
 
 HEAD = "reaches the host:"
-MOST = 2000  # characters of a subject; `plan --json` has all of them
 COLUMN = 5  # the longest deed
 
 
@@ -27,17 +25,9 @@ def listed(
     room = None if width is None else width - len(indent)
     for each in reaches:
         sign = "   " if each.trusted else paint.red("  !")
-        first, *rest = wrapped([_shown(each.subject)], "", room)
+        first, *rest = wrapped([each.shown], "", room)
         yield f"{sign} {each.deed:<{COLUMN}}  {paint.bold(first)}"
         yield from (indent + paint.bold(line) for line in rest)
         state = "you said yes to it" if each.trusted else "new"
-        for line in wrapped([f"{printable(each.origin)} ({state})"], "", room):
+        for line in wrapped([f"{each.origin} ({state})"], "", room):
             yield indent + paint.dim(line)
-
-
-def _shown(subject: str) -> str:
-    """A subject as it is, but for what a terminal would act on; of a very long one the length is told."""
-    text = printable(subject)
-    return (
-        text if len(text) <= MOST else f"{text[:MOST]}… ({len(text) - MOST} characters more: `plan --json`)"
-    )

@@ -18,3 +18,9 @@ def test_a_yes_stays_where_the_labfile_is_edited_elsewhere():
 )
 def test_another_content_path_or_deed_is_another_thing(change):
     assert replace(KEY, **change).id != KEY.id
+
+
+def test_a_command_of_many_lines_is_told_on_one():
+    told = str(replace(KEY, subject="true\n  hint: all is well\r\x1b[2K"))
+    assert told.isprintable()
+    assert "true\\n  hint: all is well\\r\\x1b[2K" in told

@@ -14,10 +14,12 @@ from labctl.kinds.image.spec import ImageSpec
 from labctl.labfile.load import load
 
 
-def lab_of(folder: Path, vms):
+def lab_of(folder: Path, vms, front=None):
     path = folder / "lab/Labfile.yaml"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"labfile": 1, "name": "shop", "networks": {"front": {}}, "vms": vms}))
+    path.write_text(
+        json.dumps({"labfile": 1, "name": "shop", "networks": {"front": front or {}}, "vms": vms})
+    )
     return load(str(path)).lab
 
 
@@ -84,3 +86,27 @@ def test_the_host_asks_no_address_but_those_of_the_labs_vms(tmp_path, url, origi
     )
     found = host_reaches(lab, Sources(), allocation, ())
     assert [(each.deed, each.subject) for each in found] == [(Deed.OPENS, url)] * asked
+
+
+@pytest.mark.parametrize("network", [{"mode": "bridge", "bridge": "br0"}, {"external": "default"}])
+def test_an_address_on_a_network_that_is_not_labctls_may_be_anybodys(tmp_path, network):
+    """The Labfile may say that its VM has the router's address, a guest may report any."""
+    ready = [{"http": "http://192.168.1.1/", "from": "host"}]
+    web = {"image": "debian-12", "networks": ["front"], "ready": ready}
+    lab = lab_of(tmp_path, {"web": web}, front=network)
+    nic = NicAddresses("52:54:00:00:00:01", ip_address("192.168.1.1"), seen=(ip_address("192.168.1.1"),))
+    found = host_reaches(lab, Sources(), Allocation(nics={("web", "front"): nic}), ())
+    assert [each.subject for each in found] == ["http://192.168.1.1/"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "examples/Labfile.yaml",
+        *(f"templates/labs/{each}/Labfile.yaml" for each in ("single", "pair", "cluster")),
+    ],
+)
+def test_labctls_own_labs_reach_nothing(path):
+    lab = load(str(Path(__file__).parents[3] / path)).lab
+    assert image_reaches(lab, Sources()) == ()
+    assert not any(each.xml for each in (*lab.vms, *lab.networks))
