@@ -105,7 +105,7 @@ class Untrusted(UsageError):
             "\n".join(
                 ["this lab reaches the host, and nobody said yes to that; nothing was changed:", *told]
             ),
-            hint="if you trust it, the same command with --trust says yes; `labctl trust` shows what it was said to",
+            hint="if you trust it with that: the same command with --trust",
         )
 
 
