@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from labctl.core.record import record
-from labctl.core.text import printable
+from labctl.core.text import clipped, printable
 
 SHOWN = 12  # hex digits of an id that people see and type
 MOST = 2000  # characters of a subject that people see; `plan --json` has all of them
@@ -66,12 +66,7 @@ class HostReach:
     @property
     def shown(self) -> str:
         """The subject as it is, but on one line and without what a terminal would act on; a very long one is cut."""
-        text = printable(self.subject)
-        return (
-            text
-            if len(text) <= MOST
-            else f"{text[:MOST]}… ({len(text) - MOST} characters more: `plan --json`)"
-        )
+        return clipped(printable(self.subject), MOST)
 
     @property
     def origin(self) -> str:

@@ -8,19 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.core.host_reach import Deed, HostReach
-from labctl.host.files import os_errors
+from labctl.host.files import checked, os_errors
 from labctl.host.files.private import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 FORMAT = 1
+MOST = 16 << 20  # bytes of a file of yeses
 
 
 def folder() -> Path:
@@ -87,16 +87,14 @@ def _write(labfile: Path, reaches: Iterable[HostReach]) -> None:
 def _read(path: Path) -> tuple[str, tuple[HostReach, ...]] | None:
     """The Labfile and the reaches of a file; None where it is missing, damaged, or not this user's own."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            facts = os.fstat(handle)
-            mine = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
-            if not mine or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return None
-            told: dict[str, Any] = json.load(file)
+        within = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            told: dict[str, Any] = json.loads(checked.read(path.name, within, path, MOST))
+        finally:
+            os.close(within)
         reaches = tuple(_reach(each) for each in told["reaches"]) if told["format"] == FORMAT else ()
         return str(told["labfile"]), reaches
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, LabctlError, ValueError, KeyError, TypeError):
         return None
 
 
