@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
 
 POLL_S = 1.0
+OVERLAP = 4096  # characters by which two looks at a long log are put together
 
 
 def choose_vm(session: Session, name: str | None) -> str:
@@ -43,5 +44,13 @@ def follow(session: Session, vm: str, seen: str) -> Iterator[str]:
         time.sleep(POLL_S)
         text = read(session, vm)
         if text != seen:
-            yield text.removeprefix(seen) if text.startswith(seen) else text
+            yield _added(text, seen)
             seen = text
+
+
+def _added(text: str, seen: str) -> str:
+    """What comes after `seen`, of which only the end is left in the text of a long log."""
+    if text.startswith(seen):
+        return text.removeprefix(seen)
+    _, found, added = text.partition(seen[-OVERLAP:])
+    return added if found else text

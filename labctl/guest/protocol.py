@@ -81,7 +81,7 @@ class Reply:
 
 @record
 class Output:
-    """A piece of the output of a command that runs; `stream` is stdout or stderr."""
+    """A piece of the output of a command that runs, never an empty one; `stream` is stdout or stderr."""
 
     run: str
     stream: str
@@ -221,15 +221,19 @@ def parse(line: bytes) -> Message | None:  # noqa: PLR0911  # one return for eac
         case {"event": "check", "id": str(name), "ok": bool(ok)}:
             return Reply(f"check {name}", ok, _text(message.get("detail")))
         case {"event": "output", "id": str(run), "stream": "stdout" | "stderr" as stream, "data": str(data)}:
-            try:
-                return Output(run, stream, base64.b64decode(data, validate=True))
-            except ValueError:
-                return None
+            return Output(run, stream, piece) if (piece := _piece(data)) else None
         case {"event": "stdin", "id": str(run)}:
             return StdinWanted(run)
         case {"event": "exit", "id": str(run), "code": int(code)} if 0 <= code <= 255:
             return Exit(run, int(code))
     return None
+
+
+def _piece(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError:
+        return b""
 
 
 def _text(value: object) -> str:

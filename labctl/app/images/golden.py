@@ -29,6 +29,7 @@ from labctl.core.record import record
 from labctl.engine import overview
 from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
+from labctl.host.access.streams import FEW_BYTES
 from labctl.host.files import cache
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import missing, translated
@@ -163,7 +164,7 @@ class _Maker:
                 raise LabctlError(f"its guest did not boot within {BOOT_S * self.slow:.0f} s") from None
             self.tell.progress("removing its keys, identity and logs")
             script = resources.text("templates/guest/sysprep.sh")
-            done = await PortTransport(session).run(script, timeout=SYSPREP_S * self.slow)
+            done = await PortTransport(session).run(script, timeout=SYSPREP_S * self.slow, limit=FEW_BYTES)
         done.check("its guest could not clean itself")
 
     def _base(self, pool: libvirt.virStoragePool) -> ImageSpec | None:

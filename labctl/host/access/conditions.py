@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from labctl import resources
 from labctl.core.text import one_line
+from labctl.host.access.streams import FEW_BYTES
 from labctl.host.access.transport import last_words
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ _TRY_S = 5.0
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r\n]")
 _STATUS_BYTES = 4096  # a longer line is none of HTTP's
 WORDS = 500  # characters of what a guest says of a check
-OUTPUT_BYTES = 1 << 20  # of a check in a guest; the script there sends five lines
 
 
 async def unmet_in_guest(
@@ -48,7 +48,7 @@ async def unmet_in_guest(
     """
     seconds = [str(max(1, round(each))) for each in (timeout, interval)]
     script = ["sh", "-c", resources.text("templates/guest/condition.sh"), "condition", kind, value, *seconds]
-    done = await guest.run(script, timeout=None, limit=OUTPUT_BYTES)
+    done = await guest.run(script, timeout=None, limit=FEW_BYTES)
     return one_line(last_words(done.stdout + done.stderr), WORDS) if done.exit_code else None
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LIMIT_BYTES = 64 << 20  # of what is kept in memory of one stream
+FEW_BYTES = 1 << 20  # the same for labctl's own commands, which say little
+PIECE_COST = (
+    256  # what a piece counts beside its bytes: each one is answered, and a guest can make them small
+)
 
 
 class Stdin(Protocol):
@@ -75,12 +79,14 @@ class Captured:
             "stdout": stdout or io.BytesIO(),
             "stderr": stderr or io.BytesIO(),
         }
-        self._kept = {name for name, given in (("stdout", stdout), ("stderr", stderr)) if given is None}
+        self._kept = {name: 0 for name, given in (("stdout", stdout), ("stderr", stderr)) if given is None}
 
     def write(self, stream: str, data: bytes) -> None:
         file = self._files[stream]
-        if stream in self._kept and file.tell() + len(data) > self._limit:
-            raise LabctlError(f"it wrote more than {format_size(self._limit)} to its {stream}")
+        if stream in self._kept:
+            self._kept[stream] += len(data) + PIECE_COST
+            if self._kept[stream] > self._limit:
+                raise LabctlError(f"it wrote more than {format_size(self._limit)} to its {stream}")
         file.write(data)
         file.flush()  # somebody may be looking at it
 

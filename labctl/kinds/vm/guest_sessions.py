@@ -12,6 +12,7 @@ from labctl.core.errors import LabctlError
 from labctl.guest import protocol
 from labctl.host.access import conditions
 from labctl.host.access.port_transport import PortTransport
+from labctl.host.access.streams import FEW_BYTES
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.vm.guest_session import GuestSession, not_ready
 from labctl.kinds.vm.transitions import transition
@@ -140,7 +141,8 @@ class GuestSessions:
         lines = protocol.key_lines(spec.user, "SUDO", login, private, public)
         script = resources.text("templates/guest/keys.sh") + _REKEY.format(user=spec.user)
         try:
-            done = await PortTransport(session).run(script, stdin=lines.encode(), timeout=ANSWER_S / 2)
+            way = PortTransport(session)
+            done = await way.run(script, stdin=lines.encode(), timeout=ANSWER_S / 2, limit=FEW_BYTES)
             done.check("its guest did not take new keys")
         except LabctlError as error:
             self._keys.forget(spec.name)

@@ -33,6 +33,7 @@ def test_the_addresses_of_a_nic_are_those_of_its_mac():
         ({"event": "output", "id": 1, "stream": "stdout", "data": "aGk="}, None),
         ({"event": "output", "id": "1", "stream": "stdout", "data": "\ud800"}, None),
         ({"event": "output", "id": "1", "stream": "stdout", "data": "a b"}, None),
+        ({"event": "output", "id": "1", "stream": "stdout", "data": ""}, None),
         ({"event": "output", "id": "1"}, None),
         ({"event": "stdin", "id": "1"}, StdinWanted("1")),
         ({"event": "exit", "id": "1", "code": 7}, Exit("1", 7)),
