@@ -37,7 +37,7 @@ class TooMuch(LabctlError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"its guest sends more than a guest may on labctl's port: {what}",
+            f"it sends more than a guest may on labctl's port: {what}",
             hint="something in it misuses that port: look with `labctl console`, end it, and run the same command"
             " again; or `labctl destroy` the VM",
         )

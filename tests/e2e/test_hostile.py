@@ -29,7 +29,7 @@ FLOODS = {
     "outputs": 'line=\'{"event":"output","id":"1","stream":"stdout","data":"\'$(letters 60000)\'"}\'\n'
     'while :; do echo "$line" >&3; done',
 }
-TOO_MUCH = "its guest sends more than a guest may on labctl's port: "
+TOO_MUCH = "it sends more than a guest may on labctl's port: "
 MOST_KIB = 300 << 10  # labctl itself has 80 MiB; floods took gigabytes
 READY = {"ready": [{"exec": "test -e /run/late"}], "cloud_init": {"runcmd": ["(sleep 5; touch /run/late) &"]}}
 

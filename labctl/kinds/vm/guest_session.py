@@ -46,7 +46,7 @@ class GuestSession(PortSession):
         """Report each stage of the guest's boot as it comes, until cloud-init has ended.
 
         Raises:
-            NotReady: the time is up, the VM is gone, or its guest sends more than it may.
+            NotReady: the time is up, the VM is gone, or it sends more than it may.
         """
         stage = "no word from its guest yet"
         try:

@@ -87,6 +87,6 @@ def test_a_guest_that_was_loud_is_heard_again_later():
 )
 def test_the_error_says_what_is_too_much_and_what_to_do(data, what):
     error = quota.TooMuch(Quota(Clock()).excess(data))
-    assert "its guest sends more than a guest may on labctl's port: " in str(error)
+    assert "it sends more than a guest may on labctl's port: " in str(error)
     assert what in str(error)
     assert "labctl console" in error.hint

@@ -36,7 +36,7 @@ class Connected(FakeConnection):
     [
         (
             "a line of more than 1MiB",
-            "its guest sends more than a guest may on labctl's port",
+            "it sends more than a guest may on labctl's port",
             "labctl console",
         ),
         ("", "it did not become ready in time", "labctl ssh web"),
