@@ -217,7 +217,7 @@ def test_ten_labs_on_a_cold_cache_make_one_request(labctl, here, server, tmp_pat
 @pytest.mark.parametrize("stage", ["downloading", "unpacking", "uploading", "verifying"])
 def test_a_kill_at_any_stage_is_made_good_by_the_next_run(labctl, here, server, stage):
     """Kill -9 in the middle of a download, of its decompression, of the upload: `up` completes, and once."""
-    raw = b"".join(os.urandom(MIB) for _ in range(96))
+    raw = disks.BOOT_SECTOR + os.urandom(96 * MIB)
     packed = lzma.compress(raw, preset=0)
     server.answers = [serving(packed)]
     source = {"url": server.url, "sha256": hashlib.sha256(packed).hexdigest()}
@@ -441,7 +441,7 @@ def test_a_stopped_vm_becomes_a_golden_image(make_lab, micro):
 
 def test_ctrl_c_ends_a_download_and_the_next_run_goes_on_with_it(labctl, here, server):
     """Not after the whole file came, as of a call in flight; what came is kept."""
-    content = os.urandom(64 * MIB)
+    content = disks.BOOT_SECTOR + os.urandom(64 * MIB)
     server.answers = [dripping(content), serving(content)]
     source = {"url": server.url, "sha256": hashlib.sha256(content).hexdigest()}
     (here / "Labfile.yaml").write_text(lab(source))
