@@ -9,7 +9,7 @@ from labctl.app import preflight, trust
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
-from labctl.core.record import record, replace
+from labctl.core.record import record
 from labctl.engine import edits
 from labctl.engine.allocate import allocate_with_references
 from labctl.engine.allocation import Allocation
@@ -154,13 +154,8 @@ def _with_keys(session: Session, specs: dict[Address, Spec]) -> dict[Address, Sp
 
 
 def _stored(sources: Sources) -> dict[Address, Spec]:
-    """The images that the store has, sound or not, under the names that this lab gives them."""
-    every = {spec.address: spec for spec in (*sources.images.values(), *sources.blobs.values())}
-    return {
-        address: replace(spec, sound=sources.present[spec.key].sound)
-        for address, spec in every.items()
-        if spec.key in sources.present
-    }
+    """The images that their pools have, sound or not, under the names that this lab gives them."""
+    return {spec.address: spec for spec in sources.present}
 
 
 def keep(specs: Specs, existing: Specs, secret: bytes) -> dict[Address, Spec]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 
 XMLNS = (
@@ -55,6 +56,14 @@ def image_volume(key: str) -> str:
 def image_key(volume: str) -> str:
     """The reverse of `image_volume`."""
     return volume.removesuffix(".img")
+
+
+_BOOT_FILE = re.compile(r"sha256-[0-9a-f]{64}\.(img|ok|seen)")
+
+
+def is_boot_file(volume: str) -> bool:
+    """Whether a volume of a lab's pool is part of a kernel or an initrd, which are named as images are in the store."""
+    return _BOOT_FILE.fullmatch(volume) is not None
 
 
 def object_uuid(lab: str, kind: str, name: str) -> str:

@@ -27,7 +27,7 @@ from labctl.kinds.network.overview import read_network
 from labctl.kinds.vm.overview import read_vm
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from labctl.host.host import Host
     from labctl.kinds.network.overview import NetworkOverview
@@ -156,23 +156,27 @@ def _look_at_images(host: Host, lab: str, vms: list[VmOverview]) -> list[ImageOv
     Stopped pools are not started: their lab may be about to be destroyed.
     """
     virt = host.virt
-    store, pool = pools.lookup(virt, STORE), pools.lookup(virt, pool_name(lab))
-    if store is None:
-        return []
-    store_folder = pools.path(store)
+    pool = pools.lookup(virt, pool_name(lab))
     disks = volumes.facts(pool) if pool is not None and pool.isActive() else []
-    paths = [(each.name.partition(".")[0], each.backing or "") for each in disks]
-    paths += [(vm.name, path) for vm in vms for path in vm.boots]
-    users: dict[str, set[str]] = {}
-    for vm, path in paths:
-        folder, _, name = path.rpartition("/")
-        if folder == store_folder:
-            users.setdefault(name.rpartition(".")[0], set()).add(vm)
-    states = ImageStore(host).states(users.keys())
+    based = [(each.name.partition(".")[0], each.backing or "") for each in disks]
+    booted = [(vm.name, path) for vm in vms for path in vm.boots]
     return [
-        ImageOverview(spec.label, state, tuple(sorted(users[key], key=natural_sort_key)))
-        for key, (spec, state) in states.items()
+        *_changed_images(host, STORE, [*based, *booted]),
+        *_changed_images(host, pool_name(lab), booted),
     ]
+
+
+def _changed_images(host: Host, pool: str, uses: Iterable[tuple[str, str]]) -> Iterator[ImageOverview]:
+    """Give the images of a pool that changed; `uses` are VMs, and the paths that they use."""
+    found = pools.lookup(host.virt, pool)
+    in_pool = pools.path(found) if found else None
+    users: dict[str, set[str]] = {}
+    for vm, path in uses:
+        folder, _, name = path.rpartition("/")
+        if folder == in_pool:
+            users.setdefault(name.rpartition(".")[0], set()).add(vm)
+    for key, (spec, state) in ImageStore(host, pool).states(users.keys()).items():
+        yield ImageOverview(spec.label, state, tuple(sorted(users[key], key=natural_sort_key)))
 
 
 def _unmarked(thing: Any, kind: str, lab: str | None) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TypeVar
 
+from labctl.core import identity
 from labctl.core.errors import LabctlError, NotMadeFor, Problem, Rejected
 from labctl.core.record import field, record, replace
 from labctl.core.size import format_sizes
@@ -34,13 +35,13 @@ Stated = tuple["Vm", "Disk", Wanted]  # a disk that stands on one
 class Sources:
     """The specs of all images and blobs of the lab.
 
-    `present` are those that are in the store, also damaged ones, by key. `pins` is the new content of the lock. `notes`
-    are warnings and notes for the user. `reaches` are pins that send a name of the catalogue elsewhere.
+    `present` are those that are in their pools, also damaged ones. `pins` is the new content of the lock. `notes` are
+    warnings and notes for the user. `reaches` are pins that send a name of the catalogue elsewhere.
     """
 
     images: dict[Wanted, ImageSpec] = field(default_factory=dict)
     blobs: dict[Path, ImageSpec] = field(default_factory=dict)
-    present: dict[str, ImageSpec] = field(default_factory=dict)
+    present: tuple[ImageSpec, ...] = ()
     pins: Lock = field(default_factory=dict)
     notes: tuple[Problem, ...] = ()
     reaches: tuple[HostReach, ...] = ()
@@ -59,12 +60,12 @@ def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
     files = [(vm, getattr(vm.boot, name), ("boot", name)) for vm in lab.vms for name in ("kernel", "initrd")]
     problems: list[Problem] = []
     images = _each(lab, wanted, lambda each: finder.find(*each), problems)
-    blobs = _each(lab, files, lambda path: resolve.resolve_path(path, blob=True), problems)
+    blobs = _each(lab, files, lambda path: _boot_file(path, lab), problems)
     if problems:
         raise Rejected(problems)
     _tell_apart(images, blobs)
-    keys = {spec.key for spec in (*images.values(), *blobs.values())}
-    looked |= _look(hosts, keys - looked.keys())
+    looked |= _look(hosts, {spec.key for spec in images.values()} - looked.keys())
+    beside = _look_in_pool(hosts, lab, {spec.key for spec in blobs.values()})
     present = {key: each.spec for key, each in looked.items()}
     for each, spec in images.items():
         if spec.key in present:
@@ -78,14 +79,27 @@ def resolve_images(hosts: Hosts, lab: LabModel, pinning: Pinning) -> Sources:
         (written(image, lab.folder), its): Pin(spec.key, _portable(spec, lab.folder), spec.size)
         for (image, its), spec in images.items()
     }
-    notes = (*finder.notes, *_damaged({**images, **blobs}.values(), looked))
-    stored = {key: present[key] for key in keys & present.keys()}
-    return Sources(images, blobs, stored, pins, notes, tuple(finder.reaches))
+    notes = (*finder.notes, *_damaged(images.values(), looked), *_damaged(blobs.values(), beside))
+    there = (*_present(images.values(), looked), *_present(blobs.values(), beside))
+    return Sources(images, blobs, there, pins, notes, tuple(finder.reaches))
 
 
 def _look(hosts: Hosts, keys: Collection[str]) -> dict[str, CheckedImage]:
     """Those of the keys which the stores of the hosts have."""
     return {key: each for host in hosts for key, each in ImageStore(host).look(keys).items()}
+
+
+def _look_in_pool(hosts: Hosts, lab: LabModel, keys: Collection[str]) -> dict[str, CheckedImage]:
+    """Those of the keys of kernels and initrds which the lab's pool has."""
+    host = hosts.of(addresses.pool(lab.name))
+    return ImageStore(host, identity.pool_name(lab.name)).look(keys)
+
+
+def _present(specs: Iterable[ImageSpec], looked: Mapping[str, CheckedImage]) -> Iterator[ImageSpec]:
+    """The specs of the images that were found, sound or not."""
+    for spec in specs:
+        if spec.key in looked:
+            yield replace(spec, sound=not looked[spec.key].wrong)
 
 
 def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, CheckedImage]) -> Iterator[Problem]:
@@ -101,6 +115,11 @@ def _damaged(specs: Iterable[ImageSpec], looked: Mapping[str, CheckedImage]) -> 
             )
             told = f"image {spec.label}: it is damaged in the store: {what}{on_it}"
             yield Problem(told, hint=hint, severity="warning")
+
+
+def _boot_file(path: Path, lab: LabModel) -> ImageSpec:
+    """The spec of a kernel or an initrd, which goes into the lab's own pool."""
+    return replace(resolve.resolve_path(path, blob=True), lab=lab.name)
 
 
 def field_of_image(disk: Disk) -> tuple[str, ...]:

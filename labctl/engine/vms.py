@@ -141,8 +141,8 @@ def _boot_files(vm: Vm, site: Site) -> dict[str, Any]:
         initrd = site.blobs[vm.boot.initrd] if vm.boot.initrd else None
         blobs = [each for each in (site.blobs[vm.boot.kernel], initrd) if each]
         return {
-            "kernel": f"{site.store}/{blobs[0].volume}",
-            "initrd": f"{site.store}/{initrd.volume}" if initrd else "",
+            "kernel": f"{site.pool}/{blobs[0].volume}",
+            "initrd": f"{site.pool}/{initrd.volume}" if initrd else "",
             "cmdline": vm.boot.cmdline or "",
             "images": tuple(sorted(each.label for each in blobs)),
         }

@@ -1,8 +1,8 @@
 """The volumes of a lab's pool by their owners. Volumes have no metadata, so names and backing files decide. Pure.
 
 labctl's volumes are those of disks that the Labfile or a VM of the lab names, those that belong to these VMs (seeds,
-logs), and root disks on an image of the store, which a run that was killed may have left. Overlays on these disks are
-from snapshots that someone made. All other volumes are strangers, whatever their names.
+logs), kernels and initrds, and root disks on an image of the store, which a run that was killed may have left. Overlays
+on these disks are from snapshots that someone made. All other volumes are strangers, whatever their names.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ BESIDE = (identity.SEED, identity.CONSOLE, identity.GOLDEN, identity.GOLDEN_FLAT
 class Stored:
     """The volumes by their owners: `disks` by name (`web/root`), `seeds` as names of VMs, others as names of volumes.
 
-    `overlays` has those of each disk. `beside` are all names that labctl may give to a VM's volumes besides its disks.
+    `overlays` has those of each disk. `beside` are all names that labctl may give to a VM's volumes besides its disks,
+    and the volumes of kernels and initrds.
     """
 
     disks: Mapping[str, Facts] = field(default_factory=dict)
@@ -71,6 +72,7 @@ def sort(
     disks = named - standing.keys()
     owners = {name.partition(".")[0] for name in disks | told}
     every = [f"{owner}.{what}" for owner in sorted(owners) for what in BESIDE]
+    every += sorted(filter(identity.is_boot_file, there))
     beside = (there.keys() & set(every)) - disks - standing.keys()
     overlays: dict[str, list[str]] = {}
     for name, disk in sorted(standing.items()):

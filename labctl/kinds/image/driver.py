@@ -67,13 +67,16 @@ class ImageDriver:
         """
         with ExitStack() as stack:
             await asyncio.to_thread(stack.enter_context, self._held(spec, progress))
-            looked = (await self._host.connection.call(ImageStore(self._host).look, {spec.key})).get(spec.key)
+            looked = (await self._host.connection.call(self._look, spec)).get(spec.key)
             if looked and not looked.wrong:
                 return
             have = await asyncio.to_thread(stack.enter_context, content(spec, progress))
             if looked:
                 _refuse_other(spec, looked, have)
             await self._host.connection.call(self._fill, spec, have, progress)
+
+    def _look(self, spec: ImageSpec) -> dict[str, CheckedImage]:
+        return ImageStore(self._host, spec.pool).look({spec.key})
 
     def _held(self, spec: ImageSpec, progress: Progress) -> AbstractContextManager[None]:
         waiting = partial(progress, "waiting for another labctl", 0, 0)
@@ -82,10 +85,7 @@ class ImageDriver:
     def _fill(self, spec: ImageSpec, have: Content, progress: Progress) -> None:
         """Upload all volumes, and the marker once they have been read back."""
         conn = self._host.virt
-        folder = self._folder()
-        pool = pools.define(conn, POOL, folder)
-        if self._host.local:
-            pools.renewed(pool, folder)
+        pool = self._host.pool(spec.pool) if spec.lab else self._store()
         integrity.forget_stamps(pool, spec.key)
         mode = PRIVATE if spec.source == "path" else READABLE
         stamps = {each.volume: self._put(pool, each, mode, progress) for each in have.files}
@@ -101,10 +101,14 @@ class ImageDriver:
         volumes.upload(conn, pool, f"{spec.key}.ok", data, length=len(data), mode=mode)
         integrity.record_stamps(conn, pool, spec.key, stamps)
 
-    def _folder(self) -> str:
-        """The folder of the store's pool, also before the pool exists."""
+    def _store(self) -> libvirt.virStoragePool:
+        """The store's pool, which is made where it is missing."""
         pool = pools.find(self._host.virt, POOL)
-        return pools.path(pool) if pool else str(self._host.pool_root / POOL)
+        folder = pools.path(pool) if pool else str(self._host.pool_root / POOL)
+        pool = pools.define(self._host.virt, POOL, folder)
+        if self._host.local:
+            pools.renewed(pool, folder)
+        return pool
 
     def _put(self, pool: libvirt.virStoragePool, stored: StoreFile, mode: int, progress: Progress) -> str:
         """Upload a file, read it back to be sure that it is complete, and return the stamps of the volume."""

@@ -1,8 +1,9 @@
-"""An image: a read-only base of disks, or a kernel or initrd, in the store that all labs of a libvirt host share.
+"""An image: a read-only base of disks, in the store that all labs of a libvirt host share; or a kernel or initrd.
 
-The store is the directory pool `labctl-images`. The volumes of an image are named after its `key`: `KEY.img`, and for a
-direct kernel boot `KEY.vmlinuz` and `KEY.initrd`. `KEY.ok` is written last and marks the image as complete; `KEY.seen`
-has the stamps of the volumes when they were last verified.
+A kernel or an initrd is in the pool of its lab: it comes from a file of this machine, which may be private, and goes
+with the lab. The store is the directory pool `labctl-images`. The volumes of an image are named after its `key`:
+`KEY.img`, and for a direct kernel boot `KEY.vmlinuz` and `KEY.initrd`. `KEY.ok` is written last and marks the image as
+complete; `KEY.seen` has the stamps of the volumes when they were last verified.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from labctl.core import identity
 from labctl.core.record import record
 from labctl.core.size import format_size
-from labctl.core.spec import BriefPart, Effect, Spec, owned
+from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ class ImageSpec(Spec):
 
     `key` is `sha256-HEX` or `sha512-HEX` of the file's content, or `build-HEX` of a recipe. `origin` is an absolute
     path, an https URL, or the name of a recipe; it is empty for an image that labctl can't get again. `size` is the
-    virtual size in bytes, None if it is not known before the download. A `blob` (a kernel, an initrd) is stored
-    unchecked. `firmware` (`bios`, `uefi`), `cpu` (`x86-64-v2`) and `memory` (bytes) are the catalogue's requirements;
-    empty and 0 without any.
+    virtual size in bytes, None if it is not known before the download. A `blob` is a kernel or an initrd.
+    `firmware` (`bios`, `uefi`), `cpu` (`x86-64-v2`) and `memory` (bytes) are the catalogue's requirements; empty and 0
+    without any.
     """
 
     kind: ClassVar[str] = "image"
@@ -61,6 +62,7 @@ class ImageSpec(Spec):
     direct: bool = False  # whether VMs boot the image's own kernel and initrd
     cmdline: str = ""  # the command line of that kernel
     blob: bool = False
+    lab: str = ""  # whose pool has it; empty for the store
     arch: str = ""  # libvirt's name of the architecture; empty if unknown
     firmware: str = ""
     cpu: str = ""
@@ -71,6 +73,14 @@ class ImageSpec(Spec):
     @property
     def address(self) -> Address:
         return addresses.image(self.label)
+
+    @property
+    def pool(self) -> str:
+        """The name of the pool that has it."""
+        return identity.pool_name(self.lab) if self.lab else POOL
+
+    def needs(self) -> tuple[Need, ...]:
+        return (Need(addresses.pool(self.lab)),) if self.lab else ()
 
     @property
     def local_file(self) -> str:

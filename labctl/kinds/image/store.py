@@ -62,10 +62,11 @@ class CheckedImage:
 
 
 class ImageStore:
-    """The images in the store: they are listed, checked and deleted."""
+    """The images in the store: they are listed, checked and deleted. `pool` may be that of a lab, for its kernels."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, pool: str = POOL) -> None:
         self._host = host
+        self._pool = pool
 
     def observe(self, keys: Collection[str]) -> dict[str, ImageSpec]:
         """Key → spec of the images that are complete and sound."""
@@ -77,7 +78,7 @@ class ImageStore:
         Volumes that changed since they were verified are read again. For others, a listing of the pool, the stamps, and
         two small volumes of each image are enough.
         """
-        pool = pools.find(self._host.virt, POOL) if keys else None
+        pool = pools.find(self._host.virt, self._pool) if keys else None
         names = volumes.names(pool) if pool is not None else set()
         found = {}
         for key in sorted(key for key in keys if f"{key}.ok" in names):
@@ -103,7 +104,7 @@ class ImageStore:
 
     def stored(self) -> list[StoredImage]:
         """All complete images in the store."""
-        pool = pools.find(self._host.virt, POOL)
+        pool = pools.find(self._host.virt, self._pool)
         if pool is None:
             return []
         sizes = {each.name: each.allocation for each in volumes.facts(pool)}
@@ -126,7 +127,7 @@ class ImageStore:
 
         No image is read, and no pool is started.
         """
-        pool = pools.lookup(self._host.virt, POOL) if keys else None
+        pool = pools.lookup(self._host.virt, self._pool) if keys else None
         if pool is None or not pool.isActive():
             return {}
         markers = {key: marker for key in sorted(keys) if (marker := self._marker(pool, key))}
@@ -142,7 +143,7 @@ class ImageStore:
 
         A volume on which a disk is based is not among them, even if someone removed the image's marker.
         """
-        pool = pools.find(self._host.virt, POOL)
+        pool = pools.find(self._host.virt, self._pool)
         if pool is None:
             return {}
         sizes = {each.name: each.allocation for each in volumes.facts(pool)}
@@ -153,7 +154,7 @@ class ImageStore:
     def verify(self, stored: StoredImage, progress: Progress) -> dict[str, str]:
         """Read an image and record the result: volume → what is wrong with it, empty if the image is sound."""
         virt = self._host.virt
-        pool, key = self._host.pool(POOL), stored.spec.key
+        pool, key = self._host.pool(self._pool), stored.spec.key
         stamps = volumes.stamps(pool, stored.digests)
         wrong = integrity.verify(virt, pool, dict(sorted(stored.digests.items())), progress)
         integrity.record_stamps(virt, pool, key, stamps | dict.fromkeys(wrong, integrity.KNOWN_DAMAGED))
@@ -162,7 +163,7 @@ class ImageStore:
     def delete(self, key: str) -> None:
         """Delete an image, its marker first. LabctlError if a disk or a domain uses it; the error names one."""
         virt = self._host.virt
-        pool = pools.find(virt, POOL)
+        pool = pools.find(virt, self._pool)
         if pool is None:
             return
         users = self._users(pools.path(pool))
@@ -173,7 +174,7 @@ class ImageStore:
             self.drop(f"{key}.{part}")
 
     def drop(self, volume: str) -> None:
-        pool = pools.find(self._host.virt, POOL)
+        pool = pools.find(self._host.virt, self._pool)
         if pool is not None:
             volumes.delete(pool, volume)
 

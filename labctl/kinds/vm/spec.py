@@ -218,9 +218,13 @@ class VmSpec(Marked):
         return transition(before.state, self.state).refused if isinstance(before, VmSpec) else ""
 
     def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Saved memory fits only the devices with which it was saved, so a change of these costs a restart."""
+        """Saved memory fits only the devices with which it was saved, so a change of these costs a restart.
+
+        A kernel that only lies elsewhere is read from there at the next start.
+        """
         if not isinstance(before, VmSpec):
             return changes
+        changes = tuple(replace(each, effect=LIVE) if _is_moved(each) else each for each in changes)
         if before.state == State.SAVED:
             changes = tuple(
                 replace(each, effect=max(each.effect, RESTART)) if _is_device(each.field) else each
@@ -280,6 +284,12 @@ class VmSpec(Marked):
 
 
 _MARK = ("awaited", "file", "machine", "seed", "hosts", "protect", "xml", "images", "after", "base", "user")
+
+
+def _is_moved(change: Change) -> bool:
+    """Whether a kernel or an initrd has another path and the same content, which its name is the digest of."""
+    before, after = (str(path).rpartition("/")[2] for path in (change.before, change.after))
+    return change.field in ("kernel", "initrd") and before == after
 
 
 def _is_device(field: str) -> bool:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from labctl.core.errors import Rejected
+from labctl.core.record import replace
 from labctl.engine import sources
 from labctl.engine.pinning import Pinning
 from labctl.engine.sources import Sources
 from labctl.host.hosts import Hosts
-from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds import addresses
+from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import CheckedImage
 from labctl.labfile.load import load
 from labctl.labfile.lockfile import Pin
@@ -40,11 +42,11 @@ def resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
         vms: dict[str, Any], *stored: ImageSpec, pinning: Pinning | None = None, running: bool = False
     ) -> Sources:
         class Store:
-            def __init__(self, _host: object) -> None:
-                pass
+            def __init__(self, _host: object, pool: str = POOL) -> None:
+                self._pool = pool
 
             def look(self, keys: Collection[str]) -> dict[str, CheckedImage]:
-                found = [each for each in stored if each.key in keys]
+                found = [each for each in stored if each.key in keys and each.pool == self._pool]
                 damage = {f"{X86}.img": "it is gone"}
                 return {
                     each.key: CheckedImage(
@@ -69,7 +71,7 @@ def test_a_damaged_image_is_wanted_sound_and_told_with_what_stands_on_it(resolve
     pinning = Pinning({("router", "x86_64"): Pin(X86, "https://vendor.example/router", 1 << 20)})
     found = resolve({"a": {"image": "router"}}, damaged, pinning=pinning, running=running)
     assert [each.sound for each in found.images.values()] == [True]
-    assert [each.sound for each in found.present.values()] == [False]
+    assert [each.sound for each in found.present] == [False]
     (note,) = found.notes
     assert note.summary == "image router: it is damaged in the store: it is gone; on it stand labctl-t/a.root"
     assert bool(note.hint) == running  # what does not run has no damaged file open
@@ -97,6 +99,18 @@ def test_a_file_is_pinned_for_the_architecture_of_the_vm_that_uses_it(resolve, t
     pins = resolve(vms).pins
     assert list(pins) == [("a.img", "aarch64")]
     assert resolve(vms, pinning=Pinning(pins, locked=True)).pins == pins
+
+
+def test_kernels_are_looked_for_in_the_pool_of_the_lab(resolve, tmp_path):
+    """They may be private, and go with it; in the store, which has the same file, they would do neither."""
+    (tmp_path / "vmlinuz").write_bytes(b"\x7fELF")
+    vms = {"a": {"image": "none", "boot": {"kernel": "./vmlinuz"}}}
+    (kernel,) = resolve(vms).blobs.values()
+    assert (kernel.pool, kernel.needs()[0].address) == ("labctl-t", addresses.pool("t"))
+    assert resolve(vms).present == ()
+    stored = replace(kernel, lab="")
+    assert resolve(vms, stored).present == ()
+    assert [each.lab for each in resolve(vms, replace(kernel, sound=False)).present] == ["t"]
 
 
 def test_what_is_lost_is_told_once_and_where_the_labfile_states_it(resolve):

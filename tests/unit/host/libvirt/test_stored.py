@@ -38,6 +38,14 @@ def test_seeds_and_logs_go_with_the_vms_that_are_known():
     assert {"web.seed", "web.console"} <= set(found.beside)
 
 
+def test_kernels_are_the_labs_and_a_name_that_is_only_similar_is_a_strangers():
+    key = f"sha256-{'ab' * 32}"
+    own = [facts(f"{key}.{part}", format="raw") for part in ("img", "ok", "seen")]
+    found = sort(*own, facts(f"{key}.qcow2"), facts("sha256-ab.img"))
+    assert {each.name for each in own} <= set(found.beside)
+    assert found.strangers == ("sha256-ab.img", f"{key}.qcow2")
+
+
 def test_overlays_are_told_with_the_disk_that_they_stand_on_in_the_end():
     found = sort(
         facts("web.root", IMAGE), facts("web.e1", f"{POOL}/web.root"), facts("x.qcow2", f"{POOL}/web.e1")

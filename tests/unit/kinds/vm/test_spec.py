@@ -1,7 +1,12 @@
 """What a VM lets go of, before those that it had a part in change."""
 
+import pytest
+
 from labctl.core.address import Address
+from labctl.core.diff import diff
+from labctl.core.lifecycle import State
 from labctl.core.record import replace
+from labctl.core.spec import Effect
 from labctl.kinds.vm.disks_and_nics import NicUse
 from labctl.kinds.vm.spec import VmSpec
 
@@ -21,3 +26,15 @@ def test_it_is_the_networks_of_nics_that_leave_or_move():
 
 def test_a_vm_that_goes_lets_go_of_all():
     assert VM.lets_go(None) == {Address("network", "front"), Address("network", "back")}
+
+
+@pytest.mark.parametrize(
+    ("after", "effect"),
+    [("/pool/sha256-aa.img", Effect.LIVE), ("/pool/sha256-bb.img", Effect.RESTART), ("", Effect.RESTART)],
+)
+def test_a_kernel_that_only_lies_elsewhere_costs_no_restart(after, effect):
+    """As those of labs from before: these were in the store."""
+    had = VmSpec("shop", "web", 1, 1 << 30, 1 << 30, kernel="/store/sha256-aa.img", state=State.RUNNING)
+    wanted = replace(had, kernel=after)
+    (change,) = wanted.assessed(had, diff(had, wanted))
+    assert change.effect is effect
