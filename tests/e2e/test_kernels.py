@@ -47,8 +47,9 @@ def test_a_kernel_is_private_and_goes_with_its_lab(lab, unprivileged_qemu):
     assert sorted(path.suffix for path in own.values()) == [".img", ".img", ".ok", ".ok", ".seen", ".seen"]
     assert {path.stat().st_mode & 0o777 for path in own.values() if path.suffix != ".seen"} == {0o600}
     assert not own.keys() & volumes(STORE).keys()
-    overlay, base = (POOL / "web.root").stat(), next(
-        path for path in volumes(STORE).values() if path.suffix == ".img"
+    overlay, base = (
+        (POOL / "web.root").stat(),
+        next(path for path in volumes(STORE).values() if path.suffix == ".img"),
     )
     assert (overlay.st_uid, base.stat().st_mode & 0o777) == (QEMU, 0o600)
     lab.ok("reload", "--yes")

@@ -87,7 +87,7 @@ class ImageDriver:
         conn = self._host.virt
         pool = self._host.pool(spec.pool) if spec.lab else self._store()
         integrity.forget_stamps(pool, spec.key)
-        mode = PRIVATE if spec.source == "path" else READABLE
+        mode = PRIVATE if spec.private else READABLE
         stamps = {each.volume: self._put(pool, each, mode, progress) for each in have.files}
         self._await_format(pool, spec, have)
         marker = {

@@ -79,6 +79,11 @@ class ImageSpec(Spec):
         """The name of the pool that has it."""
         return identity.pool_name(self.lab) if self.lab else POOL
 
+    @property
+    def private(self) -> bool:
+        """Whether it has files of this machine: it is one, or a `build:` of the Labfile may have put some into it."""
+        return self.source == "path" or self.wanted is not None
+
     def needs(self) -> tuple[Need, ...]:
         return (Need(addresses.pool(self.lab)),) if self.lab else ()
 
