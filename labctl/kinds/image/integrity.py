@@ -2,8 +2,9 @@
 
 The volume `KEY.seen` beside an image has the stamps of its files at the time when their digests were last computed:
 size, mtime and ctime, as libvirt reports them. A file with the same stamps is unchanged, since nobody can set a ctime.
-libvirt itself changes the ctime when a VM boots a kernel of the store, since it gives the file to QEMU's user; then the
-digest is computed again.
+libvirt itself changes the ctime when it gives the file to QEMU's user, as at each start of a VM that boots a kernel;
+then the digest is computed again. Nothing is decided by the mtime, which anybody can set: `apparent_state` is for
+display.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def apparent_state(seen: Stamps, now: Stamps, names: Iterable[str]) -> str:
     """Compare an image's stamps without reading its files: `missing`, `damaged`, `changed`, or empty.
 
     `seen` are the recorded stamps, `now` the current ones. The ctime is not compared, since libvirt changes it when a
-    VM starts. A volume that was never verified can only be missing.
+    VM starts; a plan, which compares it, reads the files again. A volume that was never verified can only be missing.
     """
     found = {_apparent_volume_state(seen.get(name), now.get(name)) for name in names}
     return next((each for each in (MISSING, DAMAGED, CHANGED) if each in found), "")
