@@ -9,7 +9,7 @@ from labctl.app import preflight, trust
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
-from labctl.core.record import record
+from labctl.core.record import record, replace
 from labctl.engine import edits
 from labctl.engine.allocate import allocate_with_references
 from labctl.engine.allocation import Allocation
