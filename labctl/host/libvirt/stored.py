@@ -72,8 +72,8 @@ def sort(
     disks = named - standing.keys()
     owners = {name.partition(".")[0] for name in disks | told}
     every = [f"{owner}.{what}" for owner in sorted(owners) for what in BESIDE]
-    every += sorted(filter(identity.is_boot_file, there))
     beside = (there.keys() & set(every)) - disks - standing.keys()
+    boot_files = set(filter(identity.is_boot_file, there)) - disks - standing.keys()
     overlays: dict[str, list[str]] = {}
     for name, disk in sorted(standing.items()):
         overlays.setdefault(disk, []).append(name)
@@ -84,8 +84,8 @@ def sort(
         {str(disk_name(name)): there[name] for name in sorted(disks | golden) if disk_name(name)},
         tuple(sorted(name.partition(".")[0] for name in beside if name.endswith(f".{identity.SEED}"))),
         {disk: tuple(names) for disk, names in overlays.items()},
-        tuple(sorted(there.keys() - disks - beside - standing.keys())),
-        tuple(every),
+        tuple(sorted(there.keys() - disks - beside - boot_files - standing.keys())),
+        (*every, *sorted(boot_files)),
     )
 
 

@@ -43,6 +43,7 @@ def test_kernels_are_the_labs_and_a_name_that_is_only_similar_is_a_strangers():
     own = [facts(f"{key}.{part}", format="raw") for part in ("img", "ok", "seen")]
     found = sort(*own, facts(f"{key}.qcow2"), facts("sha256-ab.img"))
     assert {each.name for each in own} <= set(found.beside)
+    assert (found.disks, found.seeds) == ({}, ())
     assert found.strangers == ("sha256-ab.img", f"{key}.qcow2")
 
 
