@@ -73,7 +73,7 @@ def test_a_lab_from_before_takes_its_kernel_without_a_restart(lab):
     plan = lab.plan()
     assert {address: steps[0] for address, steps in plan.items()} == {
         "image/vmlinuz": "create",
-        "image/initrd.img": "create",
+        "image/initrd": "create",
         "vm/web": "update",
     }, plan
     assert set(plan["vm/web"][1:]) == {"kernel", "initrd"}
