@@ -1,10 +1,15 @@
 """Each disk bus, NIC model and firmware of the schema, driven by a guest."""
 
 import json
+import re
+import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
+import libvirt
 import pytest
 
 from labctl import resources
@@ -160,6 +165,54 @@ def test_what_this_host_can_t_do_is_an_error_of_the_plan(make_lab):
     lab.content["vms"]["plain"]["machine"] = "q35"
     assert lab.plan()["vm/plain"] == ["restart", "machine"]
     lab.up()
+
+
+LOOPBACK = "<graphics type='vnc' autoport='yes'><listen type='address' address='127.0.0.1'/></graphics>"
+CONNECT = """
+import os, socket, sys
+os.setgroups([]), os.setgid(23456), os.setuid(23456)
+socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+"""
+
+
+def test_nobody_else_of_the_host_gets_to_a_display(make_lab, connection):
+    """It is on a socket, whose folder is closed; a VM that an earlier labctl made with a port is restarted."""
+    lab = make_lab(blank_lab("screen", networks={}, vms={"a": {"graphics": "vnc"}}))
+    lab.up()
+    sealed(connection)
+    domain = connection.lookupByName("screen.a")
+    text = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    old = re.sub(r"(?s)<graphics.*</graphics>", LOOPBACK, text)
+    connection.defineXML(old)
+    told = lab.run("plan").stdout
+    assert "its display is open to every user of the host" in told
+    assert lab.plan()["vm/a"] == ["restart", "exposed"]
+    domain.destroy()
+    domain.create()
+    with socket.create_connection(("127.0.0.1", 5900), timeout=10):
+        assert lab.plan()["vm/a"] == ["restart", "exposed"]
+    lab.up()
+    sealed(connection)
+
+
+def sealed(connection) -> None:
+    """The display of the VM is a socket that this user reaches and another one does not, and no port."""
+    root = ET.fromstring(connection.lookupByName("screen.a").XMLDesc())
+    (display,) = root.iterfind("devices/graphics")
+    assert display.get("port", "-1") == "-1"
+    path = display.find("listen").get("socket")
+    with socket.socket(socket.AF_UNIX) as own:
+        own.connect(path)
+    another = subprocess.run(
+        [sys.executable, "-c", CONNECT, path], capture_output=True, text=True, check=False
+    )
+    folder = Path(path).parent
+    modes = [
+        f"{each} {oct(each.stat().st_mode)} {each.owner()}" for each in (folder.parent, folder, Path(path))
+    ]
+    assert "PermissionError" in another.stderr, modes
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", 5900), timeout=10)
 
 
 def test_a_tpm_without_swtpm_is_an_error_of_the_plan(make_lab):

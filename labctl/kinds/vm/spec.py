@@ -74,6 +74,7 @@ class VmSpec(Marked):
     initrd: str = owned(RESTART, default="")
     cmdline: str = owned(RESTART, default="")
     graphics: str = owned(RESTART, default="none")
+    exposed: str = owned(RESTART, default="", condition="its display is open to every user of the host")
     autostart: bool = owned(LIVE, default=False)
     protect: bool = owned(LIVE, default=False)
     hosts: str | None = owned(LIVE, unit="digest", default=None, drift=UNTOLD)

@@ -68,11 +68,12 @@ def read(root: Element) -> VmSpec | None:
 def _devices(root: Element) -> dict[str, Any]:
     """The fields of devices other than disks and NICs."""
     consoles = (CONSOLE.read(each).log for each in CONSOLE.elements(root))
-    graphics = next(GRAPHICS.elements(root), None)
+    graphics = [GRAPHICS.read(each) for each in GRAPHICS.elements(root)]
     return {
         "console_log": next(filter(None, consoles), ""),  # the first serial port that has one
         "tpm": next(TPM.elements(root), None) is not None,
-        "graphics": "none" if graphics is None else GRAPHICS.read(graphics).type or "none",
+        "graphics": next((each.type for each in graphics), "") or "none",
+        "exposed": specs.YES if any(each.exposed for each in graphics) else "",
     }
 
 
@@ -96,6 +97,7 @@ def effective(spec: VmSpec) -> VmSpec:
         return spec
     owned = (each.name for each in specs.owned_by(type(spec)).settings if each.name not in _NOT_IN_XML)
     changed = {name: getattr(seen, name) for name in owned if getattr(spec, name) is not None}
+    changed["exposed"] = seen.exposed  # what the user's own edit opens is no drift
     had = {use.name: use for use in spec.disks}  # they have fields that the XML doesn't have
     changed["disks"] = tuple(
         replace(use, disk=had[use.name].disk, below=had[use.name].below, volume=had[use.name].volume)

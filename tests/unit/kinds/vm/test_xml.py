@@ -1,8 +1,12 @@
 """A VM that is rendered reads back the same."""
 
+from xml.etree import ElementTree as ET
+
 import pytest
 from hypothesis import given
 
+from labctl.core.diff import diff
+from labctl.core.spec import Effect
 from labctl.kinds.vm import xml as vm_xml
 from labctl.kinds.vm.disks_and_nics import DiskUse
 from labctl.kinds.vm.spec import VmSpec
@@ -56,3 +60,25 @@ def test_an_edit_may_take_the_balloon_away():
     none = ("devices", "add", "<memballoon model='none'/>")
     root = vm_xml.render(VmSpec("lab", "a", xml=(none,)))
     assert [each.get("model") for each in root.iterfind("devices/memballoon")] == ["none"]
+
+
+@pytest.mark.parametrize("kind", ["vnc", "spice"])
+def test_a_display_is_on_a_socket_and_one_on_a_port_gets_there_by_a_restart(kind):
+    wanted = VmSpec("lab", "a", graphics=kind)
+    root = vm_xml.render(wanted)
+    display = root.find("devices/graphics")
+    assert ET.tostring(display) == f'<graphics type="{kind}"><listen type="socket" /></graphics>'.encode()
+    display.attrib |= {"port": "-1", "autoport": "yes", "listen": "127.0.0.1"}
+    display.find("listen").attrib |= {"type": "address", "address": "127.0.0.1"}
+    seen = vm_xml.read(root)
+    (change,) = diff(seen, wanted)
+    assert (change.effect, change.condition) == (
+        Effect.RESTART,
+        "its display is open to every user of the host",
+    )
+
+
+def test_a_display_that_the_labfile_opens_itself_is_no_drift():
+    opened = ("./devices/graphics/listen/@type", "set", "address")
+    spec = vm_xml.effective(VmSpec("lab", "a", graphics="vnc", xml=(opened,)))
+    assert diff(vm_xml.read(vm_xml.render(spec)), spec) == ()
