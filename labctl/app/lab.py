@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 from labctl.app import labfile_path
 from labctl.app.session import Session
 from labctl.core.errors import RunFailed, UsageError
 from labctl.core.events import Ending, StepFailed
 from labctl.core.record import replace
+from labctl.core.redaction import Redactor
 from labctl.core.stream import EventStream
 from labctl.host.host import Host
 from labctl.host.hosts import Hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     UseCase = Callable[[Session, Iterable[str], Sink, Confirm], Finished]
 
+T = TypeVar("T")
 UNSUCCESSFUL = (Ending.FAILED, Ending.UNREADY, Ending.INTERRUPTED)
 
 
@@ -48,7 +51,7 @@ class Lab:
 
     All calls raise `LabctlError`: `Rejected` where the Labfile is wrong, `LabHeld` where somebody else is changing
     the lab, `UsageError` where there is no such VM or Labfile, `Untrusted` where nobody said yes to what the lab
-    reaches of the host.
+    reaches of the host. The values of secret parameters are masked in all that a call gives, tells and raises.
     """
 
     def __init__(  # noqa: PLR0913  # the options, by keyword
@@ -86,6 +89,7 @@ class Lab:
         self._params = [os.fspath(each) for each in params]
         self._adopt, self._locked, self._overcommit, self._trust = adopt, locked, overcommit, trust
         self._stream = EventStream()
+        self._redactor = Redactor()
         self._running: list[Session] = []
 
     def __enter__(self) -> Self:
@@ -129,29 +133,31 @@ class Lab:
         """Check the Labfile, without a look at libvirt."""
         from labctl.app.validate import validate
 
-        return validate(self.session())
+        with self._masking():
+            return validate(self.session())
 
     def plan(self, vms: Iterable[str] = ()) -> Plan:
-        """What `up` would do. The values of secret parameters are masked."""
+        """What `up` would do."""
         return self.prepare(vms).plan
 
     def prepare(self, vms: Iterable[str] = ()) -> Prepared:
         """As `plan`, with warnings and with the obstacles for which `up` would be refused."""
         from labctl.app import desired_state
         from labctl.app.prepare import prepare
-        from labctl.report.redact import hidden
 
         session = self.session()
-        secrets = session.lab.secrets  # a wrong Labfile is told before libvirt is looked for
-        made = prepare(session, desired_state.up(vms))
-        shown = hidden((made.plan, made.warnings, made.obstacles), secrets)
-        return replace(made, **dict(zip(("plan", "warnings", "obstacles"), shown, strict=True)))
+        with self._masking():
+            _ = session.lab  # a wrong Labfile is told before libvirt is looked for
+            made = prepare(session, desired_state.up(vms))
+        shown = self.masked({name: getattr(made, name) for name in ("plan", "warnings", "obstacles")})
+        return replace(made, **shown)
 
     def status(self, vms: Iterable[str] = (), *, drift: bool = False) -> Status:
         """How the lab is; with `drift` also in which fields it differs from the Labfile, which costs a plan."""
         from labctl.app.status import status
 
-        return status(self.session(), vms, drift=drift)
+        with self._masking():
+            return self.masked(status(self.session(), vms, drift=drift))
 
     def up(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Make the lab what the Labfile says.
@@ -218,18 +224,32 @@ class Lab:
             trust=self._trust,
             labfile_optional=labfile_optional,
             absent=self._absent,
+            redactor=self._redactor,
         )
+
+    def masked(self, value: T) -> T:
+        """The same value, with those of secret parameters masked, as far as calls have read them."""
+        return self._redactor.in_value(value)
+
+    @contextmanager
+    def _masking(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._redactor.in_error(error)
+            raise
 
     def _run(
         self, use_case: UseCase, session: Session, vms: Iterable[str], confirm: Confirm | None
     ) -> Finished:
-        from labctl.report.redact import redacting
+        def agreed(plan: Plan) -> bool:
+            return confirm is None or confirm(self.masked(plan))
 
-        # a wrong Labfile is told before libvirt is looked for
-        sink = redacting(self._stream, session.lab.secrets)
         self._running.append(session)
         try:
-            finished = use_case(session, vms, sink, confirm or (lambda _plan: True))
+            with self._masking():
+                _ = session.lab  # a wrong Labfile is told before libvirt is looked for
+                finished = use_case(session, vms, self._redactor.sink(self._stream), agreed)
         finally:
             self._running.remove(session)
         self._stream.raise_broken()

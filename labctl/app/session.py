@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, Problem, Rejected, UsageError
 from labctl.core.record import field, record
+from labctl.core.redaction import Redactor
 from labctl.core.stop import Stop
 from labctl.labfile.absolute_path import absolute_path
 from labctl.labfile.load import Loaded, load
@@ -48,6 +49,7 @@ class Session:
     granted: set[str] = field(default_factory=set)  # the ids of the reaches that were said yes to in this run
     absent: UsageError | None = None  # what to say of a Labfile that is not there
     stop: Stop = field(default_factory=Stop)  # by which the run is asked to end
+    redactor: Redactor = field(default_factory=Redactor)  # which learns the Labfile's secrets
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -63,7 +65,9 @@ class Session:
         if self.absent:
             raise self.absent
         files = [Path(each) for each in self.params]
-        return load(self.source, sets=self.sets, params_files=files, environ=os.environ)
+        return load(
+            self.source, sets=self.sets, params_files=files, environ=os.environ, redactor=self.redactor
+        )
 
     def _from_libvirt(self) -> Loaded | None:
         """The lab that was made from this Labfile, as far as libvirt knows it: its name."""

@@ -32,12 +32,10 @@ def allowed(session: Session, reaches: Iterable[HostReach]) -> bool:
     Raises:
         Untrusted: nobody is there to ask.
     """
-    from labctl.report.redact import hidden
-
     new = tuple(each for each in reaches if not each.trusted)
     if not new or session.trust is True:
         return True
-    shown = hidden(new, session.lab.secrets)
+    shown = session.redactor.in_value(new)
     if not session.trust:
         raise Untrusted(shown)
     return session.trust(shown)
@@ -49,21 +47,17 @@ def require(session: Session, reaches: Iterable[HostReach]) -> None:
     Raises:
         Untrusted: there is something.
     """
-    from labctl.report.redact import hidden
-
     if new := [each for each in reaches if not each.trusted]:
-        raise Untrusted(hidden(new, session.lab.secrets))
+        raise Untrusted(session.redactor.in_value(new))
 
 
 def keep(session: Session, reaches: Iterable[HostReach], sink: Sink) -> None:
     """Remember the yes to these; where that fails it holds for this run, and that is told."""
-    from labctl.report.redact import hidden
-
     new = [each for each in reaches if not each.trusted]
     if not new:
         return
     session.granted |= {each.id for each in new}
-    kept = [each for each in new if hidden(each, session.lab.secrets) == each]  # a secret is not written down
+    kept = [each for each in new if session.redactor.in_value(each) == each]  # a secret is not written down
     try:
         yeses.remember(session.lab.path, kept)
     except LabctlError as error:

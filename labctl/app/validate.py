@@ -20,6 +20,7 @@ class Verdict:
 
     lab: LabModel | None
     errors: tuple[Problem, ...] = ()
+    more: int = 0  # errors beside these
     warnings: tuple[Problem, ...] = ()
 
     @property
@@ -39,11 +40,14 @@ class Verdict:
         return f"lab {self.lab.name}: {', '.join(parts)}"
 
     def to_json(self) -> dict[str, Any]:
-        """`{"format", "ok", "problems": [{"severity", "summary", "path", "file", "line", "column", "hint"}]}`."""
+        """`{"format", "ok", "problems": [{"severity", "summary", "path", "file", "line", "column", "hint"}]`
+        and `"more"}`, the number of further errors.
+        """
         return {
             "format": FORMAT,
             "ok": self.ok,
             "problems": [_json(each) for each in (*self.errors, *self.warnings)],
+            "more": self.more,
         }
 
 
@@ -52,8 +56,8 @@ def validate(session: Session) -> Verdict:
     try:
         loaded = session.loaded
     except Rejected as error:
-        return Verdict(None, error.problems)
-    return Verdict(loaded.lab, (), loaded.warnings)
+        return Verdict(None, error.problems, error.more)
+    return Verdict(loaded.lab, warnings=loaded.warnings)
 
 
 def _json(problem: Problem) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import sys
 from typing import NoReturn
 
 from labctl.cli import exits, interruptions, run_state
-from labctl.core.errors import Interrupted, LabctlError, Rejected, StoppedAtOnce, UsageError
+from labctl.core.errors import Interrupted, LabctlError, Rejected, StoppedAtOnce, UsageError, and_more
 from labctl.host.files import os_errors
 from labctl.report import screen
 
@@ -63,10 +63,10 @@ def _failed(error: LabctlError, argv: list[str]) -> int:
     if _debug(argv):
         _traceback()
     if isinstance(error, Rejected):
-        for problem in error.problems:
-            _tell(str(problem))
-        count = len(error.problems)
-        told = [f"error: {count} problem{'s' if count != 1 else ''}", run_state.left()]
+        for line in [*map(str, error.problems), *and_more(error.more)]:
+            _tell(line)
+        count = len(error.problems) + error.more
+        told = [f"error: {count:,} problem{'s' if count != 1 else ''}", run_state.left()]
         _tell(", ".join(filter(None, told)))
     else:
         _tell(f"error: {error}")
@@ -109,11 +109,11 @@ def _debug(argv: list[str]) -> bool:
 def _traceback() -> None:
     import traceback
 
-    _tell(traceback.format_exc())
+    _tell(traceback.format_exc().rstrip())
 
 
 def _tell(line: str) -> None:
-    screen.write(sys.stderr, f"{line}\n")
+    screen.write(sys.stderr, f"{run_state.masked(line)}\n")
 
 
 def _leave_interrupted() -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from labctl.cli import prompts
+from labctl.cli import prompts, run_state
 from labctl.core.errors import UsageError
 from labctl.core.text import json_text
 from labctl.report import screen
@@ -44,6 +44,7 @@ def lab(
         locked=locked,
         trust=trust or (prompts.trusts if interactive() else False),
     )
+    run_state.concerns(made)
     if options.file is None and made.labfile != labfile_path.LABFILE:
         say(f"using {made.labfile}")
     return made
@@ -70,7 +71,7 @@ def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
 
 def say(line: str) -> None:
     """Tell the user; data goes to standard output instead."""
-    screen.write(sys.stderr, f"{line}\n")
+    screen.write(sys.stderr, f"{run_state.masked(line)}\n")
 
 
 def write(text: str) -> None:
@@ -79,7 +80,7 @@ def write(text: str) -> None:
 
 
 def write_json(value: object) -> None:
-    write(json_text(value, indent=2))
+    write(json_text(run_state.masked(value), indent=2))
 
 
 def interactive() -> bool:

@@ -1,24 +1,32 @@
-"""Whether this run is of a verb that changes something, and has begun to: so is told what a mistake or Ctrl-C left."""
+"""What the rest of the command line has to know of this run.
+
+That is whether its verb changes something, and has begun to: so is told what a mistake or Ctrl-C left. And the lab,
+whose secrets no message may show.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from labctl.core.errors import goes_on
 from labctl.core.record import record
 
 if TYPE_CHECKING:
+    from labctl.app.lab import Lab
     from labctl.core.events import Event, Sink
+
+T = TypeVar("T")
 
 UNTOUCHED = "nothing was changed"
 
 
 @record(frozen=False)
 class _Run:
-    """`verb` is empty where it changes nothing."""
+    """`verb` is empty where it changes nothing; `lab` is the one of this run, which knows its secrets."""
 
     verb: str = ""
     begun: bool = False
+    lab: Lab | None = None
 
 
 _run = _Run()
@@ -27,6 +35,16 @@ _run = _Run()
 def start(verb: str = "") -> None:
     """A run starts, or is found to be of a verb that changes something."""
     _run.verb, _run.begun = verb, False
+
+
+def concerns(lab: Lab) -> None:
+    """The run is about this lab."""
+    _run.lab = lab
+
+
+def masked(value: T) -> T:
+    """The same value, with the lab's secrets masked."""
+    return _run.lab.masked(value) if _run.lab else value
 
 
 def noticed(sink: Sink) -> Sink:

@@ -22,6 +22,6 @@ def run(options: Options) -> int:
         for warning in verdict.warnings:
             context.say(problem_line(warning))
     if not verdict.ok:
-        raise Rejected(verdict.errors)
+        raise Rejected(verdict.errors, verdict.more)
     context.write(f"ok: {verdict.headline()}")
     return 0

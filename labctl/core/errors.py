@@ -76,12 +76,24 @@ class LabctlError(Exception):
         return f"{self.where}: {self.summary}" if self.where else self.summary
 
 
-class Rejected(LabctlError):
-    """The Labfile can't be used. `problems` has all its problems, in the order of the file."""
+MOST_PROBLEMS = 50  # that are told one by one; who mends these knows what the others are
 
-    def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+
+class Rejected(LabctlError):
+    """The Labfile can't be used.
+
+    `problems` has the first of its problems, in the order of the file, and `more` is the number of all others.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem], more: int = 0) -> None:
+        self.problems = tuple(problems[:MOST_PROBLEMS])
+        self.more = more + len(problems) - len(self.problems)
+        super().__init__("\n".join([*map(str, self.problems), *and_more(self.more)]))
+
+
+def and_more(count: int) -> list[str]:
+    """The line for problems that are not told one by one; none if there are no such."""
+    return [f"… and {count:,} more"] if count else []
 
 
 class Refused(Rejected):

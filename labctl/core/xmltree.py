@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Element = ET.Element
+# What edits may make of an object's XML: ElementTree calls itself for each level.
+MOST_ADDED, MOST_ELEMENTS, DEEPEST = 1 << 20, 10_000, 64
 
 ET.register_namespace("labctl", XMLNS)
 
@@ -93,15 +95,31 @@ def edit(root: Element, edits: Sequence[tuple[str, str, str]]) -> None:
     Each edit is (at, action, value). `at` is a path in ElementTree's subset of XPath; with `/@NAME` it is an attribute.
 
     Raises:
-        ValueError: a path matches nothing, or a fragment is not well-formed.
+        ValueError: a path matches nothing, a fragment is not well-formed, or the tree gets too large.
     """
     for at, action, value in edits:
         path, _, attribute = at.partition("/@") if not at.startswith("@") else (".", "", at[1:])
         targets = [root] if path in (".", "") else root.findall(path)
         if not targets:
             raise ValueError(f"{at} finds nothing")
+        _bounded(root, value, len(targets))
         for target in targets:
             _edit_one(root, target, attribute, action, value)
+    if _deeper(root, DEEPEST):
+        raise ValueError(f"the XML is nested deeper than {DEEPEST} levels")
+
+
+def _bounded(root: Element, value: str, times: int) -> None:
+    elements = sum(1 for _ in root.iter()) + value.count("<") * times
+    if elements > MOST_ELEMENTS or len(value) * times > MOST_ADDED:
+        raise ValueError(f"the XML grows beyond {MOST_ELEMENTS:,} elements or {MOST_ADDED >> 20} MB")
+
+
+def _deeper(root: Element, levels: int) -> bool:
+    level = [root]
+    for _ in range(levels):
+        level = [each for element in level for each in element]
+    return bool(level)
 
 
 def _edit_one(root: Element, target: Element, attribute: str, action: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
@@ -188,7 +189,7 @@ class AddressBook:
             hint = (
                 f"name one instance, as {name}-1"
                 if counted
-                else did_you_mean(name, [each.name for each in vms])
+                else partial(did_you_mean, name, [each.name for each in vms])
             )
             summary = f"{name} is several VMs" if counted else f"there is no VM {name}"
             self.problems.at(self.tree, "gateway", summary, hint)

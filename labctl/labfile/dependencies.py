@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from labctl.core.lifecycle import Stage
@@ -53,12 +55,12 @@ def resolve_dependencies(
             stage = Stage(written[name]) if isinstance(written, Map) else Stage.READY
             expanded = targets.of(name, vm, instances)
             if expanded is None:
-                hint = did_you_mean(name, [*targets.bases, *instances, *targets.groups])
-                summary = f"there is no VM or group {name}"
+                known = chain(targets.bases, instances, targets.groups)
+                summary, meant = f"there is no VM or group {name}", partial(did_you_mean, name, known)
                 if isinstance(written, Map):
-                    problems.at_key(written, name, summary, hint)
+                    problems.at_key(written, name, summary, meant)
                 else:
-                    problems.at(written, key, summary, hint)
+                    problems.at(written, key, summary, meant)
                 continue
             for each in (members := list(expanded)):
                 found[each] = max(found.get(each, stage), stage, key=_ORDER.index)

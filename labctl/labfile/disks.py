@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.host.builds.image_build import File, ImageBuild
@@ -17,6 +18,7 @@ from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
 if TYPE_CHECKING:
     from labctl.labfile.context import ReadContext
+    from labctl.labfile.problems import Hint
 
 __all__ = ["read_disks", "read_image"]
 
@@ -39,7 +41,7 @@ def read_image(context: ReadContext, holder: Map) -> Image | None:
         return Image(name=written)
     known = context.named_images
     if written not in known:
-        hint = did_you_mean(written, [*known, "none"], "`labctl image list` shows them")
+        hint: Hint = partial(did_you_mean, written, [*known, "none"], "`labctl image list` shows them")
         if (context.folder / written).is_file():
             hint = f"a path has a slash: ./{written}"
         context.problems.at(holder, "image", f"no image is called {written}", hint)
@@ -138,7 +140,7 @@ def _disk(context: ReadContext, entry: Map) -> list[Disk]:
 
 def _volume(context: ReadContext, entry: Map) -> None:
     if entry["volume"] not in context.volumes:
-        hint = did_you_mean(entry["volume"], context.volumes, "write it under volumes")
+        hint = partial(did_you_mean, entry["volume"], context.volumes, "write it under volumes")
         context.problems.at(entry, "volume", f"there is no volume {entry['volume']}", hint)
     for key in ("size", "image", "count"):
         if key in entry:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.record import replace
 from labctl.labfile import validate
 from labctl.labfile.interpolate import Reference, Scope, fill
 from labctl.labfile.placeholders import UNKNOWN
 from labctl.labfile.yaml_tree import FieldPath, Map, Seq, copy_tree, remove_at, value_at, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from labctl.labfile.parameters import Parameters
     from labctl.labfile.problems import Problems
 
 __all__ = ["interpolated", "valid_part", "without_extension_keys"]
@@ -35,24 +37,25 @@ def without_extension_keys(node: Any, path: FieldPath = ()) -> Any:
     return node
 
 
-def interpolated(top: Map, values: Mapping[str, Any], problems: Problems) -> tuple[Map, list[Reference]]:
+def interpolated(top: Map, parameters: Parameters, problems: Problems) -> tuple[Map, list[Reference]]:
     """Fill in parameters and the lab's name. Gives the new tree, and the references to values of VMs and networks."""
     references: list[Reference] = []
     tree = Map(top.mark, dict(top), top.marks)
+    scope = Scope(parameters.values, problems, secrets=parameters.secret, references=references)
     if "name" in top:
         named = Map(top.mark, {"name": top["name"]}, top.marks)
-        tree["name"] = fill(named, Scope(values, problems))["name"]
-    everything = {**values, "lab": tree.get("name")}
+        tree["name"] = fill(named, scope)["name"]
+    everything = {**parameters.values, "lab": tree.get("name")}
     for key, value in top.items():
         within = key in _WITH_INSTANCES and isinstance(value, Map)
-        scope = Scope(everything, problems, references, instance_names=within)
+        scope = replace(scope, values=everything, path=(key,), instance_names=within)
         if key in _LITERAL:
             continue
         if isinstance(value, str):
-            tree[key] = fill(Map(top.mark, {key: value}, top.marks), scope)[key]
+            tree[key] = fill(Map(top.mark, {key: value}, top.marks), replace(scope, path=()))[key]
         elif key in {"vms", "groups"} and isinstance(value, Map):
-            filled = {name: _vm(fields, scope) for name, fields in value.items()}
-            tree[key] = Map(value.mark, filled, value.marks)
+            vms = {name: _vm(fields, replace(scope, path=(key, name))) for name, fields in value.items()}
+            tree[key] = Map(value.mark, vms, value.marks)
         elif isinstance(value, Map | Seq):
             tree[key] = fill(value, scope)
     return tree, references

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from labctl.labfile import reserved_names
@@ -42,12 +44,8 @@ class Membership:
                     self._holders.setdefault(child, []).append(name)
                 if child in groups and child != name:
                     self._parents.setdefault(child, []).append(name)
-                elif (
-                    child not in machines
-                    and child not in known
-                    and not instances.exceeds_count(child, list(vms))
-                ):
-                    hint = did_you_mean(child, [*machines, *known])
+                elif child not in machines and child not in known and not instances.exceeds_count(child, vms):
+                    hint = partial(did_you_mean, child, chain(machines, known))
                     problems.at(children, index, f"there is no VM or group {child}", hint)
         self._order = {name: index for index, name in enumerate(self._outer_first(problems))}
 
@@ -56,7 +54,7 @@ class Membership:
         named = self._names(fields, "groups")
         for index, name in enumerate(named):
             if name not in self._known:
-                hint = did_you_mean(name, self._known, "write it under groups")
+                hint = partial(did_you_mean, name, self._known, "write it under groups")
                 self._problems.at(named, index, f"there is no group {name}", hint)
 
     def _names(self, fields: Map, key: str) -> Seq:
@@ -91,19 +89,19 @@ class Membership:
         """Order groups so that each comes after all groups that hold it, else as in the file. Cycles are reported."""
         done: dict[str, None] = {}
         for start in self.groups:
-            trail: list[str] = []
+            trail: dict[str, None] = {}
             stack = [(start, iter(self._parents.get(start, ())))]
             while stack and start not in done:
                 name, parents = stack[-1]
-                if name not in trail:
-                    trail.append(name)
+                trail.setdefault(name)
                 parent = next((each for each in parents if each not in done), None)
                 if parent is None:
                     stack.pop()
-                    trail.pop()
+                    trail.popitem()
                     done[name] = None
                 elif parent in trail:
-                    self._cycle([*trail[trail.index(parent) :]], problems)
+                    around = list(trail)
+                    self._cycle(around[around.index(parent) :], problems)
                 else:
                     stack.append((parent, iter(self._parents.get(parent, ()))))
         return list(done)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import field, record
 from labctl.labfile import reserved_names, validate
 from labctl.labfile.interpolate import fill_instance
-from labctl.labfile.placeholders import PLACEHOLDER
+from labctl.labfile.placeholders import PATTERN, PLACEHOLDER
 from labctl.labfile.yaml_tree import Map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from labctl.labfile.problems import Problems
 
 __all__ = ["InstanceName", "InstanceNames"]
 
+_MOST_FORMS = 100
 _MOST = 10_000  # VMs of a lab; a larger `count` could use up labctl's memory
 
 
@@ -54,17 +57,24 @@ class InstanceNames:
             self.problems.repeated = False
         return self
 
-    def exceeds_count(self, name: str, written: Mapping[str, Any] | list[str]) -> bool:
+    def exceeds_count(self, name: str, written: Collection[str]) -> bool:
         """Whether an instance would have this name if its VM's `count` were larger.
 
         Of a VM in `written` whose fields are wrong, any number counts as such.
         """
-        for index in re.findall(r"[0-9]{1,6}", name):
-            counted = (base for base, fields in self.vms.items() if "count" in fields)
-            if any(_instance_name(base, self.vms[base], int(index)) == name for base in counted):
-                return True
-        base, dash, _ = name.rpartition("-")
-        return bool(dash) and base in written and base not in self.vms
+        base, dash, index = name.rpartition("-")
+        vm = self.vms.get(base)
+        if vm is not None and index.isdecimal() and "count" in vm and "names" not in vm:
+            return True
+        if any(pattern.fullmatch(name) for pattern in self._named):
+            return True
+        return bool(dash) and base in written and vm is None
+
+    @cached_property
+    def _named(self) -> list[re.Pattern[str]]:
+        """The forms of instances' names, of those VMs that state them; of no more than anybody writes."""
+        counted = ((base, vm) for base, vm in self.vms.items() if "count" in vm and "names" in vm)
+        return [_form(base, vm["names"]) for base, vm in islice(counted, _MOST_FORMS)]
 
     def _instances(self, base: str) -> Iterator[InstanceName]:
         written: Map = self.vms[base]
@@ -119,6 +129,16 @@ class InstanceNames:
         else:
             self.problems.at_key(self.vms, base, summary, "choose another name")
         return False
+
+
+def _form(base: str, names: str) -> re.Pattern[str]:
+    """What all names look like that `names` makes of a VM's name and an index."""
+    texts = PATTERN.split(names)  # every second one is the name in a placeholder
+    filled = {"base": re.escape(base), "index": "[0-9]{1,6}"}
+    parts = [
+        filled.get(text.partition(":")[0], "") if n % 2 else re.escape(text) for n, text in enumerate(texts)
+    ]
+    return re.compile("".join(parts))
 
 
 def _instance_name(base: str, written: Map, index: int) -> Any:

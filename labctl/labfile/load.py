@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
+from labctl.core.redaction import Redactor
 from labctl.core.text import printable
 from labctl.host.files import os_errors
 from labctl.labfile import reserved_names, yaml_reader
@@ -74,6 +75,7 @@ class _ParsedLabfile:
     path: Path  # absolute
     name: str  # the file's name for messages
     inputs: ParameterInputs
+    redactor: Redactor
 
     def build(self, values: Mapping[str, str]) -> Loaded:
         """Check the Labfile and make the lab, with these values of references filled in.
@@ -81,15 +83,15 @@ class _ParsedLabfile:
         Raises:
             Rejected: the Labfile is wrong; the error has all problems.
         """
-        problems = Problems(self.name)
+        problems = Problems(self.name, self.redactor)
         for problem in self.yaml_problems:
             problems.add(problem)
         problems.add_tree(self.top)
         parameters = evaluate(self.top.get("parameters"), self.inputs, problems)
         tree, references = interpolated(self.top, parameters, problems)
-        built = _build_lab(self, fill_references(tree, values), references, parameters, problems)
+        built = _build_lab(self, fill_references(tree, values), references, parameters.values, problems)
         if built is None or len(problems):
-            raise Rejected(problems.errors())
+            raise problems.rejected()
         lab, prerequisites = built
         return Loaded(lab, problems.warnings(), prerequisites, self)
 
@@ -100,6 +102,7 @@ def load(
     sets: Mapping[str, str] | None = None,
     params_files: Sequence[Path] = (),
     environ: Mapping[str, str] | None = None,
+    redactor: Redactor | None = None,
 ) -> Loaded:
     """Load a Labfile from a path, or from standard input for `-`.
 
@@ -108,6 +111,7 @@ def load(
         sets: parameter values from `--set NAME=VALUE`.
         params_files: YAML files with a map of parameter values.
         environ: the environment, whose variables `LABCTL_SET_NAME` are parameter values.
+        redactor: is given the values of secret parameters as soon as they are known.
 
     Raises:
         Rejected: the Labfile is wrong; the error has all problems, in the order of the file.
@@ -117,7 +121,7 @@ def load(
     if b"x-" in data:
         top = without_extension_keys(top)
     inputs = ParameterInputs(sets or {}, params_files, environ or {})
-    return _ParsedLabfile(top, found, path, name, inputs).build({})
+    return _ParsedLabfile(top, found, path, name, inputs, redactor or Redactor()).build({})
 
 
 def _read(source: str) -> tuple[bytes, Path, str]:
@@ -181,7 +185,6 @@ def _build_lab(
         vms=vms,
         groups={name: tuple(targets.groups[name]) for name in sections["groups"]},
         parameters=parameters,
-        secrets=problems.secrets,
         outside=context.outside,
         positions=Positions(parsed.top, {each.identity.base: each.tree for each in instances}),
     )

@@ -225,10 +225,9 @@ class LabModel:
     """All that a Labfile says.
 
     `path` is the Labfile's absolute path; for standard input it is `<working directory>/-`. Relative paths in the
-    Labfile start from `folder`. `secrets` holds the values of secret parameters, so that messages can redact them.
-    `outside` has the files outside of `folder` that the Labfile names and the user did not give, by their paths.
-    `positions` maps the path of a field, as in `("vms", "web", "memory")`, to its position in the Labfile; `where` also
-    finds the nearest field above.
+    Labfile start from `folder`. `outside` has the files outside of `folder` that the Labfile names and the user did not
+    give, by their paths. `positions` maps the path of a field, as in `("vms", "web", "memory")`, to its position in the
+    Labfile; `where` also finds the nearest field above.
     """
 
     name: str
@@ -240,7 +239,6 @@ class LabModel:
     vms: tuple[Vm, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # group → its instances
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()
     outside: Mapping[Path, HostReach] = field(default_factory=dict)
     positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False)
 

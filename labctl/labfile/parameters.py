@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
-from labctl.labfile import reserved_names, validate, yaml12, yaml_reader
+from labctl.core.redaction import SHORTEST
+from labctl.labfile import patterns, reserved_names, validate, yaml12, yaml_reader
+from labctl.labfile.patterns import Search
 from labctl.labfile.problems import Problems, did_you_mean
 from labctl.labfile.yaml_text import CONTROL, read_capped
 from labctl.labfile.yaml_tree import Map, entry_mark, key_position, value_position
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["ParameterInputs", "evaluate", "given_by_user"]
+    from labctl.core.errors import Position
+
+__all__ = ["ParameterInputs", "Parameters", "evaluate", "given_by_user"]
 
 ENVIRONMENT = "LABCTL_SET_"
 _CONSTRAINTS = {"minimum": ("integer", "number"), "maximum": ("integer", "number"), "pattern": ("string",)}
+_SIMPLER = "write it without repetitions of repetitions, as ^(a+)+$"
 _KINDS = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 
 
@@ -52,29 +56,31 @@ class _WrongError(Exception):
     """A parameter does not accept a value."""
 
 
-def evaluate(declared: object, inputs: ParameterInputs, problems: Problems) -> dict[str, Any]:
+@record
+class Parameters:
+    """The values of parameters by name, and the names of the secret ones."""
+
+    values: dict[str, Any]
+    secret: frozenset[str] = frozenset()
+
+
+def evaluate(declared: object, inputs: ParameterInputs, problems: Problems) -> Parameters:
     """Give the value of each declared parameter. A value that is missing or wrong is None, and reported.
 
-    The values of secret parameters are given to `problems`, which redacts them in all messages.
+    The values of secret parameters are given to `problems`, which masks them in all messages.
     """
     known = declared if isinstance(declared, Map) else Map(("", 1, 1, 1, 1))
     sound = {name: entry for name, entry in known.items() if validate.is_valid(entry, "parameter")}
     values: dict[str, Any] = dict.fromkeys(known)
-    secret = {name for name, entry in sound.items() if entry.get("secret")}
+    secret = frozenset(name for name, entry in sound.items() if entry.get("secret"))
     for name, entry in sound.items():
         _declaration(known, name, entry, problems)
         if "default" in entry and name not in secret:
             values[name] = _default(entry, problems)
     given = _given(known, inputs, problems)
-    problems.secrets = tuple(str(given[name][1]) for name in secret if name in given)
-    for name, (where, raw, holder) in given.items():
-        if name in sound:
-            try:
-                values[name] = _checked(sound[name], _typed(sound[name], raw) if holder is None else raw)
-            except _WrongError as error:
-                shown = "" if name in secret else f", got {raw}"
-                place = value_position(entry_mark(holder, name)) if holder is not None else None
-                problems.add(Problem(f"{error}{shown}", where, place))
+    problems.redactor.add(*(str(given[name].raw) for name in secret if name in given))
+    for name in (each for each in sound if each in given):
+        values[name] = _taken(sound[name], given[name], problems)
     for name, entry in sound.items():
         if name not in given and "default" not in entry:
             hint = (
@@ -83,7 +89,50 @@ def evaluate(declared: object, inputs: ParameterInputs, problems: Problems) -> d
                 else f"give it by {_variable(name)} or --params"
             )
             problems.at_key(known, name, "this parameter needs a value", hint)
-    return values
+    _check_patterns(sound, values, given, problems)
+    return Parameters(values, secret)
+
+
+def _taken(entry: Map, given: _Given, problems: Problems) -> Any:
+    """The value that was given; None where the parameter does not accept it."""
+    shown = "" if entry.get("secret") else f", got {given.raw}"
+    try:
+        value = _checked(entry, _typed(entry, given.raw) if given.holder is None else given.raw)
+    except _WrongError as error:
+        problems.add(Problem(f"{error}{shown}", given.source, given.place))
+        return None
+    if entry.get("secret"):
+        problems.redactor.add(str(value))
+        if len(str(value)) < SHORTEST:
+            summary = f"a secret has at least {SHORTEST} characters: shorter ones can't be masked in messages"
+            problems.add(Problem(summary, given.source, given.place))
+            return None
+    return value
+
+
+def _check_patterns(
+    sound: Mapping[str, Map], values: dict[str, Any], given: Mapping[str, _Given], problems: Problems
+) -> None:
+    """Report patterns that are wrong, and values that don't match them."""
+    asked = {name: entry for name, entry in sound.items() if "pattern" in entry}
+    searches = [
+        Search(entry["pattern"], values[name] if isinstance(values[name], str) else None)
+        for name, entry in asked.items()
+    ]
+    found = patterns.results(tuple(searches))
+    for (name, entry), result in zip(asked.items(), found, strict=False):
+        if isinstance(result, str):
+            problems.at(entry, "pattern", f"not a regular expression: {result}")
+        elif not result:
+            summary = f"expected a text that matches {entry['pattern']}"
+            shown = "" if entry.get("secret") else f", got {values[name]}"
+            if name in given:
+                problems.add(Problem(f"{summary}{shown}", given[name].source, given[name].place))
+            else:
+                problems.at(entry, "default", f"{summary}{shown}")
+            values[name] = None
+    for name in list(asked)[len(found) :][:1]:
+        problems.at(asked[name], "pattern", "it takes too long to look for this pattern", _SIMPLER)
 
 
 def _declaration(known: Map, name: str, entry: Map, problems: Problems) -> None:
@@ -99,11 +148,6 @@ def _declaration(known: Map, name: str, entry: Map, problems: Problems) -> None:
     for index, choice in enumerate(entry.get("choices") or ()):
         if not _fits(kind, choice):
             problems.at(entry["choices"], index, f"expected {_KINDS[kind]}, got {choice}")
-    if "pattern" in entry:
-        try:
-            re.compile(entry["pattern"])
-        except re.error as error:
-            problems.at(entry, "pattern", f"not a regular expression: {error.msg}")
 
 
 def _default(entry: Map, problems: Problems) -> Any:
@@ -119,22 +163,32 @@ def _default(entry: Map, problems: Problems) -> Any:
         return None
 
 
-def _given(known: Map, inputs: ParameterInputs, problems: Problems) -> dict[str, tuple[str, Any, Map | None]]:
-    """Collect the values from outside the Labfile, for each parameter the one that wins.
+@record
+class _Given:
+    """A value from outside the Labfile, with the words for its source, as `--set NAME`.
 
-    A value comes with the words for its source, as `--set NAME`, and with the map of the file that it is from, if any.
+    `holder` is the map of the file that it is from, and `place` where it stands there.
     """
+
+    source: str
+    raw: Any
+    holder: Map | None = None
+    place: Position | None = None
+
+
+def _given(known: Map, inputs: ParameterInputs, problems: Problems) -> dict[str, _Given]:
+    """Collect the values from outside the Labfile, for each parameter the one that wins."""
     given = _given_in_files(known, inputs, problems)
     variables = {_variable(name): name for name in known}
     for variable, text in inputs.environ.items():
         if variable in variables:
-            given[variables[variable]] = (variable, text, None)
+            given[variables[variable]] = _Given(variable, text)
         elif variable.startswith(ENVIRONMENT):
             hint = did_you_mean(variable, variables)
             problems.add(Problem("the Labfile has no such parameter", variable, None, hint, "warning"))
     for name, text in inputs.sets.items():
         if name in known:
-            given[name] = (f"--set {name}", text, None)
+            given[name] = _Given(f"--set {name}", text)
         else:
             problems.add(
                 Problem("the Labfile has no such parameter", f"--set {name}", None, did_you_mean(name, known))
@@ -142,21 +196,18 @@ def _given(known: Map, inputs: ParameterInputs, problems: Problems) -> dict[str,
     return given
 
 
-def _given_in_files(
-    known: Map, inputs: ParameterInputs, problems: Problems
-) -> dict[str, tuple[str, Any, Map | None]]:
-    given: dict[str, tuple[str, Any, Map | None]] = {}
+def _given_in_files(known: Map, inputs: ParameterInputs, problems: Problems) -> dict[str, _Given]:
+    given: dict[str, _Given] = {}
     for tree, found in inputs.contents:
         for problem in found:
             problems.add(problem)
         for name in tree:
             if name in known:
-                given[name] = (name, tree[name], tree)
+                given[name] = _Given(name, tree[name], tree, value_position(entry_mark(tree, name)))
             elif not name.startswith("x-"):
                 place = key_position(entry_mark(tree, name))
-                problems.add(
-                    Problem(f"the Labfile has no parameter {name}", name, place, did_you_mean(name, known))
-                )
+                problem = Problem(f"the Labfile has no parameter {name}", name, place)
+                problems.add(problem, partial(did_you_mean, name, known))
     return given
 
 
@@ -197,8 +248,6 @@ def _checked(entry: Map, value: Any) -> Any:
         raise _WrongError(f"expected at most {entry['maximum']}")
     if "choices" in entry and value not in entry["choices"]:
         raise _WrongError(f"expected one of {', '.join(map(str, entry['choices']))}")
-    if kind == "string" and "pattern" in entry and not _matches(entry["pattern"], value):
-        raise _WrongError(f"expected a text that matches {entry['pattern']}")
     return value
 
 
@@ -214,10 +263,3 @@ def _fits(kind: str, value: Any) -> bool:
         "number": number,
         "boolean": isinstance(value, bool),
     }[kind]
-
-
-def _matches(pattern: str, value: str) -> bool:
-    try:
-        return re.search(pattern, value) is not None
-    except re.error:
-        return True  # the pattern itself has been reported

@@ -8,7 +8,7 @@ to fill in the known values and to allocate again, in as many rounds as the long
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labctl.labfile.instances import Instance
     from labctl.labfile.interpolate import Reference
     from labctl.labfile.model import Network, Vm
+    from labctl.labfile.problems import Hint
 
 __all__ = ["Prerequisites", "ReferenceTargets", "check_references"]
 
@@ -90,7 +91,11 @@ def check_references(
         elif rest[0] not in targets.vms:
             counted = rest[0] in bases
             summary = f"{rest[0]} is several VMs" if counted else f"there is no VM {rest[0]}"
-            hint = f"name one instance, as {rest[0]}-1" if counted else did_you_mean(rest[0], targets.vms)
+            hint = (
+                f"name one instance, as {rest[0]}-1"
+                if counted
+                else partial(did_you_mean, rest[0], targets.vms)
+            )
         else:
             summary, hint = _of_nic(targets, rest[0], rest[1], rest[2])
         if summary:
@@ -98,10 +103,10 @@ def check_references(
     return _followed(dict.fromkeys(reference.name for reference in references), targets, problems)
 
 
-def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str, str]:
+def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str, Hint]:
     net = nets.get(name)
     if net is None:
-        return f"there is no network {name}", did_you_mean(name, nets)
+        return f"there is no network {name}", partial(did_you_mean, name, nets)
     if net.external or net.mode in ATTACHED:
         return (
             "its addresses are not labctl's to know",
@@ -116,10 +121,11 @@ def _of_network(name: str, what: str, nets: Mapping[str, Network]) -> tuple[str,
     return "", ""
 
 
-def _of_nic(targets: ReferenceTargets, vm: str, name: str, what: str) -> tuple[str, str]:
+def _of_nic(targets: ReferenceTargets, vm: str, name: str, what: str) -> tuple[str, Hint]:
     nic = next((each for each in targets.vms[vm].nics if each.name == name), None)
     if nic is None:
-        return f"{vm} has no NIC {name}", did_you_mean(name, [each.name for each in targets.vms[vm].nics])
+        nics = (each.name for each in targets.vms[vm].nics)
+        return f"{vm} has no NIC {name}", partial(did_you_mean, name, nics)
     net = targets.nets.get(nic.network)
     if what == "mac" or net is None:
         return "", ""

@@ -67,6 +67,7 @@ _KEYS = {
     **dict.fromkeys(("healthcheck", "wait_for"), ("ready",)),
 }
 _SHORT = ("size", "image", "mode", "subnet", "default", "tcp", "http", "exec", "path", "file", "children")
+_LONGEST = 40  # characters of a quantity that may be misspelt
 _FILE = {"file": {"type": "string"}}  # the schema lists no other fields of a cloud-config
 
 
@@ -139,6 +140,8 @@ def _of_text(schema: dict[str, Any], value: str) -> str:
 def _respelt(schema: dict[str, Any], value: str) -> str:
     """Suggest a valid spelling of a quantity: `1KB` for `1kB`, `512MiB` for `512 mib`, `5m` for `5 minutes`."""
     if not any(str(schema.get("title", "")).startswith(start) for start in _UNITS):
+        return ""
+    if len(value) > _LONGEST:
         return ""
     parts = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)(/s)?\s*", value)
     if parts is None:

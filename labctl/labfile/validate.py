@@ -184,6 +184,7 @@ _RULES: dict[str, Callable[[Any], Check]] = {
     "items": lambda schema: _each(schema, list),
     "minItems": lambda least: lambda value: not isinstance(value, list) or len(value) >= least,
     "maxItems": lambda most: lambda value: not isinstance(value, list) or len(value) <= most,
+    "maxProperties": lambda most: lambda value: not isinstance(value, dict) or len(value) <= most,
     "minLength": lambda least: lambda value: not isinstance(value, str) or len(value) >= least,
     "maxLength": lambda most: lambda value: not isinstance(value, str) or len(value) <= most,
     "pattern": _pattern,

@@ -5,7 +5,7 @@ Messages use the titles of the schema: `expected a size such as 512MiB or 20GiB,
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -22,11 +22,13 @@ from labctl.labfile.yaml_tree import FieldPath, Map, value_at, value_position
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from labctl.labfile.problems import Problems
+    from labctl.labfile.problems import Hint, Problems
 
 __all__ = ["Violation", "find_violations", "report_violations"]
 
 _LONGEST = 48  # characters of a wrong value that a message shows
+_COUNTED = {"maxItems": "entries", "maxProperties": "entries", "maxLength": "characters"}
+_MANY = 40  # smaller limits are in the titles of the schema
 
 
 @record
@@ -35,7 +37,7 @@ class Violation:
 
     path: FieldPath
     summary: str
-    hint: str = ""
+    hint: Hint = ""
     key: bool = False  # the key at the end of `path` is wrong, not its value
     got: str = ""  # the wrong value, shortened for the message
 
@@ -53,12 +55,12 @@ def report_violations(found: list[Violation], tree: Map, problems: Problems) -> 
     """Report violations, each at its entry in `tree`."""
     for violation in found:
         each = violation
-        if each.got and not each.key and problems.holds_secret(value_at(tree, each.path)):
+        if each.got and not each.key and problems.redactor.is_in(value_at(tree, each.path)):
             each = each.without_value()
         summary = f"{each.summary}, got {each.got}" if each.got else each.summary
         holder: Any = value_at(tree, each.path[:-1])
         if not each.path:
-            problems.add(Problem(summary, "", value_position(tree.mark), each.hint))
+            problems.add(Problem(summary, "", value_position(tree.mark)), each.hint)
         elif each.key:
             problems.at_key(holder, str(each.path[-1]), summary, each.hint)
         else:
@@ -114,6 +116,8 @@ def _violations(error: ValidationError, above: FieldPath) -> Iterator[Violation]
         yield from _branches(error, path)
     elif "propertyNames" in error.absolute_schema_path:
         yield _expected((*path, value), schema, value, key=True)
+    elif error.validator in _COUNTED and (most := schema[error.validator]) >= _MANY:
+        yield Violation(path, f"more than {most:,} {_COUNTED[error.validator]}")
     elif error.validator == "const" and isinstance(error.validator_value, bool):
         yield Violation(path, f"expected {str(error.validator_value).lower()}", got=_shown(value))
     else:
@@ -125,7 +129,10 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: FieldPath
     for key in value:
         if key not in known and not key.startswith("x-"):
             yield Violation(
-                (*path, key), f"unknown key {_bare(key)}", suggestions.suggest_key(key, known), key=True
+                (*path, key),
+                f"unknown key {_bare(key)}",
+                partial(suggestions.suggest_key, key, known),
+                key=True,
             )
 
 
@@ -151,7 +158,7 @@ def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
         yield Violation(
             path,
             f"expected {options}",
-            suggestions.suggest_value({"anyOf": written_}, error.instance),
+            partial(suggestions.suggest_value, {"anyOf": written_}, error.instance),
             got=_shown(error.instance),
         )
         return
@@ -161,9 +168,8 @@ def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
 
 
 def _expected(path: FieldPath, schema: dict[str, Any], value: object, *, key: bool = False) -> Violation:
-    return Violation(
-        path, f"expected {_title(schema)}", suggestions.suggest_value(schema, value), key, _shown(value)
-    )
+    hint = partial(suggestions.suggest_value, schema, value)
+    return Violation(path, f"expected {_title(schema)}", hint, key, _shown(value))
 
 
 def _title(schema: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
@@ -148,9 +149,8 @@ def _boot(context: ReadContext, tree: Map, devices: list[str]) -> Boot:
     order = written.get("order") or Seq(written.mark)
     for index, name in enumerate(order):
         if name not in devices:
-            context.problems.at(
-                order, index, f"the VM has no disk or NIC {name}", did_you_mean(name, devices)
-            )
+            hint = partial(did_you_mean, name, devices)
+            context.problems.at(order, index, f"the VM has no disk or NIC {name}", hint)
         elif devices.count(name) > 1:
             context.problems.at(order, index, f"a disk and a NIC are called {name}", "name the NIC by nic")
         elif name in order[:index]:
@@ -170,7 +170,7 @@ def _nics(context: ReadContext, tree: Map, offset: int) -> tuple[Nic, ...]:
         network = entry["name"] if detailed else entry
         if network not in context.networks:
             holder, key = (entry, "name") if detailed else (listed, index)
-            hint = did_you_mean(network, context.networks, "write it under networks")
+            hint = partial(did_you_mean, network, context.networks, "write it under networks")
             context.problems.at(holder, key, f"there is no network {network}", hint)
         nic = _nic(context, entry, offset) if detailed else Nic(network, network)
         reserved_names.report("NIC", nic.name, listed, index, context.problems)

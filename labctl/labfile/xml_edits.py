@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from labctl.labfile.model import XmlEdit
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["read_xml_edits"]
 
 _QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"  # https://libvirt.org/drvqemu.html#pass-through-of-arbitrary-qemu-commands
+_DEEPEST = 16  # levels of an added element
+_MOST_DESCENTS = 2  # `//` in a path: each multiplies the time of the search by the size of the XML
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 
 
@@ -33,6 +35,8 @@ def _edit(entry: Map, problems: Problems) -> XmlEdit:
         problems.at(
             entry, "at", f"{at} is not a path that ElementTree knows", "as in ./devices/disk[2]/@type"
         )
+    if at.count("//") > _MOST_DESCENTS:
+        problems.at(entry, "at", f"more than {_MOST_DESCENTS} times //", "name the elements between")
     if sign and not re.fullmatch(_NAME, attribute):
         problems.at(entry, "at", f"{at} names no attribute", "as in ./os/type/@machine")
     if "remove" in entry:
@@ -41,10 +45,23 @@ def _edit(entry: Map, problems: Problems) -> XmlEdit:
         return XmlEdit(at, "set", entry["set"])
     if attribute:
         problems.at(entry, "add", "an element can't be added to an attribute", "use set")
-    try:
-        ET.fromstring(PATTERN.sub("x", cast("str", entry["add"])))
-    except ET.ParseError as error:
-        cause = error.msg.partition(":")[0]
+    cause = _no_element(PATTERN.sub("x", entry["add"]))
+    if cause:
         hint = f'declare it: xmlns:qemu="{_QEMU}"' if cause == "unbound prefix" else ""
         problems.at(entry, "add", f"not an XML element: {cause}", hint)
     return XmlEdit(at, "add", entry["add"])
+
+
+def _no_element(text: str) -> str:
+    """Say why a text is no element that can be added; empty if it is one."""
+    if "<!" in text:  # entities, by which a short text becomes a long one, are declared in a DOCTYPE
+        return "<! is not allowed: no DOCTYPE, comment or CDATA"
+    try:
+        level = [ET.fromstring(text)]
+    except ET.ParseError as error:
+        return error.msg.partition(":")[0]
+    for _ in range(_DEEPEST):
+        level = [each for element in level for each in element]
+        if not level:
+            return ""
+    return f"it is nested deeper than {_DEEPEST} levels"

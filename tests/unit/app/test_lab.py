@@ -150,8 +150,9 @@ def test_a_sink_that_fails_does_not_end_the_run(lab):
 
 
 def test_secrets_reach_neither_sinks_nor_plans(lab):
+    """Also where the same text stands in the Labfile as such."""
     path = Path(lab.labfile)
-    path.write_text(path.read_text().replace('"${n}"', '2, xml: [{at: ".", add: "<title>${token}</title>"}]'))
+    path.write_text(path.read_text().replace('"${n}"', '2, xml: [{at: ".", add: "<title>hunter2</title>"}]'))
     events = []
     lab.subscribe(events.append)
     plan = str(lab.plan())

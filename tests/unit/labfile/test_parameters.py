@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import Rejected
+from labctl.core.redaction import Redactor
 from tests.unit.labfile.labfiles import loaded, problems
 
 DECLARED = """
@@ -65,7 +66,9 @@ def test_an_unknown_variable_is_a_warning(tmp_path):
 
 def test_no_message_repeats_a_secret(tmp_path):
     text = 'parameters: {pw: {secret: true, pattern: "^[a-z]+$"}}\nvms: {a: {image: none, memory: "${pw}"}}\n'
-    assert loaded(tmp_path, text.partition("\n")[0], sets={"pw": "hunter"}).lab.secrets == ("hunter",)
+    redactor = Redactor()
+    loaded(tmp_path, text.partition("\n")[0], sets={"pw": "hunter"}, redactor=redactor)
+    assert redactor.in_text("the hunter") == "the ***"
     for value in ("hunter_two", "hunter two"):
         with pytest.raises(Rejected) as caught:
             loaded(tmp_path, text, sets={"pw": value})
@@ -78,7 +81,9 @@ def test_no_message_repeats_a_secret(tmp_path):
     ids=["longer than what messages show", "two lines", "in other letters by the hint"],
 )
 def test_no_message_shows_a_part_of_a_secret(tmp_path, secret):
-    text = 'parameters: {pw: {secret: true}}\nvms: {a: {image: none, networks: ["${pw}"], memory: "${pw}"}}\n'
+    literal = secret.replace("\n", "\\n")
+    wrong = f'networks: ["{literal}"], memory: "{literal}"'
+    text = f"parameters: {{pw: {{secret: true}}}}\nvms: {{a: {{image: none, {wrong}}}}}\n"
     told = "".join(problems(tmp_path, text, sets={"pw": secret})).lower()
     assert told.count("got ***") == 2
     assert not any(part in told for part in ("01234", "primary", "second", "hunter"))
@@ -134,3 +139,18 @@ def test_no_value_holds_what_a_labfile_could_not(tmp_path, value):
     assert len(told) == 1
     assert told[0].startswith("--set s: control characters are not allowed, got ")
     assert told[0].isascii()
+
+
+def test_a_secret_is_long_enough_to_be_masked(tmp_path):
+    text = "parameters: {pw: {secret: true}, pin: {type: integer, secret: true}}\n"
+    assert problems(tmp_path, text, sets={"pw": "ab", "pin": "42"}) == [
+        "--set pw: a secret has at least 3 characters: shorter ones can't be masked in messages",
+        "--set pin: a secret has at least 3 characters: shorter ones can't be masked in messages",
+    ]
+
+
+def test_a_secret_is_masked_as_it_was_given_and_as_it_was_understood(tmp_path):
+    redactor = Redactor()
+    text = "parameters: {pin: {type: integer, secret: true}}\n"
+    loaded(tmp_path, text, environ={"LABCTL_SET_PIN": "0x10000"}, redactor=redactor)
+    assert redactor.in_text("0x10000 is 65536") == "*** is ***"
