@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from labctl.core.errors import LabctlError
 from labctl.core.record import record
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 CONFIG = "ssh_config"
+_WORD = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:@\[\]-]*")
 
 
 @record
@@ -37,7 +39,7 @@ def alias(lab: str, vm: str) -> str:
 def write(folder: LabFolder, lab: str, logins: Iterable[Login], keys: Keys) -> Path:
     """Write `ssh_config` and `known_hosts` into the lab's folder, and give the path of `ssh_config`."""
     logins = list(logins)
-    known = [f"{alias(lab, each.vm)} {key}\n" for each in logins if (key := _public(keys, each.vm))]
+    known = [f"{word(alias(lab, each.vm))} {key}\n" for each in logins if (key := _public(keys, each.vm))]
     folder.write("known_hosts", "".join(known).encode())
     folder.write(CONFIG, config(folder.path, lab, logins, keys).encode())
     return folder.path / CONFIG
@@ -54,19 +56,19 @@ def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
     blocks = []
     for each in logins:
         lines = [
-            f"Host {each.vm}",
-            f"  HostName {each.address}",
-            f"  HostKeyAlias {alias(lab, each.vm)}",
-            f"  User {each.user}",
+            f"Host {word(each.vm)}",
+            f"  HostName {word(each.address)}",
+            f"  HostKeyAlias {word(alias(lab, each.vm))}",
+            f"  User {word(each.user)}",
         ]
         if each.jump in vms:
-            through = shlex.quote(str(folder / CONFIG)).replace("%", "%%")
-            lines.append(f"  ProxyCommand ssh -F {through} -W '[%h]:%p' {each.jump}")
+            through = shlex.quote(_expressible(folder / CONFIG)).replace("%", "%%")
+            lines.append(f"  ProxyCommand ssh -F {through} -W '[%h]:%p' {word(each.jump)}")
         elif each.jump:
-            lines.append(f"  ProxyJump {each.jump}")
+            lines.append(f"  ProxyJump {word(each.jump)}")
         blocks.append(lines)
     shared = [
-        f"Host {' '.join(each.vm for each in logins)}",
+        f"Host {' '.join(word(each.vm) for each in logins)}",
         f"  IdentityFile {quoted(keys.login)}",
         "  IdentitiesOnly yes",
         "  PasswordAuthentication no",
@@ -85,12 +87,35 @@ def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
     return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
 
 
+def word(value: object) -> str:
+    """A name, an address or a host as one word of OpenSSH's configuration.
+
+    Raises:
+        LabctlError: it is no such word.
+    """
+    text = str(value)
+    if not _WORD.fullmatch(text):
+        raise LabctlError(f"{text!r} can't stand in a configuration of OpenSSH")
+    return text
+
+
 def quoted(path: Path) -> str:
     """A path in quotes, as OpenSSH reads it: a % begins a token, and a backslash escapes.
 
-    OpenSSH also replaces `${NAME}` by an environment variable, and nothing escapes that; such a path does not work.
+    Raises:
+        LabctlError: no quotes can express it.
     """
-    return '"' + re.sub(r'(["\\])', r"\\\1", str(path)).replace("%", "%%") + '"'
+    return '"' + re.sub(r'(["\\])', r"\\\1", _expressible(path)).replace("%", "%%") + '"'
+
+
+def _expressible(path: Path) -> str:
+    """A path as text, unless it has a character that ends the line, or `${`, which nothing escapes."""
+    text = str(path)
+    if not text.isprintable() or "${" in text:
+        raise LabctlError(
+            f"the path {text!r} can't stand in a configuration of OpenSSH", hint="rename the folder"
+        )
+    return text
 
 
 def _public(keys: Keys, vm: str) -> str:

@@ -136,8 +136,9 @@ def test_what_changes_between_the_yes_and_the_second_look_is_not_run(lab_that, t
 
 
 def test_a_secret_is_not_told(lab_that, tmp_path):
+    """Also where the same text stands in the Labfile as such."""
     text = LABFILE + "parameters: {{note: {{type: string, secret: true}}}}\n"
-    written(tmp_path, text=text.replace("xml: [{edits}]", "ready: [{{http: 'http://127.0.0.1/${{note}}'}}]"))
+    written(tmp_path, text=text.replace("xml: [{edits}]", "ready: [{{http: 'http://127.0.0.1/hunter2'}}]"))
     with pytest.raises(Untrusted) as caught:
         lab_that(sets={"note": "hunter2"}).up()
     assert "hunter2" not in str(caught.value)

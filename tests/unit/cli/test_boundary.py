@@ -65,6 +65,23 @@ def test_only_what_changes_a_lab_says_that_it_did_not(capsys, tmp_path, verb, sa
     assert capsys.readouterr().err.splitlines()[-1] == f"error: 1 problem{said}"
 
 
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_a_traceback_shows_no_secret(monkeypatch, capsys, tmp_path, debug):
+    """Of an error that nobody foresaw neither."""
+    (tmp_path / "Labfile.yaml").write_text("{labfile: 1, name: shop, parameters: {pw: {secret: true}}}")
+
+    def broken(verdict):
+        raise ZeroDivisionError(f"{verdict} hunter2 'hunter2'")
+
+    monkeypatch.setattr("labctl.app.validate.Verdict.headline", broken)
+    assert guarded(["validate", "-f", str(tmp_path), "--set", "pw=hunter2", *debug]) == 1
+    told = capsys.readouterr().err
+    assert "internal error, ZeroDivisionError" in told
+    assert ("Traceback" in told) is bool(debug)
+    assert "hunter2" not in told
+    assert "***" in told
+
+
 def test_an_interruption_says_how_far_it_was():
     sink = run_state.noticed(lambda _event: None)
     run_state.start()

@@ -1,3 +1,7 @@
+import re
+
+import pytest
+
 from labctl.labfile.model import Condition
 from tests.unit.labfile.labfiles import loaded, problems, vms
 
@@ -81,3 +85,21 @@ def test_own_keys_are_ignored_but_serve_anchors(tmp_path):
         tmp_path, "x-web: &web {image: none, cpus: 2}\nvms: {a: {<<: *web, x-note: [1], cpus: 3}, b: *web}\n"
     )
     assert (got["a"].cpus, got["b"].cpus) == (3, 2)
+
+
+@pytest.mark.parametrize("use", ["x${big}", "${big}"], ids=["in a text", "as the whole text"])
+def test_a_long_value_that_is_used_often_is_stopped_at_its_place(tmp_path, use):
+    texts = ", ".join(f'"{use}"' for _ in range(1000))
+    text = f"parameters: {{big: {{default: '{'x' * 100_000}'}}}}\n"
+    (told,) = problems(
+        tmp_path, f"{text}vms: {{a: {{image: debian-12, cloud_init: {{runcmd: [{texts}]}}}}}}\n"
+    )
+    assert re.fullmatch(r"Labfile\.yaml:4:\d+: texts grow beyond 32 MB, values filled in", told)
+
+
+def test_so_is_one_text_of_many_values_and_one_of_many_instances(tmp_path):
+    big = f"parameters: {{big: {{default: '{'x' * 100_000}'}}}}\n"
+    vm = "vms: {a: {image: debian-12, cloud_init: {runcmd: ['%s']}}}\n"
+    assert "grow beyond" in problems(tmp_path, big + vm % ("${big}" * 20_000))[0]
+    vms = "vms: {a: {image: debian-12, count: 1000, cloud_init: {runcmd: ['${name} %s']}}}\n"
+    assert "grow beyond" in problems(tmp_path, vms % ("x" * 100_000))[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.core.errors import LabctlError
 from labctl.host.access import ssh
 from labctl.host.access.keys import Keys
 from labctl.host.access.ssh import Login
@@ -49,6 +50,30 @@ def test_a_host_outside_is_gone_through_by_a_jump(tmp_path):
         tmp_path, "shop", [Login("db", "lab", "10.1.0.3", "root@kvm1")], Keys(LabFolder(tmp_path, "shop"))
     )
     assert "  ProxyJump root@kvm1\n" in text
+
+
+HOSTILE = "x\n  ProxyCommand touch /tmp/owned\n"
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "a\rb", "a\0b", "a\x85b", "a\u2028b", "a\udcffb", "${HOME}"])
+def test_a_folder_that_no_quotes_can_express_is_an_error(tmp_path, name):
+    """A line's end in its name would begin another option, as a command that OpenSSH runs."""
+    with pytest.raises(LabctlError, match="can't stand in a configuration of OpenSSH"):
+        ssh.quoted(tmp_path / name)
+    logins = [Login("gate", "lab", "10.0.0.2"), Login("db", "lab", "10.1.0.3", "gate")]
+    keys = Keys(LabFolder(tmp_path, "shop"))
+    with pytest.raises(LabctlError):
+        ssh.config(tmp_path / name, "shop", logins, keys)
+
+
+@pytest.mark.parametrize("field", ["vm", "user", "address", "jump"])
+@pytest.mark.parametrize(
+    "value", [HOSTILE, "two words", "-oProxyCommand=x", "a\tb", "`id`", "$(id)", "*", '"', "#"]
+)
+def test_what_is_no_word_is_an_error_in_every_place(tmp_path, field, value):
+    login = Login(**{"vm": "db", "user": "lab", "address": "10.1.0.3", "jump": "root@kvm1", field: value})
+    with pytest.raises(LabctlError):
+        ssh.config(tmp_path, "shop", [login], Keys(LabFolder(tmp_path, "shop")))
 
 
 def asked(path: Path, host: str) -> dict[str, str]:
