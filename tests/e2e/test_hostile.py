@@ -1,6 +1,7 @@
 """Guests that attack labctl over its port: each fails alone."""
 
 import base64
+import json
 from pathlib import Path
 
 from tests.e2e.labfiles import micro_lab
@@ -29,14 +30,28 @@ FLOODS = {
     "outputs": 'line=\'{"event":"output","id":"1","stream":"stdout","data":"\'$(letters 60000)\'"}\'\n'
     'while :; do echo "$line" >&3; done',
 }
+STATE = {
+    "event": "state",
+    "stage": "done",
+    "result": {
+        "v1": {"errors": ["\x1b[31mred\u202e"], "recoverable_errors": {"WARNING": ["\x9b2Jc1\u2028line"]}}
+    },
+    "log": "\x1b]0;log\x07",
+}
+ESCAPES = f"cat >&3 <<'END'\n{json.dumps(STATE)}\nEND\nsleep 10000"
+SHOWN = (
+    r"vm/escapes: failed: cloud-init failed: \x1b[31mred\u202e",
+    r"warning: vm/escapes: cloud-init: \x9b2Jc1 line",
+    r"  | \x1b]0;log\x07",
+)
 TOO_MUCH = "it sends more than a guest may on labctl's port: "
 MOST_KIB = 300 << 10  # labctl itself has 80 MiB; floods took gigabytes
 READY = {"ready": [{"exec": "test -e /run/late"}], "cloud_init": {"runcmd": ["(sleep 5; touch /run/late) &"]}}
 
 
-def flooding(flood: str) -> dict:
-    text = base64.b64encode(f"{TAKE_PORT}{flood}\n".encode()).decode()
-    command = f"echo {text} | base64 -d >/run/flood; setsid sh /run/flood >/dev/null 2>&1 </dev/null &"
+def hostile(script: str) -> dict:
+    text = base64.b64encode(f"{TAKE_PORT}{script}\n".encode()).decode()
+    command = f"echo {text} | base64 -d >/run/hostile; setsid sh /run/hostile >/dev/null 2>&1 </dev/null &"
     return {"cloud_init": {"runcmd": [command]}, "ready": [{"exec": "false"}]}
 
 
@@ -50,8 +65,11 @@ def peak_kib(pid: int) -> int:
 
 
 def test_guests_that_flood_labctl_fail_alone(make_lab, micro):
-    """A VM beside them becomes ready, over the same connection to libvirt, and labctl's memory stays as it is."""
-    vms = {name: flooding(flood) for name, flood in FLOODS.items()}
+    """A VM beside them becomes ready, over the same connection to libvirt, and labctl's memory stays as it is.
+
+    What one of them sends to the terminal is shown.
+    """
+    vms = {name: hostile(script) for name, script in {**FLOODS, "escapes": ESCAPES}.items()}
     lab = make_lab(micro_lab("floods", micro, networks={"front": {}}, vms={**vms, "good": READY}))
     up = lab.start("up", "--yes")
     peaks = [0]
@@ -67,6 +85,8 @@ def test_guests_that_flood_labctl_fail_alone(make_lab, micro):
     for name in FLOODS:
         assert f"vm/{name}: failed: {TOO_MUCH}" in said
     assert "vm/good: ready" in said
+    assert [each for each in SHOWN if each not in said] == []
+    assert all(each.isprintable() for each in said.splitlines())
     assert "internal error" not in said
     assert 0 < peaks[-1] < MOST_KIB
     assert "good" in lab.ok("status").stdout
