@@ -13,6 +13,8 @@ def printable(text: str, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
+    if "\n" in keep and "\n" in text:  # most lines are printable, and looked at as a whole
+        return "\n".join(printable(line, keep) for line in text.split("\n"))
     return "".join(each if each.isprintable() or each in keep else repr(each)[1:-1] for each in text)
 
 
