@@ -74,6 +74,7 @@ def build(recipe: Recipe, notify: Notify, *, pinned: str = "") -> BuiltImage:
     Raises:
         LabctlError: a tool is missing; mmdebstrap failed; the recipe or its packages' versions differ from `pinned`.
     """
+    recipe = recipe.read()
     if pinned and not recipe.has_key(pinned):
         raise LabctlError(f"the recipe of {recipe.name} changed", hint="plan again")
     key = pinned or recipe.key

@@ -25,11 +25,11 @@ VOLATILE = ("/boot/manifest", "/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp
 
 @record
 class File:
-    """A file of the image, owned by root: a copy of `source`, an absolute path, or `content` in UTF-8."""
+    """A file of the image, owned by root: a copy of `source`, an absolute path, or `content`, a text in UTF-8."""
 
     target: str
     source: Path | None = None
-    content: str | None = None
+    content: str | bytes | None = None
     mode: int = 0o644
 
 

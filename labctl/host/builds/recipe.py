@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from labctl import resources
 from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import NotMadeFor, Rejected, UsageError
-from labctl.core.record import record
+from labctl.core.record import record, replace
 from labctl.host.builds import apt
 from labctl.host.builds.image_build import ImageBuild
 from labctl.host.files import os_errors
+from labctl.host.files.regular import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,14 @@ class Recipe:
     def has_key(self, key: str) -> bool:
         """Whether this is a key of this recipe, with any versions of its packages. Quick: apt is not asked."""
         return key.removeprefix("build-")[:HALF] == self.digest_without_versions()[:HALF]
+
+    def read(self) -> Recipe:
+        """The recipe with the content of its files, so that the key is that of what goes into the image.
+
+        Others may write to the files meanwhile.
+        """
+        files = tuple(replace(file, source=None, content=content(file)) for file in self.build.files)
+        return replace(self, build=replace(self.build, files=files))
 
     def digest_without_versions(self) -> str:
         """The sha256 in hex of the recipe and of the content of all its files, without the packages' versions."""
@@ -136,9 +145,10 @@ def custom_recipe(wanted: ImageBuild, arch: str, name: str = "") -> Recipe:
 def content(file: File) -> bytes:
     """The content of a file of the image. LabctlError when its source can't be read."""
     if file.source is None:
-        return (file.content or "").encode()
-    with os_errors.translated(f"can't read what becomes {file.target}", file.source):
-        return file.source.read_bytes()
+        return file.content if isinstance(file.content, bytes) else (file.content or "").encode()
+    failing = f"can't read what becomes {file.target}"
+    with os_errors.translated(failing, file.source), open_regular(file.source) as source:
+        return source.read()
 
 
 def _base(distribution: str) -> dict[str, Any]:

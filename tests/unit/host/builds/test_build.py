@@ -9,7 +9,8 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.host.builds import apt, build, partition
-from labctl.host.builds.image_build import ImageBuild
+from labctl.host.builds.image_build import File, ImageBuild
+from labctl.host.builds.recipe import content
 from labctl.host.files import cache
 from labctl.host.machine import command
 
@@ -51,6 +52,24 @@ def leave_build(recipe: build.Recipe, key: str = "") -> Path:
 
 def without(*tools: str):
     return lambda tool: None if tool in tools else "/x"
+
+
+def test_a_file_that_is_swapped_meanwhile_is_not_what_goes_into_the_image(monkeypatch, tmp_path) -> None:
+    """The key was made of what it was before."""
+    source = tmp_path / "motd"
+    source.write_text("one")
+    recipe = plain(files=(File("/etc/motd", source),))
+    key = recipe.key
+    monkeypatch.setattr(build, "_require", lambda _recipe: source.write_text("other"))
+    went = []
+
+    def make(recipe: build.Recipe, work: Path, _notify: object) -> None:
+        went.extend(content(file) for file in recipe.build.files)
+        leave_build(recipe, work.name)
+
+    monkeypatch.setattr(build, "_build_into", lambda done, recipe, notify: make(recipe, done, notify))
+    assert build.build(recipe, print).key == key
+    assert went == [b"one"]
 
 
 def test_missing_tools_are_named_with_their_packages(monkeypatch) -> None:

@@ -1,5 +1,6 @@
 """Recipes: what a Labfile may ask for, and which inputs make another image."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -106,6 +107,12 @@ def test_each_of_labctls_own_files_is_in_the_key(tmp_path, monkeypatch) -> None:
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(LabctlError, match=r"can't read what becomes /etc/motd: No such file"):
         _ = made(files=(File("/etc/motd", source=Path("/nowhere/motd")),)).key
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(LabctlError, match="not a regular file"):
+        _ = made(files=(File("/etc/motd", source=tmp_path / "fifo"),)).key
 
 
 def test_no_image_for_an_architecture_that_no_one_made() -> None:
