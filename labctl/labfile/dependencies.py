@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["DependencyTargets", "resolve_dependencies"]
 
 _ORDER = list(Stage)
+_MOST = 200_000  # pairs of instances that one of them waits for the other
 
 
 @record
@@ -43,7 +44,7 @@ def resolve_dependencies(
 ) -> tuple[Vm, ...]:
     """Give the VMs with their dependencies. `trees` are their merged layers, in the same order."""
     instances = {vm.name: vm for vm in vms}
-    connected, places = [], {}
+    connected, places, links = [], {}, 0
     for vm, tree in zip(vms, trees, strict=True):
         written = tree.get("depends_on")
         if not written:
@@ -62,7 +63,11 @@ def resolve_dependencies(
                 else:
                     problems.at(written, key, summary, meant)
                 continue
-            for each in (members := list(expanded)):
+            links += len(members := list(expanded))
+            if links > _MOST:
+                problems.at_key(tree, "depends_on", f"the lab has more than {_MOST:,} dependencies")
+                return tuple(vms)
+            for each in members:
                 found[each] = max(found.get(each, stage), stage, key=_ORDER.index)
             off = [each for each in members if instances[each].state == "off"]
             if (

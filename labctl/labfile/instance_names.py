@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["InstanceName", "InstanceNames"]
 
 _MOST_FORMS = 100
+_LONGEST = 200  # characters of `names`, with what stands for base and index
 _MOST = 10_000  # VMs of a lab; a larger `count` could use up labctl's memory
 
 
@@ -95,6 +96,9 @@ class InstanceNames:
             if isinstance(written.get(key), str):
                 self.problems.at(written, key, f"{key} can't depend on an instance's name")
                 return iter(())
+        if len(written.get("names", "")) > _LONGEST:
+            self.problems.at(written, "names", f"more than {_LONGEST} characters")
+            return iter(())
         first = int(written.get("first", 1))
         return ((first + offset, offset) for offset in range(int(written["count"])))
 

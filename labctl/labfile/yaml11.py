@@ -18,6 +18,7 @@ __all__ = ["binary", "resolve"]
 _CORE = "tag:yaml.org,2002:"
 _VALUES = frozenset({f"{_CORE}{name}" for name in ("null", "bool", "int", "float")})
 _TEXT = f"{_CORE}str"
+_LONGEST_NUMBER = 1000  # characters: reading a longer one takes their number squared
 
 _resolver = Resolver()
 _constructor = SafeConstructor()
@@ -34,6 +35,8 @@ def resolve(text: str) -> Any:
     tag = _tag(text)
     if tag == _TEXT:
         return text
+    if len(text) > _LONGEST_NUMBER and tag in _VALUES:
+        raise ValueError(f"a number of more than {_LONGEST_NUMBER:,} characters")
     value = _constructed(tag, text)
     return value if tag in _VALUES else Unquoted(text)
 

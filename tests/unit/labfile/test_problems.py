@@ -53,3 +53,38 @@ def test_a_message_has_a_length_that_people_read():
     problems = module.Problems("Labfile.yaml")
     problems.add(Problem("x" * 100_000, hint="y" * 100_000))
     assert len(str(problems.rejected())) < 3000
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "vms: {a: {image: none, count: 5000}, b: {image: none, count: 5000, depends_on: [a]}}",
+            "200,000 depend",
+        ),
+        (
+            "vms: {a: {image: none, count: 9, names: '%s'}}" % ("${base}" * 100),
+            "names: more than 200 characters",
+        ),
+        ("networks: {a: {ipv6: '%sx'}}" % (":" * 500_000), "expected an IPv6 subnet"),
+        (
+            f"networks: {{a: {{reserve: [{', '.join(['10.0.0.9'] * 1001)}]}}}}",
+            "reserve: more than 1,000 entries",
+        ),
+        ("vms: {a: {image: none, memory: '1%s!'}}" % (" " * 500_000), "expected a size"),
+        ("groups:\n" + "".join(f"  g{n}: {{}}\n" for n in range(1001)), "groups: more than 1,000 entries"),
+        ("vms: {a: {image: none, cpus: 0x%s}}" % ("f" * 500_000), "expected a number of CPUs"),
+        (
+            "defaults: {cloud_init: {runcmd: [1%s]}}" % (":59" * 100_000),
+            "a number of more than 1,000 characters",
+        ),
+    ],
+    ids=["dependencies", "names", "colons", "entries", "spaces", "map", "number", "sixties"],
+)
+def test_what_would_take_long_is_a_problem_at_its_place(tmp_path, text, told):
+    """Each of these took minutes, or gigabytes."""
+    with pytest.raises(Rejected) as caught:
+        loaded(tmp_path, text + "\n")
+    (problem,) = caught.value.problems
+    assert told in str(problem)
+    assert problem.where is not None
