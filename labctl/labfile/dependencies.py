@@ -10,10 +10,12 @@ from labctl.core.lifecycle import Stage
 from labctl.core.record import record, replace
 from labctl.labfile.model import Dependency, Vm
 from labctl.labfile.problems import Problems, did_you_mean
-from labctl.labfile.yaml_tree import Map
+from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from labctl.labfile.problems import Hint
 
 __all__ = ["DependencyTargets", "resolve_dependencies"]
 
@@ -57,11 +59,7 @@ def resolve_dependencies(
             expanded = targets.of(name, vm, instances)
             if expanded is None:
                 known = chain(targets.bases, instances, targets.groups)
-                summary, meant = f"there is no VM or group {name}", partial(did_you_mean, name, known)
-                if isinstance(written, Map):
-                    problems.at_key(written, name, summary, meant)
-                else:
-                    problems.at(written, key, summary, meant)
+                _report_unknown(written, key, name, partial(did_you_mean, name, known), problems)
                 continue
             links += len(members := list(expanded))
             if links > _MOST:
@@ -81,6 +79,14 @@ def resolve_dependencies(
         )
     _report_cycles(connected, places, problems)
     return tuple(connected)
+
+
+def _report_unknown(written: Map | Seq, index: int, name: str, hint: Hint, problems: Problems) -> None:
+    summary = f"there is no VM or group {name}"
+    if isinstance(written, Map):
+        problems.at_key(written, name, summary, hint)
+    else:
+        problems.at(written, index, summary, hint)
 
 
 def _report_cycles(vms: Sequence[Vm], places: Mapping[str, Map], problems: Problems) -> None:
