@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from labctl.host.libvirt import pools
 from tests.e2e.harness import daemons
-from tests.e2e.labfiles import micro_lab, virsh
+from tests.e2e.labfiles import blank_lab, micro_lab, virsh
 
 POOL = Path("/var/lib/libvirt/images/labctl-shop")
 STORE = Path("/var/lib/libvirt/images/labctl-images")
@@ -16,7 +17,10 @@ QEMU = 64055  # the uid that Debian gives libvirt-qemu
 
 @pytest.fixture
 def lab(make_lab, micro):
-    return make_lab(micro_lab("shop", micro, networks={"back": {"mode": "isolated"}}, vms={"web": {}}))
+    """Of a VM that boots a kernel, and that nobody waits for."""
+    made = blank_lab("shop", networks={}, vms={"web": {"cloud_init": False}})
+    made["defaults"]["boot"] = {"kernel": str(micro.kernel), "initrd": str(micro.initrd)}
+    return make_lab(made)
 
 
 @pytest.fixture
@@ -40,8 +44,9 @@ def domain_id() -> str:
     return virsh("domid", "shop.web").strip()
 
 
-def test_a_kernel_is_private_and_goes_with_its_lab(lab, unprivileged_qemu):
+def test_a_kernel_is_private_and_goes_with_its_lab(make_lab, micro, unprivileged_qemu):
     """A guest boots from what only QEMU's user can read, as its disk stands on an image of that kind."""
+    lab = make_lab(micro_lab("shop", micro, networks={"back": {"mode": "isolated"}}, vms={"web": {}}))
     lab.up()
     own = volumes(POOL)
     assert sorted(path.suffix for path in own.values()) == [".img", ".img", ".ok", ".ok", ".seen", ".seen"]
@@ -58,9 +63,10 @@ def test_a_kernel_is_private_and_goes_with_its_lab(lab, unprivileged_qemu):
     assert not POOL.exists()
 
 
-def test_a_lab_from_before_takes_its_kernel_without_a_restart(lab):
+def test_a_lab_from_before_takes_its_kernel_without_a_restart(lab, connection):
     """It was in the store then."""
     lab.up()
+    pools.define(connection, "labctl-images", str(STORE))
     running = domain_id()
     own = volumes(POOL)
     for name, path in own.items():
@@ -83,13 +89,13 @@ def test_a_lab_from_before_takes_its_kernel_without_a_restart(lab):
     for name in own:
         (STORE / name).unlink()
     virsh("pool-refresh", "labctl-images")
-    lab.ok("reload", "--yes")
+    virsh("destroy", "shop.web")
+    lab.up()
 
 
 def test_a_kernel_that_is_damaged_is_stored_again(lab):
     lab.up()
     kernel = next(path for path in volumes(POOL).values() if path.suffix == ".img")
-    lab.ok("halt", "--yes")
     kernel.write_bytes(b"other")
     assert "is damaged in the store" in lab.ok("status").stderr
     lab.up()
