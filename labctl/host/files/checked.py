@@ -35,6 +35,7 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PRIVATE = 0o077  # the bits of a mode that only its owner's file or folder has not
 _TEMPORARY = r"\.(?:{})\.[0-9a-f]{{16}}(?:\.pub)?"  # the name of a file that is being written as one of these
 LOOK = "look at it, then remove it"
+_OPEN_HINT = f"it may have come with the repository: {LOOK}; or `chmod go=` what you know to be yours"
 
 
 @record
@@ -167,7 +168,7 @@ def _wrong(found: os.stat_result, kind: int, closed: int | None) -> Wrong:
         owner = user(found.st_uid)
         return Wrong(f"it is {owner}'s", f"run labctl as {owner}; or {LOOK}")
     if found.st_mode & closed:
-        return Wrong(f"others may get at it (its mode is {stat.S_IMODE(found.st_mode):04o})")
+        return Wrong(f"others may get at it (its mode is {stat.S_IMODE(found.st_mode):04o})", _OPEN_HINT)
     if kind == stat.S_IFREG and found.st_nlink > 1:
         return Wrong("it has another name, elsewhere")
     return Wrong()
