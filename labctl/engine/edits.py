@@ -29,19 +29,9 @@ _OURS = ("name", "uuid")
 _HARMLESS = {
     "vm": frozenset(
         {
-            *(
-                "title",
-                "description",
-                "genid",
-                "memory",
-                "currentMemory",
-                "maxMemory",
-                "vcpu",
-                "vcpus",
-                "cpu",
-            ),
-            *("memtune", "cputune", "numatune", "iothreads", "iothreadids", "features", "clock", "pm"),
-            *("on_poweroff", "on_reboot", "os/type", "os/boot", "os/bootmenu", "os/bios"),
+            *("title", "description", "genid", "memory", "currentMemory", "maxMemory", "vcpu", "vcpus"),
+            *("cpu", "memtune", "cputune", "numatune", "iothreads", "iothreadids", "features"),
+            *("clock", "pm", "on_poweroff", "on_reboot", "os/type", "os/boot", "os/bootmenu", "os/bios"),
             *("devices/watchdog", "devices/panic", "devices/iommu", "devices/memballoon"),
         }
     ),
@@ -93,10 +83,8 @@ def reaches_of_edits(lab: LabModel, specs: Iterable[Spec]) -> Iterator[HostReach
     for spec in of_kind(specs, Marked):
         if not spec.xml:
             continue
-        root, why = (
-            spec.rendered(),
-            f"an edit of XML by which libvirt runs and opens what this {_WORDS[spec.kind]} needs",
-        )
+        why = f"an edit of XML by which libvirt runs and opens what this {_WORDS[spec.kind]} needs"
+        root = spec.rendered()
         for index, edit in enumerate(spec.xml):
             before = _parts(root)
             xmltree.edit(root, [edit])

@@ -17,19 +17,16 @@ from labctl.core.size import format_size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MESSAGE_BYTES = (
-    1 << 20
-)  # a piece of output has 88 KB; the state of a cloud-init with many warnings has 100 KB
-BURST_BYTES = (
-    4 << 20
-)  # at once, and so what is kept of a guest: the first output of 20 commands that start together
-RATE_BYTES = (
-    1 << 17
-)  # a second, unasked: a guest that boots tells its state three times a second, in a few KB
-ANSWER_BYTES = (
-    1 << 18
-)  # for each line of the host: `run` brings two pieces of output at most, the others less
-LINE_BYTES = 256  # what each line costs beside its length: many short ones take as much time as a long one
+# A piece of output has 88 KB, the state of a cloud-init with many warnings 100 KB.
+MESSAGE_BYTES = 1 << 20
+# At once, and so what is kept of a guest: the first output of 20 commands that start together.
+BURST_BYTES = 4 << 20
+# A second, unasked: a guest that boots tells its state three times a second, in a few KB.
+RATE_BYTES = 1 << 17
+# For each line of the host: `run` brings two pieces of output at most, the others less.
+ANSWER_BYTES = 1 << 18
+# What each line costs beside its length: many short ones take as much time as a long one.
+LINE_BYTES = 256
 
 
 class TooMuch(LabctlError):

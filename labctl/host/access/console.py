@@ -11,9 +11,7 @@ from labctl.core.text import clipped
 from labctl.host.libvirt import pools, volumes
 
 _SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]")
-LOG_BYTES = (
-    16 << 20
-)  # as much of a log as is shown; virtlogd begins a new one after 2 MiB, if it is not told otherwise
+LOG_BYTES = 16 << 20  # of a log are shown; virtlogd begins a new one after 2 MiB, if it is not told otherwise
 TAIL_BYTES = 64 << 10
 LINE_CHARS = 300  # of each line of a tail
 

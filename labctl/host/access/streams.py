@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LIMIT_BYTES = 64 << 20  # of what is kept in memory of one stream
 FEW_BYTES = 1 << 20  # the same for labctl's own commands, which say little
-PIECE_COST = (
-    256  # what a piece counts beside its bytes: each one is answered, and a guest can make them small
-)
+# What a piece counts beside its bytes: each one is answered, and a guest can make them small.
+PIECE_COST = 256
 
 
 class Stdin(Protocol):

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 POOL = identity.STORE
 READABLE = 0o644  # the mode of the volumes of an image that anybody may download or build
-PRIVATE = (
-    0o600  # the mode of what came from a file of this machine, which other users may not be meant to read
-)
+PRIVATE = 0o600  # that of what came from a file of this machine: other users may not be meant to read it
 DIGITS = 12  # how much of a digest people see
 
 
