@@ -35,6 +35,7 @@ class Membership:
         self._problems = problems = instances.problems
         self._parents: dict[str, list[str]] = {}  # group → groups that name it in `children`
         self._holders: dict[str, list[str]] = {}  # VM or instance → groups that name it in `children`
+        self._lists: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}  # as `of` answered before
         machines = {*vms, *instances.vm_of}
         for name, fields in groups.items():
             reserved_names.report("group", name, groups, name, problems)
@@ -72,12 +73,15 @@ class Membership:
         The groups that hold it through `children` come first, outer groups before inner ones, then those that the field
         `groups` (`named`) has. `names` are the names of the VM and of the instance; `children` may have either.
         """
-        own = [name for name in dict.fromkeys(named) if name in self.groups]
+        own = tuple(name for name in dict.fromkeys(named) if name in self.groups)
+        holders = tuple(holder for name in names for holder in self._holders.get(name, ()))
+        if (holders, own) not in self._lists:  # most instances of a VM have the same
+            self._lists[holders, own] = self._all_of(holders, own)
+        return self._lists[holders, own]
+
+    def _all_of(self, holders: tuple[str, ...], own: tuple[str, ...]) -> list[str]:
         seen: set[str] = set()
-        ahead = [
-            *(holder for name in names for holder in self._holders.get(name, ())),
-            *(parent for name in own for parent in self._parents.get(name, ())),
-        ]
+        ahead = [*holders, *(parent for name in own for parent in self._parents.get(name, ()))]
         while ahead:
             name = ahead.pop()
             if name not in seen:
