@@ -9,6 +9,7 @@ from labctl.cli import arguments, context
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 from labctl.core.host_reach import SHOWN
+from labctl.core.record import replace
 from labctl.host.files import yeses
 from labctl.labfile.absolute_path import absolute_path
 
@@ -48,6 +49,9 @@ def run(
         found = found if revoke_all else _chosen(found, revoke or [])
         for labfile, reaches in found.items():
             yeses.forget(Path(labfile), {each.id for each in reaches})
+        found = {
+            labfile: tuple(replace(each, trusted=False) for each in its) for labfile, its in found.items()
+        }
     if options.json:
         context.write_json({"format": yeses.FORMAT, "labfiles": [_json(*each) for each in found.items()]})
         return 0
@@ -84,7 +88,11 @@ def _chosen(found: Found, ids: list[str]) -> Found:
     """
     known = [reach.id for reaches in found.values() for reach in reaches]
     for each in ids:
-        if len(each) < SHORTEST or not any(one.startswith(each) for one in known):
+        if len(each) < SHORTEST:
+            raise UsageError(
+                f"{each} is too short for an id", hint=f"give its first {SHORTEST} digits, or more"
+            )
+        if not any(one.startswith(each) for one in known):
             raise UsageError(f"no yes has the id {each}", hint="`labctl trust` shows them")
     return {
         labfile: tuple(reach for reach in reaches if reach.id.startswith(tuple(ids)))

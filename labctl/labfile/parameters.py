@@ -24,7 +24,7 @@ __all__ = ["ParameterInputs", "Parameters", "evaluate", "given_by_user"]
 
 ENVIRONMENT = "LABCTL_SET_"
 _CONSTRAINTS = {"minimum": ("integer", "number"), "maximum": ("integer", "number"), "pattern": ("string",)}
-_SIMPLER = "write it without repetitions of repetitions, as ^(a+)+$"
+_SIMPLER = "write it without a repetition of a repetition: (a+)+ is one"
 _KINDS = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 
 

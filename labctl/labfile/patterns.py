@@ -15,11 +15,11 @@ from labctl.core.record import record
 
 __all__ = ["Search", "results"]
 
-_CPU_S, _WALL_S = 2, 60  # of all patterns of a Labfile; a busy machine may take longer for the same work
+CPU_S, _WALL_S = 2, 60  # of all patterns of a Labfile; a busy machine may take longer for the same work
 _MEMORY_BYTES = 512 << 20
 _PROGRAM = f"""
 import json, re, resource, sys
-resource.setrlimit(resource.RLIMIT_CPU, ({_CPU_S}, {_CPU_S}))
+resource.setrlimit(resource.RLIMIT_CPU, ({CPU_S}, {CPU_S}))
 resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY_BYTES}, {_MEMORY_BYTES}))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 def result(pattern, text):

@@ -50,7 +50,7 @@ class Plain:
         self._stages: dict[str, str] = {}  # the last stage that each VM reported
 
     def __call__(self, event: Event) -> None:
-        event = screen.harmless(event)
+        event = screen.bounded(event)
         with self._lock:
             if isinstance(event, PlanReady):
                 self._done |= done_words(event.plan)

@@ -19,9 +19,16 @@ def open_regular(path: Path) -> BinaryIO:
         LabctlError: it is no regular file.
         OSError: it can't be opened.
     """
-    # fstat judges the open file: the path may lead to another one by now
+    _require_regular(path.stat(), path)  # a device may act when it is opened, as a watchdog does
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        _require_regular(os.fstat(descriptor), path)  # the path may lead to another one by now
+    except LabctlError:
         os.close(descriptor)
-        raise LabctlError("not a regular file", hint="name a file, not a folder or a device", where=str(path))
+        raise
     return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def _require_regular(facts: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise LabctlError("not a regular file", hint="name a file, not a folder or a device", where=str(path))

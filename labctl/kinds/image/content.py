@@ -17,7 +17,7 @@ from labctl.core.record import record, replace
 from labctl.host.builds import build
 from labctl.host.files import cache, os_errors
 from labctl.host.images import boot_files, limits, qcow2, qemu_img, sparse, unpack
-from labctl.host.images.untrusted import opened_file
+from labctl.host.images.untrusted import errors_naming, opened_file
 from labctl.host.machine import lock
 from labctl.kinds.image.resolve import recipe_of
 from labctl.kinds.image.spec import READABLE
@@ -146,7 +146,7 @@ def _checked(spec: ImageSpec, stored: StoreFile, origin: Path) -> Content:
             return Content((stored,), None, size)
         header = qcow2.inspect_file(file, size, str(origin))
         if header.format == "qcow2":
-            with errors_naming(origin):
+            with errors_naming(str(origin)):
                 qemu_img.check(qemu_img.OpenImage(file, header.format, header.virtual_size))
     return Content((stored,), header.format, header.virtual_size)
 
@@ -169,15 +169,6 @@ def _built(spec: ImageSpec, progress: Progress) -> Iterator[Content]:
         if name in built.digests
     )
     yield Content(files, header.format, header.virtual_size)
-
-
-@contextmanager
-def errors_naming(file: Path) -> Iterator[None]:
-    """Add the file's name to errors of the block that have no place."""
-    try:
-        yield
-    except LabctlError as error:
-        raise LabctlError(error.summary, hint=error.hint, where=error.where or str(file)) from error
 
 
 def _changed_error(spec: ImageSpec) -> LabctlError:

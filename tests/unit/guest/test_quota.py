@@ -29,6 +29,11 @@ def test_a_flood_ends_within_what_is_kept_of_a_guest():
         count = chunks_until_too_much(Quota(Clock()), chunk)
         assert count * len(chunk) <= BURST_BYTES
         assert count * chunk.count(b"\n") <= BURST_BYTES // LINE_BYTES
+    assert (RATE_BYTES, BURST_BYTES, MESSAGE_BYTES) == (
+        128 << 10,
+        4 << 20,
+        1 << 20,
+    )  # as docs/security.md says
 
 
 def test_a_line_without_end_is_too_much_before_all_else_is():

@@ -88,8 +88,9 @@ def test_a_path_that_only_begins_with_what_the_user_gave_is_the_labfiles(folder)
     assert outside(folder, text, sets={"dir": str(folder.parent)}) != []
 
 
-def test_a_labfile_in_the_home_has_no_folder_of_its_own(folder, monkeypatch):
-    monkeypatch.setenv("HOME", str(folder / "below"))
+@pytest.mark.parametrize("home", [".", "below"])
+def test_a_labfile_in_the_home_has_no_folder_of_its_own(folder, monkeypatch, home):
+    monkeypatch.setenv("HOME", str(folder / home))
     assert outside(folder, FIELDS["image"].format("./inside")) == [(str(folder / "inside"), "vms.a.image")]
 
 
