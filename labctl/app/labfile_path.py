@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from labctl.core.errors import UsageError
+from labctl.host.files.owners import user
 
 LABFILE = "Labfile.yaml"
 
@@ -15,7 +16,7 @@ def find(asked: str | None) -> str:
     A folder stands for the Labfile in it, and `-` for standard input.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or the nearest one above is somebody else's.
     """
     if asked is None:
         return _nearest()
@@ -49,4 +50,18 @@ def _nearest() -> str:
             f"no {LABFILE} here or in a folder above",
             hint="`labctl init` writes one to start from; -f names another",
         )
-    return LABFILE if folder == here else os.path.relpath(found)
+    if folder == here:
+        return LABFILE
+    _require_own(folder, found)
+    return os.path.relpath(found)
+
+
+def _require_own(*paths: str) -> None:
+    """A Labfile that somebody else put above this folder, as in /tmp, is not taken unasked; git does so, too."""
+    for path in paths:
+        owner = os.stat(path).st_uid
+        if owner not in (os.geteuid(), 0, int(os.environ.get("SUDO_UID") or 0)):
+            raise UsageError(
+                f"no {LABFILE} here, and {os.path.relpath(path)} is {user(owner)}'s",
+                hint="-f names it, if you mean it",
+            )

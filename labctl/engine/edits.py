@@ -30,7 +30,7 @@ _HARMLESS = {
     "vm": frozenset(
         {
             *("title", "description", "genid", "memory", "currentMemory", "maxMemory", "vcpu", "vcpus"),
-            *("cpu", "memtune", "cputune", "numatune", "iothreads", "iothreadids", "features"),
+            *("cpu", "memtune", "iothreads", "iothreadids", "features"),
             *("clock", "pm", "on_poweroff", "on_reboot", "os/type", "os/boot", "os/bootmenu", "os/bios"),
             *("devices/watchdog", "devices/panic", "devices/iommu", "devices/memballoon"),
         }
@@ -40,7 +40,8 @@ _HARMLESS = {
 _WORDS = {"vm": "VM", "network": "network"}
 _LOOKED_INTO = ("os", "devices")
 _TEXTS = ("title", "description")
-_TELLING = ("/", "dump")  # no value of a harmless element is a path, or has QEMU write its memory to a file
+# No value of a harmless element is a path, has QEMU write its memory to a file, or libvirt run numad.
+_TELLING = ("/", "dump", "auto")
 
 
 def check_xml_edits(lab: LabModel, specs: Iterable[Spec]) -> list[Problem]:
@@ -70,6 +71,11 @@ def _tried(lab: LabModel, spec: Marked) -> Iterator[Problem]:
             path = f"{'.'.join(owner)}.xml[{index}].at"
             yield Problem(why, path, lab.where(*owner, "xml", index, "at"))
             return  # later edits may depend on this one
+    try:
+        spec.edited()
+    except ValueError as error:
+        why = f"libvirt's XML can't be read any more: {error}"
+        yield Problem(why, f"{'.'.join(owner)}.xml", lab.where(*owner, "xml"))
 
 
 def _identity(root: Element) -> list[str]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from labctl.core.host_reach import Deed, HostReach
 from labctl.core.record import replace
-from labctl.engine.allocation import allocates
+from labctl.engine.allocation import Occupied, OccupiedSubnets, allocates
 from labctl.engine.edits import reaches_of_edits
 from labctl.engine.sources import field_of_image
 from labctl.host.files.digests import file_digest
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from labctl.engine.allocation import Allocation
     from labctl.engine.sources import Sources
     from labctl.host.builds.image_build import ImageBuild
-    from labctl.labfile.model import LabModel, Vm
+    from labctl.labfile.model import LabModel, Network, Vm
 
 
 def host_reaches(
@@ -34,17 +34,22 @@ def host_reaches(
     Raises:
         LabctlError: a file can't be read.
     """
-    found = [*reaches_of_edits(lab, specs), *image_reaches(lab, sources), *_checks(lab, allocation)]
-    return _once(found)
+    own = [*_files(lab, sources, lab.outside), *_checks(lab, allocation), *_routed(lab, allocation)]
+    return _once([*reaches_of_edits(lab, specs), *image_reaches(lab, sources), *own])
 
 
 def image_reaches(lab: LabModel, sources: Sources) -> tuple[HostReach, ...]:
-    """What of it the lab reaches with its files and images.
+    """What of it the lab reaches with its images.
 
     Raises:
         LabctlError: a file can't be read.
     """
-    return _once([*_builds(lab), *sources.reaches, *_files(lab, sources)])
+    images = [disk.image for vm in lab.vms for disk in vm.disks if disk.image]
+    paths = {image.path for image in images} | {
+        file.source for image in images if image.build for file in image.build.files
+    }
+    outside = [path for path in lab.outside if path in paths]
+    return _once([*_builds(lab), *_urls(lab), *sources.reaches, *_files(lab, sources, outside)])
 
 
 def _once(found: Iterable[HostReach]) -> tuple[HostReach, ...]:
@@ -54,11 +59,12 @@ def _once(found: Iterable[HostReach]) -> tuple[HostReach, ...]:
     return tuple(sorted(each_once.values(), key=lambda each: list(Deed).index(each.deed)))
 
 
-def _files(lab: LabModel, sources: Sources) -> Iterator[HostReach]:
-    """The files from outside of the Labfile's folder, each with the digest of what the guest is given."""
+def _files(lab: LabModel, sources: Sources, outside: Iterable[Path]) -> Iterator[HostReach]:
+    """These files from outside of the Labfile's folder, each with the digest of what the guest is given."""
     keys: dict[Path | None, str] = {image.path: spec.key for (image, _), spec in sources.images.items()}
     keys |= {path: spec.key for path, spec in sources.blobs.items()}
-    for path, reach in lab.outside.items():
+    for path in outside:
+        reach = lab.outside[path]
         yield replace(reach, content=reach.content or keys.get(path) or f"sha256-{file_digest(path)}")
 
 
@@ -79,6 +85,24 @@ def _builds(lab: LabModel) -> Iterator[HostReach]:
                 yield _reach(lab, vm, Deed.RUNS, file.target, (*path, "files", index), why, digest)
 
 
+def _urls(lab: LabModel) -> Iterator[HostReach]:
+    """The addresses of images that only this machine or its network can reach: to ask there may do something."""
+    for vm in lab.vms:
+        for disk in vm.disks:
+            url = disk.image.url if disk.image else None
+            if url and _is_local(urlsplit(url).hostname or ""):
+                why = "an address of this machine or its network, which the host asks for the image"
+                yield _reach(lab, vm, Deed.OPENS, url, field_of_image(disk), why)
+
+
+def _is_local(name: str) -> bool:
+    """Whether a URL's host is the machine itself or an address that is not public; where a name leads nobody knows."""
+    try:
+        return not ip_address(name).is_global
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
 def _digest(build: ImageBuild) -> str:
     """The digest of all that the Labfile runs in a build: a line means something else after another one."""
     from labctl.host.builds.recipe import content  # few runs build images
@@ -88,21 +112,52 @@ def _digest(build: ImageBuild) -> str:
 
 
 def _checks(lab: LabModel, allocation: Allocation) -> Iterator[HostReach]:
-    """The addresses that `ready` has the host ask, unless labctl gave them to the lab's own VMs.
+    """The addresses that `ready` has the host ask, unless they are those of the lab's own VMs.
 
-    What a guest reports, or the Labfile states of a network that is not labctl's, may be anybody's address.
+    What a guest reports, or the Labfile states of a network that the host is not on, may be anybody's address.
     """
-    own = {network.name for network in lab.networks if allocates(network)}
-    nics = (
-        allocation.nics.get((vm.name, nic.name)) for vm in lab.vms for nic in vm.nics if nic.network in own
-    )
-    guests = {str(ip) for nic in nics if nic for ip in nic.given}
+    guests = _reached_guests(lab, allocation)
     for vm in lab.vms:
         for index, condition in enumerate(vm.ready):
             from_host = condition.origin == "host" or vm.cloud_init is False
             if condition.http and from_host and _asked(condition.http) not in guests:
                 why = "a condition that the host checks, at no address of the lab's VMs"
                 yield _reach(lab, vm, Deed.OPENS, condition.http, ("ready", index, "http"), why)
+
+
+def _reached_guests(lab: LabModel, allocation: Allocation) -> set[str]:
+    """The addresses that labctl gave to VMs, and to which the host's way leads over the lab's network."""
+    own = {each.name: allocation.networks.get(each.name) for each in lab.networks if allocates(each)}
+    found = set()
+    for vm in lab.vms:
+        for nic in vm.nics:
+            given, network = allocation.nics.get((vm.name, nic.name)), own.get(nic.network)
+            if given and network:
+                pairs = ((given.ip, network.host4), (given.ip6, network.host6))
+                found |= {str(ip) for ip, host in pairs if ip and host}
+    return found
+
+
+def _routed(lab: LabModel, allocation: Allocation) -> Iterator[HostReach]:
+    """What the host would send into the lab of its own traffic: to public addresses, and by routes beyond the lab."""
+    known = {
+        each.name: allocation.networks[each.name] for each in lab.networks if each.name in allocation.networks
+    }
+    subnets = [subnet for each in known.values() for subnet in (each.subnet4, each.subnet6) if subnet]
+    own = OccupiedSubnets(Occupied(subnet, lab.name) for subnet in subnets)
+    for network in lab.networks:
+        its = known.get(network.name)
+        if its is None or not allocates(network):
+            continue
+        for key, subnet, host in (("subnet", its.subnet4, its.host4), ("ipv6", its.subnet6, its.host6)):
+            if subnet and host and not subnet.is_private:
+                why = "public addresses: this host's own connections there would go into the lab"
+                yield _reach_of_network(lab, network, str(subnet), (key,), why)
+        for index, route in enumerate(network.routes):
+            if not own.covers(route.to):
+                why = "this host's own connections there would go into the lab"
+                subject = f"{route.to} via {route.via}"
+                yield _reach_of_network(lab, network, subject, ("routes", index), why)
 
 
 def _asked(url: str) -> str:
@@ -116,7 +171,16 @@ def _asked(url: str) -> str:
 def _reach(  # noqa: PLR0913, PLR0917  # the fields of a reach
     lab: LabModel, vm: Vm, deed: Deed, subject: str, path: tuple[str | int, ...], why: str, content: str = ""
 ) -> HostReach:
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in ("vms", vm.base, *path))
-    return HostReach(
-        deed, subject, field.lstrip("."), str(lab.where("vms", vm.name, *path) or ""), why, content
-    )
+    where = str(lab.where("vms", vm.name, *path) or "")
+    return HostReach(deed, subject, _field("vms", vm.base, *path), where, why, content)
+
+
+def _reach_of_network(
+    lab: LabModel, network: Network, subject: str, path: tuple[str | int, ...], why: str
+) -> HostReach:
+    full = ("networks", network.name, *path)
+    return HostReach(Deed.OPENS, subject, _field(*full), str(lab.where(*full) or ""), why)
+
+
+def _field(*path: str | int) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")

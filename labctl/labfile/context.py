@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import pwd
+import stat
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,9 +67,12 @@ class ReadContext:
 
     def _why_outside(self, path: Path) -> str:
         """Say why a file is not one of the Labfile's folder; empty if it is. Links are followed."""
-        folder, home = Path(os.path.realpath(self.folder)), _expanded("~")
-        if home.is_absolute() and Path(os.path.realpath(home)).is_relative_to(folder):
-            return "a Labfile in your home, or above it, has no folder of its own"
+        folder = Path(os.path.realpath(self.folder))
+        facts = folder.stat()
+        if any(home.is_relative_to(folder) for home in _homes(facts.st_uid)):
+            return "a Labfile in a home, or above it, has no folder of its own"
+        if facts.st_mode & stat.S_IWOTH:
+            return "a Labfile in a folder that everybody may write to has no folder of its own"
         if Path(os.path.realpath(path)).is_relative_to(folder):
             return ""
         if Path(os.path.normpath(path)).is_relative_to(folder):
@@ -78,6 +84,15 @@ class ReadContext:
         if path not in self._unreadable:
             self._unreadable[path] = _why_unreadable(path)
         return self._unreadable[path]
+
+
+def _homes(owner: int) -> list[Path]:
+    """The homes of this user, as the environment says and the system, and of the owner of the Labfile's folder."""
+    found = [_expanded("~")]
+    for uid in (os.geteuid(), owner):
+        with suppress(KeyError):
+            found.append(Path(pwd.getpwuid(uid).pw_dir))
+    return [Path(os.path.realpath(home)) for home in found if home.is_absolute() and home != Path("/")]
 
 
 def _expanded(text: str) -> Path:

@@ -81,10 +81,20 @@ NETWORK = Declaration(
 
 def render(spec: NetworkSpec) -> Element:
     """Write the whole definition, with labctl's metadata and the user's own `xml:` edits."""
+    _require_one_word(spec.boot_file)
     root = NETWORK.render(spec.unedited or spec)
     root.insert(2, metadata.render(spec))  # below the name and the UUID
     xmltree.edit(root, spec.xml)
     return root
+
+
+def _require_one_word(boot_file: str) -> None:
+    """ValueError for a name that would be more than one value in dnsmasq's configuration, where libvirt writes it.
+
+    The Labfile's schema says the same; dnsmasq runs as root, so it is said twice.
+    """
+    if not boot_file.isascii() or not boot_file.isprintable() or set(boot_file) & {" ", ","}:
+        raise ValueError(f"{boot_file!r} can't be a boot file's name")
 
 
 def read(root: Element) -> NetworkSpec | None:

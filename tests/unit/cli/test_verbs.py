@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -136,6 +137,17 @@ def test_the_labfile_is_looked_for_in_the_folders_above(here, monkeypatch, capsy
     captured = capsys.readouterr()
     assert captured.out == "ok: lab shop: 2 VMs, 1 network\n"
     assert captured.err == "using ../../Labfile.yaml\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user")
+@pytest.mark.parametrize("whose", [".", "Labfile.yaml"])
+def test_somebody_elses_labfile_in_a_folder_above_is_not_taken(here, monkeypatch, whose):
+    (here / "a").mkdir()
+    os.chown(here / whose, 4711, -1)
+    monkeypatch.chdir(here / "a")
+    with pytest.raises(UsageError, match="is uid 4711's"):
+        run("validate")
+    assert run("validate", "-f", "../Labfile.yaml") == 0
 
 
 def test_a_folder_stands_for_its_labfile(here):

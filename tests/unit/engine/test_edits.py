@@ -3,7 +3,7 @@
 import pytest
 
 from labctl.core.host_reach import Deed
-from labctl.engine.edits import reaches_of_edits
+from labctl.engine.edits import check_xml_edits, reaches_of_edits
 from labctl.labfile.load import load
 from tests.composed import specs
 
@@ -45,11 +45,16 @@ ASKED = {
     "a path where there is none": {"at": ".", "add": "<iothreads>/etc/shadow</iothreads>"},
     "a dump": {"at": "./devices", "add": "<watchdog model='i6300esb' action='dump'/>"},
     "another type": {"at": "./@type", "set": "lxc"},
+    "a priority over the host": {
+        "at": ".",
+        "add": "<cputune><vcpusched vcpus='0' scheduler='fifo' priority='99'/></cputune>",
+    },
+    "a run of numad": {"at": "./vcpu/@placement", "set": "auto"},
     "graphics for all": {"at": "./devices", "add": "<graphics type='vnc' listen='0.0.0.0'/>"},
 }
 NOT_ASKED = {
     "a watchdog": {"at": "./devices", "add": "<watchdog model='i6300esb' action='reset'/>"},
-    "a feature of the CPU": {"at": ".", "add": "<cputune><shares>512</shares></cputune>"},
+    "a state of power": {"at": ".", "add": "<pm><suspend-to-mem enabled='no'/></pm>"},
     "the clock": {"at": ".", "add": "<clock offset='localtime'/>"},
     "a title": {"at": ".", "add": "<title>web/1</title>"},
     "the machine": {"at": "./os/type/@machine", "set": "q35"},
@@ -107,3 +112,12 @@ def test_the_content_is_the_edits_exact_text(tmp_path):
     )
     assert one.subject == other.subject
     assert one.id != other.id
+
+
+def test_an_edit_after_which_the_xml_can_not_be_read_is_a_problem(tmp_path):
+    (tmp_path / "Labfile.yaml").write_text("labfile: 1\nname: shop\n")
+    lab = load(str(tmp_path / "Labfile.yaml")).lab
+    vms = {"web": {"image": "debian-12", "xml": [{"at": "./memory", "set": "abc"}]}}
+    (found,) = check_xml_edits(lab, specs({"vms": vms}).values())
+    assert found.path == "vms.web.xml"
+    assert "libvirt's XML can't be read any more" in found.summary

@@ -1,13 +1,13 @@
 """All that a lab reaches of the host beyond its own folder."""
 
 import json
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from pathlib import Path
 
 import pytest
 
 from labctl.core.host_reach import Deed
-from labctl.engine.allocation import Allocation, NicAddresses
+from labctl.engine.allocation import Allocation, NetworkAddresses, NicAddresses
 from labctl.engine.host_reaches import host_reaches, image_reaches
 from labctl.engine.sources import Sources
 from labctl.kinds.image.spec import ImageSpec
@@ -32,7 +32,8 @@ def test_a_file_is_known_by_the_digest_of_what_the_guest_gets(tmp_path):
     (tmp_path / "kernel").write_text("x")
     lab = lab_of(tmp_path, {"web": {"image": "none", "boot": {"kernel": "../kernel"}}})
     blobs = {path: ImageSpec("kernel", "sha256-11") for path in lab.outside}
-    (found,) = image_reaches(lab, Sources(blobs=blobs))
+    (found,) = host_reaches(lab, Sources(blobs=blobs), Allocation(), ())
+    assert image_reaches(lab, Sources(blobs=blobs)) == ()  # which `image pull` asks for
     assert (found.deed, found.subject, found.content) == (Deed.GIVES, str(tmp_path / "kernel"), "sha256-11")
 
 
@@ -63,6 +64,23 @@ def test_a_command_after_another_one_is_another_thing(tmp_path):
     assert not before & {each.id for each in building(tmp_path, run=["rm -rf *"])}
 
 
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://127.0.0.1:631/reboot", True),
+        ("https://localhost/x", True),
+        ("https://192.168.1.1/x", True),
+        ("https://[::1]/x", True),
+        ("https://cloud.debian.org/x", False),
+    ],
+)
+def test_an_image_from_the_hosts_own_network_is_asked_for(tmp_path, url, asked):
+    lab = lab_of(tmp_path, {"web": {"image": {"url": url, "sha256": "0" * 64}}})
+    assert [(each.deed, each.subject) for each in image_reaches(lab, Sources())] == [
+        (Deed.OPENS, url)
+    ] * asked
+
+
 def test_a_build_of_packages_alone_runs_nothing_of_the_labfile(tmp_path):
     assert building(tmp_path, packages=["curl"]) == ()
 
@@ -81,11 +99,36 @@ def test_a_build_of_packages_alone_runs_nothing_of_the_labfile(tmp_path):
 def test_the_host_asks_no_address_but_those_of_the_labs_vms(tmp_path, url, origin, asked):
     web = {"image": "debian-12", "networks": ["front"], "ready": [{"http": url, "from": origin}]}
     lab = lab_of(tmp_path, {"web": web})
-    allocation = Allocation(
-        nics={("web", "front"): NicAddresses("52:54:00:00:00:01", ip_address("10.0.0.2"))}
-    )
-    found = host_reaches(lab, Sources(), allocation, ())
+    found = host_reaches(lab, Sources(), allocated("10.0.0.0/24", "10.0.0.1", "10.0.0.2"), ())
     assert [(each.deed, each.subject) for each in found] == [(Deed.OPENS, url)] * asked
+
+
+def test_where_the_host_is_not_on_the_network_its_own_routes_lead_to_somebody_else(tmp_path):
+    url = "http://169.254.169.254/"
+    web = {"image": "debian-12", "networks": ["front"], "ready": [{"http": url, "from": "host"}]}
+    lab = lab_of(tmp_path, {"web": web}, front={"subnet": "169.254.169.0/24", "host": False})
+    found = host_reaches(lab, Sources(), allocated("169.254.169.0/24", None, "169.254.169.254"), ())
+    assert [each.subject for each in found] == [url]
+
+
+def test_the_hosts_own_traffic_goes_into_no_lab_without_a_yes(tmp_path):
+    routes = [{"to": "0.0.0.0/1", "via": "8.8.8.8"}, {"to": "8.8.8.128/25", "via": "8.8.8.8"}]
+    lab = lab_of(tmp_path, {}, front={"subnet": "8.8.8.0/24", "routes": routes})
+    found = host_reaches(lab, Sources(), allocated("8.8.8.0/24", "8.8.8.1"), ())
+    assert [(each.deed, each.subject, each.field) for each in found] == [
+        (Deed.OPENS, "8.8.8.0/24", "networks.front.subnet"),
+        (Deed.OPENS, "0.0.0.0/1 via 8.8.8.8", "networks.front.routes[0]"),
+    ]
+    lab = lab_of(tmp_path, {}, front={"subnet": "10.0.0.0/24"})
+    assert host_reaches(lab, Sources(), allocated("10.0.0.0/24", "10.0.0.1"), ()) == ()
+
+
+def allocated(subnet: str, host: str | None, vm: str = "10.0.0.2") -> Allocation:
+    """What labctl gave to the network `front`, and to the VM `web` there."""
+    network = NetworkAddresses(IPv4Network(subnet), host4=IPv4Address(host) if host else None)
+    return Allocation(
+        {"front": network}, {("web", "front"): NicAddresses("52:54:00:00:00:01", IPv4Address(vm))}
+    )
 
 
 @pytest.mark.parametrize("network", [{"mode": "bridge", "bridge": "br0"}, {"external": "default"}])

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,6 +92,20 @@ def test_a_path_that_only_begins_with_what_the_user_gave_is_the_labfiles(folder)
 @pytest.mark.parametrize("home", [".", "below"])
 def test_a_labfile_in_the_home_has_no_folder_of_its_own(folder, monkeypatch, home):
     monkeypatch.setenv("HOME", str(folder / home))
+    assert outside(folder, FIELDS["image"].format("./inside")) == [(str(folder / "inside"), "vms.a.image")]
+
+
+def test_so_has_one_in_the_home_of_who_owns_its_folder(folder, monkeypatch):
+    """As where root runs labctl there."""
+    home = SimpleNamespace(pw_dir=str(folder))
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: home if uid == 4711 else SimpleNamespace(pw_dir="/root"))
+    os.chown(folder, 4711, -1)
+    assert outside(folder, FIELDS["image"].format("./inside")) != []
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o777])
+def test_a_labfile_in_a_folder_of_everybody_has_no_folder_of_its_own(folder, mode):
+    folder.chmod(mode)
     assert outside(folder, FIELDS["image"].format("./inside")) == [(str(folder / "inside"), "vms.a.image")]
 
 

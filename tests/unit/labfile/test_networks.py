@@ -246,3 +246,30 @@ def test_no_name_of_a_host_network_is_a_path_or_an_option(tmp_path, network, nam
 def test_no_external_network_is_a_path(tmp_path):
     """Libvirt looks its name up, nothing else does; so a `-` at its beginning does no harm."""
     assert told(tmp_path, "networks: {n: {external: ../x}}\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x\\nconf-script=/tmp/evil\\n#",
+        "x\\n",
+        "x,10.0.0.9",
+        "a b",
+        "é",
+        "${networks.n.host}\\nconf-script=/x",
+        "${lab}\\n",
+    ],
+)
+def test_a_boot_files_name_is_one_word_of_dnsmasqs_configuration(tmp_path, name):
+    """Libvirt writes it there as it is, and dnsmasq runs as root."""
+    boot = f'{{boot: {{file: "{name}"}}}}'
+    (found,) = told(tmp_path, f"networks: {{n: {{subnet: 10.1.0.0/24, dhcp: {boot}}}}}\n")
+    assert "networks.n.dhcp.boot.file: expected a file name" in found
+
+
+@pytest.mark.parametrize("name", ["pxelinux.0", "http://10.1.0.1/boot.ipxe?x=1", "${networks.n.host}/boot"])
+def test_what_can_be_booted_by_network_has_such_a_name(tmp_path, name):
+    assert (
+        told(tmp_path, f"networks: {{n: {{subnet: 10.1.0.0/24, dhcp: {{boot: {{file: '{name}'}}}}}}}}\n")
+        == []
+    )

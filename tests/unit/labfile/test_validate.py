@@ -108,3 +108,45 @@ def changed(value, data):
         index = data.draw(st.integers(0, len(value) - 1))
         return [*value[:index], changed(value[index], data), *value[index + 1 :]]
     return data.draw(SCALARS)
+
+
+# Texts without a pattern: what stays in the Labfile, what is checked when it is read (paths, names of images, suites,
+# packages), what goes to a guest alone, and what needs a yes.
+FREE_TEXTS = {
+    "properties/description",
+    "$defs/path",
+    "$defs/text",
+    "$defs/scalar",
+    "$defs/xml_edit/properties/at",
+    "$defs/parameter/properties/pattern",
+    "$defs/parameter/properties/description",
+    "$defs/build/properties/suite",
+    "$defs/build/properties/packages/items",
+    "$defs/build/properties/run/items",
+    "$defs/build_file/properties/content",
+    "$defs/disk/properties/image/anyOf/0",
+    "$defs/condition/properties/exec",
+    "$defs/vm_image/anyOf/0",
+    "$defs/vm_boot/properties/cmdline",
+    "$defs/vm/properties/names",
+}
+
+
+def test_every_text_has_a_pattern_or_a_reason_to_be_free():
+    """One without is written by libvirt or labctl into the configuration of another program, sooner or later."""
+    assert set(_texts_without_pattern(schema.document(), ())) == FREE_TEXTS
+
+
+def _texts_without_pattern(node, path):
+    if isinstance(node, dict):
+        kinds = node.get("type", ())
+        if "string" in ([kinds] if isinstance(kinds, str) else kinds) and not node.keys() & {
+            "pattern",
+            "enum",
+        }:
+            yield "/".join(path)
+        for key, value in node.items():
+            yield from _texts_without_pattern(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _texts_without_pattern(value, (*path, str(index)))

@@ -1,5 +1,6 @@
 """A network that is rendered reads back the same."""
 
+import pytest
 from hypothesis import given
 
 from labctl.kinds.network import xml as network_xml
@@ -30,3 +31,9 @@ def test_a_boot_server_stands_alone():
     """Also where no guest has a reservation yet: else each plan would want the network anew."""
     spec = NetworkSpec("lab", "n", host4="10.0.0.1/24", boot_file="boot.ipxe", boot_server="10.0.0.5")
     assert network_xml.read(network_xml.render(spec)) == spec
+
+
+@pytest.mark.parametrize("name", ["x\nconf-script=/tmp/evil", "a,b", "a b"])
+def test_a_boot_files_name_that_dnsmasq_would_take_for_more_gets_into_no_xml(name):
+    with pytest.raises(ValueError, match="can't be a boot file's name"):
+        NetworkSpec("lab", "n", host4="10.0.0.1/24", boot_file=name).rendered()
