@@ -66,16 +66,16 @@ class CloudConfigFiles:
         try:
             tree, found = _parsed(data, shown)
         except Rejected as error:
-            self._report(config, error.problems)
+            self._report(config, path, error.problems)
             return None
-        self._report(config, found)
+        self._report(config, path, found)
         self._problems.add_tree(tree, self._problems.path_of(config, "file")[:-1])
         self._files[path] = tree
         return tree
 
-    def _report(self, config: Map, found: Sequence[Problem]) -> None:
+    def _report(self, config: Map, path: Path, found: Sequence[Problem]) -> None:
         """Report what is wrong with a file; of one from elsewhere nothing is quoted."""
-        if found and self._context.file(config, "file") in self._context.outside:
+        if found and path in self._context.outside:
             self._problems.at(config, "file", f"{config['file']}: this is no valid cloud-config")
             return
         for problem in found:

@@ -1,1 +1,4 @@
-"""Local files: the cache, private files, digests, the errors of the system, and the NoCloud ISO."""
+"""Local files: the cache, the lab's folder, the runtime folder, digests, yeses, and the NoCloud ISO.
+
+Beside them stands what they are made with: private, regular and checked files, and the errors of the system.
+"""

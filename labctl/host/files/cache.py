@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from labctl.core.errors import LabctlError
-from labctl.host.files.private import private_folder
+from labctl.host.files.private import private_folder, user_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def folder(name: str) -> Path:
@@ -27,7 +28,4 @@ def lock_name(what: str) -> str:
 def _root() -> Path:
     import platformdirs  # a run that uses no cache does without it
 
-    root = Path(os.environ.get("LABCTL_CACHE_DIR") or platformdirs.user_cache_dir("labctl"))
-    if str(root).startswith("~"):
-        raise LabctlError("nobody knows your home", hint="set HOME, or LABCTL_CACHE_DIR to a folder of yours")
-    return root
+    return user_folder("LABCTL_CACHE_DIR", platformdirs.user_cache_dir("labctl"))

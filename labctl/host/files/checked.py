@@ -32,7 +32,7 @@ _KINDS = {
 }
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-PRIVATE = 0o077  # the bits of a mode that only its owner's file or folder has not
+OTHERS = 0o077  # the bits of a mode by which others than the owner get at it
 _TEMPORARY = r"\.(?:{})\.[0-9a-f]{{16}}(?:\.pub)?"  # the name of a file that is being written as one of these
 LOOK = "look at it, then remove it"
 _OPEN_HINT = f"it may have come with the repository: {LOOK}; or `chmod go=` what you know to be yours"
@@ -47,7 +47,17 @@ class Wrong:
     link: bool = False
 
 
-def open_folder(name: str, within: int, path: Path, *, closed: int = PRIVATE, make: bool = False) -> int:
+@contextmanager
+def folder_of(path: Path) -> Iterator[int]:
+    """The descriptor of the folder that a path is in, while the block runs. OSError: it can't be opened."""
+    within = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield within
+    finally:
+        os.close(within)
+
+
+def open_folder(name: str, within: int, path: Path, *, closed: int = OTHERS, make: bool = False) -> int:
     """Open a folder of this user's, and give its descriptor.
 
     Args:
@@ -68,7 +78,7 @@ def open_folder(name: str, within: int, path: Path, *, closed: int = PRIVATE, ma
     return descriptor
 
 
-def read(name: str, within: int, path: Path, most: int, *, closed: int = PRIVATE) -> bytes:
+def read(name: str, within: int, path: Path, most: int, *, closed: int = OTHERS) -> bytes:
     """Read a file of this user's that has no other name, `most` bytes at most; the arguments are those of a folder."""
     return _read(_open(name, within, path, lambda found: _wrong(found, stat.S_IFREG, closed)), path, most)
 
@@ -116,14 +126,14 @@ def is_temporary(name: str, finals: str) -> bool:
     return re.fullmatch(_TEMPORARY.format(finals), name) is not None
 
 
-def check_file(name: str, within: int, path: Path, *, closed: int = PRIVATE) -> None:
+def check_file(name: str, within: int, path: Path, *, closed: int = OTHERS) -> None:
     """Raise LabctlError unless it is a file that `read` would open."""
     with _named(path, "can't look at it"):
         found = os.lstat(name, dir_fd=within)
     _refuse(_wrong(found, stat.S_IFREG, closed), name, within, path)
 
 
-def remove(name: str, within: int, path: Path, *, closed: int = PRIVATE) -> None:
+def remove(name: str, within: int, path: Path, *, closed: int = OTHERS) -> None:
     """Delete a file that `read` would open."""
     check_file(name, within, path, closed=closed)
     with _named(path, "can't remove it"):

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from labctl.core.errors import LabctlError
-from labctl.host.files import cache
+from labctl.host.files import cache, checked
 from labctl.host.files.private import write_private
 from labctl.host.files.regular import open_regular
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST = 200  # how many digests are kept
+MOST_BYTES = 1 << 20  # of the file that keeps them
 SETTLED_NS = 2 * 10**9  # two writes to a file within one tick of the clock leave the same times
 
 
@@ -59,11 +60,11 @@ def _is_settled(facts: os.stat_result) -> bool:
 
 
 def _remembered() -> dict[str, str]:
-    """State of a file → its digest; empty if the cache is missing, damaged or another user's."""
+    """State of a file → its digest; empty if the cache is missing, damaged or not this user's own."""
     try:
-        with _kept_file().open("rb") as file:
-            own = os.fstat(file.fileno()).st_uid == os.geteuid()
-            return dict(json.load(file)) if own else {}
+        path = _kept_file()
+        with checked.folder_of(path) as within:
+            return dict(json.loads(checked.read(path.name, within, path, MOST_BYTES)))
     except (OSError, ValueError, TypeError, LabctlError):
         return {}
 

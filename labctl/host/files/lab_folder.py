@@ -5,7 +5,8 @@
         LAB/            id_ed25519, id_ed25519.pub, digest.key, ssh_config, known_hosts
             host-keys/  VM and VM.pub
 
-Nothing in it is used that is a link, another user's, or open to others, and nothing is deleted that labctl did not
+Nothing in it is used that is a link, another user's, that others may write to, or that has keys and others may read;
+`.labctl` itself and public keys may be readable, as earlier versions made them. Nothing is deleted that labctl did not
 make: see docs/adr/0027-a-labs-folder.md.
 """
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 TOP = ".labctl"
 HOST_KEYS = "host-keys"
 _MOST = 1 << 20  # bytes of a file
-_WRITABLE = 0o022  # earlier versions made `.labctl` and public keys so that others may read them
+_OTHERS_WRITE = 0o022
 _IGNORE = ".gitignore"
 _OURS = {
     (): r"id_ed25519(?:\.pub)?|digest\.key|ssh_config|known_hosts",
@@ -165,7 +166,7 @@ class LabFolder:
             opened.callback(os.close, within)
             for part in parts:
                 path /= part
-                closed = _WRITABLE if part == TOP else checked.PRIVATE
+                closed = _OTHERS_WRITE if part == TOP else checked.OTHERS
                 within = checked.open_folder(part, within, path, closed=closed, make=make)
                 opened.callback(os.close, within)
                 if make and part == TOP and _IGNORE not in _names(within):
@@ -179,7 +180,7 @@ def _names(within: int) -> list[str]:
 
 def _closed(name: str) -> int:
     """The bits that the mode of a file must not have."""
-    return _WRITABLE if name.endswith(".pub") else checked.PRIVATE
+    return _OTHERS_WRITE if name.endswith(".pub") else checked.OTHERS
 
 
 @contextmanager

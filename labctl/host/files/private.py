@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from labctl.core.errors import LabctlError
 from labctl.host.files import os_errors
 
 
@@ -18,6 +19,18 @@ def private_folder(path: Path) -> None:
     with os_errors.translated("can't make it a folder of your own", path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)
+
+
+def user_folder(variable: str, usual: str) -> Path:
+    """One of the user's own folders: what a variable of the environment says, else the usual one; it need not exist.
+
+    Raises:
+        LabctlError: it is below the user's home, which nobody knows.
+    """
+    path = Path(os.environ.get(variable) or usual)
+    if str(path).startswith("~"):
+        raise LabctlError("nobody knows your home", hint=f"set HOME, or {variable} to a folder of yours")
+    return path
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -16,12 +16,8 @@ def folder() -> Path:
         LabctlError: it can't be made, or what is there is not a folder of this user's alone.
     """
     path = _place()
-    with os_errors.translated("can't make it", path):
-        within = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.close(checked.open_folder(path.name, within, path, make=True))
-        finally:
-            os.close(within)
+    with os_errors.translated("can't make it", path), checked.folder_of(path) as within:
+        os.close(checked.open_folder(path.name, within, path, make=True))
     return path
 
 

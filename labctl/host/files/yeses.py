@@ -8,16 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
 from labctl.core.host_reach import Deed, HostReach
 from labctl.host.files import checked, os_errors
-from labctl.host.files.private import write_private
+from labctl.host.files.private import user_folder, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from pathlib import Path
 
 FORMAT = 1
 MOST = 16 << 20  # bytes of a file of yeses
@@ -31,10 +31,7 @@ def folder() -> Path:
     """
     import platformdirs  # most runs need none
 
-    root = Path(os.environ.get("LABCTL_STATE_DIR") or platformdirs.user_state_dir("labctl"))
-    if str(root).startswith("~"):
-        raise LabctlError("nobody knows your home", hint="set HOME, or LABCTL_STATE_DIR to a folder of yours")
-    return root / "trust"
+    return user_folder("LABCTL_STATE_DIR", platformdirs.user_state_dir("labctl")) / "trust"
 
 
 def remembered(labfile: Path) -> tuple[HostReach, ...]:
@@ -87,11 +84,8 @@ def _write(labfile: Path, reaches: Iterable[HostReach]) -> None:
 def _read(path: Path) -> tuple[str, tuple[HostReach, ...]] | None:
     """The Labfile and the reaches of a file; None where it is missing, damaged, or not this user's own."""
     try:
-        within = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+        with checked.folder_of(path) as within:
             told: dict[str, Any] = json.loads(checked.read(path.name, within, path, MOST))
-        finally:
-            os.close(within)
         reaches = tuple(_reach(each) for each in told["reaches"]) if told["format"] == FORMAT else ()
         return str(told["labfile"]), reaches
     except (OSError, LabctlError, ValueError, KeyError, TypeError):

@@ -7,9 +7,7 @@ without an address.
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,9 +17,11 @@ from labctl.core.closest_matches import closest_matches
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import field, record
 from labctl.core.size import parse_size
+from labctl.host.files.private import user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 OWN = "templates/images/catalogue.yaml"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "aarch64"}
@@ -66,11 +66,14 @@ class Entry:
 
 
 def config_folder() -> Path:
-    """The folder of the user's entries, below `LABCTL_CONFIG_DIR` if that is set."""
+    """The folder of the user's entries, below `LABCTL_CONFIG_DIR` if that is set.
+
+    Raises:
+        LabctlError: nobody knows the user's home.
+    """
     import platformdirs  # a run that needs no catalogue does without it
 
-    root = os.environ.get("LABCTL_CONFIG_DIR") or platformdirs.user_config_dir("labctl")
-    return Path(root) / "images"
+    return user_folder("LABCTL_CONFIG_DIR", platformdirs.user_config_dir("labctl")) / "images"
 
 
 def entries() -> dict[str, Entry]:
@@ -87,7 +90,10 @@ def entries() -> dict[str, Entry]:
 
 def files() -> list[Path]:
     """The user's files; of two with the same name in them, the last one counts."""
-    return sorted(config_folder().glob("*.yaml"))
+    try:
+        return sorted(config_folder().glob("*.yaml"))
+    except LabctlError:  # without a home there are none
+        return []
 
 
 def entry(name: str) -> Entry:

@@ -43,7 +43,8 @@ class ImageSpec(Spec):
 
     `key` is `sha256-HEX` or `sha512-HEX` of the file's content, or `build-HEX` of a recipe. `origin` is an absolute
     path, an https URL, or the name of a recipe; it is empty for an image that labctl can't get again. `size` is the
-    virtual size in bytes, None if it is not known before the download. A `blob` is a kernel or an initrd.
+    virtual size in bytes, None if it is not known before the download. A `blob` is a kernel or an initrd;
+    `lab` is set where `blob` is.
     `firmware` (`bios`, `uefi`), `cpu` (`x86-64-v2`) and `memory` (bytes) are the catalogue's requirements; empty and 0
     without any.
     """

@@ -1,4 +1,4 @@
-"""The image store in libvirt: a directory pool that all labs share.
+"""The image store in libvirt: a directory pool that all labs share, or that of a lab, which has its kernels.
 
 An image is complete once it has its marker `KEY.ok`, which is written last, after the volumes were read back and were
 right. Volumes without a marker are from a run that was killed, and are made again.

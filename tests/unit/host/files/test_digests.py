@@ -141,6 +141,20 @@ def test_what_somebody_else_wrote_is_not_believed(file, cache, monkeypatch):
 
 
 @pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("how", ["others may write to it", "a link", "too big"])
+def test_nor_is_what_somebody_else_could_have_written(file, cache, how):
+    file_digest(file)
+    cache.write_text(cache.read_text().replace(sha256(ONE), sha256(OTHER)))
+    if how == "a link":
+        cache.symlink_to(cache.rename(cache.with_name("other")))
+    elif how == "too big":
+        cache.write_text(cache.read_text().ljust(digests.MOST_BYTES + 1))
+    else:
+        cache.chmod(0o666)
+    assert file_digest(file) == sha256(ONE)
+
+
+@pytest.mark.usefixtures("settled")
 def test_a_cache_that_cannot_be_written_is_no_error(file, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "file"))

@@ -36,6 +36,15 @@ def test_it_fits_its_schema():
     assert not list(Draft202012Validator(SCHEMA).iter_errors(yaml.safe_load(resources.text(catalogue.OWN))))
 
 
+def test_without_a_home_the_user_has_no_entries(monkeypatch, tmp_path):
+    """Not those of a folder called `~` that came with a repository."""
+    monkeypatch.setenv("LABCTL_CONFIG_DIR", "~/config")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~/config/images").mkdir(parents=True)
+    (tmp_path / "~/config/images/own.yaml").write_text("own: {description: a stranger's}")
+    assert catalogue.files() == []
+
+
 def test_it_has_what_is_promised(config):
     assert set(REQUIRED) <= catalogue.entries().keys()
 

@@ -1,5 +1,6 @@
 """What is stored is what was checked, whoever may write to the file that an image comes from."""
 
+import gzip
 import hashlib
 import os
 import subprocess
@@ -11,7 +12,8 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
-from labctl.host.images import qcow2
+from labctl.host.downloads import download
+from labctl.host.images import qcow2, unpack
 from labctl.kinds.image.content import content
 from labctl.kinds.image.resolve import resolve_path
 from labctl.kinds.image.spec import ImageSpec
@@ -95,6 +97,36 @@ def test_a_header_is_looked_at_again(tmp_path: Path) -> None:
         stored(ImageSpec("disk", key, "path", str(disk)))
     with pytest.raises(LabctlError, match=rf"^{disk}: neither a kernel nor an initrd"):
         stored(ImageSpec("disk", key, "path", str(disk), blob=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "file", "unpacked"),
+    [
+        (1 << 30, (1 << 30) + (1 << 22) + (64 << 20), (1 << 30) + (1 << 22) + (64 << 20)),
+        (None, 64 << 30, 1 << 40),
+    ],
+)
+def test_a_download_has_no_more_than_what_is_expected_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None, file: int, unpacked: int
+) -> None:
+    """Nor has what is unpacked from it: its data as much as the file, and with its holes what is told."""
+    packed = tmp_path / "disk.raw.gz"
+    packed.write_bytes(gzip.compress(disks.raw(tmp_path / "disk.raw").read_bytes()))
+    limits: list[int] = []
+
+    def fetched(remote: download.RemoteFile, _progress: object) -> Path:
+        limits.append(remote.limit)
+        return packed
+
+    def unpacking(*arguments: object, limit: int, data_limit: int) -> str:
+        limits.extend((limit, data_limit))
+        return unpack_as_ever(*arguments, limit=limit, data_limit=data_limit)
+
+    unpack_as_ever = unpack.unpack
+    monkeypatch.setattr(download, "fetch", fetched)
+    monkeypatch.setattr(unpack, "unpack", unpacking)
+    stored(ImageSpec("disk", "sha256-" + "0" * 64, "url", "https://example.org/disk.raw.gz", size=size))
+    assert limits == [file, unpacked, file]
 
 
 def test_a_kernel_beside_an_image_is_copied_too(tmp_path: Path) -> None:
