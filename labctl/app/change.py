@@ -107,7 +107,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if waiting := _networks(prepared.plan):
             # between a look at the host and the networks' start no other lab may choose the same subnet
             subnets.enter_context(session.hosts.lock("subnets", wait_s=HOST_LOCK_WAIT_S))
-            prepared = _renewed(session, prepared, look(), sink, began)
+            prepared = _renewed(prepared, look(), sink, began)
             sink = _releasing(sink, waiting, subnets)
         if not prepared.plan:
             _pin(session, prepared, sink)
@@ -133,13 +133,13 @@ def _run(session: Session, plan: Plan, sink: Sink, began: float, *, applying: bo
         raise
 
 
-def _renewed(session: Session, prepared: Prepared, again: Prepared, sink: Sink, began: float) -> Prepared:
+def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> Prepared:
     """What a second look at the host led to, which is told where the plan is another one.
 
     Raises:
         Untrusted: what the lab reaches of the host has changed since the yes to it.
     """
-    trust.require(session, again.plan.reaches)
+    trust.require(again.plan.reaches)
     if str(again.plan) == str(prepared.plan):
         return prepared
     sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))

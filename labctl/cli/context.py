@@ -11,11 +11,12 @@ from labctl.core.text import json_text
 from labctl.report import screen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from labctl.app.lab import Lab
     from labctl.app.session import Session
     from labctl.cli.options import Options
+    from labctl.core.host_reach import HostReach
 
 
 def lab(
@@ -24,7 +25,7 @@ def lab(
     adopt: bool = False,
     overcommit: bool = False,
     locked: bool = False,
-    trust: bool = False,
+    trust: bool | Callable[[Sequence[HostReach]], bool] = False,
 ) -> Lab:
     """The lab that the global options name. Without `trust`, someone at a terminal is asked.
 
@@ -53,12 +54,13 @@ def lab(
 def session(
     options: Options, *, locked: bool = False, trust: bool = False, labfile_optional: bool = False
 ) -> Session:
-    """What a verb starts from that is no method of `Lab`.
+    """What a verb starts from that is no method of `Lab`, and that shows no plan before it asks.
 
     Raises:
         UsageError: `--set` is not NAME=VALUE.
     """
-    return lab(options, locked=locked, trust=trust).session(labfile_optional=labfile_optional)
+    asked = prompts.trusts_untold if interactive() else False
+    return lab(options, locked=locked, trust=trust or asked).session(labfile_optional=labfile_optional)
 
 
 def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
@@ -76,11 +78,13 @@ def say(line: str) -> None:
 
 def write(text: str) -> None:
     """Write data to standard output, with a line's end."""
-    screen.write(sys.stdout, text if text.endswith("\n") else f"{text}\n")
+    masked = run_state.masked(text)
+    screen.write(sys.stdout, masked if masked.endswith("\n") else f"{masked}\n")
 
 
 def write_json(value: object) -> None:
-    write(json_text(run_state.masked(value), indent=2))
+    """Write it as JSON. Its texts are masked before: a secret may stand in JSON's own words."""
+    screen.write(sys.stdout, f"{json_text(run_state.masked(value), indent=2)}\n")
 
 
 def interactive() -> bool:

@@ -10,7 +10,7 @@ from labctl.core.errors import Interrupted
 from labctl.report import screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from labctl.core.host_reach import HostReach
 
@@ -29,8 +29,17 @@ def ask(question: str) -> str:
 
 
 def trusts(reaches: Sequence[HostReach]) -> bool:
-    """Ask whether the lab may reach these things of the host."""
+    """Ask whether the lab may reach these things of the host, which its plan has told in full."""
+    return _trusts(f"  {each.deed} {each.shown}" for each in reaches)
+
+
+def trusts_untold(reaches: Sequence[HostReach]) -> bool:
+    """Ask the same where no plan has told them."""
     from labctl.report.reachtext import listed
 
-    told = "\n".join(["this lab reaches the host beyond its own folder:", *listed(reaches)])
+    return _trusts(listed(reaches))
+
+
+def _trusts(lines: Iterable[str]) -> bool:
+    told = "\n".join(["this lab reaches the host beyond its own folder:", *lines])
     return ask(f"{told}\ndo you trust it with that? type yes to go on: ") == "yes"

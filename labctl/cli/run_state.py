@@ -48,12 +48,12 @@ def masked(value: T) -> T:
 
 
 def noticed(sink: Sink) -> Sink:
-    """A sink that notices when the first step begins."""
+    """A sink that gets events masked, and that notices when the first step begins."""
     from labctl.core.events import StepStarted
 
     def told(event: Event) -> None:
         _run.begun = _run.begun or isinstance(event, StepStarted)
-        sink(event)
+        sink(masked(event))
 
     return told
 

@@ -93,7 +93,7 @@ class Finished:
 def with_trust(arguments: tuple[str, ...]) -> tuple[str, ...]:
     """The arguments with a yes to what the tests' labs reach: the micro guest lies outside of their folders."""
     place = arguments.index("--") if "--" in arguments else len(arguments)
-    asks = {"up", "reload", "pull", "build"} & {*arguments[:place]}
+    asks = {"up", "reload", "pull"} & {*arguments[:place]}
     return (*arguments[:place], *["--trust"] * bool(asks), *arguments[place:])
 
 

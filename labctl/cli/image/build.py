@@ -46,6 +46,7 @@ def run(
     from labctl.app.images import get
 
     sink = shared.sink(options)
+    shared.without_names(images, trust=trust)
     if from_vm is not None:
         return _golden(options, from_vm, images or [], sink)
     if images:

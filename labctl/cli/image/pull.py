@@ -8,7 +8,6 @@ from labctl.cli import arguments, context
 from labctl.cli.arguments import Locked, Trust
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
-from labctl.core.errors import UsageError
 from labctl.host.hosts import Hosts
 
 app = typer.Typer(add_completion=False)
@@ -38,10 +37,7 @@ def run(
     from labctl.app.images import get
 
     sink = shared.sink(options)
-    if images and locked:
-        raise UsageError(
-            "--locked goes with the Labfile's images, not with names", hint="leave one of them out"
-        )
+    shared.without_names(images, locked=locked, trust=trust)
     if images:
         host = shared.host(options)
         hosts, specs = Hosts(host), get.named(images, shared.architecture(arch, host), sink)

@@ -59,6 +59,19 @@ def sink(options: Options) -> Sink:
     return sinks.sink(options)
 
 
+def without_names(images: Iterable[str] | None, **given: bool) -> None:
+    """Refuse options that are about the Labfile beside names of images.
+
+    Raises:
+        UsageError: there is such a one.
+    """
+    for option, is_given in given.items():
+        if images and is_given:
+            raise UsageError(
+                f"--{option} goes with the Labfile's images, not with names", hint="leave one of them out"
+            )
+
+
 def fetch(hosts: Hosts, specs: Iterable[ImageSpec], sink: Sink) -> int:
     """Put images into the store, unless they are there, and give the exit code."""
     from labctl.app.images import get

@@ -143,6 +143,17 @@ def test_a_secret_is_not_told(lab_that, tmp_path):
         lab_that(sets={"note": "hunter2"}).up()
     assert "hunter2" not in str(caught.value)
     assert "***" in str(caught.value)
+    assert "hunter2" not in str(caught.value.reaches)
+
+
+def test_a_yes_to_what_holds_a_secret_is_for_the_run_and_that_is_told(lab_that, tmp_path):
+    written(tmp_path, SOUND, text=LABFILE + "parameters: {{note: {{type: string, secret: true}}}}\n")
+    lab, events = lab_that(trust=True, sets={"note": "ich6"}), []
+    lab.subscribe(events.append)
+    assert lab.up().ok
+    told = [each.summary for each in events if isinstance(each, Diagnostic)]
+    assert told == ["a yes to what holds the text of a secret is for this run alone"]
+    assert yeses.everything() == {}
 
 
 def test_images_of_the_labfile_are_asked_for_as_well(lab_that, tmp_path):

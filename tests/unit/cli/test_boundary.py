@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import labctl.cli
-from labctl.cli import run_state
+from labctl.cli import context, run_state
 from labctl.cli.boundary import guarded
 from labctl.core.errors import (
     Interrupted,
@@ -80,6 +80,18 @@ def test_a_traceback_shows_no_secret(monkeypatch, capsys, tmp_path, debug):
     assert ("Traceback" in told) is bool(debug)
     assert "hunter2" not in told
     assert "***" in told
+
+
+def test_no_sink_and_no_writer_is_given_a_secret(capsys, tmp_path):
+    """Whatever a verb hands over."""
+    (tmp_path / "Labfile.yaml").write_text("{labfile: 1, name: shop, parameters: {pw: {secret: true}}}")
+    assert guarded(["validate", "-f", str(tmp_path), "--set", "pw=hunter2"]) == 0
+    told = []
+    run_state.noticed(told.append)(Diagnostic("note", "hunter2"))
+    assert told == [Diagnostic("note", "***")]
+    context.write("hunter2")
+    context.write_json({"hunter2": "hunter2"})
+    assert "hunter2" not in capsys.readouterr().out
 
 
 def test_an_interruption_says_how_far_it_was():

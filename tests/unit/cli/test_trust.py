@@ -12,6 +12,7 @@ from referencing import Registry, Resource
 from labctl import cli, resources
 from labctl.cli import boundary
 from labctl.host.files import yeses
+from tests import disks
 
 NODE = "test://" + str(Path(__file__).parents[2] / "libvirt/node.xml")
 LABFILE = """\
@@ -67,7 +68,10 @@ def test_without_a_terminal_only_trust_says_yes(labctl):
 def test_at_a_terminal_the_host_is_a_question_of_its_own(labctl, answers, code):
     done, _, told = labctl("up", answers=answers)
     assert done == code
-    assert "do you trust it with that? type yes to go on: " in told
+    assert (
+        "folder:\n  edits add at ./devices <sound model='ich6'/>\ndo you trust it with that? type yes to go on: "
+        in told
+    )
     assert ("apply? [y/N]" in told) == answers.startswith("yes")
 
 
@@ -110,6 +114,27 @@ def test_all_of_it_is_taken_back_also_of_a_labfile_that_is_gone(labctl, tmp_path
     assert "sound" in labctl("trust", "-f", "Labfile.yaml")[1]
     assert labctl("trust", "--all", "--revoke-all")[0] == 0
     assert yeses.everything() == {}
+
+
+@pytest.mark.parametrize("words", [["pull"], ["build"]])
+def test_what_shows_no_plan_tells_all_of_it_before_it_asks(labctl, tmp_path, words):
+    text = (tmp_path / "Labfile.yaml").read_text().replace("image: none", "image: ../disk.raw")
+    (tmp_path / "Labfile.yaml").write_text(text)
+    disks.raw(tmp_path.parent / "disk.raw")
+    code, _, told = labctl("image", *words, answers="no\n")
+    assert code == 1
+    assert f"  ! gives  {tmp_path.parent}/disk.raw\n" in told
+    assert "a file from outside the Labfile's folder (new)" in told
+    assert "do you trust it with that?" in told
+
+
+@pytest.mark.parametrize(
+    "words", [["pull", "debian-12"], ["build", "debian-12"], ["build", "--from", "web", "own"]]
+)
+def test_a_yes_for_the_labfile_stands_beside_no_name(labctl, words):
+    code, _, told = labctl("image", *words, "--trust")
+    assert code == 2
+    assert "--trust goes with the Labfile's images, not with names" in told
 
 
 def test_the_verb_has_its_name():
