@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from labctl.core.host_reach import Deed, HostReach
 from labctl.core.record import field, record
 from labctl.kinds.image import catalogue
-from labctl.labfile.interpolate import Filled
+from labctl.labfile.interpolate import TextBudget
 from labctl.labfile.placeholders import PLACEHOLDER
 from labctl.labfile.yaml_tree import entry_mark, path_text, value_position
 
@@ -42,7 +42,7 @@ class ReadContext:
     volumes: Iterable[str] = ()
     given: frozenset[str] = frozenset()
     outside: dict[Path, HostReach] = field(default_factory=dict)
-    filled: Filled = field(default_factory=Filled)  # the texts of all instances
+    budget: TextBudget = field(default_factory=TextBudget)  # the texts of all instances
     _unreadable: dict[Path, str] = field(default_factory=dict)  # as `why_unreadable` answered before
 
     @cached_property

@@ -105,6 +105,6 @@ class InstanceExpander:
 
     def _filled_tree(self, layers: list[Map], values: dict[str, Any]) -> Map:
         """Fill an instance's names into its layers, check these again with the final values, and merge them."""
-        filled = [fill_instance(layer, values, self.problems, self.context.filled) for layer in layers]
+        filled = [fill_instance(layer, values, self.problems, self.context.budget) for layer in layers]
         sound_ones = (valid_part(layer, self.problems, "instance") for layer in filled)
         return self._merged([layer for layer in sound_ones if layer is not None])

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "INSTANCE_NAMES",
     "RESERVED",
-    "Filled",
     "Reference",
     "Scope",
+    "TextBudget",
     "fill",
     "fill_instance",
     "fill_references",
@@ -52,14 +52,14 @@ class Reference:
     key: str | int
 
 
-class Filled:
-    """Counts the characters of texts and of the values filled into them: a long value can be used many times."""
+class TextBudget:
+    """How many characters texts may have, with the values filled into them: a long value can be used many times."""
 
     def __init__(self) -> None:
         self._total = 0
 
-    def count(self, text: str, at: Entry) -> str:
-        """Count a text, and give it.
+    def spend(self, text: str, at: Entry) -> str:
+        """Count a text against the limit, and give it.
 
         Raises:
             Rejected: the limit is exceeded.
@@ -91,7 +91,7 @@ class Scope:
 
     values: Mapping[str, Any]
     problems: Problems
-    filled: Filled = field(default_factory=Filled)
+    budget: TextBudget = field(default_factory=TextBudget)
     secrets: Collection[str] = ()
     path: FieldPath = ()
     references: list[Reference] = field(default_factory=list)
@@ -100,12 +100,12 @@ class Scope:
 
 def fill(node: T, scope: Scope) -> T:
     """First pass: fill in parameters and `lab`, and put placeholders for the rest. Unknown names are reported."""
-    filled = _mapped(node, "${", lambda text, at: _first(text, at, scope), scope.filled, scope.path)
+    filled = _mapped(node, "${", lambda text, at: _first(text, at, scope), scope.budget, scope.path)
     return cast("T", filled)
 
 
 def fill_instance(
-    node: T, values: Mapping[str, Any], problems: Problems | None = None, filled: Filled | None = None
+    node: T, values: Mapping[str, Any], problems: Problems | None = None, budget: TextBudget | None = None
 ) -> T:
     """Second pass: fill in `base`, `name` and, in VMs with `count`, `index`.
 
@@ -126,7 +126,7 @@ def fill_instance(
 
         return _replaced(PATTERN, text, value)
 
-    return cast("T", _mapped(node, PLACEHOLDER, second, filled or Filled()))
+    return cast("T", _mapped(node, PLACEHOLDER, second, budget or TextBudget()))
 
 
 def fill_references(node: T, values: Mapping[str, str]) -> T:
@@ -135,7 +135,7 @@ def fill_references(node: T, values: Mapping[str, str]) -> T:
     def third(text: str, _at: Entry) -> str:
         return PATTERN.sub(lambda found: values.get(found[1], found[0]), text)
 
-    return cast("T", _mapped(node, PLACEHOLDER, third, Filled())) if values else node
+    return cast("T", _mapped(node, PLACEHOLDER, third, TextBudget())) if values else node
 
 
 def tree_has_instance_placeholder(node: object) -> bool:
@@ -157,7 +157,7 @@ def plain(node: Any) -> Any:
 
 
 def _mapped(
-    node: Any, sign: str, change: Callable[[str, Entry], Any], filled: Filled, path: FieldPath = ()
+    node: Any, sign: str, change: Callable[[str, Entry], Any], budget: TextBudget, path: FieldPath = ()
 ) -> Any:
     """Copy a tree, with each string that contains `sign` changed. Subtrees without such strings are shared."""
     new: dict[Any, Any] = {}
@@ -165,9 +165,9 @@ def _mapped(
         if type(value) is str:
             if sign in value:
                 at = Entry(node, key, (*path, key))
-                new[key] = change(filled.count(value, at), at)
+                new[key] = change(budget.spend(value, at), at)
         elif isinstance(value, Map | Seq):
-            below = _mapped(value, sign, change, filled, (*path, key))
+            below = _mapped(value, sign, change, budget, (*path, key))
             if below is not value:
                 new[key] = below
     if not new:
@@ -195,7 +195,7 @@ def _first(text: str, at: Entry, scope: Scope) -> Any:
     whole = _WRITTEN.fullmatch(text)
     if whole and whole[1] is not None:
         given = value(whole[1])
-        return scope.filled.count(given, at) if isinstance(given, str) else given
+        return scope.budget.spend(given, at) if isinstance(given, str) else given
 
     def replacement(found: re.Match[str]) -> str:
         if found[0] == "$${":
@@ -203,7 +203,7 @@ def _first(text: str, at: Entry, scope: Scope) -> Any:
         if found[1] is None:
             scope.problems.at(at.holder, at.key, "a ${ has no } after it", "write $${ for a literal ${")
             return UNKNOWN
-        return scope.filled.count(_text(value(found[1])), at)
+        return scope.budget.spend(_text(value(found[1])), at)
 
     return _WRITTEN.sub(replacement, text)
 
