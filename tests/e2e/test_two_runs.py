@@ -7,7 +7,7 @@ from tests.e2e.labfiles import blank_lab, virsh
 
 
 def test_a_lab_is_held_by_one_run(make_lab):
-    """The other one ends at once, and names the process and the command that hold the lab."""
+    """The other one ends at once, and names the process and the user that hold the lab."""
     lab = make_lab(blank_lab("held", networks={"front": {}}, vms={"one": {"networks": ["front"]}}))
     first = lab.start("up", "--yes", "--json")
     first.stdout.readline()
@@ -15,7 +15,8 @@ def test_a_lab_is_held_by_one_run(make_lab):
         pass
     second = lab.run("up", "--yes")
     assert second.code == 5, second
-    assert f"PID {first.pid} of root, `labctl up --yes --json`" in second.stderr
+    assert f"PID {first.pid} of root\n" in second.stderr
+    assert "--json" not in second.stderr  # what runs is nobody's business
     assert first.wait() == 0
     assert lab.plan() == {}
     lab.destroy()
