@@ -35,6 +35,7 @@ def lab(
     from labctl.app import labfile_path
     from labctl.app.lab import Lab
 
+    asks = prompts.trusts_untold if options.quiet or options.json else prompts.trusts
     made = Lab(
         options.file,
         connect=options.connect,
@@ -43,7 +44,7 @@ def lab(
         adopt=adopt,
         overcommit=overcommit,
         locked=locked,
-        trust=trust or (prompts.trusts if interactive() else False),
+        trust=trust or (asks if interactive() else False),
     )
     run_state.concerns(made)
     if options.file is None and made.labfile != labfile_path.LABFILE:

@@ -75,6 +75,11 @@ def test_at_a_terminal_the_host_is_a_question_of_its_own(labctl, answers, code):
     assert ("apply? [y/N]" in told) == answers.startswith("yes")
 
 
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_where_no_plan_is_shown_the_question_says_all(labctl, option):
+    assert "Labfile.yaml:4:19: vms.web.xml[0]:" in labctl("up", option, answers="no\n")[2]
+
+
 def test_yes_does_not_answer_it(labctl):
     assert labctl("up", "--yes", answers="no\n")[0] == 1
     assert labctl("up", "--yes", answers="yes\n")[0] == 0
