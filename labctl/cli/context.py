@@ -11,23 +11,25 @@ from labctl.core.text import json_text
 from labctl.report import screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from labctl.app.lab import Lab
     from labctl.app.session import Session
     from labctl.cli.options import Options
-    from labctl.core.host_reach import HostReach
 
 
-def lab(
+def lab(  # noqa: PLR0913  # the options, by keyword
     options: Options,
     *,
     adopt: bool = False,
     overcommit: bool = False,
     locked: bool = False,
-    trust: bool | Callable[[Sequence[HostReach]], bool] = False,
+    trust: bool = False,
+    shows_plan: bool = True,
 ) -> Lab:
     """The lab that the global options name. Without `trust`, someone at a terminal is asked.
+
+    The question says all where the verb shows no plan that has said it.
 
     Raises:
         UsageError: `--set` is not NAME=VALUE.
@@ -35,7 +37,8 @@ def lab(
     from labctl.app import labfile_path
     from labctl.app.lab import Lab
 
-    asks = prompts.trusts_untold if options.quiet or options.json else prompts.trusts
+    told = shows_plan and not (options.quiet or options.json)
+    asks = prompts.trusts if told else prompts.trusts_untold
     made = Lab(
         options.file,
         connect=options.connect,
@@ -55,13 +58,13 @@ def lab(
 def session(
     options: Options, *, locked: bool = False, trust: bool = False, labfile_optional: bool = False
 ) -> Session:
-    """What a verb starts from that is no method of `Lab`, and that shows no plan before it asks.
+    """What a verb starts from that is no method of `Lab` and shows no plan.
 
     Raises:
         UsageError: `--set` is not NAME=VALUE.
     """
-    asked = prompts.trusts_untold if interactive() else False
-    return lab(options, locked=locked, trust=trust or asked).session(labfile_optional=labfile_optional)
+    made = lab(options, locked=locked, trust=trust, shows_plan=False)
+    return made.session(labfile_optional=labfile_optional)
 
 
 def _sets(words: list[str]) -> Iterator[tuple[str, str]]:

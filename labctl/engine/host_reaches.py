@@ -34,8 +34,9 @@ def host_reaches(
     Raises:
         LabctlError: a file can't be read.
     """
-    own = [*_files(lab, sources, lab.outside), *_checks(lab, allocation), *_routed(lab, allocation)]
-    return _once([*reaches_of_edits(lab, specs), *image_reaches(lab, sources), *own])
+    files = _files(lab, sources, lab.outside)
+    traffic = [*_checks(lab, allocation), *_routed(lab, allocation)]
+    return _once([*reaches_of_edits(lab, specs), *_images(lab, sources), *files, *traffic])
 
 
 def image_reaches(lab: LabModel, sources: Sources) -> tuple[HostReach, ...]:
@@ -49,7 +50,12 @@ def image_reaches(lab: LabModel, sources: Sources) -> tuple[HostReach, ...]:
         file.source for image in images if image.build for file in image.build.files
     }
     outside = [path for path in lab.outside if path in paths]
-    return _once([*_builds(lab), *_urls(lab), *sources.reaches, *_files(lab, sources, outside)])
+    return _once([*_images(lab, sources), *_files(lab, sources, outside)])
+
+
+def _images(lab: LabModel, sources: Sources) -> list[HostReach]:
+    """What is built, asked for at an address, or sent elsewhere by the lock."""
+    return [*_builds(lab), *_urls(lab), *sources.reaches]
 
 
 def _once(found: Iterable[HostReach]) -> tuple[HostReach, ...]:
