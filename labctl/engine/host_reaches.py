@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from labctl.core.host_reach import Deed, HostReach
 from labctl.core.record import replace
 from labctl.engine.allocation import Occupied, OccupiedSubnets, allocates
-from labctl.engine.edits import reaches_of_edits
+from labctl.engine.edit_reaches import reaches_of_edits
 from labctl.engine.sources import field_of_image
 from labctl.host.files.digests import file_digest
 
