@@ -21,6 +21,11 @@ GOLDEN, GOLDEN_FLAT = (
 _BRIDGES = "lab-"
 
 
+def records_namespace(kind: str) -> str:
+    """The namespace of what a kind keeps in the metadata of domains (`host.libvirt.records`)."""
+    return f"{XMLNS}/{kind}"
+
+
 def libvirt_name(lab: str, name: str) -> str:
     """The name of a domain or network in libvirt. Names in a Labfile have no dot, so it can be split again."""
     return f"{lab}.{name}"

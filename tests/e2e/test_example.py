@@ -125,6 +125,7 @@ def labctl_s_part_survives(example):
     shutil.rmtree(example.labfile.parent / ".labctl")  # and the keys with it
     assert "login key is not at" in example("ssh", "broken").stderr
     assert example("ssh", "broken", "--", "id -un").stdout == "lab\n"  # over the port, which needs none
-    assert example("up", "--yes").code == 4  # its cloud-init failed as before, and yet:
+    again = example("up", "--yes")
+    assert again.code == 4, again.stderr  # its cloud-init failed as before, and yet:
     for vm in ("broken", "web"):
         assert example("ssh", vm, "--", "true").code == 0

@@ -234,6 +234,7 @@ class VmDriver:
         if defined is not None:
             preserve.places(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
             preserve.layers(defined, root)
+            preserve.metadata(defined, root)
         made = self._connection.virt.defineXML(xmltree.to_text(root))
         if bool(made.autostart()) != spec.autostart:
             made.setAutostart(int(spec.autostart))

@@ -1,4 +1,7 @@
-"""libvirt's choices in a domain's definition, which are copied to its next definition so that they stay."""
+"""What others put into a domain's definition, which is copied to its next definition so that it stays.
+
+These are libvirt's choices, and the metadata of other kinds and other programs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,15 @@ from labctl.core import xmltree
 
 if TYPE_CHECKING:
     from labctl.core.xmltree import Element
+
+
+def metadata(old: Element, new: Element) -> None:
+    """Copy the elements of the metadata that are not the VM's own: those of other kinds, and of other programs."""
+    old_holder, new_holder = old.find("metadata"), new.find("metadata")
+    if old_holder is None or new_holder is None:
+        return
+    there = {each.tag for each in new_holder}
+    new_holder.extend(each for each in old_holder if each.tag not in there)
 
 
 def places(old: Element, new: Element) -> None:

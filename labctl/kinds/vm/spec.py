@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.diff import Change
     from labctl.core.ip import IpAddress
+    from labctl.core.records import Records
     from labctl.core.spec import Spec
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
@@ -103,6 +104,8 @@ class VmSpec(Marked):
     user: str = ""  # the user as whom `ssh` logs in
     foreign: bool = field(default=False, repr=False, compare=False)  # has another architecture than the host
     applied: str = ""  # the fingerprint of the spec last applied
+    # what other kinds keep in the domain's metadata, by kind: no part of the VM
+    records: Mapping[str, Records] = field(default_factory=dict, repr=False, compare=False)
     unedited: VmSpec | None = None  # the spec before the `xml:` edits, whose results the other fields have
 
     @property

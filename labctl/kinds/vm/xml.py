@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from labctl.core import records, xmltree
 from labctl.core import spec as specs
-from labctl.core import xmltree
 from labctl.core.record import replace
 from labctl.kinds.vm import devices, metadata
 from labctl.kinds.vm.devices import disk, nic
@@ -60,6 +60,7 @@ def read(root: Element) -> VmSpec | None:
     return VmSpec(
         **values,
         **_devices(root),
+        records=records.read_all(root),
         disks=tuple(disk.read(each, lab) for each in DISK.elements(root)),
         nics=tuple(nic.read(each, lab, noted) for each in NIC.elements(root)),
     )
