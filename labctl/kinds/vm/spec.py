@@ -13,6 +13,7 @@ from labctl.core.spec import BriefPart, Effect, Need, owned
 from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds import addresses
+from labctl.kinds.vm.change_costs import assessed
 from labctl.kinds.vm.disks_and_nics import OWN, UNTOLD, DiskUse, NicUse, ReadyCheck, left_files
 from labctl.kinds.vm.needs import lets_go, needs
 from labctl.kinds.vm.targets import with_targets
@@ -222,23 +223,7 @@ class VmSpec(Marked):
         return transition(before.state, self.state).refused if isinstance(before, VmSpec) else ""
 
     def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Saved memory fits only the devices with which it was saved, so a change of these costs a restart.
-
-        A kernel that only lies elsewhere is read from there at the next start.
-        """
-        if not isinstance(before, VmSpec):
-            return changes
-        changes = tuple(replace(each, effect=LIVE) if _is_moved(each) else each for each in changes)
-        if before.state == State.SAVED:
-            changes = tuple(
-                replace(each, effect=max(each.effect, RESTART)) if _is_device(each.field) else each
-                for each in changes
-            )
-        effect = max(change.effect for change in changes)
-        if effect is REPLACE:
-            return changes
-        way = transition(before.state, self.state, restart=effect is RESTART)
-        return tuple(replace(each, note=way.plan) if each.field == "state" else each for each in changes)
+        return assessed(self, before, changes) if isinstance(before, VmSpec) else changes
 
     def loss(self, before: Spec, effect: Effect) -> str:
         """Say which data a change loses: those in a disk's old file, unless the new file is an overlay on it."""
@@ -288,16 +273,3 @@ class VmSpec(Marked):
 
 
 _MARK = ("awaited", "file", "machine", "seed", "hosts", "protect", "xml", "images", "after", "base", "user")
-
-
-def _is_moved(change: Change) -> bool:
-    """Whether a kernel or an initrd has another path and the same content, which its name is the digest of."""
-    before, after = (str(path).rpartition("/")[2] for path in (change.before, change.after))
-    return change.field in ("kernel", "initrd") and before == after
-
-
-def _is_device(field: str) -> bool:
-    """Whether the field belongs to the devices or the memory of the guest."""
-    return field == "memory" or (
-        field.startswith(("disks.", "disk/", "nics.")) and not field.endswith(".guest")
-    )
