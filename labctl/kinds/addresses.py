@@ -33,3 +33,8 @@ def disk(name: str) -> Address:
 
 def vm(name: str) -> Address:
     return Address("vm", name)
+
+
+def folder(vm: str, target: str) -> Address:
+    """A folder of the host in a VM, by where the guest has it: `folder/web-1/srv/app`."""
+    return Address("folder", f"{vm}{target}")

@@ -7,6 +7,10 @@ from labctl.engine.registry import KINDS
 from labctl.kinds import addresses
 
 
-@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS if kind.name != "folder"])
 def test_each_kind_has_its_own(kind):
     assert getattr(addresses, kind)("web") == Address(kind, "web")
+
+
+def test_a_folder_is_known_by_its_vm_and_its_place_there():
+    assert addresses.folder("web-1", "/srv/app") == Address("folder", "web-1/srv/app")
