@@ -99,10 +99,15 @@ async def a_guest_is_used(session, vm, kind):
 
 
 async def the_port_takes_one_client(session, monkeypatch):
-    """A second one waits and is told who has it; its command runs when the first has gone."""
+    """A second one waits and is told who has it; its command runs when the first has gone.
+
+    Users in one event loop share the client.
+    """
     told = []
     async with transport.connected(session, "hidden") as first:
-        second = asyncio.create_task(said(session, told))
+        assert await said(session, told) == b"second\n"
+        assert told == []
+        second = asyncio.create_task(asyncio.to_thread(asyncio.run, said(session, told)))
         async with asyncio.timeout(port_session.HELD_S):
             while not told:  # noqa: ASYNC110  # a list
                 await asyncio.sleep(0.1)
@@ -113,7 +118,7 @@ async def the_port_takes_one_client(session, monkeypatch):
     monkeypatch.setattr(port_session, "HELD_S", 1.0)
     async with transport.connected(session, "hidden"):
         with pytest.raises(LabHeld, match=rf"holds the port of ways.hidden on .*: PID {os.getpid()} of root"):
-            await said(session, told)
+            await asyncio.to_thread(asyncio.run, said(session, told))
 
 
 async def said(session, told):

@@ -39,7 +39,7 @@ class PortSession:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
+        self._news = asyncio.Event()  # a new one after each message, so that everybody who waits wakes
         self._port: GuestPort | None = None
         self._asked: set[str] = set()  # what the guest may answer, as `protocol.asked` gives it
         self._replies: dict[str, Reply] = {}
@@ -123,7 +123,11 @@ class PortSession:
         else:
             self._asked.remove(message.answers)
             self._answered(message)
+        self._wake()
+
+    def _wake(self) -> None:
         self._news.set()
+        self._news = asyncio.Event()
 
     def _answered(self, message: Reply | RunEvent) -> None:
         if not isinstance(message, Reply):
@@ -139,7 +143,12 @@ class PortSession:
         self._over, self._excess = True, self._excess or excess
         for events in self._runs.values():
             events.put_nowait(None)
-        self._news.set()
+        self._wake()
+
+    @property
+    def over(self) -> bool:
+        """Whether the guest has hung up."""
+        return self._over
 
     @property
     def ended(self) -> LabctlError:
@@ -147,7 +156,9 @@ class PortSession:
         return TooMuch(self._excess) if self._excess else LabctlError(HUNG_UP)
 
     async def next(self) -> None:
-        """Wait until a message arrives. It wakes everybody who waits here.
+        """Wait until the next message arrives. It wakes everybody who waits here.
+
+        Who looks for something looks first and then waits, without anything in between: then no message is missed.
 
         Raises:
             TooMuch: the guest sent more than it may.
@@ -156,7 +167,6 @@ class PortSession:
         if self._over:
             raise self.ended
         await self._news.wait()
-        self._news.clear()
 
     async def reply(self, name: str) -> Reply:
         """Wait for the reply to a command. Errors are those of `next`."""
@@ -210,14 +220,48 @@ class PortSession:
             self.send(HELLO)  # the older script may have answered the last one
 
 
+class _Shared:
+    """A session that several users of one VM's port have, and the number of these."""
+
+    def __init__(self) -> None:
+        self.users = 0
+        self.opening = asyncio.Lock()
+        self.session: PortSession | None = None
+
+    async def opened(
+        self, connection: Connection, libvirt_name: str, waiting: Callable[[str], object]
+    ) -> PortSession:
+        """The session that is open, or a new one where there is none or the guest has hung up."""
+        async with self.opening:
+            if self.session and self.session.over:
+                self.session.close()
+                self.session = None
+            if self.session is None:
+                session = PortSession(connection)
+                await session.open(libvirt_name, waiting)
+                self.session = session
+            return self.session
+
+
+_SHARED: dict[tuple[Connection, asyncio.AbstractEventLoop, str], _Shared] = {}
+
+
 @asynccontextmanager
 async def opened(
     connection: Connection, libvirt_name: str, waiting: Callable[[str], object] = lambda _: None
 ) -> AsyncIterator[PortSession]:
-    """A session that is closed at the end of the block. Errors are those of `PortSession.open`."""
-    session = PortSession(connection)
-    await session.open(libvirt_name, waiting)
+    """A session for the block. Errors are those of `PortSession.open`.
+
+    Blocks of one event loop share a session: a port can be opened once. It is closed after the last of them.
+    """
+    place = connection, asyncio.get_running_loop(), libvirt_name
+    shared = _SHARED.setdefault(place, _Shared())
+    shared.users += 1
     try:
-        yield session
+        yield await shared.opened(connection, libvirt_name, waiting)
     finally:
-        session.close()
+        shared.users -= 1
+        if not shared.users:
+            del _SHARED[place]
+            if shared.session:
+                shared.session.close()

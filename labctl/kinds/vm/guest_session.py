@@ -11,10 +11,10 @@ from labctl.core.errors import LabctlError, NotReady
 from labctl.guest import protocol
 from labctl.guest.quota import TooMuch
 from labctl.host.access import console
-from labctl.host.access.port_session import PortSession
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
+    from labctl.host.access.port_session import PortSession
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
@@ -22,8 +22,12 @@ _STAGES = ("init", "config", "final", "done")  # cloud-init's stages in their or
 _MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]", re.ASCII)  # as in ('scripts-user', RuntimeError(…))
 
 
-class GuestSession(PortSession):
-    """A session with a VM's guest from its boot until it is ready."""
+class GuestSession:
+    """A session with a VM's guest from its boot until it is ready; `port` is what all it says goes through."""
+
+    def __init__(self, connection: Connection, port: PortSession) -> None:
+        self._connection = connection
+        self.port = port
 
     def send_config(self, spec: VmSpec, *, new: bool = False) -> list[str]:
         """Send host names and NICs, and return the names of the replies to expect.
@@ -32,13 +36,13 @@ class GuestSession(PortSession):
         """
         nics = [nic for nic in spec.nics if nic.guest and nic.link == "up" and not new]
         for nic in nics:
-            self.send(protocol.command_nic(nic.mac, nic.guest.lines))
-        self.send(protocol.command_hosts(spec.host_lines))
+            self.port.send(protocol.command_nic(nic.mac, nic.guest.lines))
+        self.port.send(protocol.command_hosts(spec.host_lines))
         return [*(f"nic {nic.mac}" for nic in nics), "hosts"]
 
     async def await_replies(self, names: list[str]) -> None:
         for name in names:
-            reply = await self.reply(name)
+            reply = await self.port.reply(name)
             if not reply.ok:
                 raise LabctlError(f"its guest could not do `{name}`: {reply.detail}")
 
@@ -51,12 +55,11 @@ class GuestSession(PortSession):
         stage = "no word from its guest yet"
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                while not (self.state and self.state.finished):
-                    await self.next()
-                    if self.state and _later(self.state.stage, stage):
-                        stage = self.state.stage
-                        if not self.state.finished:  # the driver reports the end, as the stage `booted`
-                            tell.stage(stage)
+                while (state := self.port.state) is None or not state.finished:
+                    if state and _later(state.stage, stage):
+                        stage = state.stage
+                        tell.stage(stage)  # the driver reports the end, as the stage `booted`
+                    await self.port.next()
         except TimeoutError as error:
             summary = f"not booted after {spec.timeout:.0f} s; it hung at: {stage}"
             raise await not_ready(self._connection, spec, summary) from error
@@ -67,12 +70,12 @@ class GuestSession(PortSession):
     async def await_addresses(self, spec: VmSpec) -> None:
         """Wait until each NIC that gets its address from a DHCP server other than labctl's has one."""
         macs = [nic.mac for nic in spec.nics if nic.guest.dhcp4 and nic.link == "up"]
-        while macs and not (self.state and all(map(self.state.addresses_of, macs))):
-            await self.next()
+        while macs and not ((state := self.port.state) and all(map(state.addresses_of, macs))):
+            await self.port.next()
 
     def report_cloud_init(self, spec: VmSpec, tell: Teller) -> None:
         """Report cloud-init's warnings. NotReady if cloud-init failed."""
-        state = self.state
+        state = self.port.state
         if state is None:
             return
         for warning in state.recoverable:

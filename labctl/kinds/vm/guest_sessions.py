@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from labctl import resources
 from labctl.core.errors import LabctlError
 from labctl.guest import protocol
-from labctl.host.access import conditions
+from labctl.host.access import conditions, port_session
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.streams import FEW_BYTES
 from labctl.host.libvirt.connection import translated
@@ -48,7 +48,11 @@ class GuestSessions:
         self._connection = connection
         self._keys = keys
         self._open: dict[str, GuestSession] = {}
+        self._held = dict[str, AsyncExitStack]()
         self._deadlines: dict[str, float] = {}
+        self._left: dict[
+            str, float
+        ] = {}  # what a boot left of a VM's time limit: provisioning does not count
         self._states: dict[str, GuestState | None] = {}
 
     async def booted(self, spec: VmSpec, tell: Teller, before: VmSpec | None) -> None:
@@ -60,7 +64,7 @@ class GuestSessions:
         session = await self._session(spec, tell)
         try:
             if before is not None and transition(before.state, spec.state).goes_on:
-                session.send(protocol.command_clock(int(time.time())))
+                session.port.send(protocol.command_clock(int(time.time())))
             await session.follow_boot(spec, tell, deadline)
             try:
                 await self._configure(spec, session, before)
@@ -69,6 +73,7 @@ class GuestSessions:
                 raise
             session.report_cloud_init(spec, tell)
             await self._learn_addresses(spec, session, tell)
+            self._left[spec.name] = deadline - time.monotonic()
         except BaseException:
             await self._close(spec)
             raise
@@ -90,7 +95,7 @@ class GuestSessions:
             tell.warn(
                 "its guest has no address on every network yet", "does a DHCP server answer on the others?"
             )
-        self._states[spec.name] = session.state
+        self._states[spec.name] = session.port.state
 
     def with_reported_addresses(self, spec: VmSpec) -> VmSpec:
         """The VM's spec with the addresses that its guest reported in this run."""
@@ -98,11 +103,11 @@ class GuestSessions:
         return spec if state is None else spec.with_seen(state.addresses_of)
 
     async def ready(self, spec: VmSpec, tell: Teller) -> None:
-        deadline = self._deadline(spec)
+        self._deadlines[spec.name] = deadline = time.monotonic() + self._left.pop(spec.name, spec.timeout)
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 inside = spec.scripted and not all(check.from_host for check in spec.checks)
-                guest = PortTransport(await self._session(spec, tell)) if inside else None
+                guest = PortTransport((await self._session(spec, tell)).port) if inside else None
                 await asyncio.gather(*(self._await_condition(spec, check, guest) for check in spec.checks))
         except TimeoutError as error:
             raise await not_ready(self._connection, spec, "its `ready` conditions are not met") from error
@@ -141,7 +146,7 @@ class GuestSessions:
         lines = protocol.key_lines(spec.user, "SUDO", login, private, public)
         script = resources.text("templates/guest/keys.sh") + _REKEY.format(user=spec.user)
         try:
-            way = PortTransport(session)
+            way = PortTransport(session.port)
             done = await way.run(script, stdin=lines.encode(), timeout=ANSWER_S / 2, limit=FEW_BYTES)
             done.check("its guest did not take new keys")
         except LabctlError as error:
@@ -154,16 +159,17 @@ class GuestSessions:
 
     async def _session(self, spec: VmSpec, tell: Teller) -> GuestSession:
         if spec.name not in self._open:
-            session = GuestSession(self._connection)
-            with translated(str(spec.address)):
-                await session.open(spec.libvirt_name, tell.progress)
-            self._open[spec.name] = session
+            async with AsyncExitStack() as held:
+                with translated(str(spec.address)):
+                    shared = port_session.opened(self._connection, spec.libvirt_name, tell.progress)
+                    port = await held.enter_async_context(shared)
+                self._open[spec.name] = GuestSession(self._connection, port)
+                self._held[spec.name] = held.pop_all()
         return self._open[spec.name]
 
     async def _close(self, spec: VmSpec) -> None:
-        session = self._open.pop(spec.name, None)
-        if session:
-            await self._connection.call(session.close)
+        if self._open.pop(spec.name, None):
+            await self._held.pop(spec.name).aclose()
 
     async def _await_condition(self, spec: VmSpec, check: ReadyCheck, guest: Transport | None) -> None:
         timeout = check.timeout or max(1.0, self._deadlines[spec.name] - time.monotonic())

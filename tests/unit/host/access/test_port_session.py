@@ -8,6 +8,7 @@ from labctl.core.errors import LabctlError
 from labctl.guest import protocol
 from labctl.guest.protocol import Exit, GuestState, Output, Reply, StdinWanted
 from labctl.guest.quota import TooMuch
+from labctl.host.access import port_session
 from labctl.host.access.port_session import PortSession
 from tests.unit.guest_port import FakeConnection
 
@@ -22,7 +23,7 @@ class Port:
         self.lines.append(line)
 
     def close(self):
-        pass
+        self.lines.append("closed")
 
 
 class Session(PortSession):
@@ -120,3 +121,68 @@ def test_who_waits_learns_why_the_session_is_over(excess, kind):
             pass
 
     with_session(check)
+
+
+def test_each_of_those_who_wait_gets_every_message():
+    async def check(session):
+        session.send(protocol.command_hosts([]))
+        session.send(protocol.command_nic("52:54:00:00:00:01", ()))
+        names = ("hosts", "nic 52:54:00:00:00:01")
+        waiting = [asyncio.create_task(session.reply(name)) for name in names]
+        await asyncio.sleep(0)
+        session.arrive(*(Reply(name, ok=True) for name in names))
+        assert [reply.ok for reply in await asyncio.gather(*waiting)] == [True, True]
+
+    with_session(check)
+
+
+def test_those_who_open_one_port_share_a_session_until_the_last_one_closes(monkeypatch):
+    monkeypatch.setattr(port_session, "PortSession", Session)
+
+    async def check():
+        connection = FakeConnection()
+        async with port_session.opened(connection, "shop.web") as first:
+            async with port_session.opened(connection, "shop.web") as second:
+                assert second is first
+            async with port_session.opened(connection, "shop.db") as other:
+                assert other is not first
+            assert first.port.lines == []
+        assert first.port.lines == other.port.lines == ["closed"]
+        async with port_session.opened(connection, "shop.web") as anew:
+            assert anew is not first
+
+    asyncio.run(check())
+
+
+def test_who_opens_a_port_after_the_guest_hung_up_gets_a_new_session(monkeypatch):
+    monkeypatch.setattr(port_session, "PortSession", Session)
+
+    async def check():
+        connection = FakeConnection()
+        async with port_session.opened(connection, "shop.web") as first:
+            first.end("")
+            with pytest.raises(LabctlError, match="it hung up"):
+                await first.reply("hosts")
+            async with port_session.opened(connection, "shop.web") as second:
+                assert (first.port.lines, second.port.lines) == (["closed"], [])
+        assert second.port.lines == ["closed"]
+
+    asyncio.run(check())
+
+
+def test_a_port_that_can_t_be_opened_is_left_as_it_was(monkeypatch):
+    class Gone(Session):
+        def _open(self, _libvirt_name):
+            raise LabctlError("the domain does not run")
+
+    async def check():
+        connection = FakeConnection()
+        monkeypatch.setattr(port_session, "PortSession", Gone)
+        with pytest.raises(LabctlError, match="does not run"):
+            async with port_session.opened(connection, "shop.web"):
+                pass
+        monkeypatch.setattr(port_session, "PortSession", Session)
+        async with port_session.opened(connection, "shop.web"):
+            pass
+
+    asyncio.run(check())

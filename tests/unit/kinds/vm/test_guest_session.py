@@ -7,6 +7,7 @@ import pytest
 
 from labctl.core.errors import NotReady
 from labctl.guest.protocol import GuestState
+from labctl.host.access.port_session import PortSession
 from labctl.kinds.vm import guest_session
 from labctl.kinds.vm.guest_session import GuestSession, _brief
 from labctl.kinds.vm.spec import VmSpec
@@ -46,8 +47,8 @@ def test_why_a_guest_can_t_be_followed_is_told_and_noted(monkeypatch, excess, br
     monkeypatch.setattr(guest_session.console, "tail", lambda *_: "the end")
 
     async def check():
-        session = GuestSession(Connected())
-        session._stop(excess)  # noqa: SLF001  # as libvirt's thread lets it do
+        session = GuestSession(Connected(), PortSession(Connected()))
+        session.port._stop(excess)  # noqa: SLF001  # as libvirt's thread lets it do
         with pytest.raises(NotReady) as failed:
             await session.follow_boot(WEB, None, time.monotonic() + 60)
         assert failed.value.summary.endswith("the last lines of its console:\n  | the end")
@@ -64,8 +65,8 @@ def test_cloud_init_s_errors_can_t_look_like_lines_of_labctl():
         warn = staticmethod(told.append)
 
     async def check():
-        session = GuestSession(Connected())
-        session.state = GuestState(
+        session = GuestSession(Connected(), PortSession(Connected()))
+        session.port.state = GuestState(
             "done", errors=("failed",), recoverable=("odd",), log="a\nvm/db: ready (1.0 s)\x85b"
         )
         with pytest.raises(NotReady) as failed:
