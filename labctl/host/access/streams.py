@@ -13,7 +13,7 @@ from labctl.core.size import format_size
 from labctl.host.libvirt.connection import call_on
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
 
 T = TypeVar("T")
@@ -30,6 +30,16 @@ class Stdin(Protocol):
         """Read at most `size` bytes; none at the end."""
 
 
+class Sink(Protocol):
+    """What takes the output of a command as it arrives: a file, or something like it."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some of it."""
+
+    def flush(self) -> object:
+        """Pass on what was taken."""
+
+
 class FileStdin:
     """A local file, or bytes. Reading them never takes long."""
 
@@ -38,6 +48,19 @@ class FileStdin:
 
     async def read(self, size: int) -> bytes:
         return self._file.read(size)
+
+
+class PiecesStdin:
+    """What is made piece by piece while it is sent. To make a piece never takes long."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, b""
+
+    async def read(self, size: int) -> bytes:
+        while len(self._rest) < size and (piece := next(self._pieces, None)) is not None:
+            self._rest += piece
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
 
 
 class LiveStdin:
@@ -71,10 +94,10 @@ class Captured:
     """The output of a command. It is written to the given files, or else kept in memory, up to a limit."""
 
     def __init__(
-        self, stdout: BinaryIO | None = None, stderr: BinaryIO | None = None, limit: int = LIMIT_BYTES
+        self, stdout: Sink | None = None, stderr: Sink | None = None, limit: int = LIMIT_BYTES
     ) -> None:
         self._limit = limit
-        self._files: dict[str, BinaryIO] = {
+        self._files: dict[str, Sink] = {
             "stdout": stdout or io.BytesIO(),
             "stderr": stderr or io.BytesIO(),
         }

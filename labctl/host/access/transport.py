@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.guest.protocol import COMMAND_BYTES
-from labctl.host.access.streams import LIMIT_BYTES, Captured, FileStdin, LiveStdin
+from labctl.host.access.streams import LIMIT_BYTES, Captured, FileStdin, LiveStdin, PiecesStdin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from labctl.host.access.streams import Stdin
+    from labctl.host.access.streams import Sink, Stdin
 
 ROOT = "root"
+_READY = (LiveStdin, PiecesStdin)  # what a command reads as it is
 AT_HOME = (
     'cd "$HOME" 2>/dev/null; '  # in front of a text; a user whose home can't be entered stays where it is
 )
@@ -83,9 +84,9 @@ class Transport(ABC):
         command: str | Sequence[str],
         *,
         timeout: float | None,  # noqa: ASYNC109  # it is told in the error what was said until then
-        stdin: bytes | BinaryIO | LiveStdin | None = None,
-        stdout: BinaryIO | None = None,
-        stderr: BinaryIO | None = None,
+        stdin: bytes | BinaryIO | LiveStdin | PiecesStdin | None = None,
+        stdout: Sink | None = None,
+        stderr: Sink | None = None,
         user: str = ROOT,
         limit: int = LIMIT_BYTES,
     ) -> Completed:
@@ -104,7 +105,7 @@ class Transport(ABC):
             TimedOut: it did not end in time, and was ended.
             LabctlError: the guest can't be reached, stopped meanwhile, or wrote more than the limit.
         """
-        source = stdin if stdin is None or isinstance(stdin, LiveStdin) else FileStdin(stdin)
+        source = stdin if stdin is None or isinstance(stdin, _READY) else FileStdin(stdin)
         text = command if isinstance(command, str) else shlex.join(command)
         if "\0" in text or len(text.encode()) > COMMAND_BYTES:
             raise LabctlError(
