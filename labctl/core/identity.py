@@ -53,6 +53,18 @@ def disk_name(volume: str) -> str | None:
     return name if owner == VOLUMES else f"{owner}/{name}"
 
 
+_CONSOLE_LOG = re.compile(rf"(?P<vm>[^.]+)\.{CONSOLE}(?:\.(?P<rotated>\d{{1,4}}))?")
+
+
+def console_log(volume: str) -> tuple[str, int] | None:
+    """The VM of a console's log, and how often that file was rotated; None for other volumes.
+
+    virtlogd writes to `web.console`, and moves what is full to `web.console.0`, then to `web.console.1`.
+    """
+    found = _CONSOLE_LOG.fullmatch(volume)
+    return (found["vm"], int(found["rotated"]) + 1 if found["rotated"] else 0) if found else None
+
+
 def image_volume(key: str) -> str:
     """The volume of the store that disks stand on, of an image with this key."""
     return f"{key}.img"

@@ -1,39 +1,60 @@
-"""A VM's console log. virtlogd writes it to a volume of the lab's pool, and labctl reads it through libvirt."""
+"""A VM's console log. virtlogd writes it to volumes of the lab's pool, and labctl reads it through libvirt.
+
+virtlogd begins a new file after 2 MiB and keeps three older ones, if virtlogd.conf does not say otherwise. When a VM
+starts, its log begins anew.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.text import clipped
 from labctl.host.libvirt import pools, volumes
 
+if TYPE_CHECKING:
+    import libvirt
+
 _SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]")
-LOG_BYTES = 16 << 20  # of a log are shown; virtlogd begins a new one after 2 MiB, if it is not told otherwise
+LOG_BYTES = 16 << 20  # of a log are shown, if virtlogd keeps that much
 TAIL_BYTES = 64 << 10
+MARK_BYTES = 256  # by which a place in a log is known again
 LINE_CHARS = 300  # of each line of a tail
 
 
 def volume(vm: str) -> str:
-    """The name of the volume with a VM's console log."""
-    return f"{vm}.console"
+    """The name of the volume that a VM's console log is written to."""
+    return f"{vm}.{identity.CONSOLE}"
+
+
+def volume_names(pool: libvirt.virStoragePool, vm: str) -> list[str]:
+    """The names of all volumes with a VM's console log, the newest first, as far as the pool knows."""
+    logs = [(log[1], name) for name in volumes.names(pool) if (log := identity.console_log(name))]
+    return [name for _, name in sorted(logs) if name.startswith(f"{vm}.")]
 
 
 def read(virt: Any, lab: str, vm: str, most: int = LOG_BYTES) -> str:  # a virConnect
     """Read the log, at most its last `most` bytes, without terminal controls. It is empty if the VM never ran.
 
     Raises:
-        LabctlError: the volume can't be read.
+        LabctlError: a volume can't be read.
     """
     pool = pools.find(virt, identity.pool_name(lab))
     if pool is None:
         return ""
     pools.refresh(pool)
-    if volume(vm) not in volumes.names(pool):
-        return ""
-    data = volumes.download(virt, pool, volume(vm), offset=-most)
+    pieces: list[bytes] = []
+    for name in volume_names(pool, vm):
+        if most > 0:
+            pieces.append(volumes.download(virt, pool, name, offset=-most))
+            most -= len(pieces[-1])
+    return text_of(b"".join(reversed(pieces)))
+
+
+def text_of(data: bytes) -> str:
+    """The text of what a console wrote, without terminal controls."""
     return without_controls(data.decode("utf-8", "replace"))
 
 
@@ -53,3 +74,64 @@ def tail(virt: Any, lab: str, vm: str, lines: int = 30) -> str:
         return "\n".join(clipped(line, LINE_CHARS) for line in last)
     except LabctlError as error:
         return f"(the console log can't be read: {error})"
+
+
+class Follower:
+    """Reads a console log piece by piece while it grows, is rotated and begins anew with another start of its VM."""
+
+    def __init__(self, lab: str, vm: str) -> None:
+        self._lab, self._vm = lab, vm
+        self._offset: int | None = (
+            None  # of the newest volume, to which all was read; None before the first one
+        )
+        self._mark = b""  # what is before the offset
+        self._stamp = ""  # of that volume, when it was read
+
+    def news(self, virt: Any) -> bytes:
+        """What was written since the last call; by the first call all that there is, up to `LOG_BYTES`.
+
+        Raises:
+            LabctlError: a volume can't be read.
+        """
+        pool = pools.find(virt, identity.pool_name(self._lab))
+        if pool is None:
+            return b""
+        name = volume(self._vm)
+        if volumes.find(pool, name) is None:
+            pools.refresh(pool)  # the VM may have started meanwhile
+        stamp = volumes.stamps(pool, [name]).get(name, self._stamp)
+        if stamp == self._stamp:
+            return b""
+        self._stamp = stamp
+        return self._read(virt, pool)
+
+    def _read(self, virt: Any, pool: libvirt.virStoragePool) -> bytes:
+        newest = volume(self._vm)
+        if self._offset is not None and self._continues(virt, pool, newest):
+            names, start = [newest], self._offset
+        else:
+            pools.refresh(pool)
+            names = volume_names(pool, self._vm)
+            start = self._offset or 0
+            here = next(
+                (at for at, name in enumerate(names) if start and self._continues(virt, pool, name)), None
+            )
+            if here is None:
+                start = 0  # the VM was started anew, or was faster than we
+            else:
+                del names[here + 1 :]
+        pieces = [
+            volumes.download(virt, pool, name, offset=start if name == names[-1] else 0) for name in names
+        ]
+        at = start if len(names) == 1 else 0
+        known = self._mark if at else b""
+        self._offset = at + len(pieces[0])
+        self._mark = (known + pieces[0])[-MARK_BYTES:]
+        return b"".join(reversed(pieces))[-LOG_BYTES:]
+
+    def _continues(self, virt: Any, pool: libvirt.virStoragePool, name: str) -> bool:
+        """Whether what was read so far is the beginning of this volume."""
+        offset, size = self._offset or 0, len(self._mark)
+        if volumes.file_size(pool, name) < offset:
+            return False
+        return not size or self._mark == volumes.download(virt, pool, name, offset=offset - size, length=size)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core import identity
-from labctl.core.identity import disk_name, volume_name
+from labctl.core.identity import console_log, disk_name, volume_name
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Stored:
     """The volumes by their owners: `disks` by name (`web/root`), `seeds` as names of VMs, others as names of volumes.
 
     `overlays` has those of each disk. `beside` are all names that labctl may give to a VM's volumes besides its disks,
-    and the volumes of kernels and initrds.
+    rotated logs of consoles, and the volumes of kernels and initrds.
     """
 
     disks: Mapping[str, Facts] = field(default_factory=dict)
@@ -72,6 +72,7 @@ def sort(
     disks = named - standing.keys()
     owners = {name.partition(".")[0] for name in disks | told}
     every = [f"{owner}.{what}" for owner in sorted(owners) for what in BESIDE]
+    every += sorted(name for name in there if (log := console_log(name)) and log[1] and log[0] in owners)
     beside = (there.keys() & set(every)) - disks - standing.keys()
     boot_files = set(filter(identity.is_boot_file, there)) - disks - standing.keys()
     overlays: dict[str, list[str]] = {}

@@ -152,7 +152,7 @@ class VmDriver:
                 )
 
     def delete(self, step: StepOf[VmSpec], _tell: Teller) -> None:
-        """Cut the VM's power, and undefine it with all that libvirt keeps for it. Its console's log is deleted too."""
+        """Cut the VM's power, and undefine it with all that libvirt keeps for it. Its console's logs go too."""
         spec = step.existing
         with translated(str(spec.address)):
             domain = self._find(spec)
@@ -164,7 +164,8 @@ class VmDriver:
             pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
                 pools.refresh(pool)
-                volumes.delete(pool, console.volume(spec.name))
+                for name in console.volume_names(pool, spec.name):
+                    volumes.delete(pool, name)
 
     async def booted(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Follow the guest until cloud-init has ended. A VM without a seed counts as booted as soon as it runs."""

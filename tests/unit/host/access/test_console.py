@@ -1,5 +1,7 @@
 """The console log of a VM, which its guest writes."""
 
+from collections import deque
+
 import pytest
 
 from labctl.core.errors import LabctlError
@@ -21,7 +23,7 @@ def log(monkeypatch):
 
         monkeypatch.setattr(console.pools, "find", lambda _virt, _name: "pool")
         monkeypatch.setattr(console.pools, "refresh", lambda _pool: None)
-        monkeypatch.setattr(console.volumes, "names", lambda _pool: ["web.console"])
+        monkeypatch.setattr(console.volumes, "names", lambda _pool: ["web.root", "web.console", "db.console"])
         monkeypatch.setattr(console.volumes, "download", download)
         return asked
 
@@ -55,3 +57,88 @@ def test_a_long_line_of_a_tail_is_cut(log):
 def test_a_tail_says_why_it_is_none(log):
     log(LabctlError("no such volume"))
     assert console.tail(None, "shop", "web") == "(the console log can't be read: no such volume)"
+
+
+class Rotated:
+    """A log as virtlogd keeps it: a file of at most `most` bytes, and three older ones."""
+
+    def __init__(self, monkeypatch, most):
+        self.most, self.files, self.known, self.written = most, deque([b""], maxlen=4), {}, 0
+        monkeypatch.setattr(console.pools, "find", lambda _virt, _name: "pool")
+        monkeypatch.setattr(console.pools, "refresh", self.refresh)
+        monkeypatch.setattr(console.volumes, "stamps", self.stamps)
+        monkeypatch.setattr(console.volumes, "names", lambda _pool: list(self.known))
+        monkeypatch.setattr(console.volumes, "find", lambda _pool, name: name if name in self.known else None)
+        monkeypatch.setattr(console.volumes, "file_size", lambda _pool, name: len(self.volumes()[name]))
+        monkeypatch.setattr(console.volumes, "download", self.download)
+
+    def volumes(self):
+        names = ["web.console", *(f"web.console.{number}" for number in range(3))]
+        return dict(zip(names, self.files, strict=False))
+
+    def refresh(self, _pool):
+        self.known = self.volumes()
+
+    def stamps(self, _pool, names):
+        return {name: f"{len(self.files[0])} {self.written}" for name in names if name in self.known}
+
+    def download(self, _virt, _pool, name, *, offset=0, length=0):
+        data = self.volumes()[name][offset:]
+        return data[:length] if length else data
+
+    def write(self, data):
+        for at in range(0, len(data), 10):
+            if len(self.files[0]) + 10 > self.most:
+                self.files.appendleft(b"")
+            self.files[0] += data[at : at + 10]
+        self.written += len(data)
+
+
+@pytest.fixture
+def text():
+    return b"".join(b"line %04d\n" % number for number in range(1000))
+
+
+@pytest.mark.parametrize("step", [10, 30, 470, 1000, 2500])
+def test_a_log_is_followed_through_rotations(monkeypatch, text, step):
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    told = b""
+    for at in range(0, len(text), step):
+        log.write(text[at : at + step])
+        told += follower.news(None)
+    assert told == text
+
+
+def test_of_a_log_that_was_rotated_away_the_rest_is_told(monkeypatch, text):
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    log.write(text[:500])
+    assert follower.news(None) == text[:500]
+    log.write(text[500:])
+    assert follower.news(None) == text[-4000:]
+    assert follower.news(None) == b""
+
+
+def test_another_boot_is_followed_from_its_first_byte(monkeypatch, text):
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    log.write(text[:2500])
+    assert follower.news(None) == text[:2500]
+    log.files = deque([b""], maxlen=4)
+    log.write(b"boot\n")
+    assert follower.news(None) == b"boot\n"
+
+
+def test_a_log_that_is_not_there_yet_is_waited_for(monkeypatch):
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    there, log.files = log.files, deque()
+    assert follower.news(None) == b""
+    log.files = there
+    assert follower.news(None) == b""
+    log.write(b"first\n")
+    assert follower.news(None) == b"first\n"
+
+
+def test_a_log_is_read_over_its_rotated_files(monkeypatch, text):
+    log = Rotated(monkeypatch, 1000)
+    log.write(text[:2500])
+    assert console.read(None, "shop", "web") == text[:2500].decode()
+    assert console.read(None, "shop", "web", 700) == text[1800:2500].decode()

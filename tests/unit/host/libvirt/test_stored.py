@@ -38,6 +38,13 @@ def test_seeds_and_logs_go_with_the_vms_that_are_known():
     assert {"web.seed", "web.console"} <= set(found.beside)
 
 
+def test_rotated_logs_go_with_the_vms_that_are_known():
+    names = [f"web.console.{number}" for number in (0, 1, 12)]
+    found = sort(facts("web.root"), *map(facts, names), facts("other.console.0"), facts("web.console.x"))
+    assert set(names) <= set(found.beside)
+    assert (set(found.disks), found.strangers) == ({"web/root"}, ("other.console.0", "web.console.x"))
+
+
 def test_kernels_are_the_labs_and_a_name_that_is_only_similar_is_a_strangers():
     key = f"sha256-{'ab' * 32}"
     own = [facts(f"{key}.{part}", format="raw") for part in ("img", "ok", "seen")]
