@@ -1,56 +1,95 @@
-"""Reads the console log of a VM."""
+"""The logs of a lab's VMs: of their consoles, and of cloud-init and the provisioner, which are files in the guests."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from labctl.app.one_vm import look, one
+from labctl.app.one_vm import by_base, look
+from labctl.app.status import choose
+from labctl.core.address import natural_sort_key
+from labctl.core.errors import LabctlError
+from labctl.core.record import record
 from labctl.host.access import console
+from labctl.host.access.lines import Lines
 from labctl.host.libvirt.connection import translated
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from labctl.app.session import Session
 
+CONSOLE = "console"  # the source of a line
 POLL_S = 1.0
-OVERLAP = 4096  # characters by which two looks at a long log are put together
 
 
-def choose_vm(session: Session, name: str | None) -> str:
-    """The name of the VM called `name`, or of the only VM if `name` is None.
+@record
+class LogLine:
+    """A line of a log, without its end. `source` is `console`, `cloud-init` or `provision`."""
+
+    vm: str
+    line: str
+    source: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"vm": self.vm, "line": self.line, "source": self.source}
+
+
+Tell = Callable[[Sequence[LogLine]], None]
+
+
+def choose_vms(session: Session, names: Iterable[str]) -> list[str]:
+    """The VMs of these names, all where none is given.
 
     Raises:
-        UsageError: there is no such VM, or there are several and `name` is None.
+        UsageError: there is no such VM.
     """
-    return one(session, name, look(session))
+    return sorted(choose(names, by_base(session, look(session))), key=natural_sort_key)
 
 
-def read(session: Session, vm: str) -> str:
-    """The whole log so far.
+def consoles(session: Session, vms: Iterable[str], tell: Tell, *, follow: bool, last: int | None) -> None:
+    """Tell the lines of consoles, of each only the `last` if that is given; with `follow` go on without end.
 
     Raises:
-        LabctlError: it can't be read.
+        LabctlError: a log can't be read.
     """
-    with translated(f"vm/{vm}"):
-        return console.read(session.hosts.of(addresses.vm(vm)).virt, session.lab.name, vm)
-
-
-def follow(session: Session, vm: str, seen: str) -> Iterator[str]:
-    """Give what is added to the log after `seen`, without end. After a rotation that is the whole new log."""
-    while True:
+    logs = [_Console(session, vm) for vm in vms]
+    for log in logs:
+        found = log.lines()
+        if not follow:
+            found += log.rest()
+        tell(found[max(0, len(found) - last) :] if last is not None else found)
+    while follow:
         time.sleep(POLL_S)
-        text = read(session, vm)
-        if text != seen:
-            yield _added(text, seen)
-            seen = text
+        for log in logs:
+            if found := log.lines():
+                tell(found)
 
 
-def _added(text: str, seen: str) -> str:
-    """What comes after `seen`, of which only the end is left in the text of a long log."""
-    if text.startswith(seen):
-        return text.removeprefix(seen)
-    _, found, added = text.partition(seen[-OVERLAP:])
-    return added if found else text
+class _Console:
+    """The console log of a VM, read line by line. It goes on after libvirtd was restarted."""
+
+    def __init__(self, session: Session, vm: str) -> None:
+        self._session, self._vm = session, vm
+        self._follower = console.Follower(session.lab.name, vm)
+        self._lines = Lines()
+
+    def lines(self) -> list[LogLine]:
+        """The lines that were completed since the last call."""
+        try:
+            data = self._news()
+        except LabctlError:
+            if not self._session.hosts.reopen():
+                raise
+            data = self._news()
+        return [LogLine(self._vm, line, CONSOLE) for line in self._lines.feed(data)]
+
+    def rest(self) -> list[LogLine]:
+        """The last line, if it has no end yet."""
+        return [LogLine(self._vm, rest, CONSOLE) for rest in (self._lines.rest(),) if rest]
+
+    def _news(self) -> bytes:
+        with translated(f"vm/{self._vm}"):
+            return self._follower.news(self._session.hosts.of(addresses.vm(self._vm)).virt)

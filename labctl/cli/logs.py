@@ -1,41 +1,115 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context
-from labctl.cli.arguments import OneVm
+from labctl.cli import context, run_state
+from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
+from labctl.core.errors import UsageError
 from labctl.report import screen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labctl.app.logs import LogLine
+    from labctl.app.session import Session
 
 app = typer.Typer(add_completion=False)
 
 
+Follow = Annotated[
+    bool, typer.Option("--follow", "-f", help="go on as they grow, until Ctrl-C; --file names a Labfile")
+]
+Last = Annotated[
+    int | None, typer.Option("--lines", "-n", metavar="N", min=0, help="only the last N lines of each")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="DUR|TIME",
+        help="only lines since then, as 10m or 2026-11-27T09:30; a console's lines have no times",
+    ),
+]
+CloudInit = Annotated[bool, typer.Option("--cloud-init", help="what cloud-init printed, from running guests")]
+Provision = Annotated[
+    bool, typer.Option("--provision", help="what the steps of `provision:` did, from running guests")
+]
+
+
 @app.command()
 @with_global_options
-def run(
+def run(  # noqa: PLR0913  # the verb's options
     options: Options,
-    vm: OneVm = None,
+    vms: OnlyVms = None,
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-F", help="go on as it grows, until Ctrl-C")] = False,
-    lines: Annotated[
-        int | None, typer.Option("--lines", "-n", metavar="N", help="only the last N lines")
-    ] = None,
+    follow: Follow = False,
+    lines: Last = None,
+    since: Since = None,
+    cloud_init: CloudInit = False,
+    provision: Provision = False,
 ) -> int:
-    """Show the console log of a VM."""
+    """Show the console logs of VMs.
+
+    A log begins with the last start of its VM; of a long one the last few MiB are kept.
+
+    Example: labctl logs -f -n 20 web db
+    """
+    from datetime import UTC, datetime
+
+    from labctl.app import guest_logs, logs
+
+    sources = ["cloud-init"] * cloud_init + ["provision"] * provision
+    moment = guest_logs.since(since, datetime.now(UTC), sources) if since is not None else None
+    session = context.session(options, labfile_optional=True)
+    names = _chosen(session, vms or [])
+    tell = _Shown(options, names)
+    if sources:
+        asked = guest_logs.Asked(follow, lines, moment, context.say)
+        for error in guest_logs.tell_logs(session, names, sources, asked, tell):
+            context.say(f"note: {error}")
+        return 0
+    logs.consoles(session, names, tell, follow=follow, last=lines)
+    if not tell.any and lines != 0 and not options.quiet:
+        context.say(
+            f"the console log of {names[0]} is still empty" if len(names) == 1 else "no VM has a log yet"
+        )
+    return 0
+
+
+def _chosen(session: Session, vms: list[str]) -> list[str]:
     from labctl.app import logs
 
-    session = context.session(options, labfile_optional=True)
-    name = logs.choose_vm(session, vm)
-    text = logs.read(session, name)
-    if not text and not follow:
-        context.say(f"the console log of {name} is still empty")
-    logged = text.splitlines(keepends=True)
-    start = max(0, len(logged) - lines) if lines is not None else 0
-    screen.write(sys.stdout, "".join(logged[start:]))
-    if follow:
-        for more in logs.follow(session, name, text):
-            screen.write(sys.stdout, more)
-    return 0
+    try:
+        return logs.choose_vms(session, vms)
+    except UsageError as error:
+        if any("/" in each or each.endswith((".yaml", ".yml")) for each in vms):
+            error.hint = "-f is --follow here: name a Labfile by --file, or by -f before `logs`"
+        raise
+
+
+class _Shown:
+    """Shows lines as they come: with the VM's name in front, in a colour of its own, where there are several VMs."""
+
+    def __init__(self, options: Options, names: list[str]) -> None:
+        from labctl.report.colour import Paint
+
+        self.any = False
+        self._json = options.json
+        paint, width = Paint.on_stdout(allowed=options.colour), max(map(len, names), default=0)
+        heads = {name: paint.hue(at, f"{name:{width}} | ") for at, name in enumerate(names)}
+        self._heads = heads if len(names) > 1 else dict.fromkeys(names, "")
+
+    def __call__(self, lines: Sequence[LogLine]) -> None:
+        self.any = self.any or bool(lines)
+        screen.write(sys.stdout, "".join(map(self._text, lines)))
+
+    def _text(self, line: LogLine) -> str:
+        if self._json:
+            from labctl.core.text import json_text
+
+            return f"{json_text(run_state.masked(line.to_json()))}\n"
+        return f"{self._heads[line.vm]}{run_state.masked(line.line)}\n"

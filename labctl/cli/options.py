@@ -125,8 +125,14 @@ def with_global_options(verb: Callable[..., int]) -> Callable[..., Callable[[], 
         return functools.partial(verb, Options.of(ctx), **own)
 
     _, *own = inspect.signature(verb, eval_str=True).parameters.values()
-    command.__signature__ = inspect.Signature([_CONTEXT, *own, *_PARAMETERS.values()])  # type: ignore[attr-defined]
+    added = {**_PARAMETERS, "file": _LONG_FILE} if any(map(_follows, own)) else _PARAMETERS
+    command.__signature__ = inspect.Signature([_CONTEXT, *own, *added.values()])  # type: ignore[attr-defined]
     return command
+
+
+def _follows(parameter: inspect.Parameter) -> bool:
+    """Whether it is the option `--follow`, which has `-f`, as everywhere: then only `--file` names a Labfile there."""
+    return parameter.name == "follow"
 
 
 _CONTEXT = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
@@ -137,3 +143,14 @@ _PARAMETERS = {
     )
     for each in fields(Options)
 }
+_LONG_FILE = _PARAMETERS["file"].replace(
+    annotation=Annotated[
+        str | None,
+        typer.Option(
+            "--file",
+            metavar="PATH",
+            help="the Labfile, or its folder; - is standard input",
+            rich_help_panel=_PANEL,
+        ),
+    ]
+)

@@ -15,6 +15,7 @@ from labctl.core.record import record
 
 _SEAL = f"<{os.urandom(8).hex()}>"
 _ESCAPE = "\x1b["
+_HUES = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")  # no red: that means an error
 
 
 @record
@@ -46,6 +47,10 @@ class Paint:
 
     def dim(self, text: str) -> str:
         return self._wrap("2", text)
+
+    def hue(self, number: int, text: str) -> str:
+        """One of ten colours, to tell things apart."""
+        return self._wrap(_HUES[number % len(_HUES)], text)
 
     def _wrap(self, code: str, text: str) -> str:
         return f"{_SEAL}{code}m{text}{_SEAL}0m" if self.enabled else text

@@ -1,25 +1,57 @@
-"""A log that grows is followed without a gap, and nothing is told twice."""
+"""Console logs of several VMs, in lines."""
 
-from itertools import islice
+from contextlib import suppress
 
 import pytest
 
 from labctl.app import logs
+from labctl.host.access import console
 
-LINES = "".join(f"line {number}\n" for number in range(5000))
+
+@pytest.fixture
+def told(monkeypatch):
+    """Gives the lines that are told of consoles that say these pieces, one a look."""
+
+    def told(session, pieces, **options):
+        looks = {vm: iter(each) for vm, each in pieces.items()}
+        monkeypatch.setattr(console.Follower, "news", lambda log, _virt: next(looks[log._vm]))  # noqa: SLF001
+        monkeypatch.setattr(logs.time, "sleep", lambda _s: None)
+        found = []
+        with suppress(RuntimeError):  # from a look that nobody prepared
+            logs.consoles(
+                session, pieces, lambda lines: found.extend((line.vm, line.line) for line in lines), **options
+            )
+        return found
+
+    return told
 
 
-@pytest.mark.parametrize(
-    ("seen", "text", "added"),
-    [
-        ("", "boot\n", "boot\n"),
-        ("boot\n", "boot\nok\n", "ok\n"),
-        ("old\n", "new after a rotation\n", "new after a rotation\n"),
-        (LINES, LINES[20_000:] + "more\n", "more\n"),  # of a long log only the end is read
-    ],
-)
-def test_what_is_new_is_told(monkeypatch, seen, text, added):
-    monkeypatch.setattr(logs, "POLL_S", 0)
-    texts = iter([seen, text])
-    monkeypatch.setattr(logs, "read", lambda _session, _vm: next(texts))
-    assert list(islice(logs.follow(None, "web", seen), 1)) == [added]
+@pytest.fixture(autouse=True)
+def _connected(session, monkeypatch):
+    monkeypatch.setattr(type(session.hosts.of(None)), "virt", None, raising=False)
+
+
+def ending(*pieces):
+    yield from pieces
+    raise RuntimeError
+
+
+def test_each_log_is_told_whole_with_its_last_line(session, told):
+    pieces = {"web": [b"one\ntwo\nlogin: "], "db": [b"three\n"]}
+    assert told(session, pieces, follow=False, last=None) == [
+        ("web", "one"),
+        ("web", "two"),
+        ("web", "login: "),
+        ("db", "three"),
+    ]
+
+
+@pytest.mark.parametrize(("last", "lines"), [(1, ["login: "]), (2, ["two", "login: "]), (0, [])])
+def test_only_the_last_lines_are_told(session, told, last, lines):
+    found = told(session, {"web": [b"one\ntwo\nlogin: "]}, follow=False, last=last)
+    assert [line for _, line in found] == lines
+
+
+def test_what_is_new_is_told_in_whole_lines(session, told):
+    pieces = {"web": ending(b"one\ntw", b"o\n", b""), "db": ending(b"", b"a\n", b"b\n")}
+    assert told(session, pieces, follow=True, last=0) == [("web", "two"), ("db", "a"), ("db", "b")]

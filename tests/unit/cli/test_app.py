@@ -166,3 +166,11 @@ def test_help_without_colour(monkeypatch, capsys, words):
     assert "\x1b[1;36m" in capsys.readouterr().out
     helped(*words)
     assert "\x1b[1;36m" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["logs", "events"])
+def test_f_follows_where_a_verb_can_and_names_a_labfile_before_it(verb):
+    """As with docker compose."""
+    assert options("-f", "a.yaml", verb, "-f").file == "a.yaml"
+    assert options(verb, "--file", "a.yaml", "-f").file == "a.yaml"
+    assert options(verb, "-f").file is None

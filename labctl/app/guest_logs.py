@@ -1,0 +1,234 @@
+"""Logs that are files in running guests: what cloud-init printed, and what the provisioner's steps did."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import shlex
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from labctl.app import transport
+from labctl.app.logs import LogLine
+from labctl.core import identity, moment
+from labctl.core.errors import LabctlError, UsageError
+from labctl.core.record import record
+from labctl.host.access.console import LOG_BYTES
+from labctl.host.access.lines import Lines
+from labctl.kinds import addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from labctl.app.logs import Tell
+    from labctl.app.session import Session
+
+FILES = {"cloud-init": "/var/log/cloud-init-output.log", "provision": "/var/log/labctl-provision.log"}
+MISSING = 3  # the exit code where there is no such file
+READ_S = 120.0  # that a log may take to arrive
+RETRY_S = 2.0
+# The first line tells from where on the file is read: another file of that name may have begun meanwhile.
+_READ = """size=$(wc -c <{path}) || exit {missing}
+from={offset}
+[ "$size" -ge "$from" ] || from=0
+[ -z "{last}" ] || from=$((size - $(tail -n "{last}" {path} | wc -c)))
+[ $((size - from)) -le {most} ] || from=$((size - {most}))
+echo "$from"
+exec tail -c +$((from + 1)) {follow} {path}
+"""
+
+
+@record
+class Asked:
+    """What is wanted of logs: only the `last` lines of each, of these only those `since` a moment, and as they grow.
+
+    `waiting` is told why a guest's log can't be followed yet.
+    """
+
+    follow: bool = False
+    last: int | None = None
+    since: datetime | None = None
+    waiting: Callable[[str], object] = lambda _why: None
+
+
+def tell_logs(
+    session: Session, vms: Sequence[str], sources: Sequence[str], asked: Asked, tell: Tell
+) -> list[LabctlError]:
+    """Tell the lines of these logs of running guests. Gives why some of them could not be read, where others could.
+
+    With `follow` this goes on without end, through reboots, and to VMs that start later.
+
+    Raises:
+        LabctlError: none of them can be read.
+    """
+    logs = [_GuestLog(session, vm, source, asked, tell) for vm in vms for source in sources]
+
+    async def read_all() -> list[LabctlError]:
+        reading = (each.follow() if asked.follow else each.read_once() for each in logs)
+        return [error for error in await asyncio.gather(*reading) if error]
+
+    failed = asyncio.run(read_all())
+    if failed and len(failed) == len(logs):
+        raise failed[0]
+    return failed
+
+
+class _GuestLog:
+    """One file of one guest."""
+
+    def __init__(self, session: Session, vm: str, source: str, asked: Asked, tell: Tell) -> None:
+        self._session, self._vm, self._source, self._tell = session, vm, source, tell
+        self._path, self._asked = FILES[source], asked
+        self._lines = Lines()
+        self._offset: int | None = None  # of the file, to which it was read; None before the first time
+        self._recent = (
+            asked.since is None
+        )  # whether lines are told; one without a time is as old as the one before
+        self._kept: list[LogLine] = []  # lines of guests that are read at the same time are not mixed
+        self._why = ""
+
+    async def read_once(self) -> LabctlError | None:
+        """Read the file as it is, and give why that failed."""
+        try:
+            await self._read(follow=False)
+        except LabctlError as error:
+            return error
+        self._take([*filter(None, [self._lines.rest()])])
+        self._tell(self._kept)
+        return None
+
+    async def follow(self) -> None:
+        """Read the file while it grows, without end."""
+        while True:
+            reading = asyncio.create_task(self._read(follow=True))
+            booted = asyncio.create_task(self._another_boot())
+            try:
+                await asyncio.wait((reading, booted), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (reading, booted):
+                    task.cancel()
+                results = await asyncio.gather(reading, booted, return_exceptions=True)
+            self._wait_for(*results)
+            await asyncio.sleep(RETRY_S)
+
+    def _wait_for(self, *results: object) -> None:
+        """Tell why it can't be read now; what is no LabctlError is raised."""
+        for each in results:
+            if isinstance(each, LabctlError):
+                if str(each) != self._why:
+                    self._why = str(each)
+                    self._asked.waiting(f"{each}; waiting")
+            elif isinstance(each, BaseException) and not isinstance(each, asyncio.CancelledError):
+                raise each
+
+    async def _another_boot(self) -> None:
+        """Wait until another QEMU runs the VM: a connection to the one before may hang for long."""
+        host = self._session.hosts.of(addresses.vm(self._vm))
+        name = identity.libvirt_name(self._session.lab.name, self._vm)
+        first = None
+        while True:
+            try:
+                now = host.virt.lookupByName(name).ID()
+            except libvirt.libvirtError:
+                now = -1
+                self._session.hosts.reopen()
+            first = now if first is None else first
+            if now != first:
+                return
+            await asyncio.sleep(RETRY_S)
+
+    async def _read(self, *, follow: bool) -> None:
+        """Read from where the last call ended.
+
+        Raises:
+            LabctlError: the VM does not run, can't be reached, or has no such file.
+        """
+        last = self._asked.last if self._offset is None else None
+        text = script(self._path, self._offset or 0, last, follow=follow)
+        arrived = _Arrived(self._arrived)
+        async with transport.connected(self._session, self._vm) as way:
+            done = await way.run(text, timeout=None if follow else READ_S, stdout=arrived)
+        if done.exit_code == MISSING:
+            raise LabctlError(
+                f"its guest has no {self._path} yet", where=f"vm/{self._vm}", hint=_HINTS[self._source]
+            )
+        done.check(f"can't read {self._path} of {self._vm}")
+
+    def _arrived(self, start: int | None, data: bytes) -> None:
+        self._why = ""
+        if start is not None:
+            if start != self._offset:
+                self._lines = Lines()
+            self._offset = start
+        self._offset = (self._offset or 0) + len(data)
+        self._take(self._lines.feed(data))
+
+    def _take(self, lines: Sequence[str]) -> None:
+        found = [LogLine(self._vm, line, self._source) for line in lines if self._is_recent(line)]
+        if self._asked.follow:
+            self._tell(found)
+        else:
+            self._kept += found
+
+    def _is_recent(self, line: str) -> bool:
+        if not self._recent and self._asked.since and (told := moment.told_in(line)):
+            self._recent = told >= self._asked.since
+        return self._recent
+
+
+_HINTS = {
+    "cloud-init": "cloud-init writes it while it runs: `labctl logs -f --cloud-init` waits for it",
+    "provision": "the first step of `provision:` writes it",
+}
+
+
+class _Arrived(io.BytesIO):
+    """What a guest's shell writes: a line with the place in the file, then what is there."""
+
+    def __init__(self, tell: Callable[[int | None, bytes], None]) -> None:
+        super().__init__()
+        self._tell, self._head, self._begun = tell, b"", False
+
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # only bytes come
+        if self._begun:
+            self._tell(None, data)
+            return len(data)
+        self._head += data
+        head, newline, rest = self._head.partition(b"\n")
+        if newline:
+            if not (head.isdigit() and len(head) < 20):
+                raise LabctlError("the guest does not say where its log is read")
+            self._begun = True
+            self._tell(int(head), rest)
+        return len(data)
+
+
+def script(path: str, offset: int, last: int | None, *, follow: bool) -> str:
+    """The text for sh that reads a log from an offset, or its last lines."""
+    words: dict[str, object] = {
+        "missing": MISSING,
+        "last": "" if last is None else last,
+        "follow": "-F" if follow else "",
+    }
+    return _READ.format(path=shlex.quote(path), offset=offset, most=LOG_BYTES, **words)
+
+
+def since(text: str, now: datetime, sources: Sequence[str]) -> datetime:
+    """The moment that `--since` names.
+
+    Raises:
+        UsageError: it names none, or the lines of these logs tell no times.
+    """
+    if not sources:
+        raise UsageError(
+            "--since: the lines of a console have no times",
+            hint="it works with --cloud-init and --provision; -n 20 shows the last 20 lines, -f -n 0 new ones alone",
+        )
+    try:
+        return moment.parse_moment(text, now)
+    except ValueError:
+        raise UsageError(
+            f"--since {text}: neither a duration nor a time", hint="as 90s, 10m, 2h or 2026-11-27T09:30"
+        ) from None
