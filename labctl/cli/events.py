@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labctl.cli import context, exits, run_state
+from labctl.cli.arguments import OnlyVms
+from labctl.cli.options import Options, with_global_options
+
+if TYPE_CHECKING:
+    from labctl.core.events import Event, Sink
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_global_options
+def run(
+    options: Options,
+    vms: OnlyVms = None,
+    *,
+    follow: Annotated[  # noqa: ARG001  # there is nothing else to do
+        bool, typer.Option("--follow", "-f", help="what it does in any case; --file names a Labfile")
+    ] = False,
+) -> int:
+    """Show what happens to the lab, until Ctrl-C.
+
+    Whoever does it: labctl, virsh or a guest. Libvirt keeps no history, so it begins now.
+
+    Example: labctl events --json
+    """
+    from labctl.app import live_events
+
+    session = context.session(options, labfile_optional=True)
+
+    def ready() -> None:
+        if not options.quiet:
+            context.say(f"waiting for events of lab {session.lab.name}; Ctrl-C ends it")
+
+    live_events.follow(session, vms or (), _sink(options), ready)
+
+
+def _sink(options: Options) -> Sink:
+    if options.json:
+        from labctl.report.jsonlines import JsonLines
+
+        return JsonLines(sys.stdout, exits.of_ending)
+    return _write
+
+
+def _write(event: Event) -> None:
+    from labctl.core.live import LiveEvent
+
+    if isinstance(event, LiveEvent):
+        context.write(f"{event.time[11:19]} {run_state.masked(str(event))}")
