@@ -50,6 +50,9 @@ class Session:
     absent: UsageError | None = None  # what to say of a Labfile that is not there
     stop: Stop = field(default_factory=Stop)  # by which the run is asked to end
     redactor: Redactor = field(default_factory=Redactor)  # which learns the Labfile's secrets
+    files: set[Path] = field(
+        default_factory=set
+    )  # that the lab is made from, known once it was loaded, or was wrong
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -66,7 +69,12 @@ class Session:
             raise self.absent
         files = [Path(each) for each in self.params]
         return load(
-            self.source, sets=self.sets, params_files=files, environ=os.environ, redactor=self.redactor
+            self.source,
+            sets=self.sets,
+            params_files=files,
+            environ=os.environ,
+            redactor=self.redactor,
+            files=self.files,
         )
 
     def _from_libvirt(self) -> Loaded | None:

@@ -14,8 +14,8 @@ class TopVerbs(Verbs):
     package = "labctl.cli"
     panels = {  # noqa: RUF012  # declared as ClassVar by its base
         "write a lab": ("init", "validate", "schema"),
-        "run it": ("plan", "up", "halt", "reload", "suspend", "resume", "destroy", "trust"),
-        "look at it": ("status", "list", "logs", "doctor"),
+        "run it": ("plan", "up", "watch", "halt", "reload", "suspend", "resume", "destroy", "trust"),
+        "look at it": ("status", "list", "logs", "events", "doctor"),
         "enter it": ("ssh", "ssh-config", "console"),
         "images": ("image",),
         "more": ("completion", "help"),

@@ -33,7 +33,7 @@ class ReadContext:
     """The Labfile's folder, the names of its networks and volumes, and the collector of its problems.
 
     `given` are the texts of parameters that the user gave. `outside` collects the files that the Labfile itself names
-    and that lie outside of its folder, by their paths.
+    and that lie outside of its folder, by their paths. `files` collects all files that are named, also missing ones.
     """
 
     folder: Path
@@ -42,6 +42,7 @@ class ReadContext:
     volumes: Iterable[str] = ()
     given: frozenset[str] = frozenset()
     outside: dict[Path, HostReach] = field(default_factory=dict)
+    files: set[Path] = field(default_factory=set)
     budget: TextBudget = field(default_factory=TextBudget)  # the texts of all instances
     _unreadable: dict[Path, str] = field(default_factory=dict)  # as `why_unreadable` answered before
 
@@ -55,6 +56,7 @@ class ReadContext:
         path = (self.folder / _expanded(holder[key])).absolute()
         if PLACEHOLDER in holder[key]:
             return path
+        self.files.add(path)
         if why := self.why_unreadable(path):
             self.problems.at(holder, key, f"{holder[key]}: {why}", f"looked for in {path.parent}")
         elif holder[key] not in self.given and path not in self.outside and (why := self._why_outside(path)):

@@ -76,6 +76,7 @@ class _ParsedLabfile:
     name: str  # the file's name for messages
     inputs: ParameterInputs
     redactor: Redactor
+    files: set[Path]
 
     def build(self, values: Mapping[str, str]) -> Loaded:
         """Check the Labfile and make the lab, with these values of references filled in.
@@ -96,13 +97,14 @@ class _ParsedLabfile:
         return Loaded(lab, problems.warnings(), prerequisites, self)
 
 
-def load(
+def load(  # noqa: PLR0913  # what a lab is made from, by keyword
     source: str,
     *,
     sets: Mapping[str, str] | None = None,
     params_files: Sequence[Path] = (),
     environ: Mapping[str, str] | None = None,
     redactor: Redactor | None = None,
+    files: set[Path] | None = None,
 ) -> Loaded:
     """Load a Labfile from a path, or from standard input for `-`.
 
@@ -112,16 +114,21 @@ def load(
         params_files: YAML files with a map of parameter values.
         environ: the environment, whose variables `LABCTL_SET_NAME` are parameter values.
         redactor: is given the values of secret parameters as soon as they are known.
+        files: is given the paths of all files that the lab is made from as soon as they are known, missing ones too.
 
     Raises:
         Rejected: the Labfile is wrong; the error has all problems, in the order of the file.
     """
+    made_from = set() if files is None else files
+    if source != "-":
+        made_from.add(Path(absolute_path(source)))
+    made_from.update(each.absolute() for each in params_files)
     data, path, name = _read(source)
     top, found = yaml_reader.read_yaml(data, name, empty=_EMPTY)
     if b"x-" in data:
         top = without_extension_keys(top)
     inputs = ParameterInputs(sets or {}, params_files, environ or {})
-    return _ParsedLabfile(top, found, path, name, inputs, redactor or Redactor()).build({})
+    return _ParsedLabfile(top, found, path, name, inputs, redactor or Redactor(), made_from).build({})
 
 
 def _read(source: str) -> tuple[bytes, Path, str]:
@@ -166,7 +173,7 @@ def _build_lab(
     sections = {key: valid.get(key) or Map(valid.mark) for key in _SECTIONS}
     folder = parsed.path.parent
     given = given_by_user(parsed.inputs, folder)
-    context = ReadContext(folder, problems, names["networks"], names["volumes"], given)
+    context = ReadContext(folder, problems, names["networks"], names["volumes"], given, files=parsed.files)
     nets = [read_network(name, each, problems) for name, each in sections["networks"].items()]
     instances = _instances(sections, names, context)
     targets = _targets(instances, names)

@@ -55,6 +55,8 @@ auth_unix_rw = "none"
 unix_sock_rw_perms = "0777"
 log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 """
+# a log of a console is rotated sooner than by default: an emulated guest prints 60 KB a second
+VIRTLOGD_CONF = "max_size = 262144\n"
 
 
 def enter(folder: Path) -> None:
@@ -136,6 +138,7 @@ def write_configuration() -> None:
     etc = Path("/etc/libvirt")
     (etc / "qemu.conf").write_text(QEMU_CONF)
     (etc / "libvirtd.conf").write_text(LIBVIRTD_CONF)
+    (etc / "virtlogd.conf").write_text(VIRTLOGD_CONF)
     for folder in map(Path, PACKAGED):
         folder.mkdir(parents=True)
     Path("/run/lock").chmod(0o1777)

@@ -267,3 +267,27 @@ def test_paths_that_lead_to_no_file_are_told(tmp_path):
         "Labfile.yaml:5:44: vms.b.cloud_init.file: ~nobody-of-that-name/x: there is no such file",
         "Labfile.yaml:6:44: vms.c.cloud_init.file: pipe: this is no file",
     ]
+
+
+FILES = """\
+labfile: 1
+name: shop
+networks: {front: {}}
+vms:
+  web:
+    image: ./web.qcow2
+    cloud_init: {file: seed/web.yaml}
+    networks: [front]
+"""
+
+
+@pytest.mark.parametrize("text", [FILES, FILES + "  db: {memory: lots}\n"], ids=["right", "wrong"])
+def test_the_files_of_a_lab_are_known_also_where_it_is_wrong(tmp_path, text):
+    """And where some are missing: they may come."""
+    path, params = tmp_path / "Labfile.yaml", tmp_path / "params.yaml"
+    path.write_text(text)
+    params.write_text("{}")
+    files = set()
+    with pytest.raises(Rejected):
+        load(str(path), params_files=[params], files=files)
+    assert files == {path, params, tmp_path / "web.qcow2", tmp_path / "seed/web.yaml"}

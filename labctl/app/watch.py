@@ -1,0 +1,133 @@
+"""Applies a Labfile whenever it changes, or a file that it refers to."""
+
+from __future__ import annotations
+
+import os
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import Interrupted, LabctlError, LabHeld, Rejected, RunFailed
+from labctl.core.events import Diagnostic, Ending
+from labctl.core.operations import operations
+from labctl.core.plan import Action
+from labctl.core.settling import Settling
+from labctl.host.files.watching import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import NoReturn
+
+    from labctl.app.session import Session
+    from labctl.core.events import Sink
+    from labctl.core.plan import Plan
+
+HELD_POLL_S = 1.0
+NAMED = 3  # of the files that changed
+_WORDS = {Action.RESTART: "restarts", Action.REPLACE: "is replaced", Action.DELETE: "is deleted"}
+
+
+def needing_a_yes(plan: Plan) -> list[str]:
+    """What a plan does that is not done without a yes, as `vm/web restarts`: all but what is live.
+
+    A file that is half written may be a Labfile without half of its VMs.
+    """
+    stopping = {each.step.address for each in operations(plan) if each.verb.stops}
+    found = []
+    for step in plan.steps:
+        if step.action in _WORDS:
+            found.append(f"{step.address} {_WORDS[step.action]}")
+        elif step.address in stopping:
+            found.append(f"{step.address} is shut down")
+        elif step.destructive:
+            found.append(f"{step.address} loses {step.loss}")
+    return found
+
+
+def watch(start: Callable[[], Session], apply: Callable[[], object], sink: Sink) -> NoReturn:
+    """Apply the Labfile now, and again whenever it changes.
+
+    Problems of the Labfile and failed runs are told, and it goes on.
+
+    Args:
+        start: gives a session, which has not read the Labfile yet.
+        apply: makes the lab what the Labfile says.
+        sink: is told what changed, and what is wrong.
+
+    Raises:
+        Interrupted: a run was asked to end.
+        LabctlError: files can't be watched.
+    """
+    changes: SimpleQueue[Path] = SimpleQueue()
+    with Watcher(changes.put) as watcher:
+        while True:
+            session = start()
+            if _loads(session, watcher, sink):
+                _apply(apply, sink)
+            changed = settled(changes)
+            sink(Diagnostic("note", f"{_names(changed)} changed"))
+
+
+def settled(changes: SimpleQueue[Path]) -> tuple[Path, ...]:
+    """Wait for changes, and until there are no more for a moment."""
+    settling: Settling[Path] = Settling()
+    while (left := settling.left()) is None or left > 0:
+        try:
+            settling.add(changes.get(timeout=left))
+        except Empty:
+            continue
+    return settling.take()
+
+
+def _loads(session: Session, watcher: Watcher, sink: Sink) -> bool:
+    """Read the Labfile and watch what it is made from; gives whether it is right, and tells what is wrong with it."""
+    try:
+        _ = session.loaded
+    except Rejected as error:
+        _tell(error, sink)
+        return False
+    finally:
+        watcher.watch(session.files)
+    return True
+
+
+def _apply(apply: Callable[[], object], sink: Sink) -> None:
+    """Apply the Labfile, once nobody else changes the lab."""
+    from time import sleep
+
+    told = False
+    while True:
+        try:
+            apply()
+        except LabHeld as error:
+            if not told:
+                sink(Diagnostic("note", f"{error}; waiting"))
+            told = True
+            sleep(HELD_POLL_S)
+        except RunFailed as error:  # its events have told it
+            if error.finished.ending is Ending.INTERRUPTED:
+                raise
+            return
+        except Interrupted:
+            raise
+        except LabctlError as error:
+            _tell(error, sink)
+            return
+        else:
+            return
+
+
+def _tell(error: LabctlError, sink: Sink) -> None:
+    if not isinstance(error, Rejected):
+        sink(Diagnostic("warning", str(error), error.hint))
+        return
+    for problem in error.problems:
+        sink(Diagnostic("warning", str(problem)))
+    count = len(error.problems) + error.more
+    sink(Diagnostic("note", f"nothing was changed: {count:,} problem{'s' if count != 1 else ''}"))
+
+
+def _names(changed: Sequence[Path]) -> str:
+    names = sorted({os.path.relpath(each) for each in changed})
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -1,0 +1,127 @@
+"""Notices when files change, by the file system's own notifications."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from watchdog.events import (
+    EVENT_TYPE_CLOSED,
+    EVENT_TYPE_CREATED,
+    EVENT_TYPE_DELETED,
+    EVENT_TYPE_MODIFIED,
+    EVENT_TYPE_MOVED,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+from labctl.core.errors import LabctlError
+from labctl.host.files import os_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from watchdog.observers.api import ObservedWatch
+
+# not those of reading, which labctl itself does
+_CHANGES = (
+    EVENT_TYPE_CLOSED,
+    EVENT_TYPE_CREATED,
+    EVENT_TYPE_DELETED,
+    EVENT_TYPE_MODIFIED,
+    EVENT_TYPE_MOVED,
+)
+_HINTS = {
+    errno.ENOSPC: "more may be with `sysctl fs.inotify.max_user_watches=524288`, as root",
+    errno.EMFILE: "more may be with `sysctl fs.inotify.max_user_instances=1024`, as root",
+}
+
+
+class Watcher(FileSystemEventHandler):
+    """Calls `changed` with each path that changes of those that are watched, from threads of its own.
+
+    Files need not exist. What is watched are their folders, since editors write a new file and give it the old name.
+    """
+
+    def __init__(self, changed: Callable[[Path], object]) -> None:
+        self._changed = changed
+        self._observer = Observer()
+        # by path, inode, and whether with all below
+        self._folders: dict[tuple[Path, int, bool], ObservedWatch] = {}
+        self._names: frozenset[Path] = frozenset()
+        self._trees: tuple[Path, ...] = ()
+
+    def __enter__(self) -> Self:
+        with _limits():
+            self._observer.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._observer.stop()
+
+    def watch(self, files: Iterable[Path], trees: Iterable[Path] = ()) -> None:
+        """Watch these files, and all that is in these folders, and nothing else any more.
+
+        Raises:
+            LabctlError: the system does not let so many be watched.
+        """
+        names: set[Path] = set()
+        wanted: set[tuple[Path, int, bool]] = set()
+        for path in files:
+            # a link, and what it leads to
+            for target in {Path(os.path.realpath(path.parent), path.name), Path(os.path.realpath(path))}:
+                folder = _existing(target.parent)
+                wanted.add((folder, _inode(folder), False))
+                names |= {target, *_between(folder, target)}
+        self._trees = tuple(Path(os.path.realpath(tree)) for tree in trees if tree.is_dir())
+        wanted |= {(tree, _inode(tree), True) for tree in self._trees}
+        self._names = frozenset(names)
+        for gone in self._folders.keys() - wanted:
+            self._observer.unschedule(self._folders.pop(gone))
+        for new in wanted - self._folders.keys():
+            with _limits():
+                self._folders[new] = self._observer.schedule(self, str(new[0]), recursive=new[2])
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Called by watchdog, from a thread of its own."""
+        if event.event_type not in _CHANGES or (
+            event.is_directory and event.event_type == EVENT_TYPE_MODIFIED
+        ):
+            return
+        for text in (event.src_path, event.dest_path):
+            path = Path(os.fsdecode(text))  # empty where nothing was moved
+            if path in self._names or any(map(path.is_relative_to, self._trees)):
+                self._changed(path)
+
+
+def _existing(folder: Path) -> Path:
+    """The nearest folder on the way to this one that exists: what is missing may come."""
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
+
+
+def _between(folder: Path, target: Path) -> tuple[Path, ...]:
+    """The folder, and those below it on the way to the target, whose coming and going matters too."""
+    return tuple(each for each in target.parents if each.is_relative_to(folder))
+
+
+def _inode(path: Path) -> int:
+    """What tells a folder from another one that took its place."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _limits() -> Iterator[None]:
+    """Explains the errors of notifications."""
+    try:
+        yield
+    except OSError as error:
+        if hint := _HINTS.get(error.errno or 0):
+            raise LabctlError("the system lets no more files be watched", hint=hint) from error
+        raise os_errors.as_labctl_error(error, "can't watch it") from error
