@@ -28,6 +28,7 @@ def examine(host: Host) -> Iterator[Check]:
     yield from libvirtd.checks(seen, here)
     if not host.local:
         return  # the rest can only be checked on the host itself
+    yield from libvirtd.console_logs(host.uri)
     if host.uri == libvirtd.SYSTEM:
         yield from tools.groups(here)
     yield from tools.programs(here)

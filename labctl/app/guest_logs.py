@@ -12,7 +12,7 @@ import libvirt
 from labctl.app import transport
 from labctl.app.logs import LogLine
 from labctl.core import identity, moment
-from labctl.core.errors import LabctlError, UsageError
+from labctl.core.errors import Interrupted, LabctlError, UsageError
 from labctl.core.record import record
 from labctl.host.access.console import LOG_BYTES
 from labctl.host.access.lines import Lines
@@ -58,18 +58,24 @@ def tell_logs(
 ) -> list[LabctlError]:
     """Tell the lines of these logs of running guests. Gives why some of them could not be read, where others could.
 
-    With `follow` this goes on without end, through reboots, and to VMs that start later.
+    With `follow` this goes on through reboots, and to VMs that start later, until the session is asked to stop.
 
     Raises:
+        Interrupted: it was asked to stop.
         LabctlError: none of them can be read.
     """
     logs = [_GuestLog(session, vm, source, asked, tell) for vm in vms for source in sources]
 
     async def read_all() -> list[LabctlError]:
-        reading = (each.follow() if asked.follow else each.read_once() for each in logs)
-        return [error for error in await asyncio.gather(*reading) if error]
+        loop = asyncio.get_running_loop()
+        reading = asyncio.gather(*(each.follow() if asked.follow else each.read_once() for each in logs))
+        with session.stop.heard_by(lambda: loop.call_soon_threadsafe(reading.cancel)):
+            return [error for error in await reading if error]
 
-    failed = asyncio.run(read_all())
+    try:
+        failed = asyncio.run(read_all())
+    except asyncio.CancelledError:  # with what runs in the guests ended
+        raise Interrupted("nothing is read any more") from None
     if failed and len(failed) == len(logs):
         raise failed[0]
     return failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from labctl.core.events import Diagnostic, Ending
 from labctl.core.operations import operations
 from labctl.core.plan import Action
 from labctl.core.settling import Settling
+from labctl.host.files import lab_folder
 from labctl.host.files.watching import Watcher
+from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from typing import NoReturn
 
     from labctl.app.session import Session
@@ -59,13 +61,18 @@ def watch(start: Callable[[], Session], apply: Callable[[], object], sink: Sink)
         LabctlError: files can't be watched.
     """
     changes: SimpleQueue[Path] = SimpleQueue()
-    with Watcher(changes.put) as watcher:
+    with Watcher(changes.put, _ours(start())) as watcher:
         while True:
             session = start()
             if _loads(session, watcher, sink):
                 _apply(apply, sink)
             changed = settled(changes)
             sink(Diagnostic("note", f"{_names(changed)} changed"))
+
+
+def _ours(session: Session) -> tuple[str, str]:
+    """The names of what labctl itself writes beside a Labfile."""
+    return lab_folder.TOP, lockfile.lock_path(Path(session.source)).name
 
 
 def settled(changes: SimpleQueue[Path]) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 
 if TYPE_CHECKING:
-    from labctl.core.events import Event, Sink
+    from labctl.core.events import Event
 
 app = typer.Typer(add_completion=False)
 
@@ -32,22 +32,18 @@ def run(
     Example: labctl events --json
     """
     from labctl.app import live_events
+    from labctl.report.jsonlines import JsonLines
 
     session = context.session(options, labfile_optional=True)
+    lines = JsonLines(sys.stdout, exits.of_ending)
 
     def ready() -> None:
+        if options.json:
+            lines.begin()
         if not options.quiet:
             context.say(f"waiting for events of lab {session.lab.name}; Ctrl-C ends it")
 
-    live_events.follow(session, vms or (), _sink(options), ready)
-
-
-def _sink(options: Options) -> Sink:
-    if options.json:
-        from labctl.report.jsonlines import JsonLines
-
-        return JsonLines(sys.stdout, exits.of_ending)
-    return _write
+    live_events.follow(session, vms or (), run_state.noticed(lines) if options.json else _write, ready)
 
 
 def _write(event: Event) -> None:

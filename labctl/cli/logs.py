@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context, run_state
+from labctl.cli import context, interruptions, run_state
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
@@ -69,7 +69,9 @@ def run(  # noqa: PLR0913  # the verb's options
     tell = _Shown(options, names)
     if sources:
         asked = guest_logs.Asked(follow, lines, moment, context.say)
-        for error in guest_logs.tell_logs(session, names, sources, asked, tell):
+        with interruptions.asking(lambda: not session.stop.at_once and session.stop.ask()):
+            failed = guest_logs.tell_logs(session, names, sources, asked, tell)
+        for error in failed:
             context.say(f"note: {error}")
         return 0
     logs.consoles(session, names, tell, follow=follow, last=lines)

@@ -37,6 +37,8 @@ def run(
     lab = context.lab(options, locked=locked, overcommit=overcommit)
     if lab.labfile == "-":
         raise UsageError("what standard input says can't be watched", hint="name a Labfile by -f")
+    if not options.quiet:
+        context.say(f"watching {lab.labfile} and the files in it; Ctrl-C ends it")
     shown = _Shown(options)
     lab.subscribe(shown)
 

@@ -30,10 +30,18 @@ class JsonLines:
         if isinstance(event, Finished):
             value["exit_code"] = self._exit_code(event.ending)
         with self._lock:
-            if not self._format_told:
-                self._write({"event": "Format", "format": FORMAT})
-                self._format_told = True
+            self._begin()
             self._write(value)
+
+    def begin(self) -> None:
+        """Write the first line now, if no event has done so: who reads knows then that the next events will come."""
+        with self._lock:
+            self._begin()
+
+    def _begin(self) -> None:
+        if not self._format_told:
+            self._write({"event": "Format", "format": FORMAT})
+            self._format_told = True
 
     def _write(self, value: object) -> None:
         screen.write(self._stream, f"{json_text(value)}\n")

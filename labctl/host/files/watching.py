@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -23,7 +24,7 @@ from labctl.core.errors import LabctlError
 from labctl.host.files import os_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from watchdog.observers.api import ObservedWatch
 
@@ -47,8 +48,9 @@ class Watcher(FileSystemEventHandler):
     Files need not exist. What is watched are their folders, since editors write a new file and give it the old name.
     """
 
-    def __init__(self, changed: Callable[[Path], object]) -> None:
-        self._changed = changed
+    def __init__(self, changed: Callable[[Path], object], ignored: Collection[str] = ()) -> None:
+        """`ignored` are names of files and folders that are nothing to tell of below the folders that are watched."""
+        self._changed, self._ignored = changed, frozenset(ignored)
         self._observer = Observer()
         # by path, inode, and whether with all below
         self._folders: dict[tuple[Path, int, bool], ObservedWatch] = {}
@@ -94,8 +96,11 @@ class Watcher(FileSystemEventHandler):
             return
         for text in (event.src_path, event.dest_path):
             path = Path(os.fsdecode(text))  # empty where nothing was moved
-            if path in self._names or any(map(path.is_relative_to, self._trees)):
+            if path in self._names or any(map(partial(self._is_in, path), self._trees)):
                 self._changed(path)
+
+    def _is_in(self, path: Path, tree: Path) -> bool:
+        return path.is_relative_to(tree) and not self._ignored & {*path.relative_to(tree).parts}
 
 
 def _existing(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Logs in guests: the text for sh, on real files, and what is told of their lines."""
 
+import asyncio
 import subprocess
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ import pytest
 
 from labctl.app import guest_logs
 from labctl.app.guest_logs import Asked
-from labctl.core.errors import LabctlError, UsageError
+from labctl.core.errors import Interrupted, LabctlError, UsageError
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LOG = b"one\ntwo\nthree\n"
@@ -88,3 +89,20 @@ def test_where_no_log_can_be_read_that_is_an_error_and_else_it_is_told(monkeypat
     assert [each.to_json() for each in told] == [{"vm": "db", "line": "line", "source": "cloud-init"}]
     with pytest.raises(LabctlError, match="it is off"):
         guest_logs.tell_logs(session, ["web"], ["cloud-init"], Asked(), told.extend)
+
+
+def test_who_asks_it_to_stop_ends_what_runs_in_the_guests(monkeypatch, session):
+    ended = []
+
+    async def read(_log, *, follow):
+        try:
+            session.stop.ask()
+            await asyncio.sleep(60)
+        finally:
+            ended.append(follow)
+
+    monkeypatch.setattr(guest_logs._GuestLog, "_read", read)  # noqa: SLF001
+    monkeypatch.setattr(guest_logs._GuestLog, "_another_boot", lambda _log: asyncio.sleep(60))  # noqa: SLF001
+    with pytest.raises(Interrupted):
+        guest_logs.tell_logs(session, ["web"], ["provision"], Asked(follow=True), print)
+    assert ended == [True]

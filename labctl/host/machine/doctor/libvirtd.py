@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -123,6 +124,18 @@ def _architectures(seen: Libvirt, distribution: Distribution) -> Check:
     if lacking and not seen.uri.startswith("test:"):
         text += f"; `{more}` brings {', '.join(lacking)}"
     return Check("architectures", OK, text)
+
+
+def console_logs(uri: str) -> Iterator[Check]:
+    """Warn where QEMU writes the logs of consoles itself, which bounds nothing; by default virtlogd does."""
+    folder = Path("/etc") if uri == SYSTEM else Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+    try:
+        text = folder.expanduser().joinpath("libvirt/qemu.conf").read_text(encoding="utf-8")
+    except (OSError, ValueError, RuntimeError):
+        return  # most often only root may read it, or there is none
+    if re.search(r"^\s*stdio_handler\s*=\s*[\"']file", text, re.MULTILINE):
+        found = 'qemu.conf says stdio_handler = "file": a guest that prints for ever fills the disk'
+        yield Check("console logs", WARN, found, 'set stdio_handler = "logd" there, and restart libvirtd')
 
 
 def _security(seen: Libvirt) -> Check:

@@ -18,7 +18,7 @@ def changes():
 
 @pytest.fixture
 def watcher(changes):
-    with Watcher(changes.put) as made:
+    with Watcher(changes.put, (".labctl", "Labfile.lock")) as made:
         yield made
 
 
@@ -109,12 +109,15 @@ def test_what_a_link_leads_to_is_told_and_the_link(watcher, changes, labfile, tm
     told(changes, link)
 
 
-def test_all_in_a_folder_is_told(watcher, changes, tmp_path):
+def test_all_in_a_folder_is_told_but_for_what_is_ignored(watcher, changes, tmp_path):
     tree = tmp_path / "tree"
     (tree / "below").mkdir(parents=True)
+    (tree / ".labctl").mkdir()
     watcher.watch([], [tree])
+    (tree / ".labctl" / "ssh_config").write_text("x")
+    (tree / "Labfile.lock").write_text("x")
     (tree / "below" / "page").write_text("x")
-    told(changes, tree / "below" / "page")
+    assert changes.get(timeout=ANSWER_S) == tree / "below" / "page"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE])

@@ -36,6 +36,24 @@ def test_the_architectures_of_guests(there, found):
     assert (check.verdict, check.found) == ("ok", found)
 
 
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ('stdio_handler = "file"', True),
+        ('#stdio_handler = "file"', False),
+        ('stdio_handler = "logd"', False),
+        (None, False),
+    ],
+)
+def test_logs_of_consoles_without_a_bound_are_told(tmp_path, monkeypatch, text, warned):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    if text:
+        (tmp_path / "libvirt").mkdir()
+        (tmp_path / "libvirt/qemu.conf").write_text(f"# QEMU\n{text}\n")
+    found = [(check.name, check.verdict) for check in libvirtd.console_logs(libvirtd.SESSION)]
+    assert found == [("console logs", "warn")] * warned
+
+
 class TestLibvirt:
     def test_nothing_answers(self):
         (check, *_) = libvirtd.checks(libvirtd.Libvirt("qemu:///system", error="no such socket"), DEBIAN)
