@@ -32,7 +32,7 @@ def up(vms: Iterable[str] = ()) -> DesiredState:
         if not names:
             return wanted
         scope = _closure({addresses.vm(name) for name in _known(names, wanted)}, wanted)
-        outside = {address: spec for address, spec in existing.items() if address not in scope}
+        outside = {address: spec for address, spec in existing.items() if not scope & {address, spec.inside}}
         return outside | {address: spec for address, spec in wanted.items() if address in scope}
 
     return desired
@@ -49,7 +49,7 @@ def destroy(vms: Iterable[str] = ()) -> DesiredState:
         return {
             address: spec
             for address, spec in existing.items()
-            if address not in gone and spec.owner not in gone
+            if not gone & {address, spec.owner, spec.inside}
         }
 
     return desired

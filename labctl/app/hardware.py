@@ -147,6 +147,11 @@ class _Hardware:
             known = sorted({"vnc", "spice"} & can.graphics)
             hint = f"graphics: {known[0]}" if known else "leave it out"
             yield self._problem(vm, "graphics", f"this host's QEMU has no {vm.graphics}", hint)
+        for shared in vm.filesystems:
+            named = "virtiofs" if shared.driver == "virtiofs" else "path"
+            if can.filesystems is not None and named not in can.filesystems:
+                summary = f"this host's libvirt or QEMU has no {shared.driver} ({shared.source})"
+                yield self._problem(vm, "folders", summary, "type: rsync", FOREIGN)
         if vm.tpm and can.tpm_backends is not None and "emulator" not in can.tpm_backends:
             yield self._problem(vm, "tpm", "this host can't emulate a TPM", self._install("swtpm"), FOREIGN)
 

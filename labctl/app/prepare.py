@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from labctl.app import preflight, trust
+from labctl.app import folders, preflight, trust
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from labctl.core.host_reach import HostReach
     from labctl.core.plan import Plan
     from labctl.core.spec import Spec
+    from labctl.engine.folders import Sharing
     from labctl.host.host import Host
     from labctl.labfile.model import LabModel
 
@@ -85,6 +86,7 @@ def _prepare(
     observed = observe(hosts, lab.name, session.kinds, named(lab))
     allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
     reaches: tuple[HostReach, ...] = ()
+    sharing: dict[Host, Sharing | None] = {}
     if include_labfile:
         observed = heard(hosts, observed)
         taken = preflight.occupied(hosts, observed)
@@ -92,7 +94,9 @@ def _prepare(
         preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
         lab = loaded.lab
         sources = _sources(session, lab, observed)
-        wanted = onward(observed, compose(lab, allocation, _sites(session, observed, sources)))
+        sharing = {host: folders.look(lab, host) for host in hosts}
+        sites = _sites(session, observed, sources, sharing)
+        wanted = onward(observed, compose(lab, allocation, sites))
         existing = _with_keys(session, merge(observed, wanted)) | _stored(sources)
         wanted = keep(wanted, existing, session.secret)
         preflight.refuse(edits.check_xml_edits(lab, wanted.values()))
@@ -107,6 +111,7 @@ def _prepare(
         connection=hosts.uri,
     )
     made = replace(made, reaches=trust.marked(session, reaches))
+    preflight.refuse([each for host in hosts for each in folders.problems(session, made, sharing.get(host))])
     found = preflight.check(session, made, observed, allocation, sources)
     if found.errors:
         preflight.refuse((*found.errors, *found.obstacles))
@@ -120,10 +125,12 @@ def _sources(session: Session, lab: LabModel, observed: Observed) -> Sources:
     return resolve_images(session.hosts, lab, pinning)
 
 
-def _sites(session: Session, observed: Observed, sources: Sources) -> Callable[[Address], Site]:
+def _sites(
+    session: Session, observed: Observed, sources: Sources, sharing: Mapping[Host, Sharing | None]
+) -> Callable[[Address], Site]:
     """A function that gives the site of an object."""
     hosts = session.hosts
-    sites = {host: _site(session, host, observed, sources) for host in hosts}
+    sites = {host: replace(_site(session, host, observed, sources), sharing=sharing[host]) for host in hosts}
     return lambda address: sites[hosts.of(address)]
 
 

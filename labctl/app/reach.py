@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from labctl.core.address import natural_sort_key
 from labctl.core.lifecycle import State
 from labctl.core.record import record
-from labctl.host.access.ssh import Login
+from labctl.host.access.ssh import Login, outer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +38,7 @@ def reach(seen: Overview) -> Reach:
     logins = {}
     for vm in running:
         if address := next((nic.ips[0] for nic in _linked(vm) if nic.network in networks), None):
-            logins[vm.name] = Login(vm.name, vm.user, str(address), _outer(vm.host))
+            logins[vm.name] = Login(vm.name, vm.user, str(address), outer(vm.host))
     reasons = {vm.name: f"it is {vm.state}" for vm in seen.vms if vm.state != State.RUNNING}
     direct = [vm for vm in running if vm.name in logins]
     for vm in running:
@@ -63,12 +62,6 @@ def _through(vm: VmOverview, direct: Sequence[VmOverview]) -> Login | None:
 def _linked(vm: VmOverview) -> list[NicOverview]:
     """The NICs that have an address and whose link is up."""
     return [nic for nic in vm.nics if nic.ips and nic.link == "up"]
-
-
-def _outer(uri: str) -> str:
-    """The host of a URI such as `qemu+ssh://root@kvm1/system`, which SSH has to go through; else empty."""
-    parts = urlsplit(uri)
-    return parts.netloc if parts.scheme.endswith("+ssh") else ""
 
 
 def _why(vm: VmOverview) -> str:

@@ -111,7 +111,13 @@ def _link_removals(step: Step, verbs: Verbs, link: Link) -> None:
             if need.holds == Stage.CREATED:
                 link((need.address, DELETE), (step.address, verb))
     for address, verb in product(step.before.lets_go(step.after), letting_go):
-        link((address, UPDATE), (step.address, verb))
+        for later in _until_changed(verbs.get(address, ())):
+            link((address, later), (step.address, verb))
+
+
+def _until_changed(verbs: tuple[Verb[Any], ...]) -> tuple[Verb[Any], ...]:
+    """The verbs of a step up to the one that changes the object; none where it is not changed but made anew."""
+    return verbs[: verbs.index(UPDATE) + 1] if UPDATE in verbs else ()
 
 
 def _link_exclusive(steps: Iterable[Step], link: Link) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.address import natural_sort_key
 from labctl.core.diff import THERE, Change, diff
+from labctl.core.lifecycle import Stage
 from labctl.core.plan import LOST, REPLACED, Action, Plan, Step
 from labctl.core.record import replace
 from labctl.core.spec import Effect
@@ -43,6 +44,8 @@ def plan(  # noqa: PLR0913  # two states by position, the rest by keyword
     every = {**observed, **desired}
     for address in sorted(every, key=lambda address: _build_order(every[address])):
         before, after = observed.get(address), desired.get(address)
+        if before and before.inside in steps and steps[before.inside].action.removes:
+            before = None
         step = _step(address, before, after, steps, (applied or {}).get(address))
         if address in restart and before and after:
             step = _restarted(step, before, after)
@@ -78,7 +81,7 @@ def _step(
     applied: str | None,
 ) -> Step | None:
     if before is None:
-        return Step(address, Action.CREATE, "not there yet", after=after)
+        return Step(address, Action.CREATE, "not there yet", after=after) if after else None
     if after is None:
         return Step(address, Action.DELETE, "no longer wanted", before=before)
     if steps:
@@ -148,7 +151,7 @@ def _users(steps: Iterable[Step]) -> dict[Address, list[str]]:
     users: dict[Address, list[str]] = {}
     for step in steps:
         if step.before and step.action is Action.DELETE:
-            for address in {need.address for need in step.before.needs()}:
+            for address in {need.address for need in step.before.needs() if need.holds is not Stage.READY}:
                 users.setdefault(address, []).append(step.id)
     return users
 
@@ -158,6 +161,7 @@ def _step_needs(
 ) -> tuple[str, ...]:
     if step.action is Action.DELETE:
         return tuple(users.get(step.address, ()))
-    needed = {need.address for need in step.spec.needs()} & steps.keys()
+    # what a VM waits for before it is ready, as its folders, comes after the VM itself
+    needed = {need.address for need in step.spec.needs() if need.holds is not Stage.READY} & steps.keys()
     order = sorted((steps[address].spec for address in needed), key=_build_order)
     return tuple(str(spec.address) for spec in order)

@@ -210,6 +210,11 @@ class Spec(Questions):
         """The object whose `brief` includes this one, where both are new."""
         return None
 
+    @property
+    def inside(self) -> Address | None:
+        """The object that it is a part of, as a folder of its VM: with that it goes, and is made anew."""
+        return None
+
     def fingerprint(self) -> str:
         """A digest of the owned settings. It is stored with the applied object, and tells an edit from drift.
 

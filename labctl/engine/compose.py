@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.core.record import field, record, replace
 from labctl.engine.disks import disk_spec, shared_disk
+from labctl.engine.folders import filesystems, folder_specs
 from labctl.engine.guests import HostsFileNames, seed
 from labctl.engine.networks import network_spec
 from labctl.engine.vms import is_awaited, starts_after, vm_spec
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.spec import Spec
     from labctl.engine.allocation import Allocation
+    from labctl.engine.folders import Sharing
     from labctl.kinds.image.spec import ImageSpec
     from labctl.labfile.model import Disk, Image, LabModel, Vm
 
@@ -45,6 +47,7 @@ class Site:
     images: Mapping[tuple[Image, str], ImageSpec] = field(default_factory=dict)
     blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
     secret: bytes = b""
+    sharing: Sharing | None = None  # None where nobody looked
     tb_cache: bool = True  # libvirt can limit QEMU's cache of translated code
 
     @property
@@ -94,9 +97,14 @@ def compose(lab: LabModel, allocation: Allocation, site_of: Callable[[Address], 
         specs += [disk_spec(lab, vm, disk, site) for disk in vm.disks if disk.volume is None]
         sown = seed(lab, vm, allocation, site.secret, names) if vm.cloud_init is not False else None
         digest = (sown and sown.cloud_init) or ""
+        folders = tuple(folder_specs(lab, vm, site.sharing, allocation))
         made = replace(
-            vm_spec(lab, vm, allocation, site, names), after=tuple(starts_after(vm, awaited)), seed=digest
+            vm_spec(lab, vm, allocation, site, names),
+            after=tuple(starts_after(vm, awaited)),
+            seed=digest,
+            filesystems=filesystems(folders),
+            folders=tuple(each.target for each in folders),
         )
         specs += [sown] if sown else []
-        specs.append(replace(made, heard=True if made.reports else None))
+        specs += [replace(made, heard=True if made.reports else None), *folders]
     return {spec.address: spec for spec in specs}

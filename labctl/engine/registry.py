@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.kinds.disk.kind import DISK
+from labctl.kinds.folder.kind import FOLDER
 from labctl.kinds.image.kind import IMAGE
 from labctl.kinds.network.kind import NETWORK
 from labctl.kinds.pool.kind import POOL
@@ -21,4 +22,5 @@ KINDS: tuple[Kind[Any], ...] = (
     SEED,
     DISK,
     VM,
+    FOLDER,
 )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["ReadContext"]
 
 _KERNELS_OWN = ("/proc/", "/sys/")
+# what a guest may do with a folder: part of what a yes is for
+FOLDER_READ, FOLDER_WRITE = "a folder to read", "a folder to read and to write"
 
 
 @record(frozen=False)
@@ -67,8 +69,28 @@ class ReadContext:
             self.outside[path] = HostReach(Deed.GIVES, os.path.realpath(path), *origin, why)
         return path
 
-    def _why_outside(self, path: Path) -> str:
-        """Say why a file is not one of the Labfile's folder; empty if it is. Links are followed."""
+    def shared_folder(self, holder: Map, key: str, given: str) -> Path:
+        """Give the absolute path of the folder that is named at `key`; what is none is reported.
+
+        `given` says what a guest may do with it: a yes to the one is none to the other.
+        """
+        path = (self.folder / _expanded(holder[key])).absolute()
+        if PLACEHOLDER in holder[key]:
+            return path
+        if why := _why_no_folder(path):
+            self.problems.at(holder, key, f"{holder[key]}: {why}", f"looked for in {path.parent}")
+        elif holder[key] not in self.given and (why := self._why_outside(path, "a folder")):
+            origin = (
+                path_text(self.problems.path_of(holder, key)),
+                str(value_position(entry_mark(holder, key))),
+            )
+            known = self.outside.get(path)
+            if known is None or known.content == FOLDER_READ:
+                self.outside[path] = HostReach(Deed.GIVES, os.path.realpath(path), *origin, why, given)
+        return path
+
+    def _why_outside(self, path: Path, what: str = "a file") -> str:
+        """Say why a file or folder is not one of the Labfile's folder; empty if it is. Links are followed."""
         folder = Path(os.path.realpath(self.folder))
         facts = folder.stat()
         if any(home.is_relative_to(folder) for home in _homes(facts.st_uid)):
@@ -79,13 +101,23 @@ class ReadContext:
             return ""
         if Path(os.path.normpath(path)).is_relative_to(folder):
             return "a link leads out of the Labfile's folder"
-        return "a file from outside the Labfile's folder"
+        return f"{what} from outside the Labfile's folder"
 
     def why_unreadable(self, path: Path) -> str:
         """Say why a path can't be read as a file; empty if it can. Each path is checked once."""
         if path not in self._unreadable:
             self._unreadable[path] = _why_unreadable(path)
         return self._unreadable[path]
+
+
+def _why_no_folder(path: Path) -> str:
+    real = os.path.realpath(path)
+    if f"{real}/".startswith((*_KERNELS_OWN, "/dev/")) or real == "/":
+        return "this is no folder that can be shared"
+    try:
+        return "" if path.is_dir() else "this is no folder" if path.exists() else "there is no such folder"
+    except OSError as error:
+        return str(error.strerror).lower()
 
 
 def _homes(owner: int) -> list[Path]:

@@ -27,6 +27,7 @@ _SECTIONS = (
     ("disk", "disks[]"),
     ("nic", "networks[] of a VM"),
     ("condition", "ready[]"),
+    ("folder", "folders[]"),
     ("route", "routes[]"),
     ("bandwidth", "bandwidth"),
     ("xml_edit", "xml[]"),
@@ -51,8 +52,8 @@ _VALUES = """\
   networks included. They are filled in when addresses are given out, and the result is checked then. On `external`,
   `bridge` and `macvtap` there are none but what is written down, and none may follow from itself.
 - Layers, weakest first: `defaults`, groups that hold the VM through `children` (outer first), groups that the VM names,
-  the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready` appends, and so do
-  lists in `cloud_init`. An `image` replaces as a whole.
+  the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready` and `folders` append,
+  and so do lists in `cloud_init`. An `image` replaces as a whole.
 """
 
 

@@ -170,6 +170,22 @@ class Condition:
 
 
 @record
+class Folder:
+    """One entry of `folders`: a folder of the host, `source`, that the guest has at `target`; both are absolute.
+
+    With `auto`, labctl chooses the type (`engine.folders`). `place` is its place in the list of all layers.
+    """
+
+    source: Path
+    target: str
+    type: Literal["auto", "virtiofs", "9p", "rsync"] = "auto"
+    readonly: bool = False
+    owner: str | None = None  # None: the VM's user
+    exclude: tuple[str, ...] = ()
+    place: int = 0
+
+
+@record
 class Cpu:
     mode: Literal["host", "maximum", "custom"] | None = None
     model: str | None = None
@@ -200,6 +216,7 @@ class Vm:
     nics: tuple[Nic, ...] = ()
     depends_on: tuple[Dependency, ...] = ()
     ready: tuple[Condition, ...] = ()
+    folders: tuple[Folder, ...] = ()
     cloud_init: Mapping[str, Any] | Literal[False] = field(default_factory=dict)
     hostname: str | None = None  # None: the VM's name
     user: str = "lab"

@@ -9,6 +9,7 @@ from labctl.core.record import record
 from labctl.labfile import reserved_names
 from labctl.labfile.cloud_init import read_cloud_init
 from labctl.labfile.disks import read_disks, read_image
+from labctl.labfile.folders import read_folders
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import did_you_mean
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
@@ -68,6 +69,7 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
         disks=disks,
         nics=nics,
         ready=_ready(context, tree, seeded=cloud_init is not False),
+        folders=read_folders(context, tree, seeded=cloud_init is not False),
         cloud_init=cloud_init,
         cpu=_cpu(context, tree),
         boot=_boot(context, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
@@ -29,6 +30,12 @@ class Login:
     user: str
     address: str
     jump: str = ""
+
+
+def outer(uri: str) -> str:
+    """The host of a URI such as `qemu+ssh://root@kvm1/system`, which SSH has to go through; else empty."""
+    parts = urlsplit(uri)
+    return parts.netloc if parts.scheme.endswith("+ssh") else ""
 
 
 def alias(lab: str, vm: str) -> str:

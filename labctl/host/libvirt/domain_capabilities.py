@@ -33,6 +33,7 @@ class DomainCapabilities:
     secure: Words = None  # has "yes" if a loader supports secure boot
     buses: Words = None
     graphics: Words = None
+    filesystems: Words = None
     tpm_backends: Words = None
     cpu_models: Words = None
     known_models: Words = None
@@ -73,6 +74,7 @@ def read(text: str) -> DomainCapabilities:
         secure=_words(root, "os/loader/enum[@name='secure']"),
         buses=_words(root, "devices/disk/enum[@name='bus']"),
         graphics=_words(root, "devices/graphics/enum[@name='type']"),
+        filesystems=_words(root, "devices/filesystem/enum[@name='driverType']"),
         tpm_backends=_tpm(root),
         cpu_models=frozenset(each.text or "" for each in models if each.get("usable") != "no") or None,
         known_models=frozenset(each.text or "" for each in models) or None,

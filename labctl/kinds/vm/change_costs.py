@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spec import Effect
+from labctl.kinds.vm.filesystems import VIRTIOFS
 from labctl.kinds.vm.transitions import transition
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from labctl.core.diff import Change
     from labctl.kinds.vm.spec import VmSpec
 
@@ -20,7 +23,11 @@ def assessed(vm: VmSpec, before: VmSpec, changes: tuple[Change, ...]) -> tuple[C
     Saved memory fits only the devices with which it was saved, so a change of these costs a restart. A kernel that only
     lies elsewhere is read from there at the next start.
     """
-    changes = tuple(replace(each, effect=Effect.LIVE) if _is_moved(each) else each for each in changes)
+    serves = {use.key for use in before.filesystems if use.driver == VIRTIOFS}
+    changes = tuple(
+        replace(each, effect=Effect.LIVE) if _is_moved(each) or _unplugs(each, serves) else each
+        for each in changes
+    )
     if before.state == State.SAVED:
         changes = tuple(
             replace(each, effect=max(each.effect, Effect.RESTART)) if _is_device(each.field) else each
@@ -39,8 +46,14 @@ def _is_moved(change: Change) -> bool:
     return change.field in ("kernel", "initrd") and before == after
 
 
+def _unplugs(change: Change, serves: Collection[str]) -> bool:
+    """Whether the change takes a virtiofs device away; `serves` are the tags of these."""
+    kind, _, tag = change.field.partition(".")
+    return kind == "filesystems" and change.after is None and tag in serves
+
+
 def _is_device(field: str) -> bool:
     """Whether the field belongs to the devices or the memory of the guest."""
     return field == "memory" or (
-        field.startswith(("disks.", "disk/", "nics.")) and not field.endswith(".guest")
+        field.startswith(("disks.", "disk/", "nics.", "filesystems.")) and not field.endswith(".guest")
     )

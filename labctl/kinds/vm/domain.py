@@ -8,6 +8,7 @@ from labctl.core.record import replace
 from labctl.core.xmlfields import Declaration, Fixed, Place, Property, Size, Strings, Written
 from labctl.core.xmlforms import NUMBER, OPTIONAL, PRESENT, YES_NO, Form
 from labctl.kinds.vm import architectures
+from labctl.kinds.vm.devices.filesystem import shares_memory
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ DOMAIN = Declaration(
     Written(lambda spec: spec.uuid, "uuid"),
     Size("max_memory", "memory", "KiB"),
     Size("memory", "currentMemory", "KiB"),
+    Fixed("memoryBacking/source/@type", "memfd", when=shares_memory),
+    Fixed("memoryBacking/access/@mode", "shared", when=shares_memory),
     Property("cpus", "vcpu", replace(NUMBER, absent=1), read_at=("vcpu/@current", "vcpu")),
     Property("firmware", "os/@firmware", _FIRMWARE),
     Property("arch", "os/type/@arch", OPTIONAL),

@@ -13,8 +13,10 @@ from labctl.core.record import replace
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.devices.controller import CONTROLLER, scsi, scsi_index
 from labctl.kinds.vm.devices.disk import DISK
+from labctl.kinds.vm.devices.filesystem import FILESYSTEM
 from labctl.kinds.vm.devices.nic import NIC
 from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
+from labctl.kinds.vm.filesystems import FilesystemUse
 from labctl.kinds.vm.network_ports import NetworkPorts
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.kinds.vm.spec import VmSpec
 
-Device = DiskUse | NicUse
+Device = DiskUse | NicUse | FilesystemUse
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
 DETACH_S, RETRY_S = 60.0, 5.0
 BALLOON_STILL_S = 3.0  # the balloon has come to rest when it hasn't moved for so long
@@ -47,8 +49,11 @@ def without(now: VmSpec, replaced: Collection[str]) -> VmSpec:
 
 
 def _xml(device: Device) -> str:
-    element = DISK.render(device) if isinstance(device, DiskUse) else NIC.render(device)
-    return ET.tostring(element, encoding="unicode")
+    if isinstance(device, DiskUse):
+        return ET.tostring(DISK.render(device), encoding="unicode")
+    if isinstance(device, NicUse):
+        return ET.tostring(NIC.render(device), encoding="unicode")
+    return ET.tostring(FILESYSTEM.render(device), encoding="unicode")
 
 
 def leaving(now: VmSpec, wanted: VmSpec, replaced: Iterable[str]) -> list[Device]:
@@ -71,6 +76,7 @@ def leaving(now: VmSpec, wanted: VmSpec, replaced: Iterable[str]) -> list[Device
             for nic in now.nics
             if not _alike(nic, nics.get(nic.name)) or f"network/{nic.ours}" in replaced
         ),
+        *(use for use in now.filesystems if use not in wanted.filesystems),
     ]
 
 
@@ -160,8 +166,8 @@ def _plugged(domain: Any, device: Device) -> bool:
     now = xml.adopt(
         ET.fromstring(domain.XMLDesc(0)), "", ""
     )  # only its devices matter here, not its lab and name
-    devices: Iterable[Device] = now.disks if isinstance(device, DiskUse) else now.nics
-    return any(each.name == device.name for each in devices)
+    devices: Iterable[Device] = (*now.disks, *now.nics, *now.filesystems)
+    return any(type(each) is type(device) and each.name == device.name for each in devices)
 
 
 def attach(domain: Any, device: Device) -> None:

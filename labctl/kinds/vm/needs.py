@@ -24,7 +24,8 @@ def needs(vm: VmSpec) -> tuple[Need, ...]:
     }
     images = [Need(addresses.image(name)) for name in vm.images]
     order = [Need(addresses.vm(other), Stage.STARTED, stage) for other, stage in vm.after]
-    return (Need(addresses.pool(vm.lab)), *images, *disks, *seed, *networks.values(), *order)
+    folders = [Need(addresses.folder(vm.name, each), holds=Stage.READY) for each in vm.folders]
+    return (Need(addresses.pool(vm.lab)), *images, *disks, *seed, *networks.values(), *order, *folders)
 
 
 def _need(use: DiskUse) -> Need:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import replace
 from labctl.guest.nic_config import NicConfig
-from labctl.kinds.vm.disks_and_nics import DiskUse
+from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 
 if TYPE_CHECKING:
-    from labctl.kinds.vm.disks_and_nics import NicUse
+    from labctl.core.spec import Item
     from labctl.kinds.vm.spec import VmSpec
 
 
@@ -19,7 +19,7 @@ def as_it_runs(defined: VmSpec, live: VmSpec, wanted: VmSpec | None) -> VmSpec:
     So a plan shows a change that someone made only to the running domain, and one made only to its definition.
     """
     seen = replace(defined, ready=live.ready, unmarked=defined.unmarked or live.unmarked)
-    for name in ("disks", "nics", "memory", "max_memory", "cpus"):
+    for name in ("disks", "nics", "filesystems", "memory", "max_memory", "cpus"):
         if wanted is None or _same(getattr(defined, name), getattr(wanted, name)):
             seen = replace(seen, **{name: _as_it_runs(name, live, defined)})
     return seen
@@ -31,11 +31,11 @@ def _same(one: object, other: object) -> bool:
     return one == other
 
 
-def _bare(item: DiskUse | NicUse) -> DiskUse | NicUse:
+def _bare(item: Item) -> Item:
     """A device without libvirt's choices, and without the values that other places than its XML have."""
     if isinstance(item, DiskUse):
         return replace(item, target="", below=(), volume=())
-    return replace(item, guest=NicConfig())
+    return replace(item, guest=NicConfig()) if isinstance(item, NicUse) else item
 
 
 def _as_it_runs(name: str, live: VmSpec, defined: VmSpec) -> Any:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from labctl.core.ip import IpAddress
     from labctl.core.records import Records
     from labctl.core.spec import Spec
+    from labctl.kinds.vm.filesystems import FilesystemUse
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
 
@@ -60,6 +61,7 @@ class VmSpec(Marked):
     max_memory: int = owned(RESTART, unit="bytes", default=1 << 30)
     disks: tuple[DiskUse, ...] = owned(LIVE, default=())
     nics: tuple[NicUse, ...] = owned(LIVE, default=())
+    filesystems: tuple[FilesystemUse, ...] = owned(RESTART, default=())
     arch: str | None = owned(REPLACE, default=None, unset=OWN)
     accel: str = owned(RESTART, default="kvm")  # libvirt's domain type: kvm, qemu, test
     machine: str | None = owned(RESTART, default=None, unset=OWN)
@@ -101,6 +103,7 @@ class VmSpec(Marked):
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of the images with its kernel and initrd
     after: tuple[tuple[str, Stage], ...] = ()  # depends_on: (VM, stage)
+    folders: tuple[str, ...] = ()  # the targets of its folders, without which it is not ready
     base: str = ""  # the VM's name in the Labfile, which several instances share
     user: str = ""  # the user as whom `ssh` logs in
     foreign: bool = field(default=False, repr=False, compare=False)  # has another architecture than the host

@@ -12,6 +12,7 @@ from labctl.kinds.vm import devices, metadata
 from labctl.kinds.vm.devices import disk, nic
 from labctl.kinds.vm.devices.console import CONSOLE
 from labctl.kinds.vm.devices.disk import DISK
+from labctl.kinds.vm.devices.filesystem import FILESYSTEM
 from labctl.kinds.vm.devices.graphics import GRAPHICS
 from labctl.kinds.vm.devices.nic import NIC
 from labctl.kinds.vm.devices.tpm import TPM
@@ -71,6 +72,7 @@ def _devices(root: Element) -> dict[str, Any]:
     consoles = (CONSOLE.read(each).log for each in CONSOLE.elements(root))
     graphics = [GRAPHICS.read(each) for each in GRAPHICS.elements(root)]
     return {
+        "filesystems": tuple(map(FILESYSTEM.read, FILESYSTEM.elements(root))),
         "console_log": next(filter(None, consoles), ""),  # the first serial port that has one
         "tpm": next(TPM.elements(root), None) is not None,
         "graphics": next((each.type for each in graphics), "") or "none",

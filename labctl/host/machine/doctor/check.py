@@ -45,22 +45,34 @@ PACKAGES = {
     "qemu-system-ppc": ("qemu-system-ppc", "qemu-system-ppc", "qemu-system-ppc"),
     "ovmf": ("ovmf", "edk2-ovmf", "edk2-ovmf"),
     "qemu-efi-aarch64": ("qemu-efi-aarch64", "edk2-aarch64", "edk2-aarch64"),
+    "rsync": ("rsync", "rsync", "rsync"),
+    "virtiofsd": ("virtiofsd", "virtiofsd", "virtiofsd"),
+    "virtiofsd of qemu": ("qemu-system-common", "virtiofsd", "virtiofsd"),
     "ssh-keygen": ("openssh-client", "openssh-clients", "openssh"),
 }
+_VIRTIOFSD_DEBIAN, _VIRTIOFSD_UBUNTU = 13, 23  # the first with a package of its own
 _INSTALL = ("apt-get install", "dnf install", "pacman -S")
 _FAMILIES = ({"debian", "ubuntu"}, {"fedora", "rhel", "centos", "suse"}, {"arch"})
 
 
 @record
 class Distribution:
-    """The commands of one family of distributions; `family` is the index into the values of PACKAGES."""
+    """The commands of one family of distributions; `family` is the index into the values of PACKAGES.
+
+    In the `older` ones of Debian's, virtiofsd is a part of QEMU.
+    """
 
     family: int
     sudo: str
+    older: bool = False
 
     def install(self, *what: str) -> str:
         packages = dict.fromkeys(PACKAGES[each][self.family] for each in what)
         return f"{self.sudo}{_INSTALL[self.family]} {' '.join(packages)}"
+
+    @property
+    def virtiofsd(self) -> str:
+        return self.install("virtiofsd of qemu" if self.older else "virtiofsd")
 
     def as_root(self, command: str) -> str:
         return self.sudo + command
@@ -75,4 +87,6 @@ def distribution(release: Path = Path("/etc/os-release")) -> Distribution:
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     names = f"{values.get('ID', '')} {values.get('ID_LIKE', '')}".replace('"', "").split()
     family = next((at for at, known in enumerate(_FAMILIES) if known & set(names)), 0)
-    return Distribution(family, "" if os.geteuid() == 0 else "sudo ")
+    major = values.get("VERSION_ID", "").strip('"').partition(".")[0]
+    older = major.isdecimal() and (int(major) < _VIRTIOFSD_DEBIAN or 20 <= int(major) < _VIRTIOFSD_UBUNTU)
+    return Distribution(family, "" if os.geteuid() == 0 else "sudo ", older)

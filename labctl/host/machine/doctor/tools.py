@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from labctl.host.files import owners
+from labctl.host.machine import virtiofsd
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, Verdict
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _NEEDED: tuple[tuple[str, Verdict, str], ...] = (
     ("ssh", WARN, "`labctl ssh` is not there without it"),
     ("ssh-keygen", FAIL, "it makes the lab's keys"),
     ("swtpm", WARN, "only VMs with `tpm: true` need it"),
+    ("rsync", WARN, "only folders that are copied need it"),
     ("mkfs.ext4", WARN, "only building images needs it"),
     ("mmdebstrap", WARN, "only building debian-12 needs it, where it can't be downloaded"),
 )
@@ -36,6 +38,11 @@ def programs(distribution: Distribution) -> Iterator[Check]:
             yield Check(name, OK, path)
         else:
             yield Check(name, verdict, f"not found: {why}", distribution.install(name))
+    if path := virtiofsd.find():
+        yield Check("virtiofsd", OK, path)
+    else:
+        why = "not found: folders of the host are copied without it"
+        yield Check("virtiofsd", WARN, why, distribution.virtiofsd)
 
 
 def groups(distribution: Distribution) -> Iterator[Check]:

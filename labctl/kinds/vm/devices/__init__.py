@@ -9,6 +9,7 @@ from labctl.kinds.vm.devices.channel import CHANNEL, GUEST_AGENT, LABCTL
 from labctl.kinds.vm.devices.console import CONSOLE, Console
 from labctl.kinds.vm.devices.controller import CONTROLLER, USB, missing_scsi
 from labctl.kinds.vm.devices.disk import DISK
+from labctl.kinds.vm.devices.filesystem import FILESYSTEM
 from labctl.kinds.vm.devices.graphics import GRAPHICS, VIDEO, Graphics, Video
 from labctl.kinds.vm.devices.input import INPUT, KEYBOARD
 from labctl.kinds.vm.devices.memballoon import MEMBALLOON, Memballoon
@@ -33,6 +34,7 @@ def render(spec: VmSpec) -> Iterator[Element]:
     yield RNG.render(Rng())
     yield from map(DISK.render, spec.disks)
     yield from map(NIC.render, spec.nics)
+    yield from map(FILESYSTEM.render, spec.filesystems)
     if spec.graphics != "none":
         yield GRAPHICS.render(Graphics(spec.graphics))
         yield VIDEO.render(Video())

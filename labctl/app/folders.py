@@ -1,0 +1,125 @@
+"""What folders of VMs need to know of this machine, what stands against them, and how those of rsync are kept up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import FOREIGN, Problem
+from labctl.core.plan import steps_of
+from labctl.core.spec import of_kind
+from labctl.engine.folders import Sharing
+from labctl.host.files import os_errors, trees
+from labctl.host.machine import command, virtiofsd
+from labctl.host.machine.doctor.check import distribution
+from labctl.kinds.folder.spec import RSYNC, FolderSpec
+from labctl.kinds.vm.filesystems import VIRTIOFS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from labctl.app.prepare import DesiredState
+    from labctl.app.session import Session
+    from labctl.core.address import Address
+    from labctl.core.events import Finished, Sink
+    from labctl.core.plan import Plan
+    from labctl.core.spec import Spec
+    from labctl.host.files.trees import Tree
+    from labctl.host.host import Host
+    from labctl.labfile.model import LabModel
+
+    Specs = dict[Address, Spec]
+
+
+def look(lab: LabModel, host: Host) -> Sharing | None:
+    """What a host can do for the lab's folders; None if there are none.
+
+    Raises:
+        LabctlError: one of them can't be read, or has too many files.
+    """
+    sources = {folder.source for vm in lab.vms for folder in vm.folders}
+    if not sources:
+        return None
+    return Sharing(_without_virtiofs(host), {source: _tree(source) for source in sources})
+
+
+def _tree(source: Path) -> Tree:
+    with os_errors.translated("can't read it", source):
+        return trees.look(source)
+
+
+def _without_virtiofs(host: Host) -> str:
+    """Why a host can't serve folders by virtiofs; empty if it can."""
+    if not host.local:
+        return "the libvirt host is another machine"
+    if "qemu" not in host.capabilities.types:
+        return "the libvirt host runs no QEMU"
+    if host.uri.endswith("/session"):
+        return "an ordinary user's libvirt has no virtiofs"
+    return "" if virtiofsd.find() else "this host has no virtiofsd"
+
+
+def problems(session: Session, plan: Plan, sharing: Sharing | None) -> list[Problem]:
+    """What stands against the folders that the plan makes or changes."""
+    if sharing is None:
+        return []
+    wanted = [step.after for step in steps_of(plan.steps, FolderSpec) if step.after]
+    return [problem for spec in wanted for problem in _against(session, spec, sharing)]
+
+
+def _against(session: Session, spec: FolderSpec, sharing: Sharing) -> Iterator[Problem]:
+    host = session.hosts.of(spec.address)
+    keys = any(tree.keys for path, tree in sharing.trees.items() if str(path) == spec.source)
+    if spec.mounted and keys:
+        summary = f"{spec.source} has .labctl in it, whose keys its guest would get"
+        yield _problem(
+            session, spec, summary, "share a folder below it, or set `type: rsync`: that leaves it out"
+        )
+    if spec.mounted and not host.local:
+        summary = f"{spec.type} would share a folder of the other machine, on which libvirt runs"
+        yield _problem(session, spec, summary, "type: rsync")
+    elif spec.type == VIRTIOFS and sharing.without_virtiofs:
+        hint = "type: rsync" + (f"; or {distribution().virtiofsd}" if host.local else "")
+        yield _problem(session, spec, f"no virtiofs: {sharing.without_virtiofs}", hint, FOREIGN)
+    if spec.type == RSYNC and not spec.login:
+        summary = "rsync has no way to it: the host has no address on its networks, or it has none there"
+        yield _problem(session, spec, summary, "put it on a network of the host, or set `type: virtiofs`")
+    elif spec.type == RSYNC and command.path("rsync") is None:
+        hint = distribution().install("rsync")
+        yield _problem(session, spec, "there is no rsync on this machine", hint, FOREIGN)
+
+
+def _problem(session: Session, spec: FolderSpec, summary: str, hint: str, severity: str = "error") -> Problem:
+    return Problem(
+        f"{spec.target}: {summary}",
+        f"vms.{spec.base}.folders",
+        session.lab.where("vms", spec.vm, "folders"),
+        hint,
+        severity,
+    )
+
+
+def copied(vms: Collection[str] = ()) -> DesiredState:
+    """What exists, with the folders of rsync as the Labfile has them, of all VMs or of these."""
+    names = frozenset(vms)
+
+    def desired(wanted: Specs, existing: Specs) -> Specs:
+        folders = of_kind(wanted.values(), FolderSpec)
+        mine = [each for each in folders if not names or names & {each.vm, each.base}]
+        return existing | {
+            each.address: each for each in mine if each.type == RSYNC and each.address in existing
+        }
+
+    return desired
+
+
+def sync(session: Session, vms: Collection[str], tell: Sink) -> Finished:
+    """Copy what changed in the folders of rsync, of all VMs or of these; nothing else of the lab is changed.
+
+    Raises:
+        LabctlError: another labctl changes the lab now, or libvirt does not answer.
+        Rejected: the Labfile has problems.
+    """
+    from labctl.app import change  # which needs `prepare`, and that this
+
+    return change.apply(session, "up", copied(vms), tell, lambda _plan: True)

@@ -1,0 +1,94 @@
+"""Composes the folders of VMs: how each gets into its guest, and the devices of those that are mounted. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.record import record
+from labctl.kinds.folder.spec import RSYNC, FolderSpec
+from labctl.kinds.vm.filesystems import VIRTIOFS, FilesystemUse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from labctl.engine.allocation import Allocation
+    from labctl.host.files.trees import Tree
+    from labctl.labfile.model import Folder, LabModel, Vm
+
+WRITTEN = "as the Labfile says"
+
+
+@record
+class Sharing:
+    """What is known of a host and of the folders that VMs on it have.
+
+    `without_virtiofs` says why it can't serve folders by virtiofs; it is empty if it can. `trees` has what is in each
+    folder.
+    """
+
+    without_virtiofs: str
+    trees: Mapping[Path, Tree]
+
+
+def folder_specs(
+    lab: LabModel, vm: Vm, sharing: Sharing | None, allocation: Allocation
+) -> Iterator[FolderSpec]:
+    """The folders of a VM; none of one that is to be off, since nothing can be done in it."""
+    if vm.state != "running":
+        return
+    for folder in vm.folders:
+        kind, why = chosen(folder, sharing)
+        tree = sharing.trees.get(folder.source) if sharing else None
+        copied = kind == RSYNC
+        yield FolderSpec(
+            lab.name,
+            vm.name,
+            folder.target,
+            str(folder.source),
+            kind,
+            folder.readonly,
+            (folder.owner or vm.user) if copied else "",
+            folder.exclude,
+            tree.digest if tree and copied else None,
+            why,
+            vm.base,
+            vm.user,
+            reached_at(vm, allocation),
+        )
+
+
+def filesystems(folders: Iterable[FolderSpec]) -> tuple[FilesystemUse, ...]:
+    """The devices of the folders that are mounted."""
+    return tuple(
+        FilesystemUse(each.tag, each.source, each.type, each.readonly) for each in folders if each.mounted
+    )
+
+
+def chosen(folder: Folder, sharing: Sharing | None) -> tuple[str, str]:
+    """The type of a folder, and why (docs/adr/0037)."""
+    if folder.type != "auto":
+        return folder.type, WRITTEN
+    tree = sharing.trees.get(folder.source) if sharing else None
+    for asked, why in (
+        (folder.exclude, "only rsync leaves files out"),
+        (folder.owner, "only rsync sets an owner"),
+        (folder.readonly, "libvirt can't hold a guest off from writing by virtiofs"),
+        (tree and tree.keys, "it has .labctl, which only rsync leaves out"),
+        (sharing and sharing.without_virtiofs, sharing.without_virtiofs if sharing else ""),
+    ):
+        if asked:
+            return RSYNC, why
+    return VIRTIOFS, "the host can"
+
+
+def reached_at(vm: Vm, allocation: Allocation) -> str:
+    """The first address of a VM that the host reaches by the lab's own network; empty without one."""
+    for nic in vm.nics:
+        given = allocation.nics.get((vm.name, nic.name))
+        network = allocation.networks.get(nic.network)
+        if given and network and nic.link == "up":
+            for own, hosts in ((given.ip, network.host4), (given.ip6, network.host6)):
+                if own and hosts:
+                    return str(own)
+    return ""

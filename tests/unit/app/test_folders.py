@@ -1,0 +1,103 @@
+"""What stands against folders is told before the first change."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from labctl.app import folders
+from labctl.core.address import Address
+from labctl.core.planning import plan
+from labctl.engine.folders import Sharing
+from labctl.host.files.trees import Tree
+from labctl.host.hosts import Hosts
+from labctl.kinds.folder.spec import FolderSpec
+from labctl.labfile.load import load
+from tests.madeup import MadeUpHost
+
+ABLE = Sharing("", {})
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    (tmp_path / "app").mkdir()
+    path = tmp_path / "Labfile.yaml"
+    path.write_text(
+        "labfile: 1\nname: shop\nvms:\n  web:\n    image: debian-12\n"
+        "    folders: [{source: app, target: /srv/app}]\n"
+    )
+    lab = load(str(path)).lab
+    monkeypatch.setattr(folders.command, "path", lambda _tool: "/usr/bin/rsync")
+
+    def tell(kind, sharing=ABLE, *, local=True, login="10.0.0.2"):
+        session = SimpleNamespace(lab=lab, hosts=Hosts(MadeUpHost(local=local)))
+        spec = FolderSpec("shop", "web", "/srv/app", "/home/me/app", kind, login=login, base="web")
+        found = folders.problems(session, plan({spec.address: spec}, {}), sharing)
+        return [(each.path, each.summary.removeprefix("/srv/app: ")) for each in found]
+
+    return tell
+
+
+def test_what_can_be_done_is_none(told):
+    assert told("virtiofs") == told("9p") == told("rsync") == told("rsync", local=False) == []
+
+
+@pytest.mark.parametrize("kind", ["virtiofs", "9p"])
+def test_no_guest_gets_the_keys_of_a_lab_by_a_mount(told, kind):
+    sharing = Sharing("", {"/home/me/app": Tree("1f", keys=True)})
+    assert told(kind, sharing) == [
+        ("vms.web.folders", "/home/me/app has .labctl in it, whose keys its guest would get")
+    ]
+    assert told("rsync", sharing) == []
+
+
+@pytest.mark.parametrize("kind", ["virtiofs", "9p"])
+def test_no_folder_of_another_machine_is_shared(told, kind):
+    ((_, summary),) = told(kind, Sharing("the libvirt host is another machine", {}), local=False)
+    assert "of the other machine" in summary
+
+
+def test_a_host_without_virtiofsd_says_so(told):
+    sharing = Sharing("this host has no virtiofsd", {})
+    assert told("virtiofs", sharing) == [("vms.web.folders", "no virtiofs: this host has no virtiofsd")]
+
+
+def test_rsync_needs_a_way_and_a_program(told, monkeypatch):
+    assert "has no way to it" in told("rsync", login="")[0][1]
+    monkeypatch.setattr(folders.command, "path", lambda _tool: None)
+    assert told("rsync") == [("vms.web.folders", "there is no rsync on this machine")]
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("qemu:///system", ""),
+        ("qemu:///session", "an ordinary user's libvirt has no virtiofs"),
+        ("qemu+ssh://there/system", "the libvirt host is another machine"),
+        ("test:///default", "the libvirt host runs no QEMU"),
+    ],
+)
+@pytest.mark.usefixtures("told")
+def test_who_can_serve_virtiofs(monkeypatch, tmp_path, uri, why):
+    monkeypatch.setattr(folders.virtiofsd, "find", lambda: "/usr/lib/qemu/virtiofsd")
+    able = SimpleNamespace(types=frozenset({uri.partition(":")[0]}))
+    host = MadeUpHost(uri=uri, local="+ssh" not in uri, capabilities=able)
+    lab = load(str(tmp_path / "Labfile.yaml")).lab
+    sharing = folders.look(lab, host)
+    assert sharing.without_virtiofs == why
+    assert list(sharing.trees) == [tmp_path / "app"]
+
+
+def test_a_lab_without_folders_asks_nothing():
+    assert folders.look(SimpleNamespace(vms=()), None) is None
+
+
+def test_only_what_rsync_copied_before_is_synced():
+    copied = FolderSpec("shop", "web-1", "/srv/a", "/x", content="1", base="web")
+    changed = FolderSpec("shop", "web-1", "/srv/a", "/x", content="2", base="web")
+    mounted = FolderSpec("shop", "web-1", "/srv/b", "/y", "virtiofs", base="web")
+    new = FolderSpec("shop", "web-1", "/srv/c", "/z", base="web")
+    wanted = {each.address: each for each in (changed, mounted, new)}
+    existing = {copied.address: copied}
+    for names in ((), ("web",), ("web-1",)):
+        assert folders.copied(names)(wanted, existing) == {Address("folder", "web-1/srv/a"): changed}
+    assert folders.copied(("db",))(wanted, existing) == existing

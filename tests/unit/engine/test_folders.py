@@ -1,0 +1,75 @@
+"""How a folder gets into its guest."""
+
+from pathlib import Path
+
+import pytest
+
+from labctl.core.address import Address
+from labctl.engine.folders import Sharing, chosen
+from labctl.host.files.trees import Tree
+from labctl.labfile.model import Folder
+from tests.composed import specs
+
+SOURCE = Path("/home/me/app")
+ABLE = Sharing("", {SOURCE: Tree("1f", keys=False)})
+
+
+def test_virtiofs_is_chosen_where_the_host_can():
+    assert chosen(Folder(SOURCE, "/srv/app"), ABLE) == ("virtiofs", "the host can")
+
+
+@pytest.mark.parametrize(
+    ("options", "sharing"),
+    [
+        ({"exclude": ("*.o",)}, ABLE),
+        ({"owner": "web"}, ABLE),
+        ({"readonly": True}, ABLE),
+        ({}, Sharing("", {SOURCE: Tree("1f", keys=True)})),
+        ({}, Sharing("this host has no virtiofsd", {})),
+    ],
+)
+def test_else_rsync_and_it_is_told_why(options, sharing):
+    kind, why = chosen(Folder(SOURCE, "/srv/app", **options), sharing)
+    assert kind == "rsync"
+    assert why
+
+
+def test_what_is_written_is_taken():
+    assert chosen(Folder(SOURCE, "/srv/app", "9p"), ABLE) == ("9p", "as the Labfile says")
+
+
+def lab(**vm):
+    folders = [
+        {"source": "/usr/share", "target": "/srv/a"},
+        {"source": "/usr/lib", "target": "/srv/b", "type": "rsync"},
+    ]
+    return specs(
+        {
+            "networks": {
+                "front": {"subnet": "10.0.1.0/24"},
+                "wire": {"host": False, "subnet": "10.0.2.0/24"},
+            },
+            "vms": {"web": {"image": "debian-12", "networks": ["front"], "folders": folders, **vm}},
+        }
+    )
+
+
+def test_a_vm_has_a_device_for_each_that_is_mounted_and_waits_for_all():
+    vm = lab()[Address("vm", "web")]
+    assert [use.source for use in vm.filesystems] == ["/usr/share"]
+    assert vm.folders == ("/srv/a", "/srv/b")
+
+
+def test_rsync_logs_in_where_the_host_reaches_the_vm():
+    assert lab()[Address("folder", "web/srv/b")].login == "10.0.1.2"
+    assert lab(networks=["wire"])[Address("folder", "web/srv/b")].login == ""
+
+
+def test_a_copy_is_the_users_of_the_vm():
+    found = lab(user="ada")
+    assert found[Address("folder", "web/srv/b")].chown == "ada"
+    assert found[Address("folder", "web/srv/a")].chown == ""
+
+
+def test_a_vm_that_is_to_be_off_has_none():
+    assert not [address for address in lab(state="off") if address.kind == "folder"]
