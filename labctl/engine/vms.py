@@ -12,7 +12,7 @@ from labctl.engine.guests import nic_config
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.disks_and_nics import NicUse, ReadyCheck
-from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.spec import SLOW, VmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -27,7 +27,6 @@ TB_CACHE = (
     64 << 20,
     512 << 20,
 )  # the least and the greatest size of QEMU's cache of translated code, in bytes
-SLOW = 4  # the factor for timeouts without KVM
 _CPU_MODES = {"host": "host-passthrough", "maximum": "maximum", "custom": "custom"}
 
 

@@ -36,6 +36,7 @@ from labctl.host.libvirt.connection import missing, translated
 from labctl.kinds import addresses
 from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import ImageStore
+from labctl.kinds.vm.spec import SLOW
 from labctl.kinds.vm.twin import make_twin
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.overview import VmOverview
 
 BOOT_S, SYSPREP_S, OFF_S = 300.0, 120.0, 120.0
-SLOW = 4  # the factor for these time limits without KVM
 
 
 def make(session: Session, vm: str, name: str, sink: Sink) -> Finished:

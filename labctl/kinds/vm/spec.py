@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.filesystems import FilesystemUse
 
 LIVE, RESTART, REPLACE = Effect.LIVE, Effect.RESTART, Effect.REPLACE
+SLOW = 4  # the factor for the times that a guest may take without KVM
 
 
 @record
@@ -133,6 +134,11 @@ class VmSpec(Marked):
     def host_memory(self) -> int:
         """The host's memory in bytes that it takes while it runs or is paused, with QEMU's translated code."""
         return self.memory + (self.tb_cache or 0) if self.state in ACTIVE else 0
+
+    @property
+    def slowness(self) -> int:
+        """The factor for the times that its guest may take."""
+        return 1 if self.accel == "kvm" else SLOW
 
     def memory_growth(self, before: VmSpec | None) -> int:
         had, takes = before.host_memory if before else 0, self.host_memory
