@@ -16,7 +16,7 @@ class TopVerbs(Verbs):
         "write a lab": ("init", "validate", "schema"),
         "run it": ("plan", "up", "watch", "halt", "reload", "suspend", "resume", "destroy", "trust"),
         "look at it": ("status", "list", "logs", "events", "doctor"),
-        "enter it": ("ssh", "ssh-config", "console"),
+        "enter it": ("ssh", "ssh-config", "inventory", "console"),
         "images": ("image",),
         "more": ("completion", "help"),
     }

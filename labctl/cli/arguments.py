@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from typing import Annotated
 
 import typer
 
-from labctl.cli import context
-from labctl.cli.options import Options
-from labctl.core.errors import LabctlError
-
-
-def vm_names(ctx: typer.Context) -> list[str]:
-    """For completion: the names of the Labfile's VMs and of their instances; none if the Labfile can't be read."""
-    with contextlib.redirect_stderr(
-        io.StringIO()
-    ):  # a message would land in the line that the user is typing
-        try:
-            vms = context.session(Options.of(ctx)).lab.vms
-        except LabctlError:
-            return []
-    return sorted({name for vm in vms for name in (vm.name, vm.base)})
-
+from labctl.cli import names
 
 # The help shows the name of an argument's parser as its type, so these parsers have telling names.
 
@@ -43,17 +26,17 @@ def word(text: str) -> str:
 Vms = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="VM...", help="only these VMs, and what they need", autocompletion=vm_names, parser=name
+        metavar="VM...", help="only these VMs, and what they need", autocompletion=names.vms, parser=name
     ),
 ]
 OnlyVms = Annotated[
     list[str] | None,
-    typer.Argument(metavar="VM...", help="only these VMs", autocompletion=vm_names, parser=name),
+    typer.Argument(metavar="VM...", help="only these VMs", autocompletion=names.vms, parser=name),
 ]
 OneVm = Annotated[
     str | None,
     typer.Argument(
-        metavar="VM", help="may be left out where there is only one", autocompletion=vm_names, parser=name
+        metavar="VM", help="may be left out where there is only one", autocompletion=names.vms, parser=name
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]

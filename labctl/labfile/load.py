@@ -191,6 +191,7 @@ def _build_lab(
         volumes=tuple(read_volume(name, each, problems) for name, each in sections["volumes"].items()),
         vms=vms,
         groups={name: tuple(targets.groups[name]) for name in sections["groups"]},
+        children={name: tuple(each.get("children") or ()) for name, each in sections["groups"].items()},
         parameters=parameters,
         outside=context.outside,
         positions=Positions(parsed.top, {each.identity.base: each.tree for each in instances}),

@@ -255,6 +255,9 @@ class LabModel:
     volumes: tuple[Volume, ...] = ()
     vms: tuple[Vm, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # group → its instances
+    children: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # group → its `children`, as written
     parameters: Mapping[str, Any] = field(default_factory=dict)
     outside: Mapping[Path, HostReach] = field(default_factory=dict)
     positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False)

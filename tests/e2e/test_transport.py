@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 import time
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -43,6 +44,7 @@ def test_a_guest_is_used_alike_over_ssh_and_over_the_port(make_lab, micro, monke
             "ways",
             micro,
             networks={"front": {}, "wire": NOWHERE},
+            groups={"front-end": {"children": ["web", "hidden"]}},
             vms={"web": {"networks": ["front"]}, "hidden": {"networks": ["wire"], **PAGE}},
         )
     )
@@ -53,6 +55,7 @@ def test_a_guest_is_used_alike_over_ssh_and_over_the_port(make_lab, micro, monke
     asyncio.run(the_port_takes_one_client(session, monkeypatch))
     assert "0% packet loss" in lab.ssh("web", "ping -c 1 web")
     a_user_needs_no_network(lab)
+    ansible_goes_the_same_way(lab)
     session.hosts.close()
     lab.destroy()
 
@@ -68,6 +71,27 @@ def a_user_needs_no_network(lab):
     copy = lab.start("ssh", "hidden", "--", "cat", stdin=subprocess.PIPE)
     said, _ = copy.communicate("typed\n", timeout=60)
     assert (copy.returncode, said) == (0, "typed\n")
+
+
+def ansible_goes_the_same_way(lab):
+    """By a file and by a script. It asks a guest for no Python where it only sends a command."""
+    hosts, script = lab.path.with_name("hosts.yaml"), lab.path.with_name("hosts.sh")
+    told = lab.ok("inventory", "-o", str(hosts)).stderr
+    assert "warning: SSH does not lead to hidden: the host has no address on its networks (wire)" in told
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m labctl -f {lab.path} inventory "$@"\n')
+    script.chmod(0o700)
+    for inventory in (hosts, script):
+        done = subprocess.run(
+            ["ansible", "-i", str(inventory), "front-end", "-m", "raw", "-a", "hostname; id -un"],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "ANSIBLE_SSH_ARGS": "-o ControlMaster=no", "ANSIBLE_NOCOLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "web | CHANGED | rc=0 >>\nweb\nlab\n" in done.stdout, (done, lab.path)
+        assert "hidden | UNREACHABLE!" in done.stdout
+        assert "Could not resolve hostname hidden.invalid" in done.stdout
 
 
 async def a_guest_is_used(session, vm, kind):

@@ -35,6 +35,7 @@ PACKAGES = {
     "qemu-img": ("qemu-utils", "qemu-img", "qemu-img"),
     "mkfs.ext4": ("e2fsprogs", "e2fsprogs", "e2fsprogs"),
     "mmdebstrap": ("mmdebstrap", "mmdebstrap", "mmdebstrap"),
+    "ansible-playbook": ("ansible-core", "ansible-core", "ansible-core"),
     "ssh": ("openssh-client", "openssh-clients", "openssh"),
     # swtpm_setup, which makes a TPM's state, may be in a package of its own
     "swtpm": ("swtpm swtpm-tools", "swtpm swtpm-tools", "swtpm"),

@@ -16,4 +16,5 @@ def test_missing_programs(monkeypatch):
         "not found: libvirt needs it for the DHCP and DNS of networks",
         "sudo apt-get install dnsmasq-base",
     )
+    assert found["ansible-playbook"].fix == "sudo apt-get install ansible-core"
     assert found["mmdebstrap"].verdict == "warn"

@@ -1,0 +1,98 @@
+"""What `inventory` does: tells Ansible the lab's VMs and groups, and how SSH gets to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labctl.app import transport
+from labctl.app.one_vm import look
+from labctl.app.reach import reach
+from labctl.core.address import natural_sort_key
+from labctl.core.errors import UsageError
+from labctl.host.access import ssh as openssh
+from labctl.host.access.inventory import Guest, Inventory, nested
+from labctl.host.files import os_errors
+from labctl.host.files.private import write_atomically
+from labctl.labfile.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labctl.app.reach import Reach
+    from labctl.app.session import Session
+    from labctl.engine.overview import Overview
+    from labctl.kinds.vm.overview import VmOverview
+
+
+def inventory(session: Session) -> tuple[Inventory, dict[str, str]]:
+    """The inventory of the Labfile's VMs, and for each that SSH does not lead to the reason.
+
+    The configuration that OpenSSH reads is written.
+
+    Raises:
+        Rejected: the Labfile is wrong.
+        LabctlError: libvirt does not answer.
+    """
+    lab, keys = session.lab, session.keys
+    seen = look(session)
+    found = reach(seen)
+    if found.logins and keys.has_login():
+        openssh.write(session.folder, lab.name, found.logins.values(), keys)
+    existing = {each.name: each for each in seen.vms}
+    reasons = _reasons(session, seen, found)
+    vms = sorted(lab.vms, key=lambda vm: natural_sort_key(vm.name))
+    guests = tuple(
+        Guest(vm.name, vm.user, _addresses(existing.get(vm.name)), vm.name not in reasons) for vm in vms
+    )
+    instances = {vm.name: None if vm.index is None else vm.base for vm in vms}
+    groups = nested(instances, lab.groups, lab.children)
+    config = session.folder.path / openssh.CONFIG
+    return Inventory(guests, groups, config, keys.login), reasons
+
+
+def variables(found: Inventory, vm: str) -> dict[str, Any]:
+    """The variables of one VM.
+
+    Raises:
+        UsageError: there is no such VM.
+    """
+    by_name = found.variables()
+    if vm not in by_name:
+        raise UsageError(f"no VM is called {vm}", hint=did_you_mean(vm, by_name))
+    return by_name[vm]
+
+
+def write(text: str, path: Path) -> None:
+    """Write an inventory to a file of the user.
+
+    Raises:
+        LabctlError: it can't be written.
+    """
+    with os_errors.translated("can't write the inventory", path):
+        write_atomically(path, text.encode(), 0o644)
+
+
+def _reasons(session: Session, seen: Overview, found: Reach) -> dict[str, str]:
+    """Why SSH does not lead to a VM, for each of which that is so."""
+    keys, existing = session.keys, {each.name: each for each in seen.vms}
+    reasons = {}
+    for vm in (each.name for each in session.lab.vms):
+        if vm not in existing:
+            reasons[vm] = "it does not exist yet"
+        elif vm not in found.logins:
+            reasons[vm] = found.reasons[vm]
+        elif not existing[vm].seeded:
+            reasons[vm] = "it was made without cloud-init, so labctl has no login there"
+        elif not keys.has_login():
+            reasons[vm] = transport.no_login_key(session).summary
+        elif keys.known_host(vm) is None:
+            reasons[vm] = "its host key is not known here"
+    return reasons
+
+
+def _addresses(vm: VmOverview | None) -> dict[str, tuple[str, ...]]:
+    """The addresses of a VM by network."""
+    found: dict[str, tuple[str, ...]] = {}
+    for nic in vm.nics if vm else ():
+        found[nic.network] = (*found.get(nic.network, ()), *map(str, nic.ips))
+    return found

@@ -1,0 +1,83 @@
+"""The names that a shell completes, from the Labfile and the catalogue: nothing is asked of libvirt.
+
+Whatever is wrong, nothing is offered and nothing is said: a message would land in the line that the user is typing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import TYPE_CHECKING
+
+import typer  # noqa: TC002  # typer evaluates the annotations of a function that completes
+
+from labctl.cli.options import Options
+from labctl.core.lifecycle import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from labctl.labfile.model import LabModel
+
+
+def vms(ctx: typer.Context) -> list[str]:
+    """VMs as written, and their instances."""
+    return _of_lab(ctx, _vms)
+
+
+def instances(ctx: typer.Context) -> list[str]:
+    return _of_lab(ctx, lambda lab: (vm.name for vm in lab.vms))
+
+
+def groups(ctx: typer.Context) -> list[str]:
+    return _of_lab(ctx, lambda lab: lab.groups)
+
+
+def networks(ctx: typer.Context) -> list[str]:
+    return _of_lab(ctx, lambda lab: (network.name for network in lab.networks))
+
+
+def stages(ctx: typer.Context, incomplete: str) -> list[str]:
+    """VM:STAGE, once a VM is named; until then VMs."""
+    vm, colon, _ = incomplete.partition(":")
+    return [f"{vm}:{stage}" for stage in Stage] if colon else vms(ctx)
+
+
+def images(ctx: typer.Context) -> list[str]:
+    """Images of the catalogue and of the Labfile."""
+    return sorted({*_quietly(_catalogue), *_of_lab(ctx, _labels)})
+
+
+def _of_lab(ctx: typer.Context, names: Callable[[LabModel], Iterable[str]]) -> list[str]:
+    return _quietly(lambda: names(_lab(ctx)))
+
+
+def _lab(ctx: typer.Context) -> LabModel:
+    from labctl.cli import context
+
+    options = Options.of(ctx)
+    if options.file == "-":
+        raise ValueError("standard input is the shell's")
+    return context.session(options).lab
+
+
+def _quietly(names: Callable[[], Iterable[str]]) -> list[str]:
+    with contextlib.redirect_stderr(io.StringIO()):
+        try:
+            return sorted(set(names()))
+        except Exception:  # noqa: BLE001  # whoever presses Tab wants names, or to go on typing
+            return []
+
+
+def _vms(lab: LabModel) -> Iterable[str]:
+    return (name for vm in lab.vms for name in (vm.name, vm.base))
+
+
+def _labels(lab: LabModel) -> Iterable[str]:
+    return (disk.image.name for vm in lab.vms for disk in vm.disks if disk.image and disk.image.name)
+
+
+def _catalogue() -> Iterable[str]:
+    from labctl.kinds.image import catalogue
+
+    return catalogue.entries()
