@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import names
+from labctl.cli import known_names
 
 # The help shows the name of an argument's parser as its type, so these parsers have telling names.
 
@@ -26,17 +26,23 @@ def word(text: str) -> str:
 Vms = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="VM...", help="only these VMs, and what they need", autocompletion=names.vms, parser=name
+        metavar="VM...",
+        help="only these VMs, and what they need",
+        autocompletion=known_names.vms,
+        parser=name,
     ),
 ]
 OnlyVms = Annotated[
     list[str] | None,
-    typer.Argument(metavar="VM...", help="only these VMs", autocompletion=names.vms, parser=name),
+    typer.Argument(metavar="VM...", help="only these VMs", autocompletion=known_names.vms, parser=name),
 ]
 OneVm = Annotated[
     str | None,
     typer.Argument(
-        metavar="VM", help="may be left out where there is only one", autocompletion=names.vms, parser=name
+        metavar="VM",
+        help="may be left out where there is only one",
+        autocompletion=known_names.vms,
+        parser=name,
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]

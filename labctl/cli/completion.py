@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from labctl import cli
+from labctl.cli import context
 from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
@@ -20,5 +21,9 @@ def run(
     shell: Annotated[Shell, typer.Argument(help='as in: eval "$(labctl completion bash)"')],
 ) -> int:
     """Print the script for completion in your shell."""
+    if (
+        shell == "bash"
+    ):  # which ends a word at a colon, so that the rest of db:ready would be a word of its own
+        context.write('COMP_WORDBREAKS="${COMP_WORDBREAKS//:}"')
     os.environ["_LABCTL_COMPLETE"] = f"source_{shell}"  # typer prints its script for the shell
     return cli.run([])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import arguments, context, names
+from labctl.cli import arguments, context, known_names
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 
@@ -20,7 +20,7 @@ HostName = Annotated[
         "--host",
         metavar="VM",
         help="the variables of one VM, as JSON",
-        autocompletion=names.instances,
+        autocompletion=known_names.instances,
         parser=arguments.name,
     ),
 ]

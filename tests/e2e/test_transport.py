@@ -82,14 +82,14 @@ def ansible_goes_the_same_way(lab):
     script.chmod(0o700)
     for inventory in (hosts, script):
         done = subprocess.run(
-            ["ansible", "-i", str(inventory), "front-end", "-m", "raw", "-a", "hostname; id -un"],
+            ["ansible", "-i", str(inventory), "front-end", "-m", "raw", "-a", "hostname; pwd"],
             cwd=Path(__file__).parents[2],
             env={**os.environ, "ANSIBLE_SSH_ARGS": "-o ControlMaster=no", "ANSIBLE_NOCOLOR": "1"},
             capture_output=True,
             text=True,
             check=False,
         )
-        assert "web | CHANGED | rc=0 >>\nweb\nlab\n" in done.stdout, (done, lab.path)
+        assert "web | CHANGED | rc=0 >>\nweb\n/home/lab\n" in done.stdout, (done, lab.path)
         assert "hidden | UNREACHABLE!" in done.stdout
         assert "Could not resolve hostname hidden.invalid" in done.stdout
 

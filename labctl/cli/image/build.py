@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, exits, interruptions
+from labctl.cli import arguments, context, exits, interruptions, known_names
 from labctl.cli.arguments import Trust
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from labctl.core.events import Sink
 
 From = Annotated[
-    str | None, typer.Option("--from", metavar="VM", help="a stopped VM; IMAGE names the new image")
+    str | None,
+    typer.Option(
+        "--from", metavar="VM", autocompletion=known_names.vms, help="a stopped VM; IMAGE names the new image"
+    ),
 ]
 app = typer.Typer(add_completion=False)
 
@@ -29,6 +32,7 @@ def run(
         typer.Argument(
             metavar="IMAGE...",
             parser=arguments.name,
+            autocompletion=known_names.images,
             help="names of recipes; by default all `build:` images of the Labfile",
         ),
     ] = None,

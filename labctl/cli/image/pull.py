@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import arguments, context
+from labctl.cli import arguments, context, known_names
 from labctl.cli.arguments import Locked, Trust
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
@@ -22,6 +22,7 @@ def run(
         typer.Argument(
             metavar="IMAGE...",
             parser=arguments.name,
+            autocompletion=known_names.images,
             help="names of the catalogue; by default all of the Labfile",
         ),
     ] = None,

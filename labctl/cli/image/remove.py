@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import arguments, context
+from labctl.cli import arguments, context, known_names
 from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
@@ -20,7 +20,12 @@ def run(
     options: Options,
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE...", parser=arguments.name, help="names, or beginnings of digests"),
+        typer.Argument(
+            metavar="IMAGE...",
+            parser=arguments.name,
+            autocompletion=known_names.images,
+            help="names, or beginnings of digests",
+        ),
     ],
     *,
     yes: Yes = False,

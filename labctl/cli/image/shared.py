@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, exits, interruptions, prompts, run_state, sinks
+from labctl.cli import arguments, context, exits, interruptions, known_names, prompts, run_state, sinks
 from labctl.cli.options import Options
 from labctl.core.errors import UsageError
 from labctl.core.stop import Stop
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 Images = Annotated[
     list[str] | None,
-    typer.Argument(metavar="IMAGE...", parser=arguments.name, help="a name, or the beginning of a digest"),
+    typer.Argument(
+        metavar="IMAGE...",
+        parser=arguments.name,
+        autocompletion=known_names.images,
+        help="a name, or the beginning of a digest",
+    ),
 ]
 Arch = Annotated[
     str | None, typer.Option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default the host's")

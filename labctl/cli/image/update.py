@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context
+from labctl.cli import arguments, context, known_names
 from labctl.cli.options import Options, with_global_options
 from labctl.kinds.image.spec import short
 from labctl.report.plain import problem_line
@@ -22,7 +22,10 @@ def run(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="IMAGE...", parser=arguments.name, help="as the Labfile calls them; by default all"
+            metavar="IMAGE...",
+            parser=arguments.name,
+            autocompletion=known_names.images,
+            help="as the Labfile calls them; by default all",
         ),
     ] = None,
 ) -> int:

@@ -4,12 +4,28 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import labctl.cli
+from labctl.cli import known_names
+from labctl.cli.app import TopVerbs
+from labctl.cli.verbs import Verbs
+from tests.shells import completed
 
-TEXT = "labfile: 1\nname: shop\nvms: {web: {image: none, count: 2}, db: {image: none}}\n"
+TEXT = """\
+labfile: 1
+name: shop
+groups: {front-end: {children: [web]}}
+networks: {back: {}}
+vms: {web: {image: none, count: 2}, db: {image: none}}
+"""
+# What stands for a name in the help, and one of those that are offered there.
+NAMED = {"VM": "db", "VM...": "web-1", "VM[:STAGE]...": "web", "GROUP": "front-end", "NETWORK": "back"}
+NAMED |= {"IMAGE": "debian-12", "IMAGE...": "debian-12"}
 
 
 @pytest.fixture
@@ -18,6 +34,19 @@ def lab(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "Labfile.yaml").write_text(TEXT)
     return tmp_path
+
+
+def verbs() -> dict[tuple[str, ...], Any]:
+    """Each command by its words, with its parameters."""
+    found = {}
+    top = TopVerbs()
+    for name in top.list_commands(None):
+        command = top.get_command(None, name)
+        below = command.list_commands(None) if isinstance(command, Verbs) else ()
+        found |= {(name, each): command.get_command(None, each).params for each in below}
+        if not below:
+            found[name,] = command.params
+    return found
 
 
 @pytest.fixture
@@ -35,6 +64,22 @@ def candidates(monkeypatch, capsys):
         return told.out.split()
 
     return candidates
+
+
+def test_every_name_that_the_help_asks_for_is_offered(lab, candidates):
+    asked = 0
+    for words, parameters in verbs().items():
+        for each in parameters:
+            if each.metavar in NAMED:
+                options = [option for option in each.opts if option.startswith("--")]
+                line = (*words, *options, "")
+                assert NAMED[each.metavar] in candidates(*line), line
+                asked += 1
+    assert asked > 10
+
+
+def test_a_stage_is_offered_once_a_vm_is_named(lab, candidates, monkeypatch):
+    assert known_names.stages(Mock(), "db:")[0] == "db:created"
 
 
 def test_verbs(candidates):
@@ -71,16 +116,62 @@ def test_nothing_to_offer(lab, candidates, words):
     assert candidates(*words) == []
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_scripts_are_sound(shell):
-    made = subprocess.run(
+@pytest.mark.parametrize(
+    "text", ["vms: [", "labfile: 1\nname: x\nvms: {db: {imgae: none}}\n", None, "\x00", "vms: &a {b: *a}"]
+)
+def test_a_labfile_that_is_wrong_offers_nothing_and_says_nothing(lab, candidates, text):
+    (lab / "Labfile.yaml").unlink()
+    if text is None:
+        (lab / "Labfile.yaml").mkdir()
+    else:
+        (lab / "Labfile.yaml").write_text(text)
+    assert candidates("up", "") == []
+    assert "debian-12" in candidates("image", "pull", "")
+
+
+def test_a_labfile_from_standard_input_is_not_read(lab, candidates, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    assert candidates("-f", "-", "up", "") == []
+
+
+def test_libvirt_is_not_asked(lab, candidates):
+    assert "db" in candidates("-c", "nowhere:///", "up", "")
+
+
+def printed(shell: str) -> str:
+    """The script that a user evaluates."""
+    return subprocess.run(
         [sys.executable, "-m", "labctl", "completion", shell],
         env=os.environ,
         capture_output=True,
         text=True,
         check=True,
-    )
-    assert "_LABCTL_COMPLETE" in made.stdout
+    ).stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("labctl stat", ["labctl", "status"]),
+        ("labctl destroy -q d", ["labctl", "destroy", "-q", "db"]),
+        ("labctl inventory --host web-", ["labctl", "inventory", "--host", "web-"]),
+    ],
+)
+def test_a_shell_completes_the_line(lab, shell, line, words):
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell} here")
-    subprocess.run([shell, "-n"], input=made.stdout, text=True, check=True, timeout=20)
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    assert completed(shell, printed(shell), line, lab, environment) == words
+
+
+def test_fish_offers_what_fits(lab):
+    if shutil.which("fish") is None:
+        pytest.skip("no fish here")
+    (lab / "script").write_text(printed("fish"))
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(lab)}
+    asked = "source script; complete -C 'labctl up w'"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", asked], env=environment, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout.split(), done.stderr) == (["web", "web-1", "web-2"], "")
