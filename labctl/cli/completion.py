@@ -18,9 +18,12 @@ Shell = Literal["bash", "zsh", "fish"]
 @with_global_options
 def run(
     _options: Options,
-    shell: Annotated[Shell, typer.Argument(help='as in: eval "$(labctl completion bash)"')],
+    shell: Annotated[Shell, typer.Argument(help="the shell that you use")],
 ) -> int:
-    """Print the script for completion in your shell."""
+    """Print the script for completion in your shell.
+
+    Example: `eval "$(labctl completion bash)"`
+    """
     if (
         shell == "bash"
     ):  # which ends a word at a colon, so that the rest of db:ready would be a word of its own

@@ -19,7 +19,10 @@ def run(
     *,
     force: Annotated[bool, typer.Option("--force", help="take it from whoever has it")] = False,
 ) -> int:
-    """Attach to a VM's serial console."""
+    """Attach to a VM's serial console.
+
+    Example: `labctl console web`
+    """
     from labctl.app.console import console
 
     session = context.session(options, labfile_optional=True)

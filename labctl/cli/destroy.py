@@ -12,6 +12,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-    """Remove the lab, or some VMs with their disks."""
+    """Remove the lab, or some VMs with their disks.
+
+    Example: `labctl destroy web`
+    """
     lab = context.lab(options, adopt=adopt)
     return change.run(lab, lab.destroy, options, vms or (), yes=yes)

@@ -19,7 +19,10 @@ SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 @app.command()
 @with_global_options
 def run(options: Options) -> int:
-    """Check this host and say how to mend it."""
+    """Check this host and say how to mend it.
+
+    Example: `labctl doctor`
+    """
     from labctl.app import doctor
     from labctl.host.host import Host
 

@@ -9,6 +9,17 @@ FAILED, WRONG, CHANGES, UNREADY, HELD = 1, 2, 3, 4, 5
 INTERRUPTED = 128 + 2  # what a shell reports of a program that Ctrl-C ended
 BROKEN_PIPE = 128 + 13  # and of one that wrote to a closed pipe
 
+MEANINGS = {
+    0: "done",
+    FAILED: "an operation failed, or the answer was no",
+    WRONG: "the Labfile or the command line is wrong",
+    CHANGES: "`plan --exit-code`: there are changes",
+    UNREADY: "made, but a VM did not become ready in time, or its cloud-init or a step of `provision` failed",
+    HELD: "another labctl holds this lab; its PID and user are named",
+    INTERRUPTED: "interrupted; what to run next is named",
+    BROKEN_PIPE: "whoever read the output went away",
+}
+
 _OF_ERRORS: tuple[tuple[type[LabctlError], int], ...] = (
     (Refused, FAILED),  # the Labfile is right
     (Rejected, WRONG),

@@ -12,6 +12,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-    """Shut VMs down, keep everything."""
+    """Shut VMs down, keep everything.
+
+    Example: `labctl halt web`
+    """
     lab = context.lab(options, adopt=adopt)
     return change.run(lab, lab.halt, options, vms or (), yes=yes)

@@ -20,5 +20,8 @@ def run(
         typer.Argument(metavar="COMMAND...", parser=arguments.word, help="as in `image list`"),
     ] = None,
 ) -> int:
-    """Show what a command does, as COMMAND --help does."""
+    """Show what a command does, as COMMAND --help does.
+
+    Example: `labctl help image pull`
+    """
     return cli.run([*(verb or ()), "--help"])

@@ -25,7 +25,10 @@ def run(
     *,
     force: Annotated[bool, typer.Option("--force", help="replace a Labfile that is there")] = False,
 ) -> int:
-    """Write a Labfile to start from."""
+    """Write a Labfile to start from.
+
+    Example: `labctl init pair`
+    """
     path = init(start, options.file or ".", force=force)
     context.say(f"wrote {path}")
     option = "" if str(path) == labfile_path.LABFILE else f" -f {path}"

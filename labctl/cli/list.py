@@ -18,7 +18,10 @@ HEAD = ("lab", "VMs", "running", "networks", "Labfile")
 @app.command()
 @with_global_options
 def run(options: Options) -> int:
-    """List all labs of this host."""
+    """List all labs of this host.
+
+    Example: `labctl list`
+    """
     from labctl.app.listing import FORMAT, labs
     from labctl.host.host import Host
 

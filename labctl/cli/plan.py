@@ -32,7 +32,10 @@ def run(
         bool, typer.Option("--exit-code", help="exit with 3 when there are changes")
     ] = False,
 ) -> int:
-    """Show what `up` would change, field by field."""
+    """Show what `up` would change, field by field.
+
+    Example: `labctl plan web`
+    """
     prepared = context.lab(options, adopt=adopt, locked=locked).prepare(vms or ())
     for warning in (*prepared.warnings, *map(_as_warning, prepared.obstacles)):
         if warning.severity != "note" or not options.quiet:

@@ -21,6 +21,9 @@ def run(  # noqa: PLR0913  # the verb's options
     overcommit: Overcommit = False,
     trust: Trust = False,
 ) -> int:
-    """Apply the Labfile and restart VMs."""
+    """Apply the Labfile and restart VMs.
+
+    Example: `labctl reload web`
+    """
     lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit, trust=trust)
     return change.run(lab, lab.reload, options, vms or (), yes=yes)

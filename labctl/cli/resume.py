@@ -12,6 +12,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-    """Let paused and saved VMs go on."""
+    """Let paused and saved VMs go on.
+
+    Example: `labctl resume`
+    """
     lab = context.lab(options, adopt=adopt)
     return change.run(lab, lab.resume, options, vms or (), yes=yes)

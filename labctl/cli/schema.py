@@ -19,6 +19,9 @@ def run(
     _options: Options,
     schema: Annotated[Schema, typer.Argument(help="of the Labfile, or of what labctl prints")] = "labfile",
 ) -> int:
-    """Print the Labfile's JSON Schema, for editors."""
+    """Print the Labfile's JSON Schema, for editors.
+
+    Example: `labctl schema >labfile.schema.json`
+    """
     context.write(resources.text(f"schemas/{schema}.schema.json"))
     return 0

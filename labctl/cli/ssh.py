@@ -49,7 +49,9 @@ def run(
 ) -> int:
     """Log in to a VM, or run a command there.
 
-    The command stands behind `--`, as in `labctl ssh web -- ls -l`. It needs no network to the VM.
+    The command stands behind `--`. It needs no network to the VM.
+
+    Example: `labctl ssh web -- ls -l`
     """
     from labctl.app import ssh, transport
 

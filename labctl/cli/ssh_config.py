@@ -12,7 +12,10 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options, vms: OnlyVms = None) -> int:
-    """Print the OpenSSH configuration of the lab."""
+    """Print the OpenSSH configuration of the lab.
+
+    Example: `labctl ssh-config >config; scp -F config file web:`
+    """
     from labctl.app.ssh import config
 
     text, reasons = config(context.session(options, labfile_optional=True), vms or ())

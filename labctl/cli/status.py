@@ -34,7 +34,10 @@ def run(
         bool, typer.Option("--drift", help="also show what differs from the Labfile (as --json does)")
     ] = False,
 ) -> int:
-    """Show the state and addresses of the lab's VMs."""
+    """Show the state and addresses of the lab's VMs.
+
+    Example: `labctl status --json`
+    """
     found = context.lab(options).status(vms or (), drift=options.json or drift)
     if options.json:
         context.write_json(found.to_json())

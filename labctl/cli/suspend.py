@@ -12,6 +12,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt = False) -> int:
-    """Pause VMs where they are."""
+    """Pause VMs where they are.
+
+    Example: `labctl suspend`
+    """
     lab = context.lab(options, adopt=adopt)
     return change.run(lab, lab.suspend, options, vms or (), yes=yes)

@@ -35,6 +35,8 @@ def run(
     """Show what you trust the Labfile with, and take it back.
 
     `labctl plan` shows what a lab reaches beyond its own folder. `labctl up` asks, or takes --trust for a yes.
+
+    Example: `labctl trust --revoke 1a2b3c4d`
     """
     from labctl.app import trust
 

@@ -21,6 +21,9 @@ def run(  # noqa: PLR0913  # the verb's options
     overcommit: Overcommit = False,
     trust: Trust = False,
 ) -> int:
-    """Make the lab what the Labfile says."""
+    """Make the lab what the Labfile says.
+
+    Example: `labctl up web db`
+    """
     lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit, trust=trust)
     return change.run(lab, lab.up, options, vms or (), yes=yes)

@@ -13,7 +13,10 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_global_options
 def run(options: Options) -> int:
-    """Check the Labfile and show every problem at once."""
+    """Check the Labfile and show every problem at once.
+
+    Example: `labctl validate`
+    """
     verdict = context.lab(options).validate()
     if options.json:
         context.write_json(verdict.to_json())

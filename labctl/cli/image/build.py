@@ -46,6 +46,8 @@ def run(
     mmdebstrap builds them from this host's own package sources, and they go into the store.
 
     With --from the image is a copy of a VM's disk, without the keys, identity, logs and cloud-init state of that VM.
+
+    Example: `labctl image build debian-12`
     """
     from labctl.app.images import get
 

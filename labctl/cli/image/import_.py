@@ -35,6 +35,8 @@ def run(  # noqa: PLR0913  # the verb's options
     """Put a file into the store under a name.
 
     The file is copied, and may be removed afterwards.
+
+    Example: `labctl image import disk.qcow2 mine`
     """
     from labctl.app.images import get, names
 

@@ -28,7 +28,10 @@ def run(
     *,
     stored: Annotated[bool, typer.Option("--stored", help="only those that are in the store")] = False,
 ) -> int:
-    """List the images in the store and in the catalogue."""
+    """List the images in the store and in the catalogue.
+
+    Example: `labctl image list --stored`
+    """
     from labctl.app.images.catalogue import FORMAT, images
 
     rows = [row for row in images(shared.host(options)) if row.stored or not stored]

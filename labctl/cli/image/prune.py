@@ -17,6 +17,8 @@ def run(options: Options, *, yes: Yes = False) -> int:
     """Remove the images that no disk and no Labfile.lock needs.
 
     Shows what would be removed and how much space that frees, and asks.
+
+    Example: `labctl image prune`
     """
     from labctl.app.images import prune
 

@@ -34,6 +34,8 @@ def run(
     """Fetch images into the store: the Labfile's, or those named.
 
     Several are fetched at once. An interrupted download is resumed.
+
+    Example: `labctl image pull debian-12`
     """
     from labctl.app.images import get
 

@@ -30,7 +30,10 @@ def run(
     *,
     yes: Yes = False,
 ) -> int:
-    """Remove images that no disk uses."""
+    """Remove images that no disk uses.
+
+    Example: `labctl image remove debian-12`
+    """
     from labctl.app.images import names
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.kinds.image.store import ImageStore

@@ -32,7 +32,10 @@ def run(
         ),
     ],
 ) -> int:
-    """Show everything about one image."""
+    """Show everything about one image.
+
+    Example: `labctl image show debian-12`
+    """
     from labctl.app.images.catalogue import FORMAT, images
 
     every = images(shared.host(options))

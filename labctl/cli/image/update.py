@@ -32,6 +32,8 @@ def run(
     """Pin the current versions of the images, and show what changed.
 
     The next `up` replaces disks whose image changed, after it has shown that in its plan.
+
+    Example: `labctl image update`
     """
     from labctl.app.images import pins
 

@@ -16,6 +16,8 @@ def run(options: Options, images: shared.Images = None) -> int:
     """Read stored images and compare their digests.
 
     Without a name, all images of the store. The exit code is 1 if one is damaged.
+
+    Example: `labctl image verify debian-12`
     """
     from labctl.app.images.catalogue import FORMAT, find
     from labctl.kinds.image.store import ImageStore

@@ -1,0 +1,39 @@
+"""The reference of the commands, and the example in the help of each."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import labctl.cli
+from labctl.cli.docs import reference
+from tests.unit.cli.test_app import PATHS
+
+PAGE = Path(__file__).parents[3] / "docs/commands.md"
+
+
+def test_the_page_is_up_to_date():
+    made = reference()
+    assert PAGE.read_text() == made, "run: .venv/bin/python -m labctl.cli.docs > docs/commands.md"
+
+
+def test_the_page_has_every_command_with_its_options():
+    page = reference()
+    for path in [*PATHS, ("help",)]:
+        assert f"\n### labctl {' '.join(path)}\n" in page
+    assert "| `--output FILE`, `-o FILE` | write it to a file |" in page
+    assert "| `bash` · `zsh` · `fish` | the shell that you use |" in page
+    assert "\n    labctl schema [SCHEMA]\n" in page
+    assert "\n    labctl ssh [VM] [-- COMMAND...]\n" in page
+
+
+@pytest.mark.parametrize("path", [*PATHS, ("help",)], ids=" ".join)
+def test_the_help_of_each_command_has_an_example_that_can_be_typed(path):
+    """Write a line as: Example: `labctl ssh web -- ls -l`."""
+    words = " ".join(path)
+    section = reference().partition(f"\n### labctl {words}\n")[2].partition("\n### ")[0]
+    examples = re.findall(r"`([^`]*\blabctl [^`]*)`", section)
+    [*_, example] = [each for each in examples if re.search(rf"\blabctl {words}\b", each)]
+    typed = re.search(r"labctl ([^;|>&)]*)", example)[1]
+    assert callable(labctl.cli.parse(shlex.split(typed.partition(" >")[0])))
