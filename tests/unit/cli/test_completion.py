@@ -24,7 +24,7 @@ networks: {back: {}}
 vms: {web: {image: none, count: 2}, db: {image: none}}
 """
 # What stands for a name in the help, and one of those that are offered there.
-NAMED = {"VM": "db", "VM...": "web-1", "VM[:STAGE]...": "web", "GROUP": "front-end", "NETWORK": "back"}
+NAMED = {"VM": "db", "VM...": "web-1", "VM[:STAGE]...": "web"}
 NAMED |= {"IMAGE": "debian-12", "IMAGE...": "debian-12"}
 
 
