@@ -31,7 +31,9 @@ def one(session: Session, vm: str | None, seen: Overview) -> str:
     if len(chosen) == 1:
         return chosen[0]
     if not bases:
-        raise UsageError(f"lab {session.lab.name} has no VMs")
+        raise UsageError(
+            f"lab {session.lab.name} has no VMs", hint="write one under vms:, then `labctl up` makes it"
+        )
     names = sorted(chosen, key=natural_sort_key)
     what = f"{vm} stands for {len(names)} VMs" if vm else "which VM?"
     raise UsageError(what, hint=f"name one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}")

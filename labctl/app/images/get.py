@@ -64,7 +64,10 @@ def of_labfile(session: Session, sink: Sink) -> list[ImageSpec]:
     found = resolve_images(session.hosts, session.lab, Pinning(session.lock, session.locked))
     reaches = trust.marked(session, image_reaches(session.lab, found))
     if not trust.allowed(session, reaches):
-        raise LabctlError("you don't trust this lab, so nothing was fetched")
+        raise LabctlError(
+            "you don't trust this lab, so nothing was fetched",
+            hint="`labctl plan` shows what it reaches; `labctl trust` what you said yes to",
+        )
     trust.keep(session, reaches, sink)
     for note in found.notes:
         sink(Diagnostic(note.severity, note.summary, note.hint))

@@ -83,9 +83,13 @@ def _stopped_vm(session: Session, vm: str) -> VmOverview:
     if found.state != State.OFF:
         raise LabctlError(f"it is {found.state}", where=f"vm/{name}", hint=f"`labctl halt {name}` first")
     if "root" not in found.disks:
-        raise UsageError(f"vm/{name} has no root disk")
+        raise UsageError(f"vm/{name} has no root disk", hint="`labctl status` shows the disks of each VM")
     if not found.seeded:
-        raise LabctlError("its guest has no cloud-init, so labctl's script is not in it", where=f"vm/{name}")
+        raise LabctlError(
+            "its guest has no cloud-init, so labctl's script is not in it",
+            where=f"vm/{name}",
+            hint="clean its disk by hand; `labctl image import FILE NAME` takes a copy of it",
+        )
     return found
 
 
@@ -151,7 +155,10 @@ class _Maker:
         deadline = time.monotonic() + OFF_S * self.slow
         while _runs(domain):
             if time.monotonic() > deadline:
-                raise LabctlError("its guest does not shut down, so its disk may be in no good state")
+                raise LabctlError(
+                    "its guest does not shut down, so its disk may be in no good state",
+                    hint="`labctl up` and `labctl halt` show whether it can; then try again",
+                )
             time.sleep(0.2)
 
     async def _clean(self, name: str) -> None:

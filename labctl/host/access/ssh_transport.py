@@ -27,6 +27,7 @@ _MARK = "\x02"  # what may begin a mark is held back, so no command's last lette
 _TOLD_BYTES = 20  # after a mark, at most
 _LAST_BYTES = 2000  # of stderr, which tell why a connection failed
 _CONNECT_S, _CONNECT_POLL_S, _END_S = 30.0, 0.02, 10.0
+_HINT = "`labctl console` shows what the guest says, `labctl doctor` what may hinder it"
 _SOCKET_BYTES = 107 - 17  # of a UNIX socket's path, to which OpenSSH adds something while it makes the socket
 _PIPE, _DEVNULL = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
 
@@ -102,10 +103,10 @@ async def _logged_in(master: Process, socket: Path) -> None:
             while not socket.exists():  # noqa: ASYNC240  # in memory
                 if master.returncode is not None:
                     _, said = await master.communicate()
-                    raise LabctlError(f"can't log in by ssh: {last_words(said)}")
+                    raise LabctlError(f"can't log in by ssh: {last_words(said)}", hint=_HINT)
                 await asyncio.sleep(_CONNECT_POLL_S)
     except TimeoutError as error:
-        raise LabctlError(f"can't log in by ssh: no answer within {_CONNECT_S:.0f} s") from error
+        raise LabctlError(f"can't log in by ssh: no answer within {_CONNECT_S:.0f} s", hint=_HINT) from error
 
 
 def _options(config: Path) -> list[str]:
