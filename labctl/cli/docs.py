@@ -10,6 +10,7 @@ from labctl.cli.app import TopVerbs
 from labctl.cli.options import Options
 from labctl.cli.verbs import Verbs
 from labctl.core.record import fields
+from labctl.report import screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,4 +95,4 @@ def _is_global(parameter: Any) -> bool:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    screen.write(sys.stdout, reference())

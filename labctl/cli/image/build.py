@@ -20,6 +20,15 @@ From = Annotated[
         "--from", metavar="VM", autocompletion=known_names.vms, help="a stopped VM; IMAGE names the new image"
     ),
 ]
+Recipes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGE...",
+        parser=arguments.name,
+        autocompletion=known_names.images,
+        help="names of recipes; by default all `build:` images of the Labfile",
+    ),
+]
 app = typer.Typer(add_completion=False)
 
 
@@ -27,15 +36,7 @@ app = typer.Typer(add_completion=False)
 @with_global_options
 def run(
     options: Options,
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="IMAGE...",
-            parser=arguments.name,
-            autocompletion=known_names.images,
-            help="names of recipes; by default all `build:` images of the Labfile",
-        ),
-    ] = None,
+    images: Recipes = None,
     *,
     arch: shared.Arch = None,
     from_vm: From = None,

@@ -11,6 +11,15 @@ from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import LabctlError
 from labctl.core.size import format_size
 
+Stored = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGE...",
+        parser=arguments.name,
+        autocompletion=known_names.images,
+        help="names, or beginnings of digests",
+    ),
+]
 app = typer.Typer(add_completion=False)
 
 
@@ -18,15 +27,7 @@ app = typer.Typer(add_completion=False)
 @with_global_options
 def run(
     options: Options,
-    images: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="IMAGE...",
-            parser=arguments.name,
-            autocompletion=known_names.images,
-            help="names, or beginnings of digests",
-        ),
-    ],
+    images: Stored,
     *,
     yes: Yes = False,
 ) -> int:
