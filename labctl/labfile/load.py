@@ -190,13 +190,20 @@ def _build_lab(
         networks=tuple(nets),
         volumes=tuple(read_volume(name, each, problems) for name, each in sections["volumes"].items()),
         vms=vms,
-        groups={name: tuple(targets.groups[name]) for name in sections["groups"]},
-        children={name: tuple(each.get("children") or ()) for name, each in sections["groups"].items()},
+        **_groups(sections["groups"], targets),
         parameters=parameters,
         outside=context.outside,
         positions=Positions(parsed.top, {each.identity.base: each.tree for each in instances}),
     )
     return lab, prerequisites
+
+
+def _groups(groups: Map, targets: DependencyTargets) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Give the fields of a lab that are about groups: their instances, and what they name."""
+    return {
+        "groups": {name: tuple(targets.groups[name]) for name in groups},
+        "children": {name: tuple(each.get("children") or ()) for name, each in groups.items()},
+    }
 
 
 def _read_vms(
