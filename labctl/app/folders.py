@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import steps_of
 from labctl.core.spec import of_kind
-from labctl.engine.folders import Sharing
+from labctl.engine.folders import Sharing, chosen
 from labctl.host.files import os_errors, trees
 from labctl.host.machine import command, virtiofsd
 from labctl.host.machine.doctor.check import distribution
+from labctl.kinds import addresses
 from labctl.kinds.folder.spec import RSYNC, FolderSpec
 from labctl.kinds.vm.filesystems import VIRTIOFS
 
@@ -97,6 +98,20 @@ def _problem(session: Session, spec: FolderSpec, summary: str, hint: str, severi
         hint,
         severity,
     )
+
+
+def copied_sources(session: Session) -> list[Path]:
+    """The folders of the host that rsync copies.
+
+    Raises:
+        LabctlError: one of them can't be read.
+    """
+    found: set[Path] = set()
+    for host in session.hosts:
+        mine = [vm for vm in session.lab.vms if session.hosts.of(addresses.vm(vm.name)) is host]
+        if sharing := look(session.lab, host):
+            found |= {each.source for vm in mine for each in vm.folders if chosen(each, sharing)[0] == RSYNC}
+    return sorted(found)
 
 
 def copied(vms: Collection[str] = ()) -> DesiredState:

@@ -237,6 +237,10 @@ def _addresses_json(nic: NicOverview) -> list[dict[str, str | None]]:
     return [{"network": nic.network, "ip": ip, "mac": nic.mac, "link": nic.link} for ip in ips]
 
 
+def _folder_json(target: str, kept: Mapping[str, str]) -> dict[str, str]:
+    return {"target": target, **{key: kept.get(key, "") for key in ("source", "type", "why")}}
+
+
 def _vm_json(row: Row) -> dict[str, Any]:
     seen = row.seen
     running = seen is not None and seen.state in ACTIVE
@@ -250,6 +254,7 @@ def _vm_json(row: Row) -> dict[str, Any]:
         "disks": list(seen.disks) if seen else [],
         "moved": dict(seen.moved) if seen else {},
         "snapshots": list(seen.snapshots) if seen else [],
+        "folders": [_folder_json(*each) for each in seen.folders.items()] if seen else [],
         "uptime_s": uptime(seen.libvirt_name, seen.host) if seen and running else None,
         "drift": None if row.drift is None else list(row.drift),
         "problem": (seen.problem or None) if seen else None,

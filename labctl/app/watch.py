@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from labctl.app import folders
 from labctl.core.errors import Interrupted, LabctlError, LabHeld, Rejected, RunFailed
 from labctl.core.events import Diagnostic, Ending
 from labctl.core.operations import operations
@@ -87,14 +88,21 @@ def settled(changes: SimpleQueue[Path]) -> tuple[Path, ...]:
 
 
 def _loads(session: Session, watcher: Watcher, sink: Sink) -> bool:
-    """Read the Labfile and watch what it is made from; gives whether it is right, and tells what is wrong with it."""
+    """Read the Labfile, watch what it is made from and the folders that are copied; gives whether it is right.
+
+    What is wrong with it is told.
+    """
+    sources: list[Path] = []
     try:
         _ = session.loaded
+        sources = folders.copied_sources(session)
     except Rejected as error:
         _tell(error, sink)
         return False
+    except LabctlError as error:
+        _tell(error, sink)
     finally:
-        watcher.watch(session.files)
+        watcher.watch(session.files, sources)
     return True
 
 

@@ -60,7 +60,7 @@ def a_reboot_mounts_it_again(lab):
 def a_guest_without_rsync_is_told_of(lab, copied: Path):
     """Nothing is half done then: the target is not even there."""
     lab.content["vms"]["web"]["folders"].append(
-        {"source": "copied", "target": COPY, "owner": "lab", "exclude": ["*.o", "!"]}
+        {"source": "copied", "target": COPY, "owner": "web", "exclude": ["*.o", "!"]}
     )
     (copied / "left.o").write_text("out")
     (copied / ".labctl").mkdir()
@@ -76,11 +76,14 @@ def a_guest_without_rsync_is_told_of(lab, copied: Path):
 
 def rsync_keeps_a_copy(lab, copied: Path):
     install_rsync(lab)
+    failed = lab.run("up", "--yes")
+    assert "its guest has no user web" in failed.stderr
+    lab.ssh("web", "echo web:x:1234:5678::/:/bin/sh >>/etc/passwd")
     before = boot_id(lab)
     lab.up()
     names = lab.ssh("web", f"ls -A {quoted(COPY)}").split()
     assert names == ["hello", "inside"]
-    assert lab.ssh("web", f"stat -c %U {quoted(COPY)}/hello") == "lab\n"
+    assert lab.ssh("web", f"stat -c %u:%g {quoted(COPY)}/hello") == "1234:5678\n"
     lab.ssh("web", f"touch {quoted(COPY)}/strange")
     (copied / "hello").write_text("changed\n")
     (copied / "new").write_text("new\n")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from labctl.core.identity import VOLUMES, pool_name
 from labctl.core.ip import by_family
 from labctl.core.lifecycle import State
-from labctl.core.record import record
+from labctl.core.record import field, record
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.devices import disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from labctl.core.ip import IpAddress
     from labctl.core.xmltree import Element
@@ -61,6 +61,7 @@ class VmOverview:
     snapshots: tuple[str, ...] = ()
     boots: tuple[str, ...] = ()  # the paths of its kernel and initrd
     host: str = ""  # the URI of the libvirt host that it is on
+    folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target → what its record has
     unmarked: bool = False  # whether labctl's mark was removed, and with it what nothing else tells
 
 
@@ -89,6 +90,7 @@ def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOvervie
         problem=spec.problem,
         seeded=spec.scripted,
         boots=tuple(filter(None, (spec.kernel, spec.initrd))),
+        folders=spec.records.get("folder", {}),
         unmarked=bool(spec.unmarked),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.xmlfields import Place
 from labctl.kinds.vm.devices.disk import DISK
+from labctl.kinds.vm.devices.filesystem import FILESYSTEM
 from labctl.kinds.vm.devices.nic import NIC
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ def make_twin(root: Element, source: str) -> None:
     _remove(root, "uuid", "metadata")
     devices = Place("devices").element(root)
     assert devices is not None  # libvirt's definitions have it
-    for element in (*NIC.elements(root), *DISK.elements(root)):
-        if element.tag == NIC.tag or DISK.read(element).name not in _KEPT:
+    for element in (*NIC.elements(root), *FILESYSTEM.elements(root)):
+        devices.remove(element)
+    for element in list(DISK.elements(root)):
+        if DISK.read(element).name not in _KEPT:
             devices.remove(element)
     for disk in DISK.elements(root):
         if DISK.read(disk).name == "root":

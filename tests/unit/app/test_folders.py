@@ -101,3 +101,17 @@ def test_only_what_rsync_copied_before_is_synced():
     for names in ((), ("web",), ("web-1",)):
         assert folders.copied(names)(wanted, existing) == {Address("folder", "web-1/srv/a"): changed}
     assert folders.copied(("db",))(wanted, existing) == existing
+
+
+def test_only_folders_that_are_copied_are_watched(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders.virtiofsd, "find", lambda: "/usr/lib/qemu/virtiofsd")
+    for name in ("live", "copied"):
+        (tmp_path / name).mkdir()
+    path = tmp_path / "Labfile.yaml"
+    path.write_text(
+        "labfile: 1\nname: shop\nvms:\n  web:\n    image: debian-12\n    folders:\n"
+        "    - {source: live, target: /srv/a}\n    - {source: copied, target: /srv/b, exclude: [x]}\n"
+    )
+    host = MadeUpHost(local=True, capabilities=SimpleNamespace(types=frozenset({"qemu"})))
+    session = SimpleNamespace(lab=load(str(path)).lab, hosts=Hosts(host))
+    assert folders.copied_sources(session) == [tmp_path / "copied"]

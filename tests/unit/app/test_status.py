@@ -58,6 +58,16 @@ def test_a_link_that_is_down_shows(monkeypatch, session):
     assert told == {"network": "front", "ip": "10.0.0.2", "mac": "52:54:00:00:00:01", "link": "down"}
 
 
+def test_json_says_how_a_guest_has_its_folders_and_why(monkeypatch, session):
+    kept = {"source": "/home/me/app", "type": "virtiofs", "why": "the host can", "content": ""}
+    seen(monkeypatch, vm("web-1", folders={"/srv/app": kept}))
+    told = status.status(session, ["web-1"]).to_json()
+    jsonschema.validate(told, json.loads(resources.text("schemas/status.schema.json")))
+    assert told["vms"][0]["folders"] == [
+        {"target": "/srv/app", "source": "/home/me/app", "type": "virtiofs", "why": "the host can"}
+    ]
+
+
 def test_a_vm_that_nothing_is_told_of_is_neither_ready_nor_unready(monkeypatch, session):
     seen(monkeypatch, vm("web-1"), vm("db", ready=False, awaited=False))
     found = status.status(session)

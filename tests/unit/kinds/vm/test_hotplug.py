@@ -4,7 +4,10 @@ from itertools import chain, repeat
 
 import pytest
 
+from labctl.core.record import replace
 from labctl.kinds.vm import hotplug
+from labctl.kinds.vm.filesystems import FilesystemUse
+from labctl.kinds.vm.spec import VmSpec
 
 MIB = 1 << 20
 
@@ -31,3 +34,12 @@ def test_a_balloon_on_its_way_is_waited_for(monkeypatch, sizes, settled):
     """A plan made meanwhile would take it for someone's change."""
     monkeypatch.setattr(hotplug, "BALLOON_STILL_S", 0.2)
     assert hotplug.settle_memory(Domain(*sizes), 176 * MIB) is settled
+
+
+def test_a_folder_that_goes_is_unplugged_and_none_is_plugged_in():
+    """Libvirt 9.0 ends where virtiofs is plugged in: a new one comes by a restart."""
+    one, two = FilesystemUse("labctl-1", "/srv/a"), FilesystemUse("labctl-2", "/srv/b")
+    now = VmSpec("shop", "web", filesystems=(one, two))
+    wanted = replace(now, filesystems=(two,))
+    assert hotplug.leaving(now, wanted, ()) == [one]
+    assert hotplug.coming(wanted, now) == []

@@ -8,6 +8,7 @@ from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spec import Effect
 from labctl.kinds.vm.disks_and_nics import NicUse
+from labctl.kinds.vm.filesystems import FilesystemUse
 from labctl.kinds.vm.spec import VmSpec
 
 FRONT = NicUse("front", "52:54:00:00:00:01", "shop.front", "front")
@@ -38,3 +39,29 @@ def test_a_kernel_that_only_lies_elsewhere_costs_no_restart(after, effect):
     wanted = replace(had, kernel=after)
     (change,) = wanted.assessed(had, diff(had, wanted))
     assert change.effect is effect
+
+
+APP = FilesystemUse("labctl-1", "/srv/a")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "effect"),
+    [
+        ((), (APP,), Effect.RESTART),
+        ((APP,), (), Effect.LIVE),
+        ((replace(APP, driver="9p"),), (), Effect.RESTART),
+        ((APP,), (replace(APP, source="/srv/b"),), Effect.RESTART),
+    ],
+    ids=["comes", "goes", "9p-goes", "moves"],
+)
+def test_only_virtiofs_goes_while_a_vm_runs(before, after, effect):
+    had = VmSpec("shop", "web", filesystems=before)
+    wanted = VmSpec("shop", "web", filesystems=after)
+    assert {each.effect for each in wanted.assessed(had, diff(had, wanted))} == {effect}
+
+
+def test_of_a_saved_vm_no_device_goes():
+    had = VmSpec("shop", "web", filesystems=(APP,), state=State.SAVED)
+    wanted = VmSpec("shop", "web")
+    (change, *_) = wanted.assessed(had, diff(had, wanted))
+    assert change.effect is Effect.RESTART

@@ -2,6 +2,7 @@
 
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
+from labctl.kinds.vm.filesystems import FilesystemUse
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.twin import make_twin
 
@@ -15,13 +16,14 @@ VM = VmSpec(
     name="web",
     disks=DISKS,
     nics=(NicUse("front", "52:54:00:00:00:01", "shop.front"),),
+    filesystems=(FilesystemUse("labctl-1", "/home/me/app"), FilesystemUse("labctl-2", "/home/me", "9p")),
     console_log="/pool/web.console",
     file="/labs/Labfile.yaml",
 )
 
 
 def test_it_touches_nothing_of_the_vm_and_reaches_nobody():
-    """Another name and root disk, no network, no other disk, no console log, and nothing that says it is labctl's."""
+    """Another name and root disk; no network, folder, other disk, console log, or mark of labctl."""
     made = xml.render(VM)
     make_twin(made, "/pool/web.golden")
     assert made.findtext("name") == "shop.web.golden"
@@ -32,5 +34,6 @@ def test_it_touches_nothing_of_the_vm_and_reaches_nobody():
         "/pool/web.seed",
     ]
     assert made.find("devices/interface") is None
+    assert made.find("devices/filesystem") is None
     assert made.find(".//log") is None
     assert made.find("devices/channel") is not None
