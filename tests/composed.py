@@ -11,10 +11,12 @@ import yaml
 from labctl.app.prepare import keep
 from labctl.core.address import Address
 from labctl.core.record import replace
-from labctl.core.spec import Spec
+from labctl.core.spec import Spec, of_kind
+from labctl.engine import provision
 from labctl.engine.allocate import allocate_with_references
 from labctl.engine.compose import Site, compose
 from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.load import Loaded, load
 
@@ -43,12 +45,21 @@ def specs(
 
 
 def applied(wanted: Specs) -> Specs:
-    """What `up` has made of it: VMs run and were seen ready."""
-    made = dict(wanted)
-    for address, spec in wanted.items():
+    """What `up` has made of it: VMs run and were seen ready, and have records of their steps."""
+    steps = list(of_kind(wanted.values(), ProvisionSpec))
+    made = {address: spec for address, spec in wanted.items() if not isinstance(spec, ProvisionSpec)}
+    for address, spec in made.items():
         if isinstance(spec, VmSpec) and spec.state == "running":
-            made[address] = replace(spec, ready=True, applied=spec.fingerprint())
+            records = {step.key: {"digest": step.content} for step in steps if spec.name in step.on}
+            made[address] = replace(
+                spec, ready=True, applied=spec.fingerprint(), records={ProvisionSpec.kind: records}
+            )
     return made
+
+
+def with_steps(existing: Specs, wanted: Specs) -> Specs:
+    """What exists, and the wanted steps that are done."""
+    return existing | provision.done(wanted.values(), existing)
 
 
 def _loaded(content: dict[str, Any]) -> Loaded:

@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 Confirm = Callable[["Plan"], bool]
 HOST_LOCK_WAIT_S = 120.0
-APPLYING = ("up", "reload")  # the verbs that make what the Labfile says; for the others what exists is enough
+APPLYING = (
+    "up",
+    "reload",
+    "provision",
+)  # the verbs that make what the Labfile says; for the others what exists is enough
 
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
@@ -100,7 +104,8 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         _announce(prepared, sink)
         _refuse(prepared, sink, began)
         if prepared.plan:
-            if not (trust.allowed(session, prepared.plan.reaches) and confirm(prepared.plan)):
+            asked = confirm if prepared.plan.changes else _unasked
+            if not (trust.allowed(session, prepared.plan.reaches) and asked(prepared.plan)):
                 return _ended(sink, began, Ending.DECLINED, "nothing was changed")
             trust.keep(session, prepared.plan.reaches, sink)
         began = time.monotonic()  # the time that someone took to answer is not the run's
@@ -119,6 +124,11 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
     return _finish(outcome, verb, sink, began)
+
+
+def _unasked(_plan: Plan) -> bool:
+    """The answer to a plan that changes nothing, but runs what runs each time."""
+    return True
 
 
 def _run(session: Session, plan: Plan, sink: Sink, began: float, *, applying: bool) -> Outcome:
@@ -154,8 +164,10 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
         return None
     again = _look(session, desired, frozenset(), include_labfile=True).plan
     updates = [step for step in steps_of(again.steps, VmSpec) if step.action is Action.UPDATE]
-    if not again or len(updates) != len(again.steps) or not all(each.trusted for each in again.reaches):
+    others = [step for step in again.steps if not step.recurs]  # what runs each time has run
+    if not updates or len(updates) != len(others) or not all(each.trusted for each in again.reaches):
         return None
+    again = replace(again, steps=tuple(others))
     sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
     sink(PlanReady(again))
     return _run(session, again, sink, began, applying=True)

@@ -8,8 +8,10 @@ from labctl.core.address import Address, natural_sort_key
 from labctl.core.errors import UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
+from labctl.core.spans import spans
 from labctl.core.spec import of_kind
 from labctl.kinds import addresses
+from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
 from labctl.labfile.problems import did_you_mean
@@ -32,10 +34,44 @@ def up(vms: Iterable[str] = ()) -> DesiredState:
         if not names:
             return wanted
         scope = _closure({addresses.vm(name) for name in _known(names, wanted)}, wanted)
+        scope |= {
+            step.address for step in _steps_within({each.name for each in scope if each.kind == "vm"}, wanted)
+        }
         outside = {address: spec for address, spec in existing.items() if not scope & {address, spec.inside}}
         return outside | {address: spec for address, spec in wanted.items() if address in scope}
 
     return desired
+
+
+def provision(vms: Iterable[str], only: str, *, again: bool) -> DesiredState:
+    """What exists, and the provisioning steps of these VMs, or of all that run; with `only` those of this name.
+
+    With `again` also those that are done are to be run.
+    """
+    names = tuple(vms)
+
+    def desired(wanted: Specs, existing: Specs) -> Specs:
+        running = {vm.name for vm in of_kind(existing.values(), VmSpec) if vm.state == State.RUNNING}
+        if not running and not names:
+            raise UsageError("no VM of the lab runs", hint="`labctl up` starts them, and runs their steps")
+        chosen = set(_known(names, wanted)) if names else running
+        if off := sorted(chosen - running, key=natural_sort_key):
+            hint = f"`labctl up {' '.join(off)}` starts what is off, and runs its steps"
+            raise UsageError(f"{spans(off)} {'does' if len(off) == 1 else 'do'} not run", hint=hint)
+        steps = _steps_within(chosen, wanted)
+        if only and not (named := [step for step in steps if step.name == only]):
+            known = sorted({step.name for step in steps if step.name})
+            hint = did_you_mean(only, known) or f"there are: {', '.join(known) or 'none with a name'}"
+            raise UsageError(f"no provisioning step is called {only}", hint=hint)
+        steps = named if only else steps
+        return existing | {step.address: replace(step, again=again) for step in steps}
+
+    return desired
+
+
+def _steps_within(vms: Collection[str], wanted: Specs) -> list[ProvisionSpec]:
+    """The provisioning steps that are done in these VMs and in no others."""
+    return [step for step in of_kind(wanted.values(), ProvisionSpec) if set(step.on) <= set(vms)]
 
 
 def destroy(vms: Iterable[str] = ()) -> DesiredState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from labctl.app import labfile_path
@@ -182,6 +183,23 @@ class Lab:
         from labctl.app import change
 
         return self._run(change.reload, self.session(), vms, confirm)
+
+    def provision(
+        self,
+        vms: Iterable[str] = (),
+        *,
+        only: str = "",
+        again: bool = False,
+        confirm: Confirm | None = None,
+    ) -> Finished:
+        """Run provisioning steps that `up` would run: those of VMs that run, and nothing else.
+
+        With `only` it is the steps of this name, with `again` also those that are done.
+        """
+        from labctl.app.provisioning import provision
+
+        use_case = partial(provision, only=only, again=again)
+        return self._run(use_case, self.session(), vms, confirm)
 
     def halt(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Shut VMs down. Everything stays defined. For arguments, results and errors see `up`, here and below."""

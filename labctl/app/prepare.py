@@ -10,7 +10,7 @@ from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
 from labctl.core.record import record, replace
-from labctl.engine import edits
+from labctl.engine import edits, provision
 from labctl.engine.allocate import allocate_with_references
 from labctl.engine.allocation import Allocation
 from labctl.engine.compose import Site, compose, named
@@ -20,6 +20,7 @@ from labctl.engine.host_reaches import host_reaches
 from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.pinning import Pinning
 from labctl.engine.sources import Sources, resolve_images
+from labctl.host.files.content import content_digest
 from labctl.host.libvirt.connection import translated
 from labctl.kinds import addresses
 from labctl.kinds.image.spec import POOL as STORE
@@ -97,7 +98,7 @@ def _prepare(
         sharing = {host: folders.look(lab, host) for host in hosts}
         sites = _sites(session, observed, sources, sharing)
         wanted = onward(observed, compose(lab, allocation, sites))
-        existing = _with_keys(session, merge(observed, wanted)) | _stored(sources)
+        existing = _existing(session, observed, wanted, sources)
         wanted = keep(wanted, existing, session.secret)
         preflight.refuse(edits.check_xml_edits(lab, wanted.values()))
         reaches = host_reaches(lab, sources, allocation, wanted.values())
@@ -117,6 +118,12 @@ def _prepare(
         preflight.refuse((*found.errors, *found.obstacles))
     doubts = (*loaded.warnings, *sources.notes, *found.warnings)
     return Prepared(made, observed, allocation, sources, doubts, found.obstacles)
+
+
+def _existing(session: Session, observed: Observed, wanted: Specs, sources: Sources) -> dict[Address, Spec]:
+    """What exists of the lab, of the images, and of what was done in guests."""
+    existing = _with_keys(session, merge(observed, wanted)) | _stored(sources)
+    return existing | provision.done(wanted.values(), existing)
 
 
 def _sources(session: Session, lab: LabModel, observed: Observed) -> Sources:
@@ -146,6 +153,7 @@ def _site(session: Session, host: Host, observed: Observed, sources: Sources) ->
         images=sources.images,
         blobs=sources.blobs,
         secret=session.secret,
+        copies={path: content_digest(path) for path in provision.copied_files(session.lab)},
         tb_cache=host.virt.getLibVersion() >= TB_CACHE_SINCE,
     )
 

@@ -14,7 +14,18 @@ class TopVerbs(Verbs):
     package = "labctl.cli"
     panels = {  # noqa: RUF012  # declared as ClassVar by its base
         "write a lab": ("init", "validate", "schema"),
-        "run it": ("plan", "up", "watch", "halt", "reload", "suspend", "resume", "destroy", "trust"),
+        "run it": (
+            "plan",
+            "up",
+            "watch",
+            "halt",
+            "reload",
+            "provision",
+            "suspend",
+            "resume",
+            "destroy",
+            "trust",
+        ),
         "look at it": ("status", "list", "logs", "events", "doctor"),
         "enter it": ("ssh", "ssh-config", "inventory", "console"),
         "images": ("image",),

@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan
 
 
-def run(lab: Lab, method: Callable[..., Finished], options: Options, vms: Iterable[str], *, yes: bool) -> int:
-    """Call this method of the lab, which shows its plan and asks before it changes anything."""
+def run(
+    lab: Lab,
+    method: Callable[..., Finished],
+    options: Options,
+    vms: Iterable[str],
+    *,
+    yes: bool,
+    **more: object,
+) -> int:
+    """Call this method of the lab, which shows its plan and asks before it changes anything. `more` goes to it."""
     verb = method.__name__
     run_state.start(verb)
     lab.subscribe(sinks.sink(options))
     with interruptions.asking(lab.stop):
         try:
-            finished = method(vms, confirm=lambda plan: confirmed(plan, verb, yes=yes))
+            finished = method(vms, confirm=lambda plan: confirmed(plan, verb, yes=yes), **more)
         except RunFailed as error:  # its events have told it
             finished = error.finished
     return exits.of_ending(finished.ending)

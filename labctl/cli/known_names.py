@@ -37,6 +37,11 @@ def networks(ctx: typer.Context) -> list[str]:
     return _of_lab(ctx, lambda lab: (network.name for network in lab.networks))
 
 
+def steps(ctx: typer.Context) -> list[str]:
+    """Provisioning steps that have a name."""
+    return _of_lab(ctx, _steps)
+
+
 def stages(ctx: typer.Context, incomplete: str) -> list[str]:
     """VM:STAGE, once a VM is named; until then VMs."""
     vm, colon, _ = incomplete.partition(":")
@@ -46,6 +51,11 @@ def stages(ctx: typer.Context, incomplete: str) -> list[str]:
 def images(ctx: typer.Context) -> list[str]:
     """Images of the catalogue and of the Labfile."""
     return sorted({*_quietly(_catalogue), *_of_lab(ctx, _labels)})
+
+
+def _steps(lab: LabModel) -> Iterable[str]:
+    every = [*lab.provision, *(step for vm in lab.vms for step in vm.provision)]
+    return {step.name for step in every if step.name}
 
 
 def _of_lab(ctx: typer.Context, names: Callable[[LabModel], Iterable[str]]) -> list[str]:

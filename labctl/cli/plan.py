@@ -46,7 +46,7 @@ def run(
     else:
         style = Style(Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout), options.verbose)
         context.write(render(plan, style))
-    return exits.CHANGES if plan and exit_code else 0
+    return exits.CHANGES if plan.changes and exit_code else 0
 
 
 def _as_warning(obstacle: Problem) -> Problem:

@@ -52,6 +52,15 @@ class StepProgress(Event):
 
 
 @record
+class StepOutput(Event):
+    """A line that a step's program wrote, in a VM or on behalf of it. It is not kept for sinks that join later."""
+
+    address: str
+    vm: str
+    text: str
+
+
+@record
 class StepDone(Event):
     """A step is done. `seconds` is the time since the start of its first operation."""
 
@@ -155,6 +164,10 @@ class Teller:
         if self._stopped():
             raise Interrupted("stopped")
         self._sink(StepProgress(str(self._address), text, done, total))
+
+    def output(self, vm: str, text: str) -> None:
+        """Send a line that a program wrote."""
+        self._sink(StepOutput(str(self._address), vm, text))
 
     def stage(self, stage: str) -> None:
         self._sink(VmStage(self._address.name, stage, round(time.monotonic() - self._started, 3)))

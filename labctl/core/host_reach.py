@@ -21,6 +21,7 @@ class Deed(StrEnum):
     RUNS = "runs"
     OPENS = "opens"  # a connection from the host
     GIVES = "gives"  # a file, to a guest
+    WRITES = "writes"  # a file, with what a guest gave
 
 
 @record

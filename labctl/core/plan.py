@@ -70,6 +70,16 @@ class StepOf(Generic[S_co]):
         return str(self.address)
 
     @property
+    def title(self) -> str:
+        """The address, and the name that people gave to the object: `provision/web/2 nginx`."""
+        return f"{self.address} {self.spec.given_name}".rstrip()
+
+    @property
+    def recurs(self) -> bool:
+        """Whether the step comes back with each run, so that it is no difference from what is wanted."""
+        return self.spec.recurs(self.changes)
+
+    @property
     def destructive(self) -> bool:
         """Whether the step can lose data of the user."""
         return (self.action.removes and self.spec.holds_data) or bool(self.loss)
@@ -138,8 +148,9 @@ def steps_of(steps: Iterable[Step], kind: type[S]) -> Iterator[StepOf[S]]:
 class Plan:
     """The steps of a run, in the order of their addresses.
 
-    `unchanged` counts the objects without a step. `refusals` are addresses whose change is impossible, with the reason.
-    `reaches` is all that the lab reaches of the host beyond its own folder; it stands there although nothing changes.
+    `unchanged` counts the objects without a step; `summary` adds those whose step only comes back with each run.
+    `refusals` are addresses whose change is impossible, with the reason. `reaches` is all that the lab reaches of the
+    host beyond its own folder; it stands there although nothing changes.
     """
 
     lab: str
@@ -153,13 +164,19 @@ class Plan:
         return bool(self.steps)
 
     @property
+    def changes(self) -> bool:
+        """Whether something differs from what is wanted. Steps that come back with each run don't count."""
+        return any(not step.recurs for step in self.steps)
+
+    @property
     def destructive(self) -> bool:
         return any(step.destructive for step in self.steps)
 
     @property
     def summary(self) -> dict[str, int]:
-        counts = Counter(step.action for step in self.steps)
-        return {str(action): counts[action] for action in Action} | {"unchanged": self.unchanged}
+        counts = Counter(step.action for step in self.steps if not step.recurs)
+        unchanged = self.unchanged + sum(step.recurs for step in self.steps)
+        return {str(action): counts[action] for action in Action} | {"unchanged": unchanged}
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -180,12 +197,16 @@ class Plan:
     def headline(self) -> str:
         """The one-line summary, as in `plan: 2 to create, 1 to delete, 4 unchanged`."""
         words = [f"{n} to {name}" for name, n in self.summary.items() if n and name != "unchanged"]
+        recurring = sum(step.recurs for step in self.steps)
+        words += [
+            f"{recurring} that runs each time" if recurring == 1 else f"{recurring} that run each time"
+        ] * bool(recurring)
         return "plan: " + ", ".join([*words, f"{self.unchanged} unchanged"])
 
 
 def step_lines(step: Step) -> list[str]:
     """The lines of a step in `str(plan)`: one with its sign, address and cause, then one for each changed field."""
-    lines = [f"{step.action.sign} {step.address}  ({step.cause})"]
+    lines = [f"{step.action.sign} {step.title}  ({step.cause})"]
     if step.action is Action.CREATE:
         return lines + [f"    {change}" for change in step.fields]
     for change in step.changes:

@@ -90,6 +90,16 @@ class Questions:
         del changes
         return ""
 
+    @property
+    def given_name(self) -> str:
+        """The name that people gave to it, if its address is none."""
+        return ""
+
+    def recurs(self, changes: Collection[Change]) -> bool:
+        """Whether these changes come back with each run, so that they are no difference from what is wanted."""
+        del changes
+        return False
+
     def chains(self) -> tuple[Chain, ...]:
         """The files of each of its disks."""
         return ()

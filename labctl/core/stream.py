@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from labctl.core.events import Finished, StepDone, StepFailed, StepProgress, StepSkipped
+from labctl.core.events import Finished, StepDone, StepFailed, StepOutput, StepProgress, StepSkipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ class EventStream:
     """A sink that passes each event on to all sinks that have joined.
 
     A sink that joins during a run, or after it, first gets the events of that run so far, but only the latest progress
-    of each step. Events come from several threads; each sink gets them one at a time.
+    of each step, and no output. Events come from several threads; each sink gets them one at a time.
 
     A sink that raises an error gets no further events. The run and the other sinks go on; `raise_broken` raises the
     error later.
@@ -67,6 +67,8 @@ class EventStream:
     def _remember(self, event: Event) -> None:
         if self._past and isinstance(self._past[-1], Finished):  # another run begins
             self._past = []
+        if isinstance(event, StepOutput):
+            return  # a guest may write for ever
         if isinstance(event, StepProgress):
             self._progress[event.address] = event
             return

@@ -1,7 +1,7 @@
 """Composes the wanted specs of a lab from its Labfile, the allocation, and facts about the libvirt host. Pure.
 
-VMs are composed in `engine.vms`, disks in `engine.disks`, networks in `engine.networks`, seeds in `engine.guests`;
-images are found by `engine.sources`.
+VMs are composed in `engine.vms`, their provisioning steps in `engine.provision`, disks in `engine.disks`, networks in
+`engine.networks`, seeds in `engine.guests`; images are found by `engine.sources`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.core.record import field, record, replace
+from labctl.engine import provision
 from labctl.engine.disks import disk_spec, shared_disk
 from labctl.engine.folders import filesystems, folder_specs
 from labctl.engine.guests import HostsFileNames, seed
@@ -48,6 +49,7 @@ class Site:
     blobs: Mapping[Path, ImageSpec] = field(default_factory=dict)
     secret: bytes = b""
     sharing: Sharing | None = None  # None where nobody looked
+    copies: Mapping[Path, str] = field(default_factory=dict)  # digests of what provisioning steps copy
     tb_cache: bool = True  # libvirt can limit QEMU's cache of translated code
 
     @property
@@ -92,6 +94,7 @@ def compose(lab: LabModel, allocation: Allocation, site_of: Callable[[Address], 
     specs += [shared_disk(lab, volume) for volume in lab.volumes]
     names = HostsFileNames(lab, allocation)
     awaited = {vm.name for vm in lab.vms if is_awaited(vm)}
+    vms = {vm.name: vm for vm in lab.vms}
     for vm in lab.vms:
         site = site_of(addresses.vm(vm.name))
         specs += [disk_spec(lab, vm, disk, site) for disk in vm.disks if disk.volume is None]
@@ -101,10 +104,13 @@ def compose(lab: LabModel, allocation: Allocation, site_of: Callable[[Address], 
         made = replace(
             vm_spec(lab, vm, allocation, site, names),
             after=tuple(starts_after(vm, awaited)),
+            waits=provision.waits(vm, vms),
             seed=digest,
             filesystems=filesystems(folders),
             folders=tuple(each.target for each in folders),
         )
         specs += [sown] if sown else []
         specs += [replace(made, heard=True if made.reports else None), *folders]
+        specs += provision.own_steps(lab, vm, site, after=[each.address for each in folders])
+    specs += provision.lab_steps(lab, site_of(addresses.pool(lab.name)))
     return {spec.address: spec for spec in specs}

@@ -13,6 +13,7 @@ from labctl.core.record import replace
 from labctl.engine.allocation import Occupied, OccupiedSubnets, allocates
 from labctl.engine.edit_reaches import reaches_of_edits
 from labctl.engine.sources import field_of_image
+from labctl.host.files.content import content_digest
 from labctl.host.files.digests import file_digest
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def host_reaches(
     """
     files = _files(lab, sources, lab.outside)
     traffic = [*_checks(lab, allocation), *_routed(lab, allocation)]
-    return _once([*reaches_of_edits(lab, specs), *_images(lab, sources), *files, *traffic])
+    written = lab.written.values()
+    return _once([*reaches_of_edits(lab, specs), *_images(lab, sources), *files, *written, *traffic])
 
 
 def image_reaches(lab: LabModel, sources: Sources) -> tuple[HostReach, ...]:
@@ -71,7 +73,14 @@ def _files(lab: LabModel, sources: Sources, outside: Iterable[Path]) -> Iterator
     keys |= {path: spec.key for path, spec in sources.blobs.items()}
     for path in outside:
         reach = lab.outside[path]
-        yield replace(reach, content=reach.content or keys.get(path) or f"sha256-{file_digest(path)}")
+        yield replace(reach, content=reach.content or keys.get(path) or _digest_of(path))
+
+
+def _digest_of(path: Path) -> str:
+    """The digest of a file, or of a folder, that a guest is given; empty if it is not there yet."""
+    if path.is_dir() or not path.exists():
+        return content_digest(path)
+    return f"sha256-{file_digest(path)}"
 
 
 def _builds(lab: LabModel) -> Iterator[HostReach]:

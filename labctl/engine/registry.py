@@ -9,6 +9,7 @@ from labctl.kinds.folder.kind import FOLDER
 from labctl.kinds.image.kind import IMAGE
 from labctl.kinds.network.kind import NETWORK
 from labctl.kinds.pool.kind import POOL
+from labctl.kinds.provision.kind import PROVISION
 from labctl.kinds.seed.kind import SEED
 from labctl.kinds.vm.kind import VM
 
@@ -23,4 +24,5 @@ KINDS: tuple[Kind[Any], ...] = (
     DISK,
     VM,
     FOLDER,
+    PROVISION,
 )

@@ -31,6 +31,11 @@ def disk(name: str) -> Address:
     return Address("disk", name)
 
 
+def provision(vm: str, place: int) -> Address:
+    """A provisioning step of a VM by its place, from 1: `provision/web-1/2`. Without a VM it is one of the lab."""
+    return Address("provision", f"{vm}/{place}" if vm else str(place))
+
+
 def vm(name: str) -> Address:
     return Address("vm", name)
 

@@ -18,7 +18,7 @@ from labctl.labfile.placeholders import PLACEHOLDER
 from labctl.labfile.yaml_tree import entry_mark, path_text, value_position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from labctl.labfile.problems import Problems
     from labctl.labfile.yaml_tree import Map
@@ -36,6 +36,8 @@ class ReadContext:
 
     `given` are the texts of parameters that the user gave. `outside` collects the files that the Labfile itself names
     and that lie outside of its folder, by their paths. `files` collects all files that are named, also missing ones.
+    `copied` has the fields of what steps copy, `fetched` what they fetch, and `written` those of the latter that are
+    outside of the folder, or hidden in it.
     """
 
     folder: Path
@@ -43,8 +45,12 @@ class ReadContext:
     networks: Iterable[str] = ()
     volumes: Iterable[str] = ()
     given: frozenset[str] = frozenset()
+    labfile: str = ""  # the Labfile's name in the folder
     outside: dict[Path, HostReach] = field(default_factory=dict)
     files: set[Path] = field(default_factory=set)
+    written: dict[Path, HostReach] = field(default_factory=dict)
+    copied: dict[Path, tuple[Map, str]] = field(default_factory=dict)
+    fetched: dict[Path, Map] = field(default_factory=dict)
     budget: TextBudget = field(default_factory=TextBudget)  # the texts of all instances
     _unreadable: dict[Path, str] = field(default_factory=dict)  # as `why_unreadable` answered before
 
@@ -61,13 +67,65 @@ class ReadContext:
         self.files.add(path)
         if why := self.why_unreadable(path):
             self.problems.at(holder, key, f"{holder[key]}: {why}", f"looked for in {path.parent}")
-        elif holder[key] not in self.given and path not in self.outside and (why := self._why_outside(path)):
+        else:
+            self._reach(self.outside, Deed.GIVES, holder, key, path, self._why_outside)
+        return path
+
+    def copied_file(self, holder: Map, key: str) -> Path:
+        """Give the absolute path of a file or folder to copy, which may not be there before a `fetch` makes it."""
+        path = (self.folder / _expanded(holder[key])).absolute()
+        if PLACEHOLDER not in holder[key]:
+            self.files.add(path)
+            self.copied.setdefault(path, (holder, key))
+            self._reach(self.outside, Deed.GIVES, holder, key, path, self._why_outside)
+        return path
+
+    def fetched_file(self, holder: Map, key: str) -> Path:
+        """Give the absolute path to which a guest's file is fetched. One that several VMs would write is reported."""
+        path = (self.folder / _expanded(holder[key])).absolute()
+        if PLACEHOLDER not in holder[key]:
+            if self.fetched.get(path) is holder:
+                self.problems.at(holder, key, f"several VMs would write {holder[key]}", "put ${name} into it")
+            self.fetched[path] = holder
+            self._reach(self.written, Deed.WRITES, holder, key, path, self._why_not_written)
+        return path
+
+    def report_missing_copies(self) -> None:
+        """Report what steps copy and is not there, unless a step fetches it, or something in it."""
+        for path, (holder, key) in self.copied.items():
+            made = any(path.is_relative_to(each) or each.is_relative_to(path) for each in self.fetched)
+            why = "" if path.is_dir() else self.why_unreadable(path)
+            if why and not made:
+                hint = f"looked for in {path.parent}, and no `fetch` makes it"
+                self.problems.at(holder, key, f"{holder[key]}: {why}", hint)
+
+    def _reach(  # noqa: PLR0913, PLR0917  # what a reach is made of
+        self,
+        into: dict[Path, HostReach],
+        deed: Deed,
+        holder: Map,
+        key: str,
+        path: Path,
+        why_not_own: Callable[[Path], str],
+    ) -> None:
+        if holder[key] not in self.given and path not in into and (why := why_not_own(path)):
             origin = (
                 path_text(self.problems.path_of(holder, key)),
                 str(value_position(entry_mark(holder, key))),
             )
-            self.outside[path] = HostReach(Deed.GIVES, os.path.realpath(path), *origin, why)
-        return path
+            into[path] = HostReach(deed, os.path.realpath(path), *origin, why)
+
+    def _why_not_written(self, path: Path) -> str:
+        """Say why a guest's file may not be written there without a yes; empty if it may.
+
+        Hidden files are programs' own: what is in `.git` runs on the host.
+        """
+        if outside := self._why_outside(path):
+            return outside.replace("a file from outside", "a place outside")
+        within = Path(os.path.realpath(path)).relative_to(os.path.realpath(self.folder))
+        return (
+            "a hidden place in the Labfile's folder" if any(p.startswith(".") for p in within.parts) else ""
+        )
 
     def shared_folder(self, holder: Map, key: str, given: str) -> Path:
         """Give the absolute path of the folder that is named at `key`; what is none is reported.

@@ -32,13 +32,16 @@ class DependencyTargets:
 
     def of(self, name: str, vm: Vm, instances: Mapping[str, Vm]) -> Iterable[str] | None:
         """List the instances that `vm` waits for by this name; None where the name is unknown."""
+        found = self.members(name, instances)
+        if found is None or name in self.bases or name in instances:
+            return found
+        return (each for each in found if each != vm.name)  # a member waits for the others
+
+    def members(self, name: str, instances: Mapping[str, Vm]) -> Iterable[str] | None:
+        """List the instances of this name: a VM, one of its instances, or a group; None where it is unknown."""
         if name in self.bases:
             return self.bases[name]
-        if name in instances:
-            return (name,)
-        if name in self.groups:
-            return (each for each in self.groups[name] if each != vm.name)  # a member waits for the others
-        return None
+        return (name,) if name in instances else self.groups.get(name)
 
 
 def resolve_dependencies(

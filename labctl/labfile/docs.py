@@ -28,6 +28,10 @@ _SECTIONS = (
     ("nic", "networks[] of a VM"),
     ("condition", "ready[]"),
     ("folder", "folders[]"),
+    ("provision_step", "provision[]"),
+    ("lab_provision_step", "provision[] of the lab"),
+    ("provision_copy", "copy"),
+    ("provision_fetch", "fetch"),
     ("route", "routes[]"),
     ("bandwidth", "bandwidth"),
     ("xml_edit", "xml[]"),
@@ -51,9 +55,10 @@ _VALUES = """\
 - `${vms.VM.NIC.ip}`, `.ip6`, `.mac` and `${networks.NET.subnet}`, `.host`, `.gateway` can stand in any text, those of
   networks included. They are filled in when addresses are given out, and the result is checked then. On `external`,
   `bridge` and `macvtap` there are none but what is written down, and none may follow from itself.
+- In a `shell` of `provision`, nothing is filled in: what it needs, it gets as environment variables.
 - Layers, weakest first: `defaults`, groups that hold the VM through `children` (outer first), groups that the VM names,
-  the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready` and `folders` append,
-  and so do lists in `cloud_init`. An `image` replaces as a whole.
+  the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready`, `folders` and `provision`
+  append, and so do lists in `cloud_init`. An `image` replaces as a whole.
 """
 
 

@@ -13,7 +13,7 @@ from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
 from labctl.labfile.placeholders import PATTERN, PLACEHOLDER, UNKNOWN, is_reference, placeholder
 from labctl.labfile.problems import Problems, did_you_mean
-from labctl.labfile.secret_fields import HINT, WHERE, may_hold_secret
+from labctl.labfile.secret_fields import HINT, WHERE, is_script, may_hold_secret
 from labctl.labfile.yaml_tree import Map, Seq, entries, entry_mark, value_position
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _mapped(
     new: dict[Any, Any] = {}
     for key, value in entries(node):
         if type(value) is str:
-            if sign in value:
+            if sign in value and not is_script((*path, key)):
                 at = Entry(node, key, (*path, key))
                 new[key] = change(budget.spend(value, at), at)
         elif isinstance(value, Map | Seq):

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 __all__ = ["merge_layers"]
 
-_APPENDED = frozenset({"ready", "folders"})
+_APPENDED = frozenset({"ready", "folders", "provision"})
 _REPLACED = frozenset({"image"})  # `{path}` over `{url, sha256}` is another image, not a mixture
 
 
 def merge_layers(layers: Iterable[Map]) -> Map:
     """Merge layers, weakest first.
 
-    Maps merge, other values replace those of weaker layers. `ready`, `folders` and lists in `cloud_init` append.
+    Maps merge, other values replace those of weaker layers. `ready`, `folders`, `provision` and lists in `cloud_init`
+    append.
     """
     result: Map | None = None
     for layer in layers:

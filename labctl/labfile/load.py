@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labctl.core.errors import Problem, Rejected
 from labctl.core.record import field, record
@@ -27,6 +27,7 @@ from labctl.labfile.networks import read_network, read_volume
 from labctl.labfile.parameters import ParameterInputs, evaluate, given_by_user
 from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
+from labctl.labfile.provision import read_lab_provision
 from labctl.labfile.references import Prerequisites, ReferenceTargets, check_references
 from labctl.labfile.vms import read_vm
 from labctl.labfile.yaml_text import read_capped
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from labctl.labfile.interpolate import Reference
-    from labctl.labfile.model import Network, Vm
+    from labctl.labfile.model import Network, ProvisionStep, Vm
+    from labctl.labfile.parameters import Parameters
 
 __all__ = ["Loaded", "load"]
 
@@ -90,7 +92,7 @@ class _ParsedLabfile:
         problems.add_tree(self.top)
         parameters = evaluate(self.top.get("parameters"), self.inputs, problems)
         tree, references = interpolated(self.top, parameters, problems)
-        built = _build_lab(self, fill_references(tree, values), references, parameters.values, problems)
+        built = _build_lab(self, fill_references(tree, values), references, parameters, problems)
         if built is None or len(problems):
             raise problems.rejected()
         lab, prerequisites = built
@@ -161,41 +163,67 @@ def _build_lab(
     parsed: _ParsedLabfile,
     tree: Map,
     references: Sequence[Reference],
-    parameters: Mapping[str, Any],
+    parameters: Parameters,
     problems: Problems,
 ) -> tuple[LabModel, Prerequisites] | None:
     """Build the lab from a tree with parameters filled in; None where too little of the tree is valid."""
     valid = valid_part(tree, problems)
     if valid is None:
         return None
-    # These names include those whose definition is wrong and left out of `valid`: to use such a name is no mistake.
-    names = {key: list(tree.get(key) or ()) if isinstance(tree.get(key), Map) else [] for key in _SECTIONS}
+    names = _names(tree)
     sections = {key: valid.get(key) or Map(valid.mark) for key in _SECTIONS}
-    folder = parsed.path.parent
-    given = given_by_user(parsed.inputs, folder)
-    context = ReadContext(folder, problems, names["networks"], names["volumes"], given, files=parsed.files)
+    context = _context(parsed, names, problems)
     nets = [read_network(name, each, problems) for name, each in sections["networks"].items()]
     instances = _instances(sections, names, context)
     targets = _targets(instances, names)
     vms = _read_vms(instances, sections["vms"], targets, context)
     _check_names(valid, nets, problems)
     check_addresses(nets, sections["networks"], vms, instances, problems)
-    reference_targets = ReferenceTargets.of(nets, sections["networks"], vms, instances)
-    prerequisites = check_references(references, reference_targets, problems)
-    lab = LabModel(
+    known = ReferenceTargets.of(nets, sections["networks"], vms, instances)
+    prerequisites = check_references(references, known, problems)
+    return LabModel(
         name=valid.get("name", ""),
         path=parsed.path,
-        folder=folder,
+        folder=context.folder,
         description=valid.get("description", ""),
         networks=tuple(nets),
         volumes=tuple(read_volume(name, each, problems) for name, each in sections["volumes"].items()),
         vms=vms,
+        provision=_lab_provision(context, valid, vms, targets),
         **_groups(sections["groups"], targets),
-        parameters=parameters,
+        parameters=parameters.values,
+        secrets=parameters.secret,
         outside=context.outside,
+        written=context.written,
         positions=Positions(parsed.top, {each.identity.base: each.tree for each in instances}),
+    ), prerequisites
+
+
+def _context(parsed: _ParsedLabfile, names: Mapping[str, list[str]], problems: Problems) -> ReadContext:
+    folder = parsed.path.parent
+    return ReadContext(
+        folder,
+        problems,
+        names["networks"],
+        names["volumes"],
+        given_by_user(parsed.inputs, folder),
+        parsed.path.name,
+        files=parsed.files,
     )
-    return lab, prerequisites
+
+
+def _names(tree: Map) -> dict[str, list[str]]:
+    """The names of each section, with those whose definition is wrong: to use such a name is no mistake."""
+    return {key: list(tree.get(key) or ()) if isinstance(tree.get(key), Map) else [] for key in _SECTIONS}
+
+
+def _lab_provision(
+    context: ReadContext, top: Map, vms: Sequence[Vm], targets: DependencyTargets
+) -> tuple[ProvisionStep, ...]:
+    """Read the steps of the whole lab, after which all files that steps copy or fetch are known."""
+    steps = read_lab_provision(context, top, vms, targets)
+    context.report_missing_copies()
+    return steps
 
 
 def _groups(groups: Map, targets: DependencyTargets) -> dict[str, dict[str, tuple[str, ...]]]:

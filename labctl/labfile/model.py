@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labctl.core.errors import Position
     from labctl.core.host_reach import HostReach
     from labctl.host.builds.image_build import ImageBuild
+    from labctl.kinds.provision.work import Work
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
@@ -186,6 +187,18 @@ class Folder:
 
 
 @record
+class ProvisionStep:
+    """One entry of `provision`. `on` has the instances on which a step of the whole lab is done."""
+
+    work: Work
+    name: str = ""
+    run: Literal["once", "changed", "always"] = "once"
+    user: str = "root"
+    env: tuple[tuple[str, str], ...] = ()
+    on: tuple[str, ...] = ()
+
+
+@record
 class Cpu:
     mode: Literal["host", "maximum", "custom"] | None = None
     model: str | None = None
@@ -217,6 +230,7 @@ class Vm:
     depends_on: tuple[Dependency, ...] = ()
     ready: tuple[Condition, ...] = ()
     folders: tuple[Folder, ...] = ()
+    provision: tuple[ProvisionStep, ...] = ()
     cloud_init: Mapping[str, Any] | Literal[False] = field(default_factory=dict)
     hostname: str | None = None  # None: the VM's name
     user: str = "lab"
@@ -243,8 +257,9 @@ class LabModel:
 
     `path` is the Labfile's absolute path; for standard input it is `<working directory>/-`. Relative paths in the
     Labfile start from `folder`. `outside` has the files outside of `folder` that the Labfile names and the user did not
-    give, by their paths. `positions` maps the path of a field, as in `("vms", "web", "memory")`, to its position in the
-    Labfile; `where` also finds the nearest field above.
+    give, by their paths; `written` those that a `fetch` writes outside of it, or hidden in it. `positions` maps the
+    path of a field, as in `("vms", "web", "memory")`, to its position in the Labfile; `where` also finds the nearest
+    field above.
     """
 
     name: str
@@ -254,12 +269,15 @@ class LabModel:
     networks: tuple[Network, ...] = ()
     volumes: tuple[Volume, ...] = ()
     vms: tuple[Vm, ...] = ()
+    provision: tuple[ProvisionStep, ...] = ()  # of the whole lab, after those of the VMs
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # group → its instances
     children: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # group → its `children`, as written
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()  # the names of secret parameters
     outside: Mapping[Path, HostReach] = field(default_factory=dict)
+    written: Mapping[Path, HostReach] = field(default_factory=dict)
     positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False)
 
     def where(self, *path: str | int) -> Position | None:

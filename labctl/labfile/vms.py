@@ -12,6 +12,7 @@ from labctl.labfile.disks import read_disks, read_image
 from labctl.labfile.folders import read_folders
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import did_you_mean
+from labctl.labfile.provision import read_provision
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
 from labctl.labfile.xml_edits import read_xml_edits
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
@@ -70,6 +71,7 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
         nics=nics,
         ready=_ready(context, tree, seeded=cloud_init is not False),
         folders=read_folders(context, tree, seeded=cloud_init is not False),
+        provision=read_provision(context, tree, seeded=cloud_init is not False),
         cloud_init=cloud_init,
         cpu=_cpu(context, tree),
         boot=_boot(context, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),

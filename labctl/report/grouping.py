@@ -38,7 +38,7 @@ class DescribedStep:
     def grouping_key(self) -> tuple[object, ...]:
         """Steps with the same key may share a line."""
         step, parts = self.step, [(part.what, len(part.own.split())) for part in self.parts]
-        return step.address.kind, step.action, step.cause, step.changes, *parts
+        return step.address.kind, step.spec.given_name, step.action, step.cause, step.changes, *parts
 
 
 def described(step: Step) -> DescribedStep:
@@ -96,8 +96,11 @@ def _consecutive(one: DescribedStep, other: DescribedStep) -> bool:
 
 
 def group_name(group: Sequence[DescribedStep]) -> str:
-    """`vm/web-1, web-2`."""
-    return f"{group[0].step.address.kind}/{spans(one.step.address.name for one in group)}"
+    """`vm/web-1, web-2`, `provision/web/2 nginx`."""
+    step = group[0].step
+    return (
+        f"{step.address.kind}/{spans(one.step.address.name for one in group)} {step.spec.given_name}".rstrip()
+    )
 
 
 def description(group: Sequence[DescribedStep]) -> list[str]:

@@ -14,6 +14,7 @@ from labctl.core.events import (
     PlanReady,
     StepDone,
     StepFailed,
+    StepOutput,
     StepProgress,
     StepSkipped,
     StepStarted,
@@ -88,8 +89,8 @@ class Plain:
                 if self._stages.get(event.address) == Stage.STARTED:
                     word += and_state(Stage.STARTED)
                 return f"{event.address}: {word} ({seconds(event.seconds)})"
-            case VmStage():
-                return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
+            case VmStage() | StepOutput():
+                return of_vm(event)
             case StepStarted() if self._verbose or event.verb == STOP.name:  # it can take a minute
                 return f"{event.address}: {event.doing}"
             case StepProgress() if self._verbose:
@@ -100,6 +101,13 @@ class Plain:
         rate = self._rates.setdefault(event.address, Rate(self._clock))
         rate.add(event.text, event.done)
         return rate.text(event.total)
+
+
+def of_vm(event: VmStage | StepOutput) -> str:
+    """`vm/web: ready (3.1 s)`; and `web | text` for a line of a program."""
+    if isinstance(event, StepOutput):
+        return f"{event.vm} | {event.text}"
+    return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
 
 
 def skipped(event: StepSkipped) -> str:

@@ -39,7 +39,7 @@ class Style:
 
 def render(plan: Plan, style: Style) -> str:
     """The text of a plan, without a newline at its end; it is one line if there is nothing to do."""
-    if not plan:
+    if not plan.changes:
         return nothing_to_do(plan)
     steps = list(plan.steps) if style.verbose else grouping.shown_steps(plan)
     groups = [[grouping.described(step)] for step in steps] if style.verbose else grouping.groups(steps)
@@ -59,7 +59,10 @@ def render(plan: Plan, style: Style) -> str:
 
 
 def nothing_to_do(plan: Plan) -> str:
-    return f"nothing to do: {plan.unchanged} unchanged" if plan.unchanged else "nothing to do"
+    """The text of a plan without changes; it names the steps that run nevertheless."""
+    unchanged = plan.summary["unchanged"]
+    lines = [f"nothing to do: {unchanged} unchanged" if unchanged else "nothing to do"]
+    return "\n".join([*lines, *(f"  runs each time: {step.title}" for step in plan.steps)])
 
 
 def summary(plan: Plan, style: Style) -> list[str]:

@@ -20,6 +20,7 @@ from labctl.core.events import (
     PlanReady,
     StepDone,
     StepFailed,
+    StepOutput,
     StepProgress,
     StepSkipped,
     StepStarted,
@@ -97,10 +98,8 @@ class Terminal:
                 self._end(event.address, "✗", "red", f"failed: {event.error}")
             case StepSkipped():
                 self._end(event.address, "-", "yellow", plain.skipped(event))
-            case Diagnostic():
-                self._say(
-                    Text(plain.diagnostic(event), style="yellow" if event.severity == "warning" else "dim")
-                )
+            case Diagnostic() | StepOutput():
+                self._say(_told(event))
             case Finished():
                 self._finish(event)
 
@@ -172,6 +171,12 @@ _STAGES = {
     Stage.BOOTED: "booted",
     Stage.READY: "ready",
 }
+
+
+def _told(event: Diagnostic | StepOutput) -> Text:
+    if isinstance(event, StepOutput):
+        return Text(plain.of_vm(event))
+    return Text(plain.diagnostic(event), style="yellow" if event.severity == "warning" else "dim")
 
 
 def _work(line: _Line) -> RenderableType:

@@ -65,6 +65,12 @@ class Lab:
         assert finished.code == 0, f"labctl {' '.join(arguments)}: {finished}"
         return finished
 
+    def ok_with(self, environment: dict[str, str], *arguments: str) -> Finished:
+        """As `ok`, with these variables."""
+        finished = self.run(*arguments, **environment)
+        assert finished.code == 0, f"labctl {' '.join(arguments)}: {finished}"
+        return finished
+
     def up(self) -> None:
         """Bring it up, after which there is nothing left to do."""
         self.ok("up", "--yes")

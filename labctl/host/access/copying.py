@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _TARGET = """set -e
 target={target}
-[ ! -d "$target" ] || target=${{target%/}}/{name}
+[ -n "{exact}" ] || [ ! -d "$target" ] || target=${{target%/}}/{name}
 """
 _PUT_FILE = (
     _TARGET
@@ -80,6 +80,7 @@ async def put(  # noqa: PLR0913  # what a copy has
     *,
     user: str = ROOT,
     mode: int | None = None,
+    exact: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Copy a local file or folder into a guest. Links in a folder stay links; `source` itself may be one.
@@ -90,12 +91,13 @@ async def put(  # noqa: PLR0913  # what a copy has
         target: the path in the guest; a relative one starts in the home of `user`. The folder that it is in exists.
         user: whose the files will be.
         mode: of a file, or of the folder itself, instead of what it has here.
+        exact: the target is the path that it gets, also where that is a folder already.
         progress: called as it goes on.
 
     Raises:
         LabctlError: it can't be read here, or written there.
     """
-    text, pieces, size = _outgoing(source, target, mode)
+    text, pieces, size = _outgoing(source, target, mode, exact=exact)
     stdin = PiecesStdin(_counted(pieces, size, progress))
     done = await transport.run(text, stdin=stdin, timeout=None, user=user)
     done.check(f"can't copy {source} to {target} in the guest")
@@ -196,13 +198,15 @@ class _Arriving:
         """Nobody looks at it before all is there."""
 
 
-def _outgoing(source: Path, target: str, mode: int | None) -> tuple[str, Iterator[bytes], int]:
+def _outgoing(
+    source: Path, target: str, mode: int | None, *, exact: bool
+) -> tuple[str, Iterator[bytes], int]:
     """The script for the guest, what it reads, and the bytes of all files in it."""
     with os_errors.translated("can't read it", source):
         found = source.stat()
     kept = stat.S_IMODE(found.st_mode) if mode is None else mode
     name = source.name if source.name not in ("", "..") else source.resolve().name
-    words = {"target": _path(target), "name": shlex.quote(name)}
+    words = {"target": _path(target), "name": shlex.quote(name), "exact": "yes" if exact else ""}
     if stat.S_ISDIR(found.st_mode):
         tree = archive.scan(source)
         return _PUT_FOLDER.format(**words, mode=kept), archive.written(tree), tree.size

@@ -25,7 +25,8 @@ def needs(vm: VmSpec) -> tuple[Need, ...]:
     images = [Need(addresses.image(name)) for name in vm.images]
     order = [Need(addresses.vm(other), Stage.STARTED, stage) for other, stage in vm.after]
     folders = [Need(addresses.folder(vm.name, each), holds=Stage.READY) for each in vm.folders]
-    return (Need(addresses.pool(vm.lab)), *images, *disks, *seed, *networks.values(), *order, *folders)
+    own = [Need(addresses.pool(vm.lab)), *images, *disks, *seed, *networks.values()]
+    return (*own, *order, *folders, *vm.waits)
 
 
 def _need(use: DiskUse) -> Need:

@@ -105,6 +105,9 @@ class VmSpec(Marked):
     images: tuple[str, ...] = ()  # address names of the images with its kernel and initrd
     after: tuple[tuple[str, Stage], ...] = ()  # depends_on: (VM, stage)
     folders: tuple[str, ...] = ()  # the targets of its folders, without which it is not ready
+    waits: tuple[Need, ...] = field(
+        default=(), compare=False
+    )  # steps that come before it starts, or is ready
     base: str = ""  # the VM's name in the Labfile, which several instances share
     user: str = ""  # the user as whom `ssh` logs in
     foreign: bool = field(default=False, repr=False, compare=False)  # has another architecture than the host

@@ -9,7 +9,7 @@ from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spec import of_kind
 from labctl.kinds.vm.spec import VmSpec
-from tests.composed import applied, specs
+from tests.composed import applied, specs, with_steps
 
 CONTENT = {
     "networks": {"front": {"subnet": "10.0.0.0/24"}, "back": {"mode": "isolated", "subnet": "10.0.1.0/24"}},
@@ -126,3 +126,45 @@ def test_which_are_off_is_told_of_all_or_of_those_that_are_named(existing):
     assert desired_state.off((), found) == ["log", "web-2"]
     assert desired_state.off(("web",), found) == ["web-2"]
     assert desired_state.off(("db",), found) == []
+
+
+STEPS = {
+    "vms": {
+        "web": {"image": "debian-12", "provision": [{"name": "a", "shell": "a"}, {"shell": "b"}]},
+        "db": {"image": "debian-12", "provision": [{"name": "c", "shell": "c"}]},
+    },
+    "provision": [{"name": "both", "shell": "d"}, {"name": "one", "shell": "e", "on": ["db"]}],
+}
+
+
+def steps(found):
+    return {str(address) for address in found if address.kind == "provision"}
+
+
+def test_up_of_some_takes_the_steps_of_these_and_of_the_lab_what_concerns_no_others():
+    wanted = specs(STEPS)
+    assert steps(desired_state.up(["db"])(wanted, {})) == {"provision/db/1", "provision/2"}
+    assert steps(desired_state.up(["db", "web"])(wanted, {})) == steps(wanted)
+
+
+def test_provision_wants_steps_of_vms_that_run_and_nothing_else():
+    wanted = specs(STEPS)
+    existing = applied(specs({"vms": {name: {"image": "debian-12"} for name in ("web", "db")}}))
+    found = desired_state.provision([], "", again=False)(wanted, existing)
+    assert steps(found) == steps(wanted)
+    assert {address: spec for address, spec in found.items() if address in existing} == existing
+    assert steps(desired_state.provision(["web"], "a", again=False)(wanted, existing)) == {"provision/web/1"}
+    done = with_steps(applied(wanted), wanted)
+    again = desired_state.provision(["web"], "a", again=True)(wanted, done)
+    assert [str(address) for address in again if again[address] != done[address]] == ["provision/web/1"]
+
+
+def test_provision_says_what_it_can_t_do():
+    wanted = specs(STEPS)
+    existing = edited(applied(wanted), db="off")
+    with pytest.raises(UsageError, match="db does not run") as off:
+        desired_state.provision(["db"], "", again=False)(wanted, existing)
+    assert "`labctl up db`" in off.value.hint
+    with pytest.raises(UsageError, match="no provisioning step is called bth") as wrong:
+        desired_state.provision([], "bth", again=False)(wanted, applied(wanted))
+    assert "both" in wrong.value.hint

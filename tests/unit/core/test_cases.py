@@ -13,7 +13,7 @@ from labctl.core.address import Address
 from labctl.core.operations import operations
 from labctl.core.planning import plan
 from labctl.core.record import replace
-from tests.composed import applied, specs
+from tests.composed import applied, specs, with_steps
 
 CASES = Path(__file__).parents[2] / "cases"
 
@@ -28,9 +28,10 @@ def test_a_plan_says_what_becomes_of_the_lab(path):
         observed[address] = replace(observed[address], **fields)
     for name in case.get("gone") or ():
         del observed[Address.parse(name)]
+    after = specs(case["after"], observed)
     made = plan(
-        specs(case["after"], observed),
-        observed,
+        after,
+        with_steps(observed, after),
         applied={address: spec.fingerprint() for address, spec in before.items()},
         restart={Address.parse(name) for name in case.get("restart") or ()},
         lab="shop",
@@ -46,8 +47,10 @@ def test_a_plan_says_what_becomes_of_the_lab(path):
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_after_it_there_is_nothing_to_do(path):
-    wanted = specs(yaml.safe_load(path.read_text())["after"])
-    assert not plan(specs(yaml.safe_load(path.read_text())["after"], applied(wanted)), applied(wanted))
+    content = yaml.safe_load(path.read_text())["after"]
+    existing = applied(specs(content))
+    again = specs(content, existing)
+    assert not plan(again, with_steps(existing, again)).changes
 
 
 def test_every_text_has_its_case():

@@ -4,7 +4,16 @@ import threading
 
 import pytest
 
-from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepProgress, StepStarted
+from labctl.core.events import (
+    Diagnostic,
+    Ending,
+    Finished,
+    PlanReady,
+    StepDone,
+    StepOutput,
+    StepProgress,
+    StepStarted,
+)
 from labctl.core.plan import Plan
 from labctl.core.stream import EventStream
 
@@ -89,3 +98,12 @@ def test_events_of_several_threads_come_one_at_a_time():
         each.join()
     assert most == [1]
     assert len(stream.so_far) == 1200
+
+
+def test_output_is_passed_on_and_not_kept():
+    now, late = [], []
+    stream = EventStream([now.append])
+    for event in (STARTED, StepOutput("provision/web/1", "web", "a line")):
+        stream(event)
+    stream.join(late.append)
+    assert (len(now), late) == (2, [STARTED])

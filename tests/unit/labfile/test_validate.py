@@ -127,6 +127,7 @@ FREE_TEXTS = {
     "$defs/disk/properties/image/anyOf/0",
     "$defs/condition/properties/exec",
     "$defs/vm_image/anyOf/0",
+    "$defs/provision_shell",
     "$defs/vm_boot/properties/cmdline",
     "$defs/vm/properties/names",
 }

@@ -11,6 +11,7 @@ from labctl.core.events import (
     Finished,
     PlanReady,
     StepDone,
+    StepOutput,
     StepSkipped,
     StepStarted,
     VmStage,
@@ -85,3 +86,9 @@ def test_lines_of_several_threads_stay_whole(make):
     lines = [line for line in stream.getvalue().splitlines() if "Format" not in line]
     assert len(lines) == 800
     assert len(set(lines)) == 1
+
+
+def test_output_has_the_vm_s_name_and_no_controls():
+    events = [StepOutput("provision/web/1", "web", "\x1b[31mred")]
+    assert plain(events) == "web | \\x1b[31mred\n"
+    assert plain(events, quiet=True) == ""

@@ -1,0 +1,170 @@
+"""Composes the specs of provisioning steps, and finds out which of them are done. Pure."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from labctl.core import identity
+from labctl.core.lifecycle import Stage
+from labctl.core.spec import Need, find, of_kind
+from labctl.engine.guests import secret_name
+from labctl.kinds import addresses
+from labctl.kinds.provision import work as works
+from labctl.kinds.provision.spec import LabProvisionSpec, ProvisionSpec, Target
+from labctl.kinds.provision.work import Copy, Shell
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from labctl.core.address import Address
+    from labctl.core.spec import Spec
+    from labctl.engine.compose import Site
+    from labctl.labfile.model import LabModel, ProvisionStep, Vm
+
+_WAITING = (Stage.PROVISIONED, Stage.READY)  # the stages that a VM reaches after its own steps
+LAB = "lab:"  # in front of the keys of the lab's steps, which share the VMs' metadata with the VMs' own
+
+
+def own_steps(lab: LabModel, vm: Vm, site: Site, after: Sequence[Address] = ()) -> Iterator[ProvisionSpec]:
+    """The steps of a VM. They come one after the other, and after the objects in `after`.
+
+    A VM that is to be off has none: they wait.
+    """
+    if not _runs(vm):
+        return
+    for place, (key, step) in enumerate(_keyed(vm.provision), start=1):
+        content = _content(lab, step, site)
+        yield ProvisionSpec(
+            vm=vm.name,
+            place=place,
+            key=key,
+            on=(vm.name,),
+            targets=(_target(lab, vm),),
+            before=tuple(range(1, place)),
+            after=tuple(after),
+            content=content,
+            digest=content if step.run == "changed" else None,
+            **_shared(lab, step),
+        )
+
+
+def lab_steps(lab: LabModel, site: Site) -> Iterator[ProvisionSpec]:
+    """The steps of the whole lab: each comes after all steps of its VMs, and after the step before."""
+    vms = {vm.name: vm for vm in lab.vms if _runs(vm)}
+    for place, (key, step) in enumerate(_keyed(lab.provision), start=1):
+        on = [vms[name] for name in step.on if name in vms]
+        if not on:
+            continue
+        content = _content(lab, step, site)
+        yield LabProvisionSpec(
+            vm="",
+            place=place,
+            key=f"{LAB}{key}",
+            on=tuple(vm.name for vm in on),
+            targets=tuple(_target(lab, vm) for vm in on),
+            before=tuple(range(1, place)),
+            after=tuple(address for vm in on for address in _addresses(vm)),
+            content=content,
+            digest=content if step.run == "changed" else None,
+            **_shared(lab, step),
+        )
+
+
+def waits(vm: Vm, vms: Mapping[str, Vm]) -> tuple[Need, ...]:
+    """The steps that a VM waits for: its own before it is ready, those of others in `vms` before it starts."""
+    own = (Need(address, holds=Stage.READY) for address in _addresses(vm))
+    others = (
+        Need(address, holds=Stage.STARTED)
+        for each in vm.depends_on
+        if each.stage in _WAITING
+        for address in _addresses(vms[each.vm])
+    )
+    return (*own, *others)
+
+
+def done(wanted: Iterable[Spec], existing: Mapping[Address, Spec]) -> dict[Address, Spec]:
+    """The wanted steps that are done already, as they were done, at the addresses that they have now."""
+    found: dict[Address, Spec] = {}
+    for step in of_kind(wanted, ProvisionSpec):
+        records = {}
+        for name in step.on:
+            vm = find(existing, addresses.vm(name), VmSpec)
+            of_vm = vm.records.get(ProvisionSpec.kind, {}) if vm else {}
+            if step.key in of_vm:
+                records[name] = of_vm[step.key]
+        if (was := step.as_done(records)) is not None:
+            found[step.address] = was
+    return found
+
+
+def copied_files(lab: LabModel) -> set[Path]:
+    """The files and folders whose content matters: those that are copied anew after it changed."""
+    steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
+    return {step.work.source for step in steps if isinstance(step.work, Copy) and step.run == "changed"}
+
+
+def _runs(vm: Vm) -> bool:
+    return vm.state == "running" and vm.cloud_init is not False
+
+
+def _addresses(vm: Vm) -> list[Address]:
+    count = len(vm.provision) if _runs(vm) else 0
+    return [addresses.provision(vm.name, place) for place in range(1, count + 1)]
+
+
+def _keyed(steps: Iterable[ProvisionStep]) -> Iterator[tuple[str, ProvisionStep]]:
+    """The steps with their identities: their names, else what they do; what is done twice is counted."""
+    seen: Counter[str] = Counter()
+    for step in steps:
+        key = step.name or f"#{works.identity(step.work)}"
+        seen[key] += 1
+        yield key if seen[key] == 1 else f"{key}.{seen[key]}", step
+
+
+def _target(lab: LabModel, vm: Vm) -> Target:
+    index = "" if vm.index is None else str(vm.index)
+    return Target(vm.name, identity.libvirt_name(lab.name, vm.name), index)
+
+
+def _shared(lab: LabModel, step: ProvisionStep) -> dict[str, Any]:
+    """The fields that are the same for steps of a VM and of the lab."""
+    return {
+        "name": step.name,
+        "due": step.run == "always",
+        "work": step.work,
+        "user": step.user,
+        "env": tuple(_environment(lab, step).items()),
+    }
+
+
+def _environment(lab: LabModel, step: ProvisionStep) -> dict[str, str]:
+    """The variables that do not depend on the VM. A step's own `env` wins."""
+    return {"LABCTL_LAB": lab.name, **_parameters(lab), **dict(step.env)}
+
+
+def _parameters(lab: LabModel) -> dict[str, str]:
+    return {
+        f"LABCTL_PARAM_{name.upper().replace('-', '_')}": str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+        for name, value in lab.parameters.items()
+        if name not in lab.secrets
+    }
+
+
+def _content(lab: LabModel, step: ProvisionStep, site: Site) -> str:
+    """A keyed digest of all that matters to a step, as `KEY:DIGEST`: it reveals no secret.
+
+    Of the parameters those count that its script names.
+    """
+    work, used = step.work, {}
+    if isinstance(work, Shell):
+        used = {name: value for name, value in _parameters(lab).items() if name in work.text}
+    file = site.copies.get(work.source, "") if isinstance(work, Copy) else ""
+    document = json.dumps([works.stated(work), step.user, sorted(step.env), used, file])
+    return f"{secret_name(site.secret)}:{hmac.new(site.secret, document.encode(), 'sha256').hexdigest()[:32]}"

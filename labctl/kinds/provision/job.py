@@ -1,0 +1,85 @@
+"""One run of a step: what its function is given."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import LabctlError, NotReady
+from labctl.core.record import record
+from labctl.host.access import port_session
+from labctl.host.access.port_transport import PortTransport
+from labctl.host.libvirt import records
+from labctl.host.libvirt.connection import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from labctl.core.events import Teller
+    from labctl.host.access.keys import Keys
+    from labctl.host.access.transport import Transport
+    from labctl.host.libvirt.connection import Connection
+    from labctl.kinds.provision.spec import ProvisionSpec, Target
+
+
+@record
+class Job:
+    """A step, the VMs in which it is to be done now, and the ways to these and to who watches."""
+
+    spec: ProvisionSpec
+    targets: tuple[Target, ...]
+    tell: Teller
+    connection: Connection
+    keys: Keys
+
+    async def in_each(self, work: Callable[[Target, Transport], Awaitable[None]]) -> None:
+        """Do the work in all of the VMs at once, over their ports, and write down where it is done.
+
+        Raises:
+            NotReady: it failed in one of them; the others have ended.
+        """
+        ends = await asyncio.gather(*(self._in(each, work) for each in self.targets), return_exceptions=True)
+        errors = [each for each in ends if isinstance(each, BaseException)]
+        failed = [each for each in errors if isinstance(each, NotReady)]
+        for each in errors:
+            if each not in failed:
+                raise each
+        if failed:
+            first = failed[0]
+            summary = "\n".join(each.summary for each in failed)
+            raise NotReady(summary, where=first.where, hint=first.hint, brief=first.brief)
+
+    async def _in(self, target: Target, work: Callable[[Target, Transport], Awaitable[None]]) -> None:
+        try:
+            opened = port_session.opened(self.connection, target.libvirt_name, self.tell.progress)
+            async with opened as session:
+                await work(target, PortTransport(session))
+        except NotReady:
+            raise
+        except LabctlError as error:
+            raise self.failure(target, str(error), error.hint) from error
+        await self.done(target)
+
+    async def done(self, target: Target) -> None:
+        """Write down that the step is done in this VM."""
+        await self.connection.call(self._done, target)
+
+    def _done(self, target: Target) -> None:
+        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        with translated(str(self.spec.address)):
+            domain = self.connection.virt.lookupByName(target.libvirt_name)
+            record = {"digest": self.spec.content, "when": when}
+            records.write(domain, self.spec.kind, self.spec.key, record)
+
+    def failure(self, target: Target, why: str, hint: str = "") -> NotReady:
+        """The error of a step that failed in a VM."""
+        named = self.spec.given_name or self.spec.summary
+        where = f" on {target.vm}" if not self.spec.vm else ""
+        return NotReady(
+            f"{named}{where}: {why}",
+            where=str(self.spec.address),
+            hint=hint
+            or f"mend it and run `labctl up`, which goes on from here; or look with `labctl ssh {target.vm}`",
+            brief="a provisioning step failed: `labctl up` tells why",
+        )

@@ -1,0 +1,141 @@
+"""A provisioning step: something that is done once in a guest, or in several, after it has booted.
+
+What was done is known by a record in the metadata of each VM's domain (`core.records`): its key is the step's identity,
+so that a step which is inserted before it changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from labctl.core.lifecycle import Stage
+from labctl.core.record import record, replace
+from labctl.core.spans import spans
+from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
+from labctl.kinds import addresses
+from labctl.kinds.provision.verbs import RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from labctl.core.address import Address
+    from labctl.core.diff import Change
+    from labctl.core.records import Record
+    from labctl.core.verbs import Verb
+    from labctl.kinds.provision.work import Work
+
+DUE = "due"
+
+
+@record
+class Target:
+    """A VM in which a step is done. `index` is a text, empty for a VM without `count`."""
+
+    vm: str
+    libvirt_name: str
+    index: str = ""
+
+
+@record
+class ProvisionSpec(Spec):
+    """The spec of a step of a VM. `place` counts from 1; `key` is the step's identity, `name` people's name for it.
+
+    `on` are the VMs in which it is done. `digest` is a keyed digest of all that matters to it; it is compared only if
+    the step runs when that changed. `due` says that it runs each time, `again` that somebody asked for it. `after` has
+    the objects that have to be there before it, beside the VM.
+    """
+
+    kind: ClassVar[str] = "provision"
+    word: ClassVar[str] = "provisioning step"
+    rank: ClassVar[int] = 8
+
+    vm: str
+    place: int
+    key: str = ""
+    name: str = ""
+    on: tuple[str, ...] = owned(Effect.LIVE, default=(), condition="not done on all of its VMs")
+    digest: str | None = owned(Effect.LIVE, default=None, unit="digest", condition="its content changed")
+    due: bool = owned(Effect.LIVE, default=False, condition="runs each time")
+    again: bool = owned(Effect.LIVE, default=False, condition="asked for")
+    work: Work | None = None
+    content: str = ""  # the digest, whether it is compared or not
+    user: str = "root"
+    env: tuple[tuple[str, str], ...] = ()
+    targets: tuple[Target, ...] = ()
+    before: tuple[int, ...] = ()  # places of the steps that come first, of the same VM or of the lab
+    after: tuple[Address, ...] = ()
+
+    @property
+    def address(self) -> Address:
+        return addresses.provision(self.vm, self.place)
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        return ("vms", self.vm, "provision") if self.vm else ("provision",)
+
+    @property
+    def given_name(self) -> str:
+        return self.name
+
+    def needs(self) -> tuple[Need, ...]:
+        vms = [
+            Need(addresses.vm(each.vm), until=Stage.BOOTED, on_replace=Effect.LIVE) for each in self.targets
+        ]
+        # a VM that only changes reaches no stage, so its change is waited for too
+        changed = [Need(addresses.vm(each.vm)) for each in self.targets]
+        earlier = [Need(addresses.provision(self.vm, place)) for place in self.before]
+        return (*vms, *changed, *earlier, *(Need(each) for each in self.after))
+
+    def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
+        del effect, before
+        return (RUN,)
+
+    def done(self, changes: Collection[Change]) -> str:
+        del changes
+        return f"{self.given_name} done".lstrip()
+
+    def recurs(self, changes: Collection[Change]) -> bool:
+        return bool(changes) and all(each.field == DUE for each in changes)
+
+    def brief(self) -> tuple[BriefPart, ...]:
+        where = f"on {spans(self.on)}" if not self.vm else ""
+        return tuple(BriefPart(text) for text in (self.summary, where) if text)
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a few words; empty where its name says it."""
+        return "" if self.name or self.work is None else self.work.summary
+
+    def with_choices(
+        self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]
+    ) -> ProvisionSpec:
+        """Keep a digest that was made with a lost key, since it can't be compared."""
+        had = existing.get(self.address)
+        if isinstance(had, ProvisionSpec) and self.digest and had.digest and not comparable(had.digest):
+            return replace(self, digest=had.digest)
+        return self
+
+    def as_done(self, records: Mapping[str, Record]) -> ProvisionSpec | None:
+        """The step as it was done, given the record of each VM that has one; None where none has."""
+        found = {vm: records[vm] for vm in self.on if vm in records}
+        if not found:
+            return None
+        digests = [each.get("digest", "") for each in found.values()]
+        other = next((each for each in digests if each != self.content), self.content)
+        return replace(self, on=tuple(found), digest=other, due=False, again=False)
+
+    def where_to_run(self, existing: ProvisionSpec | None, changes: Collection[Change]) -> tuple[Target, ...]:
+        """The VMs in which it is to be done: all, unless only some of them lack it."""
+        replaced = {str(addresses.vm(each.vm)) for each in self.targets}
+        changed = {each.field for each in changes}
+        if existing is None or changed - replaced - {"on"}:
+            return self.targets
+        lacking = [str(addresses.vm(each.vm)) for each in self.targets if each.vm not in existing.on]
+        return tuple(each for each in self.targets if str(addresses.vm(each.vm)) in {*changed, *lacking})
+
+
+@record
+class LabProvisionSpec(ProvisionSpec):
+    """The spec of a step of the whole lab: it comes after the steps of the VMs."""
+
+    rank: ClassVar[int] = 9

@@ -1,0 +1,71 @@
+"""What provisioning steps do: one record for each kind of step, as the Labfile says it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from labctl.core.record import record, values
+from labctl.core.text import clipped
+
+SHOWN = 60  # characters of what a step does that a plan shows
+
+
+@record
+class Shell:
+    """Run a script in the guest."""
+
+    text: str
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a few words, as for all kinds of work."""
+        lines = [line for line in self.text.splitlines() if line.strip() and not line.startswith("#!")]
+        return clipped(lines[0].strip(), SHOWN) if lines else ""
+
+
+@record
+class Copy:
+    """Copy a file or folder of this machine into the guest. `mode` is that of the file, or of the folder itself."""
+
+    source: Path
+    target: str
+    mode: int | None = None
+
+    @property
+    def summary(self) -> str:
+        return clipped(f"copies {self.source.name} to {self.target}", SHOWN)
+
+
+@record
+class Fetch:
+    """Copy a file or folder of the guest to this machine."""
+
+    source: str
+    target: Path
+
+    @property
+    def summary(self) -> str:
+        return clipped(f"fetches {self.source}", SHOWN)
+
+
+Work = Shell | Copy | Fetch
+
+
+def stated(work: Work) -> list[Any]:
+    """What a step does as data for JSON: without the content of files."""
+    return [type(work).__name__, {name: _plain(value) for name, value in values(work).items()}]
+
+
+def identity(work: Work) -> str:
+    """What a step without a name is known by: a digest of what it does, without the content of files.
+
+    It is in the metadata of domains, so it may be made of no secret, and stays the same where local keys are lost.
+    """
+    return hashlib.sha256(json.dumps(stated(work)).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

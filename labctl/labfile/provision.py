@@ -1,0 +1,122 @@
+"""Reads `provision` of a VM and of the whole lab."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.record import replace
+from labctl.kinds.provision.work import Copy, Fetch, Shell
+from labctl.labfile.model import ProvisionStep
+from labctl.labfile.problems import did_you_mean
+from labctl.labfile.yaml_tree import Map, Seq, was_removed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from labctl.kinds.provision.work import Work
+    from labctl.labfile.context import ReadContext
+    from labctl.labfile.dependencies import DependencyTargets
+    from labctl.labfile.model import Vm
+
+__all__ = ["read_lab_provision", "read_provision"]
+
+
+def read_provision(context: ReadContext, tree: Map, *, seeded: bool) -> tuple[ProvisionStep, ...]:
+    """Read the steps of a VM."""
+    if not seeded and tree.get("provision"):
+        hint = "give the VM cloud-init, or use an image that has what it needs"
+        context.problems.at_key(tree, "provision", "nothing in a VM without cloud-init can run this", hint)
+    return tuple(step for _, step in _steps(context, tree))
+
+
+def read_lab_provision(
+    context: ReadContext, top: Map, vms: Sequence[Vm], targets: DependencyTargets
+) -> tuple[ProvisionStep, ...]:
+    """Read the steps of the whole lab. A step without `on` is done on all VMs with cloud-init."""
+    instances = {vm.name: vm for vm in vms}
+    seeded = tuple(vm.name for vm in vms if vm.cloud_init is not False)
+    found = []
+    for entry, step in _steps(context, top):
+        named = tuple(dict.fromkeys(_on(context, entry, instances, targets))) if "on" in entry else seeded
+        if was_removed(entry, "on"):
+            continue
+        if isinstance(step.work, Fetch) and len(named) > 1:
+            summary = f"each of {len(named)} VMs would write {entry['fetch']['target']}"
+            context.problems.at_key(
+                entry, "fetch", summary, "name one VM in `on`, or fetch as a step of the VMs"
+            )
+        found.append(replace(step, on=named))
+    return tuple(found)
+
+
+def _on(
+    context: ReadContext, entry: Map, instances: dict[str, Vm], targets: DependencyTargets
+) -> Iterator[str]:
+    for index, name in enumerate(entry["on"]):
+        members = targets.members(name, instances)
+        if members is None:
+            known = chain(targets.bases, instances, targets.groups)
+            hint = partial(did_you_mean, name, known)
+            context.problems.at(entry["on"], index, f"there is no VM or group {name}", hint)
+            continue
+        for each in members:
+            if instances[each].cloud_init is False:
+                summary = f"nothing in {each} can run this: it is without cloud-init"
+                context.problems.at(entry["on"], index, summary)
+            yield each
+
+
+def _steps(context: ReadContext, holder: Map) -> Iterator[tuple[Map, ProvisionStep]]:
+    listed = holder.get("provision") or Seq(holder.mark)
+    names: set[str] = set()
+    for index, entry in enumerate(listed):
+        work = _work(context, entry)
+        if work is None:
+            continue  # what it does was wrong, which has been reported
+        name = entry.get("name", "")
+        if name and name in names:
+            context.problems.at(listed, index, f"two steps are called {name}", "give each a name of its own")
+        names.add(name)
+        env = tuple((key, _text(value)) for key, value in (entry.get("env") or {}).items())
+        step = ProvisionStep(work, name, entry.get("run", "once"), entry.get("user", "root"), env)
+        yield entry, step
+
+
+def _work(context: ReadContext, entry: Map) -> Work | None:
+    if "shell" in entry:
+        return Shell(entry["shell"])
+    if "copy" in entry:
+        tree = entry["copy"]
+        source = context.copied_file(tree, "source")
+        if why := _labctl_s(context, source, kept=(".labctl",)):
+            context.problems.at(
+                tree, "source", f"{tree['source']} is {why}", "copy a folder in it, without the keys"
+            )
+            context.copied.pop(source, None)  # that is enough to say of it
+        mode = int(tree["mode"], 8) if "mode" in tree else None
+        return Copy(source, tree["target"], mode)
+    if "fetch" in entry:
+        tree = entry["fetch"]
+        target = context.fetched_file(tree, "target")
+        if why := _labctl_s(context, target, kept=(".labctl", "Labfile.lock", context.labfile)):
+            context.problems.at(tree, "target", f"{tree['target']} is {why}", "fetch to another place")
+        return Fetch(tree["source"], target)
+    return None
+
+
+def _labctl_s(context: ReadContext, path: Path, kept: tuple[str, ...]) -> str:
+    """Say what of labctl's own, with the names `kept`, a path is or holds; empty if it is nothing of that."""
+    inside = Path(os.path.realpath(path))
+    own = Path(os.path.realpath(context.folder))
+    if own.is_relative_to(inside):
+        return "the Labfile's folder, or above it"
+    first = inside.relative_to(own).parts[0] if inside.is_relative_to(own) else ""
+    return "labctl's own" if first in kept else ""
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,37 @@
+# Runs a script as $user by $program, and appends what it says to $log under $title. It is POSIX sh, run by root.
+#
+# The environment and the script come by stdin, since everybody in the guest can read a program's arguments.
+# What the script leaves running may keep its output open: then that is waited for no longer than two seconds.
+
+most=1048576
+folder=$(mktemp -d /tmp/labctl.XXXXXX) || exit 125
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 143' TERM INT HUP
+umask 077
+cat >"$folder/all" || exit 125
+read -r lines <"$folder/all"
+sed -n "2,$((lines + 1))p" "$folder/all" >"$folder/env"
+tail -n +$((lines + 2)) "$folder/all" >"$folder/script"
+rm -f "$folder/all"
+id "$user" >/dev/null 2>&1 || { echo "there is no user $user in the guest" >&2; exit 125; }
+chown -R "$user" "$folder" && mkfifo "$folder/out" || exit 125
+
+mkdir -p /var/log
+if [ -f $log ] && [ "$(wc -c <$log)" -gt $most ]; then
+    tail -c $((most / 2)) $log >$log.new && mv $log.new $log
+fi
+[ ! -h $log ] || rm -f $log
+printf '=== %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$title" >>$log
+
+tee -a $log <"$folder/out" &
+tee=$!
+run=". '$folder/env'; rm -f '$folder/env'; cd \"\$HOME\" 2>/dev/null; $program '$folder/script'"
+if [ "$user" = root ]; then
+    sh -c "$run" >"$folder/out" 2>&1 </dev/null
+else
+    su -s /bin/sh "$user" -c "$run" >"$folder/out" 2>&1 </dev/null
+fi
+code=$?
+(sleep 2; kill $tee) >/dev/null 2>&1 &
+{ wait $tee; } 2>/dev/null # or the shell says that it was ended
+exit $code
