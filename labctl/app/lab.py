@@ -201,6 +201,15 @@ class Lab:
         use_case = partial(provision, only=only, again=again)
         return self._run(use_case, self.session(), vms, confirm)
 
+    def sync(self, vms: Iterable[str] = ()) -> Finished:
+        """Copy what changed in folders with `type: rsync`; nothing else is changed, and nobody is asked."""
+        from labctl.app import folders
+
+        def use_case(session: Session, vms: Iterable[str], sink: Sink, _confirm: Confirm) -> Finished:
+            return folders.sync(session, tuple(vms), sink)
+
+        return self._run(use_case, self.session(), vms, None)
+
     def halt(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Shut VMs down. Everything stays defined. For arguments, results and errors see `up`, here and below."""
         from labctl.app import change

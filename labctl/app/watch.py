@@ -47,14 +47,17 @@ def needing_a_yes(plan: Plan) -> list[str]:
     return found
 
 
-def watch(start: Callable[[], Session], apply: Callable[[], object], sink: Sink) -> NoReturn:
-    """Apply the Labfile now, and again whenever it changes.
+def watch(
+    start: Callable[[], Session], apply: Callable[[], object], sync: Callable[[], object], sink: Sink
+) -> NoReturn:
+    """Apply the Labfile now, and again whenever it changes; copy folders of rsync whenever something in them changes.
 
     Problems of the Labfile and failed runs are told, and it goes on.
 
     Args:
         start: gives a session, which has not read the Labfile yet.
         apply: makes the lab what the Labfile says.
+        sync: copies what changed in folders, and changes nothing else.
         sink: is told what changed, and what is wrong.
 
     Raises:
@@ -62,13 +65,14 @@ def watch(start: Callable[[], Session], apply: Callable[[], object], sink: Sink)
         LabctlError: files can't be watched.
     """
     changes: SimpleQueue[Path] = SimpleQueue()
+    run = apply
     with Watcher(changes.put, _ours(start())) as watcher:
         while True:
-            session = start()
-            if _loads(session, watcher, sink):
-                _apply(apply, sink)
+            if _loads(start(), watcher, sink):
+                _run(run, sink)
             changed = settled(changes)
             sink(Diagnostic("note", f"{_names(changed)} changed"))
+            run = apply if any(map(watcher.is_of_files, changed)) else sync
 
 
 def _ours(session: Session) -> tuple[str, str]:
@@ -106,14 +110,14 @@ def _loads(session: Session, watcher: Watcher, sink: Sink) -> bool:
     return True
 
 
-def _apply(apply: Callable[[], object], sink: Sink) -> None:
-    """Apply the Labfile, once nobody else changes the lab."""
+def _run(run: Callable[[], object], sink: Sink) -> None:
+    """Apply the Labfile or copy folders, once nobody else changes the lab."""
     from time import sleep
 
     told = False
     while True:
         try:
-            apply()
+            run()
         except LabHeld as error:
             if not told:
                 sink(Diagnostic("note", f"{error}; waiting"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +11,8 @@ from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from labctl.core.events import Event
     from labctl.core.plan import Plan
 
@@ -27,8 +30,9 @@ def run(
 ) -> int:
     """Apply the Labfile whenever it changes, or a file in it.
 
-    What is live is applied at once. A plan that restarts, replaces, deletes or shuts down something is asked for on a
-    terminal, and elsewhere only told. Ctrl-C ends it and leaves the lab as it is.
+    Folders with `type: rsync` are copied whenever something in them changes. What is live is applied at once; a plan
+    that restarts, replaces, deletes or shuts down something is asked for on a terminal, and elsewhere only told.
+    Ctrl-C ends it and leaves the lab as it is.
 
     Example: labctl watch web
     """
@@ -42,17 +46,19 @@ def run(
     shown = _Shown(options)
     lab.subscribe(shown)
 
-    def apply() -> None:
+    def run(method: Callable[[], object]) -> None:
         shown.begin()
         run_state.start("up")
         try:
             with interruptions.asking(lab.stop):
-                lab.up(vms or (), confirm=_agreed)
+                method()
         finally:
             run_state.start()
 
+    apply = partial(run, lambda: lab.up(vms or (), confirm=_agreed))
+    sync = partial(run, lambda: lab.sync(vms or ()))
     try:
-        watch.watch(lab.session, apply, shown)
+        watch.watch(lab.session, apply, sync, shown)
     except RunFailed as error:  # its events have told it
         return exits.of_ending(error.finished.ending)
 

@@ -55,6 +55,7 @@ class Watcher(FileSystemEventHandler):
         # by path, inode, and whether with all below
         self._folders: dict[tuple[Path, int, bool], ObservedWatch] = {}
         self._names: frozenset[Path] = frozenset()
+        self._roots: tuple[Path, ...] = ()  # the folders among the files
         self._trees: tuple[Path, ...] = ()
 
     def __enter__(self) -> Self:
@@ -68,19 +69,23 @@ class Watcher(FileSystemEventHandler):
     def watch(self, files: Iterable[Path], trees: Iterable[Path] = ()) -> None:
         """Watch these files, and all that is in these folders, and nothing else any more.
 
+        A folder among the files is watched with all that is in it.
+
         Raises:
             LabctlError: the system does not let so many be watched.
         """
         names: set[Path] = set()
         wanted: set[tuple[Path, int, bool]] = set()
-        for path in files:
+        paths = tuple(files)
+        for path in paths:
             # a link, and what it leads to
             for target in {Path(os.path.realpath(path.parent), path.name), Path(os.path.realpath(path))}:
                 folder = _existing(target.parent)
                 wanted.add((folder, _inode(folder), False))
                 names |= {target, *_between(folder, target)}
+        self._roots = tuple(Path(os.path.realpath(path)) for path in paths if path.is_dir())
         self._trees = tuple(Path(os.path.realpath(tree)) for tree in trees if tree.is_dir())
-        wanted |= {(tree, _inode(tree), True) for tree in self._trees}
+        wanted |= {(tree, _inode(tree), True) for tree in (*self._roots, *self._trees)}
         self._names = frozenset(names)
         for gone in self._folders.keys() - wanted:
             self._observer.unschedule(self._folders.pop(gone))
@@ -96,8 +101,12 @@ class Watcher(FileSystemEventHandler):
             return
         for text in (event.src_path, event.dest_path):
             path = Path(os.fsdecode(text))  # empty where nothing was moved
-            if path in self._names or any(map(partial(self._is_in, path), self._trees)):
+            if self.is_of_files(path) or any(map(partial(self._is_in, path), self._trees)):
                 self._changed(path)
+
+    def is_of_files(self, path: Path) -> bool:
+        """Whether a path that changed is one of the files, or in one of them; else it is in one of the folders."""
+        return path in self._names or any(map(partial(self._is_in, path), self._roots))
 
     def _is_in(self, path: Path, tree: Path) -> bool:
         return path.is_relative_to(tree) and not self._ignored & {*path.relative_to(tree).parts}

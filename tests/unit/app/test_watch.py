@@ -61,9 +61,10 @@ def sink():
 
 
 @pytest.fixture
-def rounds(session, sink, monkeypatch):
+def rounds(session, sink, monkeypatch, tmp_path):
     """Runs rounds, each after an edit of the Labfile; gives what was told."""
     monkeypatch.setattr(watch, "HELD_POLL_S", 0)
+    monkeypatch.setattr(watch.folders, "rsync_sources", lambda _session: {tmp_path / "copied"})
 
     class Over(Exception):
         pass
@@ -80,7 +81,7 @@ def rounds(session, sink, monkeypatch):
 
         monkeypatch.setattr(watch, "settled", settled)
         with pytest.raises(Over):
-            watch.watch(session.start, apply, sink)
+            watch.watch(session.start, apply, lambda: None, sink)
         return [str(each.summary) for each in sink if isinstance(each, Diagnostic)]
 
     return rounds
@@ -105,6 +106,25 @@ def test_each_edit_is_applied(session, rounds):
     told = rounds(session.text, session.text, apply=lambda: applied.append(1))
     assert len(applied) == 3
     assert [each.endswith("Labfile.yaml changed") for each in told] == [True, True]
+
+
+def test_what_changes_in_a_folder_of_rsync_is_copied_and_nothing_else_is_done(
+    session, sink, monkeypatch, tmp_path
+):
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    monkeypatch.setattr(watch.folders, "rsync_sources", lambda _session: {copied})
+    done, changes = [], [copied / "page", session.lab_path, copied / "page"]
+
+    def settled(_changes):
+        if not changes:
+            raise KeyboardInterrupt
+        return (changes.pop(0),)
+
+    monkeypatch.setattr(watch, "settled", settled)
+    with pytest.raises(KeyboardInterrupt):
+        watch.watch(session.start, lambda: done.append("apply"), lambda: done.append("sync"), sink)
+    assert done == ["apply", "sync", "apply", "sync"]
 
 
 def test_a_wrong_labfile_is_told_and_the_next_one_is_applied(session, rounds):
@@ -148,7 +168,7 @@ def test_whoever_ends_a_run_ends_the_watching(session, sink, error):
         raise error
 
     with pytest.raises(type(error)):
-        watch.watch(session.start, apply, sink)
+        watch.watch(session.start, apply, lambda: None, sink)
 
 
 def test_what_changes_together_is_told_together(session):

@@ -120,6 +120,17 @@ def test_all_in_a_folder_is_told_but_for_what_is_ignored(watcher, changes, tmp_p
     assert changes.get(timeout=ANSWER_S) == tree / "below" / "page"
 
 
+def test_a_folder_among_the_files_counts_as_one_of_them(watcher, changes, tmp_path):
+    copied, tree = tmp_path / "copied", tmp_path / "tree"
+    for each in (copied, tree):
+        each.mkdir()
+    watcher.watch([copied], [tree])
+    for each, is_file in ((copied / "page", True), (tree / "page", False)):
+        each.write_text("x")
+        told(changes, each)
+        assert watcher.is_of_files(each) == is_file
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE])
 def test_too_many_files_are_an_error_that_says_what_helps(watcher, labfile, monkeypatch, number):
     def refuse(*_arguments, **_options):
