@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from tests.e2e.labfiles import micro_lab, virsh
+from tests.e2e.test_folders import install_rsync
 
 PROMPT_S = 60.0
 BLOCK = "x" * 1000
@@ -138,6 +139,7 @@ def edits_of_the_labfile_are_applied(lab):
     rounds.edit()
     assert rounds.ending() == "done"
     assert "180224 KiB" in virsh("dominfo", "day.web"), "its memory changed while it ran"
+    a_folder_is_copied_when_something_in_it_changes(lab, rounds)
     lab.content["vms"]["web"]["memory"] = "lots"
     rounds.edit()
     watching.until(lambda line: "vms.web.memory" in line and "warning" in line)
@@ -151,6 +153,19 @@ def edits_of_the_labfile_are_applied(lab):
     code, said = watching.interrupted()
     assert (code, "vm/web restarts" in said) == (130, True)
     assert lab.plan() == {}, "the lab is as it was left"
+
+
+def a_folder_is_copied_when_something_in_it_changes(lab, rounds):
+    install_rsync(lab)
+    assert rounds.ending() == "done", "that wrote the same Labfile again"
+    source = lab.path.with_name("pages")
+    source.mkdir()
+    lab.content["vms"]["web"]["folders"] = [{"source": "pages", "target": "/srv/pages", "type": "rsync"}]
+    rounds.edit()
+    assert rounds.ending() == "done"
+    (source / "hello").write_text("changed\n")
+    assert rounds.ending() == "done"
+    assert lab.labctl("ssh", "web", "--", "cat /srv/pages/hello").stdout == "changed\n"
 
 
 def domain_id():
