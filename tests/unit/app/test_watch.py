@@ -64,7 +64,7 @@ def sink():
 def rounds(session, sink, monkeypatch, tmp_path):
     """Runs rounds, each after an edit of the Labfile; gives what was told."""
     monkeypatch.setattr(watch, "HELD_POLL_S", 0)
-    monkeypatch.setattr(watch.folders, "rsync_sources", lambda _session: {tmp_path / "copied"})
+    monkeypatch.setattr(watch.folders, "copied_sources", lambda _session: [tmp_path / "copied"])
 
     class Over(Exception):
         pass
@@ -113,7 +113,7 @@ def test_what_changes_in_a_folder_of_rsync_is_copied_and_nothing_else_is_done(
 ):
     copied = tmp_path / "copied"
     copied.mkdir()
-    monkeypatch.setattr(watch.folders, "rsync_sources", lambda _session: {copied})
+    monkeypatch.setattr(watch.folders, "copied_sources", lambda _session: [copied])
     done, changes = [], [copied / "page", session.lab_path, copied / "page"]
 
     def settled(_changes):
