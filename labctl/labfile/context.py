@@ -99,6 +99,17 @@ class ReadContext:
                 hint = f"looked for in {path.parent}, and no `fetch` makes it"
                 self.problems.at(holder, key, f"{holder[key]}: {why}", hint)
 
+    def forget_fetched_files(self) -> None:
+        """Count what steps fetch, and folders that it is in, not among the files that the lab is made from.
+
+        labctl writes it itself, so who watches these files would run the steps again for ever.
+        """
+        self.files -= {
+            path
+            for path in self.files & self.copied.keys()
+            if any(path.is_relative_to(each) or each.is_relative_to(path) for each in self.fetched)
+        }
+
     def _reach(  # noqa: PLR0913, PLR0917  # what a reach is made of
         self,
         into: dict[Path, HostReach],

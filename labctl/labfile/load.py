@@ -223,6 +223,7 @@ def _lab_provision(
     """Read the steps of the whole lab, after which all files that steps copy or fetch are known."""
     steps = read_lab_provision(context, top, vms, targets)
     context.report_missing_copies()
+    context.forget_fetched_files()
     return steps
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import os
 import subprocess
@@ -291,3 +292,30 @@ def test_the_files_of_a_lab_are_known_also_where_it_is_wrong(tmp_path, text):
     with pytest.raises(Rejected):
         load(str(path), params_files=[params], files=files)
     assert files == {path, params, tmp_path / "web.qcow2", tmp_path / "seed/web.yaml"}
+
+
+STEPS = """\
+labfile: 1
+name: shop
+networks: {front: {}}
+vms:
+  web:
+    image: none
+    disk: 1GiB
+    networks: [front]
+    cloud_init: {}
+    provision:
+      - copy: {source: conf, target: /etc/app}
+      - fetch: {source: /etc/machine-id, target: out/id}
+      - copy: {source: out, target: /srv/out}
+"""
+
+
+def test_what_a_step_fetches_is_none_of_the_files_that_a_lab_is_made_from(tmp_path):
+    """To watch it would be without end."""
+    path, files = tmp_path / "Labfile.yaml", set()
+    path.write_text(STEPS)
+    (tmp_path / "conf").write_text("x")
+    with contextlib.suppress(Rejected):
+        load(str(path), files=files)
+    assert files == {path, tmp_path / "conf"}
