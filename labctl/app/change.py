@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labctl.app import desired_state, local_files, preflight, trust
+from labctl.app import desired_state, local_files, preflight, shared_connections, trust
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepFailed, StepSkipped
@@ -115,11 +115,11 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
             prepared = _renewed(prepared, look(), sink, began)
             sink = _releasing(sink, waiting, subnets)
         if not prepared.plan:
-            _pin(session, prepared, sink)
+            _settle(session, prepared, sink)
             idle(prepared)
             return _ended(sink, began)
         outcome = _run(session, prepared.plan, sink, began, applying=applying)
-        _pin(session, prepared, sink)
+        _settle(session, prepared, sink)
         local_files.tidy(session, prepared.plan, outcome, sink)
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
@@ -171,6 +171,12 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
     sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
     sink(PlanReady(again))
     return _run(session, again, sink, began, applying=True)
+
+
+def _settle(session: Session, prepared: Prepared, sink: Sink) -> None:
+    """Do what follows from a run, or from finding nothing to do."""
+    _pin(session, prepared, sink)
+    shared_connections.end_unused(session)
 
 
 def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from labctl.app.one_vm import look, one
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import ACTIVE
+from labctl.host.access import console as log
 from labctl.host.access.terminal import attach
 from labctl.host.libvirt.connection import translated
 from labctl.kinds import addresses
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
 
 
-def console(session: Session, name: str | None, *, force: bool, announce: Callable[[str], None]) -> None:
-    """Attach this terminal to a VM's console until Ctrl-] is typed. `announce` is called first, with the VM's name.
+LAST_LINES = 20  # of what the VM wrote before
+
+
+def console(session: Session, name: str | None, *, force: bool, announce: Callable[[str, str], None]) -> None:
+    """Attach this terminal to a VM's console until Ctrl-] is typed.
+
+    `announce` is called first, with the VM's name and the last lines of its console so far.
 
     Raises:
         UsageError: there is no such VM, or there are several and `name` is None.
@@ -31,6 +37,11 @@ def console(session: Session, name: str | None, *, force: bool, announce: Callab
         state = found.state if found else "not there yet"
         raise LabctlError(f"it is {state}", where=f"vm/{vm}", hint=f"`labctl up {vm}` starts it")
     with translated(f"vm/{vm}"):
-        domain = session.hosts.of(addresses.vm(vm)).virt.lookupByName(found.libvirt_name)
-        announce(vm)
-        attach(domain, 0, 1, force=force)
+        virt = session.hosts.of(addresses.vm(vm)).virt
+        domain = virt.lookupByName(found.libvirt_name)
+
+        def opened() -> None:
+            # read only now, so that nothing is written in between; a line may be shown twice instead
+            announce(vm, log.tail(virt, session.lab.name, vm, LAST_LINES))
+
+        attach(domain, 0, 1, force=force, opened=opened)

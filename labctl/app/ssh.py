@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from labctl.app import transport
+from labctl.app import shared_connections, transport
 from labctl.app.one_vm import by_base, look
 from labctl.app.reach import reach
 from labctl.app.status import choose
 from labctl.core import coroutines
 from labctl.core.errors import LabctlError
+from labctl.host.access import shared_ssh
 from labctl.host.access import ssh as openssh
+from labctl.host.access.ssh_transport import as_user
+from labctl.host.access.transport import AT_HOME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,23 +26,39 @@ if TYPE_CHECKING:
     from labctl.host.access.transport import Completed
 
 
-def command(way: Way, words: Sequence[str]) -> list[str]:
-    """The argv of OpenSSH that logs in to a VM, or runs `words` there.
+def command(
+    session: Session, way: Way, words: Sequence[str], user: str = "", *, terminal: bool = False
+) -> list[str]:
+    """The argv of OpenSSH that logs in to a VM, or runs `words` there, over the VM's shared connection.
+
+    Args:
+        session: where the lab is.
+        way: the way into the VM.
+        words: joined by spaces, as OpenSSH does, and read by a shell in the VM; a login if there are none.
+        user: who is to be there, by sudo if it is not the user who logs in; empty for that one.
+        terminal: whether somebody is at a terminal.
 
     Raises:
         LabctlError: SSH does not lead there.
     """
     if way.no_ssh:
         raise way.no_ssh
-    return ["ssh", "-F", str(way.config), way.vm.name, *(["--", *words] if words else [])]
+    argv = ["ssh", "-F", str(way.config), *shared_ssh.options(shared_connections.control(session, way.vm))]
+    if user in ("", way.vm.user):
+        return [*argv, "--", way.vm.name, *words]
+    text = AT_HOME + (" ".join(words) or 'exec "${SHELL:-/bin/sh}" -l')
+    switched = shlex.join([*as_user(user), "sh", "-c", text])
+    return [*argv, *(["-t"] if terminal and not words else []), "--", way.vm.name, switched]
 
 
-def run(
+def run(  # noqa: PLR0913  # what a command has
     session: Session,
     way: Way,
     words: Sequence[str],
     streams: tuple[LiveStdin, BinaryIO, BinaryIO],
     waiting: Callable[[str], object],
+    *,
+    user: str = "",
 ) -> int:
     """Run a command in a VM that SSH does not lead to, and give its exit code.
 
@@ -54,7 +74,12 @@ def run(
     async def completed() -> Completed:
         async with transport.opened(session, way, waiting) as guest:
             return await guest.run(
-                " ".join(words), user=way.vm.user, timeout=None, stdin=stdin, stdout=stdout, stderr=stderr
+                " ".join(words),
+                user=user or way.vm.user,
+                timeout=None,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
             )
 
     return coroutines.run(completed()).exit_code

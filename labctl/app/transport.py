@@ -6,6 +6,7 @@ import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from labctl.app import shared_connections
 from labctl.app.one_vm import look, one
 from labctl.app.reach import reach
 from labctl.core.errors import LabctlError
@@ -17,11 +18,12 @@ from labctl.host.access.port_transport import PortTransport
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from pathlib import Path
 
     from labctl.app.reach import Reach
     from labctl.app.session import Session
+    from labctl.engine.overview import Overview
     from labctl.host.access.transport import Transport
     from labctl.kinds.vm.overview import VmOverview
 
@@ -48,8 +50,38 @@ def find(session: Session, vm: str | None) -> Way:
         LabctlError: the VM does not run, or was made without cloud-init.
     """
     seen = look(session)
-    name = one(session, vm, seen)
-    found = reach(seen)
+    (way,) = find_each(session, [one(session, vm, seen)], seen)
+    return way
+
+
+def find_each(session: Session, names: Iterable[str], seen: Overview) -> list[Way]:
+    """Find the ways into several VMs, which there are.
+
+    Raises:
+        LabctlError: some don't run, or were made without cloud-init. All of them are told.
+    """
+    found, ways, wrong = reach(seen), list[Way](), list[LabctlError]()
+    for name in names:
+        try:
+            ways.append(_way(session, name, seen, found))
+        except LabctlError as error:
+            wrong.append(error)
+    if wrong:
+        raise errors_of_several(wrong)
+    if any(way.no_ssh is None for way in ways):
+        openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
+    return ways
+
+
+def errors_of_several(errors: Sequence[LabctlError]) -> LabctlError:
+    """One error that says what they say; the hint has each of theirs once."""
+    if len(errors) == 1:
+        return errors[0]
+    hints = dict.fromkeys(error.hint for error in errors if error.hint)
+    return type(errors[0])("\n".join(map(str, errors)), hint="; ".join(hints))
+
+
+def _way(session: Session, name: str, seen: Overview, found: Reach) -> Way:
     guest = next((each for each in seen.vms if each.name == name), None)
     if guest is None or guest.state != State.RUNNING:
         why = found.reasons.get(name, "it does not exist yet")
@@ -63,11 +95,8 @@ def find(session: Session, vm: str | None) -> Way:
             if login
             else f"try `labctl console {name}`",
         )
-    no_ssh = _no_ssh(session, name, found)
     direct = login is not None and login.jump not in found.logins
-    if no_ssh is None:
-        openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
-    return Way(guest, no_ssh, direct, session.folder.path / openssh.CONFIG)
+    return Way(guest, _no_ssh(session, name, found), direct, session.folder.path / openssh.CONFIG)
 
 
 @asynccontextmanager
@@ -92,7 +121,9 @@ async def opened(
         LabctlError: the VM does not answer.
     """
     if way.direct and not way.no_ssh:
-        async with ssh_transport.connected(way.config, way.vm.name, way.vm.user) as transport:
+        async with ssh_transport.connected(
+            way.config, way.vm.name, way.vm.user, shared_connections.control(session, way.vm)
+        ) as transport:
             yield transport
     else:
         host = session.hosts.of(addresses.vm(way.vm.name))

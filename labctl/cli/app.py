@@ -28,6 +28,7 @@ class TopVerbs(Verbs):
         ),
         "look at it": ("status", "list", "logs", "events", "doctor"),
         "enter it": ("ssh", "ssh-config", "inventory", "console"),
+        "work in it": ("exec", "copy", "screenshot", "send-keys"),
         "images": ("image",),
         "more": ("completion", "help"),
     }

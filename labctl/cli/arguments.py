@@ -53,3 +53,10 @@ Trust = Annotated[
 Locked = Annotated[bool, typer.Option("--locked", help="only images that Labfile.lock pins")]
 Overcommit = Annotated[bool, typer.Option("--overcommit", help="start VMs whatever memory the host has left")]
 Adopt = Annotated[bool, typer.Option("--adopt", help="take over a lab that another Labfile made")]
+Behind = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- COMMAND...]", parser=word, help="what to run there, behind --"),
+]
+User = Annotated[
+    str, typer.Option("--user", metavar="USER", help="who is to be there, as root; by default who logs in")
+]

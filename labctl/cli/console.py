@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from labctl.cli import context
 from labctl.cli.arguments import OneVm
 from labctl.cli.options import Options, with_global_options
+from labctl.report import screen
 
 app = typer.Typer(add_completion=False)
 
@@ -19,7 +21,9 @@ def run(
     *,
     force: Annotated[bool, typer.Option("--force", help="take it from whoever has it")] = False,
 ) -> int:
-    """Attach to a VM's serial console.
+    """Attach to a VM's serial console. Ctrl-] leaves.
+
+    What the VM wrote last is shown first.
 
     Example: `labctl console web`
     """
@@ -30,7 +34,12 @@ def run(
         session,
         vm,
         force=force,
-        announce=lambda name: context.say(f"console of {name}; Ctrl-] leaves, Enter may bring a prompt"),
+        announce=_announced,
     )
     context.say("\nleft the console")
     return 0
+
+
+def _announced(vm: str, last: str) -> None:
+    context.say(f"console of {vm}; Ctrl-] leaves, Enter may bring a prompt")
+    screen.write(sys.stdout, last)  # no newline: it goes on there

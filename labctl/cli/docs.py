@@ -57,7 +57,7 @@ def _verb(command: Any, words: str) -> Iterator[str]:
         for each in command.list_commands(None):
             yield from _verb(command.get_command(None, each), f"{words} {each}")
         return
-    own = [each for each in command.params if not _is_global(each)]
+    own = [each for each in command.params if not (_is_global(each) or getattr(each, "hidden", False))]
     arguments = [each for each in own if each.param_type_name == "argument"]
     options = [each for each in own if each.param_type_name == "option"]
     usage = " ".join([words, *["[OPTIONS]"] * bool(options), *map(_in_usage, arguments)])

@@ -9,8 +9,6 @@ from __future__ import annotations
 Verbs = dict[str, tuple[str, ...] | str]
 
 _RECREATE = "`labctl destroy VM`, then `labctl up`, recreates it"
-_COPY = "`labctl ssh-config >config`, then `scp -F config FILE VM:`"
-_RUN = "`labctl ssh VM -- COMMAND` runs one in a VM"
 _EDIT = "write it in the Labfile; `labctl plan` shows what follows from it, `labctl up` does it"
 
 _VERBS: Verbs = {
@@ -35,8 +33,9 @@ _VERBS: Verbs = {
     **dict.fromkeys(("login", "shell", "enter", "connect", "ssh-copy-id"), ("ssh",)),
     **dict.fromkeys(("sshconfig", "ssh_config", "show-ssh"), ("ssh-config",)),
     **dict.fromkeys(("attach", "serial", "tty"), ("console",)),
-    **dict.fromkeys(("exec", "execute", "command"), _RUN),
-    **dict.fromkeys(("cp", "copy", "scp", "rsync", "upload", "transfer", "push"), _COPY),
+    **dict.fromkeys(("execute", "command", "ansible"), ("exec",)),
+    **dict.fromkeys(("cp", "scp", "rsync", "upload", "transfer", "push"), ("copy",)),
+    **dict.fromkeys(("sendkey", "send-key", "type"), ("send-keys",)),
     **dict.fromkeys(("log", "journal"), ("logs",)),
     **dict.fromkeys(("box", "boxes", "images", "find", "template"), ("image list",)),
     **dict.fromkeys(("pull", "download"), ("image pull",)),

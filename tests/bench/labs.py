@@ -3,7 +3,7 @@
 from tests.e2e.micro import build
 
 
-def micro(count: int) -> str:
+def micro(count: int, memory: str = "160MiB") -> str:
     guest = build()
     return f"""\
 labfile: 1
@@ -13,7 +13,7 @@ vms:
   guest:
     count: {count}
     image: {guest.image}
-    memory: 160MiB
+    memory: {memory}
     boot: {{kernel: {guest.kernel}, initrd: {guest.initrd}, cmdline: {guest.cmdline}}}
     networks: [front]
 """

@@ -88,6 +88,48 @@ def boots(folder: Path) -> None:
         )
 
 
+def getting_in(folder: Path) -> None:
+    """Commands and files in four guests, against OpenSSH by itself, and their end against one virsh."""
+    (folder / "Labfile.yaml").write_text(labs.micro(4, "512MiB"))
+    timed(labctl(folder, "up", "--yes", "--trust"))
+    config = subprocess.run(labctl(folder, "ssh-config"), check=True, capture_output=True).stdout
+    (folder / "config").write_bytes(config)
+    ssh = ["ssh", "-F", str(folder / "config")]
+    shared = [*ssh, *(f"-oControl{key}" for key in ("Master=auto", f"Path={folder}/control", "Persist=600"))]
+    commands = [
+        (timed(labctl(folder, "ssh", "guest-1", "--", "true")), timed([*shared, "guest-1", "true"]))
+        for _ in range(8)
+    ][1:]  # the first ones connect
+    more = statistics.median(ours - theirs for ours, theirs in commands)
+    row("`labctl ssh VM -- true` over ssh with ControlMaster", f"{more:.2f} s more", "0.25 s more")
+    parallel = " & ".join(f"{' '.join(ssh)} guest-{number} true" for number in range(1, 5))
+    compare(
+        "`exec --all -- true` in 4 guests, to 4 ssh in parallel",
+        lambda: timed(labctl(folder, "exec", "--all", "--", "true")),
+        lambda: timed(["sh", "-c", f"{parallel} & wait"]),
+        "at most 1.2",
+    )
+    big = raw(folder / "big", data=os.urandom(1 << 20) * 200)
+    pairs = [
+        (
+            timed(labctl(folder, "copy", str(big), "guest-1:big")),
+            timed(["sh", "-c", f"{' '.join(ssh)} guest-1 'cat >big' <{big}"]),
+        )
+        for _ in range(2)
+    ]
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    found = f"{ratio:.2f} times ({pairs[0][0]:.1f} s to {pairs[0][1]:.1f} s)"
+    row("`copy` of 200 MiB into a guest, to `cat` by ssh: it has no scp", found, "at most 1.1")
+    timed([*shared, "-O", "exit", "guest-1"])
+    ours = timed(labctl(folder, "destroy", "--yes"))
+    theirs = bare.lived(4, folder)[1]
+    row(
+        "`destroy` of 4 guests, to one virsh",
+        f"{ours / theirs:.2f} times ({ours:.2f} s to {theirs:.2f} s)",
+        "at most 1.2",
+    )
+
+
 def resident(folder: Path) -> None:
     """The memory that a guest takes of the host, translated code and all."""
     (folder / "Labfile.yaml").write_text(labs.micro(2))
@@ -206,6 +248,7 @@ def main() -> None:
         wide(folder)
         stores(folder)
         resident(folder)
+        getting_in(folder)
         boots(folder)
     finally:
         shutil.rmtree(folder)

@@ -41,6 +41,7 @@ _PUT_FILE = (
     _TARGET
     + """umask 077
 if [ -d "$target" ]; then echo "$target is a folder" >&2; exit 1; fi
+[ ! -e "$target" ] || [ -f "$target" ] || {{ echo "$target is no file" >&2; exit 1; }}
 case $target in */) echo "there is no folder $target" >&2; exit 1 ;; esac
 new=$(mktemp "$target.XXXXXX")
 trap 'rm -f "$new"' EXIT

@@ -6,19 +6,18 @@ import asyncio
 import re
 import secrets
 import shlex
-import tempfile
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
+from labctl.host.access import shared_ssh
 from labctl.host.access.streams import while_fed
 from labctl.host.access.transport import AT_HOME, Transport, last_words
-from labctl.host.files import runtime
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from labctl.host.access.streams import Captured, Stdin
 
@@ -26,9 +25,8 @@ _PIECE_BYTES = 65536
 _MARK = "\x02"  # what may begin a mark is held back, so no command's last letter may look like it
 _TOLD_BYTES = 20  # after a mark, at most
 _LAST_BYTES = 2000  # of stderr, which tell why a connection failed
-_CONNECT_S, _CONNECT_POLL_S, _END_S = 30.0, 0.02, 10.0
+_CONNECT_S, _END_S = 30.0, 10.0
 _HINT = "`labctl console` shows what the guest says, `labctl doctor` what may hinder it"
-_SOCKET_BYTES = 107 - 17  # of a UNIX socket's path, to which OpenSSH adds something while it makes the socket
 _PIPE, _DEVNULL = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
 
 
@@ -61,7 +59,7 @@ class SshTransport(Transport):
         return words.exit_code
 
     def _as(self, user: str) -> list[str]:
-        return [] if user == self._login else ["sudo", "-n", "-H", "-u", user, "--"]
+        return [] if user == self._login else as_user(user)
 
     async def _kill(self, leader: int, user: str) -> None:
         script = f"kill -s TERM -- -{leader}; sleep 1; kill -s KILL -- -{leader}"
@@ -72,41 +70,51 @@ class SshTransport(Transport):
         await _end(process)
 
 
-@asynccontextmanager
-async def connected(config: Path, vm: str, login: str) -> AsyncIterator[SshTransport]:
-    """A transport whose connection is closed at the end of the block.
+def as_user(user: str) -> list[str]:
+    """What stands before a command for it to be run by another user than the one who logged in."""
+    return ["sudo", "-n", "-H", "-u", user, "--"]
 
-    The control socket is in a new folder that only its owner may enter. If the path is too long for a socket, each
-    command connects anew.
+
+@asynccontextmanager
+async def connected(config: Path, vm: str, login: str, control: Path | None) -> AsyncIterator[SshTransport]:
+    """A transport over the VM's shared connection, which is made if need be, and stays.
+
+    Where `control`, the path of its socket, is None, each command connects anew.
 
     Raises:
         LabctlError: nobody answers, or the login is refused.
     """
-    with tempfile.TemporaryDirectory(dir=runtime.folder(), prefix="ssh-") as folder:
-        socket = Path(folder, "s")
-        if len(bytes(socket)) > _SOCKET_BYTES:
-            yield SshTransport(config, vm, login)
-            return
-        shared = ["-o", "ControlMaster=yes", "-o", f"ControlPath={socket}", "-N"]
-        master = await _start([*_options(config), *shared, "--", vm], stdin=_DEVNULL)
-        try:
-            await _logged_in(master, socket)
-            yield SshTransport(config, vm, login, socket)
-        finally:
-            await _end(master)
+    if control and not await _there(config, vm, control):
+        await _log_in(config, vm, control)
+    yield SshTransport(config, vm, login, control)
 
 
-async def _logged_in(master: Process, socket: Path) -> None:
-    """Wait for the control socket, which OpenSSH makes after the login."""
+async def _there(config: Path, vm: str, control: Path) -> bool:
+    """Whether a process answers on the control socket. This asks nothing of the VM."""
+    if not control.exists():  # noqa: ASYNC240  # in memory
+        return False
+    check = ["-o", f"ControlPath={control}", "-O", "check"]
+    process = await _start([*_options(config), *check, "--", vm], stdin=_DEVNULL)
+    await process.communicate()
+    return process.returncode == 0
+
+
+async def _log_in(config: Path, vm: str, control: Path) -> None:
+    """Make the connection. If somebody else makes it at the same time, theirs stays."""
+    process = await _start(
+        [*_options(config), *shared_ssh.options(control), "-T", "--", vm, "true"], stdin=_DEVNULL
+    )
     try:
-        async with asyncio.timeout(_CONNECT_S):
-            while not socket.exists():  # noqa: ASYNC240  # in memory
-                if master.returncode is not None:
-                    _, said = await master.communicate()
-                    raise LabctlError(f"can't log in by ssh: {last_words(said)}", hint=_HINT)
-                await asyncio.sleep(_CONNECT_POLL_S)
+        async with asyncio.timeout(2 * _CONNECT_S):  # to connect, and to log in
+            _, said = await process.communicate()
     except TimeoutError as error:
-        raise LabctlError(f"can't log in by ssh: no answer within {_CONNECT_S:.0f} s", hint=_HINT) from error
+        raise LabctlError(
+            f"can't log in by ssh: no answer within {2 * _CONNECT_S:.0f} s", hint=_HINT
+        ) from error
+    finally:
+        await _end(process)
+    if process.returncode != 0:
+        raise LabctlError(f"can't log in by ssh: {last_words(said)}", hint=_HINT)
 
 
 def _options(config: Path) -> list[str]:
@@ -174,7 +182,13 @@ class _Words:
 
 async def _start(argv: list[str], stdin: int) -> Process:
     try:
-        return await asyncio.create_subprocess_exec(*argv, stdin=stdin, stdout=_PIPE, stderr=_PIPE)
+        return await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=stdin,
+            stdout=_PIPE,
+            stderr=_PIPE,
+            start_new_session=True,  # Ctrl-C is for labctl, which ends the command in the guest, too
+        )
     except OSError as error:
         hint = "install OpenSSH's client" if isinstance(error, FileNotFoundError) else ""
         raise LabctlError(f"can't run ssh: {error.strerror}", hint=hint) from error

@@ -15,7 +15,7 @@ from labctl.core.errors import LabctlError
 from labctl.host.libvirt.connection import run_event_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LEAVE = b"\x1d"  # Ctrl-], as in telnet and virsh
 CHUNK = 4096
@@ -24,7 +24,14 @@ _OVER = libvirt.VIR_STREAM_EVENT_ERROR | libvirt.VIR_STREAM_EVENT_HANGUP
 _WOULD_BLOCK = -2
 
 
-def attach(domain: Any, keyboard: int, screen: int, *, force: bool = False) -> None:
+def attach(
+    domain: Any,
+    keyboard: int,
+    screen: int,
+    *,
+    force: bool = False,
+    opened: Callable[[], object] = lambda: None,
+) -> None:
     """Connect keyboard and screen with the console until Ctrl-] is typed, the keyboard ends, or the VM stops.
 
     Args:
@@ -32,21 +39,14 @@ def attach(domain: Any, keyboard: int, screen: int, *, force: bool = False) -> N
         keyboard: the file descriptor to read. If it is a terminal, it is raw meanwhile.
         screen: the file descriptor to write to.
         force: take the console from another program that has it.
+        opened: called when the console is open, before anything of it is shown: from here on nothing is lost.
 
     Raises:
         LabctlError: another program has the console.
     """
     run_event_loop()
-    stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
-    flags = libvirt.VIR_DOMAIN_CONSOLE_FORCE if force else libvirt.VIR_DOMAIN_CONSOLE_SAFE
-    try:
-        domain.openConsole(None, stream, flags)
-    except libvirt.libvirtError as error:
-        raise LabctlError(
-            f"can't open the console: {error.get_error_message()}",
-            where=domain.name(),
-            hint="--force takes it from whoever has it",
-        ) from error
+    stream = _opened(domain, force=force)
+    opened()
     ended, end = os.pipe()
 
     def happened(stream: Any, events: int, _opaque: None) -> None:
@@ -61,6 +61,20 @@ def attach(domain: Any, keyboard: int, screen: int, *, force: bool = False) -> N
     finally:
         stream.abort()
         os.close(ended)
+
+
+def _opened(domain: Any, *, force: bool) -> Any:
+    stream = domain.connect().newStream(libvirt.VIR_STREAM_NONBLOCK)
+    flags = libvirt.VIR_DOMAIN_CONSOLE_FORCE if force else libvirt.VIR_DOMAIN_CONSOLE_SAFE
+    try:
+        domain.openConsole(None, stream, flags)
+    except libvirt.libvirtError as error:
+        raise LabctlError(
+            f"can't open the console: {error.get_error_message()}",
+            where=domain.name(),
+            hint="--force takes it from whoever has it",
+        ) from error
+    return stream
 
 
 def _copy(stream: Any, screen: int) -> bool:

@@ -62,6 +62,7 @@ class VmOverview:
     boots: tuple[str, ...] = ()  # the paths of its kernel and initrd
     host: str = ""  # the URI of the libvirt host that it is on
     folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target → what its record has
+    id: int = 0  # libvirt's for this start of it; 0 while it is off
     unmarked: bool = False  # whether labctl's mark was removed, and with it what nothing else tells
 
 
@@ -91,6 +92,7 @@ def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOvervie
         seeded=spec.scripted,
         boots=tuple(filter(None, (spec.kernel, spec.initrd))),
         folders=spec.records.get("folder", {}),
+        id=int(root.get("id") or 0),
         unmarked=bool(spec.unmarked),
     )
 

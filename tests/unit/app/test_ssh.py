@@ -1,6 +1,7 @@
 """How `ssh` and `ssh-config` lead into VMs."""
 
 import os
+import shlex
 import sys
 import threading
 from unittest.mock import Mock
@@ -18,14 +19,16 @@ BACK = (("back", "10.1.0.2"),)
 
 
 def command(session, name, words):
-    return ssh.command(transport.find(session, name), words)
+    return ssh.command(session, transport.find(session, name), words)
 
 
 def test_the_command_and_its_files(monkeypatch, session, keys):
     seen(monkeypatch, vm("db", user="me"))
     argv = command(session, "db", ["ls", "-l"])
     folder = session.folder.path
-    assert argv == ["ssh", "-F", str(folder / "ssh_config"), "db", "--", "ls", "-l"]
+    assert argv[:3] == ["ssh", "-F", str(folder / "ssh_config")]
+    assert argv[-4:] == ["--", "db", "ls", "-l"]
+    assert "ControlMaster=auto" in argv
     config = (folder / "ssh_config").read_text()
     for line in (
         "HostName 10.0.0.2",
@@ -41,6 +44,25 @@ def test_the_command_and_its_files(monkeypatch, session, keys):
     assert {path.stat().st_mode & 0o777 for path in (folder / "ssh_config", folder / "known_hosts")} == {
         0o600
     }
+
+
+def test_another_user_is_there_by_sudo(monkeypatch, session, keys):
+    seen(monkeypatch, vm("db", user="me"))
+    way = transport.find(session, "db")
+
+    def remote(words, user, **options):
+        argv = ssh.command(session, way, words, user, **options)
+        return argv[argv.index("db") + 1 :], "-t" in argv
+
+    assert remote(["ls", "-l"], "me", terminal=True) == (["ls", "-l"], False)
+    (text,), terminal = remote(["ls;", "id -u"], "root", terminal=True)
+    assert shlex.split(text)[:6] == ["sudo", "-n", "-H", "-u", "root", "--"]
+    assert shlex.split(text)[-1].endswith("ls; id -u")
+    assert not terminal
+    (text,), terminal = remote([], "root", terminal=True)
+    assert 'exec "${SHELL:-/bin/sh}" -l' in text
+    assert terminal
+    assert not remote([], "root")[1]
 
 
 def test_the_way_is_part_of_the_configuration(monkeypatch, session, keys):
@@ -79,7 +101,7 @@ def test_where_ssh_does_not_lead_a_login_fails_and_a_command_goes_over_the_port(
     seen(monkeypatch, vm("db", nics=BACK, user="root"))
     way = transport.find(session, "db")
     with pytest.raises(LabctlError, match="can't log in: the host has no address on its networks") as caught:
-        ssh.command(way, [])
+        ssh.command(session, way, [])
     assert "`labctl ssh db -- COMMAND` and `labctl console db` need no network" in caught.value.hint
 
     content = os.urandom(300_000)

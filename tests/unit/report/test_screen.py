@@ -200,10 +200,10 @@ def test_texts_leave_by_one_way_only():
 
 
 def test_what_a_user_runs_in_a_guest_is_the_users_own_stream():
-    """`labctl ssh VM -- COMMAND` and `labctl console` pass bytes on; labctl's filter ends at these two files."""
+    """`labctl ssh VM -- COMMAND`, `exec` in one VM and `console` pass bytes on; labctl's filter ends at these files."""
     raw = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
         if re.search(r"sys\.stdout\.buffer|os\.write\(screen", path.read_text())
     }
-    assert raw == {"cli/ssh.py", "host/access/terminal.py"}
+    assert raw == {"cli/exec.py", "cli/ssh.py", "host/access/terminal.py"}

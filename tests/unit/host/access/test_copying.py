@@ -23,17 +23,22 @@ class Here(Transport):
 
     async def _execute(self, text, user, stdin, captured):
         self.users.append(user)
-        pipe = subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            "sh", "-c", text, cwd=self.home, env={"PATH": self.path}, stdin=pipe, stdout=pipe, stderr=pipe
-        )
+        said = b""
         while stdin and (piece := await stdin.read(65536)):
-            process.stdin.write(piece)
-        process.stdin.close()
-        while piece := await process.stdout.read(65536):
-            captured.write("stdout", piece)
-        captured.write("stderr", await process.stderr.read())
-        return await process.wait()
+            said += piece
+        done = await asyncio.to_thread(
+            subprocess.run,
+            ["sh", "-c", text],
+            cwd=self.home,
+            env={"PATH": self.path},
+            input=said,
+            capture_output=True,
+            check=False,
+        )
+        for start in range(0, len(done.stdout), 65536):
+            captured.write("stdout", done.stdout[start : start + 65536])
+        captured.write("stderr", done.stderr)
+        return done.returncode
 
 
 class Hostile(Transport):
@@ -176,6 +181,7 @@ def test_what_can_t_be_copied_says_why_and_leaves_nothing(guest, here):
         ("note", "nowhere/note", "can't copy .*note to nowhere/note in the guest: .*[Nn]o such"),
         ("note", "nowhere/", "there is no folder nowhere"),
         ("note", "folder", "folder/note is a folder"),
+        ("note", "pipe", "pipe is no file"),
         ("site", "copy", "neither a file nor a folder nor a link"),
         ("gone", "copy", "can't read it"),
     ):

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,16 @@ from labctl.core.errors import LabctlError
 from labctl.host.access.ssh_transport import SshTransport, _Words, connected
 from labctl.host.access.streams import Captured
 from labctl.host.access.transport import Completed
-from labctl.host.files import runtime
 from tests.unit.guest_port import timed_out
 from tests.waiting import runs, wait_until
 
 LOGIN_SHELLS = ("dash", "busybox sh", "bash")
-# the last word is the command; a master (-N) makes its socket and stays
+# the last word is the command; the first one that may makes the control socket, which `-O check` asks for
 SSH = """#!/bin/sh
 printf '%s\\n' "$*" >>{folder}/calls
-for word; do case $word in ControlPath=*) socket=${{word#*=}} ;; -N) master=yes ;; esac; done
-[ "$master" != yes ] || {{ : >"$socket"; exec sleep 1000; }}
+for word; do case $word in ControlPath=*) socket=${{word#*=}} ;; check) check=yes ;; esac; done
+[ "$check" != yes ] || exec test ! -e {folder}/dead
+[ ! "$socket" ] || : >"$socket"
 exec {login} -c "$word"
 """
 BROKEN = "#!/bin/sh\necho 'no route' >&2; exit 255\n"
@@ -38,13 +37,6 @@ def ssh(folder: Path, monkeypatch, text: str) -> None:
 def way(request, tmp_path, monkeypatch):
     ssh(tmp_path, monkeypatch, SSH.format(folder=tmp_path, login=request.param))
     return SshTransport(Path("/lab/ssh_config"), "web", "lab")
-
-
-@pytest.fixture
-def short():
-    """A folder as short as a runtime folder is, since the paths of sockets are."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        yield Path(folder)
 
 
 def test_commands_run_with_all_that_a_process_has(way):
@@ -108,40 +100,57 @@ def test_a_connection_that_fails_is_no_exit_code_of_the_command(tmp_path, monkey
         with pytest.raises(LabctlError, match=r"the connection by ssh failed \(255\): no route"):
             await SshTransport(Path("/lab/ssh_config"), "web", "lab").run("true", timeout=60)
         with pytest.raises(LabctlError, match="can't log in by ssh: no route"):
-            async with connected(Path("/lab/ssh_config"), "web", "lab"):
+            async with connected(Path("/lab/ssh_config"), "web", "lab", tmp_path / "control"):
                 pass
 
     asyncio.run(check())
 
 
-def test_commands_share_a_connection_whose_socket_only_its_owner_reaches(short, tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime, "folder", lambda: short)
+def said(control):
+    async def run():
+        async with connected(Path("/lab/ssh_config"), "web", "lab", control) as way:
+            return await way.run("echo said", user="lab", timeout=60)
+
+    return asyncio.run(run()).stdout
+
+
+def test_commands_share_a_connection_that_the_first_one_makes(tmp_path, monkeypatch):
     ssh(tmp_path, monkeypatch, SSH.format(folder=tmp_path, login="dash"))
+    control = tmp_path / "control"
+    assert said(control) == said(control) == b"said\n"
+    login, first, check, second = (line.split() for line in (tmp_path / "calls").read_text().splitlines())
+    assert {tuple(each[:2]) for each in (login, first, check, second)} == {("-F", "/lab/ssh_config")}
+    assert "ControlMaster=auto" in login
+    assert login[-1] == "true"
+    assert check[check.index("-O") + 1] == "check"
+    for each in (login, first, check, second):
+        assert f"ControlPath={control}" in each
+    for each in (
+        first,
+        second,
+    ):  # a command never becomes the connection of others: their end would be its own
+        assert "ControlMaster=no" in each
 
-    async def check():
-        async with connected(Path("/lab/ssh_config"), "web", "lab") as way:
-            (socket,) = short.glob("ssh-*/s")
-            assert socket.parent.stat().st_mode & 0o777 == 0o700
-            await way.run("true", user="lab", timeout=60)
-            return socket
 
-    socket = asyncio.run(check())
-    assert not socket.parent.exists()
-    master, command = (line.split() for line in (tmp_path / "calls").read_text().splitlines())
-    assert master[:2] == command[:2] == ["-F", "/lab/ssh_config"]
-    assert f"ControlPath={socket}" in master
-    assert f"ControlPath={socket}" in command
+def test_a_socket_that_nobody_answers_on_is_made_anew(tmp_path, monkeypatch):
+    ssh(tmp_path, monkeypatch, SSH.format(folder=tmp_path, login="dash"))
+    (tmp_path / "control").touch()
+    (tmp_path / "dead").touch()
+    assert said(tmp_path / "control") == b"said\n"
+    check, login, _ = (tmp_path / "calls").read_text().splitlines()
+    assert "-O check" in check
+    assert "ControlMaster=auto" in login
 
 
 def test_where_no_socket_fits_each_command_connects(tmp_path, monkeypatch):
-    long = tmp_path / ("x" * 100)
-    long.mkdir()
-    monkeypatch.setattr(runtime, "folder", lambda: long)
-    ssh(long, monkeypatch, SSH.format(folder=tmp_path, login="dash"))
+    ssh(tmp_path, monkeypatch, SSH.format(folder=tmp_path, login="dash"))
+    assert said(None) == b"said\n"
+    assert "Control" not in (tmp_path / "calls").read_text()
 
-    async def check():
-        async with connected(Path("/lab/ssh_config"), "web", "lab") as way:
-            return await way.run("echo said", user="lab", timeout=60)
 
-    assert asyncio.run(check()).stdout == b"said\n"
-    assert "ControlPath" not in (tmp_path / "calls").read_text()
+def test_ctrl_c_at_the_terminal_reaches_no_ssh(tmp_path, monkeypatch):
+    """Labctl ends the command in the guest, for which it needs the connection."""
+    ssh(tmp_path, monkeypatch, SSH.format(folder=tmp_path, login="dash"))
+    way = SshTransport(Path("/lab/ssh_config"), "web", "lab")
+    done = asyncio.run(way.run("ps -o sid= -p $PPID", user="lab", timeout=60))
+    assert int(done.stdout) != os.getsid(0)

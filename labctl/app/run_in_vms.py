@@ -1,0 +1,113 @@
+"""What `exec` does: run a command in several VMs at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from labctl.app import transport
+from labctl.core import coroutines
+from labctl.core.errors import LabctlError
+from labctl.core.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from labctl.app.session import Session
+    from labctl.app.transport import Way
+    from labctl.host.access.streams import LiveStdin, Sink
+
+AT_ONCE = 50  # commands; each has a process of OpenSSH
+NOT_RUN = 255  # the exit code of what could not be run, as with ssh
+
+
+@record
+class Ran:
+    """How a command ended in a VM. `error` says why it could not be run; its exit code is 255 then."""
+
+    vm: str
+    exit_code: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+    error: LabctlError | None = None
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "name": self.vm,
+            "exit_code": self.exit_code,
+            "stdout": self.stdout.decode(errors="replace"),
+            "stderr": self.stderr.decode(errors="replace"),
+            "error": str(self.error) if self.error else None,
+        }
+
+
+@record
+class Command:
+    """What is run: words that are joined by spaces and read by a shell there, as with ssh.
+
+    `user` is empty for the user who logs in. `stdin` is for one VM only. `outputs` gives for a VM where its stdout and
+    its stderr go; None keeps them.
+    """
+
+    words: Sequence[str]
+    user: str = ""
+    stdin: LiveStdin | None = None
+    outputs: Callable[[str], tuple[Sink | None, Sink | None]] = lambda _vm: (None, None)
+
+
+class Running:
+    """A command in several VMs, which may be ended while it runs."""
+
+    def __init__(self, session: Session, ways: Sequence[Way], command: Command) -> None:
+        self._session, self._ways, self._command = session, ways, command
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._stopped = False
+
+    def stop(self) -> bool:
+        """End the commands in the VMs, from any thread or the handler of a signal; False if that was asked before."""
+        if self._stopped or self._loop is None or self._task is None:
+            return False
+        self._stopped = True
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        return True
+
+    def ended(self, waiting: Callable[[str], object]) -> list[Ran]:
+        """Run it in all of them, and wait for all.
+
+        `waiting` is called with who has labctl's port of a VM meanwhile.
+
+        Raises:
+            KeyboardInterrupt: `stop` was called. The commands are ended.
+        """
+        try:
+            return coroutines.run(self._all(waiting))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+    async def _all(self, waiting: Callable[[str], object]) -> list[Ran]:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def one(way: Way) -> Ran:
+            async with turn:
+                return await self._one(way, waiting)
+
+        return list(await asyncio.gather(*map(one, self._ways)))
+
+    async def _one(self, way: Way, waiting: Callable[[str], object]) -> Ran:
+        vm, command = way.vm, self._command
+        stdout, stderr = command.outputs(vm.name)
+        try:
+            async with transport.opened(self._session, way, waiting) as guest:
+                done = await guest.run(
+                    " ".join(command.words),
+                    user=command.user or vm.user,
+                    timeout=None,
+                    stdin=command.stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                )
+        except LabctlError as error:
+            return Ran(vm.name, NOT_RUN, error=error)
+        return Ran(vm.name, done.exit_code, done.stdout, done.stderr)

@@ -1,0 +1,113 @@
+"""A command in several VMs at once; shells of this machine take their place."""
+
+import asyncio
+import io
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+
+from labctl.app import transport
+from labctl.app.one_vm import look
+from labctl.app.run_in_vms import Command, Ran, Running
+from labctl.core.errors import LabctlError
+from labctl.host.access.streams import LiveStdin
+from labctl.host.access.transport import Transport
+from tests.unit.host.access.test_copying import Here
+from tests.unit.overviews import seen, vm
+
+
+class Endless(Transport):
+    """Runs what does not end, and says when it began and when it was ended."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Event(), False
+
+    async def _execute(self, _text, _user, _stdin, captured):
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended = True
+        captured.write("stdout", b"never")
+        return 0
+
+
+@pytest.fixture
+def ways(session, keys, monkeypatch):
+    seen(monkeypatch, vm("db", user="me"), vm("web-1"))
+    return transport.find_each(session, ["db", "web-1"], look(session))
+
+
+def into(monkeypatch, guests):
+    """Let ways lead into these, or raise what stands there instead of one."""
+
+    @asynccontextmanager
+    async def opened(_session, way, _waiting):
+        if isinstance(guest := guests[way.vm.name], LabctlError):
+            raise guest
+        yield guest
+
+    monkeypatch.setattr(transport, "opened", opened)
+
+
+def test_it_runs_in_each_and_a_vm_that_can_t_be_reached_holds_up_no_other(
+    session, ways, monkeypatch, tmp_path
+):
+    gone, here = LabctlError("gone"), Here(tmp_path)
+    into(monkeypatch, {"db": gone, "web-1": here})
+    done = Running(session, ways, Command(["echo", "'a  b';", "exit 3"])).ended(print)
+    assert done == [Ran("db", 255, error=gone), Ran("web-1", 3, b"a  b\n")]
+    assert done[0].to_json() == {"name": "db", "exit_code": 255, "stdout": "", "stderr": "", "error": "gone"}
+    assert here.users == ["lab"]
+
+
+def test_output_goes_where_it_is_wanted(session, ways, monkeypatch, tmp_path):
+    files = {name: (io.BytesIO(), io.BytesIO()) for name in ("db", "web-1")}
+    into(monkeypatch, dict.fromkeys(files, here := Here(tmp_path)))
+    command = Command(["echo a; echo b >&2"], "root", None, files.__getitem__)
+    assert Running(session, ways, command).ended(print) == [Ran("db", 0), Ran("web-1", 0)]
+    assert {(out.getvalue(), err.getvalue()) for out, err in files.values()} == {(b"a\n", b"b\n")}
+    assert here.users == ["root", "root"]
+
+
+def test_stdin_is_the_command_s(session, ways, monkeypatch, tmp_path):
+    (tmp_path / "in").write_text("typed")
+    into(monkeypatch, {"db": Here(tmp_path)})
+    with (tmp_path / "in").open("rb") as file:
+        command = Command(["cat"], stdin=LiveStdin(file.fileno()))
+        assert Running(session, ways[:1], command).ended(print) == [Ran("db", 0, b"typed")]
+
+
+def test_whoever_stops_it_ends_it_in_every_vm(session, ways, monkeypatch):
+    guests = {"db": Endless(), "web-1": Endless()}
+    into(monkeypatch, guests)
+    running = Running(session, ways, Command(["x"]))
+    assert not running.stop()  # it does not run yet
+
+    def stop() -> None:
+        for guest in guests.values():
+            guest.begun.wait()
+        assert running.stop()
+        assert not running.stop()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        running.ended(print)
+    thread.join()
+    assert all(guest.ended for guest in guests.values())
+
+
+def test_all_vms_that_can_t_be_entered_are_told_at_once(session, monkeypatch):
+    seen(monkeypatch, vm("db", "paused"), vm("web-2", "off"))
+    with pytest.raises(LabctlError) as caught:
+        transport.find_each(session, ["db", "web-1", "web-2"], look(session))
+    assert str(caught.value).splitlines() == [
+        "vm/db: can't log in: it is paused",
+        "vm/web-1: can't log in: it does not exist yet",
+        "vm/web-2: can't log in: it is off",
+    ]
+    assert caught.value.hint == "; ".join(
+        f"`labctl up {name}` mends that" for name in ("db", "web-1", "web-2")
+    )

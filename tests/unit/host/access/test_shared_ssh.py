@@ -1,0 +1,65 @@
+"""The shared connection of a VM: where its socket is, how OpenSSH is told, when it ends."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from labctl.host.access import shared_ssh
+from labctl.host.files import runtime
+
+URI = "qemu:///system"
+
+
+@pytest.fixture
+def folder(monkeypatch):
+    """A folder as short as a runtime folder is, since the paths of sockets are."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        monkeypatch.setattr(runtime, "folder", lambda: Path(short))
+        yield Path(short)
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """What OpenSSH is called with; it does nothing."""
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\n')
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return tmp_path / "asked"
+
+
+def test_each_start_of_a_vm_has_a_socket_of_its_own(folder):
+    paths = {
+        shared_ssh.socket(uri, lab, number) for uri in (URI, "x") for lab in ("a", "b") for number in (1, 2)
+    }
+    assert len(paths) == 8
+    assert {path.parent for path in paths} == {folder}
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "folder", lambda: tmp_path / ("x" * 90))
+    assert shared_ssh.socket(URI, "shop", 1) is None
+    assert shared_ssh.options(None) == []
+
+
+def test_a_connection_notices_that_its_vm_hangs(folder):
+    options = shared_ssh.options(shared_ssh.socket(URI, "shop", 7))
+    assert "ControlMaster=auto" in options
+    assert "ServerAliveInterval=5" in options
+
+
+def test_connections_to_vms_that_run_no_more_are_ended(folder, asked):
+    gone, here = (shared_ssh.socket(URI, "shop", number) for number in (3, 4))
+    other = shared_ssh.socket(URI, "other", 3)
+    stranger = folder / f"{gone.name}.lock"
+    for each in (gone, here, other, stranger):
+        each.touch()
+    shared_ssh.end_others(URI, "shop", lambda: [4])
+    assert sorted(folder.iterdir()) == sorted([here, other, stranger])
+    assert asked.read_text() == f"-F none -o ControlPath={gone} -O exit -- labctl\n"
+
+
+def test_without_connections_nothing_is_run(folder, asked):
+    shared_ssh.end_others(URI, "shop", lambda: pytest.fail("libvirt is not asked"))
+    assert not asked.exists()
