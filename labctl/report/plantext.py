@@ -145,7 +145,7 @@ def _body(step: Step, style: Style) -> Iterator[str]:
 
 def _in_cause(change: Change, cause: str) -> bool:
     """Whether the cause of the step already says what this change does."""
-    plain = {change.before, change.after} <= {YES, True, False, None}
+    plain = {change.before, change.after} <= {YES, True, False, None} or change.unit == "digest"
     return change.after == cause or (plain and change.condition == cause)
 
 

@@ -33,5 +33,7 @@ else
 fi
 code=$?
 (sleep 2; kill $tee) >/dev/null 2>&1 &
+clock=$!
 { wait $tee; } 2>/dev/null # or the shell says that it was ended
+kill $clock 2>/dev/null
 exit $code

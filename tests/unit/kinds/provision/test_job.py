@@ -1,0 +1,71 @@
+"""A step that is done in several guests at once."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from labctl.core.errors import LabctlError, NotReady
+from labctl.core.events import Teller
+from labctl.host.access import port_session
+from labctl.host.libvirt import records
+from labctl.kinds.provision.job import Job
+from labctl.kinds.provision.spec import LabProvisionSpec, Target
+from labctl.kinds.provision.work import Shell
+
+A, B, C = (Target(name, f"shop.{name}") for name in "abc")
+STEP = LabProvisionSpec("", 1, key="lab:x", name="x", on=("a", "b", "c"), content="k:1", work=Shell("true"))
+
+
+class Virt:
+    lookupByName = staticmethod(str)  # noqa: N815  # libvirt's name
+
+
+class Connection:
+    virt = Virt()
+
+    async def call(self, function, *arguments):
+        return function(*arguments)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What is written down, as (domain, kind, key, digest)."""
+    found = []
+
+    @asynccontextmanager
+    async def opened(_connection, name, _waiting):
+        if name == "shop.c":
+            raise LabctlError("the domain does not run")
+        yield name
+
+    monkeypatch.setattr(port_session, "opened", opened)
+    monkeypatch.setattr(records, "write", lambda *given: found.append((*given[:3], given[3]["digest"])))
+    return found
+
+
+def job(*targets):
+    return Job(STEP, targets, Teller(lambda _: None, STEP.address, 0.0), Connection(), None)
+
+
+def test_it_is_written_down_where_it_is_done_and_all_failures_are_told(written):
+    doing = job(A, B, C)
+
+    async def work(target, _way):
+        if target is B:
+            raise doing.failure(target, "exit code 3")
+
+    with pytest.raises(NotReady) as failed:
+        asyncio.run(doing.in_each(work))
+    assert written == [("shop.a", "provision", "lab:x", "k:1")]
+    assert str(failed.value) == "provision/1: x on b: exit code 3\nx on c: the domain does not run"
+    assert "`labctl ssh b`" in failed.value.hint
+
+
+def test_a_bug_is_no_failure_of_a_step(written):
+    async def work(_target, _way):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(job(A).in_each(work))
+    assert written == []
