@@ -125,9 +125,10 @@ class Problems:
         return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
     def reported(self, holder: Map | Seq, key: str | int, text: str) -> bool:
-        """Whether a problem that mentions `text` was reported at this value."""
-        where = value_position(entry_mark(holder, key))
-        return any(text in summary for summary in self._places.get(where, ()))
+        """Whether a problem that mentions `text` was reported at this value or its key."""
+        mark = entry_mark(holder, key)
+        places = (value_position(mark), key_position(mark))
+        return any(text in summary for place in places for summary in self._places.get(place, ()))
 
     def path_of(self, holder: Map | Seq, key: str | int) -> FieldPath:
         """Give the path of an entry as the user wrote it."""

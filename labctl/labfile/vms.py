@@ -50,7 +50,7 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
     image = None
     if "image" in tree:
         image = read_image(context, tree)
-    elif not was_removed(tree, "image"):
+    elif not (was_removed(tree, "image") or _misspelt(context, tree, "image")):
         context.problems.at_key(
             holder, identity.base, "an image is missing", "image: debian-12, or image: none"
         )
@@ -82,6 +82,20 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
     if vm.secure_boot and vm.firmware != "uefi" and not was_removed(tree, "firmware"):
         context.problems.at_key(tree, "secure_boot", "secure boot needs UEFI", "firmware: uefi")
     return vm
+
+
+def _misspelt(context: ReadContext, tree: Map, key: str) -> bool:
+    """Whether a layer has an unknown key, which was reported, where `key` was meant."""
+    unknown = [
+        each
+        for each in tree.marks.keys() - tree.keys()
+        if context.problems.reported(tree, each, "unknown key")
+    ]
+    if not unknown:
+        return False
+    from labctl.labfile.suggestions import suggest_key  # only Labfiles with mistakes need it
+
+    return any(suggest_key(each, {key: {}}) == f"did you mean {key}?" for each in unknown)
 
 
 def _memory(context: ReadContext, tree: Map) -> tuple[int, int | None]:
