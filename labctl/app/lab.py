@@ -143,13 +143,10 @@ class Lab:
 
     def prepare(self, vms: Iterable[str] = ()) -> Prepared:
         """As `plan`, with warnings and with the obstacles for which `up` would be refused."""
-        from labctl.app import desired_state
-        from labctl.app.prepare import prepare
+        from labctl.app.plan import plan
 
-        session = self.session()
         with self._masking():
-            _ = session.lab  # a wrong Labfile is told before libvirt is looked for
-            made = prepare(session, desired_state.up(vms))
+            made = plan(self.session(), vms)
         shown = self.masked({name: getattr(made, name) for name in ("plan", "warnings", "obstacles")})
         return replace(made, **shown)
 

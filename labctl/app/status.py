@@ -208,16 +208,19 @@ def choose(wanted: Iterable[str], bases: Mapping[str, str]) -> list[str]:
 
 def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
     """The fields of each VM that differ from the Labfile, and notes; None for the fields if no plan can be made."""
-    from labctl.app import desired_state
-    from labctl.app.prepare import prepare
+    from labctl.app import plan
     from labctl.core.plan import Action
 
     try:
-        plan = prepare(session, desired_state.up()).plan
+        if plan.stopped(session):
+            return None, [
+                "what differs from the Labfile is not known: its pool is stopped; `labctl up` starts it"
+            ]
+        steps = plan.plan(session).plan.steps
     except LabctlError as error:
         return None, [f"what differs from the Labfile is not known: {error}"]
     fields: dict[str, list[str]] = {}
-    for step in plan.steps:
+    for step in steps:
         vm, part = step.spec.owner or step.address, step.address.name.partition("/")[2]
         if step.action is Action.CREATE or vm.kind != VmSpec.kind:
             continue

@@ -7,14 +7,17 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labctl.app import change, desired_state
+from labctl.app.plan import plan
 from labctl.app.prepare import prepare
 from labctl.app.status import status
 from labctl.core.address import Address
 from labctl.core.errors import LabHeld, Refused, Rejected, StoppedAtOnce, UsageError
 from labctl.core.events import Diagnostic, Ending, Finished
+from labctl.core.identity import STORE
 from labctl.core.plan import Action
 from labctl.core.record import replace
 from labctl.host.host import Host
+from labctl.host.libvirt import pools
 from tests.disks import raw
 
 NETWORKS = {"network/front": "update", "network/back": "update"}
@@ -271,6 +274,28 @@ def test_a_pool_that_was_undefined_says_nothing_of_its_disks(world):
     pool.destroy()
     pool.undefine()
     assert not [each for each in world.plan().steps if each.address.kind == "vm"]
+
+
+@pytest.mark.parametrize("name", ["labctl-shop", "labctl-images"])
+def test_plan_and_drift_leave_a_stopped_pool_as_it_is(world, name):
+    assert world.run() == 0
+    pool = pools.define(world.host.virt, name, world.folder / name) if name == STORE else pool_of(world)
+    pool.destroy()
+    seen = plan(world.session())
+    assert [(step.id, step.cause) for step in seen.plan.steps] == [
+        (f"pool/{name.removeprefix('labctl-')}", "not started")
+    ]
+    assert [each.summary.partition(":")[0] for each in seen.warnings] == [f"the pool {name} is stopped"]
+    assert status(world.session(), drift=True).rows[0].drift is None
+    assert not pool.isActive()
+    if name != STORE:
+        assert world.run() == 0
+        assert pool.isActive()
+        assert not plan(world.session()).plan
+
+
+def pool_of(world):
+    return world.host.virt.storagePoolLookupByName("labctl-shop")
 
 
 def test_a_protected_vm_whose_root_disk_was_lost_is_made_anew(world):

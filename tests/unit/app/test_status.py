@@ -127,7 +127,7 @@ def test_a_plan_that_fails_leaves_the_rest(monkeypatch, session):
     def fail(*_):
         raise LabctlError("someone has the name")
 
-    monkeypatch.setattr("labctl.app.prepare.prepare", fail)
+    monkeypatch.setattr("labctl.app.plan.stopped", fail)
     seen(monkeypatch, vm("db"))
     found = status.status(session, drift=True)
     assert found.rows[0].drift is None
