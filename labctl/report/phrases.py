@@ -17,6 +17,7 @@ DONE = {
     "replace": "replaced",
     "delete": "deleted",
 }
+WAITED = str(Stage.READY)  # the word of a VM that ran and was only waited for
 STARTED = TRANSITIONS[State.OFF, State.RUNNING].done
 
 
@@ -29,10 +30,10 @@ def done_word(step: Step) -> str:
     return step.spec.done(step.changes) or DONE[step.action]
 
 
-def and_state(stage: str | None) -> str:
-    """What follows the word of a VM's step, given the last stage that the VM reported."""
+def and_state(word: str, stage: str | None) -> str:
+    """The word of a VM's step with the last stage that the VM reported: `created and ready`, or `ready` alone."""
     words: dict[str, str] = {Stage.READY: " and ready", Stage.STARTED: " and running"}
-    return words.get(stage or "", "")
+    return word if word == WAITED else word + words.get(stage or "", "")
 
 
 def seconds(value: float) -> str:

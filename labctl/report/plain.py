@@ -24,7 +24,7 @@ from labctl.core.lifecycle import Stage
 from labctl.core.size import format_size
 from labctl.kinds.vm.verbs import STOP
 from labctl.report import plantext, screen
-from labctl.report.phrases import DONE, STARTED, and_state, done_words, plural, seconds
+from labctl.report.phrases import DONE, STARTED, WAITED, and_state, done_words, plural, seconds
 from labctl.report.rate import Rate
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Plain:
                 screen.write(self._stream, f"{text}\n")
 
     def _covered_by_ready(self, event: StepDone) -> bool:
-        """Whether the line that says that a VM is ready also covers that it was created or started."""
-        new = event.action in ("create", "replace") or self._done.get(event.address) == STARTED
+        """Whether the line that says that a VM is ready also covers that it was created, started or waited for."""
+        new = event.action in ("create", "replace") or self._done.get(event.address) in (STARTED, WAITED)
         return new and self._stages.get(event.address) == Stage.READY and not self._verbose
 
     def _text(self, event: Event) -> str:
@@ -87,7 +87,7 @@ class Plain:
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
                 if self._stages.get(event.address) == Stage.STARTED:
-                    word += and_state(Stage.STARTED)
+                    word = and_state(word, Stage.STARTED)
                 return f"{event.address}: {word} ({seconds(event.seconds)})"
             case VmStage() | StepOutput():
                 return of_vm(event)

@@ -91,7 +91,7 @@ class Terminal:
                 self._stage(event)
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
-                word += and_state(self._stages.get(event.address))
+                word = and_state(word, self._stages.get(event.address))
                 self._end(event.address, "✓", "green", f"{word}  {seconds(event.seconds)}")
             case StepFailed():
                 self._hints.append((event.address, event.hint))

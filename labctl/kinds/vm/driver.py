@@ -53,12 +53,13 @@ class VmDriver:
             self._define(spec, None)
 
     def start(self, step: StepOf[VmSpec], tell: Teller) -> None:
-        """Start, resume or restore the VM, as its current state requires."""
+        """Start, resume or restore the VM, as its current state requires. One that runs is not told as started."""
         spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
-            virdomain.run(domain, spec)
-        tell.stage(Stage.STARTED)
+            began = virdomain.run(domain, spec)
+        if began:
+            tell.stage(Stage.STARTED)
 
     def suspend(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         """Pause the VM."""

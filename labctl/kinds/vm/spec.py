@@ -18,7 +18,7 @@ from labctl.kinds.vm.disks_and_nics import OWN, UNTOLD, DiskUse, NicUse, ReadyCh
 from labctl.kinds.vm.needs import lets_go, needs
 from labctl.kinds.vm.targets import with_targets
 from labctl.kinds.vm.transitions import transition
-from labctl.kinds.vm.verbs import BOOTED, READY, RECONFIGURE_GUEST, RELEASE, START
+from labctl.kinds.vm.verbs import AWAIT, BOOTED, READY, RECONFIGURE_GUEST, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -150,12 +150,16 @@ class VmSpec(Marked):
         return takes - had
 
     def done(self, changes: Collection[Change]) -> str:
-        """What was done to the VM, for a step that changed only its state; empty for others."""
-        if not changes or any(each.field not in ("state", "ready") for each in changes):
+        """What was done to the VM, for a step that changed only its state; empty for others.
+
+        A VM that is waited for is told what its guest does not know yet: that is part of being ready.
+        """
+        told = [each.field for each in changes if each.drift != UNTOLD]
+        if not told or any(field not in ("state", "ready") for field in told):
             return ""
         states = [(each.before, each.after) for each in changes if each.field == "state"]
         ways = [transition(State(str(before)), State(str(after))) for before, after in states]
-        return ways[0].done if ways else "found ready"
+        return ways[0].done if ways else "ready"
 
     def rendered(self) -> Element:
         from labctl.kinds.vm.xml import render  # few VMs have edits
@@ -201,7 +205,7 @@ class VmSpec(Marked):
         way = transition(before.state, self.state, restart=effect is RESTART)
         begins = way.begins
         if self.state == State.RUNNING and self.awaited and not before.ready:
-            begins = begins or START  # it runs, but labctl has not seen it ready
+            begins = begins or AWAIT  # it runs, but labctl has not seen it ready
         told = (RECONFIGURE_GUEST,) if self.scripted and self.state == State.RUNNING else ()
         return (way.ends or RELEASE, UPDATE, *(self._begun(begins) or told))
 

@@ -42,6 +42,8 @@ START: Verb[Lifecycle] = Verb("start", "starting", lambda vm: vm.start, boots=Tr
 # these call `start` too, which looks at the domain's state, but they are no boots
 RESUME: Verb[Lifecycle] = Verb("resume", "resuming", lambda vm: vm.start, reaches=Stage.STARTED)
 RESTORE: Verb[Lifecycle] = Verb("restore", "restoring its memory", lambda vm: vm.start, reaches=Stage.STARTED)
+# a VM that runs, unless it went off since the plan was made; its guest boots, or has booted
+AWAIT: Verb[Lifecycle] = Verb("await", "waiting", lambda vm: vm.start, boots=True, reaches=Stage.STARTED)
 SUSPEND: Verb[Lifecycle] = Verb("suspend", "pausing", lambda vm: vm.suspend)
 BOOTED: Verb[Lifecycle] = Verb("booted", "booting", lambda vm: vm.booted, reaches=Stage.BOOTED)
 READY: Verb[Lifecycle] = Verb("ready", "waiting until ready", lambda vm: vm.ready, reaches=Stage.READY)

@@ -27,8 +27,11 @@ _UNDEFINE = (
 )
 
 
-def run(domain: Any, spec: VmSpec) -> None:
-    """Start or resume a domain. libvirtd may be doing so already, for another labctl that was killed."""
+def run(domain: Any, spec: VmSpec) -> bool:
+    """Start or resume a domain, unless it runs: gives whether it did not.
+
+    libvirtd may be starting it already, for another labctl that was killed.
+    """
     state = state_of(domain)
     try:
         if state == State.PAUSED:
@@ -45,6 +48,7 @@ def run(domain: Any, spec: VmSpec) -> None:
             ) from error
         if now != State.RUNNING:
             raise
+    return state != State.RUNNING
 
 
 def persist(domain: Any) -> None:

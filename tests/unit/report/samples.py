@@ -16,6 +16,7 @@ from labctl.core.events import (
 )
 from labctl.core.plan import Plan
 from labctl.core.planning import plan
+from labctl.core.record import replace
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
@@ -79,6 +80,19 @@ def state_changed(was: str, to: str) -> Plan:
     before = specs(vm("db", state=was))
     after = specs(vm("db", state=to))
     return plan(after, before, lab="shop", connection="qemu:///system")
+
+
+def waited() -> tuple[Event, ...]:
+    """A run that only waits for a VM that an interrupted run had started."""
+    wanted = vm("db", state="running")
+    before = replace(wanted, ready=False, hosts="")
+    return (
+        PlanReady(plan(specs(replace(wanted, hosts="1")), specs(before), lab="shop")),
+        StepStarted("vm/db", "update", "await", "waiting"),
+        VmStage("db", "booted", 3.0),
+        VmStage("db", "ready", 4.0),
+        StepDone("vm/db", "update", 4.0),
+    )
 
 
 EVENTS: tuple[Event, ...] = (

@@ -18,7 +18,7 @@ from labctl.core.events import (
 )
 from labctl.core.plan import Plan
 from labctl.report.plain import Plain
-from tests.unit.report.samples import EVENTS, fed, json_lines, state_changed
+from tests.unit.report.samples import EVENTS, fed, json_lines, state_changed, waited
 
 
 def plain(events=EVENTS, **options) -> str:
@@ -71,6 +71,10 @@ def test_a_vm_that_is_only_started_is_told_to_be_ready_last():
     steps = [VmStage("db", "started", 0.4), VmStage("db", "ready", 0.5), StepDone("vm/db", "update", 0.5)]
     text = plain([PlanReady(state_changed("off", "running")), *steps])
     assert text.splitlines()[-2:] == ["vm/db: started (0.4 s)", "vm/db: ready (0.5 s)"]
+
+
+def test_a_vm_that_was_waited_for_is_told_to_be_ready_once():
+    assert plain(waited()).splitlines()[-2:] == ["vm/db: booted (3.0 s)", "vm/db: ready (4.0 s)"]
 
 
 @pytest.mark.parametrize("make", [Plain, json_lines])

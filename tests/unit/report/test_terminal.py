@@ -6,7 +6,7 @@ import threading
 
 from labctl.core.events import Diagnostic
 from labctl.report.terminal import Terminal
-from tests.unit.report.samples import EVENTS, fed
+from tests.unit.report.samples import EVENTS, fed, waited
 from tests.waiting import wait_until
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -31,6 +31,12 @@ def test_terminal_without_a_terminal_tells_the_same():
     ):
         assert part in text
     assert text.rstrip().endswith("look at `labctl logs db`"), "the hint comes last"
+
+
+def test_a_vm_that_was_waited_for_is_told_to_be_ready_once():
+    stream = io.StringIO()
+    fed(Terminal(stream, colour=False), waited())
+    assert ANSI.sub("", stream.getvalue()).splitlines()[-1] == "✓ vm/db ready  4.0 s"
 
 
 def test_terminal_draws_what_is_under_way(monkeypatch):

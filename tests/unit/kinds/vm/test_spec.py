@@ -65,3 +65,31 @@ def test_of_a_saved_vm_no_device_goes():
     wanted = VmSpec("shop", "web")
     (change, *_) = wanted.assessed(had, diff(had, wanted))
     assert change.effect is Effect.RESTART
+
+
+@pytest.mark.parametrize(
+    ("before", "word"),
+    [
+        ({"ready": False}, "ready"),
+        (
+            {"ready": False, "hosts": ""},
+            "ready",
+        ),  # its guest was not told the names yet: it is, before it is ready
+        ({"state": State.OFF, "ready": False, "hosts": ""}, "started"),
+        ({"ready": False, "memory": 1 << 29}, ""),
+        ({"hosts": ""}, ""),
+    ],
+)
+def test_a_vm_that_is_only_waited_for_becomes_ready_and_no_more(before, word):
+    wanted = replace(VM, state=State.RUNNING, ready=True, hosts="1")
+    assert wanted.done(diff(replace(wanted, **before), wanted)) == word
+
+
+def test_a_vm_that_runs_is_not_started():
+    wanted = replace(VM, state=State.RUNNING, ready=True)
+    verbs = wanted.verbs(Effect.LIVE, replace(wanted, ready=False))
+    assert [(each.name, each.doing) for each in verbs[-3:]] == [
+        ("await", "waiting"),
+        ("booted", "booting"),
+        ("ready", "waiting until ready"),
+    ]
