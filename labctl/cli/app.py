@@ -13,7 +13,7 @@ class TopVerbs(Verbs):
 
     package = "labctl.cli"
     panels = {  # noqa: RUF012  # declared as ClassVar by its base
-        "write a lab": ("init", "validate", "schema"),
+        "write a lab": ("init", "validate", "show", "schema"),
         "run it": (
             "plan",
             "up",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Instance", "InstanceExpander"]
 
+Layer = tuple[str, Map]  # with its name, as `groups.web`
 _VM_ONLY = frozenset({"count", "first", "names", "instances", "groups", "children"})
 
 
@@ -58,22 +59,23 @@ class InstanceExpander:
         written: Map = self.names.vms[base]
         # Instances with the same groups have the same layers, but for `instances`. So layers are merged once for each
         # tuple of groups, unless they hold placeholders for an instance's name: then the merged tree is None here.
-        merged: dict[tuple[str, ...], tuple[list[Map], Map | None]] = {}
+        merged: dict[tuple[str, ...], tuple[list[Layer], Map | None]] = {}
         for instance in self.names.by_vm[base]:
             self.problems.repeated = repeated = instance.offset > 0
             special = (written.get("instances") or {}).get(str(instance.index)) or Map(written.mark)
             groups = self._groups(base, instance, special)
             if groups not in merged:
-                layers = [self.defaults, *(self.membership.groups[name] for name in groups), written]
-                own = [self._fields(layer) for layer in layers]
-                merged[groups] = own, None if any(map(self._has_placeholder, own)) else self._merged(own)
+                own = self._layers(groups, base)
+                late = any(self._has_placeholder(layer) for _, layer in own)
+                merged[groups] = own, None if late else self._merged(own)
             own, tree = merged[groups]
             if tree is None:
                 values = {"base": base, "name": instance.name}
                 index = {} if instance.index is None else {"index": instance.index}
                 tree = self._filled_tree(own, values | index)
             if special:
-                tree = merge_layers([tree, self.configs.include(self._fields(special))])
+                name = f"vms.{base}.instances.{instance.index}"
+                tree = merge_layers([("", tree), (name, self.configs.include(self._fields(special)))])
             # addresses in `instances` are meant for this instance as they are written
             offset = 0 if "networks" in special else instance.offset
             identity = InstanceIdentity(instance.name, base, instance.index, offset, groups, repeated)
@@ -85,6 +87,15 @@ class InstanceExpander:
         written = self.names.vms[base]
         named = next((each["groups"] for each in (special, written, self.defaults) if "groups" in each), None)
         return tuple(self.membership.of((base, instance.name), list(named or ())))
+
+    def _layers(self, groups: tuple[str, ...], base: str) -> list[Layer]:
+        """The layers of the VM `base` in these groups, but for `instances`."""
+        own = [
+            ("defaults", self.defaults),
+            *((f"groups.{name}", self.membership.groups[name]) for name in groups),
+            (f"vms.{base}", self.names.vms[base]),
+        ]
+        return [(name, self._fields(layer)) for name, layer in own]
 
     def _fields(self, layer: Map) -> Map:
         """Copy a layer without the fields that are not those of an instance."""
@@ -100,11 +111,13 @@ class InstanceExpander:
             self._with_placeholders[id(layer)] = tree_has_instance_placeholder(layer)
         return self._with_placeholders[id(layer)]
 
-    def _merged(self, layers: list[Map]) -> Map:
-        return merge_layers(self.configs.include(layer) for layer in layers if layer)
+    def _merged(self, layers: list[Layer]) -> Map:
+        return merge_layers((name, self.configs.include(layer)) for name, layer in layers if layer)
 
-    def _filled_tree(self, layers: list[Map], values: dict[str, Any]) -> Map:
+    def _filled_tree(self, layers: list[Layer], values: dict[str, Any]) -> Map:
         """Fill an instance's names into its layers, check these again with the final values, and merge them."""
-        filled = [fill_instance(layer, values, self.problems, self.context.budget) for layer in layers]
-        sound_ones = (valid_part(layer, self.problems, "instance") for layer in filled)
-        return self._merged([layer for layer in sound_ones if layer is not None])
+        filled = [
+            (name, fill_instance(layer, values, self.problems, self.context.budget)) for name, layer in layers
+        ]
+        sound_ones = ((name, valid_part(layer, self.problems, "instance")) for name, layer in filled)
+        return self._merged([(name, layer) for name, layer in sound_ones if layer is not None])

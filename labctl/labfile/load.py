@@ -29,6 +29,7 @@ from labctl.labfile.positions import Positions
 from labctl.labfile.problems import Problems
 from labctl.labfile.provision import read_lab_provision
 from labctl.labfile.references import Prerequisites, ReferenceTargets, check_references
+from labctl.labfile.resolved import Resolved
 from labctl.labfile.vms import read_vm
 from labctl.labfile.yaml_text import read_capped
 from labctl.labfile.yaml_tree import Map
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from labctl.labfile.interpolate import Reference
     from labctl.labfile.model import Network, ProvisionStep, Vm
+    from labctl.labfile.model import Network, Vm
     from labctl.labfile.parameters import Parameters
 
 __all__ = ["Loaded", "load"]
@@ -57,6 +59,9 @@ class Loaded:
     lab: LabModel
     warnings: tuple[Problem, ...] = ()
     references: Prerequisites = field(default_factory=dict)
+    resolved: Resolved | None = field(
+        default=None, repr=False, compare=False
+    )  # None where there is no Labfile
     _parsed: _ParsedLabfile | None = field(default=None, repr=False, compare=False)
 
     def with_references(self, values: Mapping[str, str]) -> Loaded:
@@ -95,8 +100,8 @@ class _ParsedLabfile:
         built = _build_lab(self, fill_references(tree, values), references, parameters, problems)
         if built is None or len(problems):
             raise problems.rejected()
-        lab, prerequisites = built
-        return Loaded(lab, problems.warnings(), prerequisites, self)
+        lab, prerequisites, resolved = built
+        return Loaded(lab, problems.warnings(), prerequisites, resolved, self)
 
 
 def load(  # noqa: PLR0913  # what a lab is made from, by keyword
@@ -165,7 +170,7 @@ def _build_lab(
     references: Sequence[Reference],
     parameters: Parameters,
     problems: Problems,
-) -> tuple[LabModel, Prerequisites] | None:
+) -> tuple[LabModel, Prerequisites, Resolved] | None:
     """Build the lab from a tree with parameters filled in; None where too little of the tree is valid."""
     valid = valid_part(tree, problems)
     if valid is None:
@@ -193,6 +198,7 @@ def _build_lab(
         **_groups(sections["groups"], targets),
         parameters=parameters.values,
         secrets=parameters.secret,
+        groups={name: tuple(targets.groups[name]) for name in sections["groups"]},
         outside=context.outside,
         written=context.written,
         positions=Positions(parsed.top, {each.identity.base: each.tree for each in instances}),
@@ -233,6 +239,7 @@ def _groups(groups: Map, targets: DependencyTargets) -> dict[str, dict[str, tupl
         "groups": {name: tuple(targets.groups[name]) for name in groups},
         "children": {name: tuple(each.get("children") or ()) for name, each in groups.items()},
     }
+    return lab, prerequisites, Resolved(valid, instances, vms, lab.groups, parameters)
 
 
 def _read_vms(

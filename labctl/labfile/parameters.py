@@ -58,10 +58,11 @@ class _WrongError(Exception):
 
 @record
 class Parameters:
-    """The values of parameters by name, and the names of the secret ones."""
+    """The values of parameters by name, the names of the secret ones, and where values from outside are from."""
 
     values: dict[str, Any]
     secret: frozenset[str] = frozenset()
+    given: Mapping[str, tuple[str, Position | None]] = field(default_factory=dict)
 
 
 def evaluate(declared: object, inputs: ParameterInputs, problems: Problems) -> Parameters:
@@ -90,7 +91,10 @@ def evaluate(declared: object, inputs: ParameterInputs, problems: Problems) -> P
             )
             problems.at_key(known, name, "this parameter needs a value", hint)
     _check_patterns(sound, values, given, problems)
-    return Parameters(values, secret)
+    sources = {
+        name: (each.source if each.holder is None else "--params", each.place) for name, each in given.items()
+    }
+    return Parameters(values, secret, sources)
 
 
 def _taken(entry: Map, given: _Given, problems: Problems) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.errors import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # PyYAML's word for a position: the file, line and column of the value, line and column of the key (of an item of a
 # list, those of the item again). It is a tuple, since a Labfile of a thousand VMs has tens of thousands of them; a
@@ -22,9 +22,12 @@ FieldPath = tuple[str | int, ...]
 
 
 class Map(dict[str, Any]):
-    """A YAML map. `marks` keeps the mark of each key that was written, also of a removed one."""
+    """A YAML map. `marks` keeps the mark of each key that was written, also of a removed one.
 
-    __slots__ = ("mark", "marks")
+    `layers` names the layer of each entry of a map that was merged of several; it is None in all others.
+    """
+
+    __slots__ = ("layers", "mark", "marks")
 
     def __init__(
         self, mark: Mark, entries: Mapping[str, Any] | None = None, marks: dict[str, Mark] | None = None
@@ -32,17 +35,19 @@ class Map(dict[str, Any]):
         super().__init__(entries or {})
         self.mark = mark
         self.marks: dict[str, Mark] = {} if marks is None else marks
+        self.layers: Mapping[str, str] | None = None
 
 
 class Seq(list[Any]):
-    """A YAML list. `marks` has the mark of each item."""
+    """A YAML list. `marks` has the mark of each item, `layers` is as that of a map."""
 
-    __slots__ = ("mark", "marks")
+    __slots__ = ("layers", "mark", "marks")
 
     def __init__(self, mark: Mark, items: list[Any] | None = None, marks: list[Mark] | None = None) -> None:
         super().__init__(items or [])
         self.mark = mark
         self.marks: list[Mark] = [] if marks is None else marks
+        self.layers: Sequence[str] | None = None
 
 
 def entry_mark(holder: Map | Seq, key: str | int) -> Mark:
