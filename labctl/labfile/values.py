@@ -6,6 +6,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
+from labctl.core.duration import parse_duration
 from labctl.core.size import parse_size, rounded_up
 from labctl.labfile.model import Bandwidth, Route
 from labctl.labfile.placeholders import PLACEHOLDER, as_written, has_instance_placeholder, with_sample_values
@@ -28,7 +29,6 @@ __all__ = [
     "whole_size",
 ]
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MULTICAST_BIT = 1
 _LONGEST = 366 * 24 * 3600.0
 _FASTEST = (1 << 32) - 1  # libvirt's schema says unsignedInt
@@ -58,8 +58,7 @@ def _round(holder: Map, key: str, result: str, problems: Problems) -> None:
 
 def duration(holder: Map, key: str, problems: Problems) -> float:
     """Read the duration at `key` in seconds. 0 and more than a year are reported."""
-    number = holder[key].rstrip("mhs")
-    found = float(number) * _SECONDS[holder[key].removeprefix(number)]
+    found = parse_duration(holder[key])
     if not 0 < found <= _LONGEST:
         problems.at(holder, key, f"{holder[key]} is more than a year" if found else "this can't be 0")
     return found
