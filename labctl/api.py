@@ -19,6 +19,7 @@ from labctl.core.errors import (
     UsageError,
 )
 from labctl.core.events import (
+    ConsoleLine,
     Diagnostic,
     Ending,
     Event,
@@ -39,6 +40,7 @@ from labctl.core.plan import Action, Plan, Step
 __all__ = [
     "Action",
     "Address",
+    "ConsoleLine",
     "Diagnostic",
     "Ending",
     "Event",

@@ -102,6 +102,14 @@ class VmStage(Event):
 
 
 @record
+class ConsoleLine(Event):
+    """The latest telling line of a booting VM's console, for people who watch. It is no part of the JSON stream."""
+
+    vm: str
+    text: str
+
+
+@record
 class Diagnostic(Event):
     """A message for the user that is not the failure of a step."""
 
@@ -171,6 +179,9 @@ class Teller:
 
     def stage(self, stage: str) -> None:
         self._sink(VmStage(self._address.name, stage, round(time.monotonic() - self._started, 3)))
+
+    def console(self, line: str) -> None:
+        self._sink(ConsoleLine(self._address.name, line))
 
     def warn(self, summary: str, hint: str = "") -> None:
         self._sink(Diagnostic("warning", f"{self._address}: {summary}", hint))

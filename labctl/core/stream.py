@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from labctl.core.events import Finished, StepDone, StepFailed, StepOutput, StepProgress, StepSkipped
+from labctl.core.events import ConsoleLine, Finished, StepDone, StepFailed, StepProgress, StepSkipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +70,8 @@ class EventStream:
             self._past = []
         if isinstance(event, StepOutput):
             return  # a guest may write for ever
+        if isinstance(event, ConsoleLine):
+            return  # the next one comes soon
         if isinstance(event, StepProgress):
             self._progress[event.address] = event
             return

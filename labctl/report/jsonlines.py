@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TextIO
 
-from labctl.core.events import Finished
+from labctl.core.events import ConsoleLine, Finished
 from labctl.core.text import json_text
 from labctl.report import screen
 
@@ -26,6 +26,8 @@ class JsonLines:
         self._format_told = False
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, ConsoleLine):
+            return  # `labctl logs` has all of them
         value = screen.bounded(event).to_json()
         if isinstance(event, Finished):
             value["exit_code"] = self._exit_code(event.ending)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from labctl.core.address import natural_sort_key
 from labctl.core.events import (
+    ConsoleLine,
     Diagnostic,
     Event,
     Finished,
@@ -29,6 +30,7 @@ from labctl.core.events import (
 from labctl.core.lifecycle import Stage
 from labctl.core.record import field, record
 from labctl.core.size import format_size
+from labctl.kinds.vm.verbs import BOOTED
 from labctl.report import plain, plantext, screen, wrap
 from labctl.report.colour import Paint
 from labctl.report.phrases import DONE, and_state, done_words, seconds
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 REFRESH_HZ = 8
 BAR_WIDTH = 24
+_BOOTING = BOOTED.doing
 
 
 @record(frozen=False)
@@ -83,12 +86,8 @@ class Terminal:
                 screen.write(self._stream, self._plan(plan) + "\n")
             case StepStarted():
                 self._start(event)
-            case StepProgress():
-                line = self._lines.setdefault(event.address, _Line(""))
-                line.text, line.done, line.total = event.text, event.done, event.total
-                line.rate.add(event.text, event.done)
-            case VmStage():
-                self._stage(event)
+            case StepProgress() | VmStage() | ConsoleLine():
+                self._go_on(event)
             case StepDone():
                 word = self._done.get(event.address, DONE.get(event.action, event.action))
                 word = and_state(word, self._stages.get(event.address))
@@ -102,6 +101,19 @@ class Terminal:
                 self._say(_told(event))
             case Finished():
                 self._finish(event)
+
+    def _go_on(self, event: StepProgress | VmStage | ConsoleLine) -> None:
+        match event:
+            case StepProgress():
+                line = self._lines.setdefault(event.address, _Line(""))
+                line.text, line.done, line.total = event.text, event.done, event.total
+                line.rate.add(event.text, event.done)
+            case VmStage():
+                self._stage(event)
+            case ConsoleLine(vm, text):
+                boots = self._lines.get(f"vm/{vm}")
+                if boots and boots.text.startswith(_BOOTING):
+                    boots.text = f"{_BOOTING}: {text}"
 
     def _plan(self, plan: Plan) -> str:
         return plantext.render(plan, Style(self._paint, wrap.width(self._stream), self._verbose))
@@ -164,10 +176,10 @@ class Terminal:
 
 # What a VM does after it reported a stage; those without a `Stage` are the stages of cloud-init.
 _STAGES = {
-    Stage.STARTED: "booting",
-    "init": "booting: cloud-init started",
-    "config": "booting: cloud-init configures",
-    "final": "booting: cloud-init's last part",
+    Stage.STARTED: _BOOTING,
+    "init": f"{_BOOTING}: cloud-init started",
+    "config": f"{_BOOTING}: cloud-init configures",
+    "final": f"{_BOOTING}: cloud-init's last part",
     Stage.BOOTED: "booted",
     Stage.READY: "ready",
 }

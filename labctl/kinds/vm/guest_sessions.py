@@ -11,6 +11,7 @@ from labctl import resources
 from labctl.core.errors import LabctlError
 from labctl.guest import protocol
 from labctl.host.access import conditions, port_session
+from labctl.host.access.last_line import LastLine
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.streams import FEW_BYTES
 from labctl.host.libvirt.connection import translated
@@ -38,6 +39,8 @@ umask 022
 apply_keys /var/lib/labctl/keys
 """
 ANSWER_S = 60.0  # with KVM
+ANSWER_S = 60.0  # an emulated guest under load is slow
+CONSOLE_S = 2.0  # between two looks at a booting VM's console
 LEASE_S = 20.0  # how long to wait for addresses after cloud-init has ended
 
 
@@ -70,7 +73,8 @@ class GuestSessions:
         try:
             if before is not None and transition(before.state, spec.state).goes_on:
                 session.port.send(protocol.command_clock(int(time.time())))
-            await session.follow_boot(spec, tell, deadline)
+            async with self._console_told(spec, tell):
+                await session.follow_boot(spec, tell, deadline)
             try:
                 await self._configure(spec, session, before)
             except LabctlError:
@@ -82,6 +86,25 @@ class GuestSessions:
         except BaseException:
             await self._close(spec)
             raise
+
+    @asynccontextmanager
+    async def _console_told(self, spec: VmSpec, tell: Teller) -> AsyncIterator[None]:
+        """Tell what the VM's console says while the block runs."""
+        watching = asyncio.create_task(self._tell_console(spec, tell))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    async def _tell_console(self, spec: VmSpec, tell: Teller) -> None:
+        last_line, told = LastLine(spec.lab, spec.name), ""
+        while True:
+            await asyncio.sleep(CONSOLE_S)
+            line = await self._connection.call(last_line, self._connection.virt)
+            if line and line != told:
+                tell.console(line)
+            told = line
 
     async def _configure(self, spec: VmSpec, session: GuestSession, before: VmSpec | None) -> None:
         """Send host names, NICs and keys; after cloud-init's end, since cloud-init writes to the same files."""

@@ -7,6 +7,8 @@ import jsonschema
 from referencing import Registry, Resource
 
 from labctl import resources
+from labctl.core.events import ConsoleLine
+from labctl.report.plain import Plain
 from tests.unit.report.samples import EVENTS, fed, json_lines, sample
 
 
@@ -30,6 +32,13 @@ def test_json_lines_fit_their_schema():
     for line in lines:
         validator("events").validate(line)
     assert (lines[-1]["ok"], lines[-1]["ending"], lines[-1]["exit_code"]) == (False, "unready", 4)
+
+
+def test_logs_and_programs_get_no_lines_of_consoles():
+    for make in (json_lines, Plain):
+        stream = io.StringIO()
+        fed(make(stream), [ConsoleLine("db", "Started ssh.service")])
+        assert not stream.getvalue()
 
 
 def test_the_plan_fits_its_schema():

@@ -4,7 +4,7 @@ import io
 import re
 import threading
 
-from labctl.core.events import Diagnostic
+from labctl.core.events import ConsoleLine, Diagnostic
 from labctl.report.terminal import Terminal
 from tests.unit.report.samples import EVENTS, fed, waited
 from tests.waiting import wait_until
@@ -48,6 +48,24 @@ def test_terminal_draws_what_is_under_way(monkeypatch):
     wait_until(lambda: re.search(drawn, ANSI.sub("", stream.getvalue())))
     fed(sink, EVENTS[7:])
     assert "of 9 steps" in ANSI.sub("", stream.getvalue())
+
+
+def test_a_booting_vm_shows_what_its_console_says(monkeypatch):
+    """Cut to the width, and without anything that acts on the terminal."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    stream = Tty()
+    sink = Terminal(stream)
+    fed(sink, EVENTS[:11])
+    fed(sink, [ConsoleLine("new", "Started ssh.service"), ConsoleLine("db", "of a VM that does not boot")])
+    wait_until(lambda: "booting: Started ssh.service" in stream.getvalue())
+    fed(sink, [ConsoleLine("new", "\x1b]0;evil\x07" + "x" * 500)])
+    wait_until(lambda: "x…" in stream.getvalue())
+    fed(sink, EVENTS[11:])
+    drawn = ANSI.sub("\n", stream.getvalue())
+    assert "\x1b]0" not in stream.getvalue()
+    assert "of a VM that" not in drawn
+    assert max(len(line) for line in drawn.split("\n") if "xx" in line) <= 60
 
 
 def test_the_terminal_does_not_wait_for_itself(monkeypatch):
