@@ -91,6 +91,11 @@ def write_json(value: object) -> None:
     screen.write(sys.stdout, f"{json_text(run_state.masked(value), indent=2)}\n")
 
 
+def write_json_line(value: object) -> None:
+    """Write it as JSON on one line, for readers of a stream."""
+    screen.write(sys.stdout, f"{json_text(run_state.masked(value))}\n")
+
+
 def interactive() -> bool:
     """Whether someone is there to answer."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()

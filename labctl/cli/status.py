@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import context, run_state
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 from labctl.core.lifecycle import State
@@ -15,6 +15,7 @@ from labctl.report.colour import Paint
 from labctl.report.statustext import coloured
 
 if TYPE_CHECKING:
+    from labctl.app.lab import Lab
     from labctl.app.status import Row, Status
     from labctl.kinds.vm.overview import NicOverview
     from labctl.report.table import Cell
@@ -33,29 +34,62 @@ def run(
     drift: Annotated[
         bool, typer.Option("--drift", help="also show what differs from the Labfile (as --json does)")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="go on, and show each change, until Ctrl-C")
+    ] = False,
 ) -> int:
     """Show the state and addresses of the lab's VMs.
 
     Example: `labctl status --json`
     """
     found = context.lab(options).status(vms or (), drift=options.json or drift)
+    As in `labctl status --watch`.
+    lab = context.lab(options)
+    if watch:
+        return _watch(lab, options, vms or (), drift=drift)
+    found = lab.status(vms or (), drift=options.json or drift)
     if options.json:
         context.write_json(found.to_json())
+    elif found.rows:
+        context.write(_table(found, options, drift=drift))
     else:
-        _show(found, options, drift=drift)
+        context.say(f"lab {found.lab} has no VMs")
     if not options.quiet:
         for note in found.notes:
             context.say(f"note: {note}")
     return 0
 
 
-def _show(found: Status, options: Options, *, drift: bool) -> None:
-    if not found.rows:
-        context.say(f"lab {found.lab} has no VMs")
-        return
+def _watch(lab: Lab, options: Options, vms: list[str] | tuple[()], *, drift: bool) -> int:
+    """Show the lab anew whenever it changes. With --json, each change is a document on a line of its own."""
+    from labctl.app.looks import looks
+    from labctl.report import live
+
+    last: Status | None = None
+    try:
+        with live.drawn(sys.stdout, colour=options.colour) as show:
+            for found in looks(lab.session().hosts, lambda: lab.status(vms, drift=drift)):
+                if not options.json:
+                    show(run_state.masked(_with_notes(found, options, drift=drift)))
+                elif found != last:
+                    context.write_json_line(found.to_json())
+                last = found
+    except KeyboardInterrupt:
+        pass  # that is how it is ended
+    return 0
+
+
+def _with_notes(found: Status, options: Options, *, drift: bool) -> str:
+    text = _table(found, options, drift=drift) if found.rows else f"lab {found.lab} has no VMs"
+    notes = () if options.quiet else found.notes
+    width = wrap.width(sys.stdout)
+    return "\n".join([text, *(line for note in notes for line in wrap.wrapped([f"note: {note}"], "", width))])
+
+
+def _table(found: Status, options: Options, *, drift: bool) -> str:
     rows = [[*_cells(row), *([row.drift or ()] if drift else [])] for row in found.rows]
     head = [*HEAD, *(["drift"] if drift else [])]
-    context.write(coloured(head, rows, Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout)))
+    return coloured(head, rows, Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout))
 
 
 def _cells(row: Row) -> list[Cell]:

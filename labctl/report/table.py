@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from labctl.report.wrap import wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -56,14 +58,16 @@ def _aligned(head: Sequence[str], rows: Sequence[Sequence[Sequence[str]]]) -> li
 
 
 def filled(texts: Iterable[str], room: int) -> list[str]:
-    """Join texts with commas into lines of at most `room` columns. A longer text has a line of its own."""
+    """Join texts with commas into lines of at most `room` columns. A longer text has lines of its own."""
     lines = [""]
-    for text in texts:
+    for each in texts:
+        text, *rest = wrapped([each], "", room)
         if lines[-1] and len(lines[-1]) + 2 + len(text) > room:
             lines[-1] += ","
             lines.append(text)
         else:
             lines[-1] += f", {text}" if lines[-1] else text
+        lines += rest
     return lines
 
 
