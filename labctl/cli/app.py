@@ -26,7 +26,7 @@ class TopVerbs(Verbs):
             "destroy",
             "trust",
         ),
-        "look at it": ("status", "list", "logs", "events", "doctor"),
+        "look at it": ("status", "graph", "wait", "list", "logs", "events", "doctor"),
         "enter it": ("ssh", "ssh-config", "inventory", "console"),
         "work in it": ("exec", "copy", "screenshot", "send-keys"),
         "images": ("image",),

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli import context
+from labctl.cli.arguments import name, vm_names
+from labctl.cli.options import Options, with_global_options
+from labctl.core.duration import parse_duration
+from labctl.core.errors import UsageError
+
+app = typer.Typer(add_completion=False)
+
+
+def duration(text: str) -> str:
+    return text
+
+
+@app.command()
+@with_global_options
+def run(
+    options: Options,
+    vms: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="VM[:STAGE]...",
+            help="all VMs without any; stages are created, started, booted, provisioned and ready",
+            autocompletion=vm_names,
+            parser=name,
+        ),
+    ] = None,
+    *,
+    timeout: Annotated[
+        str, typer.Option("--timeout", help="give up after this time", parser=duration)
+    ] = "5m",
+) -> int:
+    """Wait until VMs are ready, or at another stage, and change nothing.
+
+    As in `labctl wait db web:booted --timeout 2m`. Exits with 4 when the time is up.
+    """
+    from labctl.app.wait import Goal, wait
+
+    try:
+        seconds = parse_duration(timeout)
+    except ValueError as error:
+        raise UsageError(f"--timeout: {error}") from error
+
+    def told(goal: Goal) -> None:
+        if not options.quiet:
+            context.say(f"vm/{goal.vm}: {goal.stage}")
+
+    wait(context.session(options), vms or (), seconds, told)
+    return 0
