@@ -43,9 +43,9 @@ def run(
         str | None, typer.Option("--output", "-o", metavar="FILE", help="write to a file", parser=path)
     ] = None,
 ) -> int:
-    """Draw the lab's networks and VMs, with addresses and state.
+    """Draw the lab's networks and VMs.
 
-    As in `labctl graph -o lab.svg`.
+    With addresses and live state, as in `labctl graph -o lab.svg`.
     """
     from labctl.app import graph
 

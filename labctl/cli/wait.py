@@ -35,9 +35,9 @@ def run(
         str, typer.Option("--timeout", help="give up after this time", parser=duration)
     ] = "5m",
 ) -> int:
-    """Wait until VMs are ready, or at another stage, and change nothing.
+    """Wait until VMs are ready, or at another stage.
 
-    As in `labctl wait db web:booted --timeout 2m`. Exits with 4 when the time is up.
+    Nothing is changed. As in `labctl wait db web:booted --timeout 2m`. Exits with 4 when the time is up.
     """
     from labctl.app.wait import Goal, wait
 
