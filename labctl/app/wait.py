@@ -109,7 +109,7 @@ def wait(session: Session, words: Iterable[str], seconds: float, told: Callable[
         news = [listening.enter_context(changes.watched(host.connection)) for host in session.hosts]
         while left:
             places = look(session, left)
-            for goal in [each for each in left if places[each.vm].reaches(each.stage)]:
+            for goal in [each for each in left if places[each.vm].reaches(_enough(session, each))]:
                 told(goal)
                 left.remove(goal)
             remaining = deadline - time.monotonic()
@@ -117,6 +117,14 @@ def wait(session: Session, words: Iterable[str], seconds: float, told: Callable[
                 raise _late(session, left, look(session, left, ask=True), seconds)
             if left:
                 _pause(news, min(POLL_S, remaining))
+
+
+def _enough(session: Session, goal: Goal) -> Stage:
+    """The stage that libvirt or the guest tells: a VM with steps is provisioned for sure when it is ready."""
+    if goal.stage is not Stage.PROVISIONED:
+        return goal.stage
+    has_steps = any(vm.name == goal.vm and vm.provision for vm in session.lab.vms)
+    return Stage.READY if has_steps else Stage.BOOTED
 
 
 def _pause(news: Collection[News], seconds: float) -> None:

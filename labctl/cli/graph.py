@@ -45,7 +45,9 @@ def run(
 ) -> int:
     """Draw the lab's networks and VMs.
 
-    With addresses and live state, as in `labctl graph -o lab.svg`.
+    With addresses and live state.
+
+    Example: `labctl graph -o lab.svg`
     """
     from labctl.app import graph
 

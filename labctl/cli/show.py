@@ -25,7 +25,9 @@ def run(
 ) -> int:
     """Show the Labfile as labctl understands it.
 
-    Layers are merged, values filled in, and each value says where it comes from, as in `labctl show vms.web.memory`.
+    Layers are merged, values filled in, and each value says where it comes from.
+
+    Example: `labctl show vms.web.memory`
     """
     from labctl.app.show import show
 

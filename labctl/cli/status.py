@@ -40,10 +40,8 @@ def run(
 ) -> int:
     """Show the state and addresses of the lab's VMs.
 
-    Example: `labctl status --json`
+    Example: `labctl status --watch`
     """
-    found = context.lab(options).status(vms or (), drift=options.json or drift)
-    As in `labctl status --watch`.
     lab = context.lab(options)
     if watch:
         return _watch(lab, options, vms or (), drift=drift)

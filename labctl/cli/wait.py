@@ -37,7 +37,9 @@ def run(
 ) -> int:
     """Wait until VMs are ready, or at another stage.
 
-    Nothing is changed. As in `labctl wait db web:booted --timeout 2m`. Exits with 4 when the time is up.
+    Nothing is changed. Exits with 4 when the time is up.
+
+    Example: `labctl wait db web:booted --timeout 2m`
     """
     from labctl.app.wait import Goal, wait
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from labctl.core.events import Finished, StepDone, StepFailed, StepOutput, StepProgress, StepSkipped
-from labctl.core.events import ConsoleLine, Finished, StepDone, StepFailed, StepProgress, StepSkipped
+from labctl.core.events import (
+    ConsoleLine,
+    Finished,
+    StepDone,
+    StepFailed,
+    StepOutput,
+    StepProgress,
+    StepSkipped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,10 +75,8 @@ class EventStream:
     def _remember(self, event: Event) -> None:
         if self._past and isinstance(self._past[-1], Finished):  # another run begins
             self._past = []
-        if isinstance(event, StepOutput):
+        if isinstance(event, StepOutput | ConsoleLine):
             return  # a guest may write for ever
-        if isinstance(event, ConsoleLine):
-            return  # the next one comes soon
         if isinstance(event, StepProgress):
             self._progress[event.address] = event
             return

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from labctl.labfile.interpolate import Reference
     from labctl.labfile.model import Network, ProvisionStep, Vm
-    from labctl.labfile.model import Network, Vm
     from labctl.labfile.parameters import Parameters
 
 __all__ = ["Loaded", "load"]
@@ -186,7 +185,7 @@ def _build_lab(
     check_addresses(nets, sections["networks"], vms, instances, problems)
     known = ReferenceTargets.of(nets, sections["networks"], vms, instances)
     prerequisites = check_references(references, known, problems)
-    return LabModel(
+    lab = LabModel(
         name=valid.get("name", ""),
         path=parsed.path,
         folder=context.folder,
@@ -198,11 +197,11 @@ def _build_lab(
         **_groups(sections["groups"], targets),
         parameters=parameters.values,
         secrets=parameters.secret,
-        groups={name: tuple(targets.groups[name]) for name in sections["groups"]},
         outside=context.outside,
         written=context.written,
         positions=Positions(parsed.top, {each.identity.base: each.tree for each in instances}),
-    ), prerequisites
+    )
+    return lab, prerequisites, Resolved(valid, instances, vms, lab.groups, parameters)
 
 
 def _context(parsed: _ParsedLabfile, names: Mapping[str, list[str]], problems: Problems) -> ReadContext:
@@ -239,7 +238,6 @@ def _groups(groups: Map, targets: DependencyTargets) -> dict[str, dict[str, tupl
         "groups": {name: tuple(targets.groups[name]) for name in groups},
         "children": {name: tuple(each.get("children") or ()) for name, each in groups.items()},
     }
-    return lab, prerequisites, Resolved(valid, instances, vms, lab.groups, parameters)
 
 
 def _read_vms(

@@ -138,6 +138,7 @@ class Resolved:
             "volumes": top.get("volumes"),
             "vms": self._vms(),
             "groups": self._groups(),
+            "provision": top.get("provision"),
         }
         tree.update({key: section for key, section in sections.items() if section})
         return tree

@@ -39,7 +39,6 @@ umask 022
 apply_keys /var/lib/labctl/keys
 """
 ANSWER_S = 60.0  # with KVM
-ANSWER_S = 60.0  # an emulated guest under load is slow
 CONSOLE_S = 2.0  # between two looks at a booting VM's console
 LEASE_S = 20.0  # how long to wait for addresses after cloud-init has ended
 
