@@ -43,10 +43,10 @@ class Lab:
         self.write()
         return self.labctl(*arguments, **options)
 
-    def start(self, *arguments: str, **files: int) -> subprocess.Popen[str]:
-        """Leave it running; `files` are `stdin` and `stderr` where they are to be others."""
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Leave it running; `options` are `stdin` and `stderr` where they are to be others, and variables."""
         self.write()
-        return self.labctl.start(*arguments, **files)
+        return self.labctl.start(*arguments, **options)
 
     def write(self) -> None:
         self.path.write_text(yaml.safe_dump(self.content, sort_keys=False))

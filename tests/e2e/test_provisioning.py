@@ -2,8 +2,11 @@
 
 import json
 import re
+import signal
+import subprocess
 
 from tests.e2e.labfiles import micro_lab, virsh
+from tests.waiting import wait_until
 
 SECRET = "open-sesame"  # noqa: S105  # of a test
 NOWHERE = {"mode": "isolated", "host": False, "subnet": "10.90.7.0/24"}
@@ -52,6 +55,7 @@ def test_steps_are_planned_run_and_resumed(make_lab, micro):
     the_next_run_goes_on(lab, given)
     an_inserted_step_runs_alone(lab, given)
     what_changed_runs_again(lab, tool, given)
+    an_interruption_ends_a_step(lab, given)
     steps_are_run_by_their_verb(lab, given)
     for text in (virsh("dumpxml", "steps.web"), json.dumps(lab.content)):
         assert SECRET not in text
@@ -116,6 +120,21 @@ def what_changed_runs_again(lab, tool, given):
     assert (plan.code, "provision/web/2 site  (its content changed)" in plan.stdout) == (3, True), plan
     lab.ok_with(given, "up", "--yes")
     assert "# new" in lab.ok_with(given, "ssh", "web", "--", "cat /srv/site/bin/tool").stdout
+
+
+def an_interruption_ends_a_step(lab, given):
+    """In the guest too, and nothing is recorded of it."""
+    steps = lab.content["vms"]["web"]["provision"]
+    steps.append({"name": "long", "shell": "echo begun; sleep 4321"})
+    run = lab.start("up", "--yes", stderr=subprocess.STDOUT, **given)
+    assert run.stdout
+    assert any("web | begun" in line for line in run.stdout)
+    run.send_signal(signal.SIGINT)
+    said, _ = run.communicate(timeout=60)
+    assert (run.returncode, "provision/web/8: not finished" in said) == (130, True), said
+    wait_until(lambda: "sleep 4321" not in lab.ok_with(given, "ssh", "web", "--", "ps w").stdout)
+    assert "provision/web/8 long" in lab.ok_with(given, "plan").stdout
+    steps.pop()
 
 
 def steps_are_run_by_their_verb(lab, given):
