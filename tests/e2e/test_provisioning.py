@@ -71,6 +71,9 @@ def a_step_fails(lab, given):
     assert "provision/web/6: skipped, provision/web/5 failed" in said
     assert "web | " in said
     assert SECRET not in said, "neither is it in the processes of the guest, which `ps` shows"
+    status = json.loads(lab.ok_with(given, "status", "--json").stdout)
+    (web,) = [each["problem"] for each in status["vms"] if each["name"] == "web"]
+    assert web == "provision/web/5 breaks failed: `labctl up` tells why, and goes on"
     copied = lab.path.parent / "back/site/bin/tool"
     assert (copied.read_text(), copied.stat().st_mode & 0o777) == ("#!/bin/sh\n", 0o750)
     assert "steps.hidden" not in virsh("list", "--name"), "it waits for web's steps"

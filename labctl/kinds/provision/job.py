@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError, NotReady
@@ -12,6 +13,7 @@ from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.libvirt import records
 from labctl.host.libvirt.connection import translated
+from labctl.kinds.provision.spec import DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,21 +57,30 @@ class Job:
             opened = port_session.opened(self.connection, target.libvirt_name, self.tell.progress)
             async with opened as session:
                 await work(target, PortTransport(session))
-        except NotReady:
-            raise
         except LabctlError as error:
+            with suppress(
+                LabctlError
+            ):  # the error itself matters more than its note, which needs the connection
+                await self.failed(target)
+            if isinstance(error, NotReady):
+                raise
             raise self.failure(target, str(error), error.hint) from error
         await self.done(target)
 
     async def done(self, target: Target) -> None:
         """Write down that the step is done in this VM."""
-        await self.connection.call(self._done, target)
-
-    def _done(self, target: Target) -> None:
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        await self.connection.call(self._write, target, {DIGEST: self.spec.content, "when": when})
+
+    async def failed(self, target: Target) -> None:
+        """Write down that the step failed in this VM, for `status`. Nothing that the guest said is in it."""
+        await self.connection.call(
+            self._write, target, {"failed": f"{self.spec.address} {self.spec.given_name}".rstrip()}
+        )
+
+    def _write(self, target: Target, record: dict[str, str]) -> None:
         with translated(str(self.spec.address)):
             domain = self.connection.virt.lookupByName(target.libvirt_name)
-            record = {"digest": self.spec.content, "when": when}
             records.write(domain, self.spec.kind, self.spec.key, record)
 
     def failure(self, target: Target, why: str, hint: str = "") -> NotReady:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labctl.kinds.provision.work import Work
 
 DUE = "due"
+DIGEST = "digest"  # in the record of a step that is done
 
 
 @record
@@ -117,10 +118,10 @@ class ProvisionSpec(Spec):
 
     def as_done(self, records: Mapping[str, Record]) -> ProvisionSpec | None:
         """The step as it was done, given the record of each VM that has one; None where none has."""
-        found = {vm: records[vm] for vm in self.on if vm in records}
+        found = {vm: records[vm] for vm in self.on if DIGEST in records.get(vm, {})}  # else it failed there
         if not found:
             return None
-        digests = [each.get("digest", "") for each in found.values()]
+        digests = [each[DIGEST] for each in found.values()]
         other = next((each for each in digests if each != self.content), self.content)
         return replace(self, on=tuple(found), digest=other, due=False, again=False)
 

@@ -88,13 +88,20 @@ def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOvervie
         nics=tuple(map(_nic, spec.nics)),
         libvirt_name=root.findtext("name") or "",
         moved=tuple(_moved(root, spec)),
-        problem=spec.problem,
+        problem=spec.problem or _failed_step(spec),
         seeded=spec.scripted,
         boots=tuple(filter(None, (spec.kernel, spec.initrd))),
         folders=spec.records.get("folder", {}),
         id=int(root.get("id") or 0),
         unmarked=bool(spec.unmarked),
     )
+
+
+def _failed_step(spec: VmSpec) -> str:
+    """Which provisioning step failed, of a VM that is not ready."""
+    failed = (each["failed"] for each in spec.records.get("provision", {}).values() if "failed" in each)
+    step = "" if spec.ready else next(failed, "")
+    return step and f"{step} failed: `labctl up` tells why, and goes on"
 
 
 def _nic(nic: NicUse) -> NicOverview:

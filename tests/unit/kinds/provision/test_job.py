@@ -30,7 +30,7 @@ class Connection:
 
 @pytest.fixture
 def written(monkeypatch):
-    """What is written down, as (domain, kind, key, digest)."""
+    """What is written down, as (domain, key, fields)."""
     found = []
 
     @asynccontextmanager
@@ -40,7 +40,7 @@ def written(monkeypatch):
         yield name
 
     monkeypatch.setattr(port_session, "opened", opened)
-    monkeypatch.setattr(records, "write", lambda *given: found.append((*given[:3], given[3]["digest"])))
+    monkeypatch.setattr(records, "write", lambda domain, _, key, fields: found.append((domain, key, fields)))
     return found
 
 
@@ -57,7 +57,13 @@ def test_it_is_written_down_where_it_is_done_and_all_failures_are_told(written):
 
     with pytest.raises(NotReady) as failed:
         asyncio.run(doing.in_each(work))
-    assert written == [("shop.a", "provision", "lab:x", "k:1")]
+    failed_there = {"failed": "provision/1 x"}
+    assert sorted(written, key=str)[1:] == [
+        ("shop.b", "lab:x", failed_there),
+        ("shop.c", "lab:x", failed_there),
+    ]
+    (domain, key, fields) = min(written, key=str)
+    assert (domain, key, fields["digest"]) == ("shop.a", "lab:x", "k:1")
     assert str(failed.value) == "provision/1: x on b: exit code 3\nx on c: the domain does not run"
     assert "`labctl ssh b`" in failed.value.hint
 

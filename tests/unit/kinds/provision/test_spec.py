@@ -11,6 +11,7 @@ STEP = LabProvisionSpec("", 1, key="lab:x", on=("a", "b"), content="k:1", digest
 
 def test_a_step_is_done_where_it_is_recorded():
     assert STEP.as_done({}) is None
+    assert STEP.as_done({"a": {"failed": "provision/1"}}) is None
     assert STEP.as_done({"a": {"digest": "k:1"}}) == replace(STEP, on=("a",))
     assert STEP.as_done({"a": {"digest": "k:1"}, "b": {"digest": "k:0"}}) == replace(STEP, digest="k:0")
 

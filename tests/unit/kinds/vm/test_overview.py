@@ -2,6 +2,8 @@
 
 from xml.etree import ElementTree as ET
 
+from labctl.core import records
+from labctl.core.identity import records_namespace
 from labctl.core.ip import parse_addresses
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds.network.overview import read_network
@@ -79,3 +81,12 @@ def test_disks_that_lie_elsewhere_are_named():
 def test_what_others_made_is_not_read():
     assert read_vm(ET.fromstring("<domain><name>web</name></domain>")) is None
     assert read_network(ET.fromstring("<network><name>front</name></network>")) is None
+
+
+def test_a_vm_that_is_not_ready_tells_which_of_its_steps_failed():
+    for ready, told in ((False, "provision/web/2 x failed: `labctl up` tells why, and goes on"), (True, "")):
+        root = vm_xml.render(VmSpec("shop", "web", ready=ready))
+        made = ET.fromstring(records.render({"#1": {"digest": "k:1"}, "x": {"failed": "provision/web/2 x"}}))
+        made.tag = f"{{{records_namespace('provision')}}}records"
+        root.find("metadata").append(made)
+        assert read_vm(root).problem == told
