@@ -18,11 +18,16 @@ EVERY_S = 3.0  # addresses that only guests know, and images, change without an 
 SETTLE_S = 0.2  # one thing that somebody does is several events
 
 
-def looks(hosts: Hosts, look: Callable[[], T]) -> Iterator[T]:
+def looks(hosts: Hosts, look: Callable[[], T], pause: Callable[[], float] | None = None) -> Iterator[T]:
     """What `look` gives, without end. After libvirtd went away it is looked for again.
 
+    Args:
+        hosts: of these changes are listened to.
+        look: is called for each.
+        pause: gives how many seconds later it is called where nothing is heard; None is `EVERY_S`.
+
     Raises:
-        LabctlError: libvirtd did not come back.
+        LabctlError: libvirtd did not come back, or `look` failed for another reason.
     """
     while True:
         try:
@@ -30,8 +35,9 @@ def looks(hosts: Hosts, look: Callable[[], T]) -> Iterator[T]:
                 news = [listening.enter_context(changes.watched(host.connection)) for host in hosts]
                 while True:
                     yield look()
+                    seconds = EVERY_S if pause is None else pause()
                     for each in news:
-                        if each.wait(EVERY_S / len(news)):
+                        if each.wait(seconds / len(news)):
                             each.wait(SETTLE_S)
         except LabctlError:
             if not hosts.reopen():

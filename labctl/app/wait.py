@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from labctl.app.looks import looks
 from labctl.app.status import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError, NotReady, UsageError
@@ -14,16 +14,14 @@ from labctl.core.record import record
 from labctl.core.text import one_line
 from labctl.engine import overview
 from labctl.host.access import console, report
-from labctl.host.libvirt import changes
 from labctl.kinds import addresses
 from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from labctl.app.session import Session
     from labctl.guest.protocol import GuestState
-    from labctl.host.libvirt.changes import News
     from labctl.kinds.vm.overview import VmOverview
 
 POLL_S = 2.0  # between two looks at guests that nobody else listens to, if libvirt tells nothing
@@ -105,18 +103,18 @@ def wait(session: Session, words: Iterable[str], seconds: float, told: Callable[
     """
     left = goals(session, words)
     deadline = time.monotonic() + seconds
-    with ExitStack() as listening:
-        news = [listening.enter_context(changes.watched(host.connection)) for host in session.hosts]
-        while left:
-            places = look(session, left)
-            for goal in [each for each in left if places[each.vm].reaches(_enough(session, each))]:
-                told(goal)
-                left.remove(goal)
-            remaining = deadline - time.monotonic()
-            if left and remaining <= 0:
-                raise _late(session, left, look(session, left, ask=True), seconds)
-            if left:
-                _pause(news, min(POLL_S, remaining))
+
+    def pause() -> float:
+        return max(0.0, min(POLL_S, deadline - time.monotonic()))
+
+    for places in looks(session.hosts, lambda: look(session, left), pause) if left else ():
+        for goal in [each for each in left if places[each.vm].reaches(_enough(session, each))]:
+            told(goal)
+            left.remove(goal)
+        if not left:
+            return
+        if time.monotonic() >= deadline:
+            raise _late(session, left, look(session, left, ask=True), seconds)
 
 
 def _enough(session: Session, goal: Goal) -> Stage:
@@ -125,12 +123,6 @@ def _enough(session: Session, goal: Goal) -> Stage:
         return goal.stage
     has_steps = any(vm.name == goal.vm and vm.provision for vm in session.lab.vms)
     return Stage.READY if has_steps else Stage.BOOTED
-
-
-def _pause(news: Collection[News], seconds: float) -> None:
-    """Until something changes on a host; with several hosts, on the first of them, as soon as its time is up."""
-    for each in news:
-        each.wait(seconds / len(news))
 
 
 def look(session: Session, left: Iterable[Goal], *, ask: bool = False) -> dict[str, Place]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @contextmanager
 def drawn(stream: TextIO, *, colour: bool) -> Iterator[Callable[[str], None]]:
     """A function that shows a text in place of the one before. The last one stays when the block ends."""
-    if not stream.isatty():
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
         yield _Blocks(stream)
         return
     from rich.console import Console

@@ -50,6 +50,38 @@ def test_plan(here, capsys):
     assert "plan: 6 to create" in text
 
 
+def test_the_first_plan_says_of_no_row_that_it_is_not_there_yet(here, capsys):
+    for words in ((), ("-v",)):
+        assert run("plan", *words) == 0
+        assert "not there" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """A lab that is looked at three times, and then Ctrl-C."""
+
+    def looks(_hosts, look):
+        yield from (look() for _ in range(3))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labctl.app.looks.looks", looks)
+
+
+@pytest.mark.usefixtures("here", "watched")
+def test_status_is_watched_until_ctrl_c(capsys):
+    assert run("status", "--watch") == 0
+    told = capsys.readouterr()
+    assert told.out.count("web-1  absent") == 1, "nothing changed meanwhile"
+    assert told.err == ""
+
+
+@pytest.mark.usefixtures("here", "watched")
+def test_each_change_is_a_line_of_json(capsys):
+    assert run("status", "--watch", "--json") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert [vm["state"] for vm in json.loads(line)["vms"]] == ["absent", "absent"]
+
+
 def test_plan_as_json_with_its_exit_code(here, capsys):
     assert run("plan", "--json", "--exit-code", "--set", "n=1") == 3
     found = json.loads(capsys.readouterr().out)

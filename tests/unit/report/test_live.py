@@ -19,6 +19,14 @@ def test_without_a_terminal_each_change_is_a_block_of_its_own():
     assert stream.getvalue() == "a\nb\n\nc\n"
 
 
+def test_a_dumb_terminal_is_as_none(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Tty()
+    with live.drawn(stream, colour=False) as show:
+        show("a")
+    assert stream.getvalue() == "a\n"
+
+
 def test_on_a_terminal_the_text_stands_where_it_stood(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     stream = Tty()

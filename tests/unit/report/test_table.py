@@ -79,6 +79,14 @@ def test_nothing_is_cut_off_and_no_line_is_too_wide(rows, width):
         assert re.search(rf"(?<!\S){re.escape(word)}(?![^\s,])", told), word
 
 
+def test_the_longest_names_and_addresses_keep_to_80_columns():
+    """A name has at most 31 characters, and an instance's number after it."""
+    name = "n" * 31
+    addresses = [f"{name} fdd0:d7b0:42ba:1111:2222:3333:4444:{at:04x} (link down)" for at in range(3)]
+    row = [f"{name}-1000", "running", "yes", addresses, "512", "1023.5GiB", [name, "root"]]
+    assert max(map(len, text([row], 80).splitlines())) <= 80
+
+
 def test_states_have_their_colours_and_nothing_else_changes():
     for width in (None, 80, 60):
         painted = unsealed(coloured(HEAD, ROWS, Paint(enabled=True), width))
