@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from labctl.core.text import clipped, printable
+from labctl.report.drawing import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,11 @@ def _shown(text: str) -> str:
 
 def _edges(node: str, box: Box, wires: dict[str, str]) -> Iterator[str]:
     for at, port in enumerate(box.ports):
-        style = "dashed" if box.state == "absent" else "dotted" if port.down else "solid"
+        style = "solid"
+        if box.state == ABSENT:
+            style = f'dashed, color="{_ABSENT[1]}"'
+        elif port.down:
+            style = "dotted"
         yield f"{wires[port.network]}:out:e -- {node}:nic{at}:w [style={style}];"
 
 
@@ -79,7 +84,7 @@ def _wire(wire: Wire) -> str:
     facts = [*filter(None, wire.facts)] if wire.own else ["outside the lab", *filter(None, wire.facts)]
     facts += [] if wire.state == "up" else [wire.state]
     rows = [f"<B>{escaped(wire.name)}</B>", *map(escaped, facts)]
-    style = "rounded,dashed" if wire.state == "absent" else "rounded"
+    style = "rounded,dashed" if wire.state == ABSENT else "rounded"
     cell = "<BR/>".join(rows)
     return (
         f'<TABLE BORDER="1" CELLBORDER="0" CELLPADDING="6" STYLE="{style}" BGCOLOR="{fill}" COLOR="{line}">'
@@ -89,7 +94,7 @@ def _wire(wire: Wire) -> str:
 
 def _box(box: Box, width: int) -> str:
     fill, line, text = COLOURS.get(box.words, _ABSENT)
-    style = "rounded,dashed" if box.state == "absent" else "rounded"
+    style = "rounded,dashed" if box.state == ABSENT else "rounded"
     head = f"<B>{escaped(box.name)}</B>  {escaped(box.words)}"
     rows = [f'<TR><TD ALIGN="LEFT"><FONT COLOR="{text}">{head}</FONT></TD></TR>']
     rows += [
