@@ -18,6 +18,7 @@ from labctl.core.spans import spans
 from labctl.host.machine import lock
 from labctl.kinds import addresses
 from labctl.kinds.image.store import ImageStore
+from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile import lockfile
 
@@ -256,7 +257,7 @@ def _refuse(prepared: Prepared, sink: Sink, began: float) -> None:
 
 def _networks(plan: Plan) -> set[str]:
     """The networks that a plan starts."""
-    return {step.id for step in plan.steps if step.spec.exclusive and step.action.makes}
+    return {step.id for step in steps_of(plan.steps, NetworkSpec) if step.action.makes}
 
 
 def _releasing(sink: Sink, waiting: set[str], subnets: ExitStack) -> Sink:

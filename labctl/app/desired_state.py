@@ -37,7 +37,12 @@ def up(vms: Iterable[str] = ()) -> DesiredState:
         scope |= {
             step.address for step in _steps_within({each.name for each in scope if each.kind == "vm"}, wanted)
         }
-        outside = {address: spec for address, spec in existing.items() if not scope & {address, spec.inside}}
+        scope |= {address for address, spec in wanted.items() if spec.holder in scope}
+        outside = {
+            address: spec
+            for address, spec in existing.items()
+            if not scope & {address, spec.inside, spec.holder}
+        }
         return outside | {address: spec for address, spec in wanted.items() if address in scope}
 
     return desired
@@ -85,7 +90,7 @@ def destroy(vms: Iterable[str] = ()) -> DesiredState:
         return {
             address: spec
             for address, spec in existing.items()
-            if not gone & {address, spec.owner, spec.inside}
+            if not gone & {address, spec.owner, spec.inside, spec.holder}
         }
 
     return desired

@@ -73,10 +73,12 @@ def check(
     obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
     warnings = [*_emulation(session, plan), *memory.below_needs(session, plan, sources)]
     if plan:
-        from labctl.app import hardware, traffic  # most runs have nothing to do
+        from labctl.app import forwards, hardware, traffic  # most runs have nothing to do
 
         errors += hardware.check(session, plan, observed)
         warnings += traffic.check(session, plan, allocation)
+        for problem in forwards.check(session, plan):
+            (errors if problem.severity == "error" else obstacles).append(problem)
     for problem in (*foreign_storage.check(session, plan, observed), *free_space.check(session, plan)):
         (warnings if problem.severity in ("warning", "note") else obstacles).append(problem)
     return Findings(*map(once, (errors, obstacles, warnings)))

@@ -12,6 +12,7 @@ from labctl.core.record import record
 from labctl.core.spans import spans
 from labctl.engine import overview
 from labctl.host.libvirt.uptime import uptime
+from labctl.kinds.forward.overview import ForwardOverview, overview_of
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.absolute_path import absolute_path
 from labctl.labfile.problems import did_you_mean
@@ -221,13 +222,19 @@ def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
         return None, [f"what differs from the Labfile is not known: {error}"]
     fields: dict[str, list[str]] = {}
     for step in steps:
-        vm, part = step.spec.owner or step.address, step.address.name.partition("/")[2]
+        part = step.address.name.partition("/")[2]
+        vm = step.spec.owner or step.spec.holder or step.address
         if step.action is Action.CREATE or vm.kind != VmSpec.kind:
             continue
-        prefix = f"disks.{part}." if part else ""
+        prefix = f"{step.address.kind}s.{part}." if part else ""
         changed = [prefix + change.field for change in step.changes if change.field != "ready"]
         fields.setdefault(vm.name, []).extend(changed or [prefix + "removed"] * (step.after is None))
     return fields, []
+
+
+def forwards(seen: VmOverview) -> list[ForwardOverview]:
+    """The forwards to a VM, in the order of their ports."""
+    return overview_of(seen.lab, seen.name, seen.records)
 
 
 def _of(name: str, differing: Mapping[str, list[str]] | None) -> tuple[str, ...] | None:
@@ -258,6 +265,7 @@ def _vm_json(row: Row) -> dict[str, Any]:
         "moved": dict(seen.moved) if seen else {},
         "snapshots": list(seen.snapshots) if seen else [],
         "folders": [_folder_json(*each) for each in seen.folders.items()] if seen else [],
+        "forwards": [each.to_json() for each in forwards(seen)] if seen else [],
         "uptime_s": uptime(seen.libvirt_name, seen.host) if seen and running else None,
         "drift": None if row.drift is None else list(row.drift),
         "problem": (seen.problem or None) if seen else None,

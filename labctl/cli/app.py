@@ -27,7 +27,7 @@ class TopVerbs(Verbs):
             "trust",
         ),
         "look at it": ("status", "graph", "wait", "list", "logs", "events", "doctor"),
-        "enter it": ("ssh", "ssh-config", "inventory", "console"),
+        "enter it": ("ssh", "ssh-config", "inventory", "console", "forward"),
         "work in it": ("exec", "copy", "screenshot", "send-keys"),
         "images": ("image",),
         "more": ("completion", "help"),

@@ -10,7 +10,7 @@ from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 from labctl.core.lifecycle import State
 from labctl.core.size import format_size
-from labctl.report import wrap
+from labctl.report import forwardtext, wrap
 from labctl.report.colour import Paint
 from labctl.report.statustext import coloured
 
@@ -91,11 +91,14 @@ def _table(found: Status, options: Options, *, drift: bool) -> str:
 
 
 def _cells(row: Row) -> list[Cell]:
+    from labctl.app.status import forwards
+
     vm = row.seen
     if vm is None:
         return [row.name, row.state, "-", (), "-", "-", ()]
     ready = {True: "yes", False: "no", None: "-"}[row.ready] if vm.state == State.RUNNING else "-"
     addresses = [text for nic in vm.nics for text in _addresses(nic)]
+    addresses += forwardtext.shown(forwards(vm))
     return [row.name, row.state, ready, addresses, str(vm.cpus), format_size(vm.memory), vm.disks]
 
 

@@ -19,7 +19,7 @@ class Deed(StrEnum):
 
     EDITS = "edits"  # the XML by which libvirt runs programs and opens files and devices
     RUNS = "runs"
-    OPENS = "opens"  # a connection from the host
+    OPENS = "opens"  # a connection from the host, or to a guest through it
     GIVES = "gives"  # a file, to a guest
     WRITES = "writes"  # a file, with what a guest gave
 

@@ -215,6 +215,11 @@ class Spec(Questions):
         """The object that it is a part of, as a folder of its VM: with that it goes, and is made anew."""
         return None
 
+    @property
+    def holder(self) -> Address | None:
+        """The object that it comes and goes with though it is no part of it, as a forward with its VM."""
+        return None
+
     def fingerprint(self) -> str:
         """A digest of the owned settings. It is stored with the applied object, and tells an edit from drift.
 

@@ -1,7 +1,7 @@
 """Composes the wanted specs of a lab from its Labfile, the allocation, and facts about the libvirt host. Pure.
 
 VMs are composed in `engine.vms`, their provisioning steps in `engine.provision`, disks in `engine.disks`, networks in
-`engine.networks`, seeds in `engine.guests`; images are found by `engine.sources`.
+`engine.networks`, seeds in `engine.guests`, forwards in `engine.forwards`; images are found by `engine.sources`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from labctl.core.record import field, record, replace
 from labctl.engine import provision
 from labctl.engine.disks import disk_spec, shared_disk
 from labctl.engine.folders import filesystems, folder_specs
+from labctl.engine.forwards import forwards_of
 from labctl.engine.guests import HostsFileNames, seed
 from labctl.engine.networks import network_spec
 from labctl.engine.vms import is_awaited, starts_after, vm_spec
@@ -112,5 +113,6 @@ def compose(lab: LabModel, allocation: Allocation, site_of: Callable[[Address], 
         specs += [sown] if sown else []
         specs += [replace(made, heard=True if made.reports else None), *folders]
         specs += provision.own_steps(lab, vm, site, after=[each.address for each in folders])
+        specs += forwards_of(lab, vm, allocation)
     specs += provision.lab_steps(lab, site_of(addresses.pool(lab.name)))
     return {spec.address: spec for spec in specs}

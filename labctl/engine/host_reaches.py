@@ -36,7 +36,7 @@ def host_reaches(
         LabctlError: a file can't be read.
     """
     files = _files(lab, sources, lab.outside)
-    traffic = [*_checks(lab, allocation), *_routed(lab, allocation)]
+    traffic = [*_checks(lab, allocation), *_routed(lab, allocation), *_opened(lab)]
     written = lab.written.values()
     return _once([*reaches_of_edits(lab, specs), *_images(lab, sources), *files, *written, *traffic])
 
@@ -173,6 +173,16 @@ def _routed(lab: LabModel, allocation: Allocation) -> Iterator[HostReach]:
                 why = "this host's own connections there would go into the lab"
                 subject = f"{route.to} via {route.via}"
                 yield _reach_of_network(lab, network, subject, ("routes", index), why)
+
+
+def _opened(lab: LabModel) -> Iterator[HostReach]:
+    """The ports of guests that other machines reach by an address of the host."""
+    for vm in lab.vms:
+        for each in vm.forwards:
+            if not each.listens.ip.is_loopback:
+                why = "other machines that reach this address of the host reach the guest"
+                subject = f"{each.listens}/{each.protocol} to {vm.name}:{each.guest}"
+                yield _reach(lab, vm, Deed.OPENS, subject, ("forwards", each.entry), why)
 
 
 def _asked(url: str) -> str:

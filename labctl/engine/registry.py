@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.kinds.disk.kind import DISK
 from labctl.kinds.folder.kind import FOLDER
+from labctl.kinds.forward.kind import FORWARD
 from labctl.kinds.image.kind import IMAGE
 from labctl.kinds.network.kind import NETWORK
 from labctl.kinds.pool.kind import POOL
@@ -25,4 +26,5 @@ KINDS: tuple[Kind[Any], ...] = (
     VM,
     FOLDER,
     PROVISION,
+    FORWARD,
 )

@@ -43,3 +43,8 @@ def vm(name: str) -> Address:
 def folder(vm: str, target: str) -> Address:
     """A folder of the host in a VM, by where the guest has it: `folder/web-1/srv/app`."""
     return Address("folder", f"{vm}{target}")
+
+
+def forward(name: str) -> Address:
+    """A forward of the host's port 8080 to a VM: `web/8080`."""
+    return Address("forward", name)

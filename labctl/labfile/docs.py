@@ -57,8 +57,8 @@ _VALUES = """\
   `bridge` and `macvtap` there are none but what is written down, and none may follow from itself.
 - In a `shell` of `provision`, nothing is filled in: what it needs, it gets as environment variables.
 - Layers, weakest first: `defaults`, groups that hold the VM through `children` (outer first), groups that the VM names,
-  the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready`, `folders` and `provision`
-  append, and so do lists in `cloud_init`. An `image` replaces as a whole.
+  the VM, `instances`. Maps merge; texts, numbers and lists replace, but `ready`, `folders`, `forwards` and
+  `provision` append, and so do lists in `cloud_init`. An `image` replaces as a whole.
 """
 
 

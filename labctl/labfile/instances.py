@@ -78,7 +78,16 @@ class InstanceExpander:
                 tree = merge_layers([("", tree), (name, self.configs.include(self._fields(special)))])
             # addresses in `instances` are meant for this instance as they are written
             offset = 0 if "networks" in special else instance.offset
-            identity = InstanceIdentity(instance.name, base, instance.index, offset, groups, repeated)
+            identity = InstanceIdentity(
+                instance.name,
+                base,
+                instance.index,
+                offset,
+                groups,
+                repeated,
+                position=instance.offset,
+                literal_forwards=len(special.get("forwards") or ()),
+            )
             yield Instance(identity, tree)
         self.problems.repeated = False
 

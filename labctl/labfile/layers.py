@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 __all__ = ["merge_layers"]
 
-_APPENDED = frozenset({"ready", "folders", "provision"})
+_APPENDED = frozenset({"ready", "folders", "forwards", "provision"})
 _REPLACED = frozenset({"image"})  # `{path}` over `{url, sha256}` is another image, not a mixture
 
 
 def merge_layers(layers: Iterable[tuple[str, Map]]) -> Map:
     """Merge layers, each with its name, weakest first. The result knows which layer each of its values is from.
 
-    Maps merge, other values replace those of weaker layers. `ready`, `folders`, `provision` and lists in `cloud_init`
-    append.
+    Maps merge, other values replace those of weaker layers. `ready`, `folders`, `forwards`, `provision` and lists
+    in `cloud_init` append.
     """
     result: Map | None = None
     for name, layer in layers:

@@ -18,6 +18,7 @@ from labctl.labfile.cloud_config_files import CloudConfigFiles
 from labctl.labfile.context import ReadContext
 from labctl.labfile.dependencies import DependencyTargets, resolve_dependencies
 from labctl.labfile.document import interpolated, valid_part, without_extension_keys
+from labctl.labfile.forwards import check_forwards
 from labctl.labfile.groups import Membership
 from labctl.labfile.instance_names import InstanceNames
 from labctl.labfile.instances import Instance, InstanceExpander
@@ -183,6 +184,7 @@ def _build_lab(
     vms = _read_vms(instances, sections["vms"], targets, context)
     _check_names(valid, nets, problems)
     check_addresses(nets, sections["networks"], vms, instances, problems)
+    check_forwards(nets, vms, instances, problems)
     known = ReferenceTargets.of(nets, sections["networks"], vms, instances)
     prerequisites = check_references(references, known, problems)
     lab = LabModel(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from labctl.core.endpoint import Forward
     from labctl.core.errors import Position
     from labctl.core.host_reach import HostReach
     from labctl.host.builds.image_build import ImageBuild
@@ -230,6 +231,7 @@ class Vm:
     depends_on: tuple[Dependency, ...] = ()
     ready: tuple[Condition, ...] = ()
     folders: tuple[Folder, ...] = ()
+    forwards: tuple[Forward, ...] = ()
     provision: tuple[ProvisionStep, ...] = ()
     cloud_init: Mapping[str, Any] | Literal[False] = field(default_factory=dict)
     hostname: str | None = None  # None: the VM's name

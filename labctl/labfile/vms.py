@@ -10,6 +10,7 @@ from labctl.labfile import reserved_names
 from labctl.labfile.cloud_init import read_cloud_init
 from labctl.labfile.disks import read_disks, read_image
 from labctl.labfile.folders import read_folders
+from labctl.labfile.forwards import read_forwards
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import did_you_mean
 from labctl.labfile.provision import read_provision
@@ -33,7 +34,8 @@ _TOPOLOGY = ("sockets", "cores", "threads")
 class InstanceIdentity:
     """The names, number and groups of an instance.
 
-    Its addresses are those that the VM's fields state plus `offset`. `repeated` is False for the first instance of a VM
+    Its addresses are those that the VM's fields state plus `offset`, its forwards move by `position`, but for the last
+    `literal_forwards`, which are its own. `repeated` is False for the first instance of a VM
     and True for the others: most problems of these are those of the first one again.
     """
 
@@ -43,6 +45,8 @@ class InstanceIdentity:
     offset: int
     groups: tuple[str, ...]
     repeated: bool = False
+    position: int = 0
+    literal_forwards: int = 0
 
 
 def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder: Map) -> Vm:
@@ -70,6 +74,7 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
         disks=disks,
         nics=nics,
         ready=_ready(context, tree, seeded=cloud_init is not False),
+        forwards=read_forwards(context, tree, identity),
         folders=read_folders(context, tree, seeded=cloud_init is not False),
         provision=read_provision(context, tree, seeded=cloud_init is not False),
         cloud_init=cloud_init,

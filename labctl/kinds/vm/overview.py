@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from labctl.core.ip import IpAddress
+    from labctl.core.records import Records
     from labctl.core.xmltree import Element
     from labctl.kinds.vm.disks_and_nics import NicUse
     from labctl.kinds.vm.spec import VmSpec
@@ -61,6 +62,7 @@ class VmOverview:
     snapshots: tuple[str, ...] = ()
     boots: tuple[str, ...] = ()  # the paths of its kernel and initrd
     host: str = ""  # the URI of the libvirt host that it is on
+    records: Mapping[str, Records] = field(default_factory=dict)  # of other kinds
     folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target → what its record has
     id: int = 0  # libvirt's for this start of it; 0 while it is off
     unmarked: bool = False  # whether labctl's mark was removed, and with it what nothing else tells
@@ -91,6 +93,7 @@ def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOvervie
         problem=spec.problem or _failed_step(spec),
         seeded=spec.scripted,
         boots=tuple(filter(None, (spec.kernel, spec.initrd))),
+        records=spec.records,
         folders=spec.records.get("folder", {}),
         id=int(root.get("id") or 0),
         unmarked=bool(spec.unmarked),

@@ -15,7 +15,8 @@ CONTENT = {
     "networks": {"front": {"subnet": "10.0.0.0/24"}, "back": {"mode": "isolated", "subnet": "10.0.1.0/24"}},
     "vms": {
         "web": {"image": "debian-12", "count": 2, "networks": ["front"], "depends_on": ["db"]},
-        "db": {"image": "debian-12", "networks": ["back"], "disks": [{"name": "data", "size": "1GiB"}]},
+        "db": {"image": "debian-12", "networks": ["back"], "forwards": ["5432:5432"],
+               "disks": [{"name": "data", "size": "1GiB"}]},
         "log": {"image": "none", "disk": "1GiB", "networks": ["front"]},
     },
 }  # fmt: skip
@@ -55,6 +56,7 @@ def test_up_wants_what_the_labfile_says(wanted, existing):
 def test_up_of_some_brings_what_they_need_and_leaves_the_rest(wanted):
     found = desired_state.up(["db"])(wanted, {})
     needs = {"pool/shop", "image/debian-12", "network/back", "disk/db/root", "disk/db/data", "seed/db"}
+    needs |= {"forward/db/5432"}  # needs it, and comes with it
     assert names(found) == needs | {"vm/db"}
     old = {Address("vm", "old"): VmSpec("shop", "old")}
     assert names(desired_state.up(["db"])(wanted, old)) == names(found) | {"vm/old"}

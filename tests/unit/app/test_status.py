@@ -9,12 +9,15 @@ import pytest
 from labctl import resources
 from labctl.app import listing, status
 from labctl.app.session import Session
-from labctl.cli.status import _cells
+from labctl.cli.status import HEAD, _cells
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.lifecycle import State
 from labctl.engine import overview
 from labctl.engine.overview import Overview
+from labctl.kinds.forward.spec import record_of
 from labctl.kinds.image.overview import ImageOverview
+from labctl.report.colour import Paint
+from labctl.report.table import table
 from tests.unit.overviews import network, seen, vm
 
 
@@ -48,6 +51,18 @@ def test_an_image_that_looks_wrong_is_told_with_what_stands_on_it(monkeypatch, s
     changed = "image router, on which db stands, was changed in the store; `labctl plan` tells whether it is damaged"
     assert status.status(session).notes == (missing, changed)
     assert status.status(session, ["db"]).notes == (changed,)
+
+
+def test_forwards_show_with_whether_they_run(monkeypatch, session):
+    records = {"forward": {"8080": record_of("10.0.0.2:80", 0, "", "")}}
+    seen(monkeypatch, vm("web-1", records=records))
+    found = status.status(session, ["web-1"])
+    (told,) = found.to_json()["vms"][0]["forwards"]
+    assert told == {"host": "127.0.0.1:8080", "guest": "10.0.0.2:80", "protocol": "tcp", "alive": False}
+    cells = _cells(found.rows[0])
+    assert cells[3] == ["front 10.0.0.2", "127.0.0.1:8080 → 80 (not running)"]
+    assert max(map(len, table(HEAD, [cells], Paint(), 80).splitlines())) <= 80
+    jsonschema.validate(found.to_json(), json.loads(resources.text("schemas/status.schema.json")))
 
 
 def test_a_link_that_is_down_shows(monkeypatch, session):
@@ -147,6 +162,7 @@ def test_all_labs_of_a_host(monkeypatch):
 
     class Host:
         uri = "x"
+        local = False
         virt = Virt()
 
     seen(monkeypatch, vm("a-10"), vm("a-9", "off"), vm("b", lab="other", file="/y"))

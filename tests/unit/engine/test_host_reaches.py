@@ -153,3 +153,14 @@ def test_labctls_own_labs_reach_nothing(path):
     lab = load(str(Path(__file__).parents[3] / path)).lab
     assert image_reaches(lab, Sources()) == ()
     assert not any(each.xml for each in (*lab.vms, *lab.networks))
+
+
+def test_a_guest_is_opened_to_other_machines_by_a_yes_alone(tmp_path):
+    """By no forward on loopback, where the host's own users are."""
+    forwards = ["8080:80", "127.0.0.9:8081:80", "[::1]:8082:80", "0.0.0.0:8083:80", "[::]:53:53/udp"]
+    vms = {"web": {"image": "none", "networks": ["front"], "forwards": forwards}}
+    found = host_reaches(lab_of(tmp_path, vms), Sources(), Allocation(), ())
+    assert [(each.deed, each.subject, each.field) for each in found] == [
+        (Deed.OPENS, "0.0.0.0:8083/tcp to web:80", "vms.web.forwards[3]"),
+        (Deed.OPENS, "[::]:53/udp to web:53", "vms.web.forwards[4]"),
+    ]

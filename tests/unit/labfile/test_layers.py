@@ -22,18 +22,19 @@ def test_later_layers_win_and_maps_merge(tmp_path):
     assert web["web-2"].cpus == 8
 
 
-def test_lists_replace_but_ready_and_cloud_init_append(tmp_path):
+def test_lists_replace_but_ready_forwards_and_cloud_init_append(tmp_path):
     web = vms(
         tmp_path,
         """
         networks: {a: {}, b: {}}
-        defaults: {image: debian-12, networks: [a, b], ready: [{tcp: 1}],
+        defaults: {image: debian-12, networks: [a, b], ready: [{tcp: 1}], forwards: [1:1],
                    cloud_init: {runcmd: [x], bootcmd: [z], fqdn: a.b}}
-        vms: {web: {networks: [b], ready: [{tcp: 2}], cloud_init: {runcmd: [y], fqdn: c.d}}}
+        vms: {web: {networks: [b], ready: [{tcp: 2}], forwards: ["2:2"], cloud_init: {runcmd: [y], fqdn: c.d}}}
         """,
     )["web"]
     assert [nic.name for nic in web.nics] == ["b"]
     assert [condition.tcp for condition in web.ready] == [1, 2]
+    assert [forward.guest for forward in web.forwards] == [1, 2]
     assert web.cloud_init == {"runcmd": ["x", "y"], "bootcmd": ["z"], "fqdn": "c.d"}
 
 

@@ -46,6 +46,7 @@ PACKAGES = {
     "qemu-system-ppc": ("qemu-system-ppc", "qemu-system-ppc", "qemu-system-ppc"),
     "ovmf": ("ovmf", "edk2-ovmf", "edk2-ovmf"),
     "qemu-efi-aarch64": ("qemu-efi-aarch64", "edk2-aarch64", "edk2-aarch64"),
+    "socat": ("socat", "socat", "socat"),
     "rsync": ("rsync", "rsync", "rsync"),
     "virtiofsd": ("virtiofsd", "virtiofsd", "virtiofsd"),
     "virtiofsd of qemu": ("qemu-system-common", "virtiofsd", "virtiofsd"),

@@ -23,6 +23,7 @@ _NEEDED: tuple[tuple[str, Verdict, str], ...] = (
     ("ssh", WARN, "`labctl ssh` is not there without it"),
     ("ssh-keygen", FAIL, "it makes the lab's keys"),
     ("ansible-playbook", WARN, "only steps of `provision` with `ansible` need it"),
+    ("socat", WARN, "only `forwards` of VMs need it"),
     ("swtpm", WARN, "only VMs with `tpm: true` need it"),
     ("rsync", WARN, "only folders that are copied need it"),
     ("mkfs.ext4", WARN, "only building images needs it"),

@@ -1,0 +1,61 @@
+"""Processes of this host, told from all others that had or will have their PIDs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labctl.core.errors import LabctlError
+from labctl.core.record import record
+
+_PROC = Path("/proc")
+
+
+@record
+class Identity:
+    """A process: its PID, its start in ticks since the boot, and the boot. PIDs are used again."""
+
+    pid: int
+    started: str
+    boot: str
+
+    @property
+    def alive(self) -> bool:
+        now = facts(self.pid)
+        return now is not None and (now.started, boot_id()) == (self.started, self.boot)
+
+
+@record
+class Facts:
+    """When a process started, in ticks since the boot, and the PID of the first process of its session."""
+
+    started: str
+    session: int
+
+
+def facts(pid: int) -> Facts | None:
+    """Look at a process; None if it ended, though nobody may have waited for it yet.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()  # from the third one on: the name before may have spaces
+    return None if fields[0] in "ZX" else Facts(fields[19], int(fields[3]))
+
+
+def identity(pid: int) -> Identity:
+    """The identity of a process.
+
+    Raises:
+        LabctlError: it ended.
+    """
+    now = facts(pid)
+    if now is None:
+        raise LabctlError(f"the process {pid} ended as soon as it was started")
+    return Identity(pid, now.started, boot_id())
+
+
+def boot_id() -> str:
+    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,27 @@
+"""Processes, told from others with their PID."""
+
+import os
+import subprocess
+
+import pytest
+
+from labctl.core.errors import LabctlError
+from labctl.host.machine import processes
+
+
+def test_a_process_is_known_by_its_start():
+    own = processes.identity(os.getpid())
+    assert own.alive
+    assert processes.facts(os.getpid()).session == os.getsid(0)
+
+
+def test_one_that_ended_is_none_also_before_somebody_waits_for_it():
+    child = subprocess.Popen(["sleep", "60"])
+    seen = processes.identity(child.pid)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert not seen.alive
+    with pytest.raises(LabctlError):
+        processes.identity(child.pid)
+    child.wait()
+    assert processes.facts(child.pid) is None
