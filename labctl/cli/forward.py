@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context
+from labctl.cli import arguments, context, interruptions
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 from labctl.report import wrap
@@ -52,7 +52,8 @@ def run(
     if vm and ports:
         if options.json:
             raise UsageError("--json is for the list of forwards", hint="leave out the ports, or --json")
-        forward.forward(session, vm, ports, context.say)
+        with interruptions.asking(lambda: False):  # nothing goes on that could not be stopped
+            forward.forward(session, vm, ports, context.say)
     _show(forward.listing(session, [vm] if vm else ()), options)
     return 0
 

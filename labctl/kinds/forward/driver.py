@@ -56,4 +56,6 @@ class ForwardDriver:
 
     def _domain(self, spec: ForwardSpec) -> Any:
         """The domain of its VM; None without one. Its records go with it."""
-        return found((self._host.virt.lookupByName, identity.libvirt_name(spec.lab, spec.vm)))
+        virt, uuid = self._host.virt, identity.object_uuid(spec.lab, "vm", spec.vm)
+        name = identity.libvirt_name(spec.lab, spec.vm)
+        return found((virt.lookupByName, name), (virt.lookupByUUIDString, uuid))

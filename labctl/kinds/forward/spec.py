@@ -59,8 +59,11 @@ class ForwardSpec(Spec):
         return addresses.vm(self.vm)
 
     def needs(self) -> tuple[Need, ...]:
-        """A VM that is made anew has no record of its forwards."""
-        return (Need(self.holder, until=Stage.STARTED, on_replace=Effect.LIVE, on_loss=Effect.LIVE),)
+        """A VM that is made anew has no record of its forwards, and one that is to be off does not start."""
+        return (
+            Need(self.holder, on_replace=Effect.LIVE, on_loss=Effect.LIVE),
+            Need(self.holder, until=Stage.STARTED),
+        )
 
     def brief(self) -> tuple[BriefPart, ...]:
         guest, _, port = self.to.rpartition(":")

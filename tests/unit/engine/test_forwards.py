@@ -39,6 +39,6 @@ def test_they_begin_when_their_vm_has_started_and_a_new_vm_is_told_of_them():
             "vms": {"web": {"image": "none", "networks": ["front"], "forwards": ["8080:80"]}},
         }
     )
-    (need,) = found[Address("forward", "web/8080")].needs()
-    assert (str(need.address), need.until) == ("vm/web", "started")
-    assert need.on_replace is need.on_loss is not None
+    new, started = found[Address("forward", "web/8080")].needs()
+    assert (str(started.address), started.until) == ("vm/web", "started")
+    assert new.on_replace is new.on_loss is not None
