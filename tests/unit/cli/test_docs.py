@@ -2,12 +2,20 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
 import labctl.cli
 from labctl.cli.docs import reference
 from tests.unit.cli.test_app import PATHS
+
+PAGE = Path(__file__).parents[3] / "docs/commands.md"
+
+
+def test_the_page_is_up_to_date():
+    made = reference()
+    assert PAGE.read_text() == made, "run: .venv/bin/python -m labctl.cli.docs > docs/commands.md"
 
 
 def test_the_page_has_every_command_with_its_options():
