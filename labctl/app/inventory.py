@@ -10,7 +10,7 @@ from labctl.app.reach import reach
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import UsageError
 from labctl.host.access import ssh as openssh
-from labctl.host.access.inventory import Guest, Inventory, nested
+from labctl.host.access.inventory import Group, Guest, Inventory, nested
 from labctl.host.files import os_errors
 from labctl.host.files.private import write_atomically
 from labctl.labfile.problems import did_you_mean
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.engine.overview import Overview
     from labctl.kinds.vm.overview import VmOverview
+    from labctl.labfile.model import LabModel
 
 
 def inventory(session: Session) -> tuple[Inventory, dict[str, str]]:
@@ -42,10 +43,9 @@ def inventory(session: Session) -> tuple[Inventory, dict[str, str]]:
     reasons = _reasons(session, seen, found)
     vms = sorted(lab.vms, key=lambda vm: natural_sort_key(vm.name))
     guests = tuple(
-        Guest(vm.name, vm.user, _addresses(existing.get(vm.name)), vm.name not in reasons) for vm in vms
+        Guest(vm.name, vm.user, addresses_of(existing.get(vm.name)), vm.name not in reasons) for vm in vms
     )
-    instances = {vm.name: None if vm.index is None else vm.base for vm in vms}
-    groups = nested(instances, lab.groups, lab.children)
+    groups = groups_of(lab)
     config = session.folder.path / openssh.CONFIG
     return Inventory(guests, groups, config, keys.login), reasons
 
@@ -72,6 +72,13 @@ def write(text: str, path: Path) -> None:
         write_atomically(path, text.encode(), 0o644)
 
 
+def groups_of(lab: LabModel) -> dict[str, Group]:
+    """The groups of the Labfile and those of counted VMs."""
+    vms = sorted(lab.vms, key=lambda vm: natural_sort_key(vm.name))
+    instances = {vm.name: None if vm.index is None else vm.base for vm in vms}
+    return nested(instances, lab.groups, lab.children)
+
+
 def _reasons(session: Session, seen: Overview, found: Reach) -> dict[str, str]:
     """Why SSH does not lead to a VM, for each of which that is so."""
     keys, existing = session.keys, {each.name: each for each in seen.vms}
@@ -90,7 +97,7 @@ def _reasons(session: Session, seen: Overview, found: Reach) -> dict[str, str]:
     return reasons
 
 
-def _addresses(vm: VmOverview | None) -> dict[str, tuple[str, ...]]:
+def addresses_of(vm: VmOverview | None) -> dict[str, tuple[str, ...]]:
     """The addresses of a VM by network."""
     found: dict[str, tuple[str, ...]] = {}
     for nic in vm.nics if vm else ():

@@ -13,6 +13,7 @@ from labctl.core.plan import LOST, Action
 from labctl.core.record import record, replace
 from labctl.core.spans import spans
 from labctl.core.spec import Effect, of_kind
+from labctl.engine import provision
 from labctl.engine.allocation import Occupied
 from labctl.host.machine import routes
 from labctl.kinds.network.spec import NetworkSpec
@@ -76,6 +77,10 @@ def check(
         from labctl.app import forwards, hardware, traffic  # most runs have nothing to do
 
         errors += hardware.check(session, plan, observed)
+        if provision.playbooks(session.lab):
+            from labctl.app import playbooks
+
+            obstacles += playbooks.obstacles(session, plan)
         warnings += traffic.check(session, plan, allocation)
         for problem in forwards.check(session, plan):
             (errors if problem.severity == "error" else obstacles).append(problem)

@@ -100,6 +100,7 @@ def _prepare(
         wanted = onward(observed, compose(lab, allocation, sites))
         existing = _existing(session, observed, wanted, sources)
         wanted = keep(wanted, existing, session.secret)
+        wanted = _with_playbooks(session, wanted)
         preflight.refuse(edits.check_xml_edits(lab, wanted.values()))
         reaches = host_reaches(lab, sources, allocation, wanted.values())
         wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
@@ -118,6 +119,14 @@ def _prepare(
         preflight.refuse((*found.errors, *found.obstacles))
     doubts = (*loaded.warnings, *sources.notes, *found.warnings)
     return Prepared(made, observed, allocation, sources, doubts, found.obstacles)
+
+
+def _with_playbooks(session: Session, wanted: dict[Address, Spec]) -> dict[Address, Spec]:
+    if not provision.playbooks(session.lab):
+        return wanted
+    from labctl.app import playbooks  # most labs have none
+
+    return playbooks.with_access(session, wanted)
 
 
 def _existing(session: Session, observed: Observed, wanted: Specs, sources: Sources) -> dict[Address, Spec]:

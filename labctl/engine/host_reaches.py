@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from labctl.core.host_reach import Deed, HostReach
 from labctl.core.record import replace
+from labctl.core.spec import of_kind
 from labctl.engine.allocation import Occupied, OccupiedSubnets, allocates
 from labctl.engine.edit_reaches import reaches_of_edits
 from labctl.engine.sources import field_of_image
 from labctl.host.files.content import content_digest
 from labctl.host.files.digests import file_digest
+from labctl.kinds.provision.spec import ProvisionSpec
+from labctl.kinds.provision.work import Ansible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +42,9 @@ def host_reaches(
     files = _files(lab, sources, lab.outside)
     traffic = [*_checks(lab, allocation), *_routed(lab, allocation), *_opened(lab)]
     written = lab.written.values()
-    return _once([*reaches_of_edits(lab, specs), *_images(lab, sources), *files, *written, *traffic])
+    specs = list(specs)
+    run = [*_images(lab, sources), *_playbooks(lab, specs)]
+    return _once([*reaches_of_edits(lab, specs), *run, *files, *written, *traffic])
 
 
 def image_reaches(lab: LabModel, sources: Sources) -> tuple[HostReach, ...]:
@@ -98,6 +104,21 @@ def _builds(lab: LabModel) -> Iterator[HostReach]:
             for index, file in enumerate(build.files):
                 why = "a file of an image that is built: what runs in the build on this host may use it"
                 yield _reach(lab, vm, Deed.RUNS, file.target, (*path, "files", index), why, digest)
+
+
+def _playbooks(lab: LabModel, specs: Iterable[Spec]) -> Iterator[HostReach]:
+    """The playbooks of provisioning steps, with what stands beside them. Their variables can run nothing."""
+    for step in of_kind(specs, ProvisionSpec):
+        if isinstance(step.work, Ansible):
+            stated = json.dumps([[digest for _, digest in step.files], step.work.tags])
+            yield HostReach(
+                Deed.RUNS,
+                os.path.realpath(step.work.playbook),
+                _field(*step.stated),
+                str(lab.where(*step.stated) or ""),
+                "Ansible runs a playbook on this host, as you",
+                f"sha256-{hashlib.sha256(stated.encode()).hexdigest()}",
+            )
 
 
 def _urls(lab: LabModel) -> Iterator[HostReach]:

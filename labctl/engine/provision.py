@@ -14,7 +14,7 @@ from labctl.engine.guests import secret_name
 from labctl.kinds import addresses
 from labctl.kinds.provision import work as works
 from labctl.kinds.provision.spec import LabProvisionSpec, ProvisionSpec, Target
-from labctl.kinds.provision.work import Copy, Shell
+from labctl.kinds.provision.work import Ansible, Copy, Shell
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -27,6 +27,24 @@ if TYPE_CHECKING:
     from labctl.labfile.model import LabModel, ProvisionStep, Vm
 
 _WAITING = (Stage.PROVISIONED, Stage.READY)  # the stages that a VM reaches after its own steps
+# https://docs.ansible.com/ansible/latest/tips_tricks/sample_setup.html
+_BESIDE = (
+    "action_plugins",
+    "callback_plugins",
+    "collections",
+    "filter_plugins",
+    "files",
+    "group_vars",
+    "handlers",
+    "host_vars",
+    "library",
+    "lookup_plugins",
+    "module_utils",
+    "roles",
+    "tasks",
+    "templates",
+    "vars",
+)
 LAB = "lab:"  # in front of the keys of the lab's steps, which share the VMs' metadata with the VMs' own
 
 
@@ -49,7 +67,7 @@ def own_steps(lab: LabModel, vm: Vm, site: Site, after: Sequence[Address] = ()) 
             after=tuple(after),
             content=content,
             digest=content if step.run == "changed" else None,
-            **_shared(lab, step),
+            **_shared(lab, step, site),
         )
 
 
@@ -71,7 +89,7 @@ def lab_steps(lab: LabModel, site: Site) -> Iterator[ProvisionSpec]:
             after=tuple(address for vm in on for address in _addresses(vm)),
             content=content,
             digest=content if step.run == "changed" else None,
-            **_shared(lab, step),
+            **_shared(lab, step, site),
         )
 
 
@@ -105,7 +123,19 @@ def done(wanted: Iterable[Spec], existing: Mapping[Address, Spec]) -> dict[Addre
 def copied_files(lab: LabModel) -> set[Path]:
     """The files and folders whose content matters: those that are copied anew after it changed."""
     steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
-    return {step.work.source for step in steps if isinstance(step.work, Copy) and step.run == "changed"}
+    found = {step.work.source for step in steps if isinstance(step.work, Copy) and step.run == "changed"}
+    return found | {part for each in playbooks(lab) for part in playbook_parts(each)}
+
+
+def playbooks(lab: LabModel) -> set[Path]:
+    """The playbooks of all steps."""
+    steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
+    return {step.work.playbook for step in steps if isinstance(step.work, Ansible)}
+
+
+def playbook_parts(playbook: Path) -> list[Path]:
+    """A playbook, and the folders beside it that Ansible takes roles, files and variables from."""
+    return [playbook, *(playbook.parent / name for name in _BESIDE)]
 
 
 def _runs(vm: Vm) -> bool:
@@ -131,15 +161,22 @@ def _target(lab: LabModel, vm: Vm) -> Target:
     return Target(vm.name, identity.libvirt_name(lab.name, vm.name), index)
 
 
-def _shared(lab: LabModel, step: ProvisionStep) -> dict[str, Any]:
+def _shared(lab: LabModel, step: ProvisionStep, site: Site) -> dict[str, Any]:
     """The fields that are the same for steps of a VM and of the lab."""
     return {
         "name": step.name,
         "due": step.run == "always",
         "work": step.work,
+        "files": tuple(_files(step, site)),
         "user": step.user,
         "env": tuple(_environment(lab, step).items()),
     }
+
+
+def _files(step: ProvisionStep, site: Site) -> Iterator[tuple[Path, str]]:
+    if isinstance(step.work, Ansible):
+        for path in playbook_parts(step.work.playbook):
+            yield path, site.copies.get(path, "")
 
 
 def _environment(lab: LabModel, step: ProvisionStep) -> dict[str, str]:
@@ -166,5 +203,6 @@ def _content(lab: LabModel, step: ProvisionStep, site: Site) -> str:
     if isinstance(work, Shell):
         used = {name: value for name, value in _parameters(lab).items() if name in work.text}
     file = site.copies.get(work.source, "") if isinstance(work, Copy) else ""
-    document = json.dumps([works.stated(work), step.user, sorted(step.env), used, file])
+    files = [digest for _, digest in _files(step, site)]
+    document = json.dumps([works.stated(work), step.user, sorted(step.env), used, file, *files])
     return f"{secret_name(site.secret)}:{hmac.new(site.secret, document.encode(), 'sha256').hexdigest()[:32]}"

@@ -32,6 +32,7 @@ _SECTIONS = (
     ("lab_provision_step", "provision[] of the lab"),
     ("provision_copy", "copy"),
     ("provision_fetch", "fetch"),
+    ("provision_ansible", "ansible"),
     ("route", "routes[]"),
     ("bandwidth", "bandwidth"),
     ("xml_edit", "xml[]"),

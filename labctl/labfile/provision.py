@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import partial
 from itertools import chain
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.record import replace
-from labctl.kinds.provision.work import Copy, Fetch, Shell
+from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
 from labctl.labfile.model import ProvisionStep
 from labctl.labfile.problems import did_you_mean
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
@@ -99,6 +100,8 @@ def _work(context: ReadContext, entry: Map) -> Work | None:
             context.copied.pop(source, None)  # that is enough to say of it
         mode = int(tree["mode"], 8) if "mode" in tree else None
         return Copy(source, tree["target"], mode)
+    if "ansible" in entry:
+        return _ansible(context, entry)
     if "fetch" in entry:
         tree = entry["fetch"]
         target = context.fetched_file(tree, "target")
@@ -106,6 +109,15 @@ def _work(context: ReadContext, entry: Map) -> Work | None:
             context.problems.at(tree, "target", f"{tree['target']} is {why}", "fetch to another place")
         return Fetch(tree["source"], target)
     return None
+
+
+def _ansible(context: ReadContext, entry: Map) -> Ansible:
+    for key, hint in (("user", "a playbook says `become`"), ("env", "write `vars`")):
+        if key in entry:
+            context.problems.at_key(entry, key, f"{key} means nothing beside ansible", hint)
+    tree = entry["ansible"]
+    variables = json.dumps(tree.get("vars") or {})
+    return Ansible(context.file(tree, "playbook"), variables, tuple(tree.get("tags") or ()))
 
 
 def _labctl_s(context: ReadContext, path: Path, kept: tuple[str, ...]) -> str:

@@ -27,6 +27,8 @@ def may_hold_secret(path: FieldPath) -> bool:
             return False
         case ("cloud_init", _, *_) | ("ready", int(), "exec") | ("provision", int(), "env", _):
             return True
+        case ("provision", int(), "ansible", "vars", *_):
+            return True
     return False
 
 

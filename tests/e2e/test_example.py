@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from labctl.app import transport
 from labctl.app.session import Session
@@ -19,6 +20,14 @@ from labctl.kinds import addresses
 EXAMPLE = Path(__file__).parents[2] / "examples" / "Labfile.yaml"
 OLDER = Path(__file__).with_name("labctl-guest-1.sh")  # the last script that told no version
 BOOT_S = 2400  # emulated guests, one after the other, on a machine that does other things too
+PLAYBOOK = """\
+- hosts: nodes
+  become: true
+  tasks:
+    - copy:
+        content: "{{ greeting }} from {{ inventory_hostname }}, one of {{ groups['nodes'] | length }}\\n"
+        dest: /etc/motd
+"""
 FAILING = """
   broken:
     networks: [back]
@@ -66,8 +75,28 @@ def test_the_example_lab_comes_up_and_works(example):
     page = example("ssh", "web", "--", "curl", "-sf", "http://localhost/")
     assert page.stdout.strip() == f"Hello from web, the database is at {database}"
 
+    ansible_configures_a_group(example)
     asyncio.run(an_older_labctl_s_script_is_renewed(example))
     another_one_fails(example)
+
+
+def ansible_configures_a_group(example):
+    """Once for all of it, as root; the next run has nothing to do."""
+    written = example.labfile.read_text()
+    content = yaml.safe_load(written)
+    step = {"name": "motd", "ansible": {"playbook": "site.yaml", "vars": {"greeting": "hello {{ nobody }}"}}}
+    content.setdefault("groups", {})["nodes"] = {"children": ["db", "web"]}
+    content.setdefault("provision", []).append({**step, "on": ["nodes"]})
+    example.labfile.write_text(yaml.safe_dump(content, sort_keys=False))
+    example.labfile.with_name("site.yaml").write_text(PLAYBOOK)
+    made = example("up", "--yes")
+    assert made.code == 0, made.stderr
+    assert "Ansible runs a playbook on this host" in made.stderr
+    for vm in ("db", "web"):
+        said = example("ssh", vm, "--", "cat /etc/motd").stdout
+        assert said == f"hello {{{{ nobody }}}} from {vm}, one of 2\n"
+    assert example("plan", "--exit-code").code == 0
+    example.labfile.write_text(written)
 
 
 async def an_older_labctl_s_script_is_renewed(example):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labctl.host.files.lab_folder import LabFolder
 
 
-CONFIG = "ssh_config"
+CONFIG, KNOWN_HOSTS = "ssh_config", "known_hosts"
 _WORD = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:@\[\]-]*")
 
 
@@ -46,10 +46,15 @@ def alias(lab: str, vm: str) -> str:
 def write(folder: LabFolder, lab: str, logins: Iterable[Login], keys: Keys) -> Path:
     """Write `ssh_config` and `known_hosts` into the lab's folder, and give the path of `ssh_config`."""
     logins = list(logins)
-    known = [f"{word(alias(lab, each.vm))} {key}\n" for each in logins if (key := _public(keys, each.vm))]
-    folder.write("known_hosts", "".join(known).encode())
+    folder.write(KNOWN_HOSTS, known_hosts(lab, logins, keys).encode())
     folder.write(CONFIG, config(folder.path, lab, logins, keys).encode())
     return folder.path / CONFIG
+
+
+def known_hosts(lab: str, logins: Iterable[Login], keys: Keys) -> str:
+    """The host keys of these VMs, those that are here."""
+    known = ((word(alias(lab, each.vm)), _public(keys, each.vm)) for each in logins)
+    return "".join(f"{name} {key}\n" for name, key in known if key)
 
 
 def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
@@ -81,7 +86,7 @@ def config(folder: Path, lab: str, logins: Iterable[Login], keys: Keys) -> str:
         "  PasswordAuthentication no",
         "  KbdInteractiveAuthentication no",
         "  StrictHostKeyChecking yes",
-        f"  UserKnownHostsFile {quoted(folder / 'known_hosts')}",
+        f"  UserKnownHostsFile {quoted(folder / KNOWN_HOSTS)}",
         "  GlobalKnownHostsFile /dev/null",
         "  UpdateHostKeys no",
         "  ControlMaster no",

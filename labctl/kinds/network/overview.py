@@ -11,6 +11,7 @@ from labctl.kinds.network import xml
 if TYPE_CHECKING:
     from labctl.core.ip import IpAddress
     from labctl.core.xmltree import Element
+    from labctl.kinds.network.spec import NetworkSpec
 
 
 @record(frozen=False)
@@ -43,6 +44,11 @@ def read_network(root: Element, unmarked: tuple[str, str] | None = None) -> Netw
     spec = xml.read(root) or (xml.adopt(root, *unmarked) if unmarked else None)
     if spec is None:
         return None
+    return of_spec(spec)
+
+
+def of_spec(spec: NetworkSpec) -> NetworkOverview:
+    """What its spec says of a network."""
     return NetworkOverview(
         name=spec.name,
         lab=spec.lab,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.kinds.provision import copy, fetch, shell
+from labctl.kinds.provision import ansible, copy, fetch, shell
 from labctl.kinds.provision.job import Job
-from labctl.kinds.provision.work import Copy, Fetch, Shell
+from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from labctl.kinds.provision.spec import ProvisionSpec
 
 # What does each kind of work. A function that does not work by `Job.in_each` calls `Job.done` for each VM itself.
-RUNS: Mapping[type, Callable[[Job], Awaitable[None]]] = {Shell: shell.run, Copy: copy.run, Fetch: fetch.run}
+RUNS: Mapping[type, Callable[[Job], Awaitable[None]]] = {
+    Shell: shell.run,
+    Copy: copy.run,
+    Fetch: fetch.run,
+    Ansible: ansible.run,
+}
 
 
 class ProvisionDriver:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core.lifecycle import Stage
-from labctl.core.record import record, replace
+from labctl.core.record import field, record, replace
 from labctl.core.spans import spans
 from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.kinds import addresses
@@ -17,6 +17,7 @@ from labctl.kinds.provision.verbs import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
 
     from labctl.core.address import Address
     from labctl.core.diff import Change
@@ -65,6 +66,8 @@ class ProvisionSpec(Spec):
     targets: tuple[Target, ...] = ()
     before: tuple[int, ...] = ()  # places of the steps that come first, of the same VM or of the lab
     after: tuple[Address, ...] = ()
+    files: tuple[tuple[Path, str], ...] = ()  # of a playbook, with their digests when it was asked for
+    access: object = field(default=None, repr=False, compare=False)  # for a playbook: `access.Access`
 
     @property
     def address(self) -> Address:

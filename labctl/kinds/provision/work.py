@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from labctl.core.record import record, values
+from labctl.core.record import record, replace, values
 from labctl.core.text import clipped
 
 SHOWN = 60  # characters of what a step does that a plan shows
@@ -51,7 +51,20 @@ class Fetch:
         return clipped(f"fetches {self.source}", SHOWN)
 
 
-Work = Shell | Copy | Fetch
+@record
+class Ansible:
+    """Run a playbook on this machine against guests. `variables` are JSON, in which secrets may be."""
+
+    playbook: Path
+    variables: str = "{}"
+    tags: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        return clipped(f"plays {self.playbook.name}", SHOWN)
+
+
+Work = Shell | Copy | Fetch | Ansible
 
 
 def stated(work: Work) -> list[Any]:
@@ -64,6 +77,8 @@ def identity(work: Work) -> str:
 
     It is in the metadata of domains, so it may be made of no secret, and stays the same where local keys are lost.
     """
+    if isinstance(work, Ansible):
+        work = replace(work, variables="")
     return hashlib.sha256(json.dumps(stated(work)).encode()).hexdigest()[:16]
 
 

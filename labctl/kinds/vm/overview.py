@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labctl.core.identity import VOLUMES, pool_name
 from labctl.core.ip import by_family
 from labctl.core.lifecycle import State
-from labctl.core.record import field, record
+from labctl.core.record import field, record, replace
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.devices import disk
 
@@ -76,6 +76,16 @@ def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOvervie
     spec = xml.read(root) or (xml.adopt(root, *unmarked) if unmarked else None)
     if spec is None:
         return None
+    return replace(
+        of_spec(spec),
+        libvirt_name=root.findtext("name") or "",
+        moved=tuple(_moved(root, spec)),
+        id=int(root.get("id") or 0),
+    )
+
+
+def of_spec(spec: VmSpec) -> VmOverview:
+    """What its spec says of a VM."""
     return VmOverview(
         name=spec.name,
         lab=spec.lab,
@@ -88,14 +98,12 @@ def read_vm(root: Element, unmarked: tuple[str, str] | None = None) -> VmOvervie
         memory=spec.memory,
         disks=tuple(use.name for use in spec.disks if use.name != "seed"),
         nics=tuple(map(_nic, spec.nics)),
-        libvirt_name=root.findtext("name") or "",
-        moved=tuple(_moved(root, spec)),
+        libvirt_name=spec.libvirt_name,
         problem=spec.problem or _failed_step(spec),
         seeded=spec.scripted,
         boots=tuple(filter(None, (spec.kernel, spec.initrd))),
         records=spec.records,
         folders=spec.records.get("folder", {}),
-        id=int(root.get("id") or 0),
         unmarked=bool(spec.unmarked),
     )
 

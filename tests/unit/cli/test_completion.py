@@ -22,9 +22,11 @@ name: shop
 groups: {front-end: {children: [web]}}
 networks: {back: {}}
 vms: {web: {image: none, count: 2}, db: {image: none}}
+provision: [{name: greet, shell: echo hello}, {shell: echo nameless}]
 """
 # What stands for a name in the help, and one of those that are offered there.
 NAMED = {"VM": "db", "VM...": "web-1", "VM[:STAGE]...": "web"}
+NAMED |= {"GROUP": "front-end", "NETWORK": "back"}
 NAMED |= {"IMAGE": "debian-12", "IMAGE...": "debian-12"}
 
 
@@ -76,6 +78,10 @@ def test_every_name_that_the_help_asks_for_is_offered(lab, candidates):
                 assert NAMED[each.metavar] in candidates(*line), line
                 asked += 1
     assert asked > 10
+
+
+def test_steps_are_offered_by_their_names(lab, candidates):
+    assert candidates("provision", "--only", "") == ["greet"]
 
 
 def test_a_stage_is_offered_once_a_vm_is_named(lab, candidates, monkeypatch):

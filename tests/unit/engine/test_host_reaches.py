@@ -9,8 +9,12 @@ import pytest
 from labctl.core.host_reach import Deed
 from labctl.engine.allocation import Allocation, NetworkAddresses, NicAddresses
 from labctl.engine.host_reaches import host_reaches, image_reaches
+from labctl.engine.provision import playbook_parts
 from labctl.engine.sources import Sources
+from labctl.host.files.content import content_digest
 from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.provision.spec import ProvisionSpec
+from labctl.kinds.provision.work import Ansible
 from labctl.labfile.load import load
 
 
@@ -45,6 +49,30 @@ def test_the_same_file_is_one_thing_and_another_content_another(tmp_path):
     second = building(tmp_path, files=files)
     assert [str(each.deed) for each in first] == ["runs", "gives"]
     assert not {each.id for each in first} & {each.id for each in second}
+
+
+def test_a_playbook_runs_on_the_host_and_another_content_or_role_is_another_thing(tmp_path):
+    site = tmp_path / "lab/site.yaml"
+    site.parent.mkdir()
+    site.write_text("[]")
+    tags = ["a"]
+
+    def reach():
+        work = Ansible(site, tags=tuple(tags))
+        files = tuple((path, content_digest(path)) for path in playbook_parts(site))
+        lab = lab_of(tmp_path, {"web": {"image": "debian-12"}})
+        (found,) = host_reaches(
+            lab, Sources(), Allocation(), [ProvisionSpec("web", 1, work=work, files=files)]
+        )
+        return found
+
+    first = reach()
+    assert (first.deed, first.subject, first.field) == (Deed.RUNS, str(site), "vms.web.provision")
+    (site.parent / "roles/x/tasks").mkdir(parents=True)
+    (site.parent / "roles/x/tasks/main.yml").write_text("[]")
+    with_role = reach()
+    tags.append("b")
+    assert len({first.id, with_role.id, reach().id}) == 3
 
 
 def test_commands_and_files_of_a_build_run_on_the_host(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from labctl.core.host_reach import Deed
-from labctl.kinds.provision.work import Copy, Fetch, Shell
+from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
 from tests.unit.labfile.labfiles import loaded, problems, vms
 
 
@@ -46,10 +46,40 @@ def test_a_step_of_the_lab_is_done_on_all_vms_with_cloud_init_or_on_those_it_nam
     ]
 
 
+def test_a_playbook_has_its_variables_with_values_filled_in_and_its_tags(tmp_path):
+    (tmp_path / "site.yaml").write_text("[]")
+    text = """
+        parameters: {pw: {secret: true}}
+        vms:
+          web:
+            image: debian-12
+            provision: [{ansible: {playbook: site.yaml, vars: {pw: "${pw}", list: [1, "${name}"]}, tags: [a, b]}}]
+        """
+    [step] = vms(tmp_path, text, sets={"pw": "sesame"})["web"].provision
+    variables = '{"pw": "sesame", "list": [1, "web"]}'
+    assert step.work == Ansible(tmp_path / "site.yaml", variables, ("a", "b"))
+
+
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        ("{name: a}", "vms.web.provision[0]: exactly one of shell, copy, fetch is needed"),
+        (
+            "{ansible: {playbook: nowhere.yaml}}",
+            "vms.web.provision[0].ansible.playbook: nowhere.yaml: there is no such file",
+        ),
+        (
+            "{ansible: {playbook: page}, user: me}",
+            "vms.web.provision[0].user: user means nothing beside ansible",
+        ),
+        (
+            "{ansible: {playbook: page}, env: {A: 1}}",
+            "vms.web.provision[0].env: env means nothing beside ansible",
+        ),
+        (
+            "{ansible: {playbook: page, tags: ['--x']}}",
+            "vms.web.provision[0].ansible.tags[0]: expected a tag of letters",
+        ),
+        ("{name: a}", "vms.web.provision[0]: exactly one of shell, copy, fetch, ansible is needed"),
         ("{shell: a, copy: {source: page, target: /x}}", "vms.web.provision[0]: exactly one of shell, copy"),
         ("{shell: a, name: x}, {shell: b, name: x}", "vms.web.provision[1]: two steps are called x"),
         ("{copy: {source: page, target: x}}", "vms.web.provision[0].copy.target: expected an absolute path"),
