@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, interruptions, run_state
+from labctl.cli import arguments, context, interruptions, known_names, run_state
 from labctl.cli.arguments import User
 from labctl.cli.behind_dashes import BehindDashes
 from labctl.cli.options import Options, with_global_options
@@ -21,10 +21,17 @@ app = typer.Typer(add_completion=False)
 _VMS = typer.Argument(
     metavar="[VM...] -- COMMAND...",
     help="the VMs, and behind -- what to run there",
-    autocompletion=arguments.vm_names,
+    autocompletion=known_names.vms,
     parser=arguments.name,
 )
-_GROUP = typer.Option("--group", "-g", metavar="GROUP", help="the VMs of a group; repeatable")
+_GROUP = typer.Option(
+    "--group",
+    "-g",
+    metavar="GROUP",
+    help="the VMs of a group; repeatable",
+    autocompletion=known_names.groups,
+    parser=arguments.name,
+)
 _BEHIND = typer.Option(hidden=True, parser=arguments.word)  # its words are those behind --
 
 
@@ -34,10 +41,7 @@ def run(  # noqa: PLR0913  # the options, by keyword
     options: Options,
     vms: Annotated[list[str] | None, _VMS] = None,
     *,
-    group: Annotated[
-        list[str] | None,
-        typer.Option("--group", "-g", metavar="GROUP", help="the VMs of a group; repeatable"),
-    ] = None,
+    group: Annotated[list[str] | None, _GROUP] = None,
     every: Annotated[bool, typer.Option("--all", "-a", help="all VMs")] = False,
     user: User = "",
     command: Annotated[list[str] | None, _BEHIND] = None,

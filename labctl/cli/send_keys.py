@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import arguments, context
+from labctl.cli import arguments, context, known_names
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 
@@ -15,9 +15,7 @@ app = typer.Typer(add_completion=False)
 @with_global_options
 def run(
     options: Options,
-    vm: Annotated[
-        str, typer.Argument(metavar="VM", autocompletion=arguments.vm_names, parser=arguments.name)
-    ],
+    vm: Annotated[str, typer.Argument(metavar="VM", autocompletion=known_names.vms, parser=arguments.name)],
     keys: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY...", help="as enter, f1, a, ctrl-alt-delete", parser=arguments.word),

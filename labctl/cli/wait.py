@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import context
-from labctl.cli.arguments import name, vm_names
+from labctl.cli import context, known_names
+from labctl.cli.arguments import name
 from labctl.cli.options import Options, with_global_options
 from labctl.core.duration import parse_duration
 from labctl.core.errors import UsageError
@@ -26,7 +26,7 @@ def run(
         typer.Argument(
             metavar="VM[:STAGE]...",
             help="all VMs without any; stages are created, started, booted, provisioned and ready",
-            autocompletion=vm_names,
+            autocompletion=known_names.stages,
             parser=name,
         ),
     ] = None,

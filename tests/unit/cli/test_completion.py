@@ -6,12 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 import labctl.cli
-from labctl.cli import known_names
 from labctl.cli.app import TopVerbs
 from labctl.cli.verbs import Verbs
 from tests.shells import completed
@@ -26,6 +24,7 @@ provision: [{name: greet, shell: echo hello}, {shell: echo nameless}]
 """
 # What stands for a name in the help, and one of those that are offered there.
 NAMED = {"VM": "db", "VM...": "web-1", "VM[:STAGE]...": "web"}
+NAMED |= {"[VM...] -- COMMAND...": "web"}
 NAMED |= {"GROUP": "front-end", "NETWORK": "back"}
 NAMED |= {"IMAGE": "debian-12", "IMAGE...": "debian-12"}
 
@@ -84,8 +83,9 @@ def test_steps_are_offered_by_their_names(lab, candidates):
     assert candidates("provision", "--only", "") == ["greet"]
 
 
-def test_a_stage_is_offered_once_a_vm_is_named(lab, candidates, monkeypatch):
-    assert known_names.stages(Mock(), "db:")[0] == "db:created"
+def test_a_stage_is_offered_once_a_vm_is_named(lab, candidates):
+    assert candidates("wait", "d") == ["db"]
+    assert candidates("wait", "web-1", "db:b") == ["db:booted"]
 
 
 def test_verbs(candidates):
@@ -161,7 +161,7 @@ def printed(shell: str) -> str:
     [
         ("labctl stat", ["labctl", "status"]),
         ("labctl destroy -q d", ["labctl", "destroy", "-q", "db"]),
-        ("labctl inventory --host web-", ["labctl", "inventory", "--host", "web-"]),
+        ("labctl wait web-1 db:b", ["labctl", "wait", "web-1", "db:booted"]),
     ],
 )
 def test_a_shell_completes_the_line(lab, shell, line, words):
