@@ -167,14 +167,16 @@ def a_taken_port_is_told_with_its_owner(lab):
 
 
 def one_lasts_until_ctrl_c(lab):
-    process = lab.start("forward", "inner", "8090-8091:80-81")
-    assert "127.0.0.1:8090-8091 leads to inner" in process.stderr.readline()
-    assert get("127.0.0.1:8091") == "inner"
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-    assert process.returncode == 130
-    with socket.create_server(("127.0.0.1", 8090)):
-        pass
+    """Or until somebody asks its process to end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = lab.start("forward", "inner", "8090-8091:80-81")
+        assert "127.0.0.1:8090-8091 leads to inner" in process.stderr.readline()
+        assert get("127.0.0.1:8091") == "inner"
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        assert process.returncode == 130
+        with socket.create_server(("127.0.0.1", 8090)):
+            pass
 
 
 def what_is_left_of_a_vm_that_somebody_undefined_is_ended(lab):

@@ -179,9 +179,23 @@ def _of(mark: Mark) -> Iterator[Forwarder]:
 
 def _marked() -> Iterator[Forwarder]:
     for name in os.listdir(_PROC):  # noqa: PTH208  # a thousand of them, at each look
-        found = _read(int(name)) if name.isdecimal() else None
+        found = _read(int(name)) if name.isdecimal() and _begins_with_mark(name) else None
         if found:
             yield found
+
+
+def _begins_with_mark(pid: str) -> bool:
+    """Whether a process may be a forwarder, in few calls: nearly all are none."""
+    try:
+        descriptor = os.open(f"{_PROC}/{pid}/cmdline", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False  # it ended
+    try:
+        return os.read(descriptor, len(_MARK)) == _MARK.encode()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _read(pid: int) -> Forwarder | None:
