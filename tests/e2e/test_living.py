@@ -58,6 +58,7 @@ def test_a_day_with_a_lab(make_lab, micro):
                     "networks": ["front"],
                     "max_memory": "192MiB",
                     "boot": {"cmdline": "console=ttyS0"},
+                    "provision": [{"shell": "echo from a step"}],
                 },
                 "db": {"networks": ["front"]},
             },
@@ -87,9 +88,11 @@ def logs_of_two_vms_are_told_apart(lab):
 
 def a_guests_own_log_is_read_since_a_moment(lab):
     lines = "2020-01-01T00:00:00Z old\\n2099-01-01T00:00:00Z new\\n"
-    lab.ssh("web", f"printf '{lines}' | sudo -n tee /var/log/labctl-provision.log")
+    lab.ssh("web", f"printf '{lines}' | sudo -n tee -a /var/log/labctl-provision.log")
     found = lab.ok("logs", "--provision", "--since", "1h")
-    assert found.stdout == "web | 2099-01-01T00:00:00Z new\n"
+    head, *told = found.stdout.splitlines()
+    assert head.startswith("web | === ")
+    assert told == ["web | from a step", "web | 2099-01-01T00:00:00Z new"]
     assert "note: vm/db: its guest has no /var/log/labctl-provision.log yet" in found.stderr
     following = Following(lab.start("logs", "-f", "--provision", "web"))
     following.until(lambda line: "new" in line)
