@@ -27,7 +27,8 @@ def run(
 ) -> int:
     """Show what happens to the lab, until Ctrl-C.
 
-    Whoever does it: labctl, virsh or a guest. Libvirt keeps no history, so it begins now.
+    Whoever does it: labctl, virsh or a guest. It begins now, libvirt keeps no
+    history.
 
     Example: labctl events --json
     """

@@ -54,7 +54,7 @@ def run(  # noqa: PLR0913  # the verb's options
 ) -> int:
     """Show the console logs of VMs.
 
-    A log begins with the last start of its VM; of a long one the last few MiB are kept.
+    A log begins with the last start of its VM. Of a long one the end is kept.
 
     Example: labctl logs -f -n 20 web db
     """

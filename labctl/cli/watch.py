@@ -30,9 +30,12 @@ def run(
 ) -> int:
     """Apply the Labfile whenever it changes, or a file in it.
 
-    Folders with `type: rsync` are copied whenever something in them changes. What is live is applied at once; a plan
-    that restarts, replaces, deletes or shuts down something is asked for on a terminal, and elsewhere only told.
-    Ctrl-C ends it and leaves the lab as it is.
+    Folders with `type: rsync` are copied whenever something in them changes.
+
+    What is live is applied at once. A plan that restarts, replaces, deletes or
+    shuts down something is asked for on a terminal, and elsewhere only told.
+
+    Ctrl-C ends it, and leaves the lab as it is.
 
     Example: labctl watch web
     """
