@@ -179,7 +179,7 @@ class _GuestLog:
             self._kept += found
 
     def _is_recent(self, line: str) -> bool:
-        if not self._recent and self._asked.since and (told := moment.told_in(line)):
+        if self._asked.since and (told := moment.told_in(line)):
             self._recent = told >= self._asked.since
         return self._recent
 

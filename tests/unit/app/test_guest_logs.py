@@ -59,7 +59,8 @@ def test_lines_are_told_since_a_moment(monkeypatch, session):
     told = []
     asked = Asked(follow=True, since=guest_logs.since("1h", NOW, ["provision"]))
     log = guest_logs._GuestLog(session, "web", "provision", asked, told.extend)  # noqa: SLF001
-    log._take(["before all", "2026-11-27T10:59:00Z old", "old too", "2026-11-27T11:01:00Z new", "new too"])  # noqa: SLF001
+    lines = ["before all", "2026-11-27T10:59:00Z old", "old too", "2026-11-27T11:01:00Z new", "new too"]
+    log._take([*lines, "2020-01-01T00:00:00Z old again"])  # noqa: SLF001
     assert [each.line for each in told] == ["2026-11-27T11:01:00Z new", "new too"]
 
 
