@@ -7,16 +7,13 @@ import io
 import shlex
 from typing import TYPE_CHECKING
 
-import libvirt
-
 from labctl.app import transport
 from labctl.app.logs import LogLine
-from labctl.core import identity, moment
+from labctl.core import moment
 from labctl.core.errors import Interrupted, LabctlError, UsageError
 from labctl.core.record import record
 from labctl.host.access.console import LOG_BYTES
 from labctl.host.access.lines import Lines
-from labctl.kinds import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,11 +21,13 @@ if TYPE_CHECKING:
 
     from labctl.app.logs import Tell
     from labctl.app.session import Session
+    from labctl.host.access.transport import Transport
 
 FILES = {"cloud-init": "/var/log/cloud-init-output.log", "provision": "/var/log/labctl-provision.log"}
 MISSING = 3  # the exit code where there is no such file
 READ_S = 120.0  # that a log may take to arrive
-RETRY_S = 2.0
+ANSWER_S = 30.0  # the same for what is new; a connection to a guest that was reset may hang
+POLL_S = 2.0
 # The first line tells from where on the file is read: another file of that name may have begun meanwhile.
 _READ = """size=$(wc -c <{path}) || exit {missing}
 from={offset}
@@ -36,7 +35,7 @@ from={offset}
 [ -z "{last}" ] || from=$((size - $(tail -n "{last}" {path} | wc -c)))
 [ $((size - from)) -le {most} ] || from=$((size - {most}))
 echo "$from"
-exec tail -c +$((from + 1)) {follow} {path}
+exec tail -c +$((from + 1)) {path}
 """
 
 
@@ -98,7 +97,9 @@ class _GuestLog:
     async def read_once(self) -> LabctlError | None:
         """Read the file as it is, and give why that failed."""
         try:
-            await self._read(follow=False)
+            async with transport.connected(self._session, self._vm) as guest:
+                if not await self._read(guest, READ_S):
+                    return self._missing()
         except LabctlError as error:
             return error
         self._take([*filter(None, [self._lines.rest()])])
@@ -108,59 +109,49 @@ class _GuestLog:
     async def follow(self) -> None:
         """Read the file while it grows, without end."""
         while True:
-            reading = asyncio.create_task(self._read(follow=True))
-            booted = asyncio.create_task(self._another_boot())
             try:
-                await asyncio.wait((reading, booted), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (reading, booted):
-                    task.cancel()
-                results = await asyncio.gather(reading, booted, return_exceptions=True)
-            self._wait_for(*results)
-            await asyncio.sleep(RETRY_S)
+                await self._follow()
+            except LabctlError as error:  # the guest reboots, is off, or is not there yet
+                self._wait_for(error)
+            await asyncio.sleep(POLL_S)
 
-    def _wait_for(self, *results: object) -> None:
-        """Tell why it can't be read now; what is no LabctlError is raised."""
-        for each in results:
-            if isinstance(each, LabctlError):
-                if str(each) != self._why:
-                    self._why = str(each)
-                    self._asked.waiting(f"{each}; waiting")
-            elif isinstance(each, BaseException) and not isinstance(each, asyncio.CancelledError):
-                raise each
+    async def _follow(self) -> None:
+        """Read what is new, again and again over SSH; once over the port, which others want too.
 
-    async def _another_boot(self) -> None:
-        """Wait until another QEMU runs the VM: a connection to the one before may hang for long."""
-        host = self._session.hosts.of(addresses.vm(self._vm))
-        name = identity.libvirt_name(self._session.lab.name, self._vm)
-        first = None
-        while True:
-            try:
-                now = host.virt.lookupByName(name).ID()
-            except libvirt.libvirtError:
-                now = -1
-                self._session.hosts.reopen()
-            first = now if first is None else first
-            if now != first:
-                return
-            await asyncio.sleep(RETRY_S)
+        Nothing is left running in the guest: that would outlive a connection that breaks.
+        """
+        way = transport.find(self._session, self._vm)
+        async with transport.opened(self._session, way) as guest:
+            while True:
+                if not await self._read(guest, ANSWER_S):
+                    self._wait_for(self._missing())
+                if way.by_port:
+                    return
+                await asyncio.sleep(POLL_S)
 
-    async def _read(self, *, follow: bool) -> None:
-        """Read from where the last call ended.
+    def _wait_for(self, error: LabctlError) -> None:
+        """Tell why it can't be read now, once."""
+        if str(error) != self._why:
+            self._why = str(error)
+            self._asked.waiting(f"{error}; waiting")
+
+    def _missing(self) -> LabctlError:
+        summary = f"its guest has no {self._path} yet"
+        return LabctlError(summary, where=f"vm/{self._vm}", hint=_HINTS[self._source])
+
+    async def _read(self, guest: Transport, timeout: float) -> bool:  # noqa: ASYNC109  # the transport's own
+        """Read from where the last call ended; gives whether there is such a file.
 
         Raises:
-            LabctlError: the VM does not run, can't be reached, or has no such file.
+            LabctlError: the guest can't be reached.
         """
         last = self._asked.last if self._offset is None else None
-        text = script(self._path, self._offset or 0, last, follow=follow)
-        arrived = _Arrived(self._arrived)
-        async with transport.connected(self._session, self._vm) as way:
-            done = await way.run(text, timeout=None if follow else READ_S, stdout=arrived)
+        text = script(self._path, self._offset or 0, last)
+        done = await guest.run(text, timeout=timeout, stdout=_Arrived(self._arrived))
         if done.exit_code == MISSING:
-            raise LabctlError(
-                f"its guest has no {self._path} yet", where=f"vm/{self._vm}", hint=_HINTS[self._source]
-            )
+            return False
         done.check(f"can't read {self._path} of {self._vm}")
+        return True
 
     def _arrived(self, start: int | None, data: bytes) -> None:
         self._why = ""
@@ -211,12 +202,11 @@ class _Arrived(io.BytesIO):
         return len(data)
 
 
-def script(path: str, offset: int, last: int | None, *, follow: bool) -> str:
+def script(path: str, offset: int, last: int | None) -> str:
     """The text for sh that reads a log from an offset, or its last lines."""
     words: dict[str, object] = {
         "missing": MISSING,
         "last": "" if last is None else last,
-        "follow": "-F" if follow else "",
     }
     return _READ.format(path=shlex.quote(path), offset=offset, most=LOG_BYTES, **words)
 

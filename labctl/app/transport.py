@@ -41,6 +41,11 @@ class Way:
     direct: bool
     config: Path
 
+    @property
+    def by_port(self) -> bool:
+        """Whether commands go over labctl's port, which one program at a time can have."""
+        return self.no_ssh is not None or not self.direct
+
 
 def find(session: Session, vm: str | None) -> Way:
     """Find the way into a VM. If SSH leads there, the configuration that OpenSSH reads is written.
@@ -120,7 +125,7 @@ async def opened(
         LabHeld: another program still has the port after a minute.
         LabctlError: the VM does not answer.
     """
-    if way.direct and not way.no_ssh:
+    if not way.by_port:
         async with ssh_transport.connected(
             way.config, way.vm.name, way.vm.user, shared_connections.control(session, way.vm)
         ) as transport:

@@ -2,13 +2,16 @@
 
 import asyncio
 import subprocess
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from labctl.app import guest_logs
 from labctl.app.guest_logs import Asked
 from labctl.core.errors import Interrupted, LabctlError, UsageError
+from labctl.host.access.transport import Completed
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LOG = b"one\ntwo\nthree\n"
@@ -23,7 +26,7 @@ def log(tmp_path):
 
 def said(path, offset=0, last=None):
     done = subprocess.run(
-        ["sh", "-c", guest_logs.script(str(path), offset, last, follow=False)],
+        ["sh", "-c", guest_logs.script(str(path), offset, last)],
         capture_output=True,
         check=False,
     )
@@ -77,33 +80,83 @@ def test_a_moment_that_can_not_be_had_is_an_error(text, sources, summary):
     assert refused.value.summary == summary
 
 
-def test_where_no_log_can_be_read_that_is_an_error_and_else_it_is_told(monkeypatch, session):
-    async def read(log, *, follow):
-        if log._vm == "web":  # noqa: SLF001
-            raise LabctlError("it is off")
-        log._arrived(0, b"line\n")  # noqa: SLF001
+class Guest:
+    """A guest whose shell says this, each time something else."""
 
-    monkeypatch.setattr(guest_logs._GuestLog, "_read", read)  # noqa: SLF001
+    def __init__(self, *said):
+        self.said, self.opened = list(said), 0
+
+    async def run(self, _text, *, timeout, stdout):  # noqa: ASYNC109
+        code, data = self.said.pop(0) if self.said else await asyncio.sleep(3600)
+        stdout.write(data)
+        return Completed(code, b"", b"")
+
+
+@pytest.fixture
+def guests(monkeypatch):
+    """Lets VMs have guests; those of others are off. Gives whether the way there is the port."""
+    there, by_port = {}, set()
+
+    def find(_session, vm):
+        if vm not in there:
+            raise LabctlError(f"{vm} is off")
+        return SimpleNamespace(vm=vm, by_port=vm in by_port)
+
+    @asynccontextmanager
+    async def opened(_session, way):
+        there[way.vm].opened += 1
+        yield there[way.vm]
+
+    monkeypatch.setattr(guest_logs, "POLL_S", 0)
+    monkeypatch.setattr(guest_logs.transport, "find", find)
+    monkeypatch.setattr(guest_logs.transport, "opened", opened)
+    monkeypatch.setattr(
+        guest_logs.transport, "connected", lambda session, vm: opened(session, find(session, vm))
+    )
+    return there, by_port
+
+
+def test_where_no_log_can_be_read_that_is_an_error_and_else_it_is_told(session, guests):
+    guests[0]["db"] = Guest((0, b"0\nline\nrest"))
+    guests[0]["dc"] = Guest((guest_logs.MISSING, b""))
     told = []
-    failed = guest_logs.tell_logs(session, ["web", "db"], ["cloud-init"], Asked(), told.extend)
-    assert [str(each) for each in failed] == ["it is off"]
-    assert [each.to_json() for each in told] == [{"vm": "db", "line": "line", "source": "cloud-init"}]
-    with pytest.raises(LabctlError, match="it is off"):
+    failed = guest_logs.tell_logs(session, ["web", "db", "dc"], ["cloud-init"], Asked(), told.extend)
+    assert [each.summary for each in failed] == [
+        "web is off",
+        "its guest has no /var/log/cloud-init-output.log yet",
+    ]
+    assert [each.to_json() for each in told] == [
+        {"vm": "db", "line": "line", "source": "cloud-init"},
+        {"vm": "db", "line": "rest", "source": "cloud-init"},
+    ]
+    with pytest.raises(LabctlError, match="web is off"):
         guest_logs.tell_logs(session, ["web"], ["cloud-init"], Asked(), told.extend)
 
 
-def test_who_asks_it_to_stop_ends_what_runs_in_the_guests(monkeypatch, session):
-    ended = []
+@pytest.mark.parametrize(("port", "times"), [(False, 1), (True, 3)])
+def test_a_log_is_followed_and_the_port_is_had_for_a_moment_each_time(session, guests, port, times):
+    """Others, as `labctl ssh`, want it too. Who asks to stop ends it."""
+    guest = guests[0]["web"] = Guest((0, b"0\none\ntw"), (0, b"6\n"), (0, b"6\no\nlast\n"))
+    guests[1].update(["web"] * port)
+    told = []
 
-    async def read(_log, *, follow):
-        try:
+    def tell(lines):
+        told.extend(line.line for line in lines)
+        if "last" in told:
             session.stop.ask()
-            await asyncio.sleep(60)
-        finally:
-            ended.append(follow)
 
-    monkeypatch.setattr(guest_logs._GuestLog, "_read", read)  # noqa: SLF001
-    monkeypatch.setattr(guest_logs._GuestLog, "_another_boot", lambda _log: asyncio.sleep(60))  # noqa: SLF001
     with pytest.raises(Interrupted):
-        guest_logs.tell_logs(session, ["web"], ["provision"], Asked(follow=True), print)
-    assert ended == [True]
+        guest_logs.tell_logs(session, ["web"], ["provision"], Asked(follow=True), tell)
+    assert told == ["one", "two", "last"]
+    assert guest.opened == times
+
+
+def test_why_a_log_can_not_be_followed_yet_is_told_once(session, guests):
+    guests[0]["web"] = Guest(*[(guest_logs.MISSING, b"")] * 3, (0, b"0\nline\n"))
+    waiting = []
+    asked = Asked(follow=True, waiting=waiting.append)
+    with pytest.raises(Interrupted):
+        guest_logs.tell_logs(
+            session, ["web"], ["provision"], asked, lambda lines: lines and session.stop.ask()
+        )
+    assert waiting == ["vm/web: its guest has no /var/log/labctl-provision.log yet; waiting"]
