@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
@@ -39,15 +40,12 @@ def _commented(line: _Line, column: int, paint: Paint) -> str:
 
 def _lines(values: Sequence[tuple[tuple[str | int, ...], Value]], indent: int) -> Iterator[_Line]:
     """The lines of values below one node; `values` have the rest of their paths."""
-    at = 0
-    while at < len(values):
-        rest, value = values[at]
+    for _, group in itertools.groupby(values, lambda each: each[0][:1]):
+        same = list(group)
+        rest, value = same[0]
         if len(rest) <= 1:
             yield from _entry(rest[0] if rest else None, value, indent)
-            at += 1
             continue
-        same = [each for each in values[at:] if each[0][0] == rest[0]]  # they stand together
-        at += len(same)
         below = [(path[1:], each) for path, each in same]
         if isinstance(rest[0], int):
             first, *others = _lines(below, indent + INDENT)
