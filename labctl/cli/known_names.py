@@ -13,11 +13,14 @@ import typer  # noqa: TC002  # typer evaluates the annotations of a function tha
 
 from labctl.cli.options import Options
 from labctl.core.lifecycle import Stage
+from labctl.labfile.yaml_tree import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from labctl.app.session import Session
     from labctl.labfile.model import LabModel
+    from labctl.labfile.resolved import Resolved
 
 
 def vms(ctx: typer.Context) -> list[str]:
@@ -48,6 +51,11 @@ def stages(ctx: typer.Context, incomplete: str) -> list[str]:
     return [f"{vm}:{stage}" for stage in Stage] if colon else vms(ctx)
 
 
+def paths(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Paths of the Labfile, one name further than what is typed."""
+    return _quietly(lambda: _paths(_session(ctx).loaded.resolved, incomplete))
+
+
 def images(ctx: typer.Context) -> list[str]:
     """Images of the catalogue and of the Labfile."""
     return sorted({*_quietly(_catalogue), *_of_lab(ctx, _labels)})
@@ -62,13 +70,24 @@ def _of_lab(ctx: typer.Context, names: Callable[[LabModel], Iterable[str]]) -> l
     return _quietly(lambda: names(_lab(ctx)))
 
 
+def _paths(resolved: Resolved | None, incomplete: str) -> Iterable[str]:
+    above = incomplete.rpartition(".")[0]
+    branches = resolved.branches(above) if resolved else []
+    found = (path_text(below.path) for branch in branches for below in branch.below())
+    return [each for each in found if each.startswith(incomplete)]
+
+
 def _lab(ctx: typer.Context) -> LabModel:
+    return _session(ctx).lab
+
+
+def _session(ctx: typer.Context) -> Session:
     from labctl.cli import context
 
     options = Options.of(ctx)
     if options.file == "-":
         raise ValueError("standard input is the shell's")
-    return context.session(options).lab
+    return context.session(options)
 
 
 def _quietly(names: Callable[[], Iterable[str]]) -> list[str]:

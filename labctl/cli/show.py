@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context
+from labctl.cli import context, known_names
 from labctl.cli.arguments import word
 from labctl.cli.options import Options, with_global_options
 from labctl.report.colour import Paint
@@ -20,7 +20,13 @@ app = typer.Typer(add_completion=False)
 def run(
     options: Options,
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="only this part, as vms.web.memory", parser=word)
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="only this part, as vms.web.memory",
+            autocompletion=known_names.paths,
+            parser=word,
+        ),
     ] = "",
 ) -> int:
     """Show the Labfile as labctl understands it.

@@ -61,8 +61,10 @@ class Branch:
             yield Value(self.path, _plain(self.node), self.layer, position(self.mark))
 
     def below(self) -> Iterator[Branch]:
-        for key, _ in entries(self.node):
-            yield self.entry(key)
+        """The entries of a map or list; nothing is below a scalar."""
+        if isinstance(self.node, Map | Seq):
+            for key, _ in entries(self.node):
+                yield self.entry(key)
 
     def entry(self, key: str | int) -> Branch:
         layers: Any = self.node.layers
@@ -106,12 +108,7 @@ class Resolved:
         if asked == "defaults":
             hint = "each VM has what it is given by defaults: `labctl show vms`"
         else:
-            known = [
-                path_text(each.path)
-                for branch in branches
-                if isinstance(branch.node, Map | Seq)
-                for each in branch.below()
-            ]
+            known = [path_text(each.path) for branch in branches for each in branch.below()]
             hint = did_you_mean(asked, known)
         raise UsageError(f"the Labfile says nothing at {asked}", hint=hint)
 

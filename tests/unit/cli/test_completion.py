@@ -67,6 +67,13 @@ def candidates(monkeypatch, capsys):
     return candidates
 
 
+def test_a_path_of_the_labfile_grows_by_one_name(lab, candidates):
+    assert candidates("show", "vm") == ["vms"]
+    assert candidates("show", "vms.w") == ["vms.web-1", "vms.web-2"]
+    assert candidates("show", "vms.web-1.") == ["vms.web-1.image"]
+    assert candidates("show", "vms.wrong.") == []
+
+
 def test_every_name_that_the_help_asks_for_is_offered(lab, candidates):
     asked = 0
     for words, parameters in verbs().items():
