@@ -82,10 +82,7 @@ def _against(session: Session, spec: FolderSpec, sharing: Sharing) -> Iterator[P
     elif spec.type == VIRTIOFS and sharing.without_virtiofs:
         hint = "type: rsync" + (f"; or {distribution().virtiofsd}" if host.local else "")
         yield _problem(session, spec, f"no virtiofs: {sharing.without_virtiofs}", hint, FOREIGN)
-    if spec.type == RSYNC and not spec.login:
-        summary = "rsync has no way to it: the host has no address on its networks, or it has none there"
-        yield _problem(session, spec, summary, "put it on a network of the host, or set `type: virtiofs`")
-    elif spec.type == RSYNC and command.path("rsync") is None:
+    if spec.type == RSYNC and command.path("rsync") is None:
         hint = distribution().install("rsync")
         yield _problem(session, spec, "there is no rsync on this machine", hint, FOREIGN)
 

@@ -64,6 +64,7 @@ _KEYS = {
     **dict.fromkeys(("replicas", "number", "scale"), ("count",)),
     **dict.fromkeys(("address", "ip_address", "ipv4"), ("ip",)),
     **dict.fromkeys(("variables", "vars", "variable"), ("parameters",)),
+    **dict.fromkeys(("synced_folder", "synced_folders", "shared_folders", "mounts", "volumes"), ("folders",)),
     **dict.fromkeys(("healthcheck", "wait_for"), ("ready",)),
 }
 _SHORT = ("size", "image", "mode", "subnet", "default", "tcp", "http", "exec", "path", "file", "children")

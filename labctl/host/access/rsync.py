@@ -1,18 +1,25 @@
-"""Copies a folder of the host into a guest by the host's rsync, over SSH: https://download.samba.org/pub/rsync/rsync.1."""
+"""Copies a folder of the host into a guest by the host's rsync: https://download.samba.org/pub/rsync/rsync.1.
+
+It goes over SSH or, where no network leads there, over any other transport.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
+import socket
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host.access import ssh
+from labctl.host.access.streams import LiveStdin
 from labctl.host.access.transport import last_words
 from labctl.host.files import runtime
 from labctl.host.files.lab_folder import TOP
@@ -22,6 +29,7 @@ from labctl.host.machine import command
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
     from labctl.host.access.ssh import Login
+    from labctl.host.access.transport import Transport
 
 CONNECT_S = 30
 _PIECE_BYTES = 65536
@@ -43,14 +51,11 @@ class Job:
 
 
 async def copy(job: Job, lab: str, login: Login, keys: Keys, where: str) -> None:
-    """Copy a folder. If the task is cancelled, rsync is ended.
+    """Copy a folder over SSH. If the task is cancelled, rsync is ended.
 
     Raises:
         LabctlError: there is no rsync here, the guest can't be reached, or something could not be copied.
     """
-    tool = command.path("rsync")
-    if tool is None:
-        raise missing(where)
     known = keys.known_host(login.vm)
     if known is None or not keys.has_login():
         raise LabctlError(
@@ -62,33 +67,65 @@ async def copy(job: Job, lab: str, login: Login, keys: Keys, where: str) -> None
         host = " ".join(known.split()[:2])
         write_private(place / "known_hosts", f"{ssh.word(ssh.alias(lab, login.vm))} {host}\n".encode())
         write_private(place / ssh.CONFIG, ssh.config(place, lab, [login], keys).encode())
-        await _run([tool, *arguments(job, place / ssh.CONFIG, login.vm)], where)
+        shell = f"ssh -F {_quoted(place / ssh.CONFIG)} -o BatchMode=yes -o ConnectTimeout={CONNECT_S}"
+        await _run(arguments(job, login.vm, shell, "sudo -n rsync"), where)
 
 
-def missing(where: str) -> LabctlError:
-    return LabctlError("there is no rsync on this machine", where=where, hint="see `labctl doctor`")
+async def copy_by(job: Job, guest: Transport, where: str) -> None:
+    """The same over a transport whose user is root. It takes longer: use SSH where that leads there."""
+    with tempfile.TemporaryDirectory(dir=runtime.folder(), prefix="rsync-") as folder:
+        path = Path(folder) / "s"
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
+            listening.listen(1)
+            listening.settimeout(0)
+            shell = f"{_quoted(Path(sys.executable))} -m labctl.host.access.rsync_shell {_quoted(path)}"
+            serving = asyncio.create_task(_serve(listening, guest))
+            try:
+                await _run(arguments(job, "guest", shell, "rsync"), where)
+            finally:
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
 
 
-def arguments(job: Job, config: Path, vm: str) -> list[str]:
+async def _serve(listening: socket.socket, guest: Transport) -> None:
+    """Run the command that rsync's shell was given in the guest, with its ends at the shell's.
+
+    What fails here ends the connection, and rsync tells that.
+    """
+    loop = asyncio.get_running_loop()
+    conn, _ = await loop.sock_accept(listening)
+    with conn, conn.makefile("wb", buffering=0) as back:
+        asked = b""
+        while not asked.endswith(b"\n") and len(asked) < _PIECE_BYTES:
+            asked += await loop.sock_recv(conn, 1)  # what follows is the command's
+        conn.settimeout(None)
+        text = shlex.join(map(str, json.loads(asked)))
+        try:
+            await guest.run(text, timeout=None, stdin=LiveStdin(conn.fileno()), stdout=cast("BinaryIO", back))
+        finally:
+            conn.shutdown(socket.SHUT_RDWR)  # a thread may still read of it, which alone would keep it open
+
+
+def arguments(job: Job, host: str, shell: str, program: str) -> list[str]:
     """The arguments of rsync. Pure.
 
     Links are copied as links, and those that lead out of the folder are not: so nothing else of the host is copied. A
     pattern is never read as one of rsync's rules that take others back, and the first that matches counts.
     """
-    shell = f"ssh -F {_quoted(config)} -o BatchMode=yes -o ConnectTimeout={CONNECT_S}"
     return [
         "--archive",
         "--delete",
         "--safe-links",
         "--protect-args",
         f"--chown={job.owner}",
-        "--rsync-path=sudo -n rsync",
+        f"--rsync-path={program}",
         f"--rsh={shell}",
         f"--filter=- {TOP}",
         *(f"--filter=- {pattern}" for pattern in job.exclude),
         "--",
         f"{job.source.rstrip('/')}/",
-        f"{vm}:{job.target}/",
+        f"{host}:{job.target}/",
     ]
 
 
@@ -106,9 +143,12 @@ def _quoted(path: Path) -> str:
 
 
 async def _run(argv: list[str], where: str) -> None:
+    tool = command.path("rsync")
+    if tool is None:
+        raise LabctlError("there is no rsync on this machine", where=where, hint="see `labctl doctor`")
     pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        "setpriv", "--pdeathsig", "TERM", "--", *argv,
+        "setpriv", "--pdeathsig", "TERM", "--", tool, *argv,
         stdin=nothing, stdout=nothing, stderr=pipe, start_new_session=True,
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     )  # fmt: skip

@@ -81,8 +81,11 @@ class FolderDriver:
         if asked.exit_code or not (answer.isascii() and answer.isdecimal()):
             raise _failed(spec, "its guest can't make the target", asked.stderr or asked.stdout)
         job = rsync.Job(spec.source, spec.target, f"{spec.chown}:{answer}", spec.exclude)
-        login = Login(spec.vm, spec.user, spec.login, ssh.outer(self._host.uri))
-        await rsync.copy(job, spec.lab, login, self._keys, str(spec.address))
+        if spec.login:
+            login = Login(spec.vm, spec.user, spec.login, ssh.outer(self._host.uri))
+            await rsync.copy(job, spec.lab, login, self._keys, str(spec.address))
+        else:
+            await rsync.copy_by(job, guest, str(spec.address))
 
     @asynccontextmanager
     async def _guest(self, spec: FolderSpec, tell: Teller) -> AsyncIterator[Transport]:

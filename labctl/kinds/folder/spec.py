@@ -34,7 +34,7 @@ class FolderSpec(Spec):
 
     `type` is virtiofs, 9p or rsync, and `why` says why that was chosen.
     With rsync, `chown` is the owner of the copies, and `content` a digest of what it copies.
-    rsync logs in by SSH as `user`, at the address `login`.
+    rsync logs in by SSH as `user`, at the address `login`; without one it goes over labctl's port.
     """
 
     kind: ClassVar[str] = "folder"

@@ -1,19 +1,42 @@
 """What rsync is told, and what it then does; here it copies from folder to folder."""
 
+import asyncio
+import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.host.access import rsync
+from labctl.host.access.streams import while_fed
+from labctl.host.access.transport import Transport
+from labctl.host.files import runtime
 from labctl.host.machine import command
 
-CONFIG = Path("/run/labctl/rsync-x/ssh_config")
+
+class Here(Transport):
+    """A guest that is this machine."""
+
+    async def _execute(self, text, user, stdin, captured):
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec("sh", "-c", text, stdin=pipe, stdout=pipe, stderr=pipe)
+
+        async def feed():
+            while piece := await stdin.read(65536):
+                process.stdin.write(piece)
+                await process.stdin.drain()
+            process.stdin.close()
+
+        async def take():
+            while piece := await process.stdout.read(65536):
+                captured.write("stdout", piece)
+            return await process.wait()
+
+        return await while_fed(take(), feed())
 
 
 def told(job, target=None):
-    argv = rsync.arguments(job, CONFIG, "web")
+    argv = rsync.arguments(job, "web", "ssh", "rsync")
     if target is None:
         return argv
     local = [each for each in argv[:-1] if not each.startswith(("--rsh", "--rsync-path", "--chown"))]
@@ -67,6 +90,31 @@ def test_names_are_no_options_and_no_words():
     assert "--protect-args" in argv
 
 
-def test_a_configuration_whose_path_no_quotes_express_is_refused():
-    with pytest.raises(LabctlError):
-        rsync.arguments(rsync.Job("/a", "/b", "lab:1"), Path("/run/a'b\"c"), "web")
+def test_it_goes_over_any_transport(source, tmp_path, monkeypatch):
+    """As over labctl's port, where no network leads to the guest."""
+    monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+    target = tmp_path / 'it\'s "there"'
+    (source / "big").write_bytes(os.urandom(3 << 20))
+    owner = f"{os.geteuid()}:{os.getegid()}"
+    job = rsync.Job(str(source), str(target), owner, ("*.o",))
+    asyncio.run(rsync.copy_by(job, Here(), "folder/web/srv"))
+    assert (target / "big").read_bytes() == (source / "big").read_bytes()
+    assert sorted(each.name for each in target.iterdir()) == ["big", "file", "in", "sub"]
+
+
+def test_a_transport_that_fails_is_told(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+
+    class Gone(Here):
+        async def _execute(self, text, user, stdin, captured):
+            raise LabctlError("it hung up")
+
+    with pytest.raises(LabctlError, match="rsync failed"):
+        asyncio.run(rsync.copy_by(rsync.Job(str(source), "/srv/x", "0:0"), Gone(), "folder/web/srv"))
+
+
+def test_a_path_that_no_quotes_express_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(rsync.sys, "executable", "/opt/a'b\"c/python")
+    monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+    with pytest.raises(LabctlError, match="rsync can't be told"):
+        asyncio.run(rsync.copy_by(rsync.Job("/a", "/b", "0:0"), Here(), "folder/web/srv"))
