@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from labctl.core.errors import LabctlError, NotReady
 from labctl.core.spans import spans
 from labctl.host.access import ssh
 from labctl.host.access.inventory import Group, Inventory
-from labctl.host.files import runtime
+from labctl.host.files import os_errors, runtime
 from labctl.host.files.content import content_digest
 from labctl.host.files.private import write_private
 from labctl.host.machine import command
@@ -23,7 +25,6 @@ from labctl.kinds.provision.spec import Target
 from labctl.kinds.provision.work import Ansible
 
 if TYPE_CHECKING:
-    from labctl.core.errors import NotReady
     from labctl.kinds.provision.job import Job
 
 PROGRAM = "ansible-playbook"
@@ -53,16 +54,31 @@ async def run(job: Job) -> None:
     Raises:
         NotReady: it failed.
     """
+    try:
+        await _run(job)
+    except LabctlError as error:
+        for target in job.targets:
+            with suppress(LabctlError):  # as in `Job`: the error itself matters more
+                await job.failed(target)
+        if isinstance(error, NotReady):
+            raise
+        raise _failure(job, str(error), error.hint) from error
+    for target in job.targets:
+        await job.done(target)
+
+
+async def _run(job: Job) -> None:
     if changed := await asyncio.to_thread(_changed, job):
         raise _failure(job, f"{changed} changed since it was looked at", "try again")
-    with tempfile.TemporaryDirectory(prefix="ansible-", dir=runtime.folder()) as folder:
+    with (
+        os_errors.translated("can't use it", runtime.folder()),
+        tempfile.TemporaryDirectory(prefix="ansible-", dir=runtime.folder()) as folder,
+    ):
         try:
             await asyncio.to_thread(_play, job, Path(folder))
         except command.Failed as failed:
             last = "".join(f"\n  | {line}" for line in failed.lines[-LAST:])
             raise _failure(job, f"exit code {failed.code}{last}") from failed
-    for target in job.targets:
-        await job.done(target)
 
 
 def written(job: Job, folder: Path) -> dict[str, str]:

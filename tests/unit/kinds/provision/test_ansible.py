@@ -66,7 +66,12 @@ def played(job, monkeypatch):
     async def note(_job, target):
         done.append(target.vm)
 
+    async def note_failure(_job, target):
+        failed.append(target.vm)
+
+    failed = played.failed = []
     monkeypatch.setattr(Job, "done", note)
+    monkeypatch.setattr(Job, "failed", note_failure)
     asyncio.run(ansible.run(job))
     return done
 
@@ -92,6 +97,14 @@ def test_a_failure_has_its_code_and_its_last_lines(job, monkeypatch):
         played(job(Ansible(job.playbook, '{"text": "", "list": []}', ("two",))), monkeypatch)
     assert str(caught.value).startswith("provision/web-1/1: it: exit code 2\n  | ")
     assert "it is on fire" in str(caught.value)
+    assert played.failed == ["web-1"]
+
+
+def test_what_can_not_be_told_to_ansible_fails_the_step(job, monkeypatch):
+    access = replace(ACCESS, guests=(Guest("web-1", "{{ 1 }}", {}),))
+    with pytest.raises(NotReady, match=r"it: '\{\{ 1 \}\}' can't stand in an inventory"):
+        played(job(Ansible(job.playbook), access=access), monkeypatch)
+    assert played.failed == ["web-1"]
 
 
 def test_a_playbook_that_changed_after_the_yes_is_not_played(job, monkeypatch):
