@@ -27,24 +27,6 @@ if TYPE_CHECKING:
     from labctl.labfile.model import LabModel, ProvisionStep, Vm
 
 _WAITING = (Stage.PROVISIONED, Stage.READY)  # the stages that a VM reaches after its own steps
-# https://docs.ansible.com/ansible/latest/tips_tricks/sample_setup.html
-_BESIDE = (
-    "action_plugins",
-    "callback_plugins",
-    "collections",
-    "filter_plugins",
-    "files",
-    "group_vars",
-    "handlers",
-    "host_vars",
-    "library",
-    "lookup_plugins",
-    "module_utils",
-    "roles",
-    "tasks",
-    "templates",
-    "vars",
-)
 LAB = "lab:"  # in front of the keys of the lab's steps, which share the VMs' metadata with the VMs' own
 
 
@@ -124,18 +106,13 @@ def copied_files(lab: LabModel) -> set[Path]:
     """The files and folders whose content matters: those that are copied anew after it changed."""
     steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
     found = {step.work.source for step in steps if isinstance(step.work, Copy) and step.run == "changed"}
-    return found | {part for each in playbooks(lab) for part in playbook_parts(each)}
+    return found | {part for each in playbooks(lab) for part in each.parts}
 
 
-def playbooks(lab: LabModel) -> set[Path]:
-    """The playbooks of all steps."""
+def playbooks(lab: LabModel) -> list[Ansible]:
+    """What steps with a playbook do."""
     steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
-    return {step.work.playbook for step in steps if isinstance(step.work, Ansible)}
-
-
-def playbook_parts(playbook: Path) -> list[Path]:
-    """A playbook, and the folders beside it that Ansible takes roles, files and variables from."""
-    return [playbook, *(playbook.parent / name for name in _BESIDE)]
+    return [step.work for step in steps if isinstance(step.work, Ansible)]
 
 
 def _runs(vm: Vm) -> bool:
@@ -175,7 +152,7 @@ def _shared(lab: LabModel, step: ProvisionStep, site: Site) -> dict[str, Any]:
 
 def _files(step: ProvisionStep, site: Site) -> Iterator[tuple[Path, str]]:
     if isinstance(step.work, Ansible):
-        for path in playbook_parts(step.work.playbook):
+        for path in step.work.parts:
             yield path, site.copies.get(path, "")
 
 

@@ -117,7 +117,9 @@ def _ansible(context: ReadContext, entry: Map) -> Ansible:
             context.problems.at_key(entry, key, f"{key} means nothing beside ansible", hint)
     tree = entry["ansible"]
     variables = json.dumps(tree.get("vars") or {})
-    return Ansible(context.file(tree, "playbook"), variables, tuple(tree.get("tags") or ()))
+    work = Ansible(context.file(tree, "playbook"), variables, tuple(tree.get("tags") or ()))
+    context.files.update(path for path in work.parts if path.exists())
+    return work
 
 
 def _labctl_s(context: ReadContext, path: Path, kept: tuple[str, ...]) -> str:

@@ -12,6 +12,25 @@ from labctl.core.text import clipped
 
 SHOWN = 60  # characters of what a step does that a plan shows
 
+# https://docs.ansible.com/ansible/latest/tips_tricks/sample_setup.html
+_BESIDE = (
+    "action_plugins",
+    "callback_plugins",
+    "collections",
+    "filter_plugins",
+    "files",
+    "group_vars",
+    "handlers",
+    "host_vars",
+    "library",
+    "lookup_plugins",
+    "module_utils",
+    "roles",
+    "tasks",
+    "templates",
+    "vars",
+)
+
 
 @record
 class Shell:
@@ -62,6 +81,11 @@ class Ansible:
     @property
     def summary(self) -> str:
         return clipped(f"plays {self.playbook.name}", SHOWN)
+
+    @property
+    def parts(self) -> list[Path]:
+        """The playbook, and the folders beside it that Ansible takes roles, files and variables from."""
+        return [self.playbook, *(self.playbook.parent / name for name in _BESIDE)]
 
 
 Work = Shell | Copy | Fetch | Ansible

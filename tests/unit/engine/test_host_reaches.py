@@ -9,7 +9,6 @@ import pytest
 from labctl.core.host_reach import Deed
 from labctl.engine.allocation import Allocation, NetworkAddresses, NicAddresses
 from labctl.engine.host_reaches import host_reaches, image_reaches
-from labctl.engine.provision import playbook_parts
 from labctl.engine.sources import Sources
 from labctl.host.files.content import content_digest
 from labctl.kinds.image.spec import ImageSpec
@@ -59,7 +58,7 @@ def test_a_playbook_runs_on_the_host_and_another_content_or_role_is_another_thin
 
     def reach():
         work = Ansible(site, tags=tuple(tags))
-        files = tuple((path, content_digest(path)) for path in playbook_parts(site))
+        files = tuple((path, content_digest(path)) for path in work.parts)
         lab = lab_of(tmp_path, {"web": {"image": "debian-12"}})
         (found,) = host_reaches(
             lab, Sources(), Allocation(), [ProvisionSpec("web", 1, work=work, files=files)]

@@ -4,6 +4,7 @@ import pytest
 
 from labctl.core.host_reach import Deed
 from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
+from labctl.labfile.load import load
 from tests.unit.labfile.labfiles import loaded, problems, vms
 
 
@@ -58,6 +59,10 @@ def test_a_playbook_has_its_variables_with_values_filled_in_and_its_tags(tmp_pat
     [step] = vms(tmp_path, text, sets={"pw": "sesame"})["web"].provision
     variables = '{"pw": "sesame", "list": [1, "web"]}'
     assert step.work == Ansible(tmp_path / "site.yaml", variables, ("a", "b"))
+    (tmp_path / "roles").mkdir()
+    files = set()
+    load(str(tmp_path / "Labfile.yaml"), sets={"pw": "sesame"}, files=files)
+    assert {tmp_path / "site.yaml", tmp_path / "roles"} <= files
 
 
 @pytest.mark.parametrize(
