@@ -136,6 +136,7 @@ def a_console_shows_what_was_before(lab):
     """A second time, too, and also what the VM wrote while nobody was attached."""
     for word in ("first", "second"):
         lab.ssh("web", f"echo {word} words >/dev/console")
+        wait_until(lambda word=word: f"{word} words" in lab.ok("logs", "web").stdout)
         process = lab.start("console", "web", stdin=subprocess.PIPE)
         said, told = process.communicate(LEAVE, timeout=60)
         assert f"{word} words" in said
