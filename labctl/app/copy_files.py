@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.app import transport
-from labctl.core import coroutines
+from labctl.core.coroutines import Stoppable
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import record, replace
 from labctl.host.access import copying
@@ -76,8 +76,8 @@ def _wrong_target(target: str, *, several: bool) -> list[str]:
 
 def copy(
     session: Session, wanted: Copy, progress: Progress, waiting: Callable[[str], object]
-) -> tuple[str, ...]:
-    """Copy it, and give the names of what was left out of folders that a VM sent, as links that lead out of them.
+) -> Stoppable[tuple[str, ...]]:
+    """Copy it. The result are the names of what was left out of folders that a VM sent, as links that lead out.
 
     Args:
         session: where the lab is.
@@ -86,20 +86,20 @@ def copy(
         waiting: called with who has labctl's port of the VM meanwhile.
 
     Raises:
-        LabctlError: it can't be read or written, or the VM can't be reached.
+        LabctlError: the VM does not run. The result raises it where something can't be read or written.
     """
     way = transport.find(session, wanted.vm)
     wanted = replace(wanted, user=wanted.user or way.vm.user)
 
     async def copied() -> tuple[str, ...]:
-        async with transport.opened(session, way, waiting) as guest:
-            return await _each(guest, wanted, progress)
+        try:
+            async with transport.opened(session, way, waiting) as guest:
+                return await _each(guest, wanted, progress)
+        except LabctlError as error:
+            error.where = error.where or f"vm/{way.vm.name}"
+            raise
 
-    try:
-        return coroutines.run(copied())
-    except LabctlError as error:
-        error.where = error.where or f"vm/{way.vm.name}"
-        raise
+    return Stoppable(copied())
 
 
 async def _each(guest: Transport, wanted: Copy, progress: Progress) -> tuple[str, ...]:

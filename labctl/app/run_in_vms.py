@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from labctl.app import transport
-from labctl.core import coroutines
+from labctl.core.coroutines import Stoppable
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 
@@ -55,59 +55,39 @@ class Command:
     outputs: Callable[[str], tuple[Sink | None, Sink | None]] = lambda _vm: (None, None)
 
 
-class Running:
-    """A command in several VMs, which may be ended while it runs."""
+def running(
+    session: Session, ways: Sequence[Way], command: Command, waiting: Callable[[str], object]
+) -> Stoppable[list[Ran]]:
+    """A command in all of these VMs at once. When it is stopped, it ends in the VMs, too.
 
-    def __init__(self, session: Session, ways: Sequence[Way], command: Command) -> None:
-        self._session, self._ways, self._command = session, ways, command
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[object] | None = None
-        self._stopped = False
+    `waiting` is called with who has labctl's port of a VM meanwhile.
+    """
 
-    def stop(self) -> bool:
-        """End the commands in the VMs, from any thread or the handler of a signal; False if that was asked before."""
-        if self._stopped or self._loop is None or self._task is None:
-            return False
-        self._stopped = True
-        self._loop.call_soon_threadsafe(self._task.cancel)
-        return True
-
-    def ended(self, waiting: Callable[[str], object]) -> list[Ran]:
-        """Run it in all of them, and wait for all.
-
-        `waiting` is called with who has labctl's port of a VM meanwhile.
-
-        Raises:
-            KeyboardInterrupt: `stop` was called. The commands are ended.
-        """
-        try:
-            return coroutines.run(self._all(waiting))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
-
-    async def _all(self, waiting: Callable[[str], object]) -> list[Ran]:
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+    async def in_all() -> list[Ran]:
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def one(way: Way) -> Ran:
             async with turn:
-                return await self._one(way, waiting)
+                return await _one(session, way, command, waiting)
 
-        return list(await asyncio.gather(*map(one, self._ways)))
+        return list(await asyncio.gather(*map(one, ways)))
 
-    async def _one(self, way: Way, waiting: Callable[[str], object]) -> Ran:
-        vm, command = way.vm, self._command
-        stdout, stderr = command.outputs(vm.name)
-        try:
-            async with transport.opened(self._session, way, waiting) as guest:
-                done = await guest.run(
-                    " ".join(command.words),
-                    user=command.user or vm.user,
-                    timeout=None,
-                    stdin=command.stdin,
-                    stdout=stdout,
-                    stderr=stderr,
-                )
-        except LabctlError as error:
-            return Ran(vm.name, NOT_RUN, error=error)
-        return Ran(vm.name, done.exit_code, done.stdout, done.stderr)
+    return Stoppable(in_all())
+
+
+async def _one(session: Session, way: Way, command: Command, waiting: Callable[[str], object]) -> Ran:
+    vm = way.vm
+    stdout, stderr = command.outputs(vm.name)
+    try:
+        async with transport.opened(session, way, waiting) as guest:
+            done = await guest.run(
+                " ".join(command.words),
+                user=command.user or vm.user,
+                timeout=None,
+                stdin=command.stdin,
+                stdout=stdout,
+                stderr=stderr,
+            )
+    except LabctlError as error:
+        return Ran(vm.name, NOT_RUN, error=error)
+    return Ran(vm.name, done.exit_code, done.stdout, done.stderr)

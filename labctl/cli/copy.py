@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context
+from labctl.cli import arguments, context, interruptions
 from labctl.cli.arguments import User
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
@@ -48,7 +48,9 @@ def run(
     session = context.session(options, labfile_optional=True)
     shown = sys.stderr.isatty() and not options.quiet
     with Transfer(sys.stderr, enabled=shown) as transfer:
-        left_out = copy(session, wanted, transfer, context.say)
+        copied = copy(session, wanted, transfer, context.say)
+        with interruptions.asking(copied.stop):
+            left_out = copied.result()
     _tell(left_out)
     return 0
 

@@ -55,7 +55,7 @@ def run(  # noqa: PLR0913  # the options, by keyword
     """
     from labctl.app import transport
     from labctl.app.one_vm import look
-    from labctl.app.run_in_vms import Running
+    from labctl.app.run_in_vms import running
     from labctl.app.several_vms import several
 
     if not command:
@@ -67,10 +67,9 @@ def run(  # noqa: PLR0913  # the options, by keyword
     names = several(session, seen, vms or (), group or (), every=every)
     ways = transport.find_each(session, names, seen)
     output = Output(options, names)
-    running = Running(session, ways, output.command(command, user))
-    with interruptions.asking(running.stop):
-        done = running.ended(context.say)
-    return output.code(done)
+    ran = running(session, ways, output.command(command, user), context.say)
+    with interruptions.asking(ran.stop):
+        return output.code(ran.result())
 
 
 class Output:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -24,3 +24,36 @@ def run(coroutine: Coroutine[object, object, T]) -> T:
         return asyncio.run(coroutine)
     with ThreadPoolExecutor(1, thread_name_prefix="labctl") as thread:
         return thread.submit(asyncio.run, coroutine).result()
+
+
+class Stoppable(Generic[T]):
+    """A coroutine that may be ended while it runs."""
+
+    def __init__(self, coroutine: Coroutine[object, object, T]) -> None:
+        self._coroutine = coroutine
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._stopped = False
+
+    def stop(self) -> bool:
+        """End it, from any thread or the handler of a signal; False if it does not run, or was asked to end before."""
+        if self._stopped or self._loop is None or self._task is None:
+            return False
+        self._stopped = True
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        return True
+
+    def result(self) -> T:
+        """Run it, and give its result.
+
+        Raises:
+            KeyboardInterrupt: it was asked to end, and has cleaned up.
+        """
+        try:
+            return run(self._noted())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+    async def _noted(self) -> T:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        return await self._coroutine

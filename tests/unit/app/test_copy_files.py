@@ -73,10 +73,8 @@ def guest(tmp_path, monkeypatch):
 
 def copy(session, *words, **options):
     told = []
-    left_out = copy_files.copy(
-        session, replace(asked(words), **options), lambda *each: told.append(each), told.append
-    )
-    return left_out, told
+    wanted = replace(asked(words), **options)
+    return copy_files.copy(session, wanted, lambda *each: told.append(each), told.append).result(), told
 
 
 def test_several_sources_go_into_a_folder_that_exists(session, guest, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from labctl.app import transport
 from labctl.app.one_vm import look
-from labctl.app.run_in_vms import Command, Ran, Running
+from labctl.app.run_in_vms import Command, Ran, running
 from labctl.core.errors import LabctlError
 from labctl.host.access.streams import LiveStdin
 from labctl.host.access.transport import Transport
@@ -56,7 +56,7 @@ def test_it_runs_in_each_and_a_vm_that_can_t_be_reached_holds_up_no_other(
 ):
     gone, here = LabctlError("gone"), Here(tmp_path)
     into(monkeypatch, {"db": gone, "web-1": here})
-    done = Running(session, ways, Command(["echo", "'a  b';", "exit 3"])).ended(print)
+    done = running(session, ways, Command(["echo", "'a  b';", "exit 3"]), print).result()
     assert done == [Ran("db", 255, error=gone), Ran("web-1", 3, b"a  b\n")]
     assert done[0].to_json() == {"name": "db", "exit_code": 255, "stdout": "", "stderr": "", "error": "gone"}
     assert here.users == ["lab"]
@@ -66,7 +66,7 @@ def test_output_goes_where_it_is_wanted(session, ways, monkeypatch, tmp_path):
     files = {name: (io.BytesIO(), io.BytesIO()) for name in ("db", "web-1")}
     into(monkeypatch, dict.fromkeys(files, here := Here(tmp_path)))
     command = Command(["echo a; echo b >&2"], "root", None, files.__getitem__)
-    assert Running(session, ways, command).ended(print) == [Ran("db", 0), Ran("web-1", 0)]
+    assert running(session, ways, command, print).result() == [Ran("db", 0), Ran("web-1", 0)]
     assert {(out.getvalue(), err.getvalue()) for out, err in files.values()} == {(b"a\n", b"b\n")}
     assert here.users == ["root", "root"]
 
@@ -76,25 +76,25 @@ def test_stdin_is_the_command_s(session, ways, monkeypatch, tmp_path):
     into(monkeypatch, {"db": Here(tmp_path)})
     with (tmp_path / "in").open("rb") as file:
         command = Command(["cat"], stdin=LiveStdin(file.fileno()))
-        assert Running(session, ways[:1], command).ended(print) == [Ran("db", 0, b"typed")]
+        assert running(session, ways[:1], command, print).result() == [Ran("db", 0, b"typed")]
 
 
 def test_whoever_stops_it_ends_it_in_every_vm(session, ways, monkeypatch):
     guests = {"db": Endless(), "web-1": Endless()}
     into(monkeypatch, guests)
-    running = Running(session, ways, Command(["x"]))
-    assert not running.stop()  # it does not run yet
+    ran = running(session, ways, Command(["x"]), print)
+    assert not ran.stop()  # it does not run yet
 
     def stop() -> None:
         for guest in guests.values():
             guest.begun.wait()
-        assert running.stop()
-        assert not running.stop()
+        assert ran.stop()
+        assert not ran.stop()
 
     thread = threading.Thread(target=stop)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        running.ended(print)
+        ran.result()
     thread.join()
     assert all(guest.ended for guest in guests.values())
 

@@ -33,3 +33,33 @@ def test_errors_come_out(beside):
 
     with pytest.raises(ValueError, match=r"^$"):
         asyncio.run(outer()) if beside else coroutines.run(twice(None))
+
+
+def test_one_that_is_stopped_cleans_up_and_is_an_interruption():
+    begun, cleaned = threading.Event(), []
+
+    async def endless():
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append(True)
+
+    work = coroutines.Stoppable(endless())
+    assert not work.stop()  # it does not run yet
+
+    def stop():
+        begun.wait()
+        assert work.stop()
+        assert not work.stop()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        work.result()
+    thread.join()
+    assert cleaned == [True]
+
+
+def test_one_that_is_not_stopped_gives_its_result():
+    assert coroutines.Stoppable(twice(2)).result()[0] == 4

@@ -250,3 +250,24 @@ def test_a_guest_that_does_not_say_what_it_sends_is_an_error(here, sent):
 def test_a_guest_s_mode_gives_nobody_special_rights(here):
     get(Hostile(b"file 6755 1\nx"), "note", here / "back")
     assert (here / "back").stat().st_mode & 0o7777 == 0o755
+
+
+def test_a_copy_that_is_ended_leaves_nothing(here):
+    async def check():
+        begun = asyncio.Event()
+
+        class Slow(Transport):
+            async def _execute(self, _text, _user, _stdin, captured):
+                captured.write("stdout", b"file 644 9\nhalf")
+                begun.set()
+                await asyncio.Event().wait()
+                return 0
+
+        task = asyncio.create_task(copying.get(Slow(), "note", here / "back", limit_bytes=100))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(check())
+    assert list(here.iterdir()) == []
