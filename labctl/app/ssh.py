@@ -9,12 +9,10 @@ from labctl.app import shared_connections, transport
 from labctl.app.one_vm import by_base, look
 from labctl.app.reach import reach
 from labctl.app.status import choose
-from labctl.core import coroutines
 from labctl.core.errors import LabctlError
 from labctl.host.access import shared_ssh
 from labctl.host.access import ssh as openssh
-from labctl.host.access.ssh_transport import as_user
-from labctl.host.access.transport import AT_HOME
+from labctl.host.access.users import AT_HOME, by_sudo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +45,7 @@ def command(
     if user in ("", way.vm.user):
         return [*argv, "--", way.vm.name, *words]
     text = AT_HOME + (" ".join(words) or 'exec "${SHELL:-/bin/sh}" -l')
-    switched = shlex.join([*as_user(user), "sh", "-c", text])
+    switched = shlex.join([*by_sudo(user), "sh", "-c", text])
     return [*argv, *(["-t"] if terminal and not words else []), "--", way.vm.name, switched]
 
 
@@ -69,6 +67,8 @@ def run(  # noqa: PLR0913  # what a command has
         LabHeld: another program still has the port after a minute.
         LabctlError: the VM stopped.
     """
+    from labctl.core import coroutines  # as all of asyncio, which a login does without
+
     stdin, stdout, stderr = streams
 
     async def completed() -> Completed:

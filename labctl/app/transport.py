@@ -12,9 +12,7 @@ from labctl.app.reach import reach
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
 from labctl.core.record import record
-from labctl.host.access import port_session, ssh_transport
 from labctl.host.access import ssh as openssh
-from labctl.host.access.port_transport import PortTransport
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
@@ -125,6 +123,10 @@ async def opened(
         LabHeld: another program still has the port after a minute.
         LabctlError: the VM does not answer.
     """
+    # all of asyncio comes with them, which a login by OpenSSH does without
+    from labctl.host.access import port_session, ssh_transport
+    from labctl.host.access.port_transport import PortTransport
+
     if not way.by_port:
         async with ssh_transport.connected(
             way.config, way.vm.name, way.vm.user, shared_connections.control(session, way.vm)

@@ -10,6 +10,7 @@ import io
 import os
 import stat
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
@@ -19,7 +20,6 @@ from labctl.host.files import os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PIECE_BYTES = 256 << 10
 MEMBERS = 1_000_000  # of one archive
@@ -77,7 +77,7 @@ def scan(root: Path) -> Source:
         with os_errors.translated("can't read it", waiting[-1]), os.scandir(waiting.pop()) as entries:
             found = sorted(entries, key=lambda each: each.name)
         for each in found:
-            path, mode = root / each.path, each.stat(follow_symlinks=False).st_mode
+            path, mode = Path(each.path), each.stat(follow_symlinks=False).st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
                 raise LabctlError("it is neither a file nor a folder nor a link", where=str(path))
             paths.append(path)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from labctl.guest import protocol
 from labctl.guest.protocol import PIECE_BYTES, Exit, Output
 from labctl.host.access.streams import while_fed
-from labctl.host.access.transport import AT_HOME, ROOT, Transport
+from labctl.host.access.transport import ROOT, Transport
+from labctl.host.access.users import AT_HOME
 
 if TYPE_CHECKING:
     from labctl.guest.protocol import RunEvent, StdinWanted

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError
 from labctl.host.access import shared_ssh
 from labctl.host.access.streams import while_fed
-from labctl.host.access.transport import AT_HOME, Transport, last_words
+from labctl.host.access.transport import Transport, last_words
+from labctl.host.access.users import AT_HOME, by_sudo
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -59,7 +60,7 @@ class SshTransport(Transport):
         return words.exit_code
 
     def _as(self, user: str) -> list[str]:
-        return [] if user == self._login else as_user(user)
+        return [] if user == self._login else by_sudo(user)
 
     async def _kill(self, leader: int, user: str) -> None:
         script = f"kill -s TERM -- -{leader}; sleep 1; kill -s KILL -- -{leader}"
@@ -68,11 +69,6 @@ class SshTransport(Transport):
         with suppress(TimeoutError):
             await asyncio.wait_for(process.communicate(), _END_S)
         await _end(process)
-
-
-def as_user(user: str) -> list[str]:
-    """What stands before a command for it to be run by another user than the one who logged in."""
-    return ["sudo", "-n", "-H", "-u", user, "--"]
 
 
 @asynccontextmanager

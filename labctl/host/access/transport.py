@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 ROOT = "root"
 _READY = (LiveStdin, PiecesStdin)  # what a command reads as it is
-AT_HOME = (
-    'cd "$HOME" 2>/dev/null; '  # in front of a text; a user whose home can't be entered stays where it is
-)
 _DIGEST = 64  # characters of a SHA-256
 _PUT = """set -e
 umask 077

@@ -132,6 +132,15 @@ def test_a_folder_goes_there_and_back_as_it_is(guest, here):
     assert sorted(each.name for each in here.iterdir()) == ["back", "my site"]
 
 
+def test_relative_paths_are_those_of_the_folder_that_one_is_in(guest, here, monkeypatch):
+    source = site(here)
+    monkeypatch.chdir(here)
+    for given, target in (("my site", "one"), ("./my site/", "two"), ("my site/../my site", "three")):
+        put(guest, Path(given), target)
+        get(guest, target, Path(target))
+        assert tree(here / target) == tree(guest.home / target) == tree(source)
+
+
 def test_what_is_copied_to_a_folder_that_exists_lands_in_it(guest, here):
     source = site(here)
     (here / "note").write_text("a")
