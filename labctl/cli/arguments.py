@@ -8,7 +8,6 @@ import typer
 
 from labctl.cli import known_names
 
-vm_names = known_names.vms
 # The help shows the name of an argument's parser as its type, so these parsers have telling names.
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, interruptions
+from labctl.cli import arguments, context, interruptions, known_names
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 from labctl.report import wrap
@@ -29,7 +29,7 @@ def run(
         typer.Argument(
             metavar="VM",
             help="list those of this VM only",
-            autocompletion=arguments.vm_names,
+            autocompletion=known_names.vms,
             parser=arguments.name,
         ),
     ] = None,
