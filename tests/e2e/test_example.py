@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -45,7 +46,7 @@ FAILING = """
 def example(labctl, labdir):
     """Runs labctl on a copy of the example; what it made is removed again."""
     labfile = labdir / "Labfile.yaml"
-    shutil.copy(EXAMPLE, labfile)
+    shutil.copytree(EXAMPLE.parent, labdir, dirs_exist_ok=True)
 
     def run(*words):
         return labctl("-f", str(labfile), *words, timeout_s=BOOT_S)
@@ -72,8 +73,8 @@ def test_the_example_lab_comes_up_and_works(example):
     assert "PasswordAuthentication" not in example("ssh", "web", "--", "id").stderr
     database = next(address["ip"] for address in vms["db"]["addresses"] if address["network"] == "back")
     assert example("ssh", "web", "--", "getent", "hosts", "db").stdout.split()[0] == database
-    page = example("ssh", "web", "--", "curl", "-sf", "http://localhost/")
-    assert page.stdout.strip() == f"Hello from web, the database is at {database}"
+    assert page("") == f"Hello from web, the database is at {database}\n"
+    a_working_day(example, database)
 
     ansible_configures_a_group(example)
     asyncio.run(an_older_labctl_s_script_is_renewed(example))
@@ -97,6 +98,24 @@ def ansible_configures_a_group(example):
         assert said == f"hello {{{{ nobody }}}} from {vm}, one of 2\n"
     assert example("plan", "--exit-code").code == 0
     example.labfile.write_text(written)
+
+
+def page(path: str) -> str:
+    """What `web` serves on the host's port."""
+    with urlopen(f"http://127.0.0.1:8080/{path}", timeout=60) as answer:
+        return answer.read().decode()
+
+
+def a_working_day(example, database):
+    """A step, a folder and a forward follow what changes, and nothing else of the lab does."""
+    (example.labfile.parent / "site" / "news.html").write_text("sold out")
+    hello = example("--set", "greeting=Hi", "up", "--yes")
+    assert hello.code == 0, hello.stderr
+    assert page("") == f"Hi from web, the database is at {database}\n"
+    assert page("site/news.html") == "sold out"
+    again = example("--set", "greeting=Hi", "plan", "--exit-code")
+    assert again.code == 0, again.stdout
+    assert example("exec", "--all", "--", "hostname").stdout.splitlines() == ["db  | db", "web | web"]
 
 
 async def an_older_labctl_s_script_is_renewed(example):
