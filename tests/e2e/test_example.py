@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -18,7 +21,9 @@ from labctl.host.host import Host
 from labctl.host.hosts import Hosts
 from labctl.kinds import addresses
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "Labfile.yaml"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "Labfile.yaml"
+TOUR = ROOT / "docs" / "tour.md"
 OLDER = Path(__file__).with_name("labctl-guest-1.sh")  # the last script that told no version
 BOOT_S = 2400  # emulated guests, one after the other, on a machine that does other things too
 PLAYBOOK = """\
@@ -59,23 +64,24 @@ def example(labctl, labdir):
 
 @pytest.mark.slow
 def test_the_example_lab_comes_up_and_works(example):
-    made = example("up", "--yes")
-    assert made.code == 0, made.stderr
-    assert example("plan", "--exit-code").code == 0
-
+    printed = a_day(example)
     vms = {vm["name"]: vm for vm in json.loads(example("status", "--json").stdout)["vms"]}
     assert {name: (vm["state"], vm["ready"]) for name, vm in vms.items()} == {
         "db": ("running", True),
         "web": ("running", True),
     }
-
-    assert example("ssh", "web", "--", "true").code == 0  # with strict host keys, at the first connection
-    assert "PasswordAuthentication" not in example("ssh", "web", "--", "id").stderr
     database = next(address["ip"] for address in vms["db"]["addresses"] if address["network"] == "back")
-    assert example("ssh", "web", "--", "getent", "hosts", "db").stdout.split()[0] == database
-    assert page("") == f"Hello from web, the database is at {database}\n"
-    a_working_day(example, database)
+    assert printed["curl -s http://127.0.0.1:8080"] == f"Hello from web, the database is at {database}\n"
+    assert printed["labctl ssh web -- cat /etc/hostname"] == "web\n"
+    assert "127.0.0.1:8080" in printed["labctl status"]
+    assert (example.labfile.parent / "stock.txt").read_text() == "42 items in stock\n"
+    assert page("") == f"Hi from web, the database is at {database}\n"
+    assert page("site/news.html") == "<p>sold out\n"
 
+    assert example("up", "--yes").code == 0
+    assert example("plan", "--exit-code").code == 0
+    assert "PasswordAuthentication" not in example("ssh", "web", "--", "id").stderr
+    assert example("ssh", "web", "--", "getent", "hosts", "db").stdout.split()[0] == database
     ansible_configures_a_group(example)
     asyncio.run(an_older_labctl_s_script_is_renewed(example))
     another_one_fails(example)
@@ -100,22 +106,39 @@ def ansible_configures_a_group(example):
     example.labfile.write_text(written)
 
 
+def lines_of_the_tour() -> list[str]:
+    """The lines of docs/tour.md, which begin in the example's folder and end with the lab's end."""
+    block = TOUR.read_text().partition("```sh\n")[2].partition("```")[0]
+    first, *day, last = [line.partition("  #")[0].rstrip() for line in block.splitlines()]
+    assert (first, last) == ("cd examples", "labctl destroy --yes")
+    return day
+
+
+def a_day(example) -> dict[str, str]:
+    """Types the lines of the tour, and gives what each of them printed."""
+    program = Path(sys.executable).parent
+    environment = {**os.environ, "NO_COLOR": "1", "PATH": f"{program}:{os.environ['PATH']}"}
+    printed = {}
+    for line in lines_of_the_tour():
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd=example.labfile.parent,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=BOOT_S,
+        )
+        assert done.returncode == 0, (line, done)
+        printed[line] = done.stdout + done.stderr
+    return printed
+
+
 def page(path: str) -> str:
     """What `web` serves on the host's port."""
     with urlopen(f"http://127.0.0.1:8080/{path}", timeout=60) as answer:
         return answer.read().decode()
-
-
-def a_working_day(example, database):
-    """A step, a folder and a forward follow what changes, and nothing else of the lab does."""
-    (example.labfile.parent / "site" / "news.html").write_text("sold out")
-    hello = example("--set", "greeting=Hi", "up", "--yes")
-    assert hello.code == 0, hello.stderr
-    assert page("") == f"Hi from web, the database is at {database}\n"
-    assert page("site/news.html") == "sold out"
-    again = example("--set", "greeting=Hi", "plan", "--exit-code")
-    assert again.code == 0, again.stdout
-    assert example("exec", "--all", "--", "hostname").stdout.splitlines() == ["db  | db", "web | web"]
 
 
 async def an_older_labctl_s_script_is_renewed(example):
