@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,12 +18,12 @@ from labctl.engine.edit_reaches import reaches_of_edits
 from labctl.engine.sources import field_of_image
 from labctl.host.files.content import content_digest
 from labctl.host.files.digests import file_digest
+from labctl.kinds.folder.spec import FolderSpec
 from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.provision.work import Ansible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from labctl.core.spec import Spec
     from labctl.engine.allocation import Allocation
@@ -44,7 +45,7 @@ def host_reaches(
     written = lab.written.values()
     specs = list(specs)
     run = [*_images(lab, sources), *_playbooks(lab, specs)]
-    return _once([*reaches_of_edits(lab, specs), *run, *files, *written, *traffic])
+    return _once([*reaches_of_edits(lab, specs), *run, *files, *written, *_mounts(lab, specs), *traffic])
 
 
 def image_reaches(lab: LabModel, sources: Sources) -> tuple[HostReach, ...]:
@@ -118,6 +119,25 @@ def _playbooks(lab: LabModel, specs: Iterable[Spec]) -> Iterator[HostReach]:
                 str(lab.where(*step.stated) or ""),
                 "Ansible runs a playbook on this host, as you",
                 f"sha256-{hashlib.sha256(stated.encode()).hexdigest()}",
+            )
+
+
+def _mounts(lab: LabModel, specs: Iterable[Spec]) -> Iterator[HostReach]:
+    """The Labfile's own folders that a guest may write to; those from outside are asked for as files are.
+
+    What a guest writes there, the user may run: a hook of git, or a program with the set-user-ID bit of root.
+    """
+    own = Path(os.path.realpath(lab.folder))
+    for folder in of_kind(specs, FolderSpec):
+        source = os.path.realpath(folder.source)
+        if folder.mounted and not folder.readonly and Path(source).is_relative_to(own):
+            yield HostReach(
+                Deed.WRITES,
+                source,
+                _field("vms", folder.base, "folders"),
+                str(lab.where("vms", folder.vm, "folders") or ""),
+                f"a guest writes to a folder of this host, by {folder.type}",
+                folder.type,
             )
 
 

@@ -11,6 +11,7 @@ from labctl.engine.allocation import Allocation, NetworkAddresses, NicAddresses
 from labctl.engine.host_reaches import host_reaches, image_reaches
 from labctl.engine.sources import Sources
 from labctl.host.files.content import content_digest
+from labctl.kinds.folder.spec import FolderSpec
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.provision.work import Ansible
@@ -191,3 +192,21 @@ def test_a_guest_is_opened_to_other_machines_by_a_yes_alone(tmp_path):
         (Deed.OPENS, "0.0.0.0:8083/tcp to web:80", "vms.web.forwards[3]"),
         (Deed.OPENS, "[::]:53/udp to web:53", "vms.web.forwards[4]"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({"type": "virtiofs"}, True),
+        ({"type": "9p"}, True),
+        ({"type": "9p", "readonly": True}, False),
+        ({}, False),
+    ],
+)
+def test_a_guest_writes_to_the_labfiles_own_folder_by_a_yes_alone(tmp_path, options, asked):
+    """Where the user may run what it writes; rsync only copies."""
+    lab = lab_of(tmp_path, {"web": {"image": "none"}})
+    spec = FolderSpec("shop", "web", "/srv", str(lab.folder), base="web", **options)
+    found = host_reaches(lab, Sources(), Allocation(), [spec])
+    expected = (Deed.WRITES, str(tmp_path / "lab"), "vms.web.folders")
+    assert [(each.deed, each.subject, each.field) for each in found] == [expected] * asked
