@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from labctl.app import transport
@@ -111,8 +112,10 @@ class _GuestLog:
         while True:
             try:
                 await self._follow()
-            except LabctlError as error:  # the guest reboots, is off, or is not there yet
+            except LabctlError as error:  # the guest reboots, is off or not there yet, or libvirt is away
                 self._wait_for(error)
+                with suppress(LabctlError):
+                    await asyncio.to_thread(self._session.hosts.reopen)
             await asyncio.sleep(POLL_S)
 
     async def _follow(self) -> None:

@@ -141,7 +141,7 @@ def _io_error(path: str, _alias: str, action: int, reason: str) -> tuple[str, st
 # what libvirt gives for an event, besides the domain → a word for it and more in words
 _OF_DOMAINS: dict[int, Callable[..., tuple[str, str]]] = {
     libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE: _life,
-    libvirt.VIR_DOMAIN_EVENT_ID_REBOOT: lambda: ("rebooted", "by its guest"),
+    libvirt.VIR_DOMAIN_EVENT_ID_REBOOT: lambda: ("rebooted", ""),
     libvirt.VIR_DOMAIN_EVENT_ID_WATCHDOG: _watchdog,
     libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON: _io_error,
     libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED: lambda device: ("device-added", device),

@@ -160,3 +160,22 @@ def test_why_a_log_can_not_be_followed_yet_is_told_once(session, guests):
             session, ["web"], ["provision"], asked, lambda lines: lines and session.stop.ask()
         )
     assert waiting == ["vm/web: its guest has no /var/log/labctl-provision.log yet; waiting"]
+
+
+def test_a_vm_that_is_off_and_a_libvirt_that_is_away_are_waited_for(session, guests, monkeypatch):
+    reopened = []
+
+    def reopen(_hosts):
+        reopened.append(1)
+        if len(reopened) == 2:
+            guests[0]["web"] = Guest((0, b"0\nline\n"))
+        raise LabctlError("libvirt does not answer")
+
+    monkeypatch.setattr(type(session.hosts), "reopen", reopen)
+    waiting = []
+    asked = Asked(follow=True, waiting=waiting.append)
+    with pytest.raises(Interrupted):
+        guest_logs.tell_logs(
+            session, ["web"], ["provision"], asked, lambda lines: lines and session.stop.ask()
+        )
+    assert (waiting, len(reopened)) == (["web is off; waiting"], 2)

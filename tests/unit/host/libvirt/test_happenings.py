@@ -18,7 +18,7 @@ DOMAIN = SimpleNamespace(name=lambda: "shop.web", UUIDString=lambda: "1-2")
         ("LIFECYCLE", (libvirt.VIR_DOMAIN_EVENT_STOPPED, 0), "stopped", "its guest shut down"),
         ("LIFECYCLE", (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, 2), "paused", "a disk failed"),
         ("LIFECYCLE", (99, 99), "changed", ""),  # of a libvirt that is newer
-        ("REBOOT", (), "rebooted", "by its guest"),
+        ("REBOOT", (), "rebooted", ""),
         ("WATCHDOG", (libvirt.VIR_DOMAIN_EVENT_WATCHDOG_RESET,), "watchdog", "it is reset"),
         ("WATCHDOG", (99,), "watchdog", ""),
         (
