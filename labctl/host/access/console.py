@@ -86,6 +86,7 @@ class Follower:
         )
         self._mark = b""  # what is before the offset
         self._stamp = ""  # of that volume, when it was read
+        self._looked = False
 
     def news(self, virt: Any) -> bytes:
         """What was written since the last call; by the first call all that there is, up to `LOG_BYTES`.
@@ -93,8 +94,11 @@ class Follower:
         Raises:
             LabctlError: a volume can't be read.
         """
-        pool = pools.find(virt, identity.pool_name(self._lab))
-        if pool is None:
+        # a pool that is stopped while we look is about to be removed, so only the first look starts one
+        find = pools.lookup if self._looked else pools.find
+        self._looked = True
+        pool = find(virt, identity.pool_name(self._lab))
+        if pool is None or not pool.isActive():
             return b""
         name = volume(self._vm)
         if volumes.find(pool, name) is None:

@@ -1,6 +1,7 @@
 """The console log of a VM, which its guest writes."""
 
 from collections import deque
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,7 +65,9 @@ class Rotated:
 
     def __init__(self, monkeypatch, most):
         self.most, self.files, self.known, self.written = most, deque([b""], maxlen=4), {}, 0
-        monkeypatch.setattr(console.pools, "find", lambda _virt, _name: "pool")
+        self.pool = SimpleNamespace(isActive=lambda: True)
+        monkeypatch.setattr(console.pools, "find", lambda _virt, _name: self.pool)
+        monkeypatch.setattr(console.pools, "lookup", lambda _virt, _name: self.pool)
         monkeypatch.setattr(console.pools, "refresh", self.refresh)
         monkeypatch.setattr(console.volumes, "stamps", self.stamps)
         monkeypatch.setattr(console.volumes, "names", lambda _pool: list(self.known))
@@ -135,6 +138,16 @@ def test_a_log_that_is_not_there_yet_is_waited_for(monkeypatch):
     assert follower.news(None) == b""
     log.write(b"first\n")
     assert follower.news(None) == b"first\n"
+
+
+def test_who_follows_a_log_does_not_start_the_pool_that_somebody_stops(monkeypatch):
+    """`destroy` does, to remove it."""
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    log.write(b"first\n")
+    assert follower.news(None) == b"first\n"
+    log.pool = SimpleNamespace(isActive=lambda: False)
+    monkeypatch.setattr(console.pools, "find", lambda *_: pytest.fail("this would start it"))
+    assert follower.news(None) == b""
 
 
 def test_a_log_is_read_over_its_rotated_files(monkeypatch, text):
