@@ -100,6 +100,14 @@ class Follower:
         pool = find(virt, identity.pool_name(self._lab))
         if pool is None or not pool.isActive():
             return b""
+        try:
+            return self._news(virt, pool)
+        except LabctlError:
+            if pool.isActive() and volumes.find(pool, volume(self._vm)):
+                raise
+            return b""  # it is being removed
+
+    def _news(self, virt: Any, pool: libvirt.virStoragePool) -> bytes:
         name = volume(self._vm)
         if volumes.find(pool, name) is None:
             pools.refresh(pool)  # the VM may have started meanwhile

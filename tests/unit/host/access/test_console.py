@@ -150,6 +150,24 @@ def test_who_follows_a_log_does_not_start_the_pool_that_somebody_stops(monkeypat
     assert follower.news(None) == b""
 
 
+def test_a_log_that_is_removed_while_it_is_read_is_no_error(monkeypatch):
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    log.write(b"first\n")
+
+    def download(*_arguments, **_options):
+        if gone:
+            log.known = {}
+        raise LabctlError("no such volume")
+
+    monkeypatch.setattr(console.volumes, "download", download)
+    gone = False
+    with pytest.raises(LabctlError):
+        follower.news(None)
+    gone = True
+    log.write(b"second\n")
+    assert follower.news(None) == b""
+
+
 def test_a_log_is_read_over_its_rotated_files(monkeypatch, text):
     log = Rotated(monkeypatch, 1000)
     log.write(text[:2500])
