@@ -7,15 +7,15 @@ starts, its log begins anew.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
+
+import libvirt
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.text import clipped
 from labctl.host.libvirt import pools, volumes
-
-if TYPE_CHECKING:
-    import libvirt
 
 _SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]")
 LOG_BYTES = 16 << 20  # of a log are shown, if virtlogd keeps that much
@@ -76,6 +76,12 @@ def tail(virt: Any, lab: str, vm: str, lines: int = 30) -> str:
         return f"(the console log can't be read: {error})"
 
 
+def _refresh(pool: libvirt.virStoragePool) -> None:
+    """Let libvirt see new volumes; not by `pools.refresh`, which starts a pool that is just being removed."""
+    with suppress(libvirt.libvirtError):  # an upload is under way: the next look comes soon
+        pool.refresh()
+
+
 class Follower:
     """Reads a console log piece by piece while it grows, is rotated and begins anew with another start of its VM."""
 
@@ -110,7 +116,7 @@ class Follower:
     def _news(self, virt: Any, pool: libvirt.virStoragePool) -> bytes:
         name = volume(self._vm)
         if volumes.find(pool, name) is None:
-            pools.refresh(pool)  # the VM may have started meanwhile
+            _refresh(pool)  # the VM may have started meanwhile
         stamp = volumes.stamps(pool, [name]).get(name, self._stamp)
         if stamp == self._stamp:
             return b""
@@ -122,7 +128,7 @@ class Follower:
         if self._offset is not None and self._continues(virt, pool, newest):
             names, start = [newest], self._offset
         else:
-            pools.refresh(pool)
+            _refresh(pool)
             names = volume_names(pool, self._vm)
             start = self._offset or 0
             here = next(

@@ -65,10 +65,10 @@ class Rotated:
 
     def __init__(self, monkeypatch, most):
         self.most, self.files, self.known, self.written = most, deque([b""], maxlen=4), {}, 0
-        self.pool = SimpleNamespace(isActive=lambda: True)
+        self.pool = SimpleNamespace(isActive=lambda: True, refresh=self.refresh)
         monkeypatch.setattr(console.pools, "find", lambda _virt, _name: self.pool)
         monkeypatch.setattr(console.pools, "lookup", lambda _virt, _name: self.pool)
-        monkeypatch.setattr(console.pools, "refresh", self.refresh)
+        monkeypatch.setattr(console.pools, "refresh", lambda pool: pool.refresh())
         monkeypatch.setattr(console.volumes, "stamps", self.stamps)
         monkeypatch.setattr(console.volumes, "names", lambda _pool: list(self.known))
         monkeypatch.setattr(console.volumes, "find", lambda _pool, name: name if name in self.known else None)
@@ -79,7 +79,7 @@ class Rotated:
         names = ["web.console", *(f"web.console.{number}" for number in range(3))]
         return dict(zip(names, self.files, strict=False))
 
-    def refresh(self, _pool):
+    def refresh(self):
         self.known = self.volumes()
 
     def stamps(self, _pool, names):
