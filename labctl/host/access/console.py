@@ -7,6 +7,7 @@ starts, its log begins anew.
 from __future__ import annotations
 
 import re
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -106,12 +107,17 @@ class Follower:
         pool = find(virt, identity.pool_name(self._lab))
         if pool is None or not pool.isActive():
             return b""
-        try:
-            return self._news(virt, pool)
-        except LabctlError:
-            if pool.isActive() and volumes.find(pool, volume(self._vm)):
-                raise
-            return b""  # it is being removed
+        for wait in (0.1, 0.3, 1.0, 0.0):
+            try:
+                return self._news(virt, pool)
+            except LabctlError:  # it may be rotated, begun anew or removed while it is read
+                if not (pool.isActive() and volumes.find(pool, volume(self._vm))):
+                    return b""
+                if not wait:
+                    raise
+            self._stamp = ""
+            time.sleep(wait)
+        return b""
 
     def _news(self, virt: Any, pool: libvirt.virStoragePool) -> bytes:
         name = volume(self._vm)

@@ -160,12 +160,30 @@ def test_a_log_that_is_removed_while_it_is_read_is_no_error(monkeypatch):
         raise LabctlError("no such volume")
 
     monkeypatch.setattr(console.volumes, "download", download)
+    monkeypatch.setattr(console.time, "sleep", lambda _s: None)
     gone = False
     with pytest.raises(LabctlError):
         follower.news(None)
     gone = True
-    log.write(b"second\n")
     assert follower.news(None) == b""
+
+
+def test_a_log_that_is_rotated_while_it_is_read_is_read_again(monkeypatch, text):
+    """libvirt says then that the stream had an I/O failure."""
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    log.write(text[:990])
+    assert follower.news(None) == text[:990]
+    download = log.download
+
+    def rotated_meanwhile(*arguments, **options):
+        monkeypatch.setattr(console.volumes, "download", download)
+        log.write(text[1000:1500])
+        raise LabctlError("stream had I/O failure")
+
+    log.write(text[990:1000])
+    monkeypatch.setattr(console.volumes, "download", rotated_meanwhile)
+    monkeypatch.setattr(console.time, "sleep", lambda _s: None)
+    assert follower.news(None) == text[990:1500]
 
 
 def test_a_log_is_read_over_its_rotated_files(monkeypatch, text):
