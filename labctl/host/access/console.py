@@ -147,11 +147,20 @@ class Follower:
         pieces = [
             volumes.download(virt, pool, name, offset=start if name == names[-1] else 0) for name in names
         ]
+        if len(names) > 1 and not self._begins(virt, pool, newest, pieces[0]):
+            raise LabctlError("it was rotated while it was read", where=newest)
         at = start if len(names) == 1 else 0
         known = self._mark if at else b""
         self._offset = at + len(pieces[0])
         self._mark = (known + pieces[0])[-MARK_BYTES:]
         return b"".join(reversed(pieces))[-LOG_BYTES:]
+
+    def _begins(self, virt: Any, pool: libvirt.virStoragePool, name: str, data: bytes) -> bool:
+        """Whether this volume still begins with what was read of it: else an older one has that too."""
+        size = min(len(data), MARK_BYTES)
+        if volumes.file_size(pool, name) < len(data):
+            return False
+        return not size or data[:size] == volumes.download(virt, pool, name, offset=0, length=size)
 
     def _continues(self, virt: Any, pool: libvirt.virStoragePool, name: str) -> bool:
         """Whether what was read so far is the beginning of this volume."""

@@ -169,7 +169,7 @@ def test_a_log_that_is_removed_while_it_is_read_is_no_error(monkeypatch):
 
 
 def test_a_log_that_is_rotated_while_it_is_read_is_read_again(monkeypatch, text):
-    """libvirt says then that the stream had an I/O failure."""
+    """What libvirt says then is that the stream had an I/O failure."""
     log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
     log.write(text[:990])
     assert follower.news(None) == text[:990]
@@ -184,6 +184,23 @@ def test_a_log_that_is_rotated_while_it_is_read_is_read_again(monkeypatch, text)
     monkeypatch.setattr(console.volumes, "download", rotated_meanwhile)
     monkeypatch.setattr(console.time, "sleep", lambda _s: None)
     assert follower.news(None) == text[990:1500]
+
+
+def test_what_was_rotated_between_the_files_of_a_look_is_told_once(monkeypatch, text):
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    log.write(text[:1500])
+    download, calls = log.download, []
+
+    def rotated_meanwhile(*arguments, **options):
+        data = download(*arguments, **options)
+        calls.append(1)
+        if len(calls) == 1:
+            log.write(text[1500:2500])
+        return data
+
+    monkeypatch.setattr(console.volumes, "download", rotated_meanwhile)
+    monkeypatch.setattr(console.time, "sleep", lambda _s: None)
+    assert follower.news(None) == text[:2500]
 
 
 def test_a_log_is_read_over_its_rotated_files(monkeypatch, text):
