@@ -11,6 +11,7 @@ from labctl.cli import context
 from labctl.cli.arguments import path
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
+from labctl.host.files.private import write_atomically
 from labctl.report import wrap
 from labctl.report.colour import Paint
 
@@ -96,4 +97,4 @@ def _content(found: Drawing, form: Format, options: Options, *, to_file: bool) -
 
 def _write(file: Path, content: str | bytes) -> None:
     """Write a whole file. What is in the text is escaped already, or is what a picture's maker wrote."""
-    file.write_bytes(content if isinstance(content, bytes) else f"{content}\n".encode())
+    write_atomically(file, content if isinstance(content, bytes) else f"{content}\n".encode(), 0o644)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002  # typer evaluates the annotations of a function that completes
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.labfile.model import LabModel
     from labctl.labfile.resolved import Resolved
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.\[\]:@/-]+")
 
 
 def vms(ctx: typer.Context) -> list[str]:
@@ -91,9 +94,10 @@ def _session(ctx: typer.Context) -> Session:
 
 
 def _quietly(names: Callable[[], Iterable[str]]) -> list[str]:
+    """What a shell may be given: zsh evaluates what it is offered, and keys of a Labfile can be any text."""
     with contextlib.redirect_stderr(io.StringIO()):
         try:
-            return sorted(set(names()))
+            return sorted({name for name in names() if _PLAIN.fullmatch(name)})
         except Exception:  # noqa: BLE001  # whoever presses Tab wants names, or to go on typing
             return []
 

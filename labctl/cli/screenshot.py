@@ -9,6 +9,7 @@ from labctl.cli import arguments, context
 from labctl.cli.arguments import OneVm
 from labctl.cli.options import Options, with_global_options
 from labctl.host.files import os_errors
+from labctl.host.files.private import write_atomically
 
 app = typer.Typer(add_completion=False)
 
@@ -35,6 +36,6 @@ def run(
     picture = screenshot(context.session(options, labfile_optional=True), vm)
     path = Path(output or f"{picture.vm}.png")
     with os_errors.translated("can't write it", path):
-        path.write_bytes(picture.png)
+        write_atomically(path, picture.png, 0o644)
     context.say(f"the screen of {picture.vm} is in {path}")
     return 0

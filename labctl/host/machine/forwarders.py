@@ -130,8 +130,8 @@ def running(uri: str, lab: str | None = None) -> list[Forwarder]:
 
 
 def mark_of(pid: int) -> Mark | None:
-    """Whose forwarder a process is; None if it is none."""
-    found = _read(pid)
+    """Whose forwarder a process of this user is; None if it is none."""
+    found = _read(pid) if _may_be_read(pid, 0) else None
     return found.mark if found else None
 
 
@@ -143,7 +143,9 @@ def end(mark: Mark, session: int = 0) -> None:
     """
     deadline = time.monotonic() + _DEADLINE_S
     asked = signal.SIGTERM
-    while left := [each for each in _of(mark) if session == each.session or each.user == os.geteuid()]:
+    while left := [
+        each for each in _of(mark, session) if session == each.session or each.user == os.geteuid()
+    ]:
         for each in left:
             _signal(each, asked)
         _reap()
@@ -173,18 +175,31 @@ def _signal(each: Forwarder, number: signal.Signals) -> None:
         os.close(handle)
 
 
-def _of(mark: Mark) -> Iterator[Forwarder]:
-    return (each for each in _marked() if each.mark == mark)
+def _of(mark: Mark, session: int) -> Iterator[Forwarder]:
+    return (each for each in _marked(session) if each.mark == mark)
 
 
-def _marked() -> Iterator[Forwarder]:
+def _marked(session: int = 0) -> Iterator[Forwarder]:
+    """The forwarders of this user, and those of a session that is known."""
     for name in os.listdir(_PROC):  # noqa: PTH208  # a thousand of them, at each look
-        found = _read(int(name)) if name.isdecimal() and _begins_with_mark(name) else None
-        if found:
-            yield found
+        found = name.isdecimal() and _may_be_read(int(name), session) and _begins_with_mark(int(name))
+        forwarder = _read(int(name)) if found else None
+        if forwarder:
+            yield forwarder
 
 
-def _begins_with_mark(pid: str) -> bool:
+def _may_be_read(pid: int, session: int) -> bool:
+    """Whether to read a process's arguments. Another user's may lie in a file of theirs that never answers."""
+    try:
+        if (_PROC / str(pid)).stat().st_uid == os.geteuid():
+            return True
+    except OSError:
+        return False  # it ended
+    facts = processes.facts(pid) if session else None
+    return facts is not None and facts.session == session
+
+
+def _begins_with_mark(pid: int) -> bool:
     """Whether a process may be a forwarder, in few calls: nearly all are none."""
     try:
         descriptor = os.open(f"{_PROC}/{pid}/cmdline", os.O_RDONLY | os.O_CLOEXEC)

@@ -74,6 +74,15 @@ def test_a_path_of_the_labfile_grows_by_one_name(lab, candidates):
     assert candidates("show", "vms.wrong.") == []
 
 
+def test_what_a_shell_would_run_is_not_offered(lab, candidates):
+    """Zsh would: it evaluates what it is given."""
+    text = TEXT.replace(
+        "db: {image: none}", "db: {image: debian-12, cloud_init: {good: 1, 'a$(touch /tmp/x)': 2, 'b\\`': 3}}"
+    )
+    (lab / "Labfile.yaml").write_text(text)
+    assert candidates("show", "vms.db.cloud_init.") == ["vms.db.cloud_init.good"]
+
+
 def test_every_name_that_the_help_asks_for_is_offered(lab, candidates):
     asked = 0
     for words, parameters in verbs().items():

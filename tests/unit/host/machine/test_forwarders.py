@@ -117,6 +117,20 @@ def test_a_process_of_another_start_or_boot_is_another(mark, here, server):
     assert not processes.Identity(started.pid, started.started, "another").alive
 
 
+def test_nothing_of_another_users_processes_is_read_but_of_a_session_that_is_known(
+    mark, here, server, monkeypatch
+):
+    """What they show as their arguments may never answer."""
+    started = forwarders.start(mark, here, "tcp", server)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        assert forwarders.mark_of(started.pid) is None
+        forwarders.end(mark)
+        assert started.alive
+        forwarders.end(mark, started.pid)
+    assert not started.alive
+
+
 def test_a_taken_port_is_told_with_its_owner(mark, here, server):
     with socket.create_server((str(here.ip), here.port)):
         with pytest.raises(LabctlError, match=rf"taken by \S+ \(PID {os.getpid()}\)"):
