@@ -102,7 +102,8 @@ def a_guests_own_log_is_read_since_a_moment(lab):
 
 
 def a_log_is_followed_through_rotation_and_reboot(lab):
-    following = Following(lab.start("logs", "-f", "-n", "0"))
+    following = Following(lab.start("logs", "-f", "-n", "1"))
+    following.until(lambda line: line.startswith("web | "))  # it has looked
     count = 2 * ROTATED // len(BLOCK)
     loop = f"i=0; while [ $i -lt {count} ]; do i=$((i+1)); echo $i {BLOCK}; done"
     lab.ssh("web", f"({loop}; echo all) | sudo -n tee /dev/console >/dev/null")
