@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE_BYTES = 256 << 10
-MEMBERS = 1_000_000  # of one archive
+MEMBERS = 1_000_000  # of one archive, with the headers that only lengthen names
 DEPTH, NAME_BYTES, PATH_BYTES = 128, 255, 4096
 _BLOCK = tarfile.BLOCKSIZE
 _EXTENSION_BYTES = 64 << 10  # of a long name, or of the records of a pax header
@@ -132,6 +132,9 @@ def members(file: BinaryIO) -> Iterator[Member]:
     at, longer, count = 0, dict[str, str](), 0
     while header := _header(file, at):
         at += _BLOCK
+        count += 1
+        if count > MEMBERS:
+            raise _odd(f"it has more than {MEMBERS:,} headers")
         if header.type in _LONG or header.type in _PAX or header.type == tarfile.XGLTYPE:
             data = _extension(file, header)
             if header.type in _LONG:
@@ -141,9 +144,6 @@ def members(file: BinaryIO) -> Iterator[Member]:
             at += len(data) + -len(data) % _BLOCK
             continue
         size = _size(header, longer)
-        count += 1
-        if count > MEMBERS:
-            raise _odd(f"it has more than {MEMBERS:,} files")
         yield _member(header, size, longer)
         if header.type not in (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE):
             at += size + -size % _BLOCK
@@ -167,21 +167,24 @@ def _extension(file: BinaryIO, header: tarfile.TarInfo) -> bytes:
 
 
 def _records(data: bytes) -> dict[str, str]:
-    """The records of a pax header, each `LENGTH KEY=VALUE` and a newline."""
+    """Those records of a pax header that matter here; each is `LENGTH KEY=VALUE` and a newline."""
     records = {}
     while data:
         length, _, _ = data.partition(b" ")
         if not (length.isdigit() and len(length) < 6 and len(length) < int(length) <= len(data)):
             raise _odd("a header is wrong")
         key, _, value = data[len(length) + 1 : int(length) - 1].decode(_ENCODING, _ERRORS).partition("=")
-        records[key] = value
+        if key.startswith(_SPARSE):
+            records[_SPARSE] = value
+        elif key in ("path", "linkpath", "size"):
+            records[key] = value
         data = data[int(length) :]
     return records
 
 
 def _size(header: tarfile.TarInfo, longer: dict[str, str]) -> int:
     text = longer.get("size", str(header.size))
-    if header.type == tarfile.GNUTYPE_SPARSE or any(key.startswith(_SPARSE) for key in longer):
+    if header.type == tarfile.GNUTYPE_SPARSE or _SPARSE in longer:
         raise _odd("it has sparse files in a form that labctl does not read")
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise _odd("a size is wrong")
@@ -192,6 +195,8 @@ def _member(header: tarfile.TarInfo, size: int, longer: dict[str, str]) -> Membe
     hard = header.type == tarfile.LNKTYPE
     target = longer.get("linkpath", header.linkname)
     kind = stat.S_IFREG if hard else _KINDS.get(header.type, 0)
+    if len(target.encode(_ENCODING, _ERRORS)) > PATH_BYTES:
+        raise _odd("the target of a link in it is too long")
     parts = inner_path(longer.get("path", header.name))
     if not parts and kind != stat.S_IFDIR:
         raise _odd("something in it has no name")

@@ -265,7 +265,4 @@ def _unpacked(file: BinaryIO, folder: Path, mode: int, limit_bytes: int) -> tupl
             folder.mkdir(0o700)
         if folder.is_symlink() or not folder.is_dir():
             raise LabctlError("labctl does not write there: it is no folder", where=str(folder))
-    left_out = unpack(file, folder, limit_bytes)
-    with os_errors.translated("can't set its mode", folder):
-        folder.chmod(mode)
-    return left_out
+    return unpack(file, folder, mode, limit_bytes)

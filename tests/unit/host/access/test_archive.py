@@ -100,9 +100,22 @@ def test_what_is_no_archive_is_refused(data):
         list(archive.members(io.BytesIO(data)))
 
 
+def test_headers_that_lengthen_names_count_too(monkeypatch):
+    monkeypatch.setattr(archive, "MEMBERS", 2)
+    odd = member("x", tarfile.XHDTYPE, size=1024)
+    with pytest.raises(LabctlError, match="a header is wrong"):
+        list(archive.members(packed(odd)))
+    pax = b"20 key=aaaaaaaaaaaa\n".ljust(20)
+    blocks = (
+        member("x", tarfile.XHDTYPE, size=len(pax)).tobuf(tarfile.USTAR_FORMAT) + pax.ljust(512, b"\0")
+    ) * 3
+    with pytest.raises(LabctlError, match="more than 2 headers"):
+        list(archive.members(io.BytesIO(blocks)))
+
+
 def test_the_number_of_files_is_bounded(monkeypatch):
     monkeypatch.setattr(archive, "MEMBERS", 2)
-    with pytest.raises(LabctlError, match="more than 2 files"):
+    with pytest.raises(LabctlError, match="more than 2 headers"):
         list(archive.members(packed(*(member(str(each)) for each in range(3)))))
 
 

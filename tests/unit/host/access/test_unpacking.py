@@ -1,6 +1,7 @@
 """A guest's archive is written below the folder, and nowhere else."""
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def folder(tmp_path):
 
 
 def unpack(folder: Path, *infos: tarfile.TarInfo, limit: int = LIMIT) -> tuple[str, ...]:
-    return unpacking.unpack(packed(*infos), folder, limit)
+    return unpacking.unpack(packed(*infos), folder, 0o755, limit)
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
@@ -53,6 +54,30 @@ def test_links_within_the_folder_stay_and_others_are_left_out(folder):
     assert set(left_out) == {"root", "up", "a/up2", "behind", "empty"}
     assert names(folder) == ["a", "a/b", "a/b/far", "a/up", "b", "deep", "same"]
     assert (folder / "a" / "up").read_bytes() == b"\0"
+
+
+def test_a_link_is_left_out_that_another_one_would_lead_outside(folder):
+    """One that was there already, as in a repository."""
+    (folder / "there").symlink_to("..")
+    assert unpack(folder, link("a", "there"), link("b/c", "../there/mine"), link("d", "a")) == ("a", "b/c")
+    assert names(folder) == ["b", "d", "there"]
+    assert not (folder / "d").exists()
+
+
+def test_names_are_kept_within_a_bound(folder, monkeypatch):
+    monkeypatch.setattr(unpacking, "KEPT_BYTES", 1000)
+    unpack(folder, *(link(f"{at}", "x" * 90) for at in range(10)))
+    with pytest.raises(LabctlError, match="names"):
+        unpack(folder, *(link(f"{at}", "x" * 110) for at in range(10)))
+
+
+def test_a_folder_that_somebody_else_made_where_all_may_write_is_not_used(folder, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    unpack(folder, member("a"))
+    folder.parent.chmod(0o1777)
+    with pytest.raises(LabctlError, match="somebody else made this folder"):
+        unpack(folder, member("b"))
+    assert names(folder) == ["a"]
 
 
 def test_devices_and_the_like_are_left_out(folder):
@@ -116,14 +141,14 @@ def test_the_bytes_are_bounded_by_what_is_told_before_they_are_written(folder):
         unpack(folder, member("a", size=LIMIT // 2), member("b", size=LIMIT))
     huge = member("c", size=1 << 60).tobuf(tarfile.GNU_FORMAT)
     with pytest.raises(LabctlError, match="the guest's files are more than 1MiB"):
-        unpacking.unpack(io.BytesIO(huge), folder, LIMIT)
+        unpacking.unpack(io.BytesIO(huge), folder, 0o755, LIMIT)
     assert names(folder) == ["a"]
 
 
 def test_a_file_whose_content_is_missing_is_an_error(folder):
     cut = io.BytesIO(member("a", size=600).tobuf(tarfile.GNU_FORMAT) + bytes(512))
     with pytest.raises(LabctlError, match="became shorter"):
-        unpacking.unpack(cut, folder, LIMIT)
+        unpacking.unpack(cut, folder, 0o755, LIMIT)
 
 
 def test_the_names_that_are_left_out_are_bounded(folder, monkeypatch):
