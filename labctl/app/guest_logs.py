@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import shlex
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ MISSING = 3  # the exit code where there is no such file
 READ_S = 120.0  # that a log may take to arrive
 ANSWER_S = 30.0  # the same for what is new; a connection to a guest that was reset may hang
 POLL_S = 2.0
+LINES = 200_000  # of a log that are kept, the last ones: 16 MiB of empty lines would take gigabytes
+HEAD_BYTES = 32  # of the line before a log
 # The first line tells from where on the file is read: another file of that name may have begun meanwhile.
 _READ = """size=$(wc -c <{path}) || exit {missing}
 from={offset}
@@ -92,7 +95,8 @@ class _GuestLog:
         self._recent = (
             asked.since is None
         )  # whether lines are told; one without a time is as old as the one before
-        self._kept: list[LogLine] = []  # lines of guests that are read at the same time are not mixed
+        # lines of guests that are read at the same time are not mixed
+        self._kept: deque[LogLine] = deque(maxlen=LINES)
         self._why = ""
 
     async def read_once(self) -> LabctlError | None:
@@ -104,7 +108,7 @@ class _GuestLog:
         except LabctlError as error:
             return error
         self._take([*filter(None, [self._lines.rest()])])
-        self._tell(self._kept)
+        self._tell([*self._kept])
         return None
 
     async def follow(self) -> None:
@@ -185,19 +189,23 @@ _HINTS = {
 
 
 class _Arrived(io.BytesIO):
-    """What a guest's shell writes: a line with the place in the file, then what is there."""
+    """What a guest's shell writes: a line with the place in the file, then what is there, within a bound."""
 
     def __init__(self, tell: Callable[[int | None, bytes], None]) -> None:
         super().__init__()
         self._tell, self._head, self._begun = tell, b"", False
+        self._left = 2 * LOG_BYTES  # it may grow while it is read
 
     def write(self, data: bytes, /) -> int:  # type: ignore[override]  # only bytes come
+        self._left -= len(data)
+        if self._left < 0:
+            raise LabctlError("the guest sends more of its log than it was asked for")
         if self._begun:
             self._tell(None, data)
             return len(data)
         self._head += data
         head, newline, rest = self._head.partition(b"\n")
-        if newline:
+        if newline or len(head) > HEAD_BYTES:
             if not (head.isdigit() and len(head) < 20):
                 raise LabctlError("the guest does not say where its log is read")
             self._begun = True

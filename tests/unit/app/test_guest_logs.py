@@ -57,6 +57,18 @@ def test_a_log_that_is_not_there_has_a_code_of_its_own(log):
     assert said(log.parent / "none")[0] == guest_logs.MISSING
 
 
+@pytest.mark.parametrize(
+    ("head", "sent", "said"),
+    [(b"12\n", b"x" * 41, "more of its log"), (b"1", b"1" * 32, "where"), (b"", b"x\n", "where")],
+)
+def test_a_guest_that_sends_something_else_is_told_of(monkeypatch, head, sent, said):
+    monkeypatch.setattr(guest_logs, "LOG_BYTES", 20)
+    arrived = guest_logs._Arrived(lambda _start, _data: None)  # noqa: SLF001  # what a transport writes to
+    arrived.write(head)
+    with pytest.raises(LabctlError, match=said):
+        arrived.write(sent)
+
+
 def test_lines_are_told_since_a_moment(monkeypatch, session):
     """A line that tells no time is as old as the one before it."""
     told = []
