@@ -51,6 +51,7 @@ class Site:
     secret: bytes = b""
     sharing: Sharing | None = None  # None where nobody looked
     copies: Mapping[Path, str] = field(default_factory=dict)  # digests of what provisioning steps copy
+    plays: Mapping[Path, str] = field(default_factory=dict)  # digests of the folders of playbooks
     tb_cache: bool = True  # libvirt can limit QEMU's cache of translated code
 
     @property

@@ -108,10 +108,10 @@ def _builds(lab: LabModel) -> Iterator[HostReach]:
 
 
 def _playbooks(lab: LabModel, specs: Iterable[Spec]) -> Iterator[HostReach]:
-    """The playbooks of provisioning steps, with what stands beside them. Their variables can run nothing."""
+    """The playbooks of provisioning steps, with all that is in their folders. No variable changes how Ansible works."""
     for step in of_kind(specs, ProvisionSpec):
         if isinstance(step.work, Ansible):
-            stated = json.dumps([[digest for _, digest in step.files], step.work.tags])
+            stated = json.dumps([step.played, step.work.tags])
             yield HostReach(
                 Deed.RUNS,
                 os.path.realpath(step.work.playbook),

@@ -14,7 +14,7 @@ from labctl.engine.guests import secret_name
 from labctl.kinds import addresses
 from labctl.kinds.provision import work as works
 from labctl.kinds.provision.spec import LabProvisionSpec, ProvisionSpec, Target
-from labctl.kinds.provision.work import Ansible, Copy, Shell
+from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -105,14 +105,24 @@ def done(wanted: Iterable[Spec], existing: Mapping[Address, Spec]) -> dict[Addre
 def copied_files(lab: LabModel) -> set[Path]:
     """The files and folders whose content matters: those that are copied anew after it changed."""
     steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
-    found = {step.work.source for step in steps if isinstance(step.work, Copy) and step.run == "changed"}
-    return found | {part for each in playbooks(lab) for part in each.parts}
+    return {step.work.source for step in steps if isinstance(step.work, Copy) and step.run == "changed"}
 
 
 def playbooks(lab: LabModel) -> list[Ansible]:
     """What steps with a playbook do."""
     steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
     return [step.work for step in steps if isinstance(step.work, Ansible)]
+
+
+def not_played(lab: LabModel) -> tuple[Path, ...]:
+    """What does not count in a playbook's folder: the Labfile and its lock, and what steps fetch.
+
+    That changes while `up` runs, so no yes could be for it; nor is it played.
+    """
+    steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
+    fetched = [step.work.target for step in steps if isinstance(step.work, Fetch)]
+    lock = lab.path.with_suffix(".lock")  # as `labfile.lockfile` calls it
+    return (lab.path, lock, lab.path.with_name("Labfile.lock"), *fetched)
 
 
 def _runs(vm: Vm) -> bool:
@@ -144,16 +154,15 @@ def _shared(lab: LabModel, step: ProvisionStep, site: Site) -> dict[str, Any]:
         "name": step.name,
         "due": step.run == "always",
         "work": step.work,
-        "files": tuple(_files(step, site)),
+        "played": _played(step, site),
+        "left_out": not_played(lab) if isinstance(step.work, Ansible) else (),
         "user": step.user,
         "env": tuple(_environment(lab, step).items()),
     }
 
 
-def _files(step: ProvisionStep, site: Site) -> Iterator[tuple[Path, str]]:
-    if isinstance(step.work, Ansible):
-        for path in step.work.parts:
-            yield path, site.copies.get(path, "")
+def _played(step: ProvisionStep, site: Site) -> str:
+    return site.plays.get(step.work.folder, "") if isinstance(step.work, Ansible) else ""
 
 
 def _environment(lab: LabModel, step: ProvisionStep) -> dict[str, str]:
@@ -180,6 +189,6 @@ def _content(lab: LabModel, step: ProvisionStep, site: Site) -> str:
     if isinstance(work, Shell):
         used = {name: value for name, value in _parameters(lab).items() if name in work.text}
     file = site.copies.get(work.source, "") if isinstance(work, Copy) else ""
-    files = [digest for _, digest in _files(step, site)]
-    document = json.dumps([works.stated(work), step.user, sorted(step.env), used, file, *files])
+    played = _played(step, site)
+    document = json.dumps([works.stated(work), step.user, sorted(step.env), used, file, played])
     return f"{secret_name(site.secret)}:{hmac.new(site.secret, document.encode(), 'sha256').hexdigest()[:32]}"

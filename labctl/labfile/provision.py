@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["read_lab_provision", "read_provision"]
 
+# https://docs.ansible.com/ansible/latest/reference_appendices/special_variables.html
+_ANSIBLE_S = ("ansible", "become", "inventory_", "labctl_")
+_KEYWORDS = frozenset(
+    ("connection", "delegated_vars", "environment", "group_names", "groups", "hostvars", "playbook_dir", "port",
+     "remote_user", "role_path")
+)  # fmt: skip
+
 
 def read_provision(context: ReadContext, tree: Map, *, seeded: bool) -> tuple[ProvisionStep, ...]:
     """Read the steps of a VM."""
@@ -116,10 +123,23 @@ def _ansible(context: ReadContext, entry: Map) -> Ansible:
         if key in entry:
             context.problems.at_key(entry, key, f"{key} means nothing beside ansible", hint)
     tree = entry["ansible"]
+    for name in tree.get("vars") or {}:
+        if why := _not_a_variable(name):
+            context.problems.at_key(tree["vars"], name, f"a variable can't be called {name}", why)
     variables = json.dumps(tree.get("vars") or {})
     work = Ansible(context.file(tree, "playbook"), variables, tuple(tree.get("tags") or ()))
     context.files.update(path for path in work.parts if path.exists())
     return work
+
+
+def _not_a_variable(name: str) -> str:
+    """Say why no variable of a playbook may be called so; empty if it may.
+
+    `ansible_ssh_common_args` and the like are commands of the host, stronger than the inventory. No yes is for them.
+    """
+    if name.startswith(_ANSIBLE_S) or name in _KEYWORDS:
+        return "such names say how Ansible works; write it in the playbook"
+    return ""
 
 
 def _labctl_s(context: ReadContext, path: Path, kept: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -14,9 +15,11 @@ from labctl.core.errors import LabctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 TAIL_LINES = 15
 END_S = 10  # how long a program may take to end after SIGTERM
+_PIECE_BYTES = 65536
 OUTPUT_S = 10.0  # how long a program may take whose output is all that matters
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # Debian's PATH for ordinary users lacks these folders, where mkfs.ext4 is
 
@@ -73,6 +76,41 @@ def run(
         raise Failed(argv[0], code, tail)
 
 
+async def follow(
+    argv: Sequence[str], take: Callable[[bytes], object], *, environment: Mapping[str, str], folder: Path
+) -> None:
+    """Run a program to its end as `run` does, but in a task: if that is cancelled, the program is ended.
+
+    Args:
+        argv: the program and its arguments.
+        take: is called with its output and errors, as they come.
+        environment: variables beside those of labctl.
+        folder: where it runs.
+
+    Raises:
+        Failed: the program's exit code is not 0.
+    """
+    process = await asyncio.create_subprocess_exec(
+        "setpriv", "--pdeathsig", "TERM", "--", *argv,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=_environment(environment), start_new_session=True, cwd=folder,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        while piece := await process.stdout.read(_PIECE_BYTES):
+            take(piece)
+        code = await process.wait()
+    except BaseException:
+        await _ended(process)
+        raise
+    if code != 0:
+        raise Failed(argv[0], code, ())
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, "LC_ALL": "C.UTF-8", "PATH": _search_path(), **more}
+
+
 def _start(
     argv: Sequence[str], pass_fds: Sequence[int], environment: Mapping[str, str]
 ) -> subprocess.Popen[str]:
@@ -82,7 +120,7 @@ def _start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         pass_fds=pass_fds,
-        env={**os.environ, "LC_ALL": "C.UTF-8", "PATH": _search_path(), **environment},
+        env=_environment(environment),
         start_new_session=True,  # Ctrl-C reaches labctl alone, and one signal ends the whole group
         text=True,
         errors="replace",
@@ -112,6 +150,19 @@ def _end(process: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """The same for a program that a task follows."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), END_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 def _search_path() -> str:

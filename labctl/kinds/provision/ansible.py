@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -15,16 +13,17 @@ from labctl.core.errors import LabctlError, NotReady
 from labctl.core.spans import spans
 from labctl.host.access import ssh
 from labctl.host.access.inventory import Group, Inventory
-from labctl.host.files import os_errors, runtime
-from labctl.host.files.content import content_digest
+from labctl.host.files import os_errors, run_folder, snapshot
 from labctl.host.files.private import write_private
 from labctl.host.machine import command
 from labctl.kinds.provision.access import Access
-from labctl.kinds.provision.output import LAST, Output
+from labctl.kinds.provision.output import Output
 from labctl.kinds.provision.spec import Target
 from labctl.kinds.provision.work import Ansible
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labctl.kinds.provision.job import Job
 
 PROGRAM = "ansible-playbook"
@@ -33,6 +32,8 @@ ANSWER_S = (
     120  # to log in, and until sudo has started: a guest without KVM needs more than Ansible's 10 seconds
 )
 INVENTORY, VARIABLES, SETTINGS = "inventory.yaml", "variables.yaml", "ansible.cfg"
+PLAYED = "played"  # the copy of the playbook's folder
+ORIGIN = "labctl_playbook_dir"  # a variable: the folder that it is a copy of
 
 
 class _Text(str):
@@ -68,17 +69,16 @@ async def run(job: Job) -> None:
 
 
 async def _run(job: Job) -> None:
-    if changed := await asyncio.to_thread(_changed, job):
-        raise _failure(job, f"{changed} changed since it was looked at", "try again")
-    with (
-        os_errors.translated("can't use it", runtime.folder()),
-        tempfile.TemporaryDirectory(prefix="ansible-", dir=runtime.folder()) as folder,
-    ):
+    with run_folder.made("ansible-") as folder:
+        words = await asyncio.to_thread(_prepared, job, folder)
+        named = job.targets[0].vm if len(job.targets) == 1 else job.spec.given_name or "ansible"
+        output = Output(lambda line: job.tell.output(named, line))
         try:
-            await asyncio.to_thread(_play, job, Path(folder))
+            await command.follow(words, output.write, environment=environment(folder), folder=folder / PLAYED)
         except command.Failed as failed:
-            last = "".join(f"\n  | {line}" for line in failed.lines[-LAST:])
-            raise _failure(job, f"exit code {failed.code}{last}") from failed
+            output.end()
+            raise _failure(job, f"exit code {failed.code}{output.last}") from failed
+        output.end()
 
 
 def written(job: Job, folder: Path) -> dict[str, str]:
@@ -92,25 +92,30 @@ def written(job: Job, folder: Path) -> dict[str, str]:
         ssh.CONFIG: ssh.config(folder, access.lab, access.logins, job.keys),
         ssh.KNOWN_HOSTS: ssh.known_hosts(access.lab, access.logins, job.keys),
         INVENTORY: inventory.text(),
-        VARIABLES: yaml.dump(_marked(json.loads(work.variables)), Dumper=_Dumper),
+        VARIABLES: yaml.dump(
+            _marked({**json.loads(work.variables), ORIGIN: str(work.folder)}), Dumper=_Dumper
+        ),
         SETTINGS: "",
     }
 
 
-def _play(job: Job, folder: Path) -> None:
-    work = job.spec.work
+def _prepared(job: Job, folder: Path) -> list[str]:
+    """Write all that Ansible reads, and give its command.
+
+    The playbook is a copy of what the user was asked about: nobody changes it while Ansible reads it bit by bit.
+    """
+    spec, work = job.spec, job.spec.work
     assert isinstance(work, Ansible)
+    copy = folder / PLAYED
+    with os_errors.translated("can't copy the playbook", folder):
+        copy.mkdir(0o700)
+        if snapshot.copied(work.folder, copy, spec.left_out) != spec.played:
+            raise _failure(job, f"{work.folder} changed since it was looked at", "try again")
     for name, text in written(job, folder).items():
         write_private(folder / name, text.encode())
     words = [PROGRAM, "-i", str(folder / INVENTORY), "--limit", LIMIT, "-e", f"@{folder / VARIABLES}"]
     words += ["--tags", ",".join(work.tags)] if work.tags else []
-    named = job.targets[0].vm if len(job.targets) == 1 else job.spec.given_name or "ansible"
-    output = Output(lambda line: job.tell.output(named, line))
-    command.run(
-        [*words, str(work.playbook)],
-        output.line,
-        environment=environment(folder),
-    )
+    return [*words, str(copy / work.playbook.name)]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -131,11 +136,6 @@ def environment(folder: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "True",
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def _changed(job: Job) -> Path | None:
-    """What of the playbook is not what the user was asked about."""
-    return next((path for path, digest in job.spec.files if content_digest(path) != digest), None)
 
 
 def _marked(value: Any) -> Any:

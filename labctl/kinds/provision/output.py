@@ -39,10 +39,6 @@ class Output(io.RawIOBase):
             self._rest = ""
         return len(data)
 
-    def line(self, text: str) -> None:
-        """Write a line that has been read already."""
-        self.write(f"{text}\n".encode())
-
     def end(self) -> None:
         """Tell what came after the last newline."""
         if rest := self._rest + self._decoder.decode(b"", final=True):

@@ -66,7 +66,8 @@ class ProvisionSpec(Spec):
     targets: tuple[Target, ...] = ()
     before: tuple[int, ...] = ()  # places of the steps that come first, of the same VM or of the lab
     after: tuple[Address, ...] = ()
-    files: tuple[tuple[Path, str], ...] = ()  # of a playbook, with their digests when it was asked for
+    played: str = ""  # the digest of a playbook's folder when it was asked for
+    left_out: tuple[Path, ...] = ()  # what does not count in that folder
     access: object = field(default=None, repr=False, compare=False)  # for a playbook: `access.Access`
 
     @property

@@ -12,7 +12,7 @@ from labctl.core.text import clipped
 
 SHOWN = 60  # characters of what a step does that a plan shows
 
-# https://docs.ansible.com/ansible/latest/tips_tricks/sample_setup.html
+# What is watched: https://docs.ansible.com/ansible/latest/tips_tricks/sample_setup.html
 _BESIDE = (
     "action_plugins",
     "callback_plugins",
@@ -83,8 +83,13 @@ class Ansible:
         return clipped(f"plays {self.playbook.name}", SHOWN)
 
     @property
+    def folder(self) -> Path:
+        """All that is played: what the playbook includes, and what Ansible runs for it, has to be in here."""
+        return self.playbook.parent
+
+    @property
     def parts(self) -> list[Path]:
-        """The playbook, and the folders beside it that Ansible takes roles, files and variables from."""
+        """What of it `up --watch` looks at: the playbook, and the usual folders beside it."""
         return [self.playbook, *(self.playbook.parent / name for name in _BESIDE)]
 
 

@@ -9,8 +9,9 @@ import pytest
 from labctl.core.host_reach import Deed
 from labctl.engine.allocation import Allocation, NetworkAddresses, NicAddresses
 from labctl.engine.host_reaches import host_reaches, image_reaches
+from labctl.engine.provision import not_played
 from labctl.engine.sources import Sources
-from labctl.host.files.content import content_digest
+from labctl.host.files import snapshot
 from labctl.kinds.folder.spec import FolderSpec
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.provision.spec import ProvisionSpec
@@ -59,10 +60,10 @@ def test_a_playbook_runs_on_the_host_and_another_content_or_role_is_another_thin
 
     def reach():
         work = Ansible(site, tags=tuple(tags))
-        files = tuple((path, content_digest(path)) for path in work.parts)
         lab = lab_of(tmp_path, {"web": {"image": "debian-12"}})
+        digest = snapshot.digest(work.folder, not_played(lab))
         (found,) = host_reaches(
-            lab, Sources(), Allocation(), [ProvisionSpec("web", 1, work=work, files=files)]
+            lab, Sources(), Allocation(), [ProvisionSpec("web", 1, work=work, played=digest)]
         )
         return found
 
@@ -70,9 +71,26 @@ def test_a_playbook_runs_on_the_host_and_another_content_or_role_is_another_thin
     assert (first.deed, first.subject, first.field) == (Deed.RUNS, str(site), "vms.web.provision")
     (site.parent / "roles/x/tasks").mkdir(parents=True)
     (site.parent / "roles/x/tasks/main.yml").write_text("[]")
-    with_role = reach()
+    seen = [first.id, reach().id]
+    for name in ("strategy_plugins/linear.py", "other.yaml"):  # plugins run here, too; others it may import
+        (site.parent / name).parent.mkdir(exist_ok=True)
+        (site.parent / name).write_text("[]")
+        seen.append(reach().id)
     tags.append("b")
-    assert len({first.id, with_role.id, reach().id}) == 3
+    assert len({*seen, reach().id}) == 5
+
+
+def test_the_lock_and_what_steps_fetch_do_not_count_as_a_playbook(tmp_path):
+    fetched = {"provision": [{"fetch": {"source": "/k", "target": "out/k"}}]}
+    lab = lab_of(tmp_path, {"web": {"image": "debian-12", **fetched}})
+    (tmp_path / "lab/site.yaml").write_text("[]")
+    before = snapshot.digest(tmp_path / "lab", not_played(lab))
+    (tmp_path / "lab/Labfile.lock").write_text("{}")
+    (tmp_path / "lab/out").mkdir()
+    with_folder = snapshot.digest(tmp_path / "lab", not_played(lab))
+    (tmp_path / "lab/out/k").write_text("of a guest")
+    assert snapshot.digest(tmp_path / "lab", not_played(lab)) == with_folder
+    assert with_folder == before
 
 
 def test_commands_and_files_of_a_build_run_on_the_host(tmp_path):

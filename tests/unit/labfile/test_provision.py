@@ -84,6 +84,13 @@ def test_a_playbook_has_its_variables_with_values_filled_in_and_its_tags(tmp_pat
             "{ansible: {playbook: page, tags: ['--x']}}",
             "vms.web.provision[0].ansible.tags[0]: expected a tag of letters",
         ),
+        *(
+            (
+                f"{{ansible: {{playbook: page, vars: {{{name}: x}}}}}}",
+                f"vms.web.provision[0].ansible.vars.{name}: a variable can't be called {name} (such names say how",
+            )
+            for name in ("ansible_ssh_common_args", "ansible_connection", "become_exe", "environment", "port")
+        ),
         ("{name: a}", "vms.web.provision[0]: exactly one of shell, copy, fetch, ansible is needed"),
         ("{shell: a, copy: {source: page, target: /x}}", "vms.web.provision[0]: exactly one of shell, copy"),
         ("{shell: a, name: x}, {shell: b, name: x}", "vms.web.provision[1]: two steps are called x"),

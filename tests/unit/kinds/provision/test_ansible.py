@@ -1,6 +1,7 @@
 """What Ansible is given for a step, as Ansible itself reads it, here without a guest."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from labctl.core.record import replace
 from labctl.host.access.inventory import Group, Guest
 from labctl.host.access.keys import Keys
 from labctl.host.access.ssh import Login
-from labctl.host.files.content import content_digest
+from labctl.host.files import run_folder, snapshot
 from labctl.host.files.lab_folder import LabFolder
 from labctl.host.machine import command
 from labctl.kinds.provision import ansible
@@ -41,22 +42,26 @@ PLAY = """\
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """A step of one VM, and the lines that are told of it."""
-    monkeypatch.setattr(ansible.runtime, "folder", lambda: tmp_path)
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    monkeypatch.setattr(run_folder.runtime, "folder", lambda: runs)
     monkeypatch.setenv("HOME", str(tmp_path))  # Ansible makes a folder there
-    (tmp_path / "site.yaml").write_text(PLAY)
+    play = tmp_path / "play"
+    play.mkdir()
+    (play / "site.yaml").write_text(PLAY)
     folder = LabFolder(tmp_path, "shop")
     folder.write("host-keys/web-1.pub", b"ssh-ed25519 AAAA web-1\n")
     told = []
 
     def made(work: Ansible, **fields):
-        files = ((work.playbook, content_digest(work.playbook)),)
-        fields = {"key": "it", "name": "it", "work": work, "files": files, "access": ACCESS, **fields}
+        digest = snapshot.digest(work.folder, fields.get("left_out", ()))
+        fields = {"key": "it", "name": "it", "work": work, "played": digest, "access": ACCESS, **fields}
         tell = SimpleNamespace(output=lambda vm, line: told.append((vm, line)))
         return Job(
             ProvisionSpec("web-1", 1, **fields), (Target("web-1", "shop.web-1"),), tell, None, Keys(folder)
         )
 
-    made.told, made.playbook = told, tmp_path / "site.yaml"
+    made.told, made.playbook = told, play / "site.yaml"
     return made
 
 
@@ -88,7 +93,7 @@ def test_only_the_vm_is_meant_and_nothing_in_a_variable_is_run(job, monkeypatch,
     assert "web-2" not in said
     assert {vm for vm, _ in job.told} == {"web-1"}
     assert not (tmp_path / "ran").exists()
-    assert not list(tmp_path.glob("ansible-*"))
+    assert not list(tmp_path.glob("runs/ansible-*"))
 
 
 @needs_ansible
@@ -109,20 +114,76 @@ def test_what_can_not_be_told_to_ansible_fails_the_step(job, monkeypatch):
 
 def test_a_playbook_that_changed_after_the_yes_is_not_played(job, monkeypatch):
     made = job(Ansible(job.playbook))
-    job.playbook.write_text("- hosts: all\n")
-    with pytest.raises(NotReady, match=r"site.yaml changed since it was looked at"):
+    (job.playbook.parent / "strategy_plugins").mkdir()
+    (job.playbook.parent / "strategy_plugins/linear.py").write_text("raise SystemExit")
+    with pytest.raises(NotReady, match=r"play changed since it was looked at"):
         played(made, monkeypatch)
+
+
+INCLUDES = (
+    "- hosts: all\n  gather_facts: false\n  tasks: [{include_tasks: more.yaml}, {include_tasks: late.yaml}]\n"
+)
+SWAPS = """- debug: {msg: "{{ lookup('pipe', 'echo [] >' ~ labctl_playbook_dir ~ '/late.yaml') }}"}"""
+
+
+@needs_ansible
+def test_what_changes_while_it_is_played_is_played_as_it_was(job, monkeypatch):
+    """Ansible reads what is included when it gets there."""
+    folder = job.playbook.parent
+    job.playbook.write_text(INCLUDES)
+    (folder / "more.yaml").write_text(SWAPS)
+    (folder / "late.yaml").write_text("- debug: {msg: as it was}")
+    played(job(Ansible(job.playbook)), monkeypatch)
+    assert (folder / "late.yaml").read_text() == "[]\n"
+    assert "as it was" in "\n".join(line for _, line in job.told)
+
+
+@needs_ansible
+def test_what_a_step_fetches_beside_it_is_not_played(job, monkeypatch):
+    job.playbook.write_text(INCLUDES)
+    late = job.playbook.parent / "late.yaml"
+    (job.playbook.parent / "more.yaml").write_text("[]")
+    made = job(Ansible(job.playbook), left_out=(late,))
+    late.write_text("- debug: {msg: of a guest}")
+    with pytest.raises(NotReady, match=r"late\.yaml"):
+        played(made, monkeypatch)
+
+
+@needs_ansible
+def test_a_playbook_ends_with_all_that_it_started_when_its_task_is_cancelled(job, monkeypatch, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    script = f"exec >{pipe}; echo started; exec sleep 1000"
+    task = f"{{debug: {{msg: \"{{{{ lookup('pipe', '{script}') }}}}\"}}}}"
+    job.playbook.write_text(f"- hosts: all\n  gather_facts: false\n  tasks: [{task}]\n")
+    made = job(Ansible(job.playbook))
+
+    async def cancelled():
+        playing = asyncio.create_task(ansible.run(made))
+        with await asyncio.to_thread(pipe.open) as started:
+            assert await asyncio.to_thread(started.readline) == "started\n"
+            playing.cancel()
+            await asyncio.wait([playing])
+            assert playing.cancelled()
+            assert await asyncio.to_thread(started.read) == ""  # nobody has it open any more
+
+    asyncio.run(cancelled())
+    assert not list(tmp_path.glob("runs/ansible-*"))
 
 
 def test_secrets_are_in_no_argument_and_in_a_file_of_its_user_alone(job, monkeypatch):
     seen = {}
 
-    def run(argv, _on_line, *, environment):
+    def look(argv, environment):
         path = Path(argv[argv.index("-e") + 1].removeprefix("@"))
         modes = (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777)
         seen.update(argv=argv, modes=modes, text=path.read_text(), environment=environment)
 
-    monkeypatch.setattr(command, "run", run)
+    async def follow(argv, _take, *, environment, folder):
+        del folder
+        look(argv, environment)
+
+    monkeypatch.setattr(command, "follow", follow)
     played(job(Ansible(job.playbook, '{"pw": "sesame"}')), monkeypatch)
     assert "sesame" in seen["text"]
     assert seen["modes"] == (0o600, 0o700)
