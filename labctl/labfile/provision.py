@@ -106,7 +106,7 @@ def _work(context: ReadContext, entry: Map) -> Work | None:
             )
             context.copied.pop(source, None)  # that is enough to say of it
         mode = int(tree["mode"], 8) if "mode" in tree else None
-        return Copy(source, tree["target"], mode)
+        return Copy(source, tree["target"], mode, os.path.realpath(source))
     if "ansible" in entry:
         return _ansible(context, entry)
     if "fetch" in entry:
@@ -114,7 +114,7 @@ def _work(context: ReadContext, entry: Map) -> Work | None:
         target = context.fetched_file(tree, "target")
         if why := _labctl_s(context, target, kept=(".labctl", "Labfile.lock", context.labfile)):
             context.problems.at(tree, "target", f"{tree['target']} is {why}", "fetch to another place")
-        return Fetch(tree["source"], target)
+        return Fetch(tree["source"], target, os.path.realpath(target))
     return None
 
 

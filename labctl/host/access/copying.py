@@ -82,6 +82,7 @@ async def put(  # noqa: PLR0913  # what a copy has
     user: str = ROOT,
     mode: int | None = None,
     exact: bool = False,
+    origin: Path | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Copy a local file or folder into a guest. Links in a folder stay links; `source` itself may be one.
@@ -93,15 +94,16 @@ async def put(  # noqa: PLR0913  # what a copy has
         user: whose the files will be.
         mode: of a file, or of the folder itself, instead of what it has here.
         exact: the target is the path that it gets, also where that is a folder already.
+        origin: what the source is called, if that is a path by a descriptor.
         progress: called as it goes on.
 
     Raises:
         LabctlError: it can't be read here, or written there.
     """
-    text, pieces, size = _outgoing(source, target, mode, exact=exact)
+    text, pieces, size = _outgoing(source, target, mode, (origin or source).name, exact=exact)
     stdin = PiecesStdin(_counted(pieces, size, progress))
     done = await transport.run(text, stdin=stdin, timeout=None, user=user)
-    done.check(f"can't copy {source} to {target} in the guest")
+    done.check(f"can't copy {origin or source} to {target} in the guest")
 
 
 async def get(  # noqa: PLR0913  # what a copy has
@@ -200,13 +202,13 @@ class _Arriving:
 
 
 def _outgoing(
-    source: Path, target: str, mode: int | None, *, exact: bool
+    source: Path, target: str, mode: int | None, name: str, *, exact: bool
 ) -> tuple[str, Iterator[bytes], int]:
     """The script for the guest, what it reads, and the bytes of all files in it."""
     with os_errors.translated("can't read it", source):
         found = source.stat()
     kept = stat.S_IMODE(found.st_mode) if mode is None else mode
-    name = source.name if source.name not in ("", "..") else source.resolve().name
+    name = name if name not in ("", "..") else source.resolve().name
     words = {"target": _path(target), "name": shlex.quote(name), "exact": "yes" if exact else ""}
     if stat.S_ISDIR(found.st_mode):
         tree = archive.scan(source)

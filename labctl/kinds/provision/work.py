@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from labctl.core.record import record, replace, values
+from labctl.core.record import field, record, replace, values
 from labctl.core.text import clipped
 
 SHOWN = 60  # characters of what a step does that a plan shows
@@ -47,11 +47,15 @@ class Shell:
 
 @record
 class Copy:
-    """Copy a file or folder of this machine into the guest. `mode` is that of the file, or of the folder itself."""
+    """Copy a file or folder of this machine into the guest. `mode` is that of the file, or of the folder itself.
+
+    `real` is where the source led when the Labfile was read.
+    """
 
     source: Path
     target: str
     mode: int | None = None
+    real: str = field(default="", compare=False)
 
     @property
     def summary(self) -> str:
@@ -60,10 +64,11 @@ class Copy:
 
 @record
 class Fetch:
-    """Copy a file or folder of the guest to this machine."""
+    """Copy a file or folder of the guest to this machine. `real` is where the target led when the Labfile was read."""
 
     source: str
     target: Path
+    real: str = field(default="", compare=False)
 
     @property
     def summary(self) -> str:
@@ -98,7 +103,8 @@ Work = Shell | Copy | Fetch | Ansible
 
 def stated(work: Work) -> list[Any]:
     """What a step does as data for JSON: without the content of files."""
-    return [type(work).__name__, {name: _plain(value) for name, value in values(work).items()}]
+    stays = {name: _plain(value) for name, value in values(work).items() if name != "real"}
+    return [type(work).__name__, stays]
 
 
 def identity(work: Work) -> str:
