@@ -14,12 +14,13 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.host.access import ssh
-from labctl.host.access.streams import LiveStdin
+from labctl.core.size import format_size
+from labctl.host.access import rsync_shell, ssh
+from labctl.host.access.streams import StreamStdin
 from labctl.host.access.transport import last_words
 from labctl.host.files import runtime
 from labctl.host.files.lab_folder import TOP
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from labctl.host.access.transport import Transport
 
 CONNECT_S = 30
+SILENT_S = 120  # in which the other end said nothing, while rsync sends signs of life
+WAITING_BYTES = 16 << 20  # of what a guest said and rsync did not take yet
+_GOES_WITH_RSYNC = "setpriv --pdeathsig TERM --"
 _PIECE_BYTES = 65536
 _LAST_BYTES = 2000  # of what it says, which a guest may have a part in
 _END_S = 10.0
@@ -67,7 +71,8 @@ async def copy(job: Job, lab: str, login: Login, keys: Keys, where: str) -> None
         host = " ".join(known.split()[:2])
         write_private(place / "known_hosts", f"{ssh.word(ssh.alias(lab, login.vm))} {host}\n".encode())
         write_private(place / ssh.CONFIG, ssh.config(place, lab, [login], keys).encode())
-        shell = f"ssh -F {_quoted(place / ssh.CONFIG)} -o BatchMode=yes -o ConnectTimeout={CONNECT_S}"
+        options = f"-F {_quoted(place / ssh.CONFIG)} -o BatchMode=yes -o ConnectTimeout={CONNECT_S}"
+        shell = f"{_GOES_WITH_RSYNC} ssh {options}"
         await _run(arguments(job, login.vm, shell, "sudo -n rsync"), where)
 
 
@@ -79,7 +84,9 @@ async def copy_by(job: Job, guest: Transport, where: str) -> None:
             listening.bind(str(path))
             listening.listen(1)
             listening.settimeout(0)
-            shell = f"{_quoted(Path(sys.executable))} -m labctl.host.access.rsync_shell {_quoted(path)}"
+            # -I: no module of the folder that labctl was called in, or of PYTHONPATH, takes the place of Python's own
+            python = f"{_quoted(Path(sys.executable))} -I {_quoted(Path(rsync_shell.__file__))}"
+            shell = f"{_GOES_WITH_RSYNC} {python} {_quoted(path)}"
             serving = asyncio.create_task(_serve(listening, guest))
             try:
                 await _run(arguments(job, "guest", shell, "rsync"), where)
@@ -93,18 +100,36 @@ async def _serve(listening: socket.socket, guest: Transport) -> None:
 
     What fails here ends the connection, and rsync tells that.
     """
-    loop = asyncio.get_running_loop()
-    conn, _ = await loop.sock_accept(listening)
-    with conn, conn.makefile("wb", buffering=0) as back:
-        asked = b""
-        while not asked.endswith(b"\n") and len(asked) < _PIECE_BYTES:
-            asked += await loop.sock_recv(conn, 1)  # what follows is the command's
-        conn.settimeout(None)
+    conn, _ = await asyncio.get_running_loop().sock_accept(listening)
+    reader, writer = await asyncio.open_unix_connection(sock=conn, limit=_PIECE_BYTES)
+    try:
+        asked = await reader.readuntil(b"\n")  # what follows is the command's
         text = shlex.join(map(str, json.loads(asked)))
-        try:
-            await guest.run(text, timeout=None, stdin=LiveStdin(conn.fileno()), stdout=cast("BinaryIO", back))
-        finally:
-            conn.shutdown(socket.SHUT_RDWR)  # a thread may still read of it, which alone would keep it open
+        await guest.run(text, timeout=None, stdin=StreamStdin(reader), stdout=_Back(writer))
+    except BaseException:
+        writer.transport.abort()
+        raise
+    writer.close()  # what waits is still sent
+
+
+class _Back:
+    """What the guest's rsync says, on its way to the one here. To write never waits: the loop has to go on reading."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    def write(self, data: bytes, /) -> None:
+        """Take it.
+
+        Raises:
+            LabctlError: rsync does not take what came before.
+        """
+        if self._writer.transport.get_write_buffer_size() > WAITING_BYTES:
+            raise LabctlError(f"a guest's rsync says more than {format_size(WAITING_BYTES)} at once")
+        self._writer.write(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 def arguments(job: Job, host: str, shell: str, program: str) -> list[str]:
@@ -118,6 +143,7 @@ def arguments(job: Job, host: str, shell: str, program: str) -> list[str]:
         "--delete",
         "--safe-links",
         "--protect-args",
+        f"--timeout={SILENT_S}",
         f"--chown={job.owner}",
         f"--rsync-path={program}",
         f"--rsh={shell}",
@@ -149,7 +175,7 @@ async def _run(argv: list[str], where: str) -> None:
     pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
         "setpriv", "--pdeathsig", "TERM", "--", tool, *argv,
-        stdin=nothing, stdout=nothing, stderr=pipe, start_new_session=True,
+        stdin=nothing, stdout=nothing, stderr=pipe, start_new_session=True, cwd="/",
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     said = b""

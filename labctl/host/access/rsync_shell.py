@@ -1,7 +1,7 @@
 """The remote shell of an rsync that has a guest's port instead of SSH: a program of its own, which rsync starts.
 
-`python -m labctl.host.access.rsync_shell SOCKET HOST COMMAND…` gives the command to who listens at the socket, and
-passes on both directions.
+`python -I rsync_shell.py SOCKET HOST COMMAND…` gives the command to who listens at the socket, and passes on both
+directions. It has no module but Python's own.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def _send(there: socket.socket) -> None:
         while piece := os.read(0, _PIECE_BYTES):
             there.sendall(piece)
         there.shutdown(socket.SHUT_WR)
+    os.close(0)  # rsync is not left waiting for somebody to read
 
 
 def _write(piece: bytes) -> None:

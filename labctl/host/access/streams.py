@@ -85,6 +85,19 @@ class LiveStdin:
         return await arrived
 
 
+class StreamStdin:
+    """A connection whose other end may let one wait for long."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+
+    async def read(self, size: int) -> bytes:
+        try:
+            return await self._reader.read(size)
+        except OSError:
+            return b""  # the other end is gone
+
+
 def _set(future: asyncio.Future[bytes], data: bytes) -> None:
     if not future.done():  # it is cancelled where nobody waits any more
         future.set_result(data)

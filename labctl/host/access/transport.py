@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.guest.protocol import COMMAND_BYTES
-from labctl.host.access.streams import LIMIT_BYTES, Captured, FileStdin, LiveStdin, PiecesStdin
+from labctl.host.access.streams import LIMIT_BYTES, Captured, FileStdin, LiveStdin, PiecesStdin, StreamStdin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labctl.host.access.streams import Sink, Stdin
 
 ROOT = "root"
-_READY = (LiveStdin, PiecesStdin)  # what a command reads as it is
+_READY = (LiveStdin, PiecesStdin, StreamStdin)  # what a command reads as it is
 _DIGEST = 64  # characters of a SHA-256
 _PUT = """set -e
 umask 077
@@ -81,7 +81,7 @@ class Transport(ABC):
         command: str | Sequence[str],
         *,
         timeout: float | None,  # noqa: ASYNC109  # it is told in the error what was said until then
-        stdin: bytes | BinaryIO | LiveStdin | PiecesStdin | None = None,
+        stdin: bytes | BinaryIO | LiveStdin | PiecesStdin | StreamStdin | None = None,
         stdout: Sink | None = None,
         stderr: Sink | None = None,
         user: str = ROOT,

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -32,7 +33,11 @@ class Here(Transport):
                 captured.write("stdout", piece)
             return await process.wait()
 
-        return await while_fed(take(), feed())
+        try:
+            return await while_fed(take(), feed())
+        finally:
+            if process.returncode is None:
+                process.kill()
 
 
 def told(job, target=None):
@@ -111,6 +116,78 @@ def test_a_transport_that_fails_is_told(source, tmp_path, monkeypatch):
 
     with pytest.raises(LabctlError, match="rsync failed"):
         asyncio.run(rsync.copy_by(rsync.Job(str(source), "/srv/x", "0:0"), Gone(), "folder/web/srv"))
+
+
+def test_no_module_of_the_folder_that_it_was_called_in_is_run(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+    strange, ran = tmp_path / "clone", tmp_path / "ran"
+    (strange / "labctl").mkdir(parents=True)
+    for name in ("labctl/__init__.py", "json.py", "socket.py"):
+        (strange / name).write_text(f"open({str(ran)!r}, 'w')\n")
+    monkeypatch.chdir(strange)
+    monkeypatch.setenv("PYTHONPATH", str(strange))
+    job = rsync.Job(str(source), str(tmp_path / "target"), f"{os.geteuid()}:{os.getegid()}")
+    asyncio.run(rsync.copy_by(job, Here(), "folder/web/srv"))
+    assert (tmp_path / "target/file").exists()
+    assert not ran.exists()
+
+
+STANDS_IN = """#!{python}
+import shlex, subprocess, sys
+(shell,) = (each.partition("=")[2] for each in sys.argv if each.startswith("--rsh="))
+pipe = subprocess.PIPE
+process = subprocess.Popen([*shlex.split(shell), "guest", "rsync"], stdin=pipe, stdout=pipe)
+sent = bytes(8 << 20)
+process.stdin.write(sent)
+process.stdin.close()
+sys.exit(process.stdout.read() != sent)
+"""
+
+
+class Echo(Here):
+    async def _execute(self, text, user, stdin, captured):
+        return await super()._execute("cat", user, stdin, captured)
+
+
+@pytest.fixture
+def stands_in(tmp_path, monkeypatch):
+    """A program in the place of rsync."""
+
+    def put(text):
+        program = tmp_path / "program"
+        program.write_text(text.replace("{python}", sys.executable))
+        program.chmod(0o755)
+        monkeypatch.setattr(command, "path", lambda _tool: str(program))
+        monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+
+    return put
+
+
+def test_an_rsync_that_does_not_read_yet_stops_nothing(stands_in):
+    stands_in(STANDS_IN)
+    asyncio.run(rsync.copy_by(rsync.Job("/a", "/b", "0:0"), Echo(), "folder/web/srv"))
+
+
+def test_what_waits_for_it_has_a_bound(stands_in, monkeypatch):
+    monkeypatch.setattr(rsync, "WAITING_BYTES", 1 << 16)
+    stands_in(STANDS_IN)
+    with pytest.raises(LabctlError, match="rsync failed"):
+        asyncio.run(rsync.copy_by(rsync.Job("/a", "/b", "0:0"), Echo(), "folder/web/srv"))
+
+
+def test_a_shell_that_ends_before_it_said_what_to_run_stops_nothing(stands_in):
+    stands_in(
+        "#!{python}\nimport shlex, socket, sys\n"
+        "(shell,) = (each for each in sys.argv if each.startswith('--rsh='))\n"
+        "there = socket.socket(socket.AF_UNIX)\nthere.connect(shlex.split(shell)[-1])\n"
+        "there.shutdown(socket.SHUT_WR)\nsys.exit(there.recv(1) != b'' or 7)\n"
+    )
+    with pytest.raises(LabctlError, match=r"rsync failed \(7\)"):
+        asyncio.run(rsync.copy_by(rsync.Job("/a", "/b", "0:0"), Here(), "folder/web/srv"))
+
+
+def test_a_silent_end_is_not_waited_for():
+    assert f"--timeout={rsync.SILENT_S}" in told(rsync.Job("/a", "/b", "0:0"))
 
 
 def test_a_path_that_no_quotes_express_is_refused(tmp_path, monkeypatch):
