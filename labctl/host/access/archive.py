@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.core.text import one_line, printable
-from labctl.host.files import os_errors
+from labctl.host.files import os_errors, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +95,7 @@ def written(source: Source) -> Iterator[bytes]:
         LabctlError: a file can't be read, or became shorter meanwhile.
     """
     headers = tarfile.TarFile(fileobj=io.BytesIO(), mode="w")
+    root = Path(os.path.realpath(source.root))
     for path in source.paths:
         with os_errors.translated("can't read it", path):
             info = headers.gettarinfo(path, arcname=f"./{path.relative_to(source.root)}")
@@ -102,7 +103,8 @@ def written(source: Source) -> Iterator[bytes]:
             info.uname = info.gname = ""
             yield info.tobuf(tarfile.GNU_FORMAT, _ENCODING, _ERRORS)  # all kinds of tar know its long names
             if info.isreg():
-                with path.open("rb") as file:
+                real = str(root / path.relative_to(source.root))  # a guest may put a link there meanwhile
+                with pinned.opened(path, real) as pin, pin.open("rb") as file:
                     yield from content(file, info.size, path)
                 yield bytes(-info.size % _BLOCK)
     yield bytes(2 * _BLOCK)

@@ -45,7 +45,7 @@ def check(path: Path, real: str) -> None:
 
 def _require(leads: str, real: str, path: Path) -> None:
     if leads != real:
-        text = "it leads to another place than when the Labfile was read"
+        text = "it leads to another place than when it was looked at"
         raise LabctlError(
             text, where=str(path), hint="look at the links on the way to it, and who may change them"
         )

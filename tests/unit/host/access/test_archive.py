@@ -130,6 +130,21 @@ def test_a_folder_is_written_and_read_again(tmp_path):
     assert names == ["a", "link", "a/b", "a/b/file"]
 
 
+@pytest.mark.parametrize("swapped", ["folder/in/file", "folder/in"])
+def test_a_link_that_appears_while_a_folder_is_sent_is_not_followed(tmp_path, swapped):
+    """As by a guest that may write there."""
+    for name in ("folder/in", "secret/in"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_text(name)
+    pieces = archive.written(archive.scan(tmp_path / "folder"))
+    headers = [next(pieces), next(pieces)]
+    assert b"in/file" in headers[1]
+    (tmp_path / swapped).rename(tmp_path / "gone")
+    (tmp_path / swapped).symlink_to(tmp_path / swapped.replace("folder", "secret"))
+    with pytest.raises(LabctlError, match="another place than when it was looked at"):
+        b"".join(pieces)
+
+
 def test_a_file_that_shrinks_meanwhile_is_an_error(tmp_path):
     (tmp_path / "file").write_text("text")
     with (tmp_path / "file").open("rb") as file, pytest.raises(LabctlError, match="became shorter"):

@@ -17,7 +17,7 @@ def test_what_is_put_in_its_place_is_not_what_is_used(tmp_path):
         page.symlink_to(key)
         assert path.read_text() == "page"
     with (
-        pytest.raises(LabctlError, match="another place than when the Labfile was read"),
+        pytest.raises(LabctlError, match="another place than when it was looked at"),
         pinned.opened(page, str(page)),
     ):
         pass

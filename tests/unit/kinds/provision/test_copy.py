@@ -57,7 +57,7 @@ def test_a_link_that_a_guest_put_in_its_place_is_not_followed(tmp_path, copied):
     run = copied("page")
     page.unlink()
     page.symlink_to(tmp_path / "key")
-    with pytest.raises(LabctlError, match="leads to another place than when the Labfile was read"):
+    with pytest.raises(LabctlError, match="leads to another place than when it was looked at"):
         run()
 
 
@@ -71,5 +71,5 @@ def test_a_way_out_that_a_fetched_link_opened_is_not_gone(tmp_path, copied):
     with pytest.raises(NotReady, match="there is no"):
         run()
     (tmp_path / "lab/out/l").symlink_to("k")
-    with pytest.raises(LabctlError, match="leads to another place than when the Labfile was read"):
+    with pytest.raises(LabctlError, match="leads to another place than when it was looked at"):
         run()

@@ -52,6 +52,6 @@ def test_a_folder_that_a_guest_replaced_by_a_link_gets_nothing(tmp_path, fetched
     run = fetched(target)
     (tmp_path / "lab/shared").rmdir()
     (tmp_path / "lab/shared").symlink_to(tmp_path)
-    with pytest.raises(LabctlError, match="leads to another place than when the Labfile was read"):
+    with pytest.raises(LabctlError, match="leads to another place than when it was looked at"):
         run()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["lab"]
