@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import steps_of
+from labctl.core.record import replace
 from labctl.core.spec import of_kind
-from labctl.engine.folders import Sharing, chosen
+from labctl.engine.folders import Sharing, chosen, led_astray
 from labctl.host.files import os_errors, trees
 from labctl.host.machine import command, virtiofsd
 from labctl.host.machine.doctor.check import distribution
@@ -41,12 +42,14 @@ def look(lab: LabModel, host: Host) -> Sharing | None:
     sources = {folder.source for vm in lab.vms for folder in vm.folders}
     if not sources:
         return None
-    return Sharing(_without_virtiofs(host), {source: _tree(source) for source in sources})
+    return Sharing(_without_virtiofs(host), {source: _tree(source, lab) for source in sources})
 
 
-def _tree(source: Path) -> Tree:
+def _tree(source: Path, lab: LabModel) -> Tree:
+    """What is in a folder; the lab's own keys count before they are made."""
     with os_errors.translated("can't read it", source):
-        return trees.look(source)
+        tree = trees.look(source)
+        return replace(tree, keys=tree.keys or lab.folder.resolve().is_relative_to(source.resolve()))
 
 
 def _without_virtiofs(host: Host) -> str:
@@ -66,6 +69,22 @@ def problems(session: Session, plan: Plan, sharing: Sharing | None) -> list[Prob
         return []
     wanted = [step.after for step in steps_of(plan.steps, FolderSpec) if step.after]
     return [problem for spec in wanted for problem in _against(session, spec, sharing)]
+
+
+def led_elsewhere(session: Session, wanted: Specs, existing: Specs) -> list[Problem]:
+    """The folders that a guest could make lead elsewhere on the host, each once for all VMs of a name."""
+    pairs = led_astray(of_kind(wanted.values(), FolderSpec), of_kind(existing.values(), FolderSpec))
+    found = {(each.base, each.target): (each, writer) for each, writer in pairs}
+    hint = "the same folder for both by a mount, folders apart, or `type: rsync` for both"
+    return [
+        _problem(
+            session,
+            each,
+            f"{writer.vm} may write to {writer.source}, and so put links on the way of {each.source}",
+            f"{hint}; what a VM has now counts until an `up` took it away",
+        )
+        for each, writer in found.values()
+    ]
 
 
 def _against(session: Session, spec: FolderSpec, sharing: Sharing) -> Iterator[Problem]:

@@ -100,9 +100,9 @@ def _prepare(
         sites = _sites(session, observed, sources, sharing)
         wanted = onward(observed, compose(lab, allocation, sites))
         existing = _existing(session, observed, wanted, sources)
-        wanted = keep(wanted, existing, session.secret)
-        wanted = _with_playbooks(session, wanted)
-        preflight.refuse(edits.check_xml_edits(lab, wanted.values()))
+        wanted = _with_playbooks(session, keep(wanted, existing, session.secret))
+        astray = folders.led_elsewhere(session, wanted, existing)
+        preflight.refuse([*edits.check_xml_edits(lab, wanted.values()), *astray])
         reaches = host_reaches(lab, sources, allocation, wanted.values())
         wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
     made = plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from labctl.core.record import record
@@ -80,6 +81,33 @@ def chosen(folder: Folder, sharing: Sharing | None) -> tuple[str, str]:
         if asked:
             return RSYNC, why
     return VIRTIOFS, "the host can"
+
+
+def led_astray(
+    wanted: Iterable[FolderSpec], existing: Iterable[FolderSpec]
+) -> Iterator[tuple[FolderSpec, FolderSpec]]:
+    """The folders that a guest could make lead elsewhere on the host, each with the folder by which it could.
+
+    Who may write to a folder may put links into it. What serves or copies a folder below it would follow them, and
+    rsync also those that come while it copies. A VM's own folder is no exception: it is served anew at each start.
+    """
+    wanted = list(wanted)
+    writers = [(each, True) for each in wanted] + [(each, False) for each in existing]
+    at: dict[str, list[FolderSpec]] = {}  # who writes to the folder
+    below: dict[str, list[FolderSpec]] = {}  # or to one below it
+    for each, soon in writers:
+        if each.mounted and not each.readonly:
+            at.setdefault(each.source, []).append(each)
+            for parent in PurePath(each.source).parents if soon else ():
+                below.setdefault(str(parent), []).append(each)
+    copied_too = {each.source: [each] for each in wanted if each.mounted and not each.readonly}
+    for each in wanted:
+        above = [writer for parent in PurePath(each.source).parents for writer in at.get(str(parent), ())]
+        same = [] if each.mounted else copied_too.get(each.source, [])
+        for writer in (*above, *below.get(each.source, ()), *same):
+            if writer.address != each.address:
+                yield each, writer
+                break
 
 
 def reached_at(vm: Vm, allocation: Allocation) -> str:

@@ -139,26 +139,28 @@ class ReadContext:
         )
 
     def shared_folder(self, holder: Map, key: str, given: str) -> Path:
-        """Give the absolute path of the folder that is named at `key`; what is none is reported.
+        """Give the real path of the folder that is named at `key`: links are followed now, and never again.
 
+        What is no folder is reported.
         `given` says what a guest may do with it: a yes to the one is none to the other.
         """
         path = (self.folder / _expanded(holder[key])).absolute()
         if PLACEHOLDER in holder[key]:
             return path
+        real = Path(os.path.realpath(path))
         if why := _why_no_folder(path):
             self.problems.at(holder, key, f"{holder[key]}: {why}", f"looked for in {path.parent}")
-        elif holder[key] not in self.given and (why := self._why_outside(path, "a folder")):
+        elif holder[key] not in self.given and (why := self._why_outside(path, "a folder", real)):
             origin = (
                 path_text(self.problems.path_of(holder, key)),
                 str(value_position(entry_mark(holder, key))),
             )
             known = self.outside.get(path)
             if known is None or known.content == FOLDER_READ:
-                self.outside[path] = HostReach(Deed.GIVES, os.path.realpath(path), *origin, why, given)
-        return path
+                self.outside[path] = HostReach(Deed.GIVES, str(real), *origin, why, given)
+        return real
 
-    def _why_outside(self, path: Path, what: str = "a file") -> str:
+    def _why_outside(self, path: Path, what: str = "a file", real: Path | None = None) -> str:
         """Say why a file or folder is not one of the Labfile's folder; empty if it is. Links are followed."""
         folder = Path(os.path.realpath(self.folder))
         facts = folder.stat()
@@ -166,7 +168,7 @@ class ReadContext:
             return "a Labfile in a home, or above it, has no folder of its own"
         if facts.st_mode & stat.S_IWOTH:
             return "a Labfile in a folder that everybody may write to has no folder of its own"
-        if Path(os.path.realpath(path)).is_relative_to(folder):
+        if (real or Path(os.path.realpath(path))).is_relative_to(folder):
             return ""
         if Path(os.path.normpath(path)).is_relative_to(folder):
             return "a link leads out of the Labfile's folder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libvirt
@@ -12,6 +13,7 @@ from labctl.core.errors import LabctlError
 from labctl.host.access import port_session, rsync, ssh
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.ssh import Login
+from labctl.host.files import pinned
 from labctl.host.libvirt import records
 from labctl.host.libvirt.connection import found, translated
 from labctl.kinds.folder import guest_text
@@ -80,6 +82,7 @@ class FolderDriver:
             )
         if asked.exit_code or not (answer.isascii() and answer.isdecimal()):
             raise _failed(spec, "its guest can't make the target", asked.stderr or asked.stdout)
+        pinned.check(Path(spec.source), spec.source)
         job = rsync.Job(spec.source, spec.target, f"{spec.chown}:{answer}", spec.exclude)
         if spec.login:
             login = Login(spec.vm, spec.user, spec.login, ssh.outer(self._host.uri))

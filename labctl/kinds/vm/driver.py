@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -17,10 +18,12 @@ from labctl.core.record import replace
 from labctl.core.size import format_size
 from labctl.guest.nic_config import NicConfig
 from labctl.host.access import console
+from labctl.host.files import pinned
 from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import call_on, found, run_event_loop, translated
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.vm import hotplug, metadata, preserve, virdomain, xml
+from labctl.kinds.vm.filesystems import TAG
 from labctl.kinds.vm.guest_sessions import GuestSessions
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class VmDriver:
         spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
+            _check_folders(spec)
             began = virdomain.run(domain, spec)
         if began:
             tell.stage(Stage.STARTED)
@@ -232,6 +236,7 @@ class VmDriver:
         told = replace(_as_known(spec, was), keys=self._mark(spec))
         if domain is not None and spec.scripted and (domain.isActive() or domain.hasManagedSaveImage()):
             told = _untold(told, was)
+        _check_folders(spec)
         root = xml.render(replace(told, ready=None, applied=spec.fingerprint()))
         if defined is not None:
             preserve.places(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
@@ -253,6 +258,13 @@ class VmDriver:
                 "someone removed it meanwhile", where=str(spec.address), hint="`labctl up` makes it again"
             )
         return domain
+
+
+def _check_folders(spec: VmSpec) -> None:
+    """Refuse the Labfile's folders that a link leads elsewhere by now: who serves them to the guest is root."""
+    for use in spec.filesystems:
+        if use.tag.startswith(TAG):
+            pinned.check(Path(use.source), use.source)
 
 
 def _replaced(step: StepOf[VmSpec]) -> set[str]:

@@ -6,6 +6,7 @@ from labctl.core.record import record
 from labctl.core.spec import Effect, Item, owned
 
 VIRTIOFS, NINEP = "virtiofs", "9p"
+TAG = "labctl-"  # with which the tags of the Labfile's folders begin
 
 
 @record

@@ -50,6 +50,31 @@ def test_no_guest_gets_the_keys_of_a_lab_by_a_mount(told, kind):
     assert told("rsync", sharing) == []
 
 
+@pytest.mark.usefixtures("told")
+def test_the_keys_count_before_they_are_made(tmp_path):
+    path = tmp_path / "Labfile.yaml"
+    path.write_text(
+        "labfile: 1\nname: shop\nvms:\n  web:\n    image: debian-12\n"
+        "    folders: [{source: ., target: /srv/a}, {source: app, target: /srv/b}]\n"
+    )
+    host = MadeUpHost(local=True, capabilities=SimpleNamespace(types=frozenset({"qemu"})))
+    trees = folders.look(load(str(path)).lab, host).trees
+    assert {source.name: tree.keys for source, tree in trees.items()} == {tmp_path.name: True, "app": False}
+
+
+@pytest.mark.usefixtures("told")
+def test_a_folder_that_a_guest_could_lead_elsewhere_is_told_at_its_field(tmp_path):
+    session = SimpleNamespace(lab=load(str(tmp_path / "Labfile.yaml")).lab)
+    writer = FolderSpec("shop", "db", "/srv/s", "/lab/s", "virtiofs", base="db")
+    below = FolderSpec("shop", "web", "/srv/a", "/lab/s/a", "rsync", base="web")
+    wanted = {each.address: each for each in (writer, below)}
+    (told,) = folders.led_elsewhere(session, wanted, {})
+    assert told.path == "vms.web.folders"
+    assert told.summary == "/srv/a: db may write to /lab/s, and so put links on the way of /lab/s/a"
+    assert folders.led_elsewhere(session, {below.address: below}, wanted)
+    assert not folders.led_elsewhere(session, {below.address: below}, {})
+
+
 @pytest.mark.parametrize("kind", ["virtiofs", "9p"])
 def test_no_folder_of_another_machine_is_shared(told, kind):
     ((_, summary),) = told(kind, Sharing("the libvirt host is another machine", {}), local=False)

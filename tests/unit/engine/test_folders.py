@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from labctl.core.address import Address
-from labctl.engine.folders import Sharing, chosen
+from labctl.engine.folders import Sharing, chosen, led_astray
 from labctl.host.files.trees import Tree
+from labctl.kinds.folder.spec import FolderSpec
 from labctl.labfile.model import Folder
 from tests.composed import specs
 
@@ -36,6 +37,37 @@ def test_else_rsync_and_it_is_told_why(options, sharing):
 
 def test_what_is_written_is_taken():
     assert chosen(Folder(SOURCE, "/srv/app", "9p"), ABLE) == ("9p", "as the Labfile says")
+
+
+def folder(vm, source, kind="virtiofs", **options):
+    return FolderSpec("shop", vm, f"/srv{source}", source, kind, base=vm, **options)
+
+
+def astray(wanted, existing=()):
+    return [(str(each.address), writer.source) for each, writer in led_astray(wanted, existing)]
+
+
+@pytest.mark.parametrize("kind", ["virtiofs", "9p", "rsync"])
+@pytest.mark.parametrize("vm", ["db", "web"])
+def test_no_folder_lies_in_one_that_a_guest_may_write_to(vm, kind):
+    for writer in (folder("web", "/lab/s"), folder("web", "/lab/s", "9p")):
+        below = folder(vm, "/lab/s/sub/deeper", kind)
+        assert (str(below.address), "/lab/s") in astray([writer, below])
+        assert astray([below], [writer]) == [(str(below.address), "/lab/s")]
+
+
+def test_no_folder_is_copied_while_a_guest_may_put_links_into_it():
+    copied = folder("db", "/lab", "rsync")
+    assert astray([folder("web", "/lab/s"), copied]) == [("folder/db/srv/lab", "/lab/s")]
+    same = folder("db", "/lab/s", "rsync")
+    assert astray([folder("web", "/lab/s"), same]) == [("folder/db/srv/lab/s", "/lab/s")]
+    assert not astray([same], [folder("web", "/lab/s")])  # a mount that becomes a copy
+
+
+def test_folders_apart_and_the_same_one_are_no_way_out():
+    assert not astray([folder("web", "/lab/s"), folder("db", "/lab/s"), folder("c", "/lab/sub")])
+    assert not astray([folder("web", "/lab/s", "9p", readonly=True), folder("db", "/lab/s/sub", "rsync")])
+    assert not astray([folder("web", "/lab/s", "rsync"), folder("db", "/lab/s/sub")][:1])
 
 
 def lab(**vm):

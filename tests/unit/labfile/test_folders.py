@@ -33,6 +33,12 @@ def test_a_source_is_relative_to_the_labfile(folder):
     assert (one.source, one.target, one.type) == (folder / "app", "/srv/app", "auto")
 
 
+def test_a_link_is_followed_when_the_labfile_is_read_and_not_again(folder):
+    (folder / "link").symlink_to("app")
+    (one,) = loaded(folder, WEB.format("{source: link, target: /srv/app/}")).lab.vms[0].folders
+    assert one.source == folder / "app"
+
+
 def test_layers_append(folder):
     text = "defaults: {folders: [{source: app, target: /srv/a}]}\n"
     lab = loaded(folder, text + WEB.format("{source: ., target: /srv/b}")).lab
