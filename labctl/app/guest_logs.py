@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from labctl.app import transport
 from labctl.app.logs import LogLine
-from labctl.core import moment
-from labctl.core.errors import Interrupted, LabctlError, UsageError
+from labctl.core import coroutines, moment
+from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import record
 from labctl.host.access.console import LOG_BYTES
 from labctl.host.access.lines import Lines
@@ -64,7 +64,7 @@ def tell_logs(
     With `follow` this goes on through reboots, and to VMs that start later, until the session is asked to stop.
 
     Raises:
-        Interrupted: it was asked to stop.
+        KeyboardInterrupt: it was asked to stop.
         LabctlError: none of them can be read.
     """
     logs = [_GuestLog(session, vm, source, asked, tell) for vm in vms for source in sources]
@@ -76,9 +76,9 @@ def tell_logs(
             return [error for error in await reading if error]
 
     try:
-        failed = asyncio.run(read_all())
+        failed = coroutines.run(read_all())
     except asyncio.CancelledError:  # with what runs in the guests ended
-        raise Interrupted("nothing is read any more") from None
+        raise KeyboardInterrupt from None
     if failed and len(failed) == len(logs):
         raise failed[0]
     return failed

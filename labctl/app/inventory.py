@@ -11,8 +11,7 @@ from labctl.core.address import natural_sort_key
 from labctl.core.errors import UsageError
 from labctl.host.access import ssh as openssh
 from labctl.host.access.inventory import Group, Guest, Inventory, nested
-from labctl.host.files import os_errors
-from labctl.host.files.private import write_atomically
+from labctl.host.files.private import write_output
 from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -68,8 +67,7 @@ def write(text: str, path: Path) -> None:
     Raises:
         LabctlError: it can't be written.
     """
-    with os_errors.translated("can't write the inventory", path):
-        write_atomically(path, text.encode(), 0o644)
+    write_output(path, text.encode(), "can't write the inventory")
 
 
 def groups_of(lab: LabModel) -> dict[str, Group]:

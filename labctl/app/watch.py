@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from labctl.app import folders
-from labctl.core.errors import Interrupted, LabctlError, LabHeld, Rejected, RunFailed
+from labctl.core.errors import Interrupted, LabctlError, LabHeld, Rejected, RunFailed, UsageError
 from labctl.core.events import Diagnostic, Ending
 from labctl.core.operations import operations
 from labctl.core.plan import Action
@@ -48,7 +48,11 @@ def needing_a_yes(plan: Plan) -> list[str]:
 
 
 def watch(
-    start: Callable[[], Session], apply: Callable[[], object], sync: Callable[[], object], sink: Sink
+    start: Callable[[], Session],
+    apply: Callable[[], object],
+    sync: Callable[[], object],
+    sink: Sink,
+    ready: Callable[[], object] = lambda: None,
 ) -> NoReturn:
     """Apply the Labfile now, and again whenever it changes; copy folders of rsync whenever something in them changes.
 
@@ -59,14 +63,19 @@ def watch(
         apply: makes the lab what the Labfile says.
         sync: copies what changed in folders, and changes nothing else.
         sink: is told what changed, and what is wrong.
+        ready: called once it watches.
 
     Raises:
+        UsageError: there is no Labfile to begin with. One that goes later may come back: editors rename files.
         Interrupted: a run was asked to end.
         LabctlError: files can't be watched.
     """
     changes: SimpleQueue[Path] = SimpleQueue()
     run = apply
-    with Watcher(changes.put, _ours(start())) as watcher:
+    if (first := start()).absent:
+        raise first.absent
+    with Watcher(changes.put, _ours(first)) as watcher:
+        ready()
         while True:
             if _loads(start(), watcher, sink):
                 _run(run, sink)
@@ -100,7 +109,7 @@ def _loads(session: Session, watcher: Watcher, sink: Sink) -> bool:
     try:
         _ = session.loaded
         sources = folders.copied_sources(session)
-    except Rejected as error:
+    except (Rejected, UsageError) as error:
         _tell(error, sink)
         return False
     except LabctlError as error:

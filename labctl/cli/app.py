@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from labctl.cli.options import Options, with_global_options
 from labctl.cli.verbs import Verbs
+
+_TYPERS = ("install_completion", "show_completion")
 
 
 class TopVerbs(Verbs):
@@ -18,6 +22,7 @@ class TopVerbs(Verbs):
             "plan",
             "up",
             "watch",
+            "wait",
             "halt",
             "reload",
             "provision",
@@ -26,12 +31,16 @@ class TopVerbs(Verbs):
             "destroy",
             "trust",
         ),
-        "look at it": ("status", "graph", "wait", "list", "logs", "events", "doctor"),
-        "enter it": ("ssh", "ssh-config", "inventory", "console", "forward"),
-        "work in it": ("exec", "copy", "screenshot", "send-keys"),
+        "look at it": ("status", "graph", "list", "events"),
+        "work in it": ("ssh", "exec", "copy", "console", "forward", "logs", "screenshot", "send-keys"),
+        "for other tools": ("ssh-config", "inventory"),
         "images": ("image",),
-        "more": ("completion", "help"),
+        "more": ("doctor", "completion", "help"),
     }
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Those without typer's options for completion: `labctl completion` is the one way, and needs it turned on."""
+        return [each for each in super().get_params(ctx) if each.name not in _TYPERS]
 
 
 app = typer.Typer(

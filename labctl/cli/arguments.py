@@ -57,5 +57,5 @@ Behind = Annotated[
     typer.Argument(metavar="[-- COMMAND...]", parser=word, help="what to run there, behind --"),
 ]
 User = Annotated[
-    str, typer.Option("--user", metavar="USER", help="who is to be there, as root; by default who logs in")
+    str, typer.Option("--user", metavar="USER", help="run as this user, such as root; by default who logs in")
 ]

@@ -32,7 +32,7 @@ def run(
     *,
     user: User = "",
     limit: Annotated[
-        str, typer.Option("--limit", metavar="SIZE", help="the most that a VM may send")
+        str, typer.Option("--limit", metavar="SIZE", help="refuse to receive more than this")
     ] = "16GiB",
 ) -> int:
     """Copy files and folders into a VM or out of it, with their modes.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context, exits, run_state
+from labctl.cli import context, exits, interruptions, run_state
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 
@@ -22,7 +22,7 @@ def run(
     vms: OnlyVms = None,
     *,
     follow: Annotated[  # noqa: ARG001  # there is nothing else to do
-        bool, typer.Option("--follow", "-f", help="what it does in any case; --file names a Labfile")
+        bool, typer.Option("--follow", "-f", help="the default; --file names a Labfile")
     ] = False,
 ) -> int:
     """Show what happens to the lab, until Ctrl-C.
@@ -44,7 +44,10 @@ def run(
         if not options.quiet:
             context.say(f"waiting for events of lab {session.lab.name}; Ctrl-C ends it")
 
-    live_events.follow(session, vms or (), run_state.noticed(lines) if options.json else _write, ready)
+    sink = run_state.noticed(lines) if options.json else _write
+    with interruptions.until_interrupted():
+        live_events.follow(session, vms or (), sink, ready)
+    return exits.INTERRUPTED
 
 
 def _write(event: Event) -> None:

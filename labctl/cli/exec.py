@@ -46,7 +46,7 @@ def run(  # noqa: PLR0913  # the options, by keyword
     user: User = "",
     command: Annotated[list[str] | None, _BEHIND] = None,
 ) -> int:
-    """Run a command in VMs, in all of them at once.
+    """Run a command in several VMs in parallel.
 
     With several VMs each line of output has the VM's name in front, and the exit
     code is 1 if one of them failed. With one VM it is the command's own, and 255 if it could not be run.

@@ -11,12 +11,12 @@ BROKEN_PIPE = 128 + 13  # and of one that wrote to a closed pipe
 
 MEANINGS = {
     0: "done",
-    FAILED: "an operation failed, or the answer was no",
-    WRONG: "the Labfile or the command line is wrong",
+    FAILED: "an operation failed or was refused, or the answer was no",
+    WRONG: "the Labfile or the command line is wrong, or asks for what this host can't do or nobody said yes to",
     CHANGES: "`plan --exit-code`: there are changes",
     UNREADY: "made, but a VM did not become ready in time, or its cloud-init or a step of `provision` failed",
     HELD: "another labctl holds this lab; its PID and user are named",
-    INTERRUPTED: "interrupted; what to run next is named",
+    INTERRUPTED: "interrupted, as all that goes on until Ctrl-C; what to run next after a change is named",
     BROKEN_PIPE: "whoever read the output went away",
 }
 

@@ -36,15 +36,17 @@ def run(
     ports: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ADDRESS:]HOST:GUEST[/udp]",
-            help="forward these ports, or ranges, until Ctrl-C",
+            metavar="HOST:GUEST",
+            help="forward these ports, or ranges, until Ctrl-C; in full ADDRESS:HOST:GUEST/udp",
             parser=arguments.word,
         ),
     ] = None,
 ) -> int:
     """List forwards of ports to VMs, or make one until Ctrl-C.
 
-    As in `labctl forward web 8080:80`. Those under `forwards` in the Labfile are made by `up`, and stay.
+    Those under `forwards` in the Labfile are made by `up`, and stay.
+
+    Example: `labctl forward web 8080:80`
     """
     from labctl.app import forward
 
@@ -52,7 +54,7 @@ def run(
     if vm and ports:
         if options.json:
             raise UsageError("--json is for the list of forwards", hint="leave out the ports, or --json")
-        with interruptions.asking(lambda: False):  # nothing goes on that could not be stopped
+        with interruptions.until_interrupted():
             forward.forward(session, vm, ports, context.say)
     _show(forward.listing(session, [vm] if vm else ()), options)
     return 0

@@ -11,7 +11,7 @@ from labctl.cli import context
 from labctl.cli.arguments import path
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
-from labctl.host.files.private import write_atomically
+from labctl.host.files.private import write_output
 from labctl.report import wrap
 from labctl.report.colour import Paint
 
@@ -29,6 +29,14 @@ class Format(StrEnum):
     PNG = "png"
     DOT = "dot"
     MERMAID = "mermaid"
+
+
+_ENDINGS = {
+    **{each.value: each for each in Format},
+    "mmd": Format.MERMAID,
+    "gv": Format.DOT,
+    "txt": Format.TEXT,
+}
 
 
 @app.command()
@@ -68,14 +76,18 @@ def run(
 
 
 def _by_name(output: str | None) -> Format:
-    ending = Path(output or "").suffix.removeprefix(".").lower()
-    known = {
-        **{each.value: each for each in Format},
-        "mmd": Format.MERMAID,
-        "gv": Format.DOT,
-        "txt": Format.TEXT,
-    }
-    return known.get(ending, Format.TEXT)
+    """What the ending of a file's name asks for: text where there is none.
+
+    Raises:
+        UsageError: it is the ending of something else.
+    """
+    ending = Path(output or "").suffix
+    if not ending:
+        return Format.TEXT
+    form = _ENDINGS.get(ending.removeprefix(".").lower())
+    if form is None:
+        raise UsageError(f"graph does not write {ending}", hint="svg, png, dot, mmd or txt; or --format")
+    return form
 
 
 def _content(found: Drawing, form: Format, options: Options, *, to_file: bool) -> str | bytes:
@@ -97,4 +109,4 @@ def _content(found: Drawing, form: Format, options: Options, *, to_file: bool) -
 
 def _write(file: Path, content: str | bytes) -> None:
     """Write a whole file. What is in the text is escaped already, or is what a picture's maker wrote."""
-    write_atomically(file, content if isinstance(content, bytes) else f"{content}\n".encode(), 0o644)
+    write_output(file, content if isinstance(content, bytes) else f"{content}\n".encode())

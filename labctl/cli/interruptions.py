@@ -43,6 +43,16 @@ def asking(stop: Callable[[], bool]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def until_interrupted(stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Have a signal end what goes on until then: of every verb in the same way, as `interrupted`, with 130.
+
+    `stop` is that of `asking`, for what has to clean up.
+    """
+    with asking(stop):
+        yield
+
+
 def watch(leave: Callable[[], object]) -> None:
     """Let a signal end a run whose main thread hangs in a call to libvirt, which Python's own handlers wait for.
 

@@ -39,10 +39,6 @@ def groups(ctx: typer.Context) -> list[str]:
     return _of_lab(ctx, lambda lab: lab.groups)
 
 
-def networks(ctx: typer.Context) -> list[str]:
-    return _of_lab(ctx, lambda lab: (network.name for network in lab.networks))
-
-
 def steps(ctx: typer.Context) -> list[str]:
     """Provisioning steps that have a name."""
     return _of_lab(ctx, _steps)

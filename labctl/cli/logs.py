@@ -31,7 +31,7 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="DUR|TIME",
-        help="only lines since then, as 10m or 2026-11-27T09:30; a console's lines have no times",
+        help="only lines since then, such as 10m or 2026-11-27T09:30; a console's lines have no times",
     ),
 ]
 CloudInit = Annotated[bool, typer.Option("--cloud-init", help="what cloud-init printed, from running guests")]
@@ -67,14 +67,16 @@ def run(  # noqa: PLR0913  # the verb's options
     session = context.session(options, labfile_optional=True)
     names = _chosen(session, vms or [])
     tell = _Shown(options, names)
+    stopping = interruptions.until_interrupted(lambda: not session.stop.at_once and session.stop.ask())
     if sources:
         asked = guest_logs.Asked(follow, lines, moment, context.say)
-        with interruptions.asking(lambda: not session.stop.at_once and session.stop.ask()):
+        with stopping:
             failed = guest_logs.tell_logs(session, names, sources, asked, tell)
         for error in failed:
             context.say(f"note: {error}")
         return 0
-    logs.consoles(session, names, tell, follow=follow, last=lines)
+    with stopping:
+        logs.consoles(session, names, tell, follow=follow, last=lines)
     if not tell.any and lines != 0 and not options.quiet:
         context.say(
             f"the console log of {names[0]} is still empty" if len(names) == 1 else "no VM has a log yet"

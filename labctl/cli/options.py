@@ -48,7 +48,7 @@ class Options:
             "--connect",
             "-c",
             metavar="URI",
-            help="the libvirt connection, as qemu:///system",
+            help="the libvirt connection, such as qemu:///system",
             rich_help_panel=_PANEL,
         ),
     ] = None

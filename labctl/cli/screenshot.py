@@ -8,8 +8,7 @@ import typer
 from labctl.cli import arguments, context
 from labctl.cli.arguments import OneVm
 from labctl.cli.options import Options, with_global_options
-from labctl.host.files import os_errors
-from labctl.host.files.private import write_atomically
+from labctl.host.files.private import write_output
 
 app = typer.Typer(add_completion=False)
 
@@ -35,7 +34,6 @@ def run(
 
     picture = screenshot(context.session(options, labfile_optional=True), vm)
     path = Path(output or f"{picture.vm}.png")
-    with os_errors.translated("can't write it", path):
-        write_atomically(path, picture.png, 0o644)
+    write_output(path, picture.png)
     context.say(f"the screen of {picture.vm} is in {path}")
     return 0

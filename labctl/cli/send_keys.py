@@ -18,7 +18,7 @@ def run(
     vm: Annotated[str, typer.Argument(metavar="VM", autocompletion=known_names.vms, parser=arguments.name)],
     keys: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY...", help="as enter, f1, a, ctrl-alt-delete", parser=arguments.word),
+        typer.Argument(metavar="KEY...", help="such as enter, f1, a, ctrl-alt-delete", parser=arguments.word),
     ] = None,
     *,
     text: Annotated[

@@ -23,7 +23,7 @@ def run(
         str,
         typer.Argument(
             metavar="PATH",
-            help="only this part, as vms.web.memory",
+            help="only this part, such as vms.web.memory",
             autocompletion=known_names.paths,
             parser=word,
         ),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context, run_state
+from labctl.cli import context, interruptions, run_state
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 from labctl.core.lifecycle import State
@@ -64,16 +64,13 @@ def _watch(lab: Lab, options: Options, vms: list[str] | tuple[()], *, drift: boo
     from labctl.report import live
 
     last: Status | None = None
-    try:
-        with live.drawn(sys.stdout, colour=options.colour) as show:
-            for found in looks(lab.session().hosts, lambda: lab.status(vms, drift=drift)):
-                if not options.json:
-                    show(run_state.masked(_with_notes(found, options, drift=drift)))
-                elif found != last:
-                    context.write_json_line(found.to_json())
-                last = found
-    except KeyboardInterrupt:
-        pass  # that is how it is ended
+    with interruptions.until_interrupted(), live.drawn(sys.stdout, colour=options.colour) as show:
+        for found in looks(lab.session().hosts, lambda: lab.status(vms, drift=drift)):
+            if not options.json:
+                show(run_state.masked(_with_notes(found, options, drift=drift)))
+            elif found != last:
+                context.write_json_line(found.to_json())
+            last = found
     return 0
 
 

@@ -25,7 +25,7 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="VM[:STAGE]...",
-            help="all VMs without any; stages are created, started, booted, provisioned and ready",
+            help="default: all VMs; stages: created, started, booted, provisioned, ready",
             autocompletion=known_names.stages,
             parser=name,
         ),

@@ -44,8 +44,6 @@ def run(
     lab = context.lab(options, locked=locked, overcommit=overcommit)
     if lab.labfile == "-":
         raise UsageError("what standard input says can't be watched", hint="name a Labfile by -f")
-    if not options.quiet:
-        context.say(f"watching {lab.labfile} and the files in it; Ctrl-C ends it")
     shown = _Shown(options)
     lab.subscribe(shown)
 
@@ -60,10 +58,17 @@ def run(
 
     apply = partial(run, lambda: lab.up(vms or (), confirm=_agreed))
     sync = partial(run, lambda: lab.sync(vms or ()))
-    try:
-        watch.watch(lab.session, apply, sync, shown)
-    except RunFailed as error:  # its events have told it
-        return exits.of_ending(error.finished.ending)
+
+    def ready() -> None:
+        if not options.quiet:
+            context.say(f"watching {lab.labfile} and the files in it; Ctrl-C ends it")
+
+    with interruptions.until_interrupted():
+        try:
+            watch.watch(lab.session, apply, sync, shown, ready)
+        except RunFailed as error:  # its events have told it
+            return exits.of_ending(error.finished.ending)
+    return exits.INTERRUPTED
 
 
 def _agreed(plan: Plan) -> bool:

@@ -1,11 +1,18 @@
-"""Durations as people write them: `30s`, `5m`, `1.5h`."""
+"""Durations as people write them: `30s`, `5m`, `1.5h`, `1h30m`."""
 
 from __future__ import annotations
 
 import re
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
+_SECONDS = {
+    "d": 86_400.0,
+    "h": 3600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "ms": 0.001,
+}  # in the order in which they are written
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,6})?"
+_DURATION = re.compile("".join(rf"(?:({_NUMBER}){unit})?" for unit in _SECONDS))
 
 
 def parse_duration(text: str) -> float:
@@ -15,6 +22,7 @@ def parse_duration(text: str) -> float:
         ValueError: the text is none.
     """
     found = _DURATION.fullmatch(text)
-    if found is None:
+    if not (found and text):
         raise ValueError(f"{text} is no duration such as 30s, 5m or 1h")
-    return float(found[1]) * _SECONDS[found[2]]
+    units = zip(found.groups(), _SECONDS.values(), strict=True)
+    return sum(float(number) * seconds for number, seconds in units if number)

@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+from labctl.core.duration import parse_duration
+
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?")
 # https://docs.cloud-init.io: each stage begins with such a line
 _STAGE = re.compile(r"Cloud-init v\. .{1,80} at (\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4})")
@@ -19,14 +20,14 @@ def parse_moment(text: str, now: datetime) -> datetime:
     Raises:
         ValueError: it is neither.
     """
-    found = _DURATION.fullmatch(text)
-    if found and text:
-        days, hours, minutes, seconds = (int(each or 0) for each in found.groups())
-        try:
-            return now - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        except OverflowError as error:
-            raise ValueError(text) from error
-    return datetime.fromisoformat(text).astimezone()
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        return datetime.fromisoformat(text).astimezone()
+    try:
+        return now - timedelta(seconds=seconds)
+    except OverflowError as error:
+        raise ValueError(text) from error
 
 
 def told_in(line: str) -> datetime | None:

@@ -39,6 +39,16 @@ def write_private(path: Path, data: bytes) -> None:
     write_atomically(path, data, 0o600)
 
 
+def write_output(path: Path, data: bytes, doing: str = "can't write it") -> None:
+    """Write a file that the user asked for, for all to read, as `write_atomically` does.
+
+    Raises:
+        LabctlError: it can't be written.
+    """
+    with os_errors.translated(doing, path):
+        write_atomically(path, data, 0o644)
+
+
 def write_atomically(path: Path, data: bytes, mode: int) -> None:
     """Write a file completely or not at all, and never through a link that someone planted. OSError when it fails."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -10,7 +10,7 @@ import pytest
 
 from labctl.app import guest_logs
 from labctl.app.guest_logs import Asked
-from labctl.core.errors import Interrupted, LabctlError, UsageError
+from labctl.core.errors import LabctlError, UsageError
 from labctl.host.access.transport import Completed
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -157,7 +157,7 @@ def test_a_log_is_followed_and_the_port_is_had_for_a_moment_each_time(session, g
         if "last" in told:
             session.stop.ask()
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         guest_logs.tell_logs(session, ["web"], ["provision"], Asked(follow=True), tell)
     assert told == ["one", "two", "last"]
     assert guest.opened == times
@@ -167,7 +167,7 @@ def test_why_a_log_can_not_be_followed_yet_is_told_once(session, guests):
     guests[0]["web"] = Guest(*[(guest_logs.MISSING, b"")] * 3, (0, b"0\nline\n"))
     waiting = []
     asked = Asked(follow=True, waiting=waiting.append)
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         guest_logs.tell_logs(
             session, ["web"], ["provision"], asked, lambda lines: lines and session.stop.ask()
         )
@@ -186,7 +186,7 @@ def test_a_vm_that_is_off_and_a_libvirt_that_is_away_are_waited_for(session, gue
     monkeypatch.setattr(type(session.hosts), "reopen", reopen)
     waiting = []
     asked = Asked(follow=True, waiting=waiting.append)
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         guest_logs.tell_logs(
             session, ["web"], ["provision"], asked, lambda lines: lines and session.stop.ask()
         )

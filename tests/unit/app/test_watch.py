@@ -135,6 +135,24 @@ def test_a_wrong_labfile_is_told_and_the_next_one_is_applied(session, rounds):
     assert told[-2] == "nothing was changed: 1 problem"
 
 
+def test_a_labfile_that_goes_while_it_is_watched_is_told_once(session, sink, monkeypatch):
+    applied, rounds = [], iter([session.lab_path.unlink, lambda: session.lab_path.write_text(session.text)])
+
+    def settled(_changes):
+        step = next(rounds, None)
+        if step is None:
+            raise KeyboardInterrupt
+        step()
+        return (session.lab_path,)
+
+    monkeypatch.setattr(watch, "settled", settled)
+    monkeypatch.setattr(watch.folders, "copied_sources", lambda _session: [])
+    with pytest.raises(KeyboardInterrupt):
+        watch.watch(session.start, lambda: applied.append(1), lambda: None, sink)
+    assert len(applied) == 2
+    assert [each.severity for each in sink] == ["note", "warning", "note", "note"]
+
+
 @pytest.mark.parametrize(
     "error",
     [LabctlError("no space"), RunFailed(Finished(Ending.FAILED)), RunFailed(Finished(Ending.UNREADY))],

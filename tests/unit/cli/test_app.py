@@ -116,6 +116,13 @@ def test_the_overview_lists_every_verb_in_its_panel(words, capsys):
     assert listed[-len(expected) :] == expected
 
 
+def test_the_verb_is_the_one_way_to_completion(capsys):
+    helped("--help")
+    assert "-completion" not in capsys.readouterr().out
+    with pytest.raises(UsageError, match="no such option: --show-completion"):
+        parse("--show-completion")
+
+
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
 @pytest.mark.parametrize("words", ["{} --help", "help {}", "--json {} -h"])
 def test_each_verb_has_help(path, words, capsys):

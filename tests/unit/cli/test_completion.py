@@ -25,7 +25,7 @@ provision: [{name: greet, shell: echo hello}, {shell: echo nameless}]
 # What stands for a name in the help, and one of those that are offered there.
 NAMED = {"VM": "db", "VM...": "web-1", "VM[:STAGE]...": "web"}
 NAMED |= {"[VM...] -- COMMAND...": "web"}
-NAMED |= {"GROUP": "front-end", "NETWORK": "back"}
+NAMED |= {"GROUP": "front-end"}
 NAMED |= {"IMAGE": "debian-12", "IMAGE...": "debian-12"}
 
 

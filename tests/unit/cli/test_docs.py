@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import labctl.cli
+from labctl.cli import exits
 from labctl.cli.docs import reference
 from tests.unit.cli.test_app import PATHS
 
@@ -28,12 +29,17 @@ def test_the_page_has_every_command_with_its_options():
     assert "\n    labctl ssh [OPTIONS] [VM] [-- COMMAND...]\n" in page
 
 
+def test_the_readme_has_the_same_exit_codes():
+    told = (PAGE.parents[1] / "README.md").read_text().partition("| exit | meaning |\n|---|---|\n")[2]
+    rows = "".join(f"| {code} | {meaning} |\n" for code, meaning in exits.MEANINGS.items())
+    assert told.partition("\n\n")[0] + "\n" == rows
+
+
 @pytest.mark.parametrize("path", [*PATHS, ("help",)], ids=" ".join)
 def test_the_help_of_each_command_has_an_example_that_can_be_typed(path):
     """Write a line as: Example: `labctl ssh web -- ls -l`."""
     words = " ".join(path)
     section = reference().partition(f"\n### labctl {words}\n")[2].partition("\n### ")[0]
-    examples = re.findall(r"`([^`]*\blabctl [^`]*)`", section)
-    [*_, example] = [each for each in examples if re.search(rf"\blabctl {words}\b", each)]
+    [example] = re.findall(rf"^Example: `([^`]*\blabctl {words}\b[^`]*)`$", section, re.MULTILINE)
     typed = re.search(r"labctl ([^;|>&)]*)", example)[1]
     assert callable(labctl.cli.parse(shlex.split(typed.partition(" >")[0])))

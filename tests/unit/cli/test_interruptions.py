@@ -43,3 +43,11 @@ def test_handlers_are_as_before_afterwards():
     with interruptions.asking(lambda: True):
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_what_goes_on_until_then_ends_as_python_does(name):
+    from labctl.cli import interruptions
+
+    with pytest.raises(KeyboardInterrupt), interruptions.until_interrupted():
+        signal.raise_signal(getattr(signal, name))

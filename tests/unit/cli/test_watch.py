@@ -53,3 +53,10 @@ def test_there_is_no_yes_to_what_is_not_written_yet(option):
 def test_standard_input_can_not_be_watched():
     with pytest.raises(UsageError, match="can't be watched"):
         labctl.cli.run(["-f", "-", "watch"])
+
+
+def test_without_a_labfile_there_is_nothing_to_watch(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"no Labfile\.yaml here"):
+        labctl.cli.run(["watch", "-c", "test:///default"])
+    assert capsys.readouterr().err == ""

@@ -11,7 +11,15 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("text", "ago"),
-    [("90s", 90), ("10m", 600), ("1h30m", 5400), ("2d", 172_800), ("2026-11-27T11:00Z", 3600)],
+    [
+        ("90s", 90),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        ("500ms", 0.5),
+        ("2d", 172_800),
+        ("2026-11-27T11:00Z", 3600),
+    ],
 )
 def test_a_duration_counts_back_and_a_time_is_a_time(text, ago):
     assert moment.parse_moment(text, NOW) == NOW - timedelta(seconds=ago)
