@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.app.one_vm import look, one
-from labctl.core.errors import LabctlError
+from labctl.app.one_vm import look, one, running
 from labctl.core.lifecycle import ACTIVE
 from labctl.host.access import console as log
 from labctl.host.access.terminal import attach
@@ -32,10 +31,7 @@ def console(session: Session, name: str | None, *, force: bool, announce: Callab
     """
     seen = look(session)
     vm = one(session, name, seen)
-    found = next((each for each in seen.vms if each.name == vm), None)
-    if found is None or found.state not in ACTIVE:
-        state = found.state if found else "not there yet"
-        raise LabctlError(f"it is {state}", where=f"vm/{vm}", hint=f"`labctl up {vm}` starts it")
+    found = running(seen, vm, ACTIVE)
     with translated(f"vm/{vm}"):
         virt = session.hosts.of(addresses.vm(vm)).virt
         domain = virt.lookupByName(found.libvirt_name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.app.vm_names import choose
 from labctl.core.address import Address, natural_sort_key
 from labctl.core.errors import UsageError
 from labctl.core.lifecycle import State
@@ -146,16 +147,6 @@ def _known(names: tuple[str, ...], specs: Specs) -> list[str]:
     """Expand names of instances, and names of counted VMs to all of their instances.
 
     Raises:
-        UsageError: there is no such VM. The hint names a similar one.
+        UsageError: there are no such VMs.
     """
-    vms = list(of_kind(specs.values(), VmSpec))
-    found = []
-    for name in names:
-        matches = [vm.name for vm in vms if name in (vm.name, vm.base)]
-        if not matches:
-            known = sorted({vm.name for vm in vms})
-            raise UsageError(
-                f"no VM is called {name}", hint=did_you_mean(name, known) or "there are: " + ", ".join(known)
-            )
-        found += matches
-    return found
+    return choose(names, {vm.name: vm.base for vm in of_kind(specs.values(), VmSpec)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.app.vm_names import choose
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import steps_of
 from labctl.core.record import replace
@@ -15,6 +16,7 @@ from labctl.host.machine.doctor.check import distribution
 from labctl.kinds import addresses
 from labctl.kinds.folder.spec import RSYNC, FolderSpec
 from labctl.kinds.vm.filesystems import VIRTIOFS
+from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -132,11 +134,12 @@ def copied_sources(session: Session) -> list[Path]:
 
 def copied(vms: Collection[str] = ()) -> DesiredState:
     """What exists, with the folders of rsync as the Labfile has them, of all VMs or of these."""
-    names = frozenset(vms)
+    names = tuple(vms)
 
     def desired(wanted: Specs, existing: Specs) -> Specs:
         folders = of_kind(wanted.values(), FolderSpec)
-        mine = [each for each in folders if not names or names & {each.vm, each.base}]
+        chosen_vms = choose(names, {vm.name: vm.base for vm in of_kind(wanted.values(), VmSpec)})
+        mine = [each for each in folders if each.vm in chosen_vms]
         return existing | {
             each.address: each for each in mine if each.type == RSYNC and each.address in existing
         }
@@ -148,6 +151,7 @@ def sync(session: Session, vms: Collection[str], tell: Sink) -> Finished:
     """Copy what changed in the folders of rsync, of all VMs or of these; nothing else of the lab is changed.
 
     Raises:
+        UsageError: there are no such VMs.
         LabctlError: another labctl changes the lab now, or libvirt does not answer.
         Rejected: the Labfile has problems.
     """

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from labctl.app.forwards import REMOTE
-from labctl.app.one_vm import by_base, look, one
+from labctl.app.one_vm import by_base, look, one, running
 from labctl.app.reach import reach
-from labctl.app.status import choose, forwards
+from labctl.app.status import forwards
+from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.endpoint import Endpoint, Forward
 from labctl.core.errors import LabctlError, UsageError
@@ -85,10 +86,11 @@ def _guest(session: Session, vm: str) -> tuple[str, IpAddress]:
         raise LabctlError(REMOTE, hint="use `ssh -L`")
     seen = look(session)
     name = one(session, vm, seen)
+    running(seen, name)
     found = reach(seen)
     login = found.logins.get(name)
     if login is None or login.jump:
-        why = found.reasons.get(name, "the host has no address on its networks")
+        why = found.reasons.get(name, "the host reaches it only through another VM")
         raise LabctlError(f"can't forward to {name}: {why}", hint=f"`labctl status {name}` shows it")
     (address,) = parse_addresses([login.address])
     return name, address

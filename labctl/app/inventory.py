@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from labctl.app import transport
 from labctl.app.one_vm import look
 from labctl.app.reach import reach
+from labctl.app.vm_names import refuse, unknown
 from labctl.core.address import natural_sort_key
-from labctl.core.errors import UsageError
 from labctl.host.access import ssh as openssh
 from labctl.host.access.inventory import Group, Guest, Inventory, nested
 from labctl.host.files.private import write_output
-from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,8 +55,7 @@ def variables(found: Inventory, vm: str) -> dict[str, Any]:
         UsageError: there is no such VM.
     """
     by_name = found.variables()
-    if vm not in by_name:
-        raise UsageError(f"no VM is called {vm}", hint=did_you_mean(vm, by_name))
+    refuse(unknown("VM", [vm], by_name))
     return by_name[vm]
 
 
@@ -87,7 +85,7 @@ def _reasons(session: Session, seen: Overview, found: Reach) -> dict[str, str]:
         elif vm not in found.logins:
             reasons[vm] = found.reasons[vm]
         elif not existing[vm].seeded:
-            reasons[vm] = "it was made without cloud-init, so labctl has no login there"
+            reasons[vm] = transport.NO_LOGIN
         elif not keys.has_login():
             reasons[vm] = transport.no_login_key(session).summary
         elif keys.known_host(vm) is None:

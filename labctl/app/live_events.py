@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from labctl.app.one_vm import by_base, look
-from labctl.app.status import choose
+from labctl.app.vm_names import choose
 from labctl.core import identity
 from labctl.core.live import LiveEvent
 from labctl.host.libvirt import happenings

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from labctl.app.one_vm import by_base, look
-from labctl.app.status import choose
+from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
@@ -40,13 +40,16 @@ class LogLine:
 Tell = Callable[[Sequence[LogLine]], None]
 
 
-def choose_vms(session: Session, names: Iterable[str]) -> list[str]:
-    """The VMs of these names, all where none is given.
+def choose_vms(session: Session, names: Iterable[str]) -> dict[str, bool]:
+    """The VMs of these names, all where none is given. Each has whether it is there.
 
     Raises:
         UsageError: there is no such VM.
     """
-    return sorted(choose(names, by_base(session, look(session))), key=natural_sort_key)
+    seen = look(session)
+    there = {vm.name for vm in seen.vms}
+    chosen = sorted(choose(names, by_base(session, seen)), key=natural_sort_key)
+    return {name: name in there for name in chosen}
 
 
 def consoles(session: Session, vms: Iterable[str], tell: Tell, *, follow: bool, last: int | None) -> None:

@@ -4,14 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.app.status import choose
+from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
-from labctl.core.errors import UsageError
+from labctl.core.errors import LabctlError, UsageError
+from labctl.core.lifecycle import State
 from labctl.engine import overview
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
     from labctl.app.session import Session
     from labctl.engine.overview import Overview
+    from labctl.kinds.vm.overview import VmOverview
+
+
+class NotRunning(LabctlError):
+    """A VM is not up. `state` is None if it is not there yet."""
+
+    def __init__(self, vm: str, state: State | None = None) -> None:
+        self.vm = vm
+        self.mended_by, self.mends = ("resume", "resumes") if state == State.PAUSED else ("up", "starts")
+        super().__init__(f"it is {state or 'not there yet'}", where=f"vm/{vm}", hint=_mending([self]))
+
+
+def _mending(errors: Sequence[NotRunning]) -> str:
+    """What brings these VMs up: one command for all that it is for."""
+    hints = []
+    for verb in dict.fromkeys(each.mended_by for each in errors):
+        mine = [each for each in errors if each.mended_by == verb]
+        names = " ".join(each.vm for each in mine)
+        hints.append(f"`labctl {verb} {names}` {mine[0].mends} {'it' if len(mine) == 1 else 'them'}")
+    return "; ".join(hints)
+
+
+def errors_of_several(errors: Sequence[LabctlError]) -> LabctlError:
+    """One error that says what they say. The hint has each of theirs once, and one command for VMs that are not up."""
+    if len(errors) == 1:
+        return errors[0]
+    down = [each for each in errors if isinstance(each, NotRunning)]
+    hints = dict.fromkeys([_mending(down), *(each.hint for each in errors if each not in down)])
+    return LabctlError("\n".join(map(str, errors)), hint="; ".join(filter(None, hints)))
 
 
 def look(session: Session) -> Overview:
@@ -42,3 +74,15 @@ def one(session: Session, vm: str | None, seen: Overview) -> str:
 def by_base(session: Session, seen: Overview) -> dict[str, str]:
     """All VMs of the Labfile and of libvirt: a VM's name → its name as written in the Labfile."""
     return {vm.name: vm.base for vm in session.lab.vms} | {vm.name: vm.base for vm in seen.vms}
+
+
+def running(seen: Overview, vm: str, states: Container[State] = (State.RUNNING,)) -> VmOverview:
+    """A VM that is up, as it was seen; with `states` also one in another of these.
+
+    Raises:
+        NotRunning: it is in another state, or not there yet.
+    """
+    found = next((each for each in seen.vms if each.name == vm), None)
+    if found is None or found.state not in states:
+        raise NotRunning(vm, found.state if found else None)
+    return found

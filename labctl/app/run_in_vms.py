@@ -6,15 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from labctl.app import transport
+from labctl.app.one_vm import errors_of_several
 from labctl.core.coroutines import Stoppable
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from labctl.app.session import Session
     from labctl.app.transport import Way
+    from labctl.engine.overview import Overview
     from labctl.host.access.streams import LiveStdin, Sink
 
 AT_ONCE = 50  # commands; each has a process of OpenSSH
@@ -55,10 +57,44 @@ class Command:
     outputs: Callable[[str], tuple[Sink | None, Sink | None]] = lambda _vm: (None, None)
 
 
+@record
+class Places:
+    """Where a command is run: the ways there, or how it ended where there is none. `left_out` says why others are."""
+
+    ways: dict[str, Way | Ran]
+    left_out: tuple[str, ...] = ()
+
+
+def places(session: Session, seen: Overview, vms: Mapping[str, bool]) -> Places:
+    """Where a command can be run. Of the VMs that were not named themselves, those that are not for it are left out.
+
+    These are the VMs that the Labfile keeps off, and those without cloud-init.
+
+    Raises:
+        LabctlError: VMs that were named can't be entered. All of them are told.
+        UsageError: all VMs are left out.
+    """
+    found = transport.find_each(session, vms, seen)
+    if wrong := [way for name, way in found.items() if vms[name] and isinstance(way, LabctlError)]:
+        raise errors_of_several(wrong)
+    kept_off = {vm.name for vm in session.lab.vms if vm.state == "off"}
+    ways, left_out = dict[str, "Way | Ran"](), list[str]()
+    for name, way in found.items():
+        if not isinstance(way, LabctlError):
+            ways[name] = way
+        elif way.summary == transport.NO_LOGIN or name in kept_off:
+            left_out.append(f"{name} is left out: {way.summary}")
+        else:
+            ways[name] = Ran(name, NOT_RUN, error=way)
+    if not ways:
+        raise UsageError("no VM is left to run it in", hint="; ".join(left_out))
+    return Places(ways, tuple(left_out))
+
+
 def running(
-    session: Session, ways: Sequence[Way], command: Command, waiting: Callable[[str], object]
+    session: Session, ways: Sequence[Way | Ran], command: Command, waiting: Callable[[str], object]
 ) -> Stoppable[list[Ran]]:
-    """A command in all of these VMs at once. When it is stopped, it ends in the VMs, too.
+    """A command in all of these VMs at once, where it has not ended yet. When it is stopped, it ends in the VMs, too.
 
     `waiting` is called with who has labctl's port of a VM meanwhile.
     """
@@ -66,7 +102,9 @@ def running(
     async def in_all() -> list[Ran]:
         turn = asyncio.Semaphore(AT_ONCE)
 
-        async def one(way: Way) -> Ran:
+        async def one(way: Way | Ran) -> Ran:
+            if isinstance(way, Ran):
+                return way
             async with turn:
                 return await _one(session, way, command, waiting)
 

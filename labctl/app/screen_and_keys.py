@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import libvirt
 
-from labctl.app.one_vm import look, one
+from labctl.app.one_vm import look, one, running
 from labctl.core.errors import LabctlError
-from labctl.core.lifecycle import State
 from labctl.core.record import record
 from labctl.host.access import picture
 from labctl.host.libvirt.connection import translated
@@ -64,9 +63,6 @@ def press(session: Session, vm: str | None, chords: Iterable[Chord]) -> None:
 def _running(session: Session, vm: str | None) -> tuple[str, Any]:
     seen = look(session)
     name = one(session, vm, seen)
-    found = next((each for each in seen.vms if each.name == name), None)
-    if found is None or found.state != State.RUNNING:
-        state = found.state if found else "not there yet"
-        raise LabctlError(f"it is {state}", where=f"vm/{name}", hint=f"`labctl up {name}` starts it")
+    found = running(seen, name)
     with translated(f"vm/{name}"):
         return name, session.hosts.of(addresses.vm(name)).virt.lookupByName(found.libvirt_name)

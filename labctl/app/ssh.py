@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labctl.app import shared_connections, transport
 from labctl.app.one_vm import by_base, look
 from labctl.app.reach import reach
-from labctl.app.status import choose
+from labctl.app.vm_names import choose
 from labctl.core.errors import LabctlError
 from labctl.host.access import shared_ssh
 from labctl.host.access import ssh as openssh

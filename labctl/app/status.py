@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.identity import object_uuid
@@ -15,7 +16,6 @@ from labctl.host.libvirt.uptime import uptime
 from labctl.kinds.forward.overview import ForwardOverview, overview_of
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.absolute_path import absolute_path
-from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -190,21 +190,6 @@ def _notes(name: str, seen: VmOverview) -> Iterator[str]:
         yield f"{name}: its disk {disk} is in {path or 'no file'}, which labctl did not make"
     if seen.snapshots:
         yield f"{name}: it has snapshots that labctl did not make: {', '.join(seen.snapshots)}"
-
-
-def choose(wanted: Iterable[str], bases: Mapping[str, str]) -> list[str]:
-    """The VMs of these names, all where none is given. `bases` maps each VM to its name as written.
-
-    Raises:
-        UsageError: there is no such VM; the nearest is named.
-    """
-    chosen: list[str] = []
-    for name in wanted:
-        matches = [vm for vm, base in bases.items() if name in (vm, base)]
-        if not matches:
-            raise UsageError(f"no VM is called {name}", hint=did_you_mean(name, {*bases, *bases.values()}))
-        chosen += matches
-    return list(dict.fromkeys(chosen)) if chosen else list(bases)
 
 
 def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:

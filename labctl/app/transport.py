@@ -7,16 +7,15 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from labctl.app import shared_connections
-from labctl.app.one_vm import look, one
+from labctl.app.one_vm import look, one, running
 from labctl.app.reach import reach
 from labctl.core.errors import LabctlError
-from labctl.core.lifecycle import State
 from labctl.core.record import record
 from labctl.host.access import ssh as openssh
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
 
     from labctl.app.reach import Reach
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from labctl.engine.overview import Overview
     from labctl.host.access.transport import Transport
     from labctl.kinds.vm.overview import VmOverview
+
+NO_LOGIN = "it was made without cloud-init, so labctl has no login there"
 
 
 @record
@@ -53,46 +54,30 @@ def find(session: Session, vm: str | None) -> Way:
         LabctlError: the VM does not run, or was made without cloud-init.
     """
     seen = look(session)
-    (way,) = find_each(session, [one(session, vm, seen)], seen)
+    (way,) = find_each(session, [one(session, vm, seen)], seen).values()
+    if isinstance(way, LabctlError):
+        raise way
     return way
 
 
-def find_each(session: Session, names: Iterable[str], seen: Overview) -> list[Way]:
-    """Find the ways into several VMs, which there are.
-
-    Raises:
-        LabctlError: some don't run, or were made without cloud-init. All of them are told.
-    """
-    found, ways, wrong = reach(seen), list[Way](), list[LabctlError]()
-    for name in names:
-        try:
-            ways.append(_way(session, name, seen, found))
-        except LabctlError as error:
-            wrong.append(error)
-    if wrong:
-        raise errors_of_several(wrong)
-    if any(way.no_ssh is None for way in ways):
+def find_each(session: Session, names: Iterable[str], seen: Overview) -> dict[str, Way | LabctlError]:
+    """Find the ways into several VMs, which there are; for each without one the error that says why."""
+    found = reach(seen)
+    ways = {name: _way(session, name, seen, found) for name in names}
+    if any(isinstance(way, Way) and way.no_ssh is None for way in ways.values()):
         openssh.write(session.folder, session.lab.name, found.logins.values(), session.keys)
     return ways
 
 
-def errors_of_several(errors: Sequence[LabctlError]) -> LabctlError:
-    """One error that says what they say; the hint has each of theirs once."""
-    if len(errors) == 1:
-        return errors[0]
-    hints = dict.fromkeys(error.hint for error in errors if error.hint)
-    return type(errors[0])("\n".join(map(str, errors)), hint="; ".join(hints))
-
-
-def _way(session: Session, name: str, seen: Overview, found: Reach) -> Way:
-    guest = next((each for each in seen.vms if each.name == name), None)
-    if guest is None or guest.state != State.RUNNING:
-        why = found.reasons.get(name, "it does not exist yet")
-        raise LabctlError(f"can't log in: {why}", where=f"vm/{name}", hint=f"`labctl up {name}` mends that")
+def _way(session: Session, name: str, seen: Overview, found: Reach) -> Way | LabctlError:
+    try:
+        guest = running(seen, name)
+    except LabctlError as error:
+        return error
     login = found.logins.get(name)
     if not guest.seeded:
-        raise LabctlError(
-            "it was made without cloud-init, so labctl has no login there",
+        return LabctlError(
+            NO_LOGIN,
             where=f"vm/{name}",
             hint=f"if it has one of its own: ssh {login.address}"
             if login

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from labctl.app.looks import looks
-from labctl.app.status import choose
+from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError, NotReady, UsageError
 from labctl.core.lifecycle import Stage, State
@@ -80,6 +80,7 @@ def goals(session: Session, words: Iterable[str]) -> list[Goal]:
     bases = {vm.name: vm.base for vm in vms.values()}
     if not (asked := list(words)):
         return [Goal(vm.name, Stage.READY) for vm in vms.values() if vm.state == "running"]
+    choose((word.partition(":")[0] for word in asked), bases)  # all that are unknown are told at once
     found = {}
     for word in asked:
         name, colon, text = word.partition(":")

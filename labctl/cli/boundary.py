@@ -9,10 +9,9 @@ import signal
 import sys
 from typing import NoReturn
 
-from labctl.cli import exits, interruptions, run_state
+from labctl.cli import exits, interruptions, run_state, telling
 from labctl.core.errors import Interrupted, LabctlError, Rejected, StoppedAtOnce, UsageError, and_more
 from labctl.host.files import os_errors
-from labctl.report import screen
 
 
 def main(argv: list[str]) -> NoReturn:
@@ -45,7 +44,7 @@ def guarded(argv: list[str]) -> int:
     except (KeyboardInterrupt, StoppedAtOnce):
         _leave_interrupted()
     except Interrupted as error:
-        _tell(f"interrupted: {error}")
+        telling.say(f"interrupted: {error}")
         return exits.INTERRUPTED
     except LabctlError as error:
         return _failed(error, argv)
@@ -64,14 +63,12 @@ def _failed(error: LabctlError, argv: list[str]) -> int:
         _traceback()
     if isinstance(error, Rejected):
         for line in [*map(str, error.problems), *and_more(error.more)]:
-            _tell(line)
+            telling.say(line)
         count = len(error.problems) + error.more
         told = [f"error: {count:,} problem{'s' if count != 1 else ''}", run_state.left()]
-        _tell(", ".join(filter(None, told)))
+        telling.say(", ".join(filter(None, told)))
     else:
-        _tell(f"error: {error}")
-        if error.hint:
-            _tell(f"  hint: {error.hint}")
+        telling.say_error(error)
     return exits.of_error(error)
 
 
@@ -96,9 +93,9 @@ def _adrift() -> bool:
 def _broken(error: Exception, argv: list[str]) -> int:
     if _debug(argv):
         _traceback()
-    _tell(f"error: internal error, {type(error).__name__}: {error}")
+    telling.say(f"error: internal error, {type(error).__name__}: {error}")
     if not _debug(argv):
-        _tell("  hint: this is a bug in labctl; run again with --debug to see where")
+        telling.say("  hint: this is a bug in labctl; run again with --debug to see where")
     return exits.FAILED
 
 
@@ -109,15 +106,11 @@ def _debug(argv: list[str]) -> bool:
 def _traceback() -> None:
     import traceback
 
-    _tell(traceback.format_exc().rstrip())
-
-
-def _tell(line: str) -> None:
-    screen.write(sys.stderr, f"{run_state.masked(line)}\n")
+    telling.say(traceback.format_exc().rstrip())
 
 
 def _leave_interrupted() -> NoReturn:
-    _tell(run_state.interrupted())
+    telling.say(run_state.interrupted())
     _leave(exits.INTERRUPTED)
 
 

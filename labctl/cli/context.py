@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from labctl.cli import prompts, run_state
+from labctl.cli.telling import say
 from labctl.core.errors import UsageError
 from labctl.core.text import json_text
 from labctl.report import screen
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from labctl.app.lab import Lab
     from labctl.app.session import Session
     from labctl.cli.options import Options
+
+
+__all__ = ["interactive", "lab", "say", "session", "write", "write_json", "write_json_line"]
 
 
 def lab(  # noqa: PLR0913  # the options, by keyword
@@ -73,11 +77,6 @@ def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
         if not (name and equals):
             raise UsageError(f"--set {word}: not NAME=VALUE", hint="write it as --set web_count=3")
         yield name, value
-
-
-def say(line: str) -> None:
-    """Tell the user; data goes to standard output instead."""
-    screen.write(sys.stderr, f"{run_state.masked(line)}\n")
 
 
 def write(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, interruptions, known_names, run_state
+from labctl.cli import arguments, context, interruptions, known_names, run_state, telling
 from labctl.cli.arguments import User
 from labctl.cli.behind_dashes import BehindDashes
 from labctl.cli.options import Options, with_global_options
@@ -50,12 +50,12 @@ def run(  # noqa: PLR0913  # the options, by keyword
 
     With several VMs each line of output has the VM's name in front, and the exit
     code is 1 if one of them failed. With one VM it is the command's own, and 255 if it could not be run.
+    --all and --group leave out VMs that the Labfile keeps off, and those without cloud-init.
 
     Example: `labctl exec --all -- uptime`
     """
-    from labctl.app import transport
     from labctl.app.one_vm import look
-    from labctl.app.run_in_vms import running
+    from labctl.app.run_in_vms import places, running
     from labctl.app.several_vms import several
 
     if not command:
@@ -64,10 +64,12 @@ def run(  # noqa: PLR0913  # the options, by keyword
         )
     session = context.session(options, labfile_optional=True)
     seen = look(session)
-    names = several(session, seen, vms or (), group or (), every=every)
-    ways = transport.find_each(session, names, seen)
-    output = Output(options, names)
-    ran = running(session, ways, output.command(command, user), context.say)
+    meant = several(session, seen, vms or (), group or (), every=every)
+    found = places(session, seen, meant)
+    for why in found.left_out:
+        context.say(f"note: {why}")
+    output = Output(options, list(found.ways))
+    ran = running(session, list(found.ways.values()), output.command(command, user), context.say)
     with interruptions.asking(ran.stop):
         return output.code(ran.result())
 
@@ -111,9 +113,8 @@ class Output:
             context.write_json({"format": 1, "vms": [each.to_json() for each in done]})
         for each in failed:
             if each.error:
-                context.say(f"error: vm/{each.vm}: {each.error}")
-                if each.error.hint:
-                    context.say(f"  hint: {each.error.hint}")
+                each.error.where = each.error.where or f"vm/{each.vm}"
+                telling.say_error(each.error)
             elif not (self._single or self._json):
                 context.say(f"error: vm/{each.vm}: exit code {each.exit_code}")
         return done[0].exit_code if self._single else int(bool(failed))

@@ -65,7 +65,7 @@ def run(  # noqa: PLR0913  # the verb's options
     sources = ["cloud-init"] * cloud_init + ["provision"] * provision
     moment = guest_logs.since(since, datetime.now(UTC), sources) if since is not None else None
     session = context.session(options, labfile_optional=True)
-    names = _chosen(session, vms or [])
+    names = list(chosen := _chosen(session, vms or []))
     tell = _Shown(options, names)
     stopping = interruptions.until_interrupted(lambda: not session.stop.at_once and session.stop.ask())
     if sources:
@@ -75,16 +75,27 @@ def run(  # noqa: PLR0913  # the verb's options
         for error in failed:
             context.say(f"note: {error}")
         return 0
+    _tell_missing(chosen, follow=follow)
     with stopping:
         logs.consoles(session, names, tell, follow=follow, last=lines)
     if not tell.any and lines != 0 and not options.quiet:
-        context.say(
-            f"the console log of {names[0]} is still empty" if len(names) == 1 else "no VM has a log yet"
-        )
+        one = f"the console log of {names[0]} is still empty" if len(names) == 1 else ""
+        context.say(one or "no VM has a log yet")
     return 0
 
 
-def _chosen(session: Session, vms: list[str]) -> list[str]:
+def _tell_missing(vms: dict[str, bool], *, follow: bool) -> None:
+    """Note each VM that is not there yet. It is an error if that is all of them, unless it is waited for them."""
+    from labctl.app.one_vm import NotRunning, errors_of_several
+
+    missing = [NotRunning(name) for name, there in vms.items() if not there]
+    if missing and len(missing) == len(vms) and not follow:
+        raise errors_of_several(missing)
+    for each in missing:
+        context.say(f"note: {each}; {each.hint}")
+
+
+def _chosen(session: Session, vms: list[str]) -> dict[str, bool]:
     from labctl.app import logs
 
     try:

@@ -155,8 +155,8 @@ def what_is_wrong_is_told_at_once(lab):
     done = lab.run("exec", "--all", "--", "true")
     assert done.code == 1
     for vm in VMS:
-        assert f"vm/{vm}: can't log in: it is paused" in done.stderr
-        assert f"`labctl up {vm}` mends that" in done.stderr
+        assert f"error: vm/{vm}: it is paused" in done.stderr
+        assert f"`labctl resume {vm}` resumes it" in done.stderr
     lab.ok("resume", "--yes")
     assert "there is no folder /nowhere" in lab.run("copy", "Labfile.yaml", "web:/nowhere/").stderr
 

@@ -20,7 +20,7 @@ import libvirt
 
 from labctl import resources
 from labctl.app.images import get, names
-from labctl.app.status import choose
+from labctl.app.vm_names import choose
 from labctl.core import coroutines, identity, xmltree
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.events import Teller

@@ -14,8 +14,8 @@ from labctl.host.access import port_session, rsync, ssh
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.ssh import Login
 from labctl.host.files import pinned
-from labctl.host.libvirt import records
-from labctl.host.libvirt.connection import found, translated
+from labctl.host.libvirt import domains, records
+from labctl.host.libvirt.connection import translated
 from labctl.kinds.folder import guest_text
 
 if TYPE_CHECKING:
@@ -101,10 +101,7 @@ class FolderDriver:
             raise
 
     def _domain(self, spec: FolderSpec) -> Any:
-        virt = self._host.virt
-        uuid = identity.object_uuid(spec.lab, "vm", spec.vm)
-        name = identity.libvirt_name(spec.lab, spec.vm)
-        return found((virt.lookupByUUIDString, uuid), (virt.lookupByName, name))
+        return domains.find(self._host.virt, spec.lab, spec.vm)
 
     def _runs(self, spec: FolderSpec) -> bool:
         with translated(str(spec.address)):

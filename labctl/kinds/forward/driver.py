@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core import identity
 from labctl.core.endpoint import Endpoint
 from labctl.core.errors import LabctlError
-from labctl.host.libvirt import records
-from labctl.host.libvirt.connection import found, translated
+from labctl.host.libvirt import domains, records
+from labctl.host.libvirt.connection import translated
 from labctl.host.machine import forwarders
 from labctl.host.machine.forwarders import Mark
 from labctl.kinds.forward.spec import ForwardSpec, record_of
@@ -56,6 +55,4 @@ class ForwardDriver:
 
     def _domain(self, spec: ForwardSpec) -> Any:
         """The domain of its VM; None without one. Its records go with it."""
-        virt, uuid = self._host.virt, identity.object_uuid(spec.lab, "vm", spec.vm)
-        name = identity.libvirt_name(spec.lab, spec.vm)
-        return found((virt.lookupByName, name), (virt.lookupByUUIDString, uuid))
+        return domains.find(self._host.virt, spec.lab, spec.vm)

@@ -11,7 +11,7 @@ from labctl.core.errors import LabctlError, NotReady
 from labctl.core.record import record
 from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
-from labctl.host.libvirt import records
+from labctl.host.libvirt import domains, records
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.provision.spec import DIGEST
 
@@ -80,7 +80,10 @@ class Job:
 
     def _write(self, target: Target, record: dict[str, str]) -> None:
         with translated(str(self.spec.address)):
-            domain = self.connection.virt.lookupByName(target.libvirt_name)
+            lab, _, vm = target.libvirt_name.partition(".")  # names have none
+            domain = domains.find(self.connection.virt, lab, vm)
+            if domain is None:
+                raise LabctlError("its VM is gone", where=str(self.spec.address))
             records.write(domain, self.spec.kind, self.spec.key, record)
 
     def failure(self, target: Target, why: str, hint: str = "") -> NotReady:

@@ -19,8 +19,8 @@ from labctl.core.size import format_size
 from labctl.guest.nic_config import NicConfig
 from labctl.host.access import console
 from labctl.host.files import pinned
-from labctl.host.libvirt import pools, volumes
-from labctl.host.libvirt.connection import call_on, found, run_event_loop, translated
+from labctl.host.libvirt import domains, pools, volumes
+from labctl.host.libvirt.connection import call_on, run_event_loop, translated
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.vm import hotplug, metadata, preserve, virdomain, xml
 from labctl.kinds.vm.filesystems import TAG
@@ -247,9 +247,7 @@ class VmDriver:
             made.setAutostart(int(spec.autostart))
 
     def _find(self, spec: VmSpec) -> Any:
-        virt = self._connection.virt
-        # a domain that someone renamed still has its UUID
-        return found((virt.lookupByUUIDString, spec.uuid), (virt.lookupByName, spec.libvirt_name))
+        return domains.find(self._connection.virt, spec.lab, spec.name)
 
     def _require(self, spec: VmSpec) -> Any:
         domain = self._find(spec)

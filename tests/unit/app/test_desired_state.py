@@ -117,10 +117,26 @@ def test_verbs_that_take_away_look_at_what_exists_and_up_at_the_labfile(wanted, 
 
 
 def test_a_wrong_name_gets_the_nearest_or_all(wanted, existing):
-    for name, hint in (("dbb", "did you mean db?"), ("zzz", "known: db, log, web-1, web-2")):
+    for name, hint in (
+        ("dbb", "did you mean db?"),
+        ("zzz", "known: db, log, web, web-1, web-2"),
+        ("wep", "did you mean web?"),
+    ):
         with pytest.raises(UsageError, match=f"no VM is called {name}") as caught:
             desired_state.halt([name])(wanted, existing)
         assert caught.value.hint == hint
+
+
+def test_all_wrong_names_are_told_and_none_where_there_is_no_vm(wanted, existing):
+    with pytest.raises(UsageError) as caught:
+        desired_state.up(["dbb", "db", "wep"])(wanted, existing)
+    assert str(caught.value).splitlines() == [
+        "no VM is called dbb (did you mean db?)",
+        "no VM is called wep (did you mean web?)",
+    ]
+    with pytest.raises(UsageError, match="no VM is called dbx") as caught:
+        desired_state.halt(["dbx"])(wanted, {})
+    assert caught.value.hint == "there is no VM yet"
 
 
 def test_which_are_off_is_told_of_all_or_of_those_that_are_named(existing):

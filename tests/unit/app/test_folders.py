@@ -6,11 +6,13 @@ import pytest
 
 from labctl.app import folders
 from labctl.core.address import Address
+from labctl.core.errors import UsageError
 from labctl.core.planning import plan
 from labctl.engine.folders import Sharing
 from labctl.host.files.trees import Tree
 from labctl.host.hosts import Hosts
 from labctl.kinds.folder.spec import FolderSpec
+from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.load import load
 from tests.madeup import MadeUpHost
 
@@ -121,11 +123,15 @@ def test_only_what_rsync_copied_before_is_synced():
     changed = FolderSpec("shop", "web-1", "/srv/a", "/x", content="2", base="web")
     mounted = FolderSpec("shop", "web-1", "/srv/b", "/y", "virtiofs", base="web")
     new = FolderSpec("shop", "web-1", "/srv/c", "/z", base="web")
-    wanted = {each.address: each for each in (changed, mounted, new)}
+    vms = (VmSpec("shop", "web-1", base="web"), VmSpec("shop", "db", base="db"))
+    wanted = {each.address: each for each in (changed, mounted, new, *vms)}
     existing = {copied.address: copied}
     for names in ((), ("web",), ("web-1",)):
         assert folders.copied(names)(wanted, existing) == {Address("folder", "web-1/srv/a"): changed}
     assert folders.copied(("db",))(wanted, existing) == existing
+    with pytest.raises(UsageError, match="no VM is called wbe") as caught:
+        folders.copied(("wbe",))(wanted, existing)
+    assert caught.value.hint == "did you mean web?"
 
 
 def test_only_folders_that_are_copied_are_watched(tmp_path, monkeypatch):

@@ -52,8 +52,11 @@ def test_a_vm_that_the_host_does_not_reach_is_told(monkeypatch, local):
     seen(monkeypatch, vm("web-1"), vm("db", "off"), networks=[network(host=())])
     with pytest.raises(LabctlError, match="can't forward to web-1: the host has no address on its networks"):
         forward.forward(local, "web-1", "8080:80", print)
-    with pytest.raises(LabctlError, match="can't forward to db: it is off"):
+    with pytest.raises(LabctlError, match="vm/db: it is off") as caught:
         forward.forward(local, "db", "8080:80", print)
+    assert caught.value.hint == "`labctl up db` starts it"
+    with pytest.raises(LabctlError, match="vm/web-2: it is not there yet"):
+        forward.forward(local, "web-2", "8080:80", print)
     (host,) = local.hosts
     host.local = False
     with pytest.raises(LabctlError, match=forward.REMOTE):

@@ -9,12 +9,12 @@ import pytest
 
 from labctl.app import transport
 from labctl.app.one_vm import look
-from labctl.app.run_in_vms import Command, Ran, running
-from labctl.core.errors import LabctlError
+from labctl.app.run_in_vms import Command, Ran, places, running
+from labctl.core.errors import LabctlError, UsageError
 from labctl.host.access.streams import LiveStdin
 from labctl.host.access.transport import Transport
 from tests.unit.host.access.test_copying import Here
-from tests.unit.overviews import seen, vm
+from tests.unit.overviews import LABFILE, seen, vm
 
 
 class Endless(Transport):
@@ -36,7 +36,7 @@ class Endless(Transport):
 @pytest.fixture
 def ways(session, keys, monkeypatch):
     seen(monkeypatch, vm("db", user="me"), vm("web-1"))
-    return transport.find_each(session, ["db", "web-1"], look(session))
+    return list(transport.find_each(session, ["db", "web-1"], look(session)).values())
 
 
 def into(monkeypatch, guests):
@@ -99,15 +99,39 @@ def test_whoever_stops_it_ends_it_in_every_vm(session, ways, monkeypatch):
     assert all(guest.ended for guest in guests.values())
 
 
-def test_all_vms_that_can_t_be_entered_are_told_at_once(session, monkeypatch):
+def test_all_vms_that_were_named_and_can_t_be_entered_are_told_at_once(session, monkeypatch):
     seen(monkeypatch, vm("db", "paused"), vm("web-2", "off"))
     with pytest.raises(LabctlError) as caught:
-        transport.find_each(session, ["db", "web-1", "web-2"], look(session))
+        places(session, look(session), dict.fromkeys(("db", "web-1", "web-2"), True))
     assert str(caught.value).splitlines() == [
-        "vm/db: can't log in: it is paused",
-        "vm/web-1: can't log in: it does not exist yet",
-        "vm/web-2: can't log in: it is off",
+        "vm/db: it is paused",
+        "vm/web-1: it is not there yet",
+        "vm/web-2: it is off",
     ]
-    assert caught.value.hint == "; ".join(
-        f"`labctl up {name}` mends that" for name in ("db", "web-1", "web-2")
+    assert caught.value.hint == "`labctl resume db` resumes it; `labctl up web-1 web-2` starts them"
+
+
+def test_of_all_vms_one_that_is_not_up_could_not_run_it(session, keys, monkeypatch, tmp_path):
+    seen(monkeypatch, vm("db"), vm("web-2", "off"))
+    into(monkeypatch, {"db": Here(tmp_path)})
+    found = places(session, look(session), dict.fromkeys(("web-2", "db"), False))
+    assert found.left_out == ()
+    down, ran = running(session, list(found.ways.values()), Command(["true"]), print).result()
+    assert (down.vm, down.exit_code, str(down.error)) == ("web-2", 255, "vm/web-2: it is off")
+    assert ran == Ran("db", 0)
+
+
+def test_of_all_vms_those_that_are_not_for_it_are_left_out(session, monkeypatch, tmp_path):
+    """Those that the Labfile keeps off, and those that were made without cloud-init."""
+    path = tmp_path / "Labfile.yaml"
+    path.write_text(LABFILE.replace("count: 2,", "count: 2, state: off,"))
+    seen(monkeypatch, vm("db"), vm("web-1", "off"), vm("old", seeded=False))
+    found = places(session, look(session), dict.fromkeys(("db", "web-1", "web-2", "old"), False))
+    assert list(found.ways) == ["db"]
+    assert found.left_out == (
+        "web-1 is left out: it is off",
+        "web-2 is left out: it is not there yet",
+        f"old is left out: {transport.NO_LOGIN}",
     )
+    with pytest.raises(UsageError, match="no VM is left"):
+        places(session, look(session), {"web-1": False})

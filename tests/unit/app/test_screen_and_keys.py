@@ -47,11 +47,17 @@ def test_a_picture_is_taken_and_keys_are_pressed_in_their_order(session, domain)
     assert domain.pressed == [[29, 56, 111], [28]]
 
 
-@pytest.mark.parametrize(("name", "state"), [("web-1", "paused"), ("web-2", "not there yet")])
-def test_a_vm_that_does_not_run_says_how_to_start_it(session, domain, name, state):
+@pytest.mark.parametrize(
+    ("name", "state", "hint"),
+    [
+        ("web-1", "paused", "`labctl resume web-1` resumes it"),
+        ("web-2", "not there yet", "`labctl up web-2` starts it"),
+    ],
+)
+def test_a_vm_that_does_not_run_says_how_to_start_it(session, domain, name, state, hint):
     with pytest.raises(LabctlError, match=f"vm/{name}: it is {state}") as caught:
         screen_and_keys.press(session, name, [(28,)])
-    assert caught.value.hint == f"`labctl up {name}` starts it"
+    assert caught.value.hint == hint
 
 
 def test_a_vm_without_a_screen_is_named(session, domain):

@@ -9,7 +9,7 @@ from tests.unit.overviews import seen, vm
 
 
 def chosen(session, *vms, groups=(), every=False):
-    return several(session, look(session), vms, groups, every=every)
+    return list(several(session, look(session), vms, groups, every=every))
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +28,14 @@ def test_all_that_is_unknown_is_told(session):
     assert str(caught.value).splitlines() == [
         "no VM is called dbb (did you mean db?)",
         "no VM is called lefft (did you mean left?)",
-        "no group is called front",
+        "no group is called front (there is no group yet)",
     ]
+
+
+def test_those_that_are_named_are_told_from_those_of_all(session):
+    assert several(session, look(session), ["db"], [], every=True) == {
+        "web-1": False, "web-2": False, "db": True, "left": False,
+    }  # fmt: skip
 
 
 def test_nothing_said_is_told_unless_there_is_one(session):

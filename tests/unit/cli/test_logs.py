@@ -7,7 +7,7 @@ import pytest
 from labctl.app.logs import LogLine
 from labctl.cli import logs, run_state
 from labctl.cli.options import Options
-from labctl.core.errors import UsageError
+from labctl.core.errors import LabctlError, UsageError
 from labctl.report import colour
 
 LINES = [LogLine("web", "one", "console"), LogLine("db-1", "two", "console")]
@@ -45,6 +45,17 @@ def test_json_is_a_line_for_each_line(capsys):
 def test_secrets_are_masked(capsys, monkeypatch):
     monkeypatch.setattr(run_state, "masked", lambda _value: "***")
     assert shown(capsys, Options(), ["web"], LINES[:1]) == "***\n"
+
+
+def test_vms_that_are_not_there_yet_are_told(capsys):
+    logs._tell_missing({"db": False, "web": True}, follow=False)  # noqa: SLF001
+    note = "note: vm/db: it is not there yet; `labctl up db` starts it\n"
+    assert capsys.readouterr().err == note
+    with pytest.raises(LabctlError, match="vm/db: it is not there yet") as caught:
+        logs._tell_missing({"db": False}, follow=False)  # noqa: SLF001
+    assert caught.value.hint == "`labctl up db` starts it"
+    logs._tell_missing({"db": False}, follow=True)  # noqa: SLF001  # they are waited for
+    assert capsys.readouterr().err == note
 
 
 def test_whoever_means_a_labfile_by_f_is_told(monkeypatch):
