@@ -30,7 +30,8 @@ def follows(one: str, next_: str) -> bool:
     """Whether `next_` follows `one`: the next IP address or MAC, or the same name with one number higher by 1."""
     if ":" in one or _QUAD.fullmatch(one):
         (length, a), (other, b) = address_value(one), address_value(next_)
-        return length > 0 and (other, b) == (length, a + 1)
+        if length:
+            return (other, b) == (length, a + 1)
     if pattern(one) != pattern(next_):
         return False
     pairs = zip(*(map(int, _NUMBER.findall(each)) for each in (one, next_)), strict=True)

@@ -122,6 +122,9 @@ class BriefPart:
 
     what: str
     own: str = ""
+    between: str = (
+        ""  # what joins the words of `own`, if they are one thing: each object's are then shown together
+    )
 
 
 class Item:
@@ -146,6 +149,7 @@ class Spec(Questions):
     exclusive: ClassVar[bool] = False
     holds_data: ClassVar[bool] = False  # its deletion loses data of the user
     holds_others: ClassVar[bool] = False  # it contains other objects, which are lost with it
+    has_amounts: ClassVar[bool] = True  # a plan describes it by what it has: of several alike, each has that
     has_disks: ClassVar[bool] = False  # it writes to disks; `chains` gives their files
     shared: ClassVar[bool] = False  # all labs use it, so it stays when a lab is destroyed
     libvirt_object: ClassVar[str] = ""  # libvirt's word for it, for kinds with labctl's mark

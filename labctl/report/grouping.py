@@ -106,14 +106,23 @@ def group_name(group: Sequence[DescribedStep]) -> str:
 def description(group: Sequence[DescribedStep]) -> list[str]:
     """Describe new objects, part by part; values in which they differ come in the order of their names."""
     spec = group[0].step.spec
-    prefix = "each " if len(group) > 1 else ""
+    each = "each " if spec.has_amounts else ""
+    prefix = each if len(group) > 1 else ""
     if len(group) > FEW:
-        prefix = f"{len(group)} {spec.word or spec.kind}s, each "
+        prefix = f"{len(group)} {spec.word or spec.kind}s{', ' if each else ': '}{each}"
     texts = [
-        " ".join(filter(None, (parts[0].what, " and ".join(map(_abbreviated, _columns(parts))))))
+        " ".join(filter(None, (parts[0].what, _own(parts))))
         for parts in zip(*(one.parts for one in group), strict=True)
     ]
     return [prefix + texts[0], *texts[1:]] if texts else []
+
+
+def _own(parts: Sequence[BriefPart]) -> str:
+    """What is the objects' own in one part, object by object or word by word."""
+    if between := parts[0].between:
+        texts = [between.join(part.own.split()) for part in parts]
+        return f"{texts[0]} … {texts[-1]}" if len(texts) > FEW else ", ".join(texts)
+    return " and ".join(map(_abbreviated, _columns(parts)))
 
 
 def _columns(parts: Sequence[BriefPart]) -> Iterator[tuple[str, ...]]:

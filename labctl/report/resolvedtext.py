@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from labctl.labfile.resolved import Value
     from labctl.report.colour import Paint
 
+_TAGS = {
+    kind: f"tag:yaml.org,2002:{name}"
+    for kind, name in ((str, "str"), (int, "int"), (float, "float"), (bool, "bool"), (type(None), "null"))
+}
 COLUMN = 40  # where comments stand, if the lines before them are shorter
 INDENT = 2
 
@@ -52,44 +56,60 @@ def _lines(values: Sequence[tuple[tuple[str | int, ...], Value]], indent: int) -
             yield _Line(f"{' ' * indent}- {first.text[indent + INDENT :]}", first.comment)
             yield from others
         else:
-            yield _Line(" " * indent + _scalar(rest[0]) + ":")
+            yield _Line(" " * indent + _scalar(rest[0], cloud=_in_cloud_config(value)) + ":")
             yield from _lines(below, indent + INDENT)
 
 
 def _entry(key: str | int | None, value: Value, indent: int) -> Iterator[_Line]:
     """The lines of a value with its key: of a text of several lines, the comment stands in the first."""
+    cloud = _in_cloud_config(value)
     match key:
         case None:
-            text = _yaml(value.value)
+            text = _yaml(value.value, cloud=cloud)
         case int():
-            text = _yaml([value.value])
+            text = _yaml([value.value], cloud=cloud)
         case _:
-            text = _yaml({key: value.value})
+            text = _yaml({key: value.value}, cloud=cloud)
     first, *rest = text.split("\n")
     layer = [value.layer] if value.layer else []
     yield _Line(" " * indent + first, ", ".join([*layer, str(value.where)]))
     yield from (_Line(" " * indent + line if line else "") for line in rest)
 
 
-def _scalar(key: str | int) -> str:
-    return _yaml({key: 0}).removesuffix(": 0")
+def _in_cloud_config(value: Value) -> bool:
+    return "cloud_init" in value.path
 
 
-def _yaml(value: object) -> str:
+def _scalar(key: str | int, *, cloud: bool) -> str:
+    return _yaml({key: 0}, cloud=cloud).removesuffix(": 0")
+
+
+def _yaml(value: object, *, cloud: bool) -> str:
     """PyYAML's text for a value, without its last newline and the end of a document."""
     import yaml
 
-    text: str = yaml.dump(value, Dumper=_dumper(), width=1 << 20, allow_unicode=True, sort_keys=False)
+    dumper = _dumper(cloud=cloud)
+    text: str = yaml.dump(value, Dumper=dumper, width=1 << 20, allow_unicode=True, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 @functools.cache
-def _dumper() -> Any:
-    """A writer of YAML that shows texts of several lines as such."""
+def _dumper(*, cloud: bool) -> Any:
+    """A writer of YAML that shows texts of several lines as such.
+
+    What a text without quotes would be is for a Labfile to say, as `yaml12` reads it; for cloud-config, YAML 1.1 too.
+    """
     import yaml
 
+    from labctl.labfile import yaml12
+
     class Dumper(yaml.SafeDumper):
-        pass
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            older = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+            if kind is not yaml.ScalarNode or not implicit[0] or value == "<<":
+                return older
+            newer = _TAGS[type(yaml12.resolve(value))]
+            return older if cloud and newer == _TAGS[str] else newer
 
     def text(dumper: Any, value: str) -> Any:
         style = "|" if "\n" in value else None

@@ -30,6 +30,7 @@ class ForwardSpec(Spec):
     kind: ClassVar[str] = "forward"
     rank: ClassVar[int] = 10
     exclusive: ClassVar[bool] = True
+    has_amounts: ClassVar[bool] = False
 
     lab: str
     vm: str
@@ -66,8 +67,10 @@ class ForwardSpec(Spec):
         )
 
     def brief(self) -> tuple[BriefPart, ...]:
-        guest, _, port = self.to.rpartition(":")
-        return (BriefPart(f"{self.protocol.upper()} to {guest}, port", port),)
+        port = self.to.rpartition(":")[2]
+        here = f"{self.listens}{_UDP * (self.protocol == 'udp')}"
+        there = f"{self.vm}:{port}" if port else self.vm
+        return (BriefPart("", f"{here} {there}", between=" → "),)
 
 
 def parse(lab: str, vm: str, key: str) -> ForwardSpec:

@@ -50,6 +50,7 @@ class ProvisionSpec(Spec):
     kind: ClassVar[str] = "provision"
     word: ClassVar[str] = "provisioning step"
     rank: ClassVar[int] = 8
+    has_amounts: ClassVar[bool] = False
 
     vm: str
     place: int

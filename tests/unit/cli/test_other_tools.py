@@ -33,6 +33,8 @@ def test_a_word_of_another_tool_is_answered_with_labctls_verb():
         ("create", "up"),
     ):
         assert f"`labctl {verb}`" in hint_for(word)
+    assert "`labctl watch`" in hint_for("rsync-auto")
+    assert "`labctl inventory`" in hint_for("ansible")
     assert "`labctl status`" in hint_for("ls")
     assert "`labctl list`" in hint_for("ls")
 

@@ -54,7 +54,7 @@ def test_values_become_the_models(tmp_path):
             disk: 1.5KiB
             disks: [{name: d, count: 2, size: 1M, bus: scsi}, {name: v, volume: v}]
             memory: 1000M
-            timeout: 1.5m
+            timeout: 1m30s
             networks: [{name: a, ip: 10.1.0.150, ip6: false}]
         """,
     ).lab

@@ -341,3 +341,30 @@ def test_what_stands_between_them_does_not_part_them():
         "disk/web-1/data … web-4/data",
         "disk/web-1/root … web-4/root",
     ]
+
+
+def rows(kind, **fields):
+    """The rows of what two VMs with these fields have of a kind."""
+    web = THREE["vms"]["web"] | {"depends_on": []} | fields
+    told = text(THREE | {"vms": {"web": web}}, None).splitlines()
+    return [re.sub(r"  +", " ", line) for line in told if f" {kind}/" in line]
+
+
+def test_forwards_show_which_port_leads_where():
+    few = {"count": 1, "forwards": ["8080:80", "8443:443", "53:5353/udp"]}
+    assert rows("forward", **few) == [
+        (
+            " + forward/web-1/53/udp, web-1/8080, web-1/8443 127.0.0.1:53/udp → web-1:5353, "
+            "127.0.0.1:8080 → web-1:80, 127.0.0.1:8443 → web-1:443"
+        ),
+    ]
+    assert rows("forward", count=1, forwards=["8000-8010:80-90"]) == [
+        " + forward/web-1/8000 … web-1/8010 11 forwards: 127.0.0.1:8000 → web-1:80 … 127.0.0.1:8010 → web-1:90",
+    ]
+
+
+def test_a_step_that_several_vms_have_is_told_as_it_is_written():
+    assert rows("provision", provision=[{"shell": "echo hi"}]) == [" + provision/web-1/1, web-2/1 echo hi"]
+    assert rows("provision", count=4, provision=[{"shell": "echo hi"}]) == [
+        " + provision/web-1/1 … web-4/1 4 provisioning steps: echo hi"
+    ]

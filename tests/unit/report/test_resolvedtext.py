@@ -2,6 +2,7 @@ import yaml
 
 from labctl.core.errors import Position
 from labctl.labfile.resolved import Value
+from labctl.labfile.yaml_reader import read_yaml
 from labctl.report.colour import Paint
 from labctl.report.resolvedtext import render
 
@@ -10,6 +11,14 @@ ODD = [
     "- a",
     "a: b",
     "yes",
+    "on",
+    "<<",
+    "=",
+    "2026-11-27",
+    "0o17",
+    "1e3",
+    "0600",
+    "null",
     "1",
     "",
     "  two\n lines\n",
@@ -57,9 +66,35 @@ def test_the_text_is_yaml_with_the_same_values_whatever_they_hold():
     values += [value(("map", each or "empty"), each) for each in ODD]
     values += [value(("deep", "a", 0, "b", 0, each or "empty"), each) for each in ODD]
     values += [value(("some", str(each)), each) for each in (None, True, 1.5, 7, [], {})]
-    assert yaml.safe_load(render(values, 0, Paint())) == {
+    tree, problems = read_yaml(render(values, 0, Paint()).encode(), "shown.yaml")
+    assert not problems
+    assert tree == {
         "list": ODD,
         "map": {each or "empty": each for each in ODD},
         "deep": {"a": [{"b": [{each or "empty": each for each in ODD}]}]},
         "some": {"None": None, "True": True, "1.5": 1.5, "7": 7, "[]": [], "{}": {}},
     }
+
+
+def test_a_labfile_is_yaml_12_and_cloud_config_is_11_too():
+    """`on` is a key of a step of provisioning, but true for cloud-init."""
+    values = [
+        value(("provision", 0, "on"), ["web"]),
+        value(("provision", 0, "shell"), "yes"),
+        value(("vms", "web", "cloud_init", "on", "at"), "yes"),
+        value(("vms", "web", "cloud_init", "mode"), "0o600"),
+    ]
+    lines = [line.partition("#")[0].rstrip() for line in render(values, 0, Paint()).split("\n")]
+    assert [line.strip(" -") for line in lines] == [
+        "provision:",
+        "on:",
+        "web",
+        "shell: yes",
+        "vms:",
+        "web:",
+        "cloud_init:",
+        "'on':",
+        "at: 'yes'",
+        "mode: '0o600'",
+    ]
+    assert yaml.safe_load(render(values, 0, Paint()))["vms"]["web"]["cloud_init"]["on"] == {"at": "yes"}

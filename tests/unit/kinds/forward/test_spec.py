@@ -42,3 +42,11 @@ def test_a_key_that_is_none_is_refused(key):
 def test_the_process_is_recorded():
     assert process_of(record_of("10.0.0.2:80", 812, "1234", "b00t")) == (812, "1234", "b00t")
     assert process_of({"pid": "-1"}) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "shown"), [("tcp", "127.0.0.1:53 web:5353"), ("udp", "127.0.0.1:53/udp web:5353")]
+)
+def test_a_plan_shows_which_port_leads_where(protocol, shown):
+    spec = ForwardSpec("shop", "web", Endpoint(ip_address("127.0.0.1"), 53), protocol, to="10.0.0.2:5353")
+    assert [part.own for part in spec.brief()] == [shown]
