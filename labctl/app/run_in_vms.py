@@ -78,11 +78,14 @@ def places(session: Session, seen: Overview, vms: Mapping[str, bool]) -> Places:
     if wrong := [way for name, way in found.items() if vms[name] and isinstance(way, LabctlError)]:
         raise errors_of_several(wrong)
     kept_off = {vm.name for vm in session.lab.vms if vm.state == "off"}
+    without_login = {vm.name for vm in seen.vms if not vm.seeded}
     ways, left_out = dict[str, "Way | Ran"](), list[str]()
     for name, way in found.items():
         if not isinstance(way, LabctlError):
             ways[name] = way
-        elif way.summary == transport.NO_LOGIN or name in kept_off:
+        elif name in without_login:
+            left_out.append(f"{name} is left out: {transport.NO_LOGIN}")
+        elif name in kept_off:
             left_out.append(f"{name} is left out: {way.summary}")
         else:
             ways[name] = Ran(name, NOT_RUN, error=way)

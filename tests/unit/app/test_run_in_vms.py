@@ -125,7 +125,7 @@ def test_of_all_vms_those_that_are_not_for_it_are_left_out(session, monkeypatch,
     """Those that the Labfile keeps off, and those that were made without cloud-init."""
     path = tmp_path / "Labfile.yaml"
     path.write_text(LABFILE.replace("count: 2,", "count: 2, state: off,"))
-    seen(monkeypatch, vm("db"), vm("web-1", "off"), vm("old", seeded=False))
+    seen(monkeypatch, vm("db"), vm("web-1", "off"), vm("old", "off", seeded=False))
     found = places(session, look(session), dict.fromkeys(("db", "web-1", "web-2", "old"), False))
     assert list(found.ways) == ["db"]
     assert found.left_out == (
