@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -90,6 +90,8 @@ async def follow(
     Raises:
         Failed: the program's exit code is not 0.
     """
+    import asyncio  # most verbs do without
+
     process = await asyncio.create_subprocess_exec(
         "setpriv", "--pdeathsig", "TERM", "--", *argv,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -154,6 +156,8 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
     """The same for a program that a task follows."""
+    import asyncio  # as above
+
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     try:
