@@ -15,6 +15,7 @@ from labctl.engine.allocation import Allocation
 from labctl.engine.observe import Observed
 from labctl.engine.sources import Sources
 from labctl.host.libvirt import pools
+from labctl.host.libvirt.connection import translated
 from labctl.kinds import addresses
 from labctl.kinds.pool.spec import PoolSpec
 
@@ -42,14 +43,19 @@ def plan(session: Session, vms: Iterable[str] = ()) -> Prepared:
 
 
 def stopped(session: Session) -> dict[Address, PoolSpec]:
-    """The stopped ones of the lab's own pool and the images' pool, by their addresses."""
+    """The stopped ones of the lab's own pool and the images' pool, by their addresses.
+
+    Raises:
+        LabctlError: libvirt does not answer.
+    """
     found = {}
     for name in (identity.pool_name(session.lab.name), identity.STORE):
         owner = identity.lab_of_pool(name) or name.removeprefix("labctl-")
         address = addresses.pool(owner)
-        pool = pools.lookup(session.hosts.of(address).virt, name)
-        if pool is not None and not pool.isActive():
-            found[address] = PoolSpec(owner, pools.path(pool), active=False)
+        with translated(str(address)):
+            pool = pools.lookup(session.hosts.of(address).virt, name)
+            if pool is not None and not pool.isActive():
+                found[address] = PoolSpec(owner, pools.path(pool), active=False)
     return found
 
 

@@ -32,8 +32,9 @@ def volume(vm: str) -> str:
 
 def volume_names(pool: libvirt.virStoragePool, vm: str) -> list[str]:
     """The names of all volumes with a VM's console log, the newest first, as far as the pool knows."""
-    logs = [(log[1], name) for name in volumes.names(pool) if (log := identity.console_log(name))]
-    return [name for _, name in sorted(logs) if name.startswith(f"{vm}.")]
+    own = [name for name in volumes.names(pool) if name.startswith(f"{vm}.")]
+    logs = [(log[1], name) for name in own if (log := identity.console_log(name))]
+    return [name for _, name in sorted(logs)]
 
 
 def read(virt: Any, lab: str, vm: str, most: int = LOG_BYTES) -> str:  # a virConnect
