@@ -23,6 +23,7 @@ def test_wait_ends_when_somebody_elses_up_is_done(world, monkeypatch):
     monkeypatch.setattr(wait, "POLL_S", LONG_S)
     told = []
     session = world.session()
+    assert session.lab.name == "shop"  # it is read now: each run of a world writes the Labfile anew
     waiting = in_background(lambda: wait.wait(session, [], LONG_S, told.append))
     assert world.run() == 0
     waiting.join(60)
