@@ -79,6 +79,7 @@ def _prefix(uri: str, lab: str) -> str:
 
 
 def _sockets(prefix: str) -> Iterator[tuple[Path, int]]:
-    for path in runtime.folder().glob(f"{prefix}*"):
+    folder = runtime.existing()
+    for path in folder.glob(f"{prefix}*") if folder else ():
         if re.fullmatch(r"\d+", number := path.name.removeprefix(prefix)):
             yield path, int(number)

@@ -21,6 +21,15 @@ def folder() -> Path:
     return path
 
 
+def existing() -> Path | None:
+    """The folder, or None if it is not there: who only looks makes none.
+
+    Raises:
+        LabctlError: what is there is not a folder of this user's alone.
+    """
+    return folder() if _place().exists() else None
+
+
 def _place() -> Path:
     """In /run for root, in the session's XDG_RUNTIME_DIR for other users, in the temporary folder without a session."""
     uid = os.geteuid()

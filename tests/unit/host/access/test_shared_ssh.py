@@ -16,7 +16,7 @@ URI = "qemu:///system"
 def folder(monkeypatch):
     """A folder as short as a runtime folder is, since the paths of sockets are."""
     with tempfile.TemporaryDirectory(dir="/tmp") as short:
-        monkeypatch.setattr(runtime, "folder", lambda: Path(short))
+        monkeypatch.setattr(runtime, "_place", lambda: Path(short))
         yield Path(short)
 
 
@@ -47,6 +47,12 @@ def test_a_connection_notices_that_its_vm_hangs(folder):
     options = shared_ssh.options(shared_ssh.socket(URI, "shop", 7))
     assert "ControlMaster=auto" in options
     assert "ServerAliveInterval=5" in options
+
+
+def test_who_only_looks_for_connections_makes_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "_place", lambda: tmp_path / "labctl")
+    shared_ssh.end_others(URI, "shop", lambda: [])
+    assert not (tmp_path / "labctl").exists()
 
 
 def test_connections_to_vms_that_run_no_more_are_ended(folder, asked):
