@@ -16,6 +16,7 @@ from labctl.core.errors import LabctlError, UsageError
 from labctl.core.record import record
 from labctl.host.access.console import LOG_BYTES
 from labctl.host.access.lines import Lines
+from labctl.kinds.provision import guest_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.host.access.transport import Transport
 
-FILES = {"cloud-init": "/var/log/cloud-init-output.log", "provision": "/var/log/labctl-provision.log"}
+FILES = {"cloud-init": "/var/log/cloud-init-output.log", "provision": guest_log.PATH}
 MISSING = 3  # the exit code where there is no such file
 READ_S = 120.0  # that a log may take to arrive
 ANSWER_S = 30.0  # the same for what is new; a connection to a guest that was reset may hang

@@ -15,7 +15,7 @@ from labctl.host.access.inventory import Guest
 from labctl.host.machine import command
 from labctl.kinds.network.overview import of_spec as network_of
 from labctl.kinds.network.spec import NetworkSpec
-from labctl.kinds.provision.access import Access
+from labctl.kinds.provision.access import PROGRAM, Access
 from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.provision.work import Ansible
 from labctl.kinds.vm.overview import of_spec as vm_of
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.plan import Plan
     from labctl.core.spec import Spec
-
-PROGRAM = "ansible-playbook"
 
 
 def with_access(session: Session, wanted: dict[Address, Spec]) -> dict[Address, Spec]:

@@ -111,12 +111,12 @@ class _Shown:
 
     def __init__(self, options: Options, names: list[str]) -> None:
         from labctl.report.colour import Paint
+        from labctl.report.prefixed import prefixes
 
         self.any = False
         self._json = options.json
-        paint, width = Paint.on_stdout(allowed=options.colour), max(map(len, names), default=0)
-        heads = {name: paint.hue(at, f"{name:{width}} | ") for at, name in enumerate(names)}
-        self._heads = heads if len(names) > 1 else dict.fromkeys(names, "")
+        several = prefixes(names, Paint.on_stdout(allowed=options.colour))
+        self._heads = several if len(names) > 1 else dict.fromkeys(names, "")
 
     def __call__(self, lines: Sequence[LogLine]) -> None:
         self.any = self.any or bool(lines)

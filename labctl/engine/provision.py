@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from labctl.core import identity
 from labctl.core.lifecycle import Stage
 from labctl.core.spec import Need, find, of_kind
 from labctl.engine.guests import secret_name
@@ -145,7 +144,7 @@ def _keyed(steps: Iterable[ProvisionStep]) -> Iterator[tuple[str, ProvisionStep]
 
 def _target(lab: LabModel, vm: Vm) -> Target:
     index = "" if vm.index is None else str(vm.index)
-    return Target(vm.name, identity.libvirt_name(lab.name, vm.name), index)
+    return Target(vm.name, lab.name, index)
 
 
 def _shared(lab: LabModel, step: ProvisionStep, site: Site) -> dict[str, Any]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from labctl.host.access.inventory import Group, Guest
     from labctl.host.access.ssh import Login
 
+PROGRAM = "ansible-playbook"
+
 
 @record
 class Access:

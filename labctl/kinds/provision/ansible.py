@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from labctl.core.errors import LabctlError, NotReady
 from labctl.core.spans import spans
 from labctl.host.access import ssh
 from labctl.host.access.inventory import Group, Inventory
 from labctl.host.files import os_errors, run_folder, snapshot
 from labctl.host.files.private import write_private
 from labctl.host.machine import command
-from labctl.kinds.provision.access import Access
+from labctl.kinds.provision.access import PROGRAM, Access
 from labctl.kinds.provision.output import Output
 from labctl.kinds.provision.spec import Target
 from labctl.kinds.provision.work import Ansible
@@ -24,9 +23,9 @@ from labctl.kinds.provision.work import Ansible
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from labctl.core.errors import NotReady
     from labctl.kinds.provision.job import Job
 
-PROGRAM = "ansible-playbook"
 LIMIT = "LABCTL_STEP"  # the group of the VMs that are meant: no group of a Labfile can be called so
 ANSWER_S = (
     120  # to log in, and until sudo has started: a guest without KVM needs more than Ansible's 10 seconds
@@ -55,17 +54,8 @@ async def run(job: Job) -> None:
     Raises:
         NotReady: it failed.
     """
-    try:
+    async with job.noted(job.targets, partial(_failure, job)):
         await _run(job)
-    except LabctlError as error:
-        for target in job.targets:
-            with suppress(LabctlError):  # as in `Job`: the error itself matters more
-                await job.failed(target)
-        if isinstance(error, NotReady):
-            raise
-        raise _failure(job, str(error), error.hint) from error
-    for target in job.targets:
-        await job.done(target)
 
 
 async def _run(job: Job) -> None:

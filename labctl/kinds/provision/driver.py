@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from labctl.host.host import Host
     from labctl.kinds.provision.spec import ProvisionSpec
 
-# What does each kind of work. A function that does not work by `Job.in_each` calls `Job.done` for each VM itself.
+# What does each kind of work. A function that does not work by `Job.in_each` does so within `Job.noted`.
 RUNS: Mapping[type, Callable[[Job], Awaitable[None]]] = {
     Shell: shell.run,
     Copy: copy.run,

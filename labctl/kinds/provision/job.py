@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError, NotReady
@@ -13,10 +14,11 @@ from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.libvirt import domains, records
 from labctl.host.libvirt.connection import translated
+from labctl.kinds.provision import guest_log
 from labctl.kinds.provision.spec import DIGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from labctl.core.events import Teller
     from labctl.host.access.keys import Keys
@@ -53,19 +55,31 @@ class Job:
             raise NotReady(summary, where=first.where, hint=first.hint, brief=first.brief)
 
     async def _in(self, target: Target, work: Callable[[Target, Transport], Awaitable[None]]) -> None:
+        opened = port_session.opened(self.connection, target.libvirt_name, self.tell.progress)
+        async with self.noted([target], partial(self.failure, target)), opened as session:
+            await work(target, PortTransport(session))
+
+    @asynccontextmanager
+    async def noted(
+        self, targets: Iterable[Target], failure: Callable[[str, str], NotReady]
+    ) -> AsyncIterator[None]:
+        """Write down in these VMs that the step is done, once the block is, or that it failed.
+
+        Raises:
+            NotReady: it failed; the error of `failure`, which is given why and a hint, if it was another one.
+        """
         try:
-            opened = port_session.opened(self.connection, target.libvirt_name, self.tell.progress)
-            async with opened as session:
-                await work(target, PortTransport(session))
+            yield
         except LabctlError as error:
-            with suppress(
-                LabctlError
-            ):  # the error itself matters more than its note, which needs the connection
-                await self.failed(target)
+            for target in targets:
+                # the error itself matters more than its note, which needs the connection
+                with suppress(LabctlError):
+                    await self.failed(target)
             if isinstance(error, NotReady):
                 raise
-            raise self.failure(target, str(error), error.hint) from error
-        await self.done(target)
+            raise failure(str(error), error.hint) from error
+        for target in targets:
+            await self.done(target)
 
     async def done(self, target: Target) -> None:
         """Write down that the step is done in this VM."""
@@ -74,14 +88,11 @@ class Job:
 
     async def failed(self, target: Target) -> None:
         """Write down that the step failed in this VM, for `status`. Nothing that the guest said is in it."""
-        await self.connection.call(
-            self._write, target, {"failed": f"{self.spec.address} {self.spec.given_name}".rstrip()}
-        )
+        await self.connection.call(self._write, target, {"failed": guest_log.title(self.spec)})
 
     def _write(self, target: Target, record: dict[str, str]) -> None:
         with translated(str(self.spec.address)):
-            lab, _, vm = target.libvirt_name.partition(".")  # names have none
-            domain = domains.find(self.connection.virt, lab, vm)
+            domain = domains.find(self.connection.virt, target.lab, target.vm)
             if domain is None:
                 raise LabctlError("its VM is gone", where=str(self.spec.address))
             records.write(domain, self.spec.kind, self.spec.key, record)

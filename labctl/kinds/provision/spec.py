@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labctl.core import identity
 from labctl.core.lifecycle import Stage
 from labctl.core.record import field, record, replace
 from labctl.core.spans import spans
@@ -34,8 +35,12 @@ class Target:
     """A VM in which a step is done. `index` is a text, empty for a VM without `count`."""
 
     vm: str
-    libvirt_name: str
+    lab: str
     index: str = ""
+
+    @property
+    def libvirt_name(self) -> str:
+        return identity.libvirt_name(self.lab, self.vm)
 
 
 @record

@@ -94,7 +94,7 @@ class Ansible:
 
     @property
     def parts(self) -> list[Path]:
-        """What of it `up --watch` looks at: the playbook, and the usual folders beside it."""
+        """What of it `labctl watch` looks at: the playbook, and the usual folders beside it."""
         return [self.playbook, *(self.playbook.parent / name for name in _BESIDE)]
 
 

@@ -57,9 +57,7 @@ def job(tmp_path, monkeypatch):
         digest = snapshot.digest(work.folder, fields.get("left_out", ()))
         fields = {"key": "it", "name": "it", "work": work, "played": digest, "access": ACCESS, **fields}
         tell = SimpleNamespace(output=lambda vm, line: told.append((vm, line)))
-        return Job(
-            ProvisionSpec("web-1", 1, **fields), (Target("web-1", "shop.web-1"),), tell, None, Keys(folder)
-        )
+        return Job(ProvisionSpec("web-1", 1, **fields), (Target("web-1", "shop"),), tell, None, Keys(folder))
 
     made.told, made.playbook = told, play / "site.yaml"
     return made

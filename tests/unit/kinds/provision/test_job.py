@@ -14,7 +14,7 @@ from labctl.kinds.provision.job import Job
 from labctl.kinds.provision.spec import LabProvisionSpec, Target
 from labctl.kinds.provision.work import Shell
 
-A, B, C = (Target(name, f"shop.{name}") for name in "abc")
+A, B, C = (Target(name, "shop") for name in "abc")
 STEP = LabProvisionSpec("", 1, key="lab:x", name="x", on=("a", "b", "c"), content="k:1", work=Shell("true"))
 
 

@@ -10,7 +10,7 @@ from labctl.kinds.provision import guest_log, shell
 from labctl.kinds.provision.spec import ProvisionSpec, Target
 from labctl.kinds.provision.work import Shell
 
-WEB = Target("web", "shop.web", "3")
+WEB = Target("web", "shop", "3")
 
 
 @pytest.fixture

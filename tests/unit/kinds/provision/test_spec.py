@@ -5,7 +5,7 @@ from labctl.core.record import replace
 from labctl.core.spec import Effect
 from labctl.kinds.provision.spec import LabProvisionSpec, Target
 
-A, B = Target("a", "shop.a"), Target("b", "shop.b")
+A, B = Target("a", "shop"), Target("b", "shop")
 STEP = LabProvisionSpec("", 1, key="lab:x", on=("a", "b"), content="k:1", digest="k:1", targets=(A, B))
 
 
