@@ -37,7 +37,6 @@ def own_steps(lab: LabModel, vm: Vm, site: Site, after: Sequence[Address] = ()) 
     if not _runs(vm):
         return
     for place, (key, step) in enumerate(_keyed(vm.provision), start=1):
-        content = _content(lab, step, site)
         yield ProvisionSpec(
             vm=vm.name,
             place=place,
@@ -46,8 +45,6 @@ def own_steps(lab: LabModel, vm: Vm, site: Site, after: Sequence[Address] = ()) 
             targets=(_target(lab, vm),),
             before=tuple(range(1, place)),
             after=tuple(after),
-            content=content,
-            digest=content if step.run == "changed" else None,
             **_shared(lab, step, site),
         )
 
@@ -59,7 +56,6 @@ def lab_steps(lab: LabModel, site: Site) -> Iterator[ProvisionSpec]:
         on = [vms[name] for name in step.on if name in vms]
         if not on:
             continue
-        content = _content(lab, step, site)
         yield LabProvisionSpec(
             vm="",
             place=place,
@@ -68,8 +64,6 @@ def lab_steps(lab: LabModel, site: Site) -> Iterator[ProvisionSpec]:
             targets=tuple(_target(lab, vm) for vm in on),
             before=tuple(range(1, place)),
             after=tuple(address for vm in on for address in _addresses(vm)),
-            content=content,
-            digest=content if step.run == "changed" else None,
             **_shared(lab, step, site),
         )
 
@@ -103,14 +97,12 @@ def done(wanted: Iterable[Spec], existing: Mapping[Address, Spec]) -> dict[Addre
 
 def copied_files(lab: LabModel) -> set[Path]:
     """The files and folders whose content matters: those that are copied anew after it changed."""
-    steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
-    return {step.work.source for step in steps if isinstance(step.work, Copy) and step.run == "changed"}
+    return {step.work.source for step in _every(lab) if isinstance(step.work, Copy) and step.run == "changed"}
 
 
 def playbooks(lab: LabModel) -> list[Ansible]:
     """What steps with a playbook do."""
-    steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
-    return [step.work for step in steps if isinstance(step.work, Ansible)]
+    return [step.work for step in _every(lab) if isinstance(step.work, Ansible)]
 
 
 def not_played(lab: LabModel) -> tuple[Path, ...]:
@@ -118,10 +110,16 @@ def not_played(lab: LabModel) -> tuple[Path, ...]:
 
     That changes while `up` runs, so no yes could be for it; nor is it played.
     """
-    steps = [step for vm in lab.vms for step in vm.provision] + list(lab.provision)
-    fetched = [step.work.target for step in steps if isinstance(step.work, Fetch)]
+    fetched = [step.work.target for step in _every(lab) if isinstance(step.work, Fetch)]
     lock = lab.path.with_suffix(".lock")  # as `labfile.lockfile` calls it
     return (lab.path, lock, lab.path.with_name("Labfile.lock"), *fetched)
+
+
+def _every(lab: LabModel) -> Iterator[ProvisionStep]:
+    """The steps of all VMs, then those of the lab."""
+    for vm in lab.vms:
+        yield from vm.provision
+    yield from lab.provision
 
 
 def _runs(vm: Vm) -> bool:
@@ -149,7 +147,10 @@ def _target(lab: LabModel, vm: Vm) -> Target:
 
 def _shared(lab: LabModel, step: ProvisionStep, site: Site) -> dict[str, Any]:
     """The fields that are the same for steps of a VM and of the lab."""
+    content = _content(lab, step, site)
     return {
+        "content": content,
+        "digest": content if step.run == "changed" else None,
         "name": step.name,
         "due": step.run == "always",
         "work": step.work,
