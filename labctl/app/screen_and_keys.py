@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from labctl.app.session import Session
-    from labctl.core.keys import Chord
+    from labctl.core.keyboard import Chord
 
 HOLD_MS = 50
 

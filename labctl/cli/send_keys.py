@@ -32,7 +32,7 @@ def run(
     Example: `labctl send-keys web --text root enter`
     """
     from labctl.app.screen_and_keys import press
-    from labctl.core.keys import named, typed
+    from labctl.core.keyboard import named, typed
 
     chords = [*typed(text), *named(keys or ())]
     if not chords:

@@ -3,7 +3,7 @@
 import pytest
 
 from labctl.core.errors import UsageError
-from labctl.core.keys import named, typed
+from labctl.core.keyboard import named, typed
 
 
 def test_keys_have_names_and_may_be_pressed_together():
