@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import libvirt
@@ -103,6 +103,7 @@ class Labctl:
 
     folder: Path
     trusts: bool = True
+    _started: list[subprocess.Popen[str]] = field(default_factory=list, init=False, compare=False)
 
     def __call__(self, *arguments: str, timeout_s: float = LABCTL_TIMEOUT_S, **environment: str) -> Finished:
         process = self.start(*arguments, **environment)
@@ -121,7 +122,7 @@ class Labctl:
         stderr: int = subprocess.PIPE,
         **environment: str,
     ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "labctl", *(with_trust(arguments) if self.trusts else arguments)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **environment},
@@ -130,6 +131,14 @@ class Labctl:
             stderr=stderr,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def kill(self) -> None:
+        """What a failed test left running."""
+        for process in self._started:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
@@ -149,4 +158,5 @@ def make_lab(labctl: Labctl) -> Iterator[Callable[..., Lab]]:
 
     yield make
     for lab in made:
+        lab.labctl.kill()
         lab.destroy()
