@@ -74,13 +74,14 @@ def check(
     obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
     warnings = [*_emulation(session, plan), *memory.below_needs(session, plan, sources)]
     if plan:
-        from labctl.app import forwards, hardware, traffic  # most runs have nothing to do
+        from labctl.app import forwards, hardware, rsync_in_guests, traffic  # most runs have nothing to do
 
         errors += hardware.check(session, plan, observed)
         if provision.playbooks(session.lab):
             from labctl.app import playbooks
 
             obstacles += playbooks.obstacles(session, plan)
+        obstacles += rsync_in_guests.lacking(session, plan, observed)
         warnings += traffic.check(session, plan, allocation)
         for problem in forwards.check(session, plan):
             (errors if problem.severity == "error" else obstacles).append(problem)

@@ -73,9 +73,7 @@ class FolderDriver:
         asked = await guest.run(guest_text.receive(spec.target, spec.chown), timeout=MOUNT_S, limit=_FEW)
         answer = asked.stdout.decode(errors="replace").strip()
         if answer == "no rsync":
-            raise LabctlError(
-                "its guest has no rsync", where=str(spec.address), hint="cloud_init: {packages: [rsync]}"
-            )
+            raise LabctlError("its guest has no rsync", where=str(spec.address), hint=guest_text.GET_RSYNC)
         if answer == "no user":
             raise LabctlError(
                 f"its guest has no user {spec.chown}", where=str(spec.address), hint="name another `owner`"

@@ -40,8 +40,10 @@ fi
 keep
 rmdir -- "$target" 2>/dev/null || :
 """
+HAS_RSYNC = "command -v rsync >/dev/null"
+GET_RSYNC = "install it there, as with `labctl ssh`; a new VM gets it by `cloud_init: {packages: [rsync]}`"
 _RECEIVE = """set -e
-command -v rsync >/dev/null || {{ echo 'no rsync'; exit 0; }}
+{has_rsync} || {{ echo 'no rsync'; exit 0; }}
 id -u {owner} >/dev/null 2>&1 || {{ echo 'no user'; exit 0; }}
 mkdir -p -- {target}
 id -g {owner}
@@ -69,7 +71,7 @@ def unmount(spec: FolderSpec) -> str:
 
 def receive(target: str, owner: str) -> str:
     """Make a target for rsync, and tell the number of its owner's group, or what is missing for that."""
-    return _RECEIVE.format(owner=shlex.quote(owner), target=shlex.quote(target))
+    return _RECEIVE.format(has_rsync=HAS_RSYNC, owner=shlex.quote(owner), target=shlex.quote(target))
 
 
 def _head(spec: FolderSpec, add: str) -> str:

@@ -36,6 +36,11 @@ def test_packages_come_on_top_of_what_every_guest_needs() -> None:
     assert packages.count("curl") == 1
 
 
+def test_every_image_has_rsync_for_folders() -> None:
+    for distribution, suite in (("debian", "bookworm"), ("ubuntu", "noble")):
+        assert "rsync" in made(ImageBuild(distribution, suite)).packages
+
+
 def test_a_bootable_image_has_what_grows_its_root() -> None:
     assert "cloud-guest-utils" in made(bootable=True).packages
     assert "cloud-guest-utils" not in made().packages
