@@ -83,12 +83,13 @@ def _build(context: ReadContext, tree: Map) -> Image:
         bootable=tree.get("bootable", False),
     )
     stated = json.dumps(plain(tree), sort_keys=True)
-    for problem in recipe.problems() if PLACEHOLDER not in stated else ():
+    for problem in recipe.problems():
         *path, key = (int(part) if part.isdecimal() else part for part in problem.path.split("."))
         holder: Any = tree
         for part in path:
             holder = holder[part]
-        context.problems.at(holder, key, problem.summary, problem.hint)
+        if PLACEHOLDER not in str(holder[key]):  # else it is looked at once that is filled in
+            context.problems.at(holder, key, problem.summary, problem.hint)
     return Image(build=recipe, digest=hashlib.sha256(stated.encode()).hexdigest())
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.record import replace
 from labctl.labfile import validate
 from labctl.labfile.interpolate import Reference, Scope, fill
-from labctl.labfile.placeholders import UNKNOWN
+from labctl.labfile.placeholders import UNKNOWN, placeholder
 from labctl.labfile.yaml_tree import FieldPath, Map, Seq, copy_tree, remove_at, value_at, walk
 
 if TYPE_CHECKING:
@@ -15,13 +15,21 @@ if TYPE_CHECKING:
 
     from labctl.labfile.parameters import Parameters
     from labctl.labfile.problems import Problems
+    from labctl.labfile.violations import Violation
 
 __all__ = ["interpolated", "valid_part", "without_extension_keys"]
 
 _TRIES = 5  # removing a wrong field may make its parent wrong, and so on up; no field is nested deeper
 _WITH_INSTANCES = frozenset({"defaults", "groups", "vms"})
-# Values that replace a wrong one where its absence would be a second problem.
-_SUBSTITUTES = {"labfile": 1, "name": "lab", "image": "debian-12", "count": 1}
+# Values that replace a wrong one where its absence would be a second problem, or hide others beside it.
+# That of a target is a reference: nothing is said of its value before it is filled in.
+_SUBSTITUTES = {
+    "labfile": 1,
+    "name": "lab",
+    "image": "debian-12",
+    "count": 1,
+    "target": f"/{placeholder('vms.unknown')}",
+}
 _LITERAL = frozenset({"labfile", "name", "parameters"})
 
 
@@ -84,7 +92,7 @@ def valid_part(tree: Map, problems: Problems, name: str | None = None) -> Map | 
 
         wrong = violations.find_violations(tree, name)
         violations.report_violations(wrong, tree, problems)
-        tree = _without(tree, [each.path for each in wrong])
+        tree = _mended(tree, wrong)
     if not len(problems):
         return tree
     tree = _without(
@@ -103,28 +111,31 @@ def _pruned(tree: Map, name: str | None) -> Map | None:
             return tree
         from labctl.labfile import violations  # imports jsonschema
 
-        tree = copy_tree(tree)
-        paths = [each.path for each in violations.find_violations(tree, name)]
-        for path in sorted(filter(None, paths), key=_order, reverse=True):
-            remove_at(tree, path)
+        tree = _mended(tree, violations.find_violations(tree, name))
     return None
 
 
-def _without(tree: Map, paths: Iterable[FieldPath]) -> Map:
-    """Copy a tree without the values at `paths`. Required fields get a substitute."""
-    tree = copy_tree(tree)
-    for path in sorted(filter(None, paths), key=_order, reverse=True):
-        _drop(tree, path)
+def _mended(tree: Map, wrong: Iterable[Violation]) -> Map:
+    """Copy a tree without what is wrong in it. A map that lacks nothing but its target stays, with a substitute."""
+    aimless = [each for each in wrong if each.missing == ("target",)]
+    tree = _without(tree, [each.path for each in wrong if each not in aimless])
+    for each in aimless:
+        holder = value_at(tree, each.path)
+        if isinstance(holder, Map):
+            holder["target"] = _SUBSTITUTES["target"]
     return tree
 
 
-def _drop(tree: Map, path: FieldPath) -> None:
-    """Remove a value, or replace it by its substitute."""
-    holder = value_at(tree, path[:-1])
-    if path[-1] in _SUBSTITUTES and isinstance(holder, Map):
-        holder[str(path[-1])] = _SUBSTITUTES[str(path[-1])]
-    else:
-        remove_at(tree, path)
+def _without(tree: Map, paths: Iterable[FieldPath]) -> Map:
+    """Copy a tree without the values at `paths`, or with their substitutes."""
+    tree = copy_tree(tree)
+    for path in sorted(filter(None, paths), key=_order, reverse=True):
+        holder = value_at(tree, path[:-1])
+        if path[-1] in _SUBSTITUTES and isinstance(holder, Map):
+            holder[str(path[-1])] = _SUBSTITUTES[str(path[-1])]
+        else:
+            remove_at(tree, path)
+    return tree
 
 
 def _order(path: FieldPath) -> tuple[tuple[int, str], ...]:

@@ -13,9 +13,9 @@ from labctl.labfile.validate import build, python_pattern
 from labctl.labfile.yaml12 import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["suggest_key", "suggest_value"]
+__all__ = ["nearest_key", "suggest_key", "suggest_value"]
 
 # By the start of a schema's title: the unit of a bare number up to this limit, and the unit of a larger number.
 _UNITS = {
@@ -74,12 +74,17 @@ _FILE = {"file": {"type": "string"}}  # the schema lists no other fields of a cl
 
 def suggest_key(key: str, known: dict[str, Any]) -> str:
     """Suggest a known key for an unknown one: a similar one, or the Labfile's word for another tool's."""
-    meant = next((each for each in _KEYS.get(key.lower(), ()) if each in known), "")
-    close = [meant] if meant else closest_matches(key, known)
-    if close:
-        return f"did you mean {close[0]}?"
+    if near := nearest_key(key, known):
+        return f"did you mean {near}?"
     few = 12
     return f"known: {', '.join(known)}" if len(known) <= few else ""
+
+
+def nearest_key(key: str, known: Iterable[str]) -> str:
+    """The known key that was meant by an unknown one; empty without a good guess."""
+    known = tuple(known)
+    meant = next((each for each in _KEYS.get(key.lower(), ()) if each in known), "")
+    return meant or next(iter(closest_matches(key, known)), "")
 
 
 def suggest_value(schema: dict[str, Any], value: object) -> str:

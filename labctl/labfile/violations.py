@@ -40,6 +40,7 @@ class Violation:
     hint: Hint = ""
     key: bool = False  # the key at the end of `path` is wrong, not its value
     got: str = ""  # the wrong value, shortened for the message
+    missing: tuple[str, ...] = ()  # the required keys that are not in the map at `path`
 
     def without_value(self) -> Violation:
         """The same with the value hidden, and without the hint, which may contain the value."""
@@ -108,10 +109,11 @@ def _violations(error: ValidationError, above: FieldPath) -> Iterator[Violation]
     if error.validator == "additionalProperties":
         yield from _unknown_keys(value, schema, path)
     elif error.validator == "required":
-        missing = [key for key in schema["required"] if key not in value]
-        if error.message.startswith(repr(missing[0])):  # jsonschema reports each missing key by itself
+        missing = [key for key in schema["required"] if key not in {*value, *_misspelt(value, schema)}]
+        if missing and error.message.startswith(repr(missing[0])):  # jsonschema reports each by itself
             names = " and ".join(missing)
-            yield Violation(path, f"{names} {'is' if len(missing) == 1 else 'are'} missing")
+            summary = f"{names} {'is' if len(missing) == 1 else 'are'} missing"
+            yield Violation(path, summary, missing=tuple(missing))
     elif error.validator in {"anyOf", "oneOf"}:
         yield from _branches(error, path)
     elif "propertyNames" in error.absolute_schema_path:
@@ -136,6 +138,13 @@ def _unknown_keys(value: dict[str, Any], schema: dict[str, Any], path: FieldPath
             )
 
 
+def _misspelt(value: Any, schema: dict[str, Any]) -> set[str]:
+    """The known keys that unknown ones, which are reported, were meant to be: these are not missing too."""
+    known: dict[str, Any] = schema.get("properties", {})
+    unknown = [key for key in value if key not in known] if isinstance(value, dict) else []
+    return {near for key in unknown if (near := suggestions.nearest_key(key, known))}
+
+
 def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
     """Explain why a value fits no alternative: the one of the value's type is the one that the user meant."""
     written_: Any = error.validator_value
@@ -143,7 +152,10 @@ def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
     if all(set(branch) == {"required"} for branch in alternatives):
         if not isinstance(error.instance, dict):
             return  # its type has been reported
-        names = ", ".join(branch["required"][0] for branch in alternatives)
+        choices = [branch["required"][0] for branch in alternatives]
+        if {*choices} & _misspelt(error.instance, error.schema) and not {*choices} & {*error.instance}:
+            return  # as has been what was meant
+        names = ", ".join(choices)
         yield Violation(path, f"exactly one of {names} is needed")
         return
     context = list(error.context or ())

@@ -98,9 +98,9 @@ def _misspelt(context: ReadContext, tree: Map, key: str) -> bool:
     ]
     if not unknown:
         return False
-    from labctl.labfile.suggestions import suggest_key  # only Labfiles with mistakes need it
+    from labctl.labfile.suggestions import nearest_key  # only Labfiles with mistakes need it
 
-    return any(suggest_key(each, {key: {}}) == f"did you mean {key}?" for each in unknown)
+    return any(nearest_key(each, [key]) for each in unknown)
 
 
 def _memory(context: ReadContext, tree: Map) -> tuple[int, int | None]:

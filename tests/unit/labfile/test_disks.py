@@ -49,6 +49,17 @@ def test_its_name_follows_from_what_is_stated_and_not_from_where(tmp_path):
     assert other.startswith("bookworm-")
 
 
+def test_what_is_built_may_refer_to_addresses(tmp_path):
+    text = """\
+networks: {back: {}}
+vms:
+  db: {image: none, networks: [back]}
+  web:
+    image: {build: {suite: bookworm, files: [{target: "/etc/${vms.db.back.ip}", content: a}]}}
+"""
+    assert problems(tmp_path, text) == []
+
+
 def test_what_can_t_be_built_is_told_at_its_place(tmp_path):
     text = """\
 vms:
