@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labctl.kinds.provision.work import Shell
 from labctl.labfile.interpolate import plain
+from labctl.labfile.scripts import Guest
 from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
@@ -28,7 +30,23 @@ def read_cloud_init(context: ReadContext, tree: Map) -> Any:
     if "network" in config:
         summary = "cloud-init does not look for the network in cloud-config, so this does nothing"
         context.problems.at_key(config, "network", summary, "say it under `networks`", severity="warning")
+    _check_commands(context, config)
     return plain(config)
+
+
+def _check_commands(context: ReadContext, config: Map) -> None:
+    """Report entries of `runcmd` with a command that can't run in the guest."""
+    listed = config.get("runcmd")
+    if not isinstance(listed, Seq) or context.problems.repeated:
+        return
+    guest = Guest.after({key: value for key, value in config.items() if key != "runcmd"})
+    for index, entry in enumerate(listed):
+        text = (
+            entry if isinstance(entry, str) else " ".join(map(str, entry)) if isinstance(entry, Seq) else ""
+        )
+        if wrong := guest.trouble(text, context.folder, "/"):
+            context.problems.at(listed, index, wrong.summary, wrong.hint)
+        guest = guest.then(Shell(text))
 
 
 def _warn_of_passwords(context: ReadContext, config: Map) -> None:

@@ -8,11 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.host.builds.image_build import File, ImageBuild
+from labctl.kinds.provision.work import Shell
 from labctl.labfile import reserved_names
 from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.placeholders import PLACEHOLDER
 from labctl.labfile.problems import did_you_mean
+from labctl.labfile.scripts import Brought, Guest
 from labctl.labfile.values import whole_size
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
@@ -82,6 +84,7 @@ def _build(context: ReadContext, tree: Map) -> Image:
         run=tuple(tree.get("run") or ()),
         bootable=tree.get("bootable", False),
     )
+    _check_run(context, tree, recipe)
     stated = json.dumps(plain(tree), sort_keys=True)
     for problem in recipe.problems():
         *path, key = (int(part) if part.isdecimal() else part for part in problem.path.split("."))
@@ -91,6 +94,16 @@ def _build(context: ReadContext, tree: Map) -> Image:
         if PLACEHOLDER not in str(holder[key]):  # else it is looked at once that is filled in
             context.problems.at(holder, key, problem.summary, problem.hint)
     return Image(build=recipe, digest=hashlib.sha256(stated.encode()).hexdigest())
+
+
+def _check_run(context: ReadContext, tree: Map, recipe: ImageBuild) -> None:
+    """Report the lines of `run` with a command that can't run in the new root, where they begin."""
+    brought = tuple(Brought(each.target, each.source, each.mode) for each in recipe.files if each.source)
+    guest = Guest(brought, " ".join(each.target for each in recipe.files if not each.source))
+    for index, line in enumerate(recipe.run):
+        if wrong := guest.trouble(line, context.folder, "/"):
+            context.problems.at(tree["run"], index, wrong.summary, wrong.hint)
+        guest = guest.then(Shell(line))
 
 
 def read_disks(context: ReadContext, tree: Map, image: Image | None) -> tuple[Disk, ...]:

@@ -13,15 +13,16 @@ from labctl.core.record import replace
 from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
 from labctl.labfile.model import ProvisionStep
 from labctl.labfile.problems import did_you_mean
+from labctl.labfile.scripts import ROOT_S, Guest
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from labctl.kinds.provision.work import Work
     from labctl.labfile.context import ReadContext
     from labctl.labfile.dependencies import DependencyTargets
-    from labctl.labfile.model import Vm
+    from labctl.labfile.model import Folder, Vm
 
 __all__ = ["read_lab_provision", "read_provision"]
 
@@ -33,12 +34,16 @@ _KEYWORDS = frozenset(
 )  # fmt: skip
 
 
-def read_provision(context: ReadContext, tree: Map, *, seeded: bool) -> tuple[ProvisionStep, ...]:
-    """Read the steps of a VM."""
-    if not seeded and tree.get("provision"):
+def read_provision(
+    context: ReadContext, tree: Map, cloud_init: object, folders: Iterable[Folder]
+) -> tuple[ProvisionStep, ...]:
+    """Read the steps of a VM, which come after these folders and the end of cloud-init."""
+    if cloud_init is False and tree.get("provision"):
         hint = "give the VM cloud-init, or use an image that has what it needs"
         context.problems.at_key(tree, "provision", "nothing in a VM without cloud-init can run this", hint)
-    return tuple(step for _, step in _steps(context, tree))
+    steps = list(_steps(context, tree))
+    _check_scripts(context, steps, Guest.after(cloud_init, folders))
+    return tuple(step for _, step in steps)
 
 
 def read_lab_provision(
@@ -47,8 +52,9 @@ def read_lab_provision(
     """Read the steps of the whole lab. A step without `on` is done on all VMs with cloud-init."""
     instances = {vm.name: vm for vm in vms}
     seeded = tuple(vm.name for vm in vms if vm.cloud_init is not False)
-    found = []
-    for entry, step in _steps(context, top):
+    found: list[ProvisionStep] = []
+    steps = list(_steps(context, top))
+    for entry, step in steps:
         named = tuple(dict.fromkeys(_on(context, entry, instances, targets))) if "on" in entry else seeded
         if was_removed(entry, "on"):
             continue
@@ -58,7 +64,22 @@ def read_lab_provision(
                 entry, "fetch", summary, "name one VM in `on`, or fetch as a step of the VMs"
             )
         found.append(replace(step, on=named))
+        for vm in {instances[each].base: instances[each] for each in named}.values():
+            earlier = [each.work for each in (*vm.provision, *found[:-1])]
+            _check_scripts(context, [(entry, step)], Guest.after(vm.cloud_init, vm.folders, earlier))
     return tuple(found)
+
+
+def _check_scripts(context: ReadContext, steps: Iterable[tuple[Map, ProvisionStep]], guest: Guest) -> None:
+    """Report the scripts with a command that can't run in a guest, which is as it is before these steps."""
+    if context.problems.repeated:
+        return
+    for entry, step in steps:
+        if isinstance(step.work, Shell):
+            home = ROOT_S if step.user == "root" else f"/home/{step.user}"
+            if found := guest.trouble(step.work.text, context.folder, home):
+                context.problems.at(entry, "shell", found.summary, found.hint)
+        guest = guest.then(step.work)
 
 
 def _on(

@@ -153,7 +153,8 @@ def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
         if not isinstance(error.instance, dict):
             return  # its type has been reported
         choices = [branch["required"][0] for branch in alternatives]
-        if {*choices} & _misspelt(error.instance, error.schema) and not {*choices} & {*error.instance}:
+        schema = error.schema if isinstance(error.schema, dict) else {}
+        if {*choices} & _misspelt(error.instance, schema) and not {*choices} & {*error.instance}:
             return  # as has been what was meant
         names = ", ".join(choices)
         yield Violation(path, f"exactly one of {names} is needed")

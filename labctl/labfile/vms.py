@@ -14,6 +14,7 @@ from labctl.labfile.forwards import read_forwards
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import did_you_mean
 from labctl.labfile.provision import read_provision
+from labctl.labfile.scripts import ROOT_S, Guest
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
 from labctl.labfile.xml_edits import read_xml_edits
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
@@ -62,6 +63,9 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
     cloud_init = read_cloud_init(context, tree)
     nics = _nics(context, tree, identity.offset)
     disks = read_disks(context, tree, image)
+    folders = read_folders(context, tree, seeded=cloud_init is not False)
+    provision = read_provision(context, tree, cloud_init, folders)
+    guest = Guest.after(cloud_init, folders, [each.work for each in provision])
     vm = Vm(
         name=identity.name,
         base=identity.base,
@@ -73,10 +77,10 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
         max_memory=max_memory,
         disks=disks,
         nics=nics,
-        ready=_ready(context, tree, seeded=cloud_init is not False),
+        ready=_ready(context, tree, cloud_init, guest),
         forwards=read_forwards(context, tree, identity),
-        folders=read_folders(context, tree, seeded=cloud_init is not False),
-        provision=read_provision(context, tree, seeded=cloud_init is not False),
+        folders=folders,
+        provision=provision,
         cloud_init=cloud_init,
         cpu=_cpu(context, tree),
         boot=_boot(context, tree, [*(disk.name for disk in disks), *(nic.name for nic in nics)]),
@@ -84,9 +88,13 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
         xml=read_xml_edits(tree, context.problems),
         **{key: tree[key] for key in _COPIED_FIELDS if key in tree},
     )
+    _check_secure_boot(context, tree, vm)
+    return vm
+
+
+def _check_secure_boot(context: ReadContext, tree: Map, vm: Vm) -> None:
     if vm.secure_boot and vm.firmware != "uefi" and not was_removed(tree, "firmware"):
         context.problems.at_key(tree, "secure_boot", "secure boot needs UEFI", "firmware: uefi")
-    return vm
 
 
 def _misspelt(context: ReadContext, tree: Map, key: str) -> bool:
@@ -117,8 +125,9 @@ def _memory(context: ReadContext, tree: Map) -> tuple[int, int | None]:
     return found["memory"], most
 
 
-def _ready(context: ReadContext, tree: Map, *, seeded: bool) -> tuple[Condition, ...]:
-    found = []
+def _ready(context: ReadContext, tree: Map, cloud_init: object, guest: Guest) -> tuple[Condition, ...]:
+    """Read the conditions, which are looked at in a guest after its steps."""
+    found, seeded = [], cloud_init is not False
     for entry in tree.get("ready") or ():
         if not seeded and "exec" in entry:
             hint = "use tcp or http, which are checked from the host"
@@ -126,6 +135,8 @@ def _ready(context: ReadContext, tree: Map, *, seeded: bool) -> tuple[Condition,
         elif "exec" in entry and entry.get("from") == "host":
             hint = "leave `from` out, or use tcp or http, which can be checked from the host"
             context.problems.at(entry, "from", "exec runs in the guest", hint)
+        elif "exec" in entry and (wrong := guest.trouble(entry["exec"], context.folder, ROOT_S)):
+            context.problems.at(entry, "exec", wrong.summary, wrong.hint)
         found.append(
             Condition(
                 tcp=int(entry["tcp"]) if "tcp" in entry else None,

@@ -1,0 +1,176 @@
+"""Finds commands of a guest's scripts that can't run there, and whose reason stands in the Labfile or beside it.
+
+People write `shell: ./setup.sh` and mean a file of their own machine, and copy scripts that are not executable. Only
+what is sure is told: a name that a script, or one before it, mentions in another way may have been made there.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from labctl.core.record import record, replace
+from labctl.kinds.provision.work import Ansible, Copy, Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from labctl.kinds.provision.work import Work
+    from labctl.labfile.model import Folder
+
+__all__ = ["ROOT_S", "Brought", "Guest", "Trouble"]
+
+ROOT_S = "/root"  # where root's scripts run
+_LINES = 200  # of a script are looked at
+_NEXT = re.compile(r";|&&?|\|\|?")
+_BEFORE = frozenset(("!", "do", "else", "env", "exec", "if", "nohup", "sudo", "then", "time"))
+_READERS = frozenset((".", "bash", "dash", "perl", "python", "python3", "ruby", "sh", "source", "zsh"))
+_ELSEWHERE = frozenset(("cd", "pushd"))
+_EXECUTABLE = 0o111
+
+
+@record
+class Brought:
+    """A file or folder that the Labfile brings to `target` in a guest; `mode` is None where it keeps its own."""
+
+    target: str
+    source: Path
+    mode: int | None = None
+
+    def source_of(self, path: str) -> Path | None:
+        """Where a path of the guest comes from; None if it is not of this."""
+        target = PurePosixPath(self.target)
+        if path == str(target):
+            return self.source
+        below = PurePosixPath(path)
+        if not below.is_relative_to(target):
+            return None
+        if self.source.is_file():  # it lands in a folder that is there
+            return self.source if str(below.relative_to(target)) == self.source.name else None
+        return self.source / below.relative_to(target)
+
+
+@record
+class Trouble:
+    """Why a command can't run, and how to mend it."""
+
+    summary: str
+    hint: str
+
+
+@record
+class Guest:
+    """What the Labfile says of a guest's files before a script runs there.
+
+    `brought` has what was brought, later things last. `texts` are those of what ran before, and may have made files.
+    `known` is False after a playbook, which may have brought anything.
+    """
+
+    brought: tuple[Brought, ...] = ()
+    texts: str = ""
+    known: bool = True
+
+    @classmethod
+    def after(cls, cloud_init: object, folders: Iterable[Folder] = (), works: Iterable[Work] = ()) -> Guest:
+        """A guest that has booted with this cloud-config and these folders, after these steps."""
+        guest = cls(tuple(Brought(each.target, each.source) for each in folders), str(cloud_init or ""))
+        for work in works:
+            guest = guest.then(work)
+        return guest
+
+    def then(self, work: Work) -> Guest:
+        """The guest after one more step."""
+        if isinstance(work, Copy):
+            target = f"{work.target}{work.source.name}" if work.target.endswith("/") else work.target
+            return replace(self, brought=(*self.brought, Brought(target, work.source, work.mode)))
+        if isinstance(work, Shell):
+            return replace(self, texts=f"{self.texts}\n{work.text}")
+        return replace(self, known=self.known and not isinstance(work, Ansible))
+
+    def trouble(self, text: str, folder: Path, home: str) -> Trouble | None:
+        """The first command of a script that can't run here; None if there is none.
+
+        Args:
+            text: the script, for sh or the program that its first line names.
+            folder: the Labfile's folder.
+            home: the folder of the guest in which it runs.
+        """
+        for word, read, before in _commands(text) if self.known else ():
+            made = PurePosixPath(word).name if word.startswith("/") else PurePosixPath(word).parts[0]
+            if made in self.texts or made in before:
+                continue
+            path = str(PurePosixPath(home) / word)
+            pairs = ((each, each.source_of(path)) for each in reversed(self.brought))
+            thing, source = next(((each, found) for each, found in pairs if found), (None, None))
+            if thing is None or source is None:
+                if _is_here(word, folder, read=read):
+                    return _of_this_machine(word)
+            elif not read and _not_executable(source, thing):
+                return _without_mode(path, source, thing, folder)
+        return None
+
+
+def _commands(text: str) -> Iterator[tuple[str, bool, str]]:
+    """The files that a script runs: each word, whether another program reads it, and the text before it.
+
+    They end where the script goes to another folder, or has lines that are no commands.
+    """
+    if text.startswith("#!") and "sh" not in text.partition("\n")[0]:
+        return
+    before = ""
+    for line in text.splitlines()[:_LINES]:
+        if "<<" in line:
+            return
+        for command in _NEXT.split(line.partition(" #")[0]):
+            words = [word for word in command.split() if "=" not in word]
+            while words and words[0] in _BEFORE:
+                words = words[1:]
+            if words and words[0] in _ELSEWHERE:
+                return
+            read = bool(words) and words[0].rpartition("/")[2] in _READERS
+            word = next(iter(words[read:]), "").strip("\"'")
+            if PurePosixPath(word).name and not word.startswith(("-", "#", "~")):
+                yield word, read, before
+            before += command
+
+
+def _is_here(word: str, folder: Path, *, read: bool) -> bool:
+    """Whether a command is a file of this machine: of the Labfile's folder where its path is absolute.
+
+    A word without a slash is a program that the shell looks for, unless its name ends as those of scripts do.
+    """
+    if not read and "/" not in word and "." not in word:
+        return False
+    path = folder / word
+    try:
+        return path.is_file() and (not word.startswith("/") or path.is_relative_to(folder))
+    except OSError:
+        return False
+
+
+def _not_executable(source: Path, thing: Brought) -> bool:
+    try:
+        mode = source.stat().st_mode if source.is_file() else _EXECUTABLE
+    except OSError:
+        return False
+    if thing.mode is not None and source == thing.source:
+        mode = thing.mode
+    return not mode & _EXECUTABLE
+
+
+def _of_this_machine(word: str) -> Trouble:
+    target = f"/usr/local/bin/{PurePosixPath(word).name}"
+    copy = f'`copy: {{source: {word}, target: {target}, mode: "0755"}}`'
+    return Trouble(
+        f"{word} is a file of this machine, and the guest, in which this runs, does not have it",
+        f"a step before it with {copy}, and {target} here; or write the full path if the guest has it",
+    )
+
+
+def _without_mode(path: str, source: Path, thing: Brought, folder: Path) -> Trouble:
+    shown = source.relative_to(folder) if source.is_relative_to(folder) else source
+    mend = f"`chmod +x {shown}` on this machine"
+    if source == thing.source and source.is_file():
+        mend = f'`mode: "0755"` beside the target {thing.target}, or {mend}'
+    return Trouble(f"{path} is not executable there: it comes from {shown}", mend)
