@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import libvirt
@@ -48,7 +49,10 @@ def screenshot(session: Session, vm: str | None) -> Picture:
 
 
 def press(session: Session, vm: str | None, chords: Iterable[Chord]) -> None:
-    """Press keys on a VM's keyboard, one chord after the other.
+    """Press keys on a VM's keyboard, one chord after the other, and return when the last one was let go.
+
+    QEMU only queues what it gets, and loses without a word what its queue has no room for, as the end of a long text.
+    So each chord is waited for: QEMU presses its keys one by one, lets them go one by one, and pauses after each.
 
     Raises:
         UsageError: there is no such VM, or several and none was named.
@@ -58,6 +62,7 @@ def press(session: Session, vm: str | None, chords: Iterable[Chord]) -> None:
     with translated(f"vm/{name}"):
         for chord in chords:
             domain.sendKey(libvirt.VIR_KEYCODE_SET_LINUX, HOLD_MS, list(chord), len(chord), 0)
+            time.sleep(2 * len(chord) * HOLD_MS / 1000)
 
 
 def _running(session: Session, vm: str | None) -> tuple[str, Any]:
