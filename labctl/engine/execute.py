@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from labctl.host.host import Host
     from labctl.host.hosts import Hosts
 
+QUEUED = "waits for its turn to boot"
+
 
 @record(frozen=False)
 class Outcome:
@@ -165,15 +167,28 @@ class _Run:
 
     async def _perform(self, operation: Operation) -> None:
         step = operation.step
-        if operation.verb.boots and step.address not in self._holds:
-            self._queued.add(operation.id)
-            await self._booting(self._hosts.of(step.address)).acquire()
-            self._queued.discard(operation.id)
-            self._holds.add(step.address)
-            if self._stop.asked:
-                raise asyncio.CancelledError
         tell = Teller(self._sink, step.address, self._begin, lambda: self._stop.asked)
+        if operation.verb.boots and step.address not in self._holds:
+            await self._wait_for_turn(operation, tell)
         await self._with_reconnect(operation, tell)
+
+    async def _wait_for_turn(self, operation: Operation, tell: Teller) -> None:
+        """Wait until few enough VMs boot.
+
+        Raises:
+            CancelledError: the run is to end, and the VM has not begun to boot.
+        """
+        address, turn = operation.step.address, self._booting(self._hosts.of(operation.step.address))
+        self._queued.add(operation.id)
+        if has_to_wait := turn.locked():
+            tell.progress(QUEUED)
+        await turn.acquire()
+        self._queued.discard(operation.id)
+        self._holds.add(address)
+        if self._stop.asked:
+            raise asyncio.CancelledError
+        if has_to_wait:
+            tell.progress(operation.verb.doing)
 
     async def _with_reconnect(self, operation: Operation, tell: Teller) -> None:
         """Run a verb. If the connection to libvirt was lost, connect again and repeat it: verbs can be repeated."""

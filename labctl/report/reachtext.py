@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from labctl.core.host_reach import HostReach
 
 HEAD = "reaches the host:"
-COLUMN = 5  # the longest deed
 
 
 def listed(
     reaches: Iterable[HostReach], paint: Paint | None = None, width: int | None = None
 ) -> Iterator[str]:
     """For each reach its thing, then its origin with the reason; `!` stands before those that need a yes."""
-    paint = paint or Paint()
-    indent = " " * (4 + COLUMN + 2)
+    paint, reaches = paint or Paint(), list(reaches)
+    column = max((len(each.deed) for each in reaches), default=0)
+    indent = " " * (4 + column + 2)
     room = None if width is None else width - len(indent)
     for each in reaches:
         sign = "   " if each.trusted else paint.red("  !")
         first, *rest = wrapped([each.shown], "", room)
-        yield f"{sign} {each.deed:<{COLUMN}}  {paint.bold(first)}"
+        yield f"{sign} {each.deed:<{column}}  {paint.bold(first)}"
         yield from (indent + paint.bold(line) for line in rest)
         state = "you said yes to it" if each.trusted else "new"
         for line in wrapped([f"{each.origin} ({state})"], "", room):

@@ -30,6 +30,7 @@ from labctl.core.events import (
 from labctl.core.lifecycle import Stage
 from labctl.core.record import field, record
 from labctl.core.size import format_size
+from labctl.engine.execute import QUEUED
 from labctl.kinds.vm.verbs import BOOTED
 from labctl.report import plain, plantext, screen, wrap
 from labctl.report.colour import Paint
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 REFRESH_HZ = 8
 BAR_WIDTH = 24
+SPARE_ROWS = 2  # for the last line, and the one in which the cursor stands
 _BOOTING = BOOTED.doing
 
 
@@ -97,8 +99,11 @@ class Terminal:
                 self._end(event.address, "✗", "red", f"failed: {event.error}")
             case StepSkipped():
                 self._end(event.address, "-", "yellow", plain.skipped(event))
-            case Diagnostic() | StepOutput():
-                self._say(_told(event))
+            case Diagnostic():
+                colour = "yellow" if event.severity == "warning" else "dim"
+                self._say(Text(plain.diagnostic(event), style=colour))
+            case StepOutput():
+                self._say(Text(plain.of_vm(event)), as_it_is=True)
             case Finished():
                 self._finish(event)
 
@@ -147,9 +152,9 @@ class Terminal:
         self._count += 1
         self._say(Text.assemble((f"{sign} ", style), address, " ", (text, "red" if style == "red" else "")))
 
-    def _say(self, text: Text) -> None:
-        """Print above the live part."""
-        self._console.print(text, soft_wrap=True)
+    def _say(self, text: Text, *, as_it_is: bool = False) -> None:
+        """Print above the live part, wrapped at spaces if these are labctl's own words."""
+        self._console.print(text, soft_wrap=as_it_is)
 
     def _finish(self, event: Finished) -> None:
         if self._live is not None:
@@ -164,14 +169,25 @@ class Terminal:
     def _render(self) -> RenderableType:
         """The running steps. Rich calls this with its own lock held, so taking our lock here would be a deadlock."""
         now, lines = time.monotonic(), dict(self._lines)
+        shown = sorted(lines.items(), key=_rank)[: max(self._console.height - SPARE_ROWS, 1)]
+        rows = [(f"  {name}", seconds(now - line.began), _work(line)) for name, line in shown]
+        names, times = (max((len(row[at]) for row in rows), default=0) for at in (0, 1))
         table = Table.grid(padding=(0, 1))
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True)
-        for address, line in sorted(lines.items(), key=lambda each: natural_sort_key(each[0])):
-            table.add_row(f"  {address}", seconds(now - line.began), _work(line))
-        head = f"{self._count} of {self._total} steps, {seconds(now - self._began)}"
-        return Group(table, Text(head, style="dim"))
+        # bounded, or rich would make room for a long text in the other columns too
+        table.add_column(no_wrap=True, max_width=max(self._console.width - names - times - 2, 1))
+        for row in rows:
+            table.add_row(*row)
+        more = f", {len(lines) - len(shown)} more under way" if len(shown) < len(lines) else ""
+        foot = f"{self._count} of {self._total} steps, {seconds(now - self._began)}{more}"
+        return Group(table, Text(foot, style="dim"))
+
+
+def _rank(each: tuple[str, _Line]) -> tuple[object, ...]:
+    """Those that only wait for their turn come last: a small screen has no room for them."""
+    address, line = each
+    return line.text == QUEUED, natural_sort_key(address)
 
 
 # What a VM does after it reported a stage; those without a `Stage` are the stages of cloud-init.
@@ -183,12 +199,6 @@ _STAGES = {
     Stage.BOOTED: "booted",
     Stage.READY: "ready",
 }
-
-
-def _told(event: Diagnostic | StepOutput) -> Text:
-    if isinstance(event, StepOutput):
-        return Text(plain.of_vm(event))
-    return Text(plain.diagnostic(event), style="yellow" if event.severity == "warning" else "dim")
 
 
 def _work(line: _Line) -> RenderableType:

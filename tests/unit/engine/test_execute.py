@@ -8,12 +8,13 @@ import libvirt
 import pytest
 
 from labctl.core.errors import LabctlError, StoppedAtOnce
-from labctl.core.events import Diagnostic, Ending, StepFailed, StepSkipped
+from labctl.core.events import Diagnostic, Ending, StepFailed, StepProgress, StepSkipped
 from labctl.core.planning import plan
 from labctl.core.stop import Stop
-from labctl.engine.execute import execute
+from labctl.engine.execute import QUEUED, execute
 from labctl.host.hosts import Hosts
 from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.vm.verbs import START
 from tests.madeup import MadeUpHosts
 from tests.waiting import wait_until
 
@@ -256,11 +257,14 @@ def test_boots_are_counted_for_each_host():
 
     hosts = MadeUpHosts(Lost("first"), Lost("second"), elsewhere={"b"})
     vms = [VmSpec("shop", name, ready=True) for name in ("a", "b", "c")]
+    events = []
     outcome = execute(
         plan({vm.address: vm for vm in vms}, {}),
         hosts,
         lambda _kind, host: Boots(host),
-        lambda _: None,
+        events.append,
         Stop(),
     )
     assert outcome.done == {vm.address for vm in vms}
+    told = [(each.address, each.text) for each in events if isinstance(each, StepProgress)]
+    assert told == [("vm/c", QUEUED), ("vm/c", START.doing)]

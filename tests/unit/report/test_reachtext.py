@@ -20,6 +20,11 @@ def test_each_thing_has_its_origin_and_reason_and_a_new_one_a_sign():
     ]
 
 
+def test_things_stand_below_each_other_whatever_is_done_with_them():
+    both = [replace(KEY, deed=deed) for deed in (Deed.RUNS, Deed.WRITES)]
+    assert [line.index("/home") for line in reachtext.listed(both) if "/home" in line] == [12, 12]
+
+
 def test_what_a_terminal_would_act_on_is_shown_and_a_long_text_is_bounded():
     (first, _origin) = reachtext.listed([replace(KEY, subject="a\x1b[2J\u202eb\n" + "x" * 5000)])
     assert first.isprintable()

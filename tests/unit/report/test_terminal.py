@@ -4,7 +4,8 @@ import io
 import re
 import threading
 
-from labctl.core.events import ConsoleLine, Diagnostic
+from labctl.core.events import ConsoleLine, Diagnostic, StepOutput, StepProgress, StepStarted
+from labctl.engine.execute import QUEUED
 from labctl.report.terminal import Terminal
 from tests.unit.report.samples import EVENTS, fed, waited
 from tests.waiting import wait_until
@@ -60,12 +61,40 @@ def test_a_booting_vm_shows_what_its_console_says(monkeypatch):
     fed(sink, [ConsoleLine("new", "Started ssh.service"), ConsoleLine("db", "of a VM that does not boot")])
     wait_until(lambda: "booting: Started ssh.service" in stream.getvalue())
     fed(sink, [ConsoleLine("new", "\x1b]0;evil\x07" + "x" * 500)])
-    wait_until(lambda: "x…" in stream.getvalue())
+    wait_until(lambda: re.search(r"  vm/new +[0-9.]+ s booting: .*x…", ANSI.sub("", stream.getvalue())))
     fed(sink, EVENTS[11:])
     drawn = ANSI.sub("\n", stream.getvalue())
     assert "\x1b]0" not in stream.getvalue()
     assert "of a VM that" not in drawn
     assert max(len(line) for line in drawn.split("\n") if "xx" in line) <= 60
+
+
+def test_own_words_are_wrapped_at_spaces_and_those_of_programs_are_left_alone(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = io.StringIO()
+    summary = "no usable KVM here: VMs are emulated, and take longer"
+    fed(Terminal(stream, colour=False), [Diagnostic("note", summary), StepOutput("vm/a", "a", summary)])
+    assert stream.getvalue().splitlines() == [
+        "note: no usable KVM here: VMs are ",
+        "emulated, and take longer",
+        f"a | {summary}",
+    ]
+
+
+def test_a_small_screen_shows_what_boots_and_how_far_the_run_is(monkeypatch):
+    """And not what only waits for its turn to."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("LINES", "6")
+    stream = Tty()
+    sink = Terminal(stream)
+    names = [f"vm/web-{number}" for number in range(1, 13)]
+    fed(sink, [StepStarted(name, "create", "start", "starting") for name in names])
+    fed(sink, [StepProgress(name, QUEUED) for name in names[:9]])
+    wanted = (
+        r"  vm/web-10 .*\n  vm/web-11 .*\n  vm/web-12 .*\n  vm/web-1 .*\n0 of 0 steps, .* s, 8 more under way"
+    )
+    wait_until(lambda: re.search(wanted, ANSI.sub("", stream.getvalue())))
+    fed(sink, EVENTS[-1:])
 
 
 def test_the_terminal_does_not_wait_for_itself(monkeypatch):
