@@ -157,6 +157,22 @@ class Lab:
         with self._masking():
             return self.masked(status(self.session(), vms, drift=drift))
 
+    def wait(self, goals: Iterable[str] = (), *, timeout: float = 300.0) -> None:
+        """Wait until VMs have reached a stage, and change nothing: somebody else's `up` makes them.
+
+        Args:
+            goals: names of VMs, also as `web:booted`; alone a name means `ready`, and no name all VMs that are to run.
+            timeout: in seconds. Each goal is told as a `VmStage` when it is reached.
+
+        Raises:
+            NotReady: the time is up; the error says of each VM how far it is.
+        """
+        from labctl.app.wait import wait
+
+        with self._masking():
+            wait(self.session(), goals, timeout, self._redactor.sink(self._stream))
+        self._stream.raise_broken()
+
     def up(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Make the lab what the Labfile says.
 

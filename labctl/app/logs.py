@@ -10,6 +10,7 @@ from labctl.app.one_vm import by_base, look
 from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError
+from labctl.core.events import Event
 from labctl.core.record import record
 from labctl.host.access import console
 from labctl.host.access.lines import Lines
@@ -26,15 +27,12 @@ POLL_S = 1.0
 
 
 @record
-class LogLine:
+class LogLine(Event):
     """A line of a log, without its end. `source` is `console`, `cloud-init` or `provision`."""
 
     vm: str
     line: str
     source: str
-
-    def to_json(self) -> dict[str, str]:
-        return {"vm": self.vm, "line": self.line, "source": self.source}
 
 
 Tell = Callable[[Sequence[LogLine]], None]

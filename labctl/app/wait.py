@@ -9,6 +9,7 @@ from labctl.app.looks import looks
 from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError, NotReady, UsageError
+from labctl.core.events import VmStage
 from labctl.core.lifecycle import Stage, State
 from labctl.core.record import record
 from labctl.core.text import one_line
@@ -18,9 +19,10 @@ from labctl.kinds import addresses
 from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from labctl.app.session import Session
+    from labctl.core.events import Sink
     from labctl.guest.protocol import GuestState
     from labctl.kinds.vm.overview import VmOverview
 
@@ -94,8 +96,8 @@ def goals(session: Session, words: Iterable[str]) -> list[Goal]:
     return list(found.values())
 
 
-def wait(session: Session, words: Iterable[str], seconds: float, told: Callable[[Goal], object]) -> None:
-    """Wait until all goals are reached, each of which is told when it is.
+def wait(session: Session, words: Iterable[str], seconds: float, sink: Sink) -> None:
+    """Wait until all goals are reached. Each is told as a `VmStage` when it is.
 
     Raises:
         UsageError: there is no such VM or stage.
@@ -103,14 +105,15 @@ def wait(session: Session, words: Iterable[str], seconds: float, told: Callable[
         LabctlError: libvirt does not answer.
     """
     left = goals(session, words)
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
+    deadline = started + seconds
 
     def pause() -> float:
         return max(0.0, min(POLL_S, deadline - time.monotonic()))
 
     for places in looks(session.hosts, lambda: look(session, left), pause) if left else ():
         for goal in [each for each in left if places[each.vm].reaches(_enough(session, each))]:
-            told(goal)
+            sink(VmStage(goal.vm, goal.stage, round(time.monotonic() - started, 3)))
             left.remove(goal)
         if not left:
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from labctl.cli.options import Options, with_global_options
+from labctl.cli.options import Options, before_verbs
 from labctl.cli.verbs import Verbs
 
 _TYPERS = ("install_completion", "show_completion")
@@ -51,7 +51,7 @@ app = typer.Typer(
 
 
 @app.callback(epilog="`labctl COMMAND --help` shows its options.")
-@with_global_options
+@before_verbs
 def before(_options: Options) -> int:
     """Virtual labs on libvirt from one Labfile."""
     return 0

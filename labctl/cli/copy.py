@@ -20,7 +20,7 @@ _FEW = 5  # names that are told
 
 
 @app.command()
-@with_global_options
+@with_global_options(json=None)
 def run(
     options: Options,
     paths: Annotated[

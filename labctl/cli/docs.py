@@ -37,7 +37,7 @@ def reference() -> str:
     """Give the whole page as Markdown."""
     top = TopVerbs()
     codes = [f"| {code} | {meaning} |\n" for code, meaning in exits.MEANINGS.items()]
-    shared = [each for each in top.get_command(None, "list").params if _is_global(each)]
+    shared = [each for each in top.get_command(None, "list").params if _is_shared(each)]
     parts = [
         _HEAD,
         *codes,
@@ -57,7 +57,7 @@ def _verb(command: Any, words: str) -> Iterator[str]:
         for each in command.list_commands(None):
             yield from _verb(command.get_command(None, each), f"{words} {each}")
         return
-    own = [each for each in command.params if not (_is_global(each) or getattr(each, "hidden", False))]
+    own = [each for each in command.params if not (_is_shared(each) or getattr(each, "hidden", False))]
     arguments = [each for each in own if each.param_type_name == "argument"]
     options = [each for each in own if each.param_type_name == "option"]
     usage = " ".join([words, *["[OPTIONS]"] * bool(options), *map(_in_usage, arguments)])
@@ -96,8 +96,9 @@ def _in_usage(argument: Any) -> str:
     return name if argument.required or name.startswith("[") else f"[{name}]"
 
 
-def _is_global(parameter: Any) -> bool:
-    return parameter.name in {each.name for each in fields(Options)}
+def _is_shared(parameter: Any) -> bool:
+    """Whether it means the same for every verb, and every verb has it: not all have JSON."""
+    return parameter.name in {each.name for each in fields(Options)} - {"json"}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="doctor")
 def run(options: Options) -> int:
     """Check this host and say how to mend it.
 

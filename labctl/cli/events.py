@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context, exits, interruptions, run_state
+from labctl.cli import context, exits, interruptions, run_state, sinks
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 
@@ -16,7 +15,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="events")
 def run(
     options: Options,
     vms: OnlyVms = None,
@@ -33,10 +32,9 @@ def run(
     Example: labctl events --json
     """
     from labctl.app import live_events
-    from labctl.report.jsonlines import JsonLines
 
     session = context.session(options, labfile_optional=True)
-    lines = JsonLines(sys.stdout, exits.of_ending)
+    lines = sinks.json_lines()
 
     def ready() -> None:
         if options.json:

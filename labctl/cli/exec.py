@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labctl.app.run_in_vms import Command, Ran
 
 app = typer.Typer(add_completion=False)
+FORMAT = 1
 _VMS = typer.Argument(
     metavar="[VM...] -- COMMAND...",
     help="the VMs, and behind -- what to run there",
@@ -36,7 +37,7 @@ _BEHIND = typer.Option(hidden=True, parser=arguments.word)  # its words are thos
 
 
 @app.command(cls=BehindDashes)
-@with_global_options
+@with_global_options(json="exec")
 def run(  # noqa: PLR0913  # the options, by keyword
     options: Options,
     vms: Annotated[list[str] | None, _VMS] = None,
@@ -110,7 +111,7 @@ class Output:
             lines.close()
         failed = [each for each in done if each.exit_code]
         if self._json:
-            context.write_json({"format": 1, "vms": [each.to_json() for each in done]})
+            context.write_json({"format": FORMAT, "vms": [each.to_json() for each in done]})
         for each in failed:
             if each.error:
                 each.error.where = each.error.where or f"vm/{each.vm}"

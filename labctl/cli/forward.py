@@ -21,7 +21,7 @@ HEAD = ("VM", "this host", "the VM", "protocol", "state")
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="forward")
 def run(
     options: Options,
     vm: Annotated[

@@ -40,7 +40,7 @@ _ENDINGS = {
 
 
 @app.command()
-@with_global_options
+@with_global_options(json=None)
 def run(
     options: Options,
     *,

@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json=None)
 def run(
     _options: Options,
     verb: Annotated[

@@ -16,7 +16,7 @@ HEAD = ("lab", "VMs", "running", "networks", "Labfile")
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="labs")
 def run(options: Options) -> int:
     """List all labs of this host.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import context, interruptions, run_state
+from labctl.cli import context, interruptions, run_state, sinks
 from labctl.cli.arguments import OnlyVms
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from labctl.app.logs import LogLine
     from labctl.app.session import Session
+    from labctl.report.jsonlines import JsonLines
 
 app = typer.Typer(add_completion=False)
 
@@ -41,7 +42,7 @@ Provision = Annotated[
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="events")
 def run(  # noqa: PLR0913  # the verb's options
     options: Options,
     vms: OnlyVms = None,
@@ -114,17 +115,19 @@ class _Shown:
         from labctl.report.prefixed import prefixes
 
         self.any = False
-        self._json = options.json
+        self._json: JsonLines | None = None
+        if options.json:
+            self._json = sinks.json_lines()
+            self._json.begin()
         several = prefixes(names, Paint.on_stdout(allowed=options.colour))
         self._heads = several if len(names) > 1 else dict.fromkeys(names, "")
 
     def __call__(self, lines: Sequence[LogLine]) -> None:
         self.any = self.any or bool(lines)
-        screen.write(sys.stdout, "".join(map(self._text, lines)))
+        if self._json:
+            self._json.whole(map(run_state.masked, lines))
+        else:
+            screen.write(sys.stdout, "".join(map(self._text, lines)))
 
     def _text(self, line: LogLine) -> str:
-        if self._json:
-            from labctl.core.text import json_text
-
-            return f"{json_text(run_state.masked(line.to_json()))}\n"
         return f"{self._heads[line.vm]}{run_state.masked(line.line)}\n"

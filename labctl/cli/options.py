@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
 
+from labctl.core.errors import UsageError
 from labctl.core.record import fields, record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    Verb = Callable[..., int]
+    Command = Callable[..., Callable[[], int]]
+    Decorator = Callable[[Verb], Command]
+    Parameters = Mapping[str, inspect.Parameter]
 
 _PANEL = "global options, before or after the command"
 
@@ -68,7 +74,7 @@ class Options:
         ),
     ] = None
     json: Annotated[
-        bool, typer.Option("--json", help="print JSON on standard output", rich_help_panel=_PANEL)
+        bool, typer.Option("--json", help="print JSON, where the command has it", rich_help_panel=_PANEL)
     ] = False
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="only warnings and errors", rich_help_panel=_PANEL)
@@ -112,22 +118,55 @@ class Options:
         return not (self.no_color or os.environ.get("NO_COLOR"))
 
 
-def with_global_options(verb: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+def with_global_options(*, json: str | None) -> Decorator:
     """Add the global options to the function of a verb, which gets their values as its first argument.
 
-    The command that typer calls does not run the verb. It returns the call of it, and `labctl.cli.run` makes this call
-    once typer has returned: typer would turn Ctrl-C and a closed pipe into exit codes before `boundary` sees them.
+    `json` names the form of what the verb prints with --json: a schema of `labctl schema`, or the address of somebody
+    else's form. With None it prints none, and the option is refused.
+    """
+    parameters = {**_PARAMETERS, "json": _json_option(json)}
+
+    def decorated(verb: Verb) -> Command:
+        return _command(verb, parameters, has_json=json is not None)
+
+    return decorated
+
+
+def before_verbs(callback: Verb) -> Command:
+    """Add the global options to the function that stands for a group of verbs, before one of them."""
+    return _command(callback, _PARAMETERS, has_json=True)
+
+
+def _command(verb: Verb, parameters: Parameters, *, has_json: bool) -> Command:
+    """The command that typer calls. It does not run the verb but returns the call of it.
+
+    `labctl.cli.run` makes this call once typer has returned: typer would turn Ctrl-C and a closed pipe into exit codes
+    before `boundary` sees them.
+
+    Raises:
+        UsageError: JSON is asked of a verb that has none.
     """
 
     @functools.wraps(verb)
     def command(ctx: typer.Context, **given: Any) -> Callable[[], int]:
-        own = {name: value for name, value in given.items() if name not in _PARAMETERS}
-        return functools.partial(verb, Options.of(ctx), **own)
+        own = {name: value for name, value in given.items() if name not in parameters}
+        options = Options.of(ctx)
+        if options.json and not has_json:
+            raise UsageError(f"`{ctx.command_path}` has no JSON to print", hint="leave out --json")
+        return functools.partial(verb, options, **own)
 
     _, *own = inspect.signature(verb, eval_str=True).parameters.values()
-    added = {**_PARAMETERS, "file": _LONG_FILE} if any(map(_follows, own)) else _PARAMETERS
+    added = {**parameters, "file": _LONG_FILE} if any(map(_follows, own)) else parameters
     command.__signature__ = inspect.Signature([_CONTEXT, *own, *added.values()])  # type: ignore[attr-defined]
     return command
+
+
+def _json_option(form: str | None) -> inspect.Parameter:
+    """The option --json of a verb, whose help tells the form. Where it is refused, the help does not have it."""
+    where = form if form is None or "/" in form else f"labctl schema {form}"
+    shown = f"print JSON, of the form in `{where}`" if where else ""
+    option = typer.Option("--json", help=shown, hidden=not shown, rich_help_panel=_PANEL)
+    return _PARAMETERS["json"].replace(annotation=Annotated[bool, option])
 
 
 def _follows(parameter: inspect.Parameter) -> bool:

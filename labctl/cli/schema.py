@@ -10,11 +10,28 @@ from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
 
-Schema = Literal["labfile", "plan", "status", "events", "catalogue", "images", "trust"]
+Schema = Literal[
+    "labfile",
+    "catalogue",
+    "doctor",
+    "events",
+    "exec",
+    "forward",
+    "images",
+    "images-removed",
+    "images-updated",
+    "images-verified",
+    "labs",
+    "plan",
+    "show",
+    "status",
+    "trust",
+    "validate",
+]
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="https://json-schema.org/draft/2020-12/schema")
 def run(
     _options: Options,
     schema: Annotated[Schema, typer.Argument(help="of the Labfile, or of what labctl prints")] = "labfile",

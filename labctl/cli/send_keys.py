@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json=None)
 def run(
     options: Options,
     vm: Annotated[str, typer.Argument(metavar="VM", autocompletion=known_names.vms, parser=arguments.name)],

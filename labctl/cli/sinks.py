@@ -11,6 +11,7 @@ from labctl.cli import exits, run_state
 if TYPE_CHECKING:
     from labctl.cli.options import Options
     from labctl.core.events import Sink
+    from labctl.report.jsonlines import JsonLines
 
 
 def sink(options: Options) -> Sink:
@@ -18,18 +19,24 @@ def sink(options: Options) -> Sink:
 
     By the events `run_state` knows when the first change begins.
     """
-    return run_state.noticed(_shown(options))
-
-
-def _shown(options: Options) -> Sink:
-    if options.json:
-        from labctl.report.jsonlines import JsonLines
-
-        return JsonLines(sys.stdout, exits.of_ending)
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not options.quiet:
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not (options.quiet or options.json):
         from labctl.report.terminal import Terminal
 
-        return Terminal(sys.stderr, verbose=options.verbose, colour=options.colour)
+        return run_state.noticed(Terminal(sys.stderr, verbose=options.verbose, colour=options.colour))
+    return lines(options)
+
+
+def lines(options: Options) -> Sink:
+    """The same without live progress, which is for steps of a plan."""
+    if options.json:
+        return run_state.noticed(json_lines())
     from labctl.report.plain import Plain
 
-    return Plain(sys.stderr, quiet=options.quiet, verbose=options.verbose)
+    return run_state.noticed(Plain(sys.stderr, quiet=options.quiet, verbose=options.verbose))
+
+
+def json_lines() -> JsonLines:
+    """JSON lines on standard output, as all verbs write them that tell something while it happens."""
+    from labctl.report.jsonlines import JsonLines
+
+    return JsonLines(sys.stdout, exits.of_ending)

@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(cls=BehindDashes)
-@with_global_options
+@with_global_options(json=None)
 def run(
     options: Options,
     vm: OneVm = None,

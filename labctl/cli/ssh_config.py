@@ -10,7 +10,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json=None)
 def run(options: Options, vms: OnlyVms = None) -> int:
     """Print the OpenSSH configuration of the lab.
 

@@ -10,7 +10,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="events")
 def run(  # noqa: PLR0913  # the verb's options
     options: Options,
     vms: Vms = None,

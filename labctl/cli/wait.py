@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import context, known_names
+from labctl.cli import context, known_names, sinks
 from labctl.cli.arguments import name
 from labctl.cli.options import Options, with_global_options
 from labctl.core.duration import parse_duration
@@ -18,7 +18,7 @@ def duration(text: str) -> str:
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="events")
 def run(
     options: Options,
     vms: Annotated[
@@ -41,16 +41,12 @@ def run(
 
     Example: `labctl wait db web:booted --timeout 2m`
     """
-    from labctl.app.wait import Goal, wait
-
     try:
         seconds = parse_duration(timeout)
     except ValueError as error:
         raise UsageError(f"--timeout: {error}") from error
 
-    def told(goal: Goal) -> None:
-        if not options.quiet:
-            context.say(f"vm/{goal.vm}: {goal.stage}")
-
-    wait(context.session(options), vms or (), seconds, told)
+    lab = context.lab(options, shows_plan=False)
+    lab.subscribe(sinks.lines(options))
+    lab.wait(vms or (), timeout=seconds)
     return 0

@@ -10,7 +10,7 @@ from labctl.core.text import json_text
 from labctl.report import screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from labctl.core.events import Ending, Event
 
@@ -31,19 +31,18 @@ class JsonLines:
         value = screen.bounded(event).to_json()
         if isinstance(event, Finished):
             value["exit_code"] = self._exit_code(event.ending)
-        with self._lock:
-            self._begin()
-            self._write(value)
+        self._write(value)
+
+    def whole(self, events: Iterable[Event]) -> None:
+        """Write several events at once, and all of their texts, however long: what is asked for is data."""
+        self._write(*(each.to_json() for each in events))
 
     def begin(self) -> None:
         """Write the first line now, if no event has done so: who reads knows then that the next events will come."""
+        self._write()
+
+    def _write(self, *values: object) -> None:
         with self._lock:
-            self._begin()
-
-    def _begin(self) -> None:
-        if not self._format_told:
-            self._write({"event": "Format", "format": FORMAT})
+            first = () if self._format_told else ({"event": "Format", "format": FORMAT},)
             self._format_told = True
-
-    def _write(self, value: object) -> None:
-        screen.write(self._stream, f"{json_text(value)}\n")
+            screen.write(self._stream, "".join(f"{json_text(value)}\n" for value in (*first, *values)))

@@ -15,14 +15,12 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-import jsonschema
 import pytest
 
-from labctl import resources
 from labctl.host.libvirt import pools, volumes
 from labctl.host.machine import lock as lock_file
 from labctl.kinds.image.spec import POOL
-from tests import disks
+from tests import disks, schemas
 from tests.answers import MIB, Answer, after, by_path, head, serving
 from tests.e2e.conftest import Labctl
 from tests.e2e.harness import daemons
@@ -84,7 +82,7 @@ def ok(labctl: Labctl, *words: str) -> str:
 def stored(labctl: Labctl) -> dict[str, dict]:
     """What is in the store, by name; what is printed is of the form that is promised."""
     document = json.loads(ok(labctl, "image", "list", "--json"))
-    jsonschema.validate(document, json.loads(resources.text("schemas/images.schema.json")))
+    schemas.fits(document, "images")
     every = document["images"]
     return {each["name"]: each for each in every if each["digest"]}
 
@@ -103,7 +101,7 @@ def test_a_file_becomes_an_image_with_a_name(labctl, here):
     assert lock(here)["golden"]["x86_64"]["digest"] == stored(labctl)["golden"]["digest"]
     assert stored(labctl)["golden"]["users"] == ["labctl-t/a.root"]
     shown = json.loads(ok(labctl, "image", "show", "golden", "--json"))
-    jsonschema.validate(shown, json.loads(resources.text("schemas/images.schema.json")))
+    schemas.fits(shown, "images")
     assert shown["images"][0]["catalogue"]["digests"]["x86_64"] == stored(labctl)["golden"]["digest"]
     refused = labctl("image", "remove", "golden", "--yes")
     assert (refused.code, "labctl-t/a.root" in refused.stderr) == (1, True)

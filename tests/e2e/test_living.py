@@ -80,8 +80,9 @@ def logs_of_two_vms_are_told_apart(lab):
     both = lab.ok("logs").stdout.splitlines()
     assert {line.partition(" |")[0].strip() for line in both} == {"web", "db"}
     assert "Linux version" in lab.ok("logs", "web", "-n", "1000").stdout.splitlines()[0], "its first byte"
-    last = lab.ok("logs", "web", "-n", "1", "--json").stdout
-    assert json.loads(last).keys() == {"vm", "line", "source"}
+    form, last = map(json.loads, lab.ok("logs", "web", "-n", "1", "--json").stdout.splitlines())
+    assert form == {"event": "Format", "format": 1}
+    assert (last.keys(), last["event"]) == ({"event", "vm", "line", "source"}, "LogLine")
     refused = lab.run("logs", "--since", "1h")
     assert (refused.code, "the lines of a console have no times" in refused.stderr) == (2, True)
 

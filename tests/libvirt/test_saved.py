@@ -1,16 +1,13 @@
 """A VM whose memory libvirt has saved (`virsh managedsave`)."""
 
-import json
-
-import jsonschema
 import pytest
 
-from labctl import resources
 from labctl.app import change, listing
 from labctl.app.status import status
 from labctl.core.events import Ending
 from labctl.core.lifecycle import State
 from labctl.core.plan import Action
+from tests import schemas
 
 
 @pytest.fixture
@@ -31,7 +28,7 @@ def state(world, name="db"):
 
 def test_it_is_told_as_saved(saved):
     told = status(saved.session())
-    jsonschema.validate(told.to_json(), json.loads(resources.text("schemas/status.schema.json")))
+    schemas.fits(told.to_json(), "status")
     assert {row.name: row.state for row in told.rows} == {
         "db": State.SAVED,
         "web-1": State.RUNNING,

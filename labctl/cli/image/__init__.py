@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from labctl.cli.options import Options, with_global_options
+from labctl.cli.options import Options, before_verbs
 from labctl.cli.verbs import Verbs
 
 
@@ -21,7 +21,7 @@ app = typer.Typer(cls=ImageVerbs, add_completion=False, subcommand_metavar="COMM
 
 
 @app.callback(epilog="`labctl image COMMAND --help` shows its options.")
-@with_global_options
+@before_verbs
 def before(_options: Options) -> int:
     """List, get, build and remove the images that disks stand on."""
     return 0

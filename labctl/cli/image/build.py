@@ -33,7 +33,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="events")
 def run(
     options: Options,
     images: Recipes = None,

@@ -22,7 +22,7 @@ HEAD = ("image", "arch", "digest", "on disk", "used by", "what it is")
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="images")
 def run(
     options: Options,
     *,

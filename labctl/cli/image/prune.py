@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="images-removed")
 def run(options: Options, *, yes: Yes = False) -> int:
     """Remove the images that no disk and no Labfile.lock needs.
 

@@ -10,6 +10,7 @@ from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import LabctlError
 from labctl.core.size import format_size
+from labctl.kinds.image.spec import short
 
 Stored = Annotated[
     list[str],
@@ -24,7 +25,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="images-removed")
 def run(
     options: Options,
     images: Stored,
@@ -57,5 +58,10 @@ def run(
         if not options.json:
             context.say(f"removed {each.spec.label}, {format_size(each.bytes)}")
     if options.json:
-        context.write_json({"format": FORMAT, "removed": [each.spec.label for each in found]})
+        removed = [
+            {"what": f"image {each.spec.label} ({short(each.spec.key)})", "bytes": each.bytes}
+            for each in found
+        ]
+        freed = sum(each.bytes for each in found)
+        context.write_json({"format": FORMAT, "removed": removed, "freed_bytes": freed})
     return 0

@@ -11,7 +11,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options
+@with_global_options(json="images-verified")
 def run(options: Options, images: shared.Images = None) -> int:
     """Read stored images and compare their digests.
 

@@ -1,16 +1,14 @@
 """What `forward` lists, and to which VMs it makes one."""
 
-import json
 import socket
 import threading
 
-import jsonschema
 import pytest
 
-from labctl import resources
 from labctl.app import forward
 from labctl.core.errors import LabctlError, UsageError
 from labctl.kinds.forward.spec import record_of
+from tests import schemas
 from tests.unit.overviews import network, seen, vm
 
 
@@ -33,7 +31,7 @@ def test_the_forwards_of_all_vms_or_of_some_are_listed(monkeypatch, local):
         ("web-2", "127.0.0.1:80", False),
         ("web-2", "127.0.0.1:9000", False),
     ]
-    jsonschema.validate(found.to_json(), json.loads(resources.text("schemas/forward.schema.json")))
+    schemas.fits(found.to_json(), "forward")
     assert forward.listing(local, ["db"]).forwards == ()
     with pytest.raises(UsageError, match="no VM is called wbe"):
         forward.listing(local, ["wbe"])

@@ -138,8 +138,8 @@ def test_where_no_log_can_be_read_that_is_an_error_and_else_it_is_told(session, 
         "its guest has no /var/log/cloud-init-output.log yet",
     ]
     assert [each.to_json() for each in told] == [
-        {"vm": "db", "line": "line", "source": "cloud-init"},
-        {"vm": "db", "line": "rest", "source": "cloud-init"},
+        {"event": "LogLine", "vm": "db", "line": "line", "source": "cloud-init"},
+        {"event": "LogLine", "vm": "db", "line": "rest", "source": "cloud-init"},
     ]
     with pytest.raises(LabctlError, match="web is off"):
         guest_logs.tell_logs(session, ["web"], ["cloud-init"], Asked(), told.extend)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import labctl
-from labctl import Ending, Finished, Lab, PlanReady, Refused, Rejected, RunFailed, UsageError, api
+from labctl import Ending, Finished, Lab, NotReady, PlanReady, Refused, Rejected, RunFailed, UsageError, api
 from labctl.core.events import StepStarted
 from tests.waiting import wait_until
 
@@ -42,6 +42,17 @@ def virt(lab: Lab):
 
 def everything(lab: Lab) -> list[str]:
     return [each.name() for each in virt(lab).listAllDomains()]
+
+
+def test_it_is_waited_until_vms_have_reached_a_stage(lab):
+    seen = []
+    lab.subscribe(seen.append)
+    with pytest.raises(NotReady, match="vm/web-2 is not created after 0 s: it does not exist yet"):
+        lab.wait(["web:created"], timeout=0)
+    lab.up()
+    seen.clear()
+    lab.wait(timeout=0)
+    assert [(event.vm, event.stage) for event in seen] == [("web-1", "ready"), ("web-2", "ready")]
 
 
 def test_a_lab_is_planned_made_and_taken_away(lab):

@@ -2,12 +2,11 @@
 
 import json
 
-import jsonschema
 import pytest
 
 import labctl.cli
-from labctl import resources
 from labctl.core.errors import UsageError
+from tests import schemas
 
 LABFILE = """labfile: 1
 name: lab
@@ -53,7 +52,7 @@ def test_secrets_and_the_content_of_others_files_are_hidden(shown):
 
 def test_json_has_the_schema_and_hides_secrets_that_are_numbers(shown):
     found = json.loads(shown("--json"))
-    jsonschema.validate(found, json.loads(resources.text("schemas/show.schema.json")))
+    schemas.fits(found, "show")
     values = {each["path"]: each for each in found["values"]}
     assert values["vms.web.cloud_init.pin"]["value"] == "***"
     assert values["vms.db.memory"] == {

@@ -1,12 +1,9 @@
 """What `status`, `list` and `ssh` make of a look at libvirt."""
 
-import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 
-from labctl import resources
 from labctl.app import listing, status
 from labctl.app.session import Session
 from labctl.cli.status import HEAD, _cells
@@ -18,6 +15,7 @@ from labctl.kinds.forward.spec import record_of
 from labctl.kinds.image.overview import ImageOverview
 from labctl.report.colour import Paint
 from labctl.report.table import table
+from tests import schemas
 from tests.unit.overviews import network, seen, vm
 
 
@@ -34,8 +32,7 @@ def test_the_labfile_and_what_exists(monkeypatch, session):
         "old: no longer in the Labfile; `labctl up` removes it",
         "network front is down; `labctl up` starts it",
     )
-    schema = json.loads(resources.text("schemas/status.schema.json"))
-    jsonschema.validate(found.to_json(), schema)
+    schemas.fits(found.to_json(), "status")
 
 
 def test_an_image_that_looks_wrong_is_told_with_what_stands_on_it(monkeypatch, session):
@@ -62,7 +59,7 @@ def test_forwards_show_with_whether_they_run(monkeypatch, session):
     cells = _cells(found.rows[0])
     assert cells[3] == ["front 10.0.0.2", "127.0.0.1:8080 → 80 (not running)"]
     assert max(map(len, table(HEAD, [cells], Paint(), 80).splitlines())) <= 80
-    jsonschema.validate(found.to_json(), json.loads(resources.text("schemas/status.schema.json")))
+    schemas.fits(found.to_json(), "status")
 
 
 def test_a_link_that_is_down_shows(monkeypatch, session):
@@ -77,7 +74,7 @@ def test_json_says_how_a_guest_has_its_folders_and_why(monkeypatch, session):
     kept = {"source": "/home/me/app", "type": "virtiofs", "why": "the host can", "content": ""}
     seen(monkeypatch, vm("web-1", folders={"/srv/app": kept}))
     told = status.status(session, ["web-1"]).to_json()
-    jsonschema.validate(told, json.loads(resources.text("schemas/status.schema.json")))
+    schemas.fits(told, "status")
     assert told["vms"][0]["folders"] == [
         {"target": "/srv/app", "source": "/home/me/app", "type": "virtiofs", "why": "the host can"}
     ]
@@ -88,8 +85,7 @@ def test_a_vm_that_nothing_is_told_of_is_neither_ready_nor_unready(monkeypatch, 
     found = status.status(session)
     told = {each["name"]: each["ready"] for each in found.to_json()["vms"]}
     assert told == {"db": None, "web-1": True, "web-2": False}
-    schema = json.loads(resources.text("schemas/status.schema.json"))
-    jsonschema.validate(found.to_json(), schema)
+    schemas.fits(found.to_json(), "status")
     cells = {row.name: _cells(row)[1:3] for row in found.rows}
     assert cells == {"db": ["running", "-"], "web-1": ["running", "yes"], "web-2": ["absent", "-"]}
 

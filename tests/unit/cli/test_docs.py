@@ -25,7 +25,7 @@ def test_the_page_has_every_command_with_its_options():
         assert f"\n### labctl {' '.join(path)}\n" in page
     assert "| `--output FILE`, `-o FILE` | write it to a file |" in page
     assert "| `bash` · `zsh` · `fish` | the shell that you use |" in page
-    assert "\n    labctl schema [SCHEMA]\n" in page
+    assert "\n    labctl init [OPTIONS] [LAB]\n" in page
     assert "\n    labctl ssh [OPTIONS] [VM] [-- COMMAND...]\n" in page
 
 

@@ -9,6 +9,7 @@ from labctl.app.run_in_vms import Ran
 from labctl.cli import exec as verb
 from labctl.cli.options import Options
 from labctl.core.errors import LabctlError, UsageError
+from tests import schemas
 
 GONE = Ran("db", 255, error=LabctlError("it is gone", hint="mend it"))
 
@@ -43,7 +44,9 @@ def test_json_has_an_object_a_vm(capfd):
     both = output("db", "web", json=True)
     assert both.command(["x"], "").outputs("web") == (None, None)
     assert both.code([Ran("db", 0, b"a\xff"), Ran("web", 3, b"", b"b")]) == 1
-    assert json.loads(capfd.readouterr().out) == {
+    told = json.loads(capfd.readouterr().out)
+    schemas.fits(told, "exec")
+    assert told == {
         "format": 1,
         "vms": [
             {"name": "db", "exit_code": 0, "stdout": "a\ufffd", "stderr": "", "error": None},

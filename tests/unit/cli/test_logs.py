@@ -1,7 +1,5 @@
 """How lines of logs are shown."""
 
-import json
-
 import pytest
 
 from labctl.app.logs import LogLine
@@ -9,6 +7,7 @@ from labctl.cli import logs, run_state
 from labctl.cli.options import Options
 from labctl.core.errors import LabctlError, UsageError
 from labctl.report import colour
+from tests import schemas
 
 LINES = [LogLine("web", "one", "console"), LogLine("db-1", "two", "console")]
 
@@ -34,12 +33,19 @@ def test_each_vm_has_a_colour_of_its_own(capsys, monkeypatch):
     assert out == "\x1b[36mweb  | \x1b[0mone\n\x1b[33mdb-1 | \x1b[0mtwo\n"
 
 
-def test_json_is_a_line_for_each_line(capsys):
+def test_json_names_its_format_and_has_an_event_for_each_line(capsys):
     out = shown(capsys, Options(json=True), ["web", "db-1"], LINES)
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"vm": "web", "line": "one", "source": "console"},
-        {"vm": "db-1", "line": "two", "source": "console"},
+    assert schemas.fit_lines(out) == [
+        {"event": "Format", "format": 1},
+        {"event": "LogLine", "vm": "web", "line": "one", "source": "console"},
+        {"event": "LogLine", "vm": "db-1", "line": "two", "source": "console"},
     ]
+
+
+def test_json_has_all_of_a_long_line(capsys):
+    long = LogLine("web", "x" * 60_000, "console")
+    *_, last = schemas.fit_lines(shown(capsys, Options(json=True), ["web"], [long]))
+    assert last["line"] == long.line
 
 
 def test_secrets_are_masked(capsys, monkeypatch):

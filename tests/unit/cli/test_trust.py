@@ -5,14 +5,12 @@ import json
 import zlib
 from pathlib import Path
 
-import jsonschema
 import pytest
-from referencing import Registry, Resource
 
-from labctl import cli, resources
+from labctl import cli
 from labctl.cli import boundary
 from labctl.host.files import yeses
-from tests import disks
+from tests import disks, schemas
 
 NODE = "test://" + str(Path(__file__).parents[2] / "libvirt/node.xml")
 LABFILE = """\
@@ -43,13 +41,6 @@ def labctl(tmp_path, monkeypatch, capsys):
         return code, told.out, told.err
 
     return run
-
-
-def fits(value, schema: str) -> None:
-    """Fail where it does not fit the schema."""
-    texts = {each: json.loads(resources.text(f"schemas/{each}.schema.json")) for each in ("plan", "trust")}
-    known = [(f"{each}.schema.json", Resource.from_contents(text)) for each, text in texts.items()]
-    jsonschema.Draft202012Validator(texts[schema], registry=Registry().with_resources(known)).validate(value)
 
 
 def test_without_a_terminal_only_trust_says_yes(labctl):
@@ -90,7 +81,7 @@ def test_plan_asks_nothing_and_names_each_thing(labctl):
     assert code == 0
     assert "reaches the host:\n  ! edits  add at ./devices <sound model='ich6'/>\n" in out
     plan = json.loads(labctl("plan", "--json")[1])
-    fits(plan, "plan")
+    schemas.fits(plan, "plan")
     (found,) = plan["reaches"]
     assert (found["deed"], found["where"], found["trusted"]) == ("edits", "Labfile.yaml:4:19", False)
 
@@ -103,7 +94,7 @@ def test_what_is_trusted_is_shown_and_taken_back(labctl, tmp_path):
     name = out.split()[0]
     assert out.startswith(f"{name}  edits add at ./devices")
     told = json.loads(labctl("trust", "--all", "--json")[1])
-    fits(told, "trust")
+    schemas.fits(told, "trust")
     (each,) = told["labfiles"]
     assert each["reaches"][0]["id"].startswith(name)
     assert labctl("trust", "--revoke", "abcd0123")[0] == 2

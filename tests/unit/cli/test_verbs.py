@@ -6,16 +6,15 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
-import jsonschema
 import pytest
 
 import labctl.cli
-from labctl import resources
 from labctl.app import labfile_path
 from labctl.cli import change, context
 from labctl.cli.options import Options
 from labctl.core.errors import Interrupted, Refused, Rejected, UsageError
 from labctl.labfile import init_templates
+from tests import schemas
 from tests.unit.report.samples import sample, state_changed
 
 NODE = "test://" + str(Path(__file__).parents[2] / "libvirt/node.xml")
@@ -93,7 +92,7 @@ def test_plan_as_json_with_its_exit_code(here, capsys):
 def test_the_json_of_new_things_has_every_field_that_is_set(here, capsys):
     assert run("plan", "--json", "--set", "n=1") == 0
     found = json.loads(capsys.readouterr().out)
-    jsonschema.validate(found, json.loads(resources.text("schemas/plan.schema.json")))
+    schemas.fits(found, "plan")
     steps = {step["address"]: step["changes"] for step in found["steps"]}
     assert {change["before"] for changes in steps.values() for change in changes} == {None}
     vm = {change["field"]: (change["after"], change["effect"]) for change in steps["vm/web-1"]}
