@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labctl.app import desired_state, local_files, preflight, shared_connections, trust
+from labctl.app import desired_state, local_files, preflight, shared_connections, step_records, trust
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepFailed, StepSkipped
@@ -116,11 +116,11 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
             prepared = _renewed(prepared, look(), sink, began)
             sink = _releasing(sink, waiting, subnets)
         if not prepared.plan:
-            _settle(session, prepared, sink)
+            _settle(session, prepared, sink, applying=applying)
             idle(prepared)
             return _ended(sink, began)
         outcome = _run(session, prepared.plan, sink, began, applying=applying)
-        _settle(session, prepared, sink)
+        _settle(session, prepared, sink, applying=applying)
         local_files.tidy(session, prepared.plan, outcome, sink)
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
@@ -174,9 +174,11 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
     return _run(session, again, sink, began, applying=True)
 
 
-def _settle(session: Session, prepared: Prepared, sink: Sink) -> None:
+def _settle(session: Session, prepared: Prepared, sink: Sink, *, applying: bool) -> None:
     """Do what follows from a run, or from finding nothing to do."""
     _pin(session, prepared, sink)
+    if applying:
+        step_records.prune(session, prepared.observed, sink)
     shared_connections.end_unused(session)
 
 

@@ -95,6 +95,15 @@ def done(wanted: Iterable[Spec], existing: Mapping[Address, Spec]) -> dict[Addre
     return found
 
 
+def keys(lab: LabModel) -> dict[str, set[str]]:
+    """The keys of the steps of each VM, those of the lab among them; also of VMs that are to be off."""
+    found = {vm.name: {key for key, _ in _keyed(vm.provision)} for vm in lab.vms}
+    for key, step in _keyed(lab.provision):
+        for name in step.on:
+            found[name].add(f"{LAB}{key}")
+    return found
+
+
 def copied_files(lab: LabModel) -> set[Path]:
     """The files and folders whose content matters: those that are copied anew after it changed."""
     return {step.work.source for step in _every(lab) if isinstance(step.work, Copy) and step.run == "changed"}

@@ -29,6 +29,24 @@ def test_records_are_written_replaced_and_removed(world, state):
     assert kept(world, "db") == {"forward": {"80": {}}}
 
 
+def noted(world, name: str) -> None:
+    """What steps note, and another kind."""
+    for key in ("stays", "lab:all", "goes", "lab:gone"):
+        write(world.domain(name), "provision", key, {"digest": "a"})
+    write(world.domain(name), "strange", "80", {})
+
+
+def test_those_of_steps_that_are_gone_go_without_a_plan(world):
+    world.run()
+    noted(world, "db")
+    assert not world.plan()
+    assert len(kept(world, "db")["provision"]) == 4
+    world.run(change.halt, "web-1")
+    assert len(kept(world, "db")["provision"]) == 4, "only what makes the Labfile true removes them"
+    assert world.run(change.up, "db") == 0
+    assert kept(world, "db") == {"strange": {"80": {}}}
+
+
 def test_they_stay_when_the_vm_is_changed_stopped_and_started(world):
     """With what other programs wrote there."""
     world.run()

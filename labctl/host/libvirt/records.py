@@ -12,7 +12,7 @@ from labctl.core import records
 from labctl.core.identity import records_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _ELEMENT = libvirt.VIR_DOMAIN_METADATA_ELEMENT
 _CONFIG, _LIVE = libvirt.VIR_DOMAIN_AFFECT_CONFIG, libvirt.VIR_DOMAIN_AFFECT_LIVE
@@ -25,14 +25,26 @@ def write(domain: Any, kind: str, key: str, record: Mapping[str, str] | None) ->
     Raises:
         libvirtError: the domain is gone, or libvirt does not take the text.
     """
-    flags = (_CONFIG if domain.isPersistent() else 0) | (_LIVE if domain.isActive() else 0)
     with _WRITING:
         found = _existing(domain, kind)
         found.pop(key, None)
         if record is not None:
             found[key] = dict(record)
-        text = records.render(found) if found else None
-        domain.setMetadata(_ELEMENT, text, f"labctl-{kind}", records_namespace(kind), flags)
+        _write(domain, kind, found)
+
+
+def forget(domain: Any, kind: str, keys: Collection[str]) -> None:
+    """Remove the records of several objects, of those that there are. Errors are those of `write`."""
+    with _WRITING:
+        found = _existing(domain, kind)
+        if found.keys() & set(keys):
+            _write(domain, kind, {key: record for key, record in found.items() if key not in keys})
+
+
+def _write(domain: Any, kind: str, found: Mapping[str, Mapping[str, str]]) -> None:
+    flags = (_CONFIG if domain.isPersistent() else 0) | (_LIVE if domain.isActive() else 0)
+    text = records.render(found) if found else None
+    domain.setMetadata(_ELEMENT, text, f"labctl-{kind}", records_namespace(kind), flags)
 
 
 def _existing(domain: Any, kind: str) -> records.Records:

@@ -27,7 +27,7 @@ RUNS: Mapping[type, Callable[[Job], Awaitable[None]]] = {
 
 
 class ProvisionDriver:
-    """Runs steps. What is recorded of a step that is gone from the Labfile stays, and means nothing."""
+    """Runs steps. What is recorded of a step that is gone from the Labfile means nothing (`app.step_records`)."""
 
     def __init__(self, host: Host, keys: Keys) -> None:
         self._connection = host.connection
