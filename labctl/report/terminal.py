@@ -171,7 +171,8 @@ class Terminal:
         now, lines = time.monotonic(), dict(self._lines)
         shown = sorted(lines.items(), key=_rank)[: max(self._console.height - SPARE_ROWS, 1)]
         rows = [(f"  {name}", seconds(now - line.began), _work(line)) for name, line in shown]
-        names, times = (max((len(row[at]) for row in rows), default=0) for at in (0, 1))
+        names = max((len(name) for name, _, _ in rows), default=0)
+        times = max((len(spent) for _, spent, _ in rows), default=0)
         table = Table.grid(padding=(0, 1))
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, justify="right")
