@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import re
 import shlex
 from collections import deque
 from contextlib import suppress
@@ -13,9 +13,10 @@ from labctl.app import transport
 from labctl.app.logs import LogLine
 from labctl.core import coroutines, moment
 from labctl.core.errors import LabctlError, UsageError
+from labctl.core.lines import Lines
 from labctl.core.record import record
-from labctl.host.access.console import LOG_BYTES
-from labctl.host.access.lines import Lines
+from labctl.host.access.console import LOG_BYTES, without_controls
+from labctl.host.access.headed import Headed
 from labctl.kinds.provision import guest_log
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ READ_S = 120.0  # that a log may take to arrive
 ANSWER_S = 30.0  # the same for what is new; a connection to a guest that was reset may hang
 POLL_S = 2.0
 LINES = 200_000  # of a log that are kept, the last ones: 16 MiB of empty lines would take gigabytes
-HEAD_BYTES = 32  # of the line before a log
+_HEAD = re.compile(rb"(\d{1,19})\n")
 # The first line tells from where on the file is read: another file of that name may have begun meanwhile.
 _READ = """size=$(wc -c <{path}) || exit {missing}
 from={offset}
@@ -108,7 +109,7 @@ class _GuestLog:
                     return self._missing()
         except LabctlError as error:
             return error
-        self._take([*filter(None, [self._lines.rest()])])
+        self._take(self._lines.rest())
         self._tell([*self._kept])
         return None
 
@@ -155,23 +156,30 @@ class _GuestLog:
         """
         last = self._asked.last if self._offset is None else None
         text = script(self._path, self._offset or 0, last)
-        done = await guest.run(text, timeout=timeout, stdout=_Arrived(self._arrived))
+        done = await guest.run(text, timeout=timeout, stdout=self._arriving())
         if done.exit_code == MISSING:
             return False
         done.check(f"can't read {self._path} of {self._vm}")
         return True
 
-    def _arrived(self, start: int | None, data: bytes) -> None:
-        self._why = ""
-        if start is not None:
-            if start != self._offset:
+    def _arriving(self) -> Headed:
+        """What takes the answer of `script`: the place in the file, then what is there."""
+
+        def begin(head: re.Match[bytes]) -> None:
+            self._why = ""
+            if (start := int(head[1])) != self._offset:
                 self._lines = Lines()
             self._offset = start
-        self._offset = (self._offset or 0) + len(data)
-        self._take(self._lines.feed(data))
+
+        def take(data: bytes) -> None:
+            self._offset = (self._offset or 0) + len(data)
+            self._take(self._lines.feed(data))
+
+        return Headed(_HEAD, take, 2 * LOG_BYTES, begin)  # it may grow while it is read
 
     def _take(self, lines: Sequence[str]) -> None:
-        found = [LogLine(self._vm, line, self._source) for line in lines if self._is_recent(line)]
+        shown = [without_controls(line) for line in lines]
+        found = [LogLine(self._vm, line, self._source) for line in shown if self._is_recent(line)]
         if self._asked.follow:
             self._tell(found)
         else:
@@ -187,31 +195,6 @@ _HINTS = {
     "cloud-init": "cloud-init writes it while it runs: `labctl logs -f --cloud-init` waits for it",
     "provision": "the first step of `provision:` writes it",
 }
-
-
-class _Arrived(io.BytesIO):
-    """What a guest's shell writes: a line with the place in the file, then what is there, within a bound."""
-
-    def __init__(self, tell: Callable[[int | None, bytes], None]) -> None:
-        super().__init__()
-        self._tell, self._head, self._begun = tell, b"", False
-        self._left = 2 * LOG_BYTES  # it may grow while it is read
-
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # only bytes come
-        self._left -= len(data)
-        if self._left < 0:
-            raise LabctlError("the guest sends more of its log than it was asked for")
-        if self._begun:
-            self._tell(None, data)
-            return len(data)
-        self._head += data
-        head, newline, rest = self._head.partition(b"\n")
-        if newline or len(head) > HEAD_BYTES:
-            if not (head.isdigit() and len(head) < 20):
-                raise LabctlError("the guest does not say where its log is read")
-            self._begun = True
-            self._tell(int(head), rest)
-        return len(data)
 
 
 def script(path: str, offset: int, last: int | None) -> str:

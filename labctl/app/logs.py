@@ -11,9 +11,9 @@ from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError
 from labctl.core.events import Event
+from labctl.core.lines import Lines
 from labctl.core.record import record
 from labctl.host.access import console
-from labctl.host.access.lines import Lines
 from labctl.host.libvirt.connection import translated
 from labctl.kinds import addresses
 
@@ -85,11 +85,14 @@ class _Console:
             if not self._session.hosts.reopen():
                 raise
             data = self._news()
-        return [LogLine(self._vm, line, CONSOLE) for line in self._lines.feed(data)]
+        return self._told(self._lines.feed(data))
 
     def rest(self) -> list[LogLine]:
         """The last line, if it has no end yet."""
-        return [LogLine(self._vm, rest, CONSOLE) for rest in (self._lines.rest(),) if rest]
+        return self._told(self._lines.rest())
+
+    def _told(self, lines: Sequence[str]) -> list[LogLine]:
+        return [LogLine(self._vm, console.without_controls(line), CONSOLE) for line in lines]
 
     def _news(self) -> bytes:
         with translated(f"vm/{self._vm}"):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from labctl.app.looks import looks
 from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
-from labctl.core.errors import LabctlError, NotReady, UsageError
+from labctl.core.errors import NotReady, UsageError
 from labctl.core.events import VmStage
 from labctl.core.lifecycle import Stage, State
 from labctl.core.record import record
-from labctl.core.text import one_line
 from labctl.engine import overview
-from labctl.host.access import console, report
+from labctl.host.access import report
+from labctl.host.access.last_line import LastLine
 from labctl.kinds import addresses
 from labctl.labfile.problems import did_you_mean
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.overview import VmOverview
 
 POLL_S = 2.0  # between two looks at guests that nobody else listens to, if libvirt tells nothing
-LINE_CHARS = 200
 _ORDER = list(Stage)
 _GUESTS = (Stage.BOOTED, Stage.PROVISIONED)  # only the guest knows these, until it is marked as ready
 
@@ -157,18 +156,9 @@ def _late(session: Session, left: Iterable[Goal], places: Mapping[str, Place], s
     for goal in sorted(left, key=lambda each: natural_sort_key(each.vm)):
         place = places[goal.vm]
         line = f"vm/{goal.vm} is not {goal.stage} after {seconds:.0f} s: {place}"
-        if said := _last_words(session, goal.vm) if place.seen else "":
+        last_line, host = LastLine(session.lab.name, goal.vm), session.hosts.of(addresses.vm(goal.vm))
+        if said := last_line(host.virt) if place.seen else "":
             line += f"; its console's last line: {said}"
         lines.append(line)
     hint = "`labctl up` makes what is missing and waits as well; `labctl logs VM` shows a console"
     return NotReady("\n".join(lines), hint=hint)
-
-
-def _last_words(session: Session, vm: str) -> str:
-    host = session.hosts.of(addresses.vm(vm))
-    try:
-        text = console.read(host.virt, session.lab.name, vm, console.TAIL_BYTES)
-    except LabctlError:
-        return ""  # what hangs matters more than what it said
-    lines = [line for line in text.splitlines() if line.strip()]
-    return one_line(lines[-1], LINE_CHARS) if lines else ""

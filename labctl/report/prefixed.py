@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
+from labctl.core.lines import Lines
 from labctl.report import screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from labctl.report.colour import Paint
-
-LINE_BYTES = 64 << 10  # a longer line is broken: a guest may never end one
 
 
 class Prefixed:
@@ -22,29 +21,23 @@ class Prefixed:
 
     def __init__(self, stream: TextIO, prefix: str, masked: Callable[[str], str]) -> None:
         self._stream, self._prefix, self._masked = stream, prefix, masked
-        self._rest = b""
+        self._lines = Lines()
 
     def write(self, data: bytes, /) -> None:
         """Take some of it."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        while len(self._rest) > LINE_BYTES:
-            lines.append(self._rest[:LINE_BYTES])
-            self._rest = self._rest[LINE_BYTES:]
-        if lines:
-            self._write(lines)
+        self._write(self._lines.feed(data))
 
     def flush(self) -> None:
         """Only whole lines are passed on."""
 
     def close(self) -> None:
         """Write what is left, a line without an end."""
-        if self._rest:
-            self._write([self._rest])
-            self._rest = b""
+        self._write(self._lines.rest())
 
-    def _write(self, lines: Sequence[bytes]) -> None:
-        texts = (self._masked(line.decode(errors="replace").rstrip("\r")) for line in lines)
-        screen.write(self._stream, "".join(f"{self._prefix}{text}\n" for text in texts))
+    def _write(self, lines: Sequence[str]) -> None:
+        if lines:
+            text = "".join(f"{self._prefix}{self._masked(line)}\n" for line in lines)
+            screen.write(self._stream, text)
 
 
 def prefixes(names: Sequence[str], paint: Paint) -> dict[str, str]:

@@ -52,12 +52,7 @@ def read(virt: Any, lab: str, vm: str, most: int = LOG_BYTES) -> str:  # a virCo
         if most > 0:
             pieces.append(volumes.download(virt, pool, name, offset=-most))
             most -= len(pieces[-1])
-    return text_of(b"".join(reversed(pieces)))
-
-
-def text_of(data: bytes) -> str:
-    """The text of what a console wrote, without terminal controls."""
-    return without_controls(data.decode("utf-8", "replace"))
+    return without_controls(b"".join(reversed(pieces)).decode(errors="replace"))
 
 
 def without_controls(text: str) -> str:

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
-from labctl.core.size import format_size
 from labctl.host.access import archive
+from labctl.host.access.headed import Headed
 from labctl.host.access.streams import PiecesStdin
 from labctl.host.access.transport import ROOT
 from labctl.host.access.unpacking import unpack
@@ -70,8 +70,7 @@ exec 3<"$source"
 printf 'file %s\\n' "$(stat -L -c '%a %s' "$source")"
 exec cat <&3
 """
-_HEAD = re.compile(rb"(file|folder) ([0-7]{1,5}) (\d{1,18})\n")
-_HEAD_BYTES = 64
+_HEAD = re.compile(rb"(?P<kind>file|folder) (?P<mode>[0-7]{1,5}) (?P<size>\d{1,18})\n")
 
 
 async def put(  # noqa: PLR0913  # what a copy has
@@ -125,12 +124,18 @@ async def get(  # noqa: PLR0913  # what a copy has
     """
     final = _final(source, target)
     with _spool(target) as (file, path):
-        arriving = _Arriving(file, limit_bytes, progress)
+
+        def take(data: bytes) -> None:
+            file.write(data)
+            if progress:
+                progress(file.tell(), int(arriving.head["size"]))
+
+        arriving = Headed(_HEAD, take, limit_bytes)
         text = _GET.format(source=_path(source))
         done = await transport.run(text, stdout=arriving, timeout=None, user=user)
         done.check(f"can't copy {source} from the guest")
-        kind, mode = arriving.head
-        if kind == "folder":
+        mode = int(arriving.head["mode"], 8) & 0o777
+        if arriving.head["kind"] == b"folder":
             return await asyncio.to_thread(_unpacked, file, final, mode, limit_bytes)
         os.fchmod(file.fileno(), mode)
         file.flush()
@@ -151,54 +156,6 @@ def _spool(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
             yield file, Path(path)
     finally:
         Path(path).unlink(missing_ok=True)
-
-
-class _Arriving:
-    """Takes what a guest sends: a line that says what it is, then the content, which goes to a file."""
-
-    def __init__(self, file: BinaryIO, limit_bytes: int, progress: Progress | None) -> None:
-        self._file, self._limit, self._progress = file, limit_bytes, progress
-        self._begin: bytes | None = b""
-        self._total = self._arrived = 0
-        self._head = ("", 0)
-
-    @property
-    def head(self) -> tuple[str, int]:
-        """What it is, and its mode.
-
-        Raises:
-            LabctlError: the guest did not say so.
-        """
-        if not self._head[0]:
-            raise LabctlError("the guest did not say what it sends")
-        return self._head
-
-    def write(self, data: bytes) -> None:
-        """Take some of it.
-
-        Raises:
-            LabctlError: it is more than the limit, or does not begin as it should.
-        """
-        if self._begin is not None:
-            data = self._begin + data
-            if b"\n" not in data[:_HEAD_BYTES] and len(data) < _HEAD_BYTES:
-                self._begin = data
-                return
-            found = _HEAD.match(data)
-            if not found:
-                raise LabctlError("the guest did not say what it sends")
-            self._begin, data = None, data[found.end() :]
-            self._head = (found[1].decode(), int(found[2], 8) & 0o777)
-            self._total = int(found[3])
-        self._arrived += len(data)
-        if self._arrived > self._limit:
-            raise LabctlError(f"it is more than {format_size(self._limit)}")
-        self._file.write(data)
-        if self._progress:
-            self._progress(self._arrived, self._total)
-
-    def flush(self) -> None:
-        """Nobody looks at it before all is there."""
 
 
 def _outgoing(

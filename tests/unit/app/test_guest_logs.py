@@ -58,15 +58,20 @@ def test_a_log_that_is_not_there_has_a_code_of_its_own(log):
 
 
 @pytest.mark.parametrize(
-    ("head", "sent", "said"),
-    [(b"12\n", b"x" * 41, "more of its log"), (b"1", b"1" * 32, "where"), (b"", b"x\n", "where")],
+    ("sent", "said"), [(b"12\n" + b"x" * 41, "it is more than 40"), (b"x\n", "did not say what it sends")]
 )
-def test_a_guest_that_sends_something_else_is_told_of(monkeypatch, head, sent, said):
+def test_a_guest_that_sends_something_else_is_told_of(monkeypatch, session, sent, said):
     monkeypatch.setattr(guest_logs, "LOG_BYTES", 20)
-    arrived = guest_logs._Arrived(lambda _start, _data: None)  # noqa: SLF001  # what a transport writes to
-    arrived.write(head)
+    log = guest_logs._GuestLog(session, "web", "provision", Asked(), print)  # noqa: SLF001
     with pytest.raises(LabctlError, match=said):
-        arrived.write(sent)
+        log._arriving().write(sent)  # noqa: SLF001  # what a transport writes to
+
+
+def test_lines_have_no_controls(session):
+    told = []
+    log = guest_logs._GuestLog(session, "web", "provision", Asked(follow=True), told.extend)  # noqa: SLF001
+    log._arriving().write(b"0\n\x1b[2Jone\x00\r\nt\x07wo\n")  # noqa: SLF001
+    assert [each.line for each in told] == ["one", "two"]
 
 
 def test_lines_are_told_since_a_moment(monkeypatch, session):

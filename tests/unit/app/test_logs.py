@@ -55,3 +55,9 @@ def test_only_the_last_lines_are_told(session, told, last, lines):
 def test_what_is_new_is_told_in_whole_lines(session, told):
     pieces = {"web": ending(b"one\ntw", b"o\n", b""), "db": ending(b"", b"a\n", b"b\n")}
     assert told(session, pieces, follow=True, last=0) == [("web", "two"), ("db", "a"), ("db", "b")]
+
+
+def test_lines_have_no_controls(session, told):
+    pieces = {"web": [b"boot\r\n\x1b[1;32mok\x1b[0m \xe2\x82\xac\nlogin\x07: "]}
+    found = told(session, pieces, follow=False, last=None)
+    assert [line for _, line in found] == ["boot", "ok €", "login: "]

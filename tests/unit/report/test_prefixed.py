@@ -2,7 +2,6 @@
 
 import io
 
-from labctl.report import prefixed
 from labctl.report.colour import Paint
 from labctl.report.prefixed import Prefixed, prefixes
 
@@ -34,11 +33,6 @@ def test_secrets_are_masked():
         written(b"pass: hun", b"ter2\n", masked=lambda text: text.replace("hunter2", "***"))[1]
         == "web | pass: ***\n"
     )
-
-
-def test_a_line_without_an_end_is_broken(monkeypatch):
-    monkeypatch.setattr(prefixed, "LINE_BYTES", 4)
-    assert written(b"x" * 10)[0] == "web | xxxx\nweb | xxxx\n"
 
 
 def test_names_are_as_wide_as_the_widest():
