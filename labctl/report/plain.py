@@ -23,7 +23,8 @@ from labctl.core.events import (
 from labctl.core.lifecycle import Stage
 from labctl.core.size import format_size
 from labctl.kinds.vm.verbs import STOP
-from labctl.report import plantext, screen
+from labctl.report import plantext, prefixed, screen
+from labctl.report.colour import Paint
 from labctl.report.phrases import DONE, STARTED, WAITED, and_state, done_words, plural, seconds
 from labctl.report.rate import Rate
 
@@ -48,6 +49,7 @@ class Plain:
         self._clock, self._rates = clock, dict[str, Rate]()
         self._lock = threading.Lock()
         self._done: dict[str, str] = {}
+        self._before: dict[str, str] = {}  # what stands before the lines of each VM's steps
         self._stages: dict[str, str] = {}  # the last stage that each VM reported
 
     def __call__(self, event: Event) -> None:
@@ -55,6 +57,7 @@ class Plain:
         with self._lock:
             if isinstance(event, PlanReady):
                 self._done |= done_words(event.plan)
+                self._before |= prefixed.of_steps(event.plan, Paint())
             if isinstance(event, VmStage):
                 self._stages[f"vm/{event.vm}"] = event.stage
             if isinstance(event, StepDone) and self._covered_by_ready(event):
@@ -90,24 +93,23 @@ class Plain:
                     word = and_state(word, Stage.STARTED)
                 return f"{event.address}: {word} ({seconds(event.seconds)})"
             case VmStage() | StepOutput():
-                return of_vm(event)
+                return self._of_vm(event)
             case StepStarted() if self._verbose or event.verb == STOP.name:  # it can take a minute
                 return f"{event.address}: {event.doing}"
             case StepProgress() if self._verbose:
                 return f"{event.address}: {progress(event, self._rate(event))}"
         return ""
 
+    def _of_vm(self, event: VmStage | StepOutput) -> str:
+        """`vm/web: ready (3.1 s)`; and `web | text` for a line of a program."""
+        if isinstance(event, StepOutput):
+            return f"{self._before.get(event.vm, f'{event.vm} | ')}{event.text}"
+        return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
+
     def _rate(self, event: StepProgress) -> str:
         rate = self._rates.setdefault(event.address, Rate(self._clock))
         rate.add(event.text, event.done)
         return rate.text(event.total)
-
-
-def of_vm(event: VmStage | StepOutput) -> str:
-    """`vm/web: ready (3.1 s)`; and `web | text` for a line of a program."""
-    if isinstance(event, StepOutput):
-        return f"{event.vm} | {event.text}"
-    return f"vm/{event.vm}: {event.stage} ({seconds(event.seconds)})"
 
 
 def skipped(event: StepSkipped) -> str:

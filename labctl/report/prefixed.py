@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
+from labctl.core.address import natural_sort_key
 from labctl.core.lines import Lines
+from labctl.core.plan import steps_of
+from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.report import screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from labctl.core.plan import Plan
     from labctl.report.colour import Paint
 
 
@@ -38,6 +42,14 @@ class Prefixed:
         if lines:
             text = "".join(f"{self._prefix}{self._masked(line)}\n" for line in lines)
             screen.write(self._stream, text)
+
+
+def of_steps(plan: Plan, paint: Paint) -> dict[str, str]:
+    """What stands before the lines that the plan's provisioning steps say, as in `labctl logs` and `exec`."""
+    named = {
+        name for step in steps_of(plan.steps, ProvisionSpec) if step.after for name in step.after.speakers
+    }
+    return prefixes(sorted(named, key=natural_sort_key), paint)
 
 
 def prefixes(names: Sequence[str], paint: Paint) -> dict[str, str]:

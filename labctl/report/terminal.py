@@ -32,8 +32,8 @@ from labctl.core.record import field, record
 from labctl.core.size import format_size
 from labctl.engine.execute import QUEUED
 from labctl.kinds.vm.verbs import BOOTED
-from labctl.report import plain, plantext, screen, wrap
-from labctl.report.colour import Paint
+from labctl.report import plain, plantext, prefixed, screen, wrap
+from labctl.report.colour import Paint, unsealed
 from labctl.report.phrases import DONE, and_state, done_words, seconds
 from labctl.report.plantext import Style
 from labctl.report.rate import Rate
@@ -70,6 +70,7 @@ class Terminal:
         self._lock = threading.RLock()
         self._lines: dict[str, _Line] = {}
         self._done: dict[str, str] = {}
+        self._before: dict[str, str] = {}  # what stands before the lines of each VM's steps
         self._stages: dict[str, str] = {}  # the last stage that each VM reported
         self._hints: list[tuple[str, str]] = []
         self._began = time.monotonic()
@@ -84,6 +85,7 @@ class Terminal:
         match event:
             case PlanReady(plan):
                 self._done |= done_words(plan)
+                self._before |= prefixed.of_steps(plan, self._paint)
                 self._total = len(plan.steps)
                 screen.write(self._stream, self._plan(plan) + "\n")
             case StepStarted():
@@ -102,8 +104,9 @@ class Terminal:
             case Diagnostic():
                 colour = "yellow" if event.severity == "warning" else "dim"
                 self._say(Text(plain.diagnostic(event), style=colour))
-            case StepOutput():
-                self._say(Text(plain.of_vm(event)), as_it_is=True)
+            case StepOutput(_, vm, text):
+                before = Text.from_ansi(unsealed(self._before.get(vm, f"{vm} | ")), end="")
+                self._say(before.append(text), as_it_is=True)
             case Finished():
                 self._finish(event)
 

@@ -61,7 +61,7 @@ async def run(job: Job) -> None:
 async def _run(job: Job) -> None:
     with run_folder.made("ansible-") as folder:
         words = await asyncio.to_thread(_prepared, job, folder)
-        named = job.targets[0].vm if len(job.targets) == 1 else job.spec.given_name or "ansible"
+        named = job.spec.speaker_of([each.vm for each in job.targets])
         output = Output(lambda line: job.tell.output(named, line))
         try:
             await command.follow(words, output.write, environment=environment(folder), folder=folder / PLAYED)

@@ -15,6 +15,7 @@ from labctl.core.spans import spans
 from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.kinds import addresses
 from labctl.kinds.provision.verbs import RUN
+from labctl.kinds.provision.work import Ansible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -116,6 +117,15 @@ class ProvisionSpec(Spec):
     def summary(self) -> str:
         """What it does, in a few words; empty where its name says it."""
         return "" if self.name or self.work is None else self.work.summary
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The names before the lines that it says: those of its VMs. One playbook speaks for several under its own."""
+        return (*self.on, self.speaker_of(self.on)) if isinstance(self.work, Ansible) else self.on
+
+    def speaker_of(self, vms: Collection[str]) -> str:
+        """The name before the lines of a playbook that is played against these VMs."""
+        return next(iter(vms)) if len(vms) == 1 else self.name or "ansible"
 
     def with_choices(
         self, existing: Mapping[Address, Spec], comparable: Callable[[str], bool]
