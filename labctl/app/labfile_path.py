@@ -27,7 +27,7 @@ def find(asked: str | None) -> str:
         os.stat(path)
     except FileNotFoundError:
         raise UsageError(
-            f"no such file: {path}", hint="`labctl init` writes a Labfile to start from"
+            f"no such file: {path}", hint="-f names the Labfile; `labctl init` writes one to start from"
         ) from None
     return path
 

@@ -33,13 +33,16 @@ def parse(argv: list[str]) -> Callable[[], int] | int:
     """
     import typer  # late, since Ctrl-C is dealt with only once this package is imported
 
+    from labctl.cli import other_tools
     from labctl.cli.app import app
 
     try:
         return app(argv or ["--help"], prog_name="labctl", standalone_mode=False)  # type: ignore[no-any-return]
     except typer.TyperException as error:
-        # typer puts choices on lines of their own
-        message = " ".join(error.format_message().split()).rstrip(".")
         ctx = getattr(error, "ctx", None)  # of the command that rejected its arguments
         path = ctx.command_path if ctx else "labctl"
-        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=f"see `{path} --help`") from error
+        known = other_tools.OPTIONS.get(getattr(error, "option_name", ""))
+        # typer puts choices on lines of their own, and names options that look like an unknown one
+        message = " ".join((error.message if known else error.format_message()).split()).rstrip(".")
+        hint = known or f"see `{path} --help`"
+        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=hint) from error

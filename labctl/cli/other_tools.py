@@ -1,7 +1,7 @@
-"""Verbs of other tools (Vagrant, Docker Compose, Terraform, kcli, virsh, Multipass, Lima), and labctl's verbs for them.
+"""Verbs and options of other tools (Vagrant, Docker Compose, Terraform, kcli, virsh, Multipass, Lima), and labctl's.
 
 There is one table for labctl's verbs and one for those below `image`. A value lists labctl's verbs, the likeliest
-first, or is a sentence if no single verb does the same.
+first, or is a sentence if no single verb does the same. For options a value is a sentence.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ Verbs = dict[str, tuple[str, ...] | str]
 
 _RECREATE = "`labctl destroy VM`, then `labctl up`, recreates it"
 _EDIT = "write it in the Labfile; `labctl plan` shows what follows from it, `labctl up` does it"
+_PLUGIN = "there is nothing to plug in; `labctl doctor` names what this host lacks"
+_SNAPSHOT = "labctl makes none yet; it keeps those that others make, as virsh, and `labctl status` names them"
 
 _VERBS: Verbs = {
     **dict.fromkeys(("start", "apply", "create", "run", "launch", "boot", "define", "deploy"), ("up",)),
@@ -24,6 +26,7 @@ _VERBS: Verbs = {
     **dict.fromkeys(("pause", "sleep", "save", "managedsave"), ("suspend",)),
     **dict.fromkeys(("unpause", "wake", "unsuspend", "restore"), ("resume",)),
     **dict.fromkeys(("ps", "info", "state", "stats", "top", "inspect", "describe"), ("status",)),
+    **dict.fromkeys(("vms", "nodes", "hosts", "hostname", "env"), ("status",)),
     **dict.fromkeys(("dominfo", "domifaddr", "domstate", "ip", "output", "get"), ("status",)),
     **dict.fromkeys(("port", "ports", "port-forward", "forwards", "publish", "tunnel"), ("forward",)),
     **dict.fromkeys(("ls", "dir"), ("status", "list")),
@@ -37,17 +40,22 @@ _VERBS: Verbs = {
     **dict.fromkeys(("attach", "serial", "tty"), ("console",)),
     **dict.fromkeys(("execute", "command"), ("exec",)),
     **dict.fromkeys(("cp", "scp", "upload", "transfer", "push"), ("copy",)),
-    "rsync": ("watch", "copy"),
+    "rsync": "`labctl up` copies `folders` that changed, `labctl watch` whenever they do, `labctl copy` other files",
     **dict.fromkeys(("rsync-auto", "sync"), ("watch",)),
     "ansible": ("provision", "inventory"),
     **dict.fromkeys(("sendkey", "send-key", "type"), ("send-keys",)),
     **dict.fromkeys(("log", "journal"), ("logs",)),
-    **dict.fromkeys(("box", "boxes", "images", "find", "template"), ("image list",)),
+    "box": ("image list", "image pull", "image import"),
+    **dict.fromkeys(("boxes", "images", "find", "template"), ("image list",)),
     **dict.fromkeys(("pull", "download"), ("image pull",)),
     **dict.fromkeys(("build", "package"), ("image build",)),
     "import": ("image import",),
     "rmi": ("image remove",),
     "prune": ("image prune",),
+    **dict.fromkeys(("snapshot", "snapshots", "snapshot-list"), _SNAPSHOT),
+    **dict.fromkeys(("plugin", "provider"), _PLUGIN),
+    **dict.fromkeys(("rdp", "powershell", "winrm", "vnc", "display"), ("console", "screenshot")),
+    "autocomplete": ("completion",),
     "version": "`labctl --version`",
 }
 _IMAGE_VERBS: Verbs = {
@@ -60,6 +68,35 @@ _IMAGE_VERBS: Verbs = {
     **dict.fromkeys(("create", "make", "package", "commit"), ("build",)),
     **dict.fromkeys(("check", "fsck", "validate"), ("verify",)),
     **dict.fromkeys(("clean", "gc", "purge"), ("prune",)),
+}
+
+_YES = "`--yes` answers the question"
+_BEHIND = "a command for a VM stands behind --, as in `labctl ssh web -- uptime`"
+_NAMES = "VMs are named behind the verb, as in `labctl up web`; without names it is about all of them"
+
+# As far as a verb of labctl does not have an option of that name.
+OPTIONS = {
+    **dict.fromkeys(("--force", "--auto-approve", "--assume-yes"), _YES),
+    "-f": f"-f names the Labfile; {_YES}",
+    "-c": f"-c names the libvirt host; {_BEHIND}",
+    "--command": _BEHIND,
+    **dict.fromkeys(("--all", "--target", "--vm"), _NAMES),
+    **dict.fromkeys(
+        ("--parallel", "--no-parallel"), "labctl always works on as many VMs at once as this host can take"
+    ),
+    "--host": "`labctl ssh-config` is for all VMs at once",
+    "--provision": "`labctl up` runs the steps that have not run yet, `labctl provision --again` all of them",
+    "--no-provision": "only steps that have not run yet are run; `labctl plan` names them",
+    "--provision-with": "`labctl provision --only NAME`",
+    "--provider": "the libvirt host is named by `--connect URI`",
+    "--machine-readable": "`--json`",
+    "--tail": "`-n N`",
+    **dict.fromkeys(("-d", "--detach", "--wait"), "`labctl up` ends when all VMs are ready, and they go on"),
+    "--var": "`--set NAME=VALUE`",
+    "--refresh": "labctl always asks libvirt what there really is",
+    **dict.fromkeys(
+        ("--destroy-on-error", "--no-destroy-on-error"), "all is kept; `labctl up` goes on from there"
+    ),
 }
 
 VERBS = {"labctl": _VERBS, "labctl image": _IMAGE_VERBS}  # by the command before the verb

@@ -41,14 +41,17 @@ class Verbs(TyperGroup):
         return command
 
     def _hint(self, ctx: Any, word: str) -> str:
-        path = ctx.command_path
-        meant = other_tools.VERBS[path].get(word, ())
+        path, own = ctx.command_path, self.list_commands(ctx)
+        foreign = other_tools.VERBS[path]
+        near = [word] if word in foreign else closest_matches(word, [*own, *foreign])
+        if not near:
+            return f"`{path} --help` lists the commands"
+        if near[0] in own:
+            return f"did you mean `{path} {near[0]}`?"
+        meant = foreign[near[0]]
         if isinstance(meant, str):
             return meant
-        if meant:
-            return "; or ".join(f"`{path} {verb}`: {self._summary(ctx, verb)}" for verb in meant)
-        near = closest_matches(word, self.list_commands(ctx))
-        return f"did you mean `{path} {near[0]}`?" if near else f"`{path} --help` lists the commands"
+        return "; or ".join(f"`{path} {verb}`: {self._summary(ctx, verb)}" for verb in meant)
 
     def _summary(self, ctx: Any, verb: str) -> str:
         """The first line of a verb's help. The verb may have two words, as in `image list`."""

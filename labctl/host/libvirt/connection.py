@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
+DOCTOR = "`labctl doctor` says what is missing and how to mend it"
+NO_URI = "a libvirt URI is one as qemu:///system; a command for a VM stands behind --, as in `labctl ssh web -- uptime`"
 # libvirtd's max_client_requests is 5. With more calls at once, keepalive messages wait and the connection breaks.
 CALLS_IN_FLIGHT = 4
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
@@ -98,7 +100,7 @@ class Connection:
             raise LabctlError(
                 f"can't connect to libvirt: {error.get_error_message()}",
                 where=self.uri,
-                hint="`labctl doctor` says what is missing and how to mend it",
+                hint=DOCTOR if ":" in self.uri else NO_URI,
             ) from error
         if self._watched:
             self._keep_alive(virt)

@@ -83,7 +83,7 @@ def test_what_follows_the_dashes_is_the_command():
         ),
         (["completion", "tcsh"], "'tcsh' is not one of", "see `labctl completion --help`"),
         (["--json"], "missing command", "see `labctl --help`"),
-        (["up", "-c"], "option '-c' requires an argument", "--help`"),
+        (["up", "-c"], "option '-c' requires an argument", "-c names the libvirt host"),
         (["--connect"], "option '--connect' requires an argument", "see `labctl --help`"),
     ],
 )

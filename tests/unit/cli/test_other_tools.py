@@ -1,6 +1,7 @@
 """Words that people know from other tools lead to labctl's own."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from labctl.cli import other_tools, run
 from labctl.cli.app import TopVerbs
 from labctl.cli.image import ImageVerbs
 from labctl.core.errors import UsageError
+
+PAGE = Path(__file__).parents[3] / "docs" / "from-vagrant.md"
 
 
 def hint_for(*words):
@@ -44,6 +47,29 @@ def test_a_slip_is_still_answered_with_the_nearest_verb():
     assert hint_for("image", "lsit") == "did you mean `labctl image list`?"
 
 
+def test_a_slip_in_a_word_of_another_tool_is_answered_as_the_word():
+    assert hint_for("rebooot") == hint_for("reboot")
+    assert hint_for("stpo") == hint_for("stop")
+    assert hint_for("xyzzy") == "`labctl --help` lists the commands"
+
+
+@pytest.mark.parametrize(
+    ("line", "summary", "hint"),
+    [
+        ("destroy --force", "no such option: --force", "`--yes` answers the question"),
+        ("destroy -f", "option '-f' requires an argument", "-f names the Labfile"),
+        ("ssh web -c", "option '-c' requires an argument", "`labctl ssh web -- uptime`"),
+        ("up --provision", "no such option: --provision", "`labctl provision --again`"),
+        ("up --xyzzy", "no such option: --xyzzy", "see `labctl up --help`"),
+    ],
+)
+def test_an_option_of_another_tool_is_answered_with_labctls_way(line, summary, hint):
+    with pytest.raises(UsageError) as error:
+        run(line.split())
+    assert error.value.summary.startswith(summary)
+    assert hint in error.value.hint
+
+
 VERBS = [verb for verbs in TopVerbs.panels.values() for verb in verbs]
 IMAGE_VERBS = [verb for verbs in ImageVerbs.panels.values() for verb in verbs]
 
@@ -59,8 +85,30 @@ def test_no_word_shadows_a_verb():
 )
 def test_every_hint_names_a_command_that_exists(line):
     _, *words = line.split()
-    commands = re.findall(r"`labctl ([a-z-]+)(?: ([a-z-]+))?", hint_for(*words))
-    assert commands
-    for verb, below in commands:
-        assert verb in (*VERBS, "--version")
-        assert not below or verb != "image" or below in IMAGE_VERBS
+    assert named(hint_for(*words))
+
+
+def named(text: str) -> set[str]:
+    """The verbs of labctl that a text names in commands. Each exists, with the options that stand there."""
+    lines = [line.partition(" -- ")[0].split() for line in re.findall(r"`labctl ([^`]+)`", text)]
+    for verb, *words in lines:
+        if verb != "--version":
+            command = TopVerbs().get_command(None, verb)
+            command = command.get_command(None, words[0]) if verb == "image" else command
+            has = {option for each in command.params for option in each.opts}
+            assert has >= {word for word in words if word.startswith("-")}, (verb, words)
+    return {verb for verb, *_ in lines}
+
+
+def test_every_hint_for_an_option_names_what_exists():
+    assert {"up", "ssh", "provision"} <= named(" ".join(other_tools.OPTIONS.values()))
+
+
+def test_the_page_for_people_from_vagrant_names_what_exists_and_is_what_the_command_line_says():
+    rows = [line.split("|")[1:3] for line in PAGE.read_text().splitlines() if line.startswith("| `vagrant ")]
+    for theirs, ours in rows:
+        for line in re.findall(r"`vagrant ([^`]+)`", theirs):
+            verb = line.split()[0]
+            answer = {verb} if verb in VERBS else named(hint_for(verb))
+            assert not named(ours) or answer & named(ours), line
+    assert len(rows) > 20
