@@ -61,10 +61,10 @@ def run(
 def _watch(lab: Lab, options: Options, vms: list[str] | tuple[()], *, drift: bool) -> int:
     """Show the lab anew whenever it changes. With --json, each change is a document on a line of its own."""
     from labctl.app.looks import looks
-    from labctl.report import live
+    from labctl.report import redrawing
 
     last: Status | None = None
-    with interruptions.until_interrupted(), live.drawn(sys.stdout, colour=options.colour) as show:
+    with interruptions.until_interrupted(), redrawing.redrawn(sys.stdout, colour=options.colour) as show:
         for found in looks(lab.session().hosts, lambda: lab.status(vms, drift=drift)):
             if not options.json:
                 show(run_state.masked(_with_notes(found, options, drift=drift)))

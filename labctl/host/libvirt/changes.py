@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import libvirt
 
-from labctl.host.libvirt.connection import run_event_loop, translated
+from labctl.host.libvirt.registrations import registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,25 +47,5 @@ def watched(connection: Connection) -> Iterator[News]:
         LabctlError: libvirt does not answer.
     """
     news = News()
-    run_event_loop()
-    connection.watch()
-    virt = connection.virt
-    domains: list[int] = []
-    networks: list[int] = []
-    try:
-        with translated(connection.uri):
-            domains += (virt.domainEventRegisterAny(None, each, news.tell, None) for each in _OF_DOMAINS)
-            networks.append(
-                virt.networkEventRegisterAny(None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, news.tell, None)
-            )
+    with registered(connection, dict.fromkeys(_OF_DOMAINS, news.tell), news.tell):
         yield news
-    finally:
-        with suppress(libvirt.libvirtError):  # the connection was lost, and what listened with it
-            _leave(virt, domains, networks)
-
-
-def _leave(virt: Any, domains: list[int], networks: list[int]) -> None:
-    for key in domains:
-        virt.domainEventDeregisterAny(key)
-    for key in networks:
-        virt.networkEventDeregisterAny(key)

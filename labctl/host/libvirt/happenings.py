@@ -6,13 +6,13 @@ clocks, balloons and disks, which say little of a lab, and changes of metadata, 
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import libvirt
 
 from labctl.core.record import record
-from labctl.host.libvirt.connection import translated
+from labctl.host.libvirt.registrations import registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,17 +158,8 @@ def told(connection: Connection, tell: Callable[[Happened], None]) -> Iterator[N
     Raises:
         LabctlError: libvirt does not answer.
     """
-    connection.watch()
-    virt = connection.virt
-    with ExitStack() as registered:
-        with translated(connection.uri):
-            for number, words in _OF_DOMAINS.items():
-                key = virt.domainEventRegisterAny(None, number, _of_domain(words, tell), None)
-                registered.callback(_quietly, virt.domainEventDeregisterAny, key)
-            key = virt.networkEventRegisterAny(
-                None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, _of_network(tell), None
-            )
-            registered.callback(_quietly, virt.networkEventDeregisterAny, key)
+    of_domains = {number: _of_domain(words, tell) for number, words in _OF_DOMAINS.items()}
+    with registered(connection, of_domains, _of_network(tell)):
         yield
 
 
@@ -187,8 +178,3 @@ def _of_network(tell: Callable[[Happened], None]) -> Callable[..., None]:
         tell(Happened(NETWORK, network.name(), network.UUIDString(), _NETWORK_LIFE.get(event, "changed")))
 
     return happened
-
-
-def _quietly(deregister: Callable[[int], object], key: int) -> None:
-    with suppress(libvirt.libvirtError):  # the connection is lost, and its registrations with it
-        deregister(key)

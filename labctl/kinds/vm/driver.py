@@ -20,8 +20,9 @@ from labctl.guest.nic_config import NicConfig
 from labctl.host.access import console
 from labctl.host.files import pinned
 from labctl.host.libvirt import domains, pools, volumes
-from labctl.host.libvirt.connection import call_on, run_event_loop, translated
+from labctl.host.libvirt.connection import call_on, translated
 from labctl.host.libvirt.domain_state import state_of
+from labctl.host.libvirt.registrations import registered
 from labctl.kinds.vm import hotplug, metadata, preserve, virdomain, xml
 from labctl.kinds.vm.filesystems import TAG
 from labctl.kinds.vm.guest_sessions import GuestSessions
@@ -95,17 +96,13 @@ class VmDriver:
             if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
                 call_on(loop, ended.set)
 
-        run_event_loop()
-        virt = domain.connect()
-        key = virt.domainEventRegisterAny(domain, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened, None)
-        try:
+        with registered(self._connection, {libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE: happened}, domain=domain):
             if not await self._connection.call(domain.isActive):
                 return True  # the domain ended before the event was registered
-            await asyncio.wait_for(ended.wait(), seconds)
-        except TimeoutError:
-            return False
-        finally:
-            virt.domainEventDeregisterAny(key)
+            try:
+                await asyncio.wait_for(ended.wait(), seconds)
+            except TimeoutError:
+                return False
         return True
 
     def discard(self, step: StepOf[VmSpec], _tell: Teller) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def drawn(stream: TextIO, *, colour: bool) -> Iterator[Callable[[str], None]]:
+def redrawn(stream: TextIO, *, colour: bool) -> Iterator[Callable[[str], None]]:
     """A function that shows a text in place of the one before. The last one stays when the block ends."""
     if not stream.isatty() or os.environ.get("TERM") == "dumb":
         yield _Blocks(stream)
