@@ -8,11 +8,11 @@ from labctl.core.errors import Problem
 from labctl.core.record import field, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
     from labctl.core.ip import IpAddress, IpNetwork
-    from labctl.labfile.model import LabModel, Network
+    from labctl.labfile.model import LabModel, Network, Nic, Vm
 
 
 @record
@@ -108,6 +108,18 @@ class Allocation:
             facts = {"ip": nic_addresses.ip, "ip6": nic_addresses.ip6, "mac": nic_addresses.mac}
             values |= {f"vms.{vm}.{nic}.{key}": str(value) for key, value in facts.items() if value}
         return values
+
+
+def reached(vm: Vm, allocation: Allocation) -> Iterator[tuple[Nic, IpAddress]]:
+    """The addresses of a VM that the host reaches over the lab's own networks, each with its NIC, in their order.
+
+    Labctl gave them, and the host has an address of that version on the network. The link of a NIC may be down.
+    """
+    for nic in vm.nics:
+        given, network = allocation.nics.get((vm.name, nic.name)), allocation.networks.get(nic.network)
+        if given and network:
+            pairs = ((given.ip, network.host4), (given.ip6, network.host6))
+            yield from ((nic, ip) for ip, host in pairs if ip and host)
 
 
 def allocates(network: Network) -> bool:

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from labctl.core.record import record
+from labctl.engine.allocation import reached
 from labctl.kinds.folder.spec import RSYNC, FolderSpec
 from labctl.kinds.vm.filesystems import VIRTIOFS, FilesystemUse
 
@@ -55,7 +56,7 @@ def folder_specs(
             why,
             vm.base,
             vm.user,
-            reached_at(vm, allocation),
+            next((str(ip) for nic, ip in reached(vm, allocation) if nic.link == "up"), ""),
         )
 
 
@@ -108,15 +109,3 @@ def led_astray(
             if writer.address != each.address:
                 yield each, writer
                 break
-
-
-def reached_at(vm: Vm, allocation: Allocation) -> str:
-    """The first address of a VM that the host reaches by the lab's own network; empty without one."""
-    for nic in vm.nics:
-        given = allocation.nics.get((vm.name, nic.name))
-        network = allocation.networks.get(nic.network)
-        if given and network and nic.link == "up":
-            for own, hosts in ((given.ip, network.host4), (given.ip6, network.host6)):
-                if own and hosts:
-                    return str(own)
-    return ""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from labctl.core.host_reach import Deed, HostReach
 from labctl.core.record import replace
 from labctl.core.spec import of_kind
-from labctl.engine.allocation import Occupied, OccupiedSubnets, allocates
+from labctl.engine.allocation import Occupied, OccupiedSubnets, allocates, reached
 from labctl.engine.edit_reaches import reaches_of_edits
 from labctl.engine.sources import field_of_image
 from labctl.host.files.content import content_digest
@@ -172,26 +172,13 @@ def _checks(lab: LabModel, allocation: Allocation) -> Iterator[HostReach]:
 
     What a guest reports, or the Labfile states of a network that the host is not on, may be anybody's address.
     """
-    guests = _reached_guests(lab, allocation)
+    guests = {str(ip) for vm in lab.vms for _nic, ip in reached(vm, allocation)}
     for vm in lab.vms:
         for index, condition in enumerate(vm.ready):
             from_host = condition.origin == "host" or vm.cloud_init is False
             if condition.http and from_host and _asked(condition.http) not in guests:
                 why = "a condition that the host checks, at no address of the lab's VMs"
                 yield _reach(lab, vm, Deed.OPENS, condition.http, ("ready", index, "http"), why)
-
-
-def _reached_guests(lab: LabModel, allocation: Allocation) -> set[str]:
-    """The addresses that labctl gave to VMs, and to which the host's way leads over the lab's network."""
-    own = {each.name: allocation.networks.get(each.name) for each in lab.networks if allocates(each)}
-    found = set()
-    for vm in lab.vms:
-        for nic in vm.nics:
-            given, network = allocation.nics.get((vm.name, nic.name)), own.get(nic.network)
-            if given and network:
-                pairs = ((given.ip, network.host4), (given.ip6, network.host6))
-                found |= {str(ip) for ip, host in pairs if ip and host}
-    return found
 
 
 def _routed(lab: LabModel, allocation: Allocation) -> Iterator[HostReach]:

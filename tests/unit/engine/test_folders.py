@@ -94,7 +94,8 @@ def test_a_vm_has_a_device_for_each_that_is_mounted_and_waits_for_all():
 
 def test_rsync_logs_in_where_the_host_reaches_the_vm():
     assert lab()[Address("folder", "web/srv/b")].login == "10.0.1.2"
-    assert lab(networks=["wire"])[Address("folder", "web/srv/b")].login == ""
+    for unreached in (["wire"], [{"name": "front", "link": "down"}]):
+        assert lab(networks=unreached)[Address("folder", "web/srv/b")].login == ""
 
 
 def test_a_copy_is_the_users_of_the_vm():
