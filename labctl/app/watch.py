@@ -13,6 +13,7 @@ from labctl.core.events import Diagnostic, Ending
 from labctl.core.operations import operations
 from labctl.core.plan import Action
 from labctl.core.settling import Settling
+from labctl.engine import provision
 from labctl.host.files import lab_folder
 from labctl.host.files.watching import Watcher
 from labctl.labfile import lockfile
@@ -106,8 +107,10 @@ def _loads(session: Session, watcher: Watcher, sink: Sink) -> bool:
     What is wrong with it is told.
     """
     sources: list[Path] = []
+    played: dict[Path, tuple[Path, ...]] = {}
     try:
-        _ = session.loaded
+        without = provision.not_played(session.lab)
+        played = {each.folder: without for each in provision.playbooks(session.lab)}
         sources = folders.copied_sources(session)
     except (Rejected, UsageError) as error:
         _tell(error, sink)
@@ -115,7 +118,7 @@ def _loads(session: Session, watcher: Watcher, sink: Sink) -> bool:
     except LabctlError as error:
         _tell(error, sink)
     finally:
-        watcher.watch(session.files, sources)
+        watcher.watch(session.files, sources, played)
     return True
 
 

@@ -15,6 +15,7 @@ from labctl.kinds.provision import work as works
 from labctl.kinds.provision.spec import LabProvisionSpec, ProvisionSpec, Target
 from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
 from labctl.kinds.vm.spec import VmSpec
+from labctl.labfile.lockfile import lock_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,8 +121,7 @@ def not_played(lab: LabModel) -> tuple[Path, ...]:
     That changes while `up` runs, so no yes could be for it; nor is it played.
     """
     fetched = [step.work.target for step in _every(lab) if isinstance(step.work, Fetch)]
-    lock = lab.path.with_suffix(".lock")  # as `labfile.lockfile` calls it
-    return (lab.path, lock, lab.path.with_name("Labfile.lock"), *fetched)
+    return (lab.path, lock_path(lab.path), *fetched)
 
 
 def _every(lab: LabModel) -> Iterator[ProvisionStep]:

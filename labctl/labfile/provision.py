@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.record import replace
 from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
+from labctl.labfile.lockfile import lock_path
 from labctl.labfile.model import ProvisionStep
 from labctl.labfile.problems import did_you_mean
 from labctl.labfile.scripts import ROOT_S, Guest
@@ -133,7 +134,8 @@ def _work(context: ReadContext, entry: Map) -> Work | None:
     if "fetch" in entry:
         tree = entry["fetch"]
         target = context.fetched_file(tree, "target")
-        if why := _labctl_s(context, target, kept=(".labctl", "Labfile.lock", context.labfile)):
+        lock = lock_path(Path(context.labfile)).name
+        if why := _labctl_s(context, target, kept=(".labctl", lock, context.labfile)):
             context.problems.at(tree, "target", f"{tree['target']} is {why}", "fetch to another place")
         return Fetch(tree["source"], target, os.path.realpath(target))
     return None
@@ -148,9 +150,7 @@ def _ansible(context: ReadContext, entry: Map) -> Ansible:
         if why := _not_a_variable(name):
             context.problems.at_key(tree["vars"], name, f"a variable can't be called {name}", why)
     variables = json.dumps(tree.get("vars") or {})
-    work = Ansible(context.file(tree, "playbook"), variables, tuple(tree.get("tags") or ()))
-    context.files.update(path for path in work.parts if path.exists())
-    return work
+    return Ansible(context.file(tree, "playbook"), variables, tuple(tree.get("tags") or ()))
 
 
 def _not_a_variable(name: str) -> str:

@@ -45,6 +45,17 @@ def copied(folder: Path, to: Path, without: Collection[Path] = ()) -> str:
     return _taken(folder, without, to)
 
 
+def counts(path: Path, root: Path, without: Collection[str]) -> bool:
+    """Whether a file or folder in the folder `root` counts. All paths are real ones.
+
+    A hidden folder at the top does not, and a hidden file there does. Of what is gone, neither is known.
+    """
+    parts = path.relative_to(root).parts
+    hidden = parts[0].startswith(".") and (len(parts) > 1 or path.is_dir()) if parts else False
+    left_out = any(str(each) in without for each in (path, *path.parents))
+    return not (hidden or left_out or _LEFT_OUT & {*parts})
+
+
 def _taken(folder: Path, without: Collection[Path], to: Path | None) -> str:
     root = Path(os.path.realpath(folder))
     found, left = hashlib.sha256(), MOST_BYTES
@@ -73,23 +84,12 @@ def _taken(folder: Path, without: Collection[Path], to: Path | None) -> str:
 def _paths(root: Path, without: Collection[str]) -> Iterator[Path]:
     """The files and links in it, in the same order each time."""
     for place, folders, files in os.walk(root, onerror=_raised):
-        at_top = place == str(root)
-        kept = [
-            name
-            for name in sorted(folders)
-            if name not in _LEFT_OUT
-            and f"{place}/{name}" not in without
-            and not (at_top and name.startswith("."))
-        ]
+        kept = [name for name in sorted(folders) if counts(Path(place, name), root, without)]
         folders[:] = kept
         for name in sorted([*kept, *files]):
             path = Path(place, name)
             mode = path.lstat().st_mode
-            if (
-                (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
-                and name not in _LEFT_OUT
-                and str(path) not in without
-            ):
+            if (stat.S_ISREG(mode) or stat.S_ISLNK(mode)) and counts(path, root, without):
                 yield path
 
 

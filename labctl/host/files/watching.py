@@ -7,6 +7,7 @@ import os
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from watchdog.events import (
@@ -21,10 +22,10 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from labctl.core.errors import LabctlError
-from labctl.host.files import os_errors
+from labctl.host.files import os_errors, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from watchdog.observers.api import ObservedWatch
 
@@ -36,6 +37,7 @@ _CHANGES = (
     EVENT_TYPE_MODIFIED,
     EVENT_TYPE_MOVED,
 )
+_NONE: Mapping[Path, Iterable[Path]] = MappingProxyType({})
 _HINTS = {
     errno.ENOSPC: "more may be with `sysctl fs.inotify.max_user_watches=524288`, as root",
     errno.EMFILE: "more may be with `sysctl fs.inotify.max_user_instances=1024`, as root",
@@ -57,6 +59,7 @@ class Watcher(FileSystemEventHandler):
         self._names: frozenset[Path] = frozenset()
         self._roots: tuple[Path, ...] = ()  # the folders among the files
         self._trees: tuple[Path, ...] = ()
+        self._played: tuple[tuple[Path, frozenset[str]], ...] = ()  # folders, and what does not count in them
 
     def __enter__(self) -> Self:
         with _limits():
@@ -66,10 +69,16 @@ class Watcher(FileSystemEventHandler):
     def __exit__(self, *_error: object) -> None:
         self._observer.stop()
 
-    def watch(self, files: Iterable[Path], trees: Iterable[Path] = ()) -> None:
+    def watch(
+        self,
+        files: Iterable[Path],
+        trees: Iterable[Path] = (),
+        played: Mapping[Path, Iterable[Path]] = _NONE,
+    ) -> None:
         """Watch these files, and all that is in these folders, and nothing else any more.
 
-        A folder among the files is watched with all that is in it.
+        A folder among the files is watched with all that is in it. Folders of playbooks (`played`), each with what does
+        not count in it, are watched as `snapshot` has them.
 
         Raises:
             LabctlError: the system does not let so many be watched.
@@ -85,7 +94,13 @@ class Watcher(FileSystemEventHandler):
                 names |= {target, *_between(folder, target)}
         self._roots = tuple(Path(os.path.realpath(path)) for path in paths if path.is_dir())
         self._trees = tuple(Path(os.path.realpath(tree)) for tree in trees if tree.is_dir())
-        wanted |= {(tree, _inode(tree), True) for tree in (*self._roots, *self._trees)}
+        self._played = tuple(
+            (Path(os.path.realpath(each)), frozenset(map(os.path.realpath, without)))
+            for each, without in played.items()
+            if each.is_dir()
+        )
+        whole = (*self._roots, *self._trees, *(each for each, _ in self._played))
+        wanted |= {(tree, _inode(tree), True) for tree in whole}
         self._names = frozenset(names)
         for gone in self._folders.keys() - wanted:
             self._observer.unschedule(self._folders.pop(gone))
@@ -106,7 +121,11 @@ class Watcher(FileSystemEventHandler):
 
     def is_of_files(self, path: Path) -> bool:
         """Whether a path that changed is one of the files, or in one of them; else it is in one of the folders."""
-        return path in self._names or any(map(partial(self._is_in, path), self._roots))
+        if path in self._names or any(map(partial(self._is_in, path), self._roots)):
+            return True
+        return any(
+            self._is_in(path, root) and snapshot.counts(path, root, without) for root, without in self._played
+        )
 
     def _is_in(self, path: Path, tree: Path) -> bool:
         return path.is_relative_to(tree) and not self._ignored & {*path.relative_to(tree).parts}

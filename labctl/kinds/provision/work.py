@@ -12,25 +12,6 @@ from labctl.core.text import clipped
 
 SHOWN = 60  # characters of what a step does that a plan shows
 
-# What is watched: https://docs.ansible.com/ansible/latest/tips_tricks/sample_setup.html
-_BESIDE = (
-    "action_plugins",
-    "callback_plugins",
-    "collections",
-    "filter_plugins",
-    "files",
-    "group_vars",
-    "handlers",
-    "host_vars",
-    "library",
-    "lookup_plugins",
-    "module_utils",
-    "roles",
-    "tasks",
-    "templates",
-    "vars",
-)
-
 
 @record
 class Shell:
@@ -91,11 +72,6 @@ class Ansible:
     def folder(self) -> Path:
         """All that is played: what the playbook includes, and what Ansible runs for it, has to be in here."""
         return self.playbook.parent
-
-    @property
-    def parts(self) -> list[Path]:
-        """What of it `labctl watch` looks at: the playbook, and the usual folders beside it."""
-        return [self.playbook, *(self.playbook.parent / name for name in _BESIDE)]
 
 
 Work = Shell | Copy | Fetch | Ansible

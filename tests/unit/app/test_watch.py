@@ -1,10 +1,12 @@
 """What a Labfile that changes leads to."""
 
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 
 from labctl.app import watch
+from labctl.app.session import Session
 from labctl.core.errors import LabctlError, LabHeld, RunFailed, StoppedAtOnce
 from labctl.core.events import Diagnostic, Ending, Finished
 from labctl.core.lifecycle import State
@@ -196,3 +198,22 @@ def test_what_changes_together_is_told_together(session):
     found = watch.settled(changes)
     assert [each.name for each in found] == ["a", "b", "c"]
     assert watch._names([*found, *found, session.lab_path]).endswith(" and 1 more")  # noqa: SLF001
+
+
+def test_what_a_playbook_is_played_from_is_watched_but_for_what_steps_fetch(tmp_path, monkeypatch, sink):
+    """And a Labfile that is wrong is watched alone with the files that it names."""
+    monkeypatch.setattr(watch.folders, "copied_sources", lambda _session: [])
+    path, seen = tmp_path / "Labfile.yaml", []
+    watcher = SimpleNamespace(watch=lambda *what: seen.append(what))
+    (tmp_path / "play").mkdir()
+    (tmp_path / "play/site.yml").write_text("[]")
+    steps = "[{ansible: {playbook: play/site.yml}}, {fetch: {source: /x, target: play/got}}]"
+    text = f"labfile: 1\nname: shop\nvms: {{web: {{image: debian-12, provision: {steps}}}}}\n"
+    path.write_text(text)
+    assert watch._loads(Session(None, str(path)), watcher, sink)
+    ((files, _, played),) = seen
+    assert {path, tmp_path / "play/site.yml"} <= set(files)
+    assert played == {tmp_path / "play": (path, tmp_path / "Labfile.lock", tmp_path / "play/got")}
+    path.write_text(text.replace("image", "imgae"))
+    assert not watch._loads(Session(None, str(path)), watcher, sink)
+    assert (path in seen[1][0], seen[1][2]) == (True, {})

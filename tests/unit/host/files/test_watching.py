@@ -140,3 +140,18 @@ def test_too_many_files_are_an_error_that_says_what_helps(watcher, labfile, monk
     with pytest.raises(LabctlError, match="lets no more files be watched") as refused:
         watcher.watch([labfile])
     assert "sysctl fs.inotify" in refused.value.hint
+
+
+def test_of_a_playbooks_folder_that_is_told_which_is_played(watcher, changes, labfile):
+    """Not what steps fetch into it: who runs them again for that does so for ever."""
+    folder = labfile.parent
+    for name in ("roles/x", ".venv", ".git", "got", "strange"):
+        (folder / name).mkdir(parents=True)
+    watcher.watch([labfile], played={folder: [labfile, folder / "got"]})
+    for name in (".venv/x", ".git/x", "got/x", "roles/__pycache__", ".labctl"):
+        (folder / name).write_text("x")
+    nothing_but(changes, folder, labfile)
+    for name in ("roles/x/main.yml", "strange/new", "note.txt"):
+        (folder / name).write_text("x")
+        told(changes, folder / name)
+        assert watcher.is_of_files(folder / name)
