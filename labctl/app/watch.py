@@ -78,7 +78,7 @@ def watch(
     with Watcher(changes.put, _ours(first)) as watcher:
         ready()
         while True:
-            if _loads(start(), watcher, sink):
+            if loads(start(), watcher, sink):
                 _run(run, sink)
             changed = settled(changes)
             sink(Diagnostic("note", f"{_names(changed)} changed"))
@@ -101,7 +101,7 @@ def settled(changes: SimpleQueue[Path]) -> tuple[Path, ...]:
     return settling.take()
 
 
-def _loads(session: Session, watcher: Watcher, sink: Sink) -> bool:
+def loads(session: Session, watcher: Watcher, sink: Sink) -> bool:
     """Read the Labfile, watch what it is made from and the folders that are copied; gives whether it is right.
 
     What is wrong with it is told.

@@ -80,7 +80,7 @@ def chosen(folder: Folder, sharing: Sharing | None) -> tuple[str, str]:
         (sharing and sharing.without_virtiofs, sharing.without_virtiofs if sharing else ""),
     ):
         if asked:
-            return RSYNC, why
+            return RSYNC, f"a copy, since {why}"
     return VIRTIOFS, "the host can"
 
 

@@ -85,7 +85,9 @@ class FolderSpec(Spec):
         return {addresses.vm(self.vm)} if self.mounted and gone else ()
 
     def brief(self) -> tuple[BriefPart, ...]:
-        options = ["read only"] * self.readonly + [f"owner {self.chown}"] * bool(self.chown)
+        options = ["read only"] * (self.readonly and self.mounted) + [f"owner {self.chown}"] * bool(
+            self.chown
+        )
         options += [f"without {', '.join(self.exclude)}"] * bool(self.exclude)
         how = f"{self.type} ({self.why})" if self.why else self.type
         return tuple(map(BriefPart, (how, *options, f"from {self.source}")))

@@ -210,10 +210,10 @@ def test_what_a_playbook_is_played_from_is_watched_but_for_what_steps_fetch(tmp_
     steps = "[{ansible: {playbook: play/site.yml}}, {fetch: {source: /x, target: play/got}}]"
     text = f"labfile: 1\nname: shop\nvms: {{web: {{image: debian-12, provision: {steps}}}}}\n"
     path.write_text(text)
-    assert watch._loads(Session(None, str(path)), watcher, sink)
+    assert watch.loads(Session(None, str(path)), watcher, sink)
     ((files, _, played),) = seen
     assert {path, tmp_path / "play/site.yml"} <= set(files)
     assert played == {tmp_path / "play": (path, tmp_path / "Labfile.lock", tmp_path / "play/got")}
     path.write_text(text.replace("image", "imgae"))
-    assert not watch._loads(Session(None, str(path)), watcher, sink)
+    assert not watch.loads(Session(None, str(path)), watcher, sink)
     assert (path in seen[1][0], seen[1][2]) == (True, {})

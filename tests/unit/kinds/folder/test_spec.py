@@ -1,6 +1,7 @@
 """The spec of a folder and its record."""
 
 from labctl.core.address import Address
+from labctl.core.record import replace
 from labctl.kinds.folder.spec import FolderSpec, read, tag
 
 MOUNTED = FolderSpec("shop", "web", "/srv/app", "/home/me/app", "virtiofs", why="the host can")
@@ -34,3 +35,10 @@ def test_a_tag_fits_virtiofs_and_9p():
 def test_a_plan_says_how_and_why():
     (how, source) = (part.what for part in MOUNTED.brief())
     assert (how, source) == ("virtiofs (the host can)", "from /home/me/app")
+
+
+def test_only_a_mount_is_read_only_in_the_guest():
+    """What rsync copied is the guest's own."""
+    mounted = replace(MOUNTED, type="9p", readonly=True)
+    assert "read only" in [part.what for part in mounted.brief()]
+    assert "read only" not in [part.what for part in replace(mounted, type="rsync").brief()]
