@@ -51,9 +51,11 @@ def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> 
     return apply(session, "halt", desired_state.halt(vms), sink, confirm)
 
 
-def suspend(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
-    """Pause VMs where they are, in memory."""
-    return apply(session, "suspend", desired_state.suspend(vms), sink, confirm)
+def suspend(
+    session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm, *, disk: bool = False
+) -> Finished:
+    """Pause VMs where they are, in memory; with `disk` their memory is saved to the host's disk."""
+    return apply(session, "suspend", desired_state.suspend(vms, disk=disk), sink, confirm)
 
 
 def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:

@@ -12,6 +12,7 @@ from labctl.core.record import replace
 from labctl.core.spans import spans
 from labctl.core.spec import of_kind
 from labctl.kinds import addresses
+from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
@@ -101,12 +102,22 @@ def halt(vms: Iterable[str] = ()) -> DesiredState:
     return _with_state(State.OFF, vms, lambda way: bool(way.ends))
 
 
-def suspend(vms: Iterable[str] = ()) -> DesiredState:
-    return _with_state(State.PAUSED, vms, lambda way: bool(way.begins))
+def suspend(vms: Iterable[str] = (), *, disk: bool = False) -> DesiredState:
+    return _with_state(State.SAVED if disk else State.PAUSED, vms, lambda way: bool(way.begins))
 
 
 def resume(vms: Iterable[str] = ()) -> DesiredState:
-    return _with_state(State.RUNNING, vms, lambda way: way.goes_on)
+    """What is paused or saved runs, on its networks: a reboot of the host stops these."""
+    with_state = _with_state(State.RUNNING, vms, lambda way: way.goes_on)
+
+    def desired(wanted: Specs, existing: Specs) -> Specs:
+        result = with_state(wanted, existing)
+        on = [vm for vm in of_kind(result.values(), VmSpec) if vm is not existing[vm.address]]
+        used = {name for vm in on for name in vm.networks}
+        stopped = [each for each in of_kind(existing.values(), NetworkSpec) if not each.active]
+        return result | {each.address: replace(each, active=True) for each in stopped if each.name in used}
+
+    return desired
 
 
 def off(vms: Collection[str], existing: Mapping[Address, Spec]) -> list[str]:

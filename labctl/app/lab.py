@@ -229,11 +229,14 @@ class Lab:
 
         return self._run(change.halt, self.session(labfile_optional=True), vms, confirm)
 
-    def suspend(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
-        """Pause VMs; they stay in the host's memory."""
+    def suspend(
+        self, vms: Iterable[str] = (), *, disk: bool = False, confirm: Confirm | None = None
+    ) -> Finished:
+        """Pause VMs in the host's memory; with `disk` on its disk, where they outlast a reboot of the host."""
         from labctl.app import change
 
-        return self._run(change.suspend, self.session(labfile_optional=True), vms, confirm)
+        use_case = partial(change.suspend, disk=disk)
+        return self._run(use_case, self.session(labfile_optional=True), vms, confirm)
 
     def resume(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Let paused and saved VMs go on, with the right time of day."""

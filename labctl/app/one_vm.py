@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.overview import VmOverview
 
 
+_GO_ON = (State.PAUSED, State.SAVED)
+
+
 class NotRunning(LabctlError):
     """A VM is not up. `state` is None if it is not there yet."""
 
     def __init__(self, vm: str, state: State | None = None) -> None:
         self.vm = vm
-        self.mended_by, self.mends = ("resume", "resumes") if state == State.PAUSED else ("up", "starts")
+        self.mended_by, self.mends = ("resume", "resumes") if state in _GO_ON else ("up", "starts")
         super().__init__(f"it is {state or 'not there yet'}", where=f"vm/{vm}", hint=_mending([self]))
 
 

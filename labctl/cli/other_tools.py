@@ -9,6 +9,7 @@ from __future__ import annotations
 Verbs = dict[str, tuple[str, ...] | str]
 
 _RECREATE = "`labctl destroy VM`, then `labctl up`, recreates it"
+_SAVE = "`labctl suspend --disk` saves the memory of VMs, `labctl resume` goes on from there"
 _EDIT = "write it in the Labfile; `labctl plan` shows what follows from it, `labctl up` does it"
 _PLUGIN = "there is nothing to plug in; `labctl doctor` names what this host lacks"
 _SNAPSHOT = "labctl makes none yet; it keeps those that others make, as virsh, and `labctl status` names them"
@@ -23,7 +24,8 @@ _VERBS: Verbs = {
     ),
     **dict.fromkeys(("restart", "reboot", "reset"), ("reload",)),
     **dict.fromkeys(("rebuild", "recreate", "taint", "factory-reset", "redeploy", "replace"), _RECREATE),
-    **dict.fromkeys(("pause", "sleep", "save", "managedsave"), ("suspend",)),
+    **dict.fromkeys(("pause", "sleep"), ("suspend",)),
+    **dict.fromkeys(("save", "managedsave", "hibernate"), _SAVE),
     **dict.fromkeys(("unpause", "wake", "unsuspend", "restore"), ("resume",)),
     **dict.fromkeys(("ps", "info", "state", "stats", "top", "inspect", "describe"), ("status",)),
     **dict.fromkeys(("vms", "nodes", "hosts", "hostname", "env"), ("status",)),

@@ -23,6 +23,7 @@ class Architecture:
     uefi: bool = False
     acpi: bool = False  # with UEFI, every guest has ACPI
     apic: bool = False
+    genid: bool = False  # whether QEMU can tell the guest that it goes on from a copy of its memory (vmgenid)
     tpm: str = "tpm-tis"
     keyboard: bool = (
         True  # whether a VM with a screen needs a USB keyboard, since the machine has no PS/2 keyboard
@@ -35,6 +36,7 @@ X86 = Architecture(
     uefi=True,
     acpi=True,
     apic=True,
+    genid=True,
     tpm="tpm-crb",
     keyboard=False,
     emulator="qemu-system-x86",

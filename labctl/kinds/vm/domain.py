@@ -31,6 +31,10 @@ def _apic(spec: VmSpec) -> bool:
     return architectures.of(spec.arch).apic
 
 
+def _genid(spec: VmSpec) -> bool:
+    return architectures.of(spec.arch).genid
+
+
 def _boot_device(spec: VmSpec) -> str:
     """The boot device in `<os>`, for a VM in which no device has a boot order."""
     if any(use.boot for use in spec.disks) or any(use.boot for use in spec.nics):
@@ -66,6 +70,7 @@ DOMAIN = Declaration(
     Property("accel", "@type"),
     Written(lambda spec: spec.libvirt_name, "name"),
     Written(lambda spec: spec.uuid, "uuid"),
+    Written(_genid, "genid", PRESENT),  # libvirt chooses it, and a new one at each restore
     Size("max_memory", "memory", "KiB"),
     Size("memory", "currentMemory", "KiB"),
     Fixed("memoryBacking/source/@type", "memfd", when=shares_memory),

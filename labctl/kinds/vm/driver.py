@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +15,17 @@ from labctl.core.lifecycle import Stage, State
 from labctl.core.plan import REPLACED
 from labctl.core.record import replace
 from labctl.core.size import format_size
+from labctl.core.spec import Effect
 from labctl.guest.nic_config import NicConfig
 from labctl.host.access import console
 from labctl.host.files import pinned
 from labctl.host.libvirt import domains, pools, volumes
-from labctl.host.libvirt.connection import call_on, translated
+from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_of
-from labctl.host.libvirt.registrations import registered
-from labctl.kinds.vm import hotplug, metadata, preserve, virdomain, xml
+from labctl.kinds.vm import hotplug, notes, preserve, virdomain, xml
 from labctl.kinds.vm.filesystems import TAG
 from labctl.kinds.vm.guest_sessions import GuestSessions
+from labctl.kinds.vm.transitions import transition
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,7 +62,10 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._require(spec)
             _check_folders(spec)
+            behind = state_of(domain) in (State.PAUSED, State.SAVED)
             began = virdomain.run(domain, spec)
+            if behind:
+                notes.unready(domain)  # saved memory comes back with the notes of its time
         if began:
             tell.stage(Stage.STARTED)
 
@@ -72,7 +75,17 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._require(spec)
             if state_of(domain) == State.RUNNING:
+                notes.unready(domain)
                 domain.suspend()
+
+    def save(self, step: StepOf[VmSpec], _tell: Teller) -> None:
+        """Save the VM's memory to the host's disk, and end its QEMU. If that fails, the VM goes on."""
+        spec = step.wanted
+        with translated(str(spec.address)):
+            domain = self._require(spec)
+            if virdomain.settled(domain) in (State.RUNNING, State.PAUSED):
+                notes.unready(domain)
+                virdomain.save(domain, spec)
 
     async def stop(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Shut the VM down through ACPI, and cut its power if it does not react in time."""
@@ -84,26 +97,9 @@ class VmDriver:
             await self._connection.call(virdomain.persist, domain)
             tell.progress("shutting down")
             await self._connection.call(virdomain.shutdown, domain)
-            if not await self._ended(domain, virdomain.SHUTDOWN_S):
+            if not await virdomain.ended(self._connection, domain, virdomain.SHUTDOWN_S):
                 tell.warn("it did not shut down in time, so its power was cut")
                 await self._connection.call(virdomain.destroy, domain)
-
-    async def _ended(self, domain: Any, seconds: float) -> bool:
-        """Wait for libvirt's event that the domain is off; False if it does not come in time."""
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
-
-        def happened(_virt: Any, _domain: Any, event: int, _detail: int, _opaque: None) -> None:
-            if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
-                call_on(loop, ended.set)
-
-        with registered(self._connection, {libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE: happened}, domain=domain):
-            if not await self._connection.call(domain.isActive):
-                return True  # the domain ended before the event was registered
-            try:
-                await asyncio.wait_for(ended.wait(), seconds)
-            except TimeoutError:
-                return False
-        return True
 
     def discard(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         """Discard the VM's saved memory, so that it boots at its next start."""
@@ -136,10 +132,10 @@ class VmDriver:
             if domain.isActive():
                 self._update_live(domain, spec, tell)
                 if before.unmarked:
-                    _note(domain, replace(spec, ready=before.ready), _LIVE)
+                    notes.note(domain, replace(spec, ready=before.ready), _LIVE)
             self._define(spec, domain)
             if domain.isActive() and not spec.awaited:
-                _note(domain, replace(spec, ready=None), _LIVE)  # it may have been marked ready before
+                notes.note(domain, replace(spec, ready=None), _LIVE)  # it may have been marked ready before
 
     def _update_live(self, domain: Any, spec: VmSpec, tell: Teller) -> None:
         now = hotplug.live(domain, spec)
@@ -175,7 +171,7 @@ class VmDriver:
         if spec.scripted:
             before = None if step.action.makes else step.existing
             async with self._explained(spec):
-                await self._guests.booted(spec, tell, before)
+                await self._guests.booted(spec, tell, before, goes_on=_goes_on(step))
         tell.stage(Stage.BOOTED)
 
     async def ready(self, step: StepOf[VmSpec], tell: Teller) -> None:
@@ -211,16 +207,14 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._find(spec)
             if domain is not None and domain.isActive():
-                live = xml.read(ET.fromstring(domain.XMLDesc()))
-                if live is not None:
-                    _note(domain, replace(live, problem=problem), _LIVE)
+                notes.change(domain, problem=problem)
 
     def _remember(self, spec: VmSpec) -> None:
         spec = replace(self._guests.with_reported_addresses(spec), keys=self._mark(spec))
         with translated(str(spec.address)):
             domain = self._require(spec)
             for seen, flag in ((replace(spec, ready=None), _CONFIG), (replace(spec, ready=True), _LIVE)):
-                _note(domain, replace(seen, applied=spec.fingerprint()), flag)
+                notes.note(domain, replace(seen, applied=spec.fingerprint()), flag)
 
     def _mark(self, spec: VmSpec) -> str:
         """The mark of the keys that the guest has, if this lab's keys are known."""
@@ -238,6 +232,7 @@ class VmDriver:
         if defined is not None:
             preserve.places(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
             preserve.layers(defined, root)
+            preserve.generation(defined, root)
             preserve.metadata(defined, root)
         made = self._connection.virt.defineXML(xmltree.to_text(root))
         if bool(made.autostart()) != spec.autostart:
@@ -284,6 +279,12 @@ def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
     return replace(spec, nics=nics, keys=was.keys if was else "")
 
 
-def _note(domain: Any, spec: VmSpec, flag: int) -> None:
-    text = metadata.plain(spec)
-    domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, "labctl", identity.XMLNS, flag)
+def _goes_on(step: StepOf[VmSpec]) -> bool:
+    """Whether the guest has a past in its memory: it does not boot by this step.
+
+    Of one that runs already, a run that was ended may have let it go on without telling it anything.
+    """
+    if step.action.makes:
+        return False
+    restart = step.effect is Effect.RESTART
+    return not transition(step.existing.state, step.wanted.state, restart=restart).boots

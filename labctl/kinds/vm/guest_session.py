@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from typing import TYPE_CHECKING
 
+from labctl import resources
 from labctl.core.errors import LabctlError, NotReady
 from labctl.guest import protocol
 from labctl.guest.quota import TooMuch
 from labctl.host.access import console
+from labctl.host.access.port_transport import PortTransport
+from labctl.host.access.streams import FEW_BYTES
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
+RESEED_S = 30.0  # with KVM; emulated guests take seconds to start Python
+RANDOM_BYTES = 64  # as many as the kernel's pool mixes at once
+UNABLE = 3  # reseed.sh exits with it where the kernel can't be asked
 _STAGES = ("init", "config", "final", "done")  # cloud-init's stages in their order
 _MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]", re.ASCII)  # as in ('scripts-user', RuntimeError(…))
 
@@ -39,6 +46,35 @@ class GuestSession:
             self.port.send(protocol.command_nic(nic.mac, nic.guest.lines))
         self.port.send(protocol.command_hosts(spec.host_lines))
         return [*(f"nic {nic.mac}" for nic in nics), "hosts"]
+
+    def set_clock(self) -> None:
+        self.port.send(protocol.command_clock(int(time.time())))
+
+    async def after_restore(self, spec: VmSpec, tell: Teller) -> None:
+        """Give a guest what it lacks when it goes on from its memory: the time, and random numbers of its own.
+
+        It is done before anybody is told that the VM is ready. Names, addresses and keys are sent as to any guest
+        that runs (`GuestSessions`).
+
+        Raises:
+            LabctlError: its clock can't be set, or it does not take the random bytes.
+        """
+        self.set_clock()
+        await self.await_replies(["clock"])
+        way, timeout = PortTransport(self.port), RESEED_S * spec.slowness
+        done = await way.run(
+            resources.text("templates/guest/reseed.sh"),
+            stdin=os.urandom(RANDOM_BYTES),
+            timeout=timeout,
+            limit=FEW_BYTES,
+        )
+        if done.exit_code == UNABLE:
+            tell.warn(
+                "its kernel may give out random numbers for up to a minute that it would have given out before",
+                "with python3 or perl in the guest, labctl lets its kernel begin anew",
+            )
+        else:
+            done.check("its guest took no random bytes")
 
     async def await_replies(self, names: list[str]) -> None:
         for name in names:

@@ -16,7 +16,6 @@ from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.streams import FEW_BYTES
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.vm.guest_session import GuestSession, not_ready
-from labctl.kinds.vm.transitions import transition
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,19 +61,25 @@ class GuestSessions:
         ] = {}  # what a boot left of a VM's time limit: provisioning does not count
         self._states: dict[str, GuestState | None] = {}
 
-    async def booted(self, spec: VmSpec, tell: Teller, before: VmSpec | None) -> None:
+    async def booted(
+        self, spec: VmSpec, tell: Teller, before: VmSpec | None, *, goes_on: bool = False
+    ) -> None:
         """Follow a guest to the end of its cloud-init, then send it what its seed doesn't have.
 
-        `before` is the VM's spec until now, None for a new VM.
+        `before` is the VM's spec until now, None for a new VM. One that `goes_on` was not booted, but continues from
+        its memory, which may come from a disk: it first gets what it lacks of the time between.
         """
         deadline = self._deadline(spec)
         session = await self._session(spec, tell)
         try:
-            if before is not None and transition(before.state, spec.state).goes_on:
-                session.port.send(protocol.command_clock(int(time.time())))
+            if goes_on:
+                session.set_clock()  # at once: what it does meanwhile may look at it
             async with self._console_told(spec, tell):
                 await session.follow_boot(spec, tell, deadline)
             try:
+                if goes_on:
+                    async with self._answer_expected(spec):
+                        await session.after_restore(spec, tell)
                 await self._configure(spec, session, before)
             except LabctlError:
                 session.report_cloud_init(spec, tell)  # a failure of cloud-init explains the error better

@@ -22,6 +22,13 @@ def metadata(old: Element, new: Element) -> None:
     new_holder.extend(each for each in old_holder if each.tag not in there)
 
 
+def generation(old: Element, new: Element) -> None:
+    """Copy the generation ID: the guest did not become another one because its definition changed."""
+    had, has = old.find("genid"), new.find("genid")
+    if had is not None and has is not None:
+        has.text = had.text
+
+
 def places(old: Element, new: Element) -> None:
     """Copy the controllers, and the addresses of devices on buses, unless the machine type and so its buses change."""
     if _machine(old) != _machine(new):

@@ -16,6 +16,7 @@ from labctl.kinds import addresses
 from labctl.kinds.vm.change_costs import assessed
 from labctl.kinds.vm.disks_and_nics import OWN, UNTOLD, DiskUse, NicUse, ReadyCheck, left_files
 from labctl.kinds.vm.needs import lets_go, needs
+from labctl.kinds.vm.savable import REMEDY, refusal
 from labctl.kinds.vm.targets import with_targets
 from labctl.kinds.vm.transitions import transition
 from labctl.kinds.vm.verbs import AWAIT, BOOTED, READY, RECONFIGURE_GUEST, RELEASE
@@ -98,6 +99,7 @@ class VmSpec(Marked):
     timeout: float = 300.0  # seconds that it may take from its start until it is ready
     keyed: bool | None = owned(LIVE, default=None, condition="its keys in .labctl/ were lost")
     snapshots: tuple[tuple[str, str], ...] = ()
+    unsavable: tuple[str, ...] = field(default=(), repr=False, compare=False)  # see `kinds.vm.savable`
     keys: str = ""
     problem: str = ""
     console_log: str = ""
@@ -236,7 +238,11 @@ class VmSpec(Marked):
         )
 
     def refusal(self, before: Spec) -> str:
-        return transition(before.state, self.state).refused if isinstance(before, VmSpec) else ""
+        return refusal(self, before) if isinstance(before, VmSpec) else ""
+
+    @property
+    def remedy(self) -> str:
+        return REMEDY if self.unsavable else ""
 
     def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         return assessed(self, before, changes) if isinstance(before, VmSpec) else changes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core.lifecycle import State
 from labctl.core.record import record
-from labctl.kinds.vm.verbs import DISCARD, RESTORE, RESUME, START, STOP, SUSPEND
+from labctl.kinds.vm.verbs import DISCARD, RESTORE, RESUME, SAVE, START, STOP, SUSPEND
 
 if TYPE_CHECKING:
     from labctl.core.verbs import Verb
@@ -34,6 +34,16 @@ class Transition:
         return self.begins in (RESUME, RESTORE)
 
     @property
+    def boots(self) -> bool:
+        """Whether the guest boots: nothing of its memory is left."""
+        return self.begins is START
+
+    @property
+    def saves(self) -> bool:
+        """Whether the VM's memory is written to the host's disk."""
+        return self.begins is SAVE
+
+    @property
     def enters(self) -> bool:
         """Whether the VM starts to need the host's memory, networks and disks."""
         return self.begins in (START, RESTORE)
@@ -44,7 +54,8 @@ _STAYS = Transition()
 _STOPS = Transition("shuts down", "halted", ends=STOP)
 _CANT_PAUSE = Transition(refused="it can't be paused, since it does not run")
 _CANT_CRASH = Transition(refused="labctl makes no VM crash")
-_CANT_SAVE = Transition(refused="labctl saves no VM's memory; `virsh managedsave` does")
+_SAVES = Transition("saves its memory", "saved", begins=SAVE)
+_CANT_SAVE = Transition(refused="it has no memory to save, since it does not run")
 
 # (the state before, the state wanted) → how that is done
 TRANSITIONS: dict[tuple[State, State], Transition] = {
@@ -52,12 +63,12 @@ TRANSITIONS: dict[tuple[State, State], Transition] = {
     (State.RUNNING, State.PAUSED): Transition("pauses", "suspended", begins=SUSPEND),
     (State.RUNNING, State.OFF): _STOPS,
     (State.RUNNING, State.CRASHED): _CANT_CRASH,
-    (State.RUNNING, State.SAVED): _CANT_SAVE,
+    (State.RUNNING, State.SAVED): _SAVES,
     (State.PAUSED, State.RUNNING): Transition("resumes", "resumed", begins=RESUME),
     (State.PAUSED, State.PAUSED): _STAYS,
     (State.PAUSED, State.OFF): _STOPS,
     (State.PAUSED, State.CRASHED): _CANT_CRASH,
-    (State.PAUSED, State.SAVED): _CANT_SAVE,
+    (State.PAUSED, State.SAVED): _SAVES,
     (State.OFF, State.RUNNING): Transition("starts", "started", begins=START),
     (State.OFF, State.PAUSED): _CANT_PAUSE,
     (State.OFF, State.OFF): _STAYS,

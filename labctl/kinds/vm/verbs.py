@@ -28,6 +28,8 @@ class Lifecycle(Driver["VmSpec"], Protocol):
 
     def suspend(self, step: StepOf[VmSpec], tell: Teller, /) -> None: ...
 
+    def save(self, step: StepOf[VmSpec], tell: Teller, /) -> None: ...
+
     def booted(self, step: StepOf[VmSpec], tell: Teller, /) -> Awaitable[None]: ...
 
     def ready(self, step: StepOf[VmSpec], tell: Teller, /) -> Awaitable[None]: ...
@@ -45,6 +47,7 @@ RESTORE: Verb[Lifecycle] = Verb("restore", "restoring its memory", lambda vm: vm
 # a VM that runs, unless it went off since the plan was made; its guest boots, or has booted
 AWAIT: Verb[Lifecycle] = Verb("await", "waiting", lambda vm: vm.start, boots=True, reaches=Stage.STARTED)
 SUSPEND: Verb[Lifecycle] = Verb("suspend", "pausing", lambda vm: vm.suspend)
+SAVE: Verb[Lifecycle] = Verb("save", "saving its memory", lambda vm: vm.save)
 BOOTED: Verb[Lifecycle] = Verb("booted", "booting", lambda vm: vm.booted, reaches=Stage.BOOTED)
 READY: Verb[Lifecycle] = Verb("ready", "waiting until ready", lambda vm: vm.ready, reaches=Stage.READY)
 RECONFIGURE_GUEST: Verb[Lifecycle] = Verb(

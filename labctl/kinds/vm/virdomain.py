@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -10,12 +11,16 @@ import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
+from labctl.host.libvirt.connection import call_on
 from labctl.host.libvirt.domain_state import state_of
+from labctl.host.libvirt.registrations import registered
 
 if TYPE_CHECKING:
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
 SHUTDOWN_S = 60.0
+_BUSY_S = 0.2  # between two looks at a domain that libvirtd saves
 # Flags for XML that can be defined again
 _WHOLE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 _UNDEFINE = (
@@ -30,25 +35,62 @@ _UNDEFINE = (
 def run(domain: Any, spec: VmSpec) -> bool:
     """Start or resume a domain, unless it runs: gives whether it did not.
 
-    libvirtd may be starting it already, for another labctl that was killed.
+    libvirtd may be starting it already, for another labctl that was killed. A domain that was saved while it was
+    paused comes back paused.
     """
-    state = state_of(domain)
+    state = settled(domain)
     try:
-        if state == State.PAUSED:
-            domain.resume()
-        elif state != State.RUNNING:
+        if state not in (State.RUNNING, State.PAUSED):
             domain.create()
+        if state_of(domain) == State.PAUSED:
+            domain.resume()
     except libvirt.libvirtError as error:
         now = state_of(domain)
         if now == State.SAVED:
             raise LabctlError(
                 f"its saved memory can't be restored: {error.get_error_message() or error}",
                 where=str(spec.address),
-                hint=f"if it is of no use any more: `labctl halt {spec.name}` discards it",
+                hint="`labctl up` starts the networks that it needs; if it is of no use any more, "
+                f"`labctl halt {spec.name}` discards it",
             ) from error
         if now != State.RUNNING:
             raise
     return state != State.RUNNING
+
+
+def settled(domain: Any) -> State:
+    """The state of a domain, once libvirtd has ended saving its memory: a run that was killed does not end that."""
+    while domain.state() == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_SAVE] and _is_busy(domain):
+        time.sleep(_BUSY_S)
+    return state_of(domain)
+
+
+def _is_busy(domain: Any) -> bool:
+    """Whether libvirtd works on the domain. It may have ended meanwhile."""
+    try:
+        return bool(domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE)
+    except libvirt.libvirtError:
+        return False
+
+
+def save(domain: Any, spec: VmSpec) -> None:
+    """Save a domain's memory and end its QEMU. It takes as long as the host's disk takes to write the memory.
+
+    Raises:
+        LabctlError: it can't be saved, and goes on.
+    """
+    try:
+        domain.managedSave(0)
+    except libvirt.libvirtError as error:
+        state = state_of(domain)
+        if state not in (State.RUNNING, State.PAUSED):
+            raise
+        raise LabctlError(
+            f"its memory can't be saved: {error.get_error_message() or error}; it is {state} as before",
+            where=str(spec.address),
+            hint="libvirt saves to the host's disk, below /var/lib/libvirt or, for an ordinary user's VMs, below"
+            " ~/.config/libvirt: is there room? `labctl up` sets the VM's clock, which lost the time that this took",
+        ) from error
 
 
 def persist(domain: Any) -> None:
@@ -72,13 +114,32 @@ def rename(domain: Any, name: str) -> None:
 
 def shutdown(domain: Any) -> None:
     """Ask the guest to shut down. A crashed guest can't, so its power is cut."""
-    state = state_of(domain)
+    state = settled(domain)
     if state == State.CRASHED:
         destroy(domain)
+    if state not in (State.RUNNING, State.PAUSED):
         return
     if state == State.PAUSED:
         domain.resume()  # a paused guest does not react
     domain.shutdown()
+
+
+async def ended(connection: Connection, domain: Any, seconds: float) -> bool:
+    """Wait for libvirt's event that the domain is off; False if it does not come in time."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+    def happened(_virt: Any, _domain: Any, event: int, _detail: int, _opaque: None) -> None:
+        if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
+            call_on(loop, over.set)
+
+    with registered(connection, {libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE: happened}, domain=domain):
+        if not await connection.call(domain.isActive):
+            return True  # the domain ended before the event was registered
+        try:
+            await asyncio.wait_for(over.wait(), seconds)
+        except TimeoutError:
+            return False
+    return True
 
 
 def discard(domain: Any) -> None:

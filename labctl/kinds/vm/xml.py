@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from labctl.core import records, xmltree
 from labctl.core import spec as specs
 from labctl.core.record import replace
-from labctl.kinds.vm import devices, metadata
+from labctl.kinds.vm import devices, metadata, savable
 from labctl.kinds.vm.devices import disk, nic
 from labctl.kinds.vm.devices.console import CONSOLE
 from labctl.kinds.vm.devices.disk import DISK
@@ -69,10 +69,12 @@ def read(root: Element) -> VmSpec | None:
 
 def _devices(root: Element) -> dict[str, Any]:
     """The fields of devices other than disks and NICs."""
+    filesystems = tuple(map(FILESYSTEM.read, FILESYSTEM.elements(root)))
     consoles = (CONSOLE.read(each).log for each in CONSOLE.elements(root))
     graphics = [GRAPHICS.read(each) for each in GRAPHICS.elements(root)]
     return {
-        "filesystems": tuple(map(FILESYSTEM.read, FILESYSTEM.elements(root))),
+        "filesystems": filesystems,
+        "unsavable": savable.unsavable(filesystems, root),
         "console_log": next(filter(None, consoles), ""),  # the first serial port that has one
         "tpm": next(TPM.elements(root), None) is not None,
         "graphics": next((each.type for each in graphics), "") or "none",

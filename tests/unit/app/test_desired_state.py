@@ -8,6 +8,7 @@ from labctl.core.errors import UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spec import of_kind
+from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
 from tests.composed import applied, specs, with_steps
 
@@ -100,6 +101,28 @@ def test_suspend_pauses_only_what_runs(wanted, existing):
     assert states(desired_state.suspend(["log", "db"])(wanted, found)) == {
         "db": "paused", "log": "off", "web-1": "running", "web-2": "running",
     }  # fmt: skip
+
+
+def test_suspended_to_disk_are_those_that_have_memory(wanted, existing):
+    found = edited(existing, log=State.OFF, db=State.PAUSED, web_1=State.CRASHED)
+    assert states(desired_state.suspend(disk=True)(wanted, found)) == {
+        "db": "saved", "log": "off", "web-1": "crashed", "web-2": "saved",
+    }  # fmt: skip
+
+
+def test_resume_starts_the_networks_of_those_that_go_on(wanted, existing):
+    """A reboot of the host stops them, and keeps what is saved."""
+    networks = {
+        address: replace(spec, active=False)
+        for address, spec in existing.items()
+        if isinstance(spec, NetworkSpec)
+    }
+    found = edited(existing, db=State.SAVED, web_1=State.OFF, web_2=State.OFF, log=State.OFF) | networks
+    resumed = desired_state.resume()(wanted, found)
+    db = found[Address("vm", "db")]
+    started = {spec.name for spec in of_kind(resumed.values(), NetworkSpec) if spec.active}
+    assert started == {nic.ours for nic in db.nics}
+    assert started < {spec.name for spec in networks.values()}
 
 
 def test_resume_boots_nothing(wanted, existing):

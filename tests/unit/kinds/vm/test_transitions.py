@@ -60,6 +60,11 @@ def test_a_guest_goes_on_after_a_pause_and_after_its_memory_was_saved():
     assert on == {(State.PAUSED, State.RUNNING), (State.SAVED, State.RUNNING)}
 
 
+def test_memory_is_saved_only_where_there_is_some():
+    saving = {pair for pair in PAIRS if transition(*pair).saves}
+    assert saving == {(State.RUNNING, State.SAVED), (State.PAUSED, State.SAVED)}
+
+
 def test_memory_is_lost_only_where_it_was_saved_and_is_not_restored():
     assert {pair for pair in PAIRS if transition(*pair).loses} == {(State.SAVED, State.OFF)}
 
