@@ -1,9 +1,13 @@
-"""A VM whose memory libvirt has saved (`virsh managedsave`)."""
+"""A VM whose memory libvirt has saved, for labctl or for somebody else (`virsh managedsave`)."""
+
+from functools import partial
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from labctl.app import change, listing
 from labctl.app.status import status
+from labctl.core.errors import Rejected
 from labctl.core.events import Ending
 from labctl.core.lifecycle import State
 from labctl.core.plan import Action
@@ -96,3 +100,54 @@ def test_reload_boots_it(saved):
 def test_destroy_removes_its_memory_too(saved):
     assert saved.run(change.destroy) == 0
     assert saved.everything() == set()
+
+
+def test_suspended_to_disk_are_all_that_run(world):
+    assert world.run() == 0
+    world.domain("web-1").suspend()
+    world.domain("web-2").destroy()
+    assert world.run(partial(change.suspend, disk=True)) == 0, world.failures()
+    assert {name: state(world, name) for name in ("db", "web-1", "web-2")} == {
+        "db": State.SAVED,
+        "web-1": State.SAVED,
+        "web-2": State.OFF,
+    }
+    assert {each.verb for each in world.events if type(each).__name__ == "StepStarted"} == {
+        "release", "update", "save",
+    }  # fmt: skip
+    assert world.run(change.resume) == 0
+    assert {name: state(world, name) for name in ("db", "web-1", "web-2")} == {
+        "db": State.RUNNING,
+        "web-1": State.RUNNING,
+        "web-2": State.OFF,
+    }
+
+
+def test_what_can_t_be_saved_is_refused_before_anything_is(world):
+    def share(root):
+        folder = "<filesystem type='mount'><source dir='/srv'/><target dir='share'/></filesystem>"
+        root.find("devices").append(ET.fromstring(folder))
+
+    assert world.run() == 0
+    world.domain("db").destroy()
+    world.redefine("db", share)
+    world.domain("db").create()
+    with pytest.raises(Rejected, match="vm/db: its memory can't be saved with the 9p folder /srv"):
+        world.run(partial(change.suspend, disk=True))
+    assert {state(world, name) for name in ("db", "web-1", "web-2")} == {State.RUNNING}
+    assert world.run(partial(change.suspend, disk=True), "web-1") == 0
+    assert state(world, "web-1") == State.SAVED
+
+
+def test_resume_starts_the_networks_that_a_reboot_has_stopped(saved):
+    saved.host.virt.networkLookupByName("shop.back").destroy()
+    assert saved.run(change.resume) == 0, saved.failures()
+    assert saved.host.virt.networkLookupByName("shop.back").isActive()
+    assert state(saved) == State.RUNNING
+
+
+def test_a_vm_of_an_earlier_labctl_has_no_generation_and_is_as_wanted(world):
+    assert world.run() == 0
+    assert "<genid>" in world.domain("db").XMLDesc()
+    world.redefine("db", lambda root: root.remove(root.find("genid")))
+    assert not world.plan()

@@ -1,10 +1,17 @@
 """What is told and noted of a guest that does not become ready."""
 
 import asyncio
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from labctl import resources
 from labctl.core.errors import NotReady
 from labctl.guest.protocol import GuestState
 from labctl.host.access.port_session import PortSession
@@ -75,3 +82,30 @@ def test_cloud_init_s_errors_can_t_look_like_lines_of_labctl():
 
     asyncio.run(check())
     assert told == ["cloud-init: odd"]
+
+
+def may_reseed():
+    """Whether this process may ask the kernel: that takes CAP_SYS_ADMIN."""
+    try:
+        with Path("/dev/urandom").open("wb") as pool:
+            fcntl.ioctl(pool, 0x5207)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])
+@pytest.mark.parametrize("tools", [("python3",), ("perl",), ("python3", "perl"), ()])
+def test_a_guest_asks_its_kernel_to_begin_anew_by_what_it_has(tmp_path, shell, tools):
+    for name in ("cat", "uname", *tools):
+        found = sys.executable if name == "python3" else shutil.which(name)
+        (tmp_path / name).symlink_to(Path(found).resolve())
+    done = subprocess.run(
+        [shutil.which(shell[0]), *shell[1:], "-c", resources.text("templates/guest/reseed.sh")],
+        input=os.urandom(guest_session.RANDOM_BYTES),
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.stderr == b""
+    assert done.returncode == (0 if tools and may_reseed() else guest_session.UNABLE)

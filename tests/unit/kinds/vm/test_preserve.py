@@ -26,3 +26,18 @@ def test_another_machine_takes_nothing_over():
     new = vm_xml.render(VmSpec("lab", "a", machine="q35"))
     preserve.places(old, new)
     assert new.find("devices/controller") is None
+
+
+def test_the_generation_stays():
+    """Only a restore of its memory makes another one of a guest."""
+    old = ET.fromstring("<domain><genid>43dc0cf8</genid></domain>")
+    new = vm_xml.render(VmSpec("lab", "a"))
+    preserve.generation(old, new)
+    assert new.find("genid").text == "43dc0cf8"
+
+
+def test_a_domain_without_a_generation_gets_one():
+    new = vm_xml.render(VmSpec("lab", "a"))
+    preserve.generation(ET.fromstring("<domain/>"), new)
+    assert new.find("genid").text == ""
+    preserve.generation(ET.fromstring("<domain><genid>1</genid></domain>"), ET.fromstring("<domain/>"))
