@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +17,7 @@ from labctl.host.host import Host
 from labctl.host.hosts import Hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -134,7 +133,7 @@ class Lab:
         """Check the Labfile, without a look at libvirt."""
         from labctl.app.validate import validate
 
-        with self._masking():
+        with self._redactor.in_errors():
             return validate(self.session())
 
     def plan(self, vms: Iterable[str] = ()) -> Plan:
@@ -145,7 +144,7 @@ class Lab:
         """As `plan`, with warnings and with the obstacles for which `up` would be refused."""
         from labctl.app.plan import plan
 
-        with self._masking():
+        with self._redactor.in_errors():
             made = plan(self.session(), vms)
         shown = self.masked({name: getattr(made, name) for name in ("plan", "warnings", "obstacles")})
         return replace(made, **shown)
@@ -154,7 +153,7 @@ class Lab:
         """How the lab is; with `drift` also in which fields it differs from the Labfile, which costs a plan."""
         from labctl.app.status import status
 
-        with self._masking():
+        with self._redactor.in_errors():
             return self.masked(status(self.session(), vms, drift=drift))
 
     def wait(self, goals: Iterable[str] = (), *, timeout: float = 300.0) -> None:
@@ -169,7 +168,7 @@ class Lab:
         """
         from labctl.app.wait import wait
 
-        with self._masking():
+        with self._redactor.in_errors():
             wait(self.session(), goals, timeout, self._redactor.sink(self._stream))
         self._stream.raise_broken()
 
@@ -235,8 +234,9 @@ class Lab:
         """Pause VMs in the host's memory; with `disk` on its disk, where they outlast a reboot of the host."""
         from labctl.app import change
 
-        use_case = partial(change.suspend, disk=disk)
-        return self._run(use_case, self.session(labfile_optional=True), vms, confirm)
+        return self._run(
+            partial(change.suspend, disk=disk), self.session(labfile_optional=True), vms, confirm
+        )
 
     def resume(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Let paused and saved VMs go on, with the right time of day."""
@@ -274,14 +274,6 @@ class Lab:
         """The same value, with those of secret parameters masked, as far as calls have read them."""
         return self._redactor.in_value(value)
 
-    @contextmanager
-    def _masking(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self._redactor.in_error(error)
-            raise
-
     def _run(
         self, use_case: UseCase, session: Session, vms: Iterable[str], confirm: Confirm | None
     ) -> Finished:
@@ -290,7 +282,7 @@ class Lab:
 
         self._running.append(session)
         try:
-            with self._masking():
+            with self._redactor.in_errors():
                 _ = session.lab  # a wrong Labfile is told before libvirt is looked for
                 finished = use_case(session, vms, self._redactor.sink(self._stream), agreed)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,6 +54,15 @@ class Redactor:
             vars(each).update(self._masked(vars(each)))
             each = each.__cause__ or each.__context__
         return error
+
+    @contextmanager
+    def in_errors(self) -> Iterator[None]:
+        """Mask the exception that the block raises."""
+        try:
+            yield
+        except Exception as error:
+            self.in_error(error)
+            raise
 
     def sink(self, sink: Sink) -> Sink:
         """A sink that passes events on with secrets masked."""
