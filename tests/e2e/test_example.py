@@ -102,6 +102,9 @@ def ansible_configures_a_group(example):
     for vm in ("db", "web"):
         said = example("ssh", vm, "--", "cat /etc/motd").stdout
         assert said == f"hello {{{{ nobody }}}} from {vm}, one of 2\n"
+        log = example("logs", vm, "--provision").stdout
+        assert "provision/1 motd\n" in log, log
+        assert "changed: [db]" in log[log.rindex("provision/1 motd") :], "what Ansible says of all of them"
     assert example("plan", "--exit-code").code == 0
     example.labfile.write_text(written)
 

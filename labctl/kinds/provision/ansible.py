@@ -59,16 +59,32 @@ async def run(job: Job) -> None:
 
 
 async def _run(job: Job) -> None:
+    said: list[str] = []
+    named = job.spec.speaker_of([each.vm for each in job.targets])
+
+    def told(line: str) -> None:
+        said.append(line)
+        job.tell.output(named, line)
+
+    output = Output(told, "the rest is not kept")
+    try:
+        code = await _played(job, output)
+    finally:
+        output.end()
+    await job.log("\n".join(said))
+    if code:
+        raise _failure(job, f"exit code {code}{output.last}")
+
+
+async def _played(job: Job, output: Output) -> int:
+    """Run Ansible and give its exit code."""
     with run_folder.made("ansible-") as folder:
         words = await asyncio.to_thread(_prepared, job, folder)
-        named = job.spec.speaker_of([each.vm for each in job.targets])
-        output = Output(lambda line: job.tell.output(named, line))
         try:
             await command.follow(words, output.write, environment=environment(folder), folder=folder / PLAYED)
         except command.Failed as failed:
-            output.end()
-            raise _failure(job, f"exit code {failed.code}{output.last}") from failed
-        output.end()
+            return failed.code
+    return 0
 
 
 def written(job: Job, folder: Path) -> dict[str, str]:

@@ -59,6 +59,20 @@ class Job:
         async with self.noted([target], partial(self.failure, target)), opened as session:
             await work(target, PortTransport(session))
 
+    async def log(self, text: str) -> None:
+        """Append what the step said on this machine to the logs of its VMs. A log that can't be written is told."""
+
+        async def append(target: Target) -> None:
+            try:
+                async with port_session.opened(
+                    self.connection, target.libvirt_name, self.tell.progress
+                ) as port:
+                    await guest_log.append(PortTransport(port), self.spec, text)
+            except LabctlError as error:
+                self.tell.warn(f"what it said is not in the log of {target.vm}: {error}", error.hint)
+
+        await asyncio.gather(*map(append, self.targets))
+
     @asynccontextmanager
     async def noted(
         self, targets: Iterable[Target], failure: Callable[[str, str], NotReady]

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 
 LAST = 10  # lines that an error shows
 LONGEST = 2000  # bytes of a line; a longer one is told in parts
-MOST = 1 << 20  # characters that are told of one step; the rest is in the guest's log
+MOST = 1 << 20  # characters that are told of one step
+OF_THE_GUEST = f"the rest is in {guest_log.PATH} of the guest"
 
 
 class Output:
-    """A sink for `Transport.run`. `tell` is called with each line; a guest may write for ever, so there is an end."""
+    """A sink for `Transport.run`. `tell` is called with each line; a guest may write for ever, so there is an end.
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    `rest` says then where the rest is.
+    """
+
+    def __init__(self, tell: Callable[[str], None], rest: str = OF_THE_GUEST) -> None:
+        self._tell, self._rest = tell, rest
         self._lines, self._told = Lines(LONGEST), 0
         self._last: deque[str] = deque(maxlen=LAST)
 
@@ -49,4 +53,4 @@ class Output:
         if self._told > MOST:
             return
         self._told += len(line) + 1
-        self._tell(line if self._told <= MOST else f"… (the rest is in {guest_log.PATH} of the guest)")
+        self._tell(line if self._told <= MOST else f"… ({self._rest})")

@@ -72,7 +72,12 @@ def played(job, monkeypatch):
     async def note_failure(_job, target):
         failed.append(target.vm)
 
+    async def log(_job, text):
+        played.logged.append(text)
+
     failed = played.failed = []
+    played.logged = []
+    monkeypatch.setattr(Job, "log", log)
     monkeypatch.setattr(Job, "done", note)
     monkeypatch.setattr(Job, "failed", note_failure)
     asyncio.run(ansible.run(job))
@@ -90,6 +95,7 @@ def test_only_the_vm_is_meant_and_nothing_in_a_variable_is_run(job, monkeypatch,
     assert f"web-1 in ['LABCTL_STEP', 'web'] has {hostile} and" in said
     assert "web-2" not in said
     assert {vm for vm, _ in job.told} == {"web-1"}
+    assert played.logged == [said]
     assert not (tmp_path / "ran").exists()
     assert not list(tmp_path.glob("runs/ansible-*"))
 
@@ -100,6 +106,7 @@ def test_a_failure_has_its_code_and_its_last_lines(job, monkeypatch):
         played(job(Ansible(job.playbook, '{"text": "", "list": []}', ("two",))), monkeypatch)
     assert str(caught.value).startswith("provision/web-1/1: it: exit code 2\n  | ")
     assert "it is on fire" in str(caught.value)
+    assert "it is on fire" in played.logged[0]
     assert played.failed == ["web-1"]
 
 

@@ -7,9 +7,11 @@ import pytest
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError, NotReady
-from labctl.core.events import Teller
+from labctl.core.events import Diagnostic, Teller
 from labctl.host.access import port_session
 from labctl.host.libvirt import records
+from labctl.kinds.provision import guest_log
+from labctl.kinds.provision import job as job_module
 from labctl.kinds.provision.job import Job
 from labctl.kinds.provision.spec import LabProvisionSpec, Target
 from labctl.kinds.provision.work import Shell
@@ -81,3 +83,21 @@ def test_a_bug_is_no_failure_of_a_step(written):
     with pytest.raises(ZeroDivisionError):
         asyncio.run(job(A).in_each(work))
     assert written == []
+
+
+def test_what_it_said_here_gets_into_the_logs_of_its_vms_and_one_that_can_t_be_written_is_told(
+    written, monkeypatch
+):
+    logged, told = [], []
+
+    async def append(port, spec, text):
+        logged.append((port, spec.key, text))
+
+    monkeypatch.setattr(guest_log, "append", append)
+    monkeypatch.setattr(job_module, "PortTransport", str)
+    doing = Job(STEP, (A, C), Teller(told.append, STEP.address, 0.0), Connection(), None)
+    asyncio.run(doing.log("one\ntwo"))
+    assert logged == [("shop.a", "lab:x", "one\ntwo")]
+    assert [each.summary for each in told if isinstance(each, Diagnostic)] == [
+        "provision/1: what it said is not in the log of c: the domain does not run"
+    ]
