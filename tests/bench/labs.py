@@ -3,8 +3,10 @@
 from tests.e2e.micro import build
 
 
-def micro(count: int, memory: str = "160MiB") -> str:
+def micro(count: int, memory: str = "160MiB", step: str = "") -> str:
+    """Micro guests, with a shell step that each of them runs."""
     guest = build()
+    provision = f'    provision: [{{shell: "{step}"}}]\n' if step else ""
     return f"""\
 labfile: 1
 name: bench
@@ -16,7 +18,7 @@ vms:
     memory: {memory}
     boot: {{kernel: {guest.kernel}, initrd: {guest.initrd}, cmdline: {guest.cmdline}}}
     networks: [front]
-"""
+{provision}"""
 
 
 def defined(count: int) -> str:

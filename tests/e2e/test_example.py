@@ -82,9 +82,17 @@ def test_the_example_lab_comes_up_and_works(example):
     assert example("plan", "--exit-code").code == 0
     assert "PasswordAuthentication" not in example("ssh", "web", "--", "id").stderr
     assert example("ssh", "web", "--", "getent", "hosts", "db").stdout.split()[0] == database
+    cloud_init_is_read(example)
     ansible_configures_a_group(example)
     asyncio.run(an_older_labctl_s_script_is_renewed(example))
     another_one_fails(example)
+
+
+def cloud_init_is_read(example):
+    """What it printed, from its first line to its last."""
+    first, *_, last = example("logs", "web", "--cloud-init").stdout.splitlines()
+    assert first.startswith("Cloud-init v. ")
+    assert " finished at " in last
 
 
 def ansible_configures_a_group(example):
@@ -106,6 +114,9 @@ def ansible_configures_a_group(example):
         assert "provision/1 motd\n" in log, log
         assert "changed: [db]" in log[log.rindex("provision/1 motd") :], "what Ansible says of all of them"
     assert example("plan", "--exit-code").code == 0
+    again = example("provision", "--again", "--only", "motd", "--yes")
+    assert again.code == 0, again.stderr
+    assert again.stderr.count("changed=0") == 2
     example.labfile.write_text(written)
 
 

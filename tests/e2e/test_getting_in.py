@@ -2,10 +2,12 @@
 
 import json
 import os
+import shlex
 import signal
 import string
 import struct
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -30,6 +32,7 @@ def test_a_working_day_in_two_vms(make_lab, micro):
     )
     lab.up()
     commands_share_a_connection(lab)
+    somebody_logs_in_at_a_terminal(lab)
     a_command_runs_in_several_vms(lab)
     a_command_in_one_vm_is_as_it_is(lab)
     ctrl_c_ends_what_runs_in_the_vms(lab)
@@ -62,6 +65,25 @@ def commands_share_a_connection(lab):
     done = lab.run("ssh", "web", "--user", "root", "--", "id -u; echo wrong >&2;", "exit 9")
     assert (done.code, done.stdout, done.stderr) == (9, "0\n", "wrong\n")
     assert lab.ok("ssh", "hidden", "--user", "root", "--", "pwd").stdout == "/root\n"
+
+
+def somebody_logs_in_at_a_terminal(lab):
+    """As root; the shell's exit code is that of labctl."""
+    lab.write()
+    argv = [sys.executable, "-m", "labctl", "ssh", "web", "--user", "root"]
+    done = subprocess.run(
+        ["script", "-qec", shlex.join(argv), "/dev/null"],
+        cwd=lab.labctl.folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        input="tty; echo user $(id -u); exit 7\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 7, done
+    assert "/dev/pts/" in done.stdout
+    assert "user 0" in done.stdout
 
 
 def a_command_runs_in_several_vms(lab):
