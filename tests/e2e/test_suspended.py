@@ -17,7 +17,7 @@ from tests.e2e.labfiles import Lab, blank_lab, micro_lab, virsh
 SAVES = Path("/var/lib/libvirt/qemu/save")  # where libvirt saves memory
 PORT = 18080
 BOOT = "cat /proc/sys/kernel/random/boot_id"
-NUMBERS = "head -c 32 /dev/urandom | base64"
+NUMBER, NUMBERS = "dd bs=16 count=1 </dev/urandom 2>/dev/null | base64", "/run/numbers"
 PERL = ("/usr/bin/perl", "/lib/x86_64-linux-gnu/libm.so.6")  # what it needs beside what the guest has
 EVENTS = 25  # of suspending the blank lab, and a few more
 
@@ -108,16 +108,22 @@ def no_two_restores_share_random_numbers(lab: Lab, tmp_path: Path) -> None:
     for path in PERL:
         lab.ok("copy", path, f"web:{path}")
     lab.ssh("web", "chmod 755 /usr/bin/perl; perl -e 1")
+    lab.ssh("web", f"(while :; do {NUMBER} >>{NUMBERS}; sleep 0.05; done) >/dev/null 2>&1 &")
     lab.ok("suspend", "--disk", "web")
     shutil.copy(SAVES / "kept.web.save", tmp_path)
-    numbers = []
+    all_of_them, since_ready = [], []
     for _ in range(2):
         resumed = lab.ok("resume", "web")
         assert "random numbers" not in resumed.stderr, resumed.stderr
-        numbers.append(lab.ssh("web", NUMBERS))
+        before = lab.ssh("web", f"cat {NUMBERS}").split()
+        lab.ssh("web", f"until [ $(wc -l <{NUMBERS}) -gt {len(before) + 20} ]; do sleep 0.1; done")
+        all_of_them.append(set(lab.ssh("web", f"cat {NUMBERS}").split()))
+        since_ready.append(all_of_them[-1] - set(before))
         lab.ok("suspend", "--disk", "web")
         shutil.copyfile(tmp_path / "kept.web.save", SAVES / "kept.web.save")
-    assert numbers[0] != numbers[1]
+    assert all_of_them[0] & all_of_them[1], "those from before"
+    assert not since_ready[0] & all_of_them[1]
+    assert not since_ready[1] & all_of_them[0]
     ids = [genid(), virsh("dumpxml", "kept.db")]
     assert "<genid>" in ids[1]
     lab.ok("resume", "web")
@@ -156,7 +162,7 @@ def full(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2])
 def test_a_killed_suspend_is_finished_by_whatever_comes_next(make_lab, number):
     """Libvirtd saves on, so that some VMs are saved, some run, and one may be in between."""
     lab = make_lab(blank_lab("cut", networks={"front": {}}, vms={"web": {"count": 3, "networks": ["front"]}}))
@@ -169,6 +175,8 @@ def test_a_killed_suspend_is_finished_by_whatever_comes_next(make_lab, number):
             process.stdout.readline()
         process.kill()
         process.communicate()
+        if following[0] == "halt":
+            lab.run(*following)  # it asks anew for memory that was saved meanwhile
         lab.ok(*following)
         if following[0] == "up":
             assert lab.plan() == {}

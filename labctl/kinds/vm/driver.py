@@ -92,7 +92,7 @@ class VmDriver:
         spec = step.existing
         with translated(str(spec.address)):
             domain = await self._connection.call(self._find, spec)
-            if domain is None or not await self._connection.call(domain.isActive):
+            if domain is None or await self._connection.call(virdomain.settled, domain) == State.OFF:
                 return
             await self._connection.call(virdomain.persist, domain)
             tell.progress("shutting down")

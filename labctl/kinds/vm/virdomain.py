@@ -113,8 +113,16 @@ def rename(domain: Any, name: str) -> None:
 
 
 def shutdown(domain: Any) -> None:
-    """Ask the guest to shut down. A crashed guest can't, so its power is cut."""
+    """Ask the guest to shut down. A crashed guest can't, so its power is cut.
+
+    Raises:
+        LabctlError: its memory was saved meanwhile, and nobody said that it may be lost.
+    """
     state = settled(domain)
+    if state == State.SAVED:
+        raise LabctlError(
+            "its memory was saved meanwhile", hint="the same command again asks whether it may be lost"
+        )
     if state == State.CRASHED:
         destroy(domain)
     if state not in (State.RUNNING, State.PAUSED):

@@ -78,9 +78,10 @@ def test_a_vm_that_was_saved_while_it_was_paused_runs_afterwards():
     assert domain.called == ["create", "resume"]
 
 
-def test_a_vm_that_was_saved_meanwhile_is_not_shut_down():
+def test_memory_that_was_saved_meanwhile_is_not_lost_unasked():
     domain = Domain(SAVING, looks=1, left=OFF)
-    virdomain.shutdown(domain)
+    with pytest.raises(LabctlError, match="its memory was saved meanwhile"):
+        virdomain.shutdown(domain)
     assert domain.called == []
 
 
