@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from labctl import resources
 from labctl.core.errors import LabctlError
+from labctl.core.lifecycle import State
 from labctl.guest import protocol
 from labctl.host.access import conditions, port_session
 from labctl.host.access.last_line import LastLine
@@ -78,8 +79,7 @@ class GuestSessions:
                 await session.follow_boot(spec, tell, deadline)
             try:
                 if goes_on:
-                    async with self._answer_expected(spec):
-                        await session.after_restore(spec, tell)
+                    await self._catch_up(spec, session, tell, before)
                 await self._configure(spec, session, before)
             except LabctlError:
                 session.report_cloud_init(spec, tell)  # a failure of cloud-init explains the error better
@@ -109,6 +109,17 @@ class GuestSessions:
             if line and line != told:
                 tell.console(line)
             told = line
+
+    async def _catch_up(
+        self, spec: VmSpec, session: GuestSession, tell: Teller, before: VmSpec | None
+    ) -> None:
+        async with self._answer_expected(spec):
+            anew = await session.after_restore(spec)
+        if not anew and before is not None and before.state == State.SAVED:  # of others there is no copy
+            tell.warn(
+                "its kernel may give out random numbers for up to a minute that it would have given out before",
+                "with python3 or perl in the guest, labctl lets its kernel begin anew",
+            )
 
     async def _configure(self, spec: VmSpec, session: GuestSession, before: VmSpec | None) -> None:
         """Send host names, NICs and keys; after cloud-init's end, since cloud-init writes to the same files."""

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from labctl import resources
-from labctl.core.errors import NotReady
-from labctl.guest.protocol import GuestState
+from labctl.core.errors import LabctlError, NotReady
+from labctl.guest.protocol import GuestState, Reply
 from labctl.host.access.port_session import PortSession
+from labctl.host.access.transport import Completed
 from labctl.kinds.vm import guest_session
 from labctl.kinds.vm.guest_session import GuestSession, _brief
 from labctl.kinds.vm.spec import VmSpec
@@ -109,3 +110,45 @@ def test_a_guest_asks_its_kernel_to_begin_anew_by_what_it_has(tmp_path, shell, t
     )
     assert done.stderr == b""
     assert done.returncode == (0 if tools and may_reseed() else guest_session.UNABLE)
+
+
+class Woken:
+    """A guest that goes on, as its port and the way through it."""
+
+    def __init__(self, exit_code=0, *, clock=True):
+        self.told, self.stdin = [], []
+        self._exit_code, self._clock = exit_code, clock
+
+    def send(self, line):
+        self.told.append(line.split()[0])
+
+    async def reply(self, name):
+        return Reply(name, self._clock, "" if self._clock else "not permitted")
+
+    async def run(self, _script, *, stdin, **_limits):
+        self.told.append("run")
+        self.stdin.append(stdin)
+        return Completed(self._exit_code, b"", b"no such device")
+
+
+def after_restore(monkeypatch, guest):
+    monkeypatch.setattr(guest_session, "PortTransport", lambda _port: guest)
+    return asyncio.run(GuestSession(Connected(), guest).after_restore(WEB))
+
+
+@pytest.mark.parametrize(("code", "anew"), [(0, True), (guest_session.UNABLE, False)])
+def test_a_guest_that_goes_on_gets_the_time_and_random_bytes_of_its_own(monkeypatch, code, anew):
+    guests = [Woken(code), Woken(code)]
+    assert [after_restore(monkeypatch, guest) for guest in guests] == [anew, anew]
+    assert [guest.told for guest in guests] == [["clock", "run"]] * 2
+    first, second = (guest.stdin[0] for guest in guests)
+    assert len(first) == len(second) == guest_session.RANDOM_BYTES
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("guest", "why"), [(Woken(clock=False), "`clock`: not permitted"), (Woken(1), "no such device")]
+)
+def test_a_guest_that_can_t_catch_up_is_not_ready(monkeypatch, guest, why):
+    with pytest.raises(LabctlError, match=why):
+        after_restore(monkeypatch, guest)

@@ -1,11 +1,39 @@
 """What a run waits for in its guests."""
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 
-from labctl.kinds.vm.guest_sessions import answer_s
+from labctl.core.lifecycle import State
+from labctl.kinds.vm.guest_sessions import GuestSessions, answer_s
 from labctl.kinds.vm.spec import VmSpec
 
 
 @pytest.mark.parametrize(("accel", "times"), [("kvm", 1), ("qemu", 4)])
 def test_a_guest_without_kvm_may_take_longer_to_do_what_it_is_told(accel, times):
     assert answer_s(VmSpec("shop", "web", accel=accel)) == 60 * times
+
+
+@pytest.mark.parametrize(
+    ("state", "anew", "warned"),
+    [
+        (State.SAVED, False, True),
+        (State.SAVED, True, False),
+        (State.PAUSED, False, False),
+        (State.RUNNING, False, False),
+    ],
+)
+def test_random_numbers_that_may_come_twice_are_told(state, anew, warned):
+    """Of memory that was saved there may be a copy."""
+
+    async def after_restore(_spec):
+        return anew
+
+    told = []
+    tell = SimpleNamespace(warn=lambda summary, _hint: told.append(summary))
+    session = SimpleNamespace(after_restore=after_restore)
+    before = VmSpec("shop", "web", state=state)
+    catching_up = GuestSessions(None, None)._catch_up(VmSpec("shop", "web"), session, tell, before)  # noqa: SLF001
+    asyncio.run(catching_up)
+    assert ["random numbers" in each for each in told] == [True] * warned
