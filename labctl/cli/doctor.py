@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import typer
 
 from labctl.cli import context
 from labctl.cli.options import Options, with_global_options
+from labctl.report import wrap
 from labctl.report.colour import Paint
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+COLUMN = 25  # where what was found begins
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
@@ -31,7 +34,7 @@ def run(options: Options) -> int:
     for check in doctor.examine(Host(options.connect)):
         checks.append(check)
         if not options.json and (check.verdict != "ok" or not options.quiet):
-            context.write(line(check, paint))
+            context.write(line(check, paint, wrap.width(sys.stdout)))
     if options.json:
         context.write_json({"format": doctor.FORMAT, "checks": [check.to_json() for check in checks]})
     elif not options.quiet:
@@ -41,8 +44,12 @@ def run(options: Options) -> int:
     return 1 if doctor.failed(checks) else 0
 
 
-def line(check: Check, paint: Paint) -> str:
+def line(check: Check, paint: Paint, width: int | None = None) -> str:
     """As in `✗ dnsmasq          fail  not found …`, with the command that mends it below."""
     colour = {"ok": paint.green, "warn": paint.yellow, "fail": paint.red}[check.verdict]
-    text = f"{colour(SIGNS[check.verdict])} {check.name:<16} {colour(f'{check.verdict:<4}')}  {check.found}"
-    return text + (f"\n{'':25}mend it: {check.fix}" if check.fix and check.verdict != "ok" else "")
+    head = f"{colour(SIGNS[check.verdict])} {check.name:<16} {colour(f'{check.verdict:<4}')}  "
+    room = None if width is None else width - COLUMN
+    lines = wrap.at_spaces(check.found, room).split("\n")
+    if check.fix and check.verdict != "ok":
+        lines.append(f"mend it: {check.fix}")  # as a rule a command to be pasted, which is not broken
+    return head + f"\n{'':{COLUMN}}".join(lines)

@@ -6,15 +6,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from labctl.cli import run_state
-from labctl.report import screen
+from labctl.report import screen, wrap
 
 if TYPE_CHECKING:
     from labctl.core.errors import LabctlError
 
 
 def say(line: str) -> None:
-    """Tell a line, with secrets masked."""
-    screen.write(sys.stderr, f"{run_state.masked(line)}\n")
+    """Tell a line, with secrets masked, wrapped to the terminal."""
+    screen.write(sys.stderr, f"{wrap.at_spaces(run_state.masked(line), wrap.width(sys.stderr))}\n")
 
 
 def say_error(error: LabctlError) -> None:

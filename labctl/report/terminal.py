@@ -103,10 +103,10 @@ class Terminal:
                 self._end(event.address, "-", "yellow", plain.skipped(event))
             case Diagnostic():
                 colour = "yellow" if event.severity == "warning" else "dim"
-                self._say(Text(plain.diagnostic(event), style=colour))
+                self._say(self._own(plain.diagnostic(event), colour))
             case StepOutput(_, vm, text):
                 before = Text.from_ansi(unsealed(self._before.get(vm, f"{vm} | ")), end="")
-                self._say(before.append(text), as_it_is=True)
+                self._say(before.append(text))
             case Finished():
                 self._finish(event)
 
@@ -153,21 +153,29 @@ class Terminal:
     def _end(self, address: str, sign: str, style: str, text: str) -> None:
         self._lines.pop(address, None)
         self._count += 1
-        self._say(Text.assemble((f"{sign} ", style), address, " ", (text, "red" if style == "red" else "")))
+        told = self._own(f"{sign} {address} {text}")
+        told.stylize(style, 0, 1)
+        if style == "red":
+            told.stylize(style, len(f"{sign} {address}"))
+        self._say(told)
 
-    def _say(self, text: Text, *, as_it_is: bool = False) -> None:
-        """Print above the live part, wrapped at spaces if these are labctl's own words."""
-        self._console.print(text, soft_wrap=as_it_is)
+    def _own(self, text: str, style: str = "") -> Text:
+        """Words of labctl itself, wrapped to the screen."""
+        return Text(wrap.at_spaces(text, self._console.width), style)
+
+    def _say(self, text: Text) -> None:
+        """Print above the live part."""
+        self._console.print(text, soft_wrap=True)
 
     def _finish(self, event: Finished) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
         if text := plain.finished(event):
-            self._say(Text(text, style="" if event.ok else "red"))
+            self._say(self._own(text, "" if event.ok else "red"))
         for address, hint in self._hints:
             if hint:
-                self._say(Text(f"  hint: {address}: {hint}"))
+                self._say(self._own(f"  hint: {address}: {hint}"))
 
     def _render(self) -> RenderableType:
         """The running steps. Rich calls this with its own lock held, so taking our lock here would be a deadlock."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NARROWEST = 20  # lines are not broken any shorter than this
+_WORDS = re.compile(
+    r"(?:`[^`]*`|[^ `]|`)+"
+)  # a command between backticks is one word: broken, it could not be pasted
 
 
 def width(stream: TextIO) -> int | None:
@@ -17,6 +21,28 @@ def width(stream: TextIO) -> int | None:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):  # not a terminal, or not a file
         return None
+
+
+def at_spaces(text: str, room: int | None) -> str:
+    """Break lines of a message that are longer than `room` columns; what goes on is indented as its line is."""
+    if room is None:
+        return text
+    return "\n".join(_at_spaces(line, max(room, NARROWEST)) for line in text.split("\n"))
+
+
+def _at_spaces(line: str, room: int) -> str:
+    if len(line) <= room:
+        return line
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    lines = [indent]
+    for word in _WORDS.findall(line):
+        if lines[-1] == indent:
+            lines[-1] += word
+        elif len(lines[-1]) + 1 + len(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(indent + word)
+    return "\n".join(lines)
 
 
 def wrapped(parts: Iterable[str], between: str, room: int | None) -> list[str]:

@@ -75,7 +75,7 @@ def test_own_words_are_wrapped_at_spaces_and_those_of_programs_are_left_alone(mo
     summary = "no usable KVM here: VMs are emulated, and take longer"
     fed(Terminal(stream, colour=False), [Diagnostic("note", summary), StepOutput("vm/a", "a", summary)])
     assert stream.getvalue().splitlines() == [
-        "note: no usable KVM here: VMs are ",
+        "note: no usable KVM here: VMs are",
         "emulated, and take longer",
         f"a | {summary}",
     ]

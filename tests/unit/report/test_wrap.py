@@ -5,7 +5,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.report.wrap import NARROWEST, width, wrapped
+from labctl.report.wrap import NARROWEST, at_spaces, width, wrapped
 
 
 def test_parts_are_joined_until_a_line_is_full():
@@ -17,6 +17,14 @@ def test_parts_are_joined_until_a_line_is_full():
 def test_what_is_too_long_for_a_line_is_broken_at_its_spaces():
     assert wrapped(["a word and another"], "·", 5) == ["a word and another"], "no shorter than the narrowest"
     assert wrapped(["twenty columns are few for this"], "·", 20) == ["twenty columns are", "few for this"]
+
+
+def test_a_message_is_broken_at_spaces_and_a_command_in_it_is_not():
+    text = "error: it is off\n  hint: `labctl up web` starts it"
+    assert at_spaces(text, None) == text
+    assert at_spaces(text, 24) == "error: it is off\n  hint: `labctl up web`\n  starts it"
+    assert at_spaces(text, 20) == "error: it is off\n  hint:\n  `labctl up web`\n  starts it"
+    assert at_spaces("a lone ` and a long one", 20) == "a lone ` and a long\none"
 
 
 @given(st.lists(st.text("ab ", min_size=1, max_size=60).map(str.strip).filter(bool)), st.integers(1, 100))
