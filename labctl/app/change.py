@@ -8,19 +8,26 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labctl.app import desired_state, local_files, preflight, shared_connections, step_records, trust
+from labctl.app import (
+    desired_state,
+    local_files,
+    preflight,
+    shared_connections,
+    step_records,
+    stopped_pools,
+    trust,
+)
+from labctl.app.images import pins
 from labctl.app.prepare import Prepared, prepare
-from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
+from labctl.core.errors import Interrupted, goes_on, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.core.spans import spans
 from labctl.host.machine import lock
 from labctl.kinds import addresses
-from labctl.kinds.image.store import ImageStore
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
-from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -34,11 +41,7 @@ if TYPE_CHECKING:
 
 Confirm = Callable[["Plan"], bool]
 HOST_LOCK_WAIT_S = 120.0
-APPLYING = (
-    "up",
-    "reload",
-    "provision",
-)  # the verbs that make what the Labfile says; for the others what exists is enough
+APPLYING = ("up", "reload", "provision")  # what the Labfile says; for the other verbs what exists is enough
 
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
@@ -99,10 +102,11 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     idle: Callable[[Prepared], None] = lambda _prepared: None,
 ) -> Finished:
     """Make the lab what `desired` gives, as all verbs do; `idle` is called where the plan is empty."""
-    began = time.monotonic()
-    applying = verb in APPLYING
+    began, applying = time.monotonic(), verb in APPLYING
     look = partial(_look, session, desired, restart, include_labfile=applying)
     with session.locked_lab(), ExitStack() as subnets:
+        if ended := _start_pools(session, verb, sink, confirm, began):
+            return ended
         prepared = look()
         _announce(prepared, sink)
         _refuse(prepared, sink, began)
@@ -127,6 +131,23 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
     return _finish(outcome, verb, sink, began)
+
+
+def _start_pools(session: Session, verb: str, sink: Sink, confirm: Confirm, began: float) -> Finished | None:
+    """Start stopped pools, which has a plan and a question of its own: the rest can't be planned before.
+
+    Gives the last event if the run ends here.
+    """
+    applying = verb in APPLYING
+    starts = session.hosts.answering(partial(stopped_pools.starting, session, with_store=applying))
+    if not starts:
+        return None
+    sink(Diagnostic("note", stopped_pools.told(starts)))
+    sink(PlanReady(starts))
+    if not confirm(starts):
+        return _ended(sink, began, Ending.DECLINED, "nothing was changed")
+    outcome = _run(session, starts, sink, began, applying=applying)
+    return None if outcome.ending is Ending.DONE else _finish(outcome, verb, sink, began)
 
 
 def _unasked(_plan: Plan) -> bool:
@@ -178,28 +199,10 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
 
 def _settle(session: Session, prepared: Prepared, sink: Sink, *, applying: bool) -> None:
     """Do what follows from a run, or from finding nothing to do."""
-    _pin(session, prepared, sink)
+    pins.keep(session, prepared.sources.pins, sink)
     if applying:
         step_records.prune(session, prepared.observed, sink)
     shared_connections.end_unused(session)
-
-
-def _pin(session: Session, prepared: Prepared, sink: Sink) -> None:
-    """Write to Labfile.lock which images were used; those that did not get into the store are not pinned yet."""
-    if prepared.sources.pins.items() <= session.lock.items():
-        return
-    pins = prepared.sources.pins
-    keys = {pin.key for pin in pins.values()}
-    stored = {key: spec for host in session.hosts for key, spec in ImageStore(host).observe(keys).items()}
-    known = {
-        image: replace(pin, size=stored[pin.key].size) for image, pin in pins.items() if pin.key in stored
-    }
-    if known.items() <= session.lock.items():
-        return
-    try:
-        lockfile.write_lock(session.lock_path, session.lock | known)
-    except LabctlError as error:
-        sink(Diagnostic("warning", f"the images that were used are not pinned: {error}", error.hint))
 
 
 def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
@@ -225,14 +228,8 @@ def _ended(
 def _look(
     session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
 ) -> Prepared:
-    """Plan; once more when libvirtd went away meanwhile."""
-    planned = partial(prepare, session, desired, include_labfile=include_labfile, restart=restart)
-    try:
-        return planned()
-    except LabctlError:
-        if not session.hosts.reopen():
-            raise
-        return planned()
+    look = partial(prepare, session, desired, include_labfile=include_labfile, restart=restart)
+    return session.hosts.answering(look)
 
 
 def _announce(prepared: Prepared, sink: Sink) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from labctl.app.one_vm import by_base, look
 from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
-from labctl.core.errors import LabctlError
 from labctl.core.events import Event
 from labctl.core.lines import Lines
 from labctl.core.record import record
@@ -79,13 +78,7 @@ class _Console:
 
     def lines(self) -> list[LogLine]:
         """The lines that were completed since the last call."""
-        try:
-            data = self._news()
-        except LabctlError:
-            if not self._session.hosts.reopen():
-                raise
-            data = self._news()
-        return self._told(self._lines.feed(data))
+        return self._told(self._lines.feed(self._session.hosts.answering(self._news)))
 
     def rest(self) -> list[LogLine]:
         """The last line, if it has no end yet."""

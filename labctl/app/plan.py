@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.app import desired_state
+from labctl.app import desired_state, stopped_pools
 from labctl.app.prepare import Prepared, prepare
-from labctl.core import identity
 from labctl.core.errors import Problem
-from labctl.core.planning import plan as planned
-from labctl.core.record import replace
-from labctl.core.spans import spans
 from labctl.engine.allocation import Allocation
 from labctl.engine.observe import Observed
 from labctl.engine.sources import Sources
-from labctl.host.libvirt import pools
-from labctl.host.libvirt.connection import translated
-from labctl.kinds import addresses
-from labctl.kinds.pool.spec import PoolSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from labctl.app.session import Session
-    from labctl.core.address import Address
 
 
 def plan(session: Session, vms: Iterable[str] = ()) -> Prepared:
@@ -34,37 +25,9 @@ def plan(session: Session, vms: Iterable[str] = ()) -> Prepared:
         LabctlError: someone else has what the lab needs, or libvirt does not answer.
     """
     _ = session.lab  # a wrong Labfile is told before libvirt is looked for
-    found = stopped(session)
-    if not found:
+    starts = stopped_pools.starting(session, with_store=True)
+    if not starts:
         return prepare(session, desired_state.up(vms))
-    wanted = {address: replace(spec, active=True) for address, spec in found.items()}
-    made = planned(wanted, found, lab=session.lab.name, connection=session.hosts.uri)
-    return Prepared(made, Observed(), Allocation(), Sources(), (_warning(found),), ())
-
-
-def stopped(session: Session) -> dict[Address, PoolSpec]:
-    """The stopped ones of the lab's own pool and the images' pool, by their addresses.
-
-    Raises:
-        LabctlError: libvirt does not answer.
-    """
-    found = {}
-    for name in (identity.pool_name(session.lab.name), identity.STORE):
-        owner = identity.lab_of_pool(name) or name.removeprefix("labctl-")
-        address = addresses.pool(owner)
-        with translated(str(address)):
-            pool = pools.lookup(session.hosts.of(address).virt, name)
-            if pool is not None and not pool.isActive():
-                found[address] = PoolSpec(owner, pools.path(pool), active=False)
-    return found
-
-
-def _warning(found: Mapping[Address, PoolSpec]) -> Problem:
-    """Why the plan says no more."""
-    names = [spec.libvirt_name for spec in found.values()]
-    subject = f"pool {spans(names)} is" if len(names) == 1 else f"pools {spans(names)} are"
-    return Problem(
-        f"the {subject} stopped: what else there is to do is known once that is started",
-        hint="`labctl up` starts what is stopped, then shows the whole plan and asks",
-        severity="warning",
-    )
+    hint = "`labctl up` starts what is stopped once it has your yes, then shows the whole plan and asks again"
+    warning = Problem(stopped_pools.told(starts), hint=hint, severity="warning")
+    return Prepared(starts, Observed(), Allocation(), Sources(), (warning,), ())

@@ -194,11 +194,11 @@ def _notes(name: str, seen: VmOverview) -> Iterator[str]:
 
 def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
     """The fields of each VM that differ from the Labfile, and notes; None for the fields if no plan can be made."""
-    from labctl.app import plan
+    from labctl.app import plan, stopped_pools
     from labctl.core.plan import Action
 
     try:
-        if plan.stopped(session):
+        if stopped_pools.starting(session, with_store=True):
             return None, [
                 "what differs from the Labfile is not known: its pool is stopped; `labctl up` starts it"
             ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from labctl.core.errors import LabctlError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from labctl.core.address import Address
     from labctl.host.host import Host
@@ -20,6 +22,7 @@ class Addressed(Protocol):
 
 
 A = TypeVar("A", bound=Addressed)
+T = TypeVar("T")
 
 
 class Hosts:
@@ -56,6 +59,19 @@ class Hosts:
             for host in sorted(self, key=lambda host: host.uri):
                 held.enter_context(host.lock(what, wait_s=wait_s))
             yield
+
+    def answering(self, look: Callable[[], T]) -> T:
+        """What `look` gives; once more where a connection was lost meanwhile, since libvirtd was restarted.
+
+        Raises:
+            LabctlError: it failed for another reason, or libvirtd did not come back.
+        """
+        try:
+            return look()
+        except LabctlError:
+            if not self.reopen():
+                raise
+            return look()
 
     def reopen(self) -> bool:
         """Connect anew to the hosts whose connection was lost; gives whether there were any.

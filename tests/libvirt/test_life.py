@@ -288,10 +288,33 @@ def test_plan_and_drift_leave_a_stopped_pool_as_it_is(world, name):
     assert [each.summary.partition(":")[0] for each in seen.warnings] == [f"the pool {name} is stopped"]
     assert status(world.session(), drift=True).rows[0].drift is None
     assert not pool.isActive()
-    if name != STORE:
-        assert world.run() == 0
-        assert pool.isActive()
-        assert not plan(world.session()).plan
+    assert world.run() == 0
+    assert pool.isActive()
+    assert not plan(world.session()).plan
+
+
+@pytest.mark.parametrize("verb", [change.up, change.halt, change.suspend, change.destroy])
+def test_a_stopped_pool_is_started_only_after_a_yes(world, verb):
+    assert world.run() == 0
+    pool = pool_of(world)
+    pool.destroy()
+    answers = iter([False])
+    asked = []
+
+    def confirm(shown):
+        asked.append([step.id for step in shown.steps])
+        return next(answers)
+
+    events = []
+    assert verb(world.session(), [], events.append, confirm).ending is Ending.DECLINED
+    assert asked == [["pool/shop"]]
+    assert events[0].summary.startswith("the pool labctl-shop is stopped")
+    assert not pool.isActive()
+    answers = iter([True, False])
+    verb(world.session(), [], events.append, confirm)
+    assert asked[1] == ["pool/shop"], "all else is asked for when it is known"
+    assert pool.isActive()
+    assert world.domain("db").isActive()
 
 
 def pool_of(world):

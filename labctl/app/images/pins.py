@@ -1,14 +1,16 @@
-"""Updates the pins in Labfile.lock."""
+"""Updates the pins in Labfile.lock, and writes those of a run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.errors import UsageError
-from labctl.core.record import record
+from labctl.core.errors import LabctlError, UsageError
+from labctl.core.events import Diagnostic
+from labctl.core.record import record, replace
 from labctl.engine.pinning import Pinning
 from labctl.engine.sources import resolve_images
 from labctl.kinds.image.spec import shown
+from labctl.kinds.image.store import ImageStore
 from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from labctl.app.session import Session
     from labctl.core.errors import Problem
+    from labctl.core.events import Sink
     from labctl.labfile.lockfile import Lock, Pin
 
 FORMAT = 1
@@ -65,6 +68,23 @@ def update(session: Session, names: Collection[str]) -> tuple[list[Change], tupl
         if _key(before.get(where)) != _key(after.get(where))
     ]
     return changes, found.notes
+
+
+def keep(session: Session, used: Lock, sink: Sink) -> None:
+    """Write to Labfile.lock which images were used; those that did not get into the store are not pinned yet."""
+    if used.items() <= session.lock.items():
+        return
+    keys = {pin.key for pin in used.values()}
+    stored = {key: spec for host in session.hosts for key, spec in ImageStore(host).observe(keys).items()}
+    known = {
+        image: replace(pin, size=stored[pin.key].size) for image, pin in used.items() if pin.key in stored
+    }
+    if known.items() <= session.lock.items():
+        return
+    try:
+        lockfile.write_lock(session.lock_path, session.lock | known)
+    except LabctlError as error:
+        sink(Diagnostic("warning", f"the images that were used are not pinned: {error}", error.hint))
 
 
 def _others(before: Lock, found: Lock) -> Lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import libvirt
@@ -38,19 +38,22 @@ def registered(
     """
     connection.watch()
     virt = connection.virt
-    with ExitStack() as registrations:
-        with translated(connection.uri):
-            for number, callback in of_domains.items():
-                key = virt.domainEventRegisterAny(domain, number, callback, None)
-                registrations.callback(_quietly, virt.domainEventDeregisterAny, key)
-            if of_networks is not None:
-                key = virt.networkEventRegisterAny(
-                    None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, of_networks, None
-                )
-                registrations.callback(_quietly, virt.networkEventDeregisterAny, key)
+    with translated(connection.uri), ExitStack() as registrations:
+        for number, callback in of_domains.items():
+            key = virt.domainEventRegisterAny(domain, number, callback, None)
+            registrations.callback(_end, virt, virt.domainEventDeregisterAny, key)
+        if of_networks is not None:
+            key = virt.networkEventRegisterAny(
+                None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, of_networks, None
+            )
+            registrations.callback(_end, virt, virt.networkEventDeregisterAny, key)
         yield
 
 
-def _quietly(deregister: Callable[[int], object], key: int) -> None:
-    with suppress(libvirt.libvirtError):  # the connection is lost, and its registrations with it
+def _end(virt: Any, deregister: Callable[[int], object], key: int) -> None:
+    """End a registration. Those of a connection that was lost are lost with it."""
+    try:
         deregister(key)
+    except libvirt.libvirtError:
+        if virt.isAlive():
+            raise

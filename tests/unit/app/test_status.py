@@ -135,10 +135,10 @@ def test_a_full_disk_is_explained(monkeypatch, session):
 
 
 def test_a_plan_that_fails_leaves_the_rest(monkeypatch, session):
-    def fail(*_):
+    def fail(*_, **_more):
         raise LabctlError("someone has the name")
 
-    monkeypatch.setattr("labctl.app.plan.stopped", fail)
+    monkeypatch.setattr("labctl.app.stopped_pools.starting", fail)
     seen(monkeypatch, vm("db"))
     found = status.status(session, drift=True)
     assert found.rows[0].drift is None

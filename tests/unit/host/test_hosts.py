@@ -3,7 +3,7 @@
 import pytest
 
 from labctl.core.address import Address
-from labctl.core.errors import LabHeld
+from labctl.core.errors import LabctlError, LabHeld
 from labctl.core.record import record
 from labctl.host.host import Host
 from labctl.host.hosts import Hosts
@@ -66,4 +66,37 @@ def test_only_what_was_lost_is_opened_anew(tmp_path):
     assert first.virt is stays
     assert second.virt is not goes
     assert second.virt.isAlive()
+    hosts.close()
+
+
+def test_a_look_that_a_lost_connection_ended_is_made_once_more():
+    host = Host("test:///default")
+    hosts = Hosts(host)
+    looked = []
+
+    def look() -> str:
+        looked.append(host.virt)
+        if len(looked) == 1:
+            looked[0].close()
+            raise LabctlError("it is gone")
+        return "seen"
+
+    assert hosts.answering(look) == "seen"
+    assert looked[1].isAlive()
+    hosts.close()
+
+
+def test_one_that_failed_for_another_reason_is_not():
+    looks = []
+
+    def look() -> None:
+        looks.append(1)
+        raise LabctlError("no such pool")
+
+    host = Host("test:///default")
+    hosts = Hosts(host)
+    assert host.virt.isAlive()
+    with pytest.raises(LabctlError, match="no such pool"):
+        hosts.answering(look)
+    assert looks == [1]
     hosts.close()
