@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from labctl.core.text import clipped, printable
@@ -24,7 +25,14 @@ COLOURS = {
     "crashed": ("#a83232", "#5f1111", "#ffffff"),
 }
 _ABSENT = ("#ffffff", "#999999", "#666666")
-_WIRE = ("#3c5a80", "#22344d", "#ffffff")
+_WIRES = (
+    "#3c5a80",
+    "#8a4b08",
+    "#3f6b2a",
+    "#7a3b78",
+    "#2a6f6f",
+    "#8c3030",
+)  # a network has the colour of its lines
 _DOWN = ("#dddddd", "#777777", "#000000")
 LONGEST = 64  # characters of a name or address: what others made in libvirt may be called anything
 _CHAR = 7  # points of an average character
@@ -33,22 +41,27 @@ _CHAR = 7  # points of an average character
 def render(drawing: Drawing) -> str:
     """The text of a digraph: networks at the left, VMs at the right, a line for each NIC."""
     wires = {wire.name: f"net{at}" for at, wire in enumerate(drawing.wires)}
+    colours = {
+        wire.name: {"up": colour, "down": _DOWN[1]}.get(wire.state, _ABSENT[1])
+        for wire, colour in zip(drawing.wires, cycle(_WIRES), strict=False)
+    }
     width = max(
         (_width(box) for box in drawing.boxes), default=0
     )  # boxes of one width make lines without bends
     lines = [
         "graph lab {",
         f"  label={quoted(drawing.lab)}; labelloc=t; labeljust=l; fontsize=18;",
-        '  rankdir=LR; ranksep=1.2; nodesep=0.18; splines=spline; bgcolor="#ffffff"; pad=0.2;',
+        '  rankdir=LR; ordering=out; ranksep=1.2; nodesep=0.18; splines=spline; bgcolor="#ffffff"; pad=0.2;',
         '  fontname="Helvetica";',
         '  node [shape=plain, fontname="Helvetica", fontsize=11];',
-        '  edge [color="#3c5a80", penwidth=1.4];',
-        *(f"  {wires[wire.name]} [label=<{_wire(wire)}>];" for wire in drawing.wires),
+        "  edge [penwidth=1.4];",
+        *(f"  {wires[wire.name]} [label=<{_wire(wire, colours[wire.name])}>];" for wire in drawing.wires),
     ]
     for at, box in enumerate(drawing.boxes):
         lines.append(f"  vm{at} [label=<{_box(box, width)}>];")
-        lines += [f"  {line}" for line in _edges(f"vm{at}", box, wires)]
-    return "\n".join([*lines, "}"])
+        lines += [f"  {line}" for line in _edges(f"vm{at}", box, wires, colours)]
+    column = " ".join(f"vm{at};" for at in range(len(drawing.boxes)))  # also those without a NIC
+    return "\n".join([*lines, f"  {{rank=same; {column}}}", "}"])
 
 
 def quoted(text: str) -> str:
@@ -69,18 +82,16 @@ def _shown(text: str) -> str:
     return printable(clipped(text, LONGEST))
 
 
-def _edges(node: str, box: Box, wires: dict[str, str]) -> Iterator[str]:
+def _edges(node: str, box: Box, wires: dict[str, str], colours: dict[str, str]) -> Iterator[str]:
     for at, port in enumerate(box.ports):
-        style = "solid"
+        style, colour = "dotted" if port.down else "solid", colours[port.network]
         if box.state == ABSENT:
-            style = f'dashed, color="{_ABSENT[1]}"'
-        elif port.down:
-            style = "dotted"
-        yield f"{wires[port.network]}:out:e -- {node}:nic{at}:w [style={style}];"
+            style, colour = "dashed", _ABSENT[1]
+        yield f'{wires[port.network]}:out:e -- {node}:nic{at}:w [style={style}, color="{colour}"];'
 
 
-def _wire(wire: Wire) -> str:
-    fill, line, text = {"up": _WIRE, "down": _DOWN}.get(wire.state, _ABSENT)
+def _wire(wire: Wire, colour: str) -> str:
+    fill, line, text = {"up": (colour, colour, "#ffffff"), "down": _DOWN}.get(wire.state, _ABSENT)
     facts = [*filter(None, wire.facts)] if wire.own else ["outside the lab", *filter(None, wire.facts)]
     facts += [] if wire.state == "up" else [wire.state]
     rows = [f"<B>{escaped(wire.name)}</B>", *map(escaped, facts)]

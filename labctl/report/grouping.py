@@ -110,19 +110,19 @@ def description(group: Sequence[DescribedStep]) -> list[str]:
     prefix = each if len(group) > 1 else ""
     if len(group) > FEW:
         prefix = f"{len(group)} {spec.word or spec.kind}s{', ' if each else ': '}{each}"
-    texts = [
-        " ".join(filter(None, (parts[0].what, _own(parts))))
-        for parts in zip(*(one.parts for one in group), strict=True)
-    ]
+    texts = []
+    for parts in zip(*(one.parts for one in group), strict=True):
+        first, *rest = _own(parts)
+        texts += [" ".join(filter(None, (parts[0].what, first))), *rest]
     return [prefix + texts[0], *texts[1:]] if texts else []
 
 
-def _own(parts: Sequence[BriefPart]) -> str:
-    """What is the objects' own in one part, object by object or word by word."""
+def _own(parts: Sequence[BriefPart]) -> list[str]:
+    """What is the objects' own in one part: a text for each object, or one for all, word by word."""
     if between := parts[0].between:
         texts = [between.join(part.own.split()) for part in parts]
-        return f"{texts[0]} … {texts[-1]}" if len(texts) > FEW else ", ".join(texts)
-    return " and ".join(map(_abbreviated, _columns(parts)))
+        return [f"{texts[0]} … {texts[-1]}"] if len(texts) > FEW else texts
+    return [" and ".join(map(_abbreviated, _columns(parts)))]
 
 
 def _columns(parts: Sequence[BriefPart]) -> Iterator[tuple[str, ...]]:

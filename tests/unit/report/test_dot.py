@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labctl.report.dot import LONGEST, render
-from labctl.report.drawing import Box, Drawing, Wire
+from labctl.report.drawing import Box, Drawing, Port, Wire
 from tests.unit.report.drawings import HOSTILE, cluster, hostile
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -45,6 +45,26 @@ def test_graphviz_draws_what_is_there_and_nothing_else():
         "outside the lab",
     ):
         assert part in texts.replace("\u00a0", " ")
+
+
+@needs_dot
+def test_vms_are_below_each_other_in_their_order_and_a_network_has_the_colour_of_its_lines():
+    """Graphviz would shuffle them, so that fewer lines cross."""
+    wires = tuple(Wire(name, "up", ()) for name in ("back", "management"))
+    both = (Port("back", ("10.1.0.1",)), Port("management", ()))
+    boxes = [Box(f"app-{at}", "running", ready=True, ports=both) for at in range(1, 5)]
+    svg = drawn(Drawing("wide", wires, (*boxes, Box("alone", "running", ready=True, ports=()))))
+    places = {}
+    for node in svg.iter(f"{SVG}g"):
+        for text in node.findall(f"{SVG}text"):
+            places[text.text] = (float(text.get("x")), float(text.get("y")))
+    heights = [places[box.name][1] for box in boxes]
+    assert heights == sorted(heights)
+    assert places["alone"][0] == places["app-1"][0] > places["back"][0]
+    lines = re.findall(r'net(\d).*color="(#\w+)"', render(Drawing("wide", wires, tuple(boxes))))
+    fills = re.findall(r'net(\d) .*BGCOLOR="(#\w+)"', render(Drawing("wide", wires, tuple(boxes))))
+    assert len(set(fills)) == 2
+    assert set(lines) == set(fills)
 
 
 @needs_dot

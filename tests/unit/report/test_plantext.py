@@ -354,10 +354,13 @@ def test_forwards_show_which_port_leads_where():
     few = {"count": 1, "forwards": ["8080:80", "8443:443", "53:5353/udp"]}
     assert rows("forward", **few) == [
         (
-            " + forward/web-1/53/udp, web-1/8080, web-1/8443 127.0.0.1:53/udp → web-1:5353, "
-            "127.0.0.1:8080 → web-1:80, 127.0.0.1:8443 → web-1:443"
+            " + forward/web-1/53/udp, web-1/8080, web-1/8443 127.0.0.1:53/udp → web-1:5353 "
+            "· 127.0.0.1:8080 → web-1:80 · 127.0.0.1:8443 → web-1:443"
         ),
     ]
+    web = THREE["vms"]["web"] | {"depends_on": []} | few
+    narrow = text(THREE | {"vms": {"web": web}}, 60).splitlines()
+    assert not [line for line in narrow if line.endswith("→")], "a port and what it leads to stay together"
     assert rows("forward", count=1, forwards=["8000-8010:80-90"]) == [
         " + forward/web-1/8000 … web-1/8010 11 forwards: 127.0.0.1:8000 → web-1:80 … 127.0.0.1:8010 → web-1:90",
     ]
