@@ -50,7 +50,7 @@ app = typer.Typer(
 )
 
 
-@app.callback(epilog="`labctl COMMAND --help` shows its options.")
+@app.callback(epilog="`labctl COMMAND --help` shows its options, `labctl --version` the version.")
 @before_verbs
 def before(_options: Options) -> int:
     """Virtual labs on libvirt from one Labfile."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -61,16 +60,11 @@ def _verb(command: Any, words: str) -> Iterator[str]:
     arguments = [each for each in own if each.param_type_name == "argument"]
     options = [each for each in own if each.param_type_name == "option"]
     usage = " ".join([words, *["[OPTIONS]"] * bool(options), *map(_in_usage, arguments)])
-    yield f"\n### labctl {words}\n\n    labctl {usage}\n\n{_with_code(command.help)}\n"
+    yield f"\n### labctl {words}\n\n    labctl {usage}\n\n{command.help}\n"
     for title, some in (("argument", arguments), ("option", options)):
         if some:
             yield "\n"
             yield from _table(title, some)
-
-
-def _with_code(text: str) -> str:
-    """The help with its example as code, however it is written there."""
-    return re.sub(r"^Example: (labctl .*)$", r"Example: `\1`", text, flags=re.MULTILINE)
 
 
 def _table(title: str, parameters: Iterable[Any]) -> Iterator[str]:

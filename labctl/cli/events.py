@@ -29,7 +29,7 @@ def run(
     Whoever does it: labctl, virsh or a guest. It begins now, libvirt keeps no
     history.
 
-    Example: labctl events --json
+    Example: `labctl events --json`
     """
     from labctl.app import live_events
 

@@ -57,7 +57,7 @@ def run(  # noqa: PLR0913  # the verb's options
 
     A log begins with the last start of its VM. Of a long one the end is kept.
 
-    Example: labctl logs -f -n 20 web db
+    Example: `labctl logs -f -n 20 web db`
     """
     from datetime import UTC, datetime
 

@@ -37,7 +37,7 @@ def run(
 
     Ctrl-C ends it, and leaves the lab as it is.
 
-    Example: labctl watch web
+    Example: `labctl watch web`
     """
     from labctl.app import watch
 
