@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,12 @@ from labctl.app import (
 )
 from labctl.app.images import pins
 from labctl.app.prepare import Prepared, prepare
-from labctl.core.errors import Interrupted, goes_on, mended_by
+from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepFailed, StepSkipped
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.core.spans import spans
+from labctl.host.files import run_folder
 from labctl.host.machine import lock
 from labctl.kinds import addresses
 from labctl.kinds.network.spec import NetworkSpec
@@ -203,6 +204,8 @@ def _settle(session: Session, prepared: Prepared, sink: Sink, *, applying: bool)
     if applying:
         step_records.prune(session, prepared.observed, sink)
     shared_connections.end_unused(session)
+    with suppress(LabctlError):  # who can't use the runtime folder has nothing there
+        run_folder.sweep()
 
 
 def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:

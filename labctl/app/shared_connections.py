@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.host.access import shared_ssh
@@ -23,8 +26,13 @@ def control(session: Session, vm: VmOverview) -> Path | None:
 
 
 def end_unused(session: Session) -> None:
-    """End the connections to VMs of the lab that don't run any more."""
+    """End the connections to VMs of the lab that don't run any more. One that is paused answers nobody."""
     for host in session.hosts:
         # who can't use the runtime folder has no connections, and without libvirt they end by themselves
         with suppress(LabctlError), translated():
-            shared_ssh.end_others(host.uri, session.lab.name, host.virt.listDomainsID)
+            shared_ssh.end_others(host.uri, session.lab.name, partial(_running, host.virt))
+
+
+def _running(virt: Any) -> list[int]:  # virConnect
+    """The ids of the domains that run."""
+    return [each.ID() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING)]

@@ -1,6 +1,7 @@
 """A lab's whole life on the real API."""
 
 import os
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,6 +17,8 @@ from labctl.core.events import Diagnostic, Ending, Finished
 from labctl.core.identity import STORE
 from labctl.core.plan import Action
 from labctl.core.record import replace
+from labctl.host.access import shared_ssh
+from labctl.host.files import runtime
 from labctl.host.host import Host
 from labctl.host.libvirt import pools
 from tests.disks import raw
@@ -291,6 +294,19 @@ def test_plan_and_drift_leave_a_stopped_pool_as_it_is(world, name):
     assert world.run() == 0
     assert pool.isActive()
     assert not plan(world.session()).plan
+
+
+def test_connections_to_a_vm_end_when_it_is_suspended(world, monkeypatch):
+    assert world.run() == 0
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:  # as the paths of sockets have to be
+        monkeypatch.setattr(runtime, "_place", lambda: Path(short))
+        db, web = (
+            shared_ssh.socket(world.host.uri, "shop", world.domain(name).ID()) for name in ("db", "web-1")
+        )
+        for each in (db, web):
+            each.touch()
+        assert world.run(change.suspend, "db") == 0
+        assert (db.exists(), web.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("verb", [change.up, change.halt, change.suspend, change.destroy])

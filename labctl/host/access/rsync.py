@@ -11,7 +11,6 @@ import os
 import shlex
 import socket
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from labctl.core.size import format_size
 from labctl.host.access import rsync_shell, ssh
 from labctl.host.access.streams import StreamStdin
 from labctl.host.access.transport import last_words
-from labctl.host.files import runtime
+from labctl.host.files import run_folder
 from labctl.host.files.lab_folder import TOP
 from labctl.host.files.private import write_private
 from labctl.host.machine import command
@@ -65,9 +64,8 @@ async def copy(job: Job, lab: str, login: Login, keys: Keys, where: str) -> None
         raise LabctlError(
             f"the keys of {login.vm} are not here", where=where, hint="`labctl up` makes new ones"
         )
-    with tempfile.TemporaryDirectory(dir=runtime.folder(), prefix="rsync-") as folder:
+    with run_folder.made("rsync") as place:
         # a configuration of its own: that of the lab is written by others in the meantime
-        place = Path(folder)
         host = " ".join(known.split()[:2])
         write_private(place / "known_hosts", f"{ssh.word(ssh.alias(lab, login.vm))} {host}\n".encode())
         write_private(place / ssh.CONFIG, ssh.config(place, lab, [login], keys).encode())
@@ -78,8 +76,8 @@ async def copy(job: Job, lab: str, login: Login, keys: Keys, where: str) -> None
 
 async def copy_by(job: Job, guest: Transport, where: str) -> None:
     """The same over a transport whose user is root. It takes longer: use SSH where that leads there."""
-    with tempfile.TemporaryDirectory(dir=runtime.folder(), prefix="rsync-") as folder:
-        path = Path(folder) / "s"
+    with run_folder.made("rsync") as folder:
+        path = folder / "s"
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(str(path))
             listening.listen(1)

@@ -1,4 +1,4 @@
-"""Private folders that one run needs. What a killed run left is removed by the next: secrets may be in it."""
+"""Private folders that one run needs. What a killed run left is removed by later ones: secrets may be in it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from labctl.host.files import os_errors, runtime
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LOCK = "run-folders.lock"  # held where a folder is made or found to be a dead run's
+_BEGINS = "run-"
+_LOCK = "folders.lock"  # held where a folder is made or found to be a dead run's
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
-def made(prefix: str) -> Iterator[Path]:
+def made(what: str) -> Iterator[Path]:
     """Make a folder for the block. Its lock is the run's: the kernel lets go of it when the run ends, however it does.
+
+    `what` is a word of its name, for who looks.
 
     Raises:
         LabctlError: it can't be made.
     """
     place = runtime.folder()
-    with os_errors.translated("can't use it", place), (place / _LOCK).open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _remove_stale(place, prefix)
-        folder = tempfile.mkdtemp(prefix=prefix, dir=place)
+    with _locked(place):
+        _remove_stale(place)
+        folder = tempfile.mkdtemp(prefix=f"{_BEGINS}{what}-", dir=place)
         held = os.open(folder, _FLAGS)
         fcntl.flock(held, fcntl.LOCK_EX)
     try:
@@ -40,8 +42,27 @@ def made(prefix: str) -> Iterator[Path]:
         os.close(held)
 
 
-def _remove_stale(place: Path, prefix: str) -> None:
-    for path in place.glob(f"{prefix}*"):
+def sweep() -> None:
+    """Remove what killed runs left. Who only looks makes no runtime folder.
+
+    Raises:
+        LabctlError: the runtime folder can't be used.
+    """
+    place = runtime.existing()
+    if place is not None and any(place.glob(f"{_BEGINS}*")):
+        with _locked(place):
+            _remove_stale(place)
+
+
+@contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    with os_errors.translated("can't use it", place), (place / _LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_stale(place: Path) -> None:
+    for path in place.glob(f"{_BEGINS}*"):
         with suppress(OSError):  # it is no folder, or a run uses it
             descriptor = os.open(path, _FLAGS)
             try:

@@ -78,7 +78,7 @@ async def _run(job: Job) -> None:
 
 async def _played(job: Job, output: Output) -> int:
     """Run Ansible and give its exit code."""
-    with run_folder.made("ansible-") as folder:
+    with run_folder.made("ansible") as folder:
         words = await asyncio.to_thread(_prepared, job, folder)
         try:
             await command.follow(words, output.write, environment=environment(folder), folder=folder / PLAYED)

@@ -1,5 +1,10 @@
 """The connections of a lab end with its VMs."""
 
+from functools import partial
+from types import SimpleNamespace
+
+import libvirt
+
 from labctl.app import shared_connections
 from labctl.core.errors import LabctlError
 from labctl.host.access import shared_ssh
@@ -7,7 +12,7 @@ from tests.unit.overviews import vm
 
 
 class Host:
-    """One on which two domains run."""
+    """One on which two domains run and one is paused."""
 
     uri = "qemu:///system"
 
@@ -15,8 +20,12 @@ class Host:
     def virt(self):
         return self
 
-    def listDomainsID(self):  # noqa: N802
-        return [3, 7]
+    def listAllDomains(self, flags):  # noqa: N802
+        found = {3: libvirt.VIR_DOMAIN_RUNNING, 5: libvirt.VIR_DOMAIN_PAUSED, 7: libvirt.VIR_DOMAIN_RUNNING}
+        wanted = {libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING: {libvirt.VIR_DOMAIN_RUNNING}}[flags]
+        return [
+            SimpleNamespace(ID=partial(int, number)) for number, state in found.items() if state in wanted
+        ]
 
 
 def test_those_to_vms_that_run_no_more_are_ended(session, monkeypatch):

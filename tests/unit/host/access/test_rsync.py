@@ -11,7 +11,7 @@ from labctl.core.errors import LabctlError
 from labctl.host.access import rsync
 from labctl.host.access.streams import while_fed
 from labctl.host.access.transport import Transport
-from labctl.host.files import runtime
+from labctl.host.files import run_folder
 from labctl.host.machine import command
 
 
@@ -97,7 +97,7 @@ def test_names_are_no_options_and_no_words():
 
 def test_it_goes_over_any_transport(source, tmp_path, monkeypatch):
     """As over labctl's port, where no network leads to the guest."""
-    monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+    monkeypatch.setattr(run_folder.runtime, "folder", lambda: tmp_path)
     target = tmp_path / 'it\'s "there"'
     (source / "big").write_bytes(os.urandom(3 << 20))
     owner = f"{os.geteuid()}:{os.getegid()}"
@@ -108,7 +108,7 @@ def test_it_goes_over_any_transport(source, tmp_path, monkeypatch):
 
 
 def test_a_transport_that_fails_is_told(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+    monkeypatch.setattr(run_folder.runtime, "folder", lambda: tmp_path)
 
     class Gone(Here):
         async def _execute(self, text, user, stdin, captured):
@@ -119,7 +119,7 @@ def test_a_transport_that_fails_is_told(source, tmp_path, monkeypatch):
 
 
 def test_no_module_of_the_folder_that_it_was_called_in_is_run(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+    monkeypatch.setattr(run_folder.runtime, "folder", lambda: tmp_path)
     strange, ran = tmp_path / "clone", tmp_path / "ran"
     (strange / "labctl").mkdir(parents=True)
     for name in ("labctl/__init__.py", "json.py", "socket.py"):
@@ -158,7 +158,7 @@ def stands_in(tmp_path, monkeypatch):
         program.write_text(text.replace("{python}", sys.executable))
         program.chmod(0o755)
         monkeypatch.setattr(command, "path", lambda _tool: str(program))
-        monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+        monkeypatch.setattr(run_folder.runtime, "folder", lambda: tmp_path)
 
     return put
 
@@ -192,6 +192,6 @@ def test_a_silent_end_is_not_waited_for():
 
 def test_a_path_that_no_quotes_express_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(rsync.sys, "executable", "/opt/a'b\"c/python")
-    monkeypatch.setattr(runtime, "folder", lambda: tmp_path)
+    monkeypatch.setattr(run_folder.runtime, "folder", lambda: tmp_path)
     with pytest.raises(LabctlError, match="rsync can't be told"):
         asyncio.run(rsync.copy_by(rsync.Job("/a", "/b", "0:0"), Here(), "folder/web/srv"))
