@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.host.files import runtime
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, blank_lab, micro_lab, virsh
 
@@ -49,7 +50,9 @@ def test_memory_is_kept_on_the_hosts_disk(make_lab, micro, tmp_path):
 
 def all_are_saved_and_resumed(lab: Lab, boots: dict[str, str]) -> None:
     lab.ssh("web", "date -s @1000000000")
+    assert shared_connections()
     told = lab.ok("suspend", "--disk")
+    assert not shared_connections(), "who comes next makes a new one"
     assert told.stderr.count("saved") >= 2, told.stderr
     assert states(lab) == {"web": "saved", "db": "saved"}
     assert {each.name for each in SAVES.iterdir()} == {"kept.web.save", "kept.db.save"}
@@ -128,6 +131,10 @@ def no_two_restores_share_random_numbers(lab: Lab, tmp_path: Path) -> None:
     assert "<genid>" in ids[1]
     lab.ok("resume", "web")
     assert genid() != ids[0], "libvirt renews it"
+
+
+def shared_connections() -> list[Path]:
+    return [each for each in runtime.folder().iterdir() if each.is_socket()]
 
 
 def genid() -> str:
