@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import os
@@ -28,8 +29,10 @@ def main(argv: list[str]) -> NoReturn:
     code = guarded(argv)
     if code != exits.INTERRUPTED:
         _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt
-    # that end waits for calls in flight, unless asked again
+    # Python's end waits for calls in flight, unless asked again. Behind that it would take modules apart, and libvirt's
+    # objects, which close their connections when they go, would complain.
     signal.signal(signal.SIGINT, lambda *_: _leave(code))
+    atexit.register(_leave, code)
     sys.exit(code)
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,8 @@ from labctl.core.errors import (
     UsageError,
 )
 from labctl.core.events import Diagnostic, StepStarted
+
+NODE = f"test://{Path(__file__).parents[2]}/libvirt/node.xml"
 
 
 def told(monkeypatch, capsys, error, *argv: str) -> tuple[int, str]:
@@ -282,6 +285,45 @@ main([])
 """
     done = python("-c", script, timeout=20)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_an_interruption_waits_for_calls_in_flight():
+    script = """
+import threading, time
+import labctl.cli
+from labctl.cli.boundary import main
+from labctl.core.errors import Interrupted
+def call():
+    time.sleep(0.2)
+    print("done", flush=True)
+def run(argv):
+    threading.Thread(target=call).start()
+    raise Interrupted("nothing was changed")
+labctl.cli.run = run
+main(["up"])
+"""
+    done = python("-c", script, timeout=20)
+    assert (done.returncode, done.stdout) == (130, "done\n")
+
+
+def test_ctrl_c_at_a_question_is_told_in_one_line(tmp_path):
+    """Libvirt's objects, which close their connections when they go, complained when half of Python was gone."""
+    (tmp_path / "Labfile.yaml").write_text(
+        "{labfile: 1, name: shop, vms: {a: {image: none, memory: 64MiB, disk: 1MiB, cloud_init: false}}}"
+    )
+    script = """
+import sys
+from labctl.cli import context
+from labctl.cli.boundary import main
+class Terminal:
+    def readline(self):
+        raise KeyboardInterrupt
+context.interactive, sys.stdin = lambda: True, Terminal()
+main(sys.argv[1:])
+"""
+    done = python("-c", script, "-q", "-f", str(tmp_path), "-c", NODE, "up", timeout=20)
+    assert done.returncode == 130
+    assert done.stderr == "apply? [y/N] \ninterrupted: nothing was changed\n"
 
 
 def test_a_closed_pipe_is_no_error():
