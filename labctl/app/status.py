@@ -120,6 +120,9 @@ def _all_notes(lab: str, seen: Overview, rows: Collection[Row]) -> Iterator[str]
     """What the user should know of the lab's VMs, images and networks."""
     yield from (note for row in rows if row.seen for note in _notes(row.name, row.seen))
     yield from _unmarked(seen.strangers, lab, rows)
+    absent = [row.name for row in rows if row.seen is None and not _renamed(row.name, seen.strangers, lab)]
+    if absent:
+        yield f"not there yet: {spans(absent)}; `labctl up` makes {'it' if len(absent) == 1 else 'them'}"
     shown = {row.name for row in rows}
     for image in seen.images:
         if shown & set(image.vms):
@@ -142,14 +145,19 @@ _IMAGES = {
 
 def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> list[str]:
     """Notes on VMs whose domains were renamed and have lost labctl's mark."""
-    absent = [row.name for row in rows if row.seen is None] if strangers else []
-    domains = [(name, strangers.get(object_uuid(lab, VmSpec.kind, name))) for name in absent]
+    absent = [row.name for row in rows if row.seen is None]
+    domains = [(name, _renamed(name, strangers, lab)) for name in absent]
     return [
         f"{name}: its domain was renamed to {domain} and labctl's mark on it removed; "
         f"`virsh domrename {domain} {lab}.{name}` and `labctl up` restore it"
         for name, domain in domains
         if domain
     ]
+
+
+def _renamed(name: str, strangers: Mapping[str, str], lab: str) -> str | None:
+    """The name of the unmarked domain that has a VM's UUID."""
+    return strangers.get(object_uuid(lab, VmSpec.kind, name)) if strangers else None
 
 
 def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError) -> Status:

@@ -29,6 +29,7 @@ def test_the_labfile_and_what_exists(monkeypatch, session):
         ("web-2", "absent", True),
     ]
     assert found.notes == (
+        "not there yet: db, web-2; `labctl up` makes them",
         "old: no longer in the Labfile; `labctl up` removes it",
         "network front is down; `labctl up` starts it",
     )
@@ -129,7 +130,7 @@ def test_a_full_disk_is_explained(monkeypatch, session):
     assert "I/O error" in problem
     assert "labctl resume" in problem
     seen(monkeypatch, paused)
-    found = status.status(session)
+    found = status.status(session, ["db"])
     assert found.notes == (f"db: {problem}",)
     assert found.to_json()["vms"][0]["problem"] == problem
 
@@ -140,7 +141,7 @@ def test_a_plan_that_fails_leaves_the_rest(monkeypatch, session):
 
     monkeypatch.setattr("labctl.app.stopped_pools.starting", fail)
     seen(monkeypatch, vm("db"))
-    found = status.status(session, drift=True)
+    found = status.status(session, ["db"], drift=True)
     assert found.rows[0].drift is None
     assert found.notes == ("what differs from the Labfile is not known: someone has the name",)
 
