@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from labctl.core.address import natural_sort_key
@@ -18,6 +19,28 @@ if TYPE_CHECKING:
     from labctl.labfile.model import LabModel, Network, Vm
 
 DRAWN_S = 60.0
+
+
+class Form(StrEnum):
+    """What a drawing is made as."""
+
+    TEXT = "text"
+    SVG = "svg"
+    PNG = "png"
+    DOT = "dot"
+    MERMAID = "mermaid"
+
+
+def form_of(name: str) -> Form:
+    """The form of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return Form(name)
+    except ValueError:
+        raise UsageError(f"graph makes no {name}", hint=f"it makes {', '.join(Form)}") from None
 
 
 def look(session: Session) -> Drawing:
@@ -74,7 +97,23 @@ def _wires(found: Status, named: Sequence[Network], boxes: Iterable[Box]) -> tup
     return tuple(sorted(wires.values(), key=lambda wire: natural_sort_key(wire.name)))
 
 
-def picture(text: str, form: str) -> bytes:
+def made(drawing: Drawing, form: Form) -> str | bytes:
+    """The drawing as a text, or as the bytes of a picture.
+
+    Raises:
+        LabctlError: this machine has no Graphviz, which pictures need, or it fails or hangs.
+    """
+    from labctl.report import dot, mermaid, sketch
+
+    if form is Form.TEXT:
+        return sketch.render(drawing)
+    if form is Form.MERMAID:
+        return mermaid.render(drawing)
+    text = dot.render(drawing)
+    return text if form is Form.DOT else picture(text, form)
+
+
+def picture(text: str, form: Form) -> bytes:
     """The picture, as svg or png, of a text in Graphviz's language.
 
     Raises:

@@ -159,9 +159,8 @@ class Lab:
     def wait(self, goals: Iterable[str] = (), *, timeout: float = 300.0) -> None:
         """Wait until VMs have reached a stage, and change nothing: somebody else's `up` makes them.
 
-        Args:
-            goals: names of VMs, also as `web:booted`; alone a name means `ready`, and no name all VMs that are to run.
-            timeout: in seconds. Each goal is told as a `VmStage` when it is reached.
+        `goals` are names of VMs, also as `web:booted`; alone a name means `ready`, and no name all VMs that are to run.
+        Each is told as a `VmStage` when it is reached. `timeout` is in seconds.
 
         Raises:
             NotReady: the time is up; the error says of each VM how far it is.
@@ -171,6 +170,13 @@ class Lab:
         with self._redactor.in_errors():
             wait(self.session(), goals, timeout, self._redactor.sink(self._stream))
         self._stream.raise_broken()
+
+    def graph(self, form: str = "text") -> str | bytes:
+        """The lab's networks and VMs, drawn: a text for `text`, `dot`, `mermaid`, the bytes of a picture for `svg`, `png`."""
+        from labctl.app import graph
+
+        with self._redactor.in_errors():
+            return graph.made(self.masked(graph.look(self.session())), graph.form_of(form))
 
     def up(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Make the lab what the Labfile says.

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labctl.app import graph
+from labctl.app.graph import Form
 from labctl.cli import context
 from labctl.cli.arguments import path
 from labctl.cli.options import Options, with_global_options
@@ -21,21 +22,11 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-class Format(StrEnum):
-    """What a drawing is made as."""
-
-    TEXT = "text"
-    SVG = "svg"
-    PNG = "png"
-    DOT = "dot"
-    MERMAID = "mermaid"
-
-
 _ENDINGS = {
-    **{each.value: each for each in Format},
-    "mmd": Format.MERMAID,
-    "gv": Format.DOT,
-    "txt": Format.TEXT,
+    **{each.value: each for each in Form},
+    "mmd": Form.MERMAID,
+    "gv": Form.DOT,
+    "txt": Form.TEXT,
 }
 
 
@@ -45,7 +36,7 @@ def run(
     options: Options,
     *,
     form: Annotated[
-        Format | None,
+        Form | None,
         typer.Option("--format", help="svg and png need Graphviz; without it -o's ending decides, else text"),
     ] = None,
     output: Annotated[
@@ -58,10 +49,8 @@ def run(
 
     Example: `labctl graph -o lab.svg`
     """
-    from labctl.app import graph
-
     chosen = form or _by_name(output)
-    if chosen is Format.PNG and output is None:
+    if chosen is Form.PNG and output is None:
         raise UsageError("a picture as png goes into a file", hint="labctl graph -o lab.png")
     found = graph.look(context.session(options))
     content = _content(found, chosen, options, to_file=output is not None)
@@ -75,7 +64,7 @@ def run(
     return 0
 
 
-def _by_name(output: str | None) -> Format:
+def _by_name(output: str | None) -> Form:
     """What the ending of a file's name asks for: text where there is none.
 
     Raises:
@@ -83,28 +72,20 @@ def _by_name(output: str | None) -> Format:
     """
     ending = Path(output or "").suffix
     if not ending:
-        return Format.TEXT
+        return Form.TEXT
     form = _ENDINGS.get(ending.removeprefix(".").lower())
     if form is None:
         raise UsageError(f"graph does not write {ending}", hint="svg, png, dot, mmd or txt; or --format")
     return form
 
 
-def _content(found: Drawing, form: Format, options: Options, *, to_file: bool) -> str | bytes:
-    from labctl.report import dot, mermaid, sketch
+def _content(found: Drawing, form: Form, options: Options, *, to_file: bool) -> str | bytes:
+    if form is not Form.TEXT or to_file:
+        return graph.made(found, form)
+    from labctl.report import sketch
 
-    if form is Format.TEXT:
-        width = None if to_file else wrap.width(sys.stdout)
-        paint = Paint() if to_file else Paint.on_stdout(allowed=options.colour)
-        return sketch.render(found, paint, width, sketch.signs("utf-8" if to_file else sys.stdout.encoding))
-    if form is Format.MERMAID:
-        return mermaid.render(found)
-    text = dot.render(found)
-    if form is Format.DOT:
-        return text
-    from labctl.app.graph import picture
-
-    return picture(text, form)
+    paint = Paint.on_stdout(allowed=options.colour)
+    return sketch.render(found, paint, wrap.width(sys.stdout), sketch.signs(sys.stdout.encoding))
 
 
 def _write(file: Path, content: str | bytes) -> None:

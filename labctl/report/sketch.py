@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.lifecycle import State
 from labctl.core.record import record
+from labctl.report.colour import Paint
 from labctl.report.drawing import Port
 from labctl.report.statustext import STATES
 from labctl.report.table import GAP, filled
@@ -13,7 +14,6 @@ from labctl.report.table import GAP, filled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from labctl.report.colour import Paint
     from labctl.report.drawing import Box, Drawing, Wire
 
 WIDTH = 80  # of a drawing that goes elsewhere than to a terminal
@@ -48,10 +48,13 @@ def signs(encoding: str | None) -> Signs:
     return LINES
 
 
-def render(drawing: Drawing, paint: Paint, width: int | None, chars: Signs = LINES) -> str:
+def render(
+    drawing: Drawing, paint: Paint | None = None, width: int | None = None, chars: Signs = LINES
+) -> str:
     """The text, in lines of at most `width` columns where names leave room for that."""
     names = max((len(box.name) for box in drawing.boxes), default=0)
     states = max((len(box.words) for box in drawing.boxes), default=0)
+    paint = paint or Paint()
     sketcher = _Sketcher(paint, width or WIDTH, names, states, chars)
     blocks = [sketcher.network(wire, drawing.on(wire)) for wire in drawing.wires]
     if alone := [(box, Port("")) for box in drawing.boxes if not box.ports]:

@@ -57,7 +57,7 @@ def test_a_machine_without_graphviz_is_told_what_goes_without(monkeypatch, tmp_p
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("labctl.host.machine.command.SBIN", "")
     with pytest.raises(LabctlError, match="Graphviz's dot, which this machine lacks") as caught:
-        graph.picture("graph x {}", "svg")
+        graph.picture("graph x {}", graph.Form.SVG)
     assert "--format text, mermaid or dot" in caught.value.hint
 
 
@@ -67,7 +67,7 @@ def test_a_dot_that_fails_says_why(monkeypatch, tmp_path):
     dot.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(LabctlError, match=r"dot failed \(3\): no such font"):
-        graph.picture("graph x {}", "png")
+        graph.picture("graph x {}", graph.Form.PNG)
 
 
 @pytest.fixture

@@ -44,6 +44,14 @@ def everything(lab: Lab) -> list[str]:
     return [each.name() for each in virt(lab).listAllDomains()]
 
 
+def test_it_is_drawn(lab):
+    assert "○ web-1" in lab.graph()
+    assert lab.graph("mermaid").startswith("flowchart")
+    with pytest.raises(UsageError, match="graph makes no pdf") as refused:
+        lab.graph("pdf")
+    assert refused.value.hint == "it makes text, svg, png, dot, mermaid"
+
+
 def test_it_is_waited_until_vms_have_reached_a_stage(lab):
     seen = []
     lab.subscribe(seen.append)
