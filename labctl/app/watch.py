@@ -13,9 +13,11 @@ from labctl.core.events import Diagnostic, Ending
 from labctl.core.operations import operations
 from labctl.core.plan import Action
 from labctl.core.settling import Settling
+from labctl.core.spans import spans
 from labctl.engine import provision
 from labctl.host.files import lab_folder
 from labctl.host.files.watching import Watcher
+from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def needing_a_yes(plan: Plan) -> list[str]:
             found.append(f"{step.address} is shut down")
         elif step.destructive:
             found.append(f"{step.address} loses {step.loss}")
+        elif isinstance(step.after, ProvisionSpec) and step.after.reboot:
+            found.append(f"{step.address} restarts {spans(step.after.on)}")
     return found
 
 

@@ -166,6 +166,7 @@ def _shared(lab: LabModel, step: ProvisionStep, site: Site) -> dict[str, Any]:
         "played": _played(step, site),
         "left_out": not_played(lab) if isinstance(step.work, Ansible) else (),
         "user": step.user,
+        "reboot": step.reboot,
         "env": tuple(_environment(lab, step).items()),
     }
 
@@ -199,5 +200,6 @@ def _content(lab: LabModel, step: ProvisionStep, site: Site) -> str:
         used = {name: value for name, value in _parameters(lab).items() if name in work.text}
     file = site.copies.get(work.source, "") if isinstance(work, Copy) else ""
     played = _played(step, site)
-    document = json.dumps([works.stated(work), step.user, sorted(step.env), used, file, played])
+    stated = [works.stated(work), step.user, sorted(step.env), used, file, played]
+    document = json.dumps([*stated, *["reboot"] * step.reboot])
     return f"{secret_name(site.secret)}:{hmac.new(site.secret, document.encode(), 'sha256').hexdigest()[:32]}"

@@ -52,6 +52,7 @@ class GuestState:
     addresses: tuple[tuple[str, IpAddress], ...] = ()  # pairs of a NIC's MAC and one of its addresses
     log: str = ""
     version: int = 1
+    boot_id: str = ""  # another one after each boot
 
     def addresses_of(self, mac: str) -> tuple[IpAddress, ...]:
         return tuple(address for nic, address in self.addresses if nic == mac)
@@ -253,6 +254,7 @@ def _state(stage: str, message: dict[str, Any]) -> GuestState:
         addresses=tuple(islice(_addresses(message.get("addresses")), ADDRESSES)),
         log="\n".join(log.splitlines()[-LOG_LINES:])[-LOG_CHARS:] if isinstance(log, str) else "",
         version=version if isinstance(version, int) else 1,
+        boot_id=_text(message.get("boot_id")),
     )
 
 

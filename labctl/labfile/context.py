@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from labctl.labfile.problems import Problems
-    from labctl.labfile.yaml_tree import Map
+    from labctl.labfile.yaml_tree import Map, Mark
 
 __all__ = ["ReadContext"]
 
@@ -51,6 +51,7 @@ class ReadContext:
     written: dict[Path, HostReach] = field(default_factory=dict)
     copied: dict[Path, tuple[Map, str]] = field(default_factory=dict)
     fetched: dict[Path, Map] = field(default_factory=dict)
+    scripts: set[Mark] = field(default_factory=set)  # the steps whose scripts were looked at
     budget: TextBudget = field(default_factory=TextBudget)  # the texts of all instances
     _unreadable: dict[Path, str] = field(default_factory=dict)  # as `why_unreadable` answered before
 

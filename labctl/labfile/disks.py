@@ -99,7 +99,7 @@ def _build(context: ReadContext, tree: Map) -> Image:
 def _check_run(context: ReadContext, tree: Map, recipe: ImageBuild) -> None:
     """Report the lines of `run` with a command that can't run in the new root, where they begin."""
     brought = tuple(Brought(each.target, each.source, each.mode) for each in recipe.files if each.source)
-    guest = Guest(brought, " ".join(each.target for each in recipe.files if not each.source))
+    guest = Guest(brought, tuple(each.target for each in recipe.files if not each.source))
     for index, line in enumerate(recipe.run):
         if wrong := guest.trouble(line, context.folder, "/"):
             context.problems.at(tree["run"], index, wrong.summary, wrong.hint)

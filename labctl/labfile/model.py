@@ -197,6 +197,7 @@ class ProvisionStep:
     user: str = "root"
     env: tuple[tuple[str, str], ...] = ()
     on: tuple[str, ...] = ()
+    reboot: bool = False
 
 
 @record

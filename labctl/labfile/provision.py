@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.record import replace
 from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
+from labctl.labfile import scripts
 from labctl.labfile.lockfile import lock_path
 from labctl.labfile.model import ProvisionStep
 from labctl.labfile.problems import did_you_mean
@@ -33,6 +34,16 @@ _KEYWORDS = frozenset(
     ("connection", "delegated_vars", "environment", "group_names", "groups", "hostvars", "playbook_dir", "port",
      "remote_user", "role_path")
 )  # fmt: skip
+
+_NOT_BESIDE_ANSIBLE = {
+    "user": "a playbook says `become`",
+    "env": "write `vars`",
+    "reboot": "a playbook has a module `reboot`",
+}
+_RESTARTS = "restarts the guest under this step or the next one, which then fails"
+_REBOOT = (
+    "leave it out, and write `reboot: true` beside `shell`: labctl restarts the guest after it, and waits"
+)
 
 
 def read_provision(
@@ -65,21 +76,29 @@ def read_lab_provision(
                 entry, "fetch", summary, "name one VM in `on`, or fetch as a step of the VMs"
             )
         found.append(replace(step, on=named))
-        for vm in {instances[each].base: instances[each] for each in named}.values():
+        for name in named[:1]:
+            vm = instances[name]
             earlier = [each.work for each in (*vm.provision, *found[:-1])]
             _check_scripts(context, [(entry, step)], Guest.after(vm.cloud_init, vm.folders, earlier))
     return tuple(found)
 
 
 def _check_scripts(context: ReadContext, steps: Iterable[tuple[Map, ProvisionStep]], guest: Guest) -> None:
-    """Report the scripts with a command that can't run in a guest, which is as it is before these steps."""
+    """Report the scripts with a command that can't run in a guest, which is as it is before these steps.
+
+    A step that several VMs have is looked at once, in the first of them.
+    """
     if context.problems.repeated:
         return
     for entry, step in steps:
-        if isinstance(step.work, Shell):
+        if isinstance(step.work, Shell) and entry.mark not in context.scripts:
+            context.scripts.add(entry.mark)
             home = ROOT_S if step.user == "root" else f"/home/{step.user}"
             if found := guest.trouble(step.work.text, context.folder, home):
                 context.problems.at(entry, "shell", found.summary, found.hint)
+            if command := scripts.restarting(step.work.text):
+                summary = f"{command} in a script {_RESTARTS}"
+                context.problems.at(entry, "shell", summary, _REBOOT, severity="warning")
         guest = guest.then(step.work)
 
 
@@ -112,7 +131,14 @@ def _steps(context: ReadContext, holder: Map) -> Iterator[tuple[Map, ProvisionSt
             context.problems.at(listed, index, f"two steps are called {name}", "give each a name of its own")
         names.add(name)
         env = tuple((key, _text(value)) for key, value in (entry.get("env") or {}).items())
-        step = ProvisionStep(work, name, entry.get("run", "once"), entry.get("user", "root"), env)
+        step = ProvisionStep(
+            work,
+            name,
+            entry.get("run", "once"),
+            entry.get("user", "root"),
+            env,
+            reboot=entry.get("reboot", False),
+        )
         yield entry, step
 
 
@@ -142,7 +168,7 @@ def _work(context: ReadContext, entry: Map) -> Work | None:
 
 
 def _ansible(context: ReadContext, entry: Map) -> Ansible:
-    for key, hint in (("user", "a playbook says `become`"), ("env", "write `vars`")):
+    for key, hint in _NOT_BESIDE_ANSIBLE.items():
         if key in entry:
             context.problems.at_key(entry, key, f"{key} means nothing beside ansible", hint)
     tree = entry["ansible"]

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from labctl.kinds.provision.work import Work
     from labctl.labfile.model import Folder
 
-__all__ = ["ROOT_S", "Brought", "Guest", "Trouble"]
+__all__ = ["ROOT_S", "Brought", "Guest", "Trouble", "restarting"]
 
 ROOT_S = "/root"  # where root's scripts run
-_LINES = 200  # of a script are looked at
+_CHARS, _COMMANDS = 16 << 10, 100  # of a script are looked at: who writes it may be anybody
 _NEXT = re.compile(r";|&&?|\|\|?")
 _BEFORE = frozenset(("!", "do", "else", "env", "exec", "if", "nohup", "sudo", "then", "time"))
 _READERS = frozenset((".", "bash", "dash", "perl", "python", "python3", "ruby", "sh", "source", "zsh"))
 _ELSEWHERE = frozenset(("cd", "pushd"))
+# programs that restart a machine with one of these words
+_RESTARTING = {"shutdown": {"-r", "--reboot"}, "systemctl": {"reboot"}, "init": {"6"}, "telinit": {"6"}}
 _EXECUTABLE = 0o111
 
 
@@ -68,13 +70,13 @@ class Guest:
     """
 
     brought: tuple[Brought, ...] = ()
-    texts: str = ""
+    texts: tuple[str, ...] = ()
     known: bool = True
 
     @classmethod
     def after(cls, cloud_init: object, folders: Iterable[Folder] = (), works: Iterable[Work] = ()) -> Guest:
         """A guest that has booted with this cloud-config and these folders, after these steps."""
-        guest = cls(tuple(Brought(each.target, each.source) for each in folders), str(cloud_init or ""))
+        guest = cls(tuple(Brought(each.target, each.source) for each in folders), (str(cloud_init or ""),))
         for work in works:
             guest = guest.then(work)
         return guest
@@ -85,20 +87,20 @@ class Guest:
             target = f"{work.target}{work.source.name}" if work.target.endswith("/") else work.target
             return replace(self, brought=(*self.brought, Brought(target, work.source, work.mode)))
         if isinstance(work, Shell):
-            return replace(self, texts=f"{self.texts}\n{work.text}")
+            return replace(self, texts=(*self.texts, work.text[:_CHARS]))
         return replace(self, known=self.known and not isinstance(work, Ansible))
 
-    def trouble(self, text: str, folder: Path, home: str) -> Trouble | None:
+    def trouble(self, script: str, folder: Path, home: str) -> Trouble | None:
         """The first command of a script that can't run here; None if there is none.
 
         Args:
-            text: the script, for sh or the program that its first line names.
+            script: for sh or the program that its first line names.
             folder: the Labfile's folder.
             home: the folder of the guest in which it runs.
         """
-        for word, read, before in _commands(text) if self.known else ():
+        for word, read, before in _commands(script) if self.known else ():
             made = PurePosixPath(word).name if word.startswith("/") else PurePosixPath(word).parts[0]
-            if made in self.texts or made in before:
+            if any(made in text for text in (before, *self.texts)):
                 continue
             path = str(PurePosixPath(home) / word)
             pairs = ((each, each.source_of(path)) for each in reversed(self.brought))
@@ -111,27 +113,46 @@ class Guest:
         return None
 
 
+def restarting(text: str) -> str:
+    """The command of a script that restarts its guest; empty if it has none that is seen at once."""
+    for words, _ in _parsed(text):
+        name = words[0].rpartition("/")[2]
+        if name == "reboot" or (name in _RESTARTING and _RESTARTING[name] & {*words[1:]}):
+            return " ".join(words)
+    return ""
+
+
 def _commands(text: str) -> Iterator[tuple[str, bool, str]]:
     """The files that a script runs: each word, whether another program reads it, and the text before it.
 
-    They end where the script goes to another folder, or has lines that are no commands.
+    They end where the script goes to another folder.
     """
+    for words, before in _parsed(text):
+        if words[0] in _ELSEWHERE:
+            return
+        read = words[0].rpartition("/")[2] in _READERS
+        word = next(iter(words[read:]), "").strip("\"'")
+        if PurePosixPath(word).name and not word.startswith(("-", "#", "~")):
+            yield word, read, before
+
+
+def _parsed(text: str) -> Iterator[tuple[list[str], str]]:
+    """The words of each command of a script for sh, and the text before it; up to lines that are no commands."""
     if text.startswith("#!") and "sh" not in text.partition("\n")[0]:
         return
-    before = ""
-    for line in text.splitlines()[:_LINES]:
+    before, left = "", _COMMANDS
+    for line in text[:_CHARS].splitlines():
         if "<<" in line:
             return
         for command in _NEXT.split(line.partition(" #")[0]):
             words = [word for word in command.split() if "=" not in word]
             while words and words[0] in _BEFORE:
                 words = words[1:]
-            if words and words[0] in _ELSEWHERE:
+            if words:
+                yield words, before
+                left -= 1
+            if not left:
                 return
-            read = bool(words) and words[0].rpartition("/")[2] in _READERS
-            word = next(iter(words[read:]), "").strip("\"'")
-            if PurePosixPath(word).name and not word.startswith(("-", "#", "~")):
-                yield word, read, before
             before += command
 
 

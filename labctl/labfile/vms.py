@@ -20,6 +20,8 @@ from labctl.labfile.xml_edits import read_xml_edits
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from labctl.labfile.context import ReadContext
 
 __all__ = ["InstanceIdentity", "read_vm"]
@@ -65,7 +67,7 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
     disks = read_disks(context, tree, image)
     folders = read_folders(context, tree, seeded=cloud_init is not False)
     provision = read_provision(context, tree, cloud_init, folders)
-    guest = Guest.after(cloud_init, folders, [each.work for each in provision])
+    guest = partial(Guest.after, cloud_init, folders, [each.work for each in provision])
     vm = Vm(
         name=identity.name,
         base=identity.base,
@@ -125,7 +127,9 @@ def _memory(context: ReadContext, tree: Map) -> tuple[int, int | None]:
     return found["memory"], most
 
 
-def _ready(context: ReadContext, tree: Map, cloud_init: object, guest: Guest) -> tuple[Condition, ...]:
+def _ready(
+    context: ReadContext, tree: Map, cloud_init: object, guest: Callable[[], Guest]
+) -> tuple[Condition, ...]:
     """Read the conditions, which are looked at in a guest after its steps."""
     found, seeded = [], cloud_init is not False
     for entry in tree.get("ready") or ():
@@ -135,7 +139,11 @@ def _ready(context: ReadContext, tree: Map, cloud_init: object, guest: Guest) ->
         elif "exec" in entry and entry.get("from") == "host":
             hint = "leave `from` out, or use tcp or http, which can be checked from the host"
             context.problems.at(entry, "from", "exec runs in the guest", hint)
-        elif "exec" in entry and (wrong := guest.trouble(entry["exec"], context.folder, ROOT_S)):
+        elif (
+            "exec" in entry
+            and not context.problems.repeated
+            and (wrong := guest().trouble(entry["exec"], context.folder, ROOT_S))
+        ):
             context.problems.at(entry, "exec", wrong.summary, wrong.hint)
         found.append(
             Condition(

@@ -150,3 +150,29 @@ def steps_are_run_by_their_verb(lab, given):
     lab.ok_with(given, "halt", "hidden", "--yes")
     off = lab.run("provision", "hidden", **given)
     assert (off.code, "`labctl up hidden` starts" in off.stderr) == (2, True), off
+
+
+BOOT = "cat /proc/sys/kernel/random/boot_id >>/root/boots"
+
+
+def test_a_step_restarts_its_guest_and_one_that_does_so_by_itself_is_told(make_lab, micro):
+    steps = [{"name": "first", "shell": BOOT, "reboot": True}, {"name": "second", "shell": BOOT}]
+    web = {"networks": ["front"], "provision": steps}
+    lab = make_lab(micro_lab("restarts", micro, networks={"front": {}}, vms={"web": web}))
+    lab.up()
+    boots = lab.ssh("web", "cat /root/boots").split()
+    assert len(set(boots)) == 2, boots
+    assert lab.run("plan", "--exit-code").code == 0
+
+    steps.append({"name": "own", "shell": "echo soon; reboot; sleep 1000"})
+    failed = lab.run("up", "--yes")
+    said = failed.stderr + failed.stdout
+    assert failed.code == 4, said
+    assert "warning: Labfile.yaml" in said
+    assert "web | soon" in said
+    assert "provision/web/3: failed: own: " in said
+    assert "`reboot: true` beside `shell`" in said
+    steps[2] |= {"shell": "true", "reboot": True}
+    lab.up()
+    assert lab.ssh("web", "cat /root/boots").split() == boots, "what was done is not done again"
+    assert lab.run("plan", "--exit-code").code == 0

@@ -6,11 +6,11 @@ import asyncio
 import datetime
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError, NotReady
 from labctl.core.record import record
-from labctl.host.access import port_session
+from labctl.host.access import port_session, restarts
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.libvirt import domains, records
 from labctl.host.libvirt.connection import translated
@@ -18,13 +18,19 @@ from labctl.kinds.provision import guest_log
 from labctl.kinds.provision.spec import DIGEST
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 
     from labctl.core.events import Teller
     from labctl.host.access.keys import Keys
     from labctl.host.access.transport import Transport
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.provision.spec import ProvisionSpec, Target
+
+
+# What to do about a step whose guest restarts
+REBOOTS = (
+    "`reboot: true` beside `shell`, and no `reboot` in scripts: labctl restarts the guest, and waits for it"
+)
 
 
 @record
@@ -37,7 +43,7 @@ class Job:
     connection: Connection
     keys: Keys
 
-    async def in_each(self, work: Callable[[Target, Transport], Awaitable[None]]) -> None:
+    async def in_each(self, work: Callable[[Target, Transport], Coroutine[Any, Any, None]]) -> None:
         """Do the work in all of the VMs at once, over their ports, and write down where it is done.
 
         Raises:
@@ -54,10 +60,16 @@ class Job:
             summary = "\n".join(each.summary for each in failed)
             raise NotReady(summary, where=first.where, hint=first.hint, brief=first.brief)
 
-    async def _in(self, target: Target, work: Callable[[Target, Transport], Awaitable[None]]) -> None:
+    async def _in(
+        self, target: Target, work: Callable[[Target, Transport], Coroutine[Any, Any, None]]
+    ) -> None:
         opened = port_session.opened(self.connection, target.libvirt_name, self.tell.progress)
-        async with self.noted([target], partial(self.failure, target)), opened as session:
-            await work(target, PortTransport(session))
+        watched = restarts.watched(self.connection, target.libvirt_name)
+        async with self.noted([target], partial(self.failure, target)), opened as port, watched as restarted:
+            await restarts.unless(restarted, work(target, PortTransport(port)), REBOOTS)
+            if self.spec.reboot:
+                self.tell.progress(f"restarting {target.vm}")
+                await restarts.restart(port)
 
     async def log(self, text: str) -> None:
         """Append what the step said on this machine to the logs of its VMs. A log that can't be written is told."""

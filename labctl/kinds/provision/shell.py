@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl import resources
 from labctl.kinds.provision import guest_log
+from labctl.kinds.provision.job import REBOOTS
 from labctl.kinds.provision.output import Output
 from labctl.kinds.provision.work import Shell
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from labctl.host.access.transport import Transport
     from labctl.kinds.provision.job import Job
     from labctl.kinds.provision.spec import ProvisionSpec, Target
+
+SIGNALLED = 128  # exit codes above it mean a signal, as in sh
 
 
 async def run(job: Job) -> None:
@@ -39,7 +42,12 @@ async def _run(job: Job, target: Target, way: Transport) -> None:
     )
     output.end()
     if done.exit_code:
-        raise job.failure(target, f"exit code {done.exit_code}{output.last}")
+        ended = (
+            ""
+            if done.exit_code <= SIGNALLED
+            else f"ended by a signal, as in a guest that restarts: {REBOOTS}"
+        )
+        raise job.failure(target, f"exit code {done.exit_code}{output.last}", ended)
 
 
 def script(spec: ProvisionSpec, work: Shell) -> str:

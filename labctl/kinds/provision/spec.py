@@ -70,6 +70,7 @@ class ProvisionSpec(Spec):
     content: str = ""  # the digest, whether it is compared or not
     user: str = "root"
     env: tuple[tuple[str, str], ...] = ()
+    reboot: bool = False  # whether its guests are restarted after it
     targets: tuple[Target, ...] = ()
     before: tuple[int, ...] = ()  # places of the steps that come first, of the same VM or of the lab
     after: tuple[Address, ...] = ()
@@ -111,7 +112,8 @@ class ProvisionSpec(Spec):
 
     def brief(self) -> tuple[BriefPart, ...]:
         where = f"on {spans(self.on)}" if not self.vm else ""
-        return tuple(BriefPart(text) for text in (self.summary, where) if text)
+        after = "then restarts the guest" if self.reboot else ""
+        return tuple(BriefPart(text) for text in (self.summary, where, after) if text)
 
     @property
     def summary(self) -> str:

@@ -14,6 +14,7 @@ from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.spec import VmSpec
 
@@ -50,6 +51,15 @@ BEFORE = lab(NETWORK, DISK, VM)
 )
 def test_all_but_what_is_live_needs_a_yes(after, needing):
     assert watch.needing_a_yes(plan(after, BEFORE, lab="shop")) == needing
+
+
+def test_a_step_that_restarts_its_guest_needs_a_yes():
+    step = ProvisionSpec("web", 1, "key", on=("web",))
+    assert watch.needing_a_yes(plan(BEFORE | lab(step), BEFORE, lab="shop")) == []
+    restarting = replace(step, reboot=True)
+    assert watch.needing_a_yes(plan(BEFORE | lab(restarting), BEFORE, lab="shop")) == [
+        "provision/web/1 restarts web"
+    ]
 
 
 class Sink(list):

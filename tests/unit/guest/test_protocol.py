@@ -52,6 +52,8 @@ def test_the_addresses_of_a_nic_are_those_of_its_mac():
         ({"event": "state"}, None),
         ({"event": "state", "stage": "done", "version": 2}, GuestState("done", version=2)),
         ({"event": "state", "stage": "done"}, GuestState("done", version=1)),
+        ({"event": "state", "stage": "done", "boot_id": "a\nb"}, GuestState("done", boot_id="a b")),
+        ({"event": "state", "stage": "done", "boot_id": ["a"]}, GuestState("done")),
         ({"event": "state", "stage": "done", "version": "new"}, GuestState("done", version=1)),
         ({"event": "else"}, None),
         ([], None),

@@ -80,6 +80,10 @@ def test_a_playbook_has_its_variables_with_values_filled_in_and_its_tags(tmp_pat
             "vms.web.provision[0].env: env means nothing beside ansible",
         ),
         (
+            "{ansible: {playbook: page}, reboot: true}",
+            "vms.web.provision[0].reboot: reboot means nothing beside ansible",
+        ),
+        (
             "{ansible: {playbook: page, tags: ['--x']}}",
             "vms.web.provision[0].ansible.tags[0]: expected a tag of letters",
         ),

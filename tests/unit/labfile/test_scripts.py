@@ -2,8 +2,8 @@
 
 import pytest
 
-from labctl.labfile.scripts import Brought, Guest
-from tests.unit.labfile.labfiles import problems
+from labctl.labfile.scripts import Brought, Guest, restarting
+from tests.unit.labfile.labfiles import loaded, problems
 
 LACKS = "is a file of this machine, and the guest, in which this runs, does not have it"
 
@@ -68,7 +68,7 @@ def test_what_may_be_there_is_not_told(folder, text):
 
 
 def test_what_ran_before_may_have_made_it(folder):
-    assert told(folder, "./setup.sh", texts="wget example.org/setup.sh") == ""
+    assert told(folder, "./setup.sh", texts=("wget example.org/setup.sh",)) == ""
     assert told(folder, "./setup.sh", known=False) == ""
 
 
@@ -142,3 +142,42 @@ def test_a_copy_in_time_is_needed(folder):
     assert problems(folder, f"vms: {{web: {{image: debian-12, provision: {steps}}}}}\n") == []
     late = "[{shell: ./run.sh}, {copy: {source: run.sh, target: /root/run.sh}}]"
     assert len(problems(folder, f"vms: {{web: {{image: debian-12, provision: {late}}}}}\n")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["reboot", "apt-get -y upgrade\nsudo reboot", "true && shutdown -r now", "exec /sbin/reboot -f", "init 6",
+     "systemctl reboot --no-block"],
+)  # fmt: skip
+def test_a_script_that_restarts_its_guest_is_seen(text):
+    assert restarting(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["echo reboot", "shutdown -h now", "systemctl restart nginx", "cat >x <<END\nreboot\nEND", "# reboot",
+     "#!/usr/bin/python3\nreboot"],
+)  # fmt: skip
+def test_others_are_not(text):
+    assert not restarting(text)
+
+
+def test_it_gets_a_warning_that_says_how_to_write_it(tmp_path):
+    text = """
+vms: {web: {image: debian-12, provision: [{shell: "true && reboot"}, {shell: "true", reboot: true}]}}
+provision: [{shell: reboot, on: [web]}]
+"""
+    lab = loaded(tmp_path, text)
+    hint = (
+        "leave it out, and write `reboot: true` beside `shell`: labctl restarts the guest after it, and waits"
+    )
+    summary = "reboot in a script restarts the guest under this step or the next one, which then fails"
+    assert [(each.severity, each.path, each.summary, each.hint) for each in lab.warnings] == [
+        ("warning", path, summary, hint) for path in ("vms.web.provision[0].shell", "provision[0].shell")
+    ]
+    assert [step.reboot for step in lab.lab.vms[0].provision] == [False, True]
+
+
+def test_a_script_of_many_commands_takes_no_time(folder):
+    assert told(folder, "true;" * 200_000 + "./setup.sh") == ""
+    assert told(folder, "true\n" * 90 + "./setup.sh").endswith(LACKS)

@@ -8,7 +8,8 @@ import pytest
 from labctl.core import identity
 from labctl.core.errors import LabctlError, NotReady
 from labctl.core.events import Diagnostic, Teller
-from labctl.host.access import port_session
+from labctl.core.record import replace
+from labctl.host.access import port_session, restarts
 from labctl.host.libvirt import records
 from labctl.kinds.provision import guest_log
 from labctl.kinds.provision import job as job_module
@@ -47,7 +48,12 @@ def written(monkeypatch):
             raise LabctlError("the domain does not run")
         yield name
 
+    @asynccontextmanager
+    async def watched(_connection, _name):
+        yield asyncio.Event()
+
     monkeypatch.setattr(port_session, "opened", opened)
+    monkeypatch.setattr(restarts, "watched", watched)
     monkeypatch.setattr(records, "write", lambda domain, _, key, fields: found.append((domain, key, fields)))
     return found
 
@@ -101,3 +107,38 @@ def test_what_it_said_here_gets_into_the_logs_of_its_vms_and_one_that_can_t_be_w
     assert [each.summary for each in told if isinstance(each, Diagnostic)] == [
         "provision/1: what it said is not in the log of c: the domain does not run"
     ]
+
+
+async def nothing(_target, _way):
+    """What a step may do."""
+
+
+def test_a_guest_restarts_before_its_step_is_done(written, monkeypatch):
+    order = []
+
+    async def restart(port):
+        order.append((port, len(written)))
+
+    monkeypatch.setattr(restarts, "restart", restart)
+    asyncio.run(replace(job(A), spec=replace(STEP, reboot=True)).in_each(nothing))
+    assert order == [("shop.a", 0)]
+    assert [fields["digest"] for *_, fields in written] == ["k:1"]
+    asyncio.run(job(B).in_each(nothing))
+    assert len(order) == 1
+
+
+def test_a_guest_that_restarts_by_itself_is_told_with_how_to_write_it(written, monkeypatch):
+    @asynccontextmanager
+    async def watched(_connection, _name):
+        restarted = asyncio.Event()
+        restarted.set()
+        yield restarted
+
+    async def for_ever(_target, _way):
+        await asyncio.sleep(600)
+
+    monkeypatch.setattr(restarts, "watched", watched)
+    with pytest.raises(NotReady, match="provision/1: x on a: its guest restarted while this ran") as failed:
+        asyncio.run(job(A).in_each(for_ever))
+    assert "`reboot: true` beside `shell`" in failed.value.hint
+    assert written == [("shop.a", "lab:x", {"failed": "provision/1 x"})]

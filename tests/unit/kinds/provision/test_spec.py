@@ -32,3 +32,10 @@ def test_a_digest_that_was_made_with_a_lost_key_is_no_difference():
     had = replace(STEP, digest="old:0")
     assert STEP.with_choices({STEP.address: had}, lambda digest: digest.startswith("k:")).digest == "old:0"
     assert STEP.with_choices({STEP.address: had}, lambda _: True).digest == "k:1"
+
+
+def test_a_plan_tells_that_a_guest_restarts():
+    assert [part.what for part in replace(STEP, reboot=True).brief()] == [
+        "on a, b",
+        "then restarts the guest",
+    ]

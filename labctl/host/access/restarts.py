@@ -1,0 +1,100 @@
+"""Restarts of guests while they are worked in: those that labctl asks for, and those that nobody told it of."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import libvirt
+
+from labctl.core.errors import LabctlError
+from labctl.guest.protocol import HELLO
+from labctl.host.access.port_transport import PortTransport
+from labctl.host.access.streams import FEW_BYTES
+from labctl.host.access.transport import last_words
+from labctl.host.libvirt.connection import call_on, translated
+from labctl.host.libvirt.registrations import registered
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from labctl.host.access.port_session import PortSession
+    from labctl.host.libvirt.connection import Connection
+
+T = TypeVar("T")
+BACK_S = 1200.0  # an emulated guest beside others needs minutes
+ASK_S = 3.0  # between two questions whether it is back
+_SIGNALLED = 128  # exit codes above it: the shell is ended when its guest goes down
+_RESTART = "if command -v systemctl >/dev/null; then systemctl reboot; else reboot; fi"
+
+
+@asynccontextmanager
+async def watched(connection: Connection, libvirt_name: str) -> AsyncIterator[asyncio.Event]:
+    """An event that is set once the guest restarts while the block runs.
+
+    Raises:
+        LabctlError: the domain is gone, or libvirt does not answer.
+    """
+    happened, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell(*_event: Any) -> None:  # on libvirt's thread
+        call_on(loop, happened.set)
+
+    def begin() -> None:
+        with translated():
+            domain = connection.virt.lookupByName(libvirt_name)
+        of_domain = {libvirt.VIR_DOMAIN_EVENT_ID_REBOOT: tell}
+        registrations.enter_context(registered(connection, of_domain, domain=domain))
+
+    with ExitStack() as registrations:
+        await connection.call(begin)
+        yield happened
+
+
+async def unless(restarted: asyncio.Event, work: Coroutine[Any, Any, T], hint: str) -> T:
+    """The result of work in a guest, which nobody would answer any more once that has restarted.
+
+    Raises:
+        LabctlError: the guest restarted before it was done; with this hint.
+    """
+    doing, waiting = asyncio.ensure_future(work), asyncio.ensure_future(restarted.wait())
+    try:
+        await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            return doing.result()
+        raise LabctlError("its guest restarted while this ran", hint=hint)
+    finally:
+        for each in (doing, waiting):
+            each.cancel()
+        await asyncio.wait({doing, waiting})
+
+
+async def restart(port: PortSession) -> None:
+    """Restart a guest, and wait until it has booted again. The port stays open meanwhile.
+
+    Raises:
+        LabctlError: it can't restart, or is not back in time.
+    """
+    await port.renewed()
+    before = port.state.boot_id if port.state else ""
+    asked = asyncio.ensure_future(PortTransport(port).run(_RESTART, timeout=BACK_S, limit=FEW_BYTES))
+    try:
+        async with asyncio.timeout(BACK_S):
+            while not _is_back(port, before):
+                if asked.done() and 0 < (done := asked.result()).exit_code < _SIGNALLED:
+                    raise LabctlError(f"its guest can't restart: {last_words(done.stderr)}")
+                if port.over:
+                    raise port.ended
+                await asyncio.sleep(ASK_S)
+                port.send(HELLO)  # a guest says nothing before it is asked
+    except TimeoutError as error:
+        raise LabctlError(f"its guest did not come back within {BACK_S / 60:.0f} minutes") from error
+    finally:
+        asked.cancel()
+        await asyncio.wait({asked})
+
+
+def _is_back(port: PortSession, before: str) -> bool:
+    state = port.state
+    return state is not None and state.boot_id not in ("", before) and state.finished
