@@ -29,10 +29,10 @@ def test_memory_is_kept_on_the_hosts_disk(make_lab, micro, tmp_path):
         micro_lab(
             "kept",
             micro,
-            networks={"front": {}},
+            networks={"front": {}, "back": {"mode": "isolated"}},  # web has db's name in its hosts file
             vms={
-                "web": {"networks": ["front"], "forwards": [f"{PORT}:8000"], "depends_on": ["db"]},
-                "db": {"networks": ["front"]},
+                "web": {"networks": ["front", "back"], "forwards": [f"{PORT}:8000"], "depends_on": ["db"]},
+                "db": {"networks": ["back"]},
             },
         )
     )
@@ -95,10 +95,10 @@ def what_changes_meanwhile_is_shown(lab: Lab, boots: dict[str, str]) -> None:
     """A name costs nothing; another device costs the memory, which is asked for."""
     lab.ok("suspend", "--disk", "web")
     assert states(lab) == {"web": "saved", "db": "running"}
-    lab.content["vms"]["web"]["networks"] = ["front", {"name": "front", "nic": "more"}]
+    lab.content["vms"]["web"]["networks"].append({"name": "front", "nic": "more"})
     refused = lab.run("up")
     assert (refused.code, "its saved memory" in refused.stderr) == (2, True), refused
-    lab.content["vms"]["web"]["networks"] = ["front"]
+    lab.content["vms"]["web"]["networks"].pop()
     lab.content["vms"]["cache"] = {"image": "none", "disk": "1MiB", "networks": ["front"]}
     lab.up()
     goes_on(lab, boots)

@@ -39,13 +39,16 @@ class GuestSession:
     def send_config(self, spec: VmSpec, *, new: bool = False) -> list[str]:
         """Send host names and NICs, and return the names of the replies to expect.
 
-        A `new` guest gets only host names, since its seed has the NICs.
+        A `new` guest gets only host names, since its seed has the NICs. A spec that was read from libvirt, as that of a
+        VM that resumes, has a digest of the names and not the names: the guest keeps those that it has.
         """
         nics = [nic for nic in spec.nics if nic.guest and nic.link == "up" and not new]
         for nic in nics:
             self.port.send(protocol.command_nic(nic.mac, nic.guest.lines))
-        self.port.send(protocol.command_hosts(spec.host_lines))
-        return [*(f"nic {nic.mac}" for nic in nics), "hosts"]
+        known = bool(spec.host_lines) or not spec.hosts
+        if known:
+            self.port.send(protocol.command_hosts(spec.host_lines))
+        return [*(f"nic {nic.mac}" for nic in nics), *["hosts"] * known]
 
     def set_clock(self) -> None:
         self.port.send(protocol.command_clock(int(time.time())))

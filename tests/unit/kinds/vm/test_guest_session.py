@@ -152,3 +152,18 @@ def test_a_guest_that_goes_on_gets_the_time_and_random_bytes_of_its_own(monkeypa
 def test_a_guest_that_can_t_catch_up_is_not_ready(monkeypatch, guest, why):
     with pytest.raises(LabctlError, match=why):
         after_restore(monkeypatch, guest)
+
+
+@pytest.mark.parametrize(
+    ("vm", "sent"),
+    [
+        (VmSpec("shop", "web", hosts="0123", host_lines=("10.0.0.2 db",)), ["hosts"]),
+        (VmSpec("shop", "web", hosts=""), ["hosts"]),  # it may have names of before
+        (VmSpec("shop", "web", hosts="0123"), []),
+    ],
+)
+def test_a_guest_that_resumes_keeps_its_names(vm, sent):
+    """The Labfile, which alone has them, is not looked at."""
+    guest = Woken()
+    assert GuestSession(Connected(), guest).send_config(vm) == sent
+    assert guest.told == sent
