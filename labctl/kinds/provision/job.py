@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # What to do about a step whose guest restarts
 REBOOTS = (
-    "`reboot: true` beside `shell`, and no `reboot` in scripts: labctl restarts the guest, and waits for it"
+    "write `reboot: true` beside `shell`, and no `reboot` in it: labctl restarts the guest, and waits for it"
 )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labctl.kinds.provision.spec import ProvisionSpec, Target
 
 SIGNALLED = 128  # exit codes above it mean a signal, as in sh
+_ENDED = f"a signal ended it, as in a guest that restarts; if so {REBOOTS}"
 
 
 async def run(job: Job) -> None:
@@ -42,12 +43,8 @@ async def _run(job: Job, target: Target, way: Transport) -> None:
     )
     output.end()
     if done.exit_code:
-        ended = (
-            ""
-            if done.exit_code <= SIGNALLED
-            else f"ended by a signal, as in a guest that restarts: {REBOOTS}"
-        )
-        raise job.failure(target, f"exit code {done.exit_code}{output.last}", ended)
+        hint = _ENDED if done.exit_code > SIGNALLED else ""
+        raise job.failure(target, f"exit code {done.exit_code}{output.last}", hint)
 
 
 def script(spec: ProvisionSpec, work: Shell) -> str:

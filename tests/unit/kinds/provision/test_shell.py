@@ -1,12 +1,17 @@
 """The script by which a guest runs a step, run here."""
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from labctl.core.errors import NotReady
+from labctl.host.access.transport import Completed
 from labctl.kinds.provision import guest_log, shell
+from labctl.kinds.provision.job import Job
 from labctl.kinds.provision.spec import ProvisionSpec, Target
 from labctl.kinds.provision.work import Shell
 
@@ -61,6 +66,25 @@ def test_what_it_leaves_running_does_not_hold_it_up(run):
 
 def test_a_user_that_is_not_there_is_told(run):
     assert run("true", user="nobody-here")[:2] == (125, "there is no user nobody-here in the guest\n")
+
+
+@pytest.mark.parametrize(("code", "restarts"), [(1, False), (143, True)])
+def test_a_script_that_a_signal_ended_may_have_restarted_its_guest(code, restarts):
+    class Way:
+        async def run(self, _script, *, stdout, **_options):
+            stdout.write(b"soon\n")
+            return Completed(code, b"", b"")
+
+    async def in_each(self, work):
+        await work(WEB, Way())
+
+    spec = ProvisionSpec("web", 2, name="it", work=Shell("reboot"))
+    job = Job(spec, (WEB,), SimpleNamespace(output=lambda *_line: None), None, None)
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(NotReady) as failed:
+        patched.setattr(Job, "in_each", in_each)
+        asyncio.run(shell.run(job))
+    assert failed.value.summary == f"it: exit code {code}\n  | soon"
+    assert ("write `reboot: true`" in failed.value.hint) is restarts
 
 
 def test_its_log_is_bounded(run, tmp_path):
