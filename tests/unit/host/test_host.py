@@ -15,8 +15,11 @@ NODE = "test:///default"
 def callers(name: str) -> set[str]:
     """The modules of the package that call a function or class of that name."""
     found = set()
-    for path in PACKAGE.rglob("*.py"):
-        calls = [each.func for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Call)]
+    texts = {path: path.read_text() for path in PACKAGE.rglob("*.py")}
+    for path, text in texts.items():
+        if name not in text:
+            continue
+        calls = [each.func for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Call)]
         if any(name == getattr(func, "id", getattr(func, "attr", "")) for func in calls):
             found.add(str(path.relative_to(PACKAGE)))
     return found

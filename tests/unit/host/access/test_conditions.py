@@ -42,13 +42,16 @@ def test_a_guest_tries_until_they_hold_or_says_why_not(tmp_path, shell):
         late = f"test -e {tmp_path}/there || {{ touch {tmp_path}/there; false; }}"
         async with page() as port:
             holding = [("exec", late), ("tcp", f"{port}"), ("http", f"http://127.0.0.1:{port}/page")]
-            found = await asyncio.gather(*(unmet_in_guest(guest, *each, 20, 1) for each in holding))
+            missing = unmet_in_guest(guest, "http", f"http://127.0.0.1:{port}/other", 1, 1)
+            *found, why = await asyncio.gather(
+                *(unmet_in_guest(guest, *each, 20, 1) for each in holding), missing
+            )
             assert found == [None, None, None]
-            missing = ("http", f"http://127.0.0.1:{port}/other")
-            assert "404" in await unmet_in_guest(guest, *missing, 1, 1)
-        assert await unmet_in_guest(guest, "tcp", f"{port}", 1, 1) == f"nothing listens on port {port}"
-        assert await unmet_in_guest(guest, "exec", "echo 'not today'; false", 1, 1) == "not today"
-        assert await unmet_in_guest(guest, "exec", "sleep 100", 1, 1) in ("", "Terminated")
+            assert "404" in why
+        never = [("tcp", f"{port}"), ("exec", "echo 'not today'; false"), ("exec", "sleep 100")]
+        told = await asyncio.gather(*(unmet_in_guest(guest, *each, 1, 1) for each in never))
+        assert told[:2] == [f"nothing listens on port {port}", "not today"]
+        assert told[2] in ("", "Terminated")
         session.close()
 
     with running_script(tmp_path, shell) as end:

@@ -82,7 +82,7 @@ def test_what_takes_too_long_is_ended_with_its_children(port, tmp_path):
         async with guest(port) as way:
             child = tmp_path / "child"
             text = f"echo begun; trap '' TERM; sleep 100 & echo $! >{child}; wait; sleep 100"
-            late = await timed_out(way, text, lambda late: late.stdout and child.read_text())
+            late = await timed_out(way, text, child)
             assert late.summary.startswith("it did not end within ")
             assert (late.stdout, late.stderr) == (b"begun\n", b"")
             await asyncio.to_thread(wait_until, lambda: not runs(int(child.read_text())))

@@ -65,8 +65,7 @@ def test_others_than_the_login_are_reached_by_sudo(way, tmp_path):
 def test_what_takes_too_long_is_ended_with_its_children(way, tmp_path):
     child = tmp_path / "child"
     text = f"echo begun; trap '' TERM; sleep 100 & echo $! >{child}; wait; sleep 100"
-    begun = timed_out(way, text, lambda late: late.stdout and child.read_text(), user="lab")
-    late = asyncio.run(begun)
+    late = asyncio.run(timed_out(way, text, child, user="lab"))
     assert (late.stdout, late.stderr) == (b"begun\n", b"")
     wait_until(lambda: not runs(int(child.read_text())))
 
