@@ -30,12 +30,11 @@ quick: $(SET_UP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n auto tests/unit
+	$(BIN)/pytest -q -n auto --dist worksteal tests/unit
 
 # Once more as somebody whose home, environment and umask are strange: none of that may show in tests.
 odd: $(SET_UP)
-	$(ODD) $(BIN)/pytest -q -n auto tests/unit
-	$(ODD) $(BIN)/pytest -q tests/libvirt
+	$(ODD) $(BIN)/pytest -q -n auto --dist worksteal tests/unit tests/libvirt
 
 # What the private libvirtd's network can't reach: packages for the guests.
 prepare: $(SET_UP)
