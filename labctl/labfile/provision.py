@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from labctl.core.record import replace
 from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
-from labctl.labfile import scripts
 from labctl.labfile.lockfile import lock_path
 from labctl.labfile.model import ProvisionStep
 from labctl.labfile.problems import did_you_mean
-from labctl.labfile.scripts import ROOT_S, Guest
+from labctl.labfile.scripts import Guest, home_of, restarting
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
 if TYPE_CHECKING:
@@ -91,15 +90,17 @@ def _check_scripts(context: ReadContext, steps: Iterable[tuple[Map, ProvisionSte
     if context.problems.repeated:
         return
     for entry, step in steps:
+        wrong = None
         if isinstance(step.work, Shell) and entry.mark not in context.scripts:
             context.scripts.add(entry.mark)
-            home = ROOT_S if step.user == "root" else f"/home/{step.user}"
-            if found := guest.trouble(step.work.text, context.folder, home):
-                context.problems.at(entry, "shell", found.summary, found.hint)
-            if command := scripts.restarting(step.work.text):
+            wrong = guest.trouble(step.work.text, context.folder, home_of(step.user))
+            if wrong:
+                context.problems.at(entry, "shell", wrong.summary, wrong.hint)
+            if command := restarting(step.work.text):
                 summary = f"{command} in a script {_RESTARTS}"
                 context.problems.at(entry, "shell", summary, _REBOOT, severity="warning")
-        guest = guest.then(step.work)
+        if wrong is None:  # what can't run makes no files
+            guest = guest.then(step.work)
 
 
 def _on(

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from labctl.kinds.provision.work import Work
     from labctl.labfile.model import Folder
 
-__all__ = ["ROOT_S", "Brought", "Guest", "Trouble", "restarting"]
+__all__ = ["ROOT", "Brought", "Guest", "Trouble", "home_of", "restarting"]
 
-ROOT_S = "/root"  # where root's scripts run
+ROOT = "root"
 _CHARS, _COMMANDS = 16 << 10, 100  # of a script are looked at: who writes it may be anybody
 _NEXT = re.compile(r";|&&?|\|\|?")
 _BEFORE = frozenset(("!", "do", "else", "env", "exec", "if", "nohup", "sudo", "then", "time"))
@@ -111,6 +111,11 @@ class Guest:
             elif not read and _not_executable(source, thing):
                 return _without_mode(path, source, thing, folder)
         return None
+
+
+def home_of(user: str) -> str:
+    """The folder of a guest in which the scripts of a user run."""
+    return "/root" if user == ROOT else f"/home/{user}"
 
 
 def restarting(text: str) -> str:

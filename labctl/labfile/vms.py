@@ -14,7 +14,7 @@ from labctl.labfile.forwards import read_forwards
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import did_you_mean
 from labctl.labfile.provision import read_provision
-from labctl.labfile.scripts import ROOT_S, Guest
+from labctl.labfile.scripts import ROOT, Guest, home_of
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
 from labctl.labfile.xml_edits import read_xml_edits
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
@@ -142,7 +142,7 @@ def _ready(
         elif (
             "exec" in entry
             and not context.problems.repeated
-            and (wrong := guest().trouble(entry["exec"], context.folder, ROOT_S))
+            and (wrong := guest().trouble(entry["exec"], context.folder, home_of(ROOT)))
         ):
             context.problems.at(entry, "exec", wrong.summary, wrong.hint)
         found.append(

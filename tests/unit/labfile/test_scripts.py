@@ -137,6 +137,13 @@ def test_the_hint_is_a_step_that_works(folder):
     assert problems(folder, f"vms: {{web: {{image: debian-12, provision: {steps}}}}}\n") == []
 
 
+def test_each_step_that_can_t_run_is_told(folder):
+    steps = "[{shell: ./setup.sh}, {copy: {source: setup.sh, target: /srv/setup.sh}}, {shell: /srv/setup.sh}]"
+    first, second = problems(folder, f"vms: {{web: {{image: debian-12, provision: {steps}}}}}\n")
+    assert "provision[0].shell: ./setup.sh is a file of this machine" in first
+    assert "provision[2].shell: /srv/setup.sh is not executable there" in second
+
+
 def test_a_copy_in_time_is_needed(folder):
     steps = "[{shell: /root/run.sh}, {copy: {source: run.sh, target: /root/run.sh}}, {shell: ./run.sh}]"
     assert problems(folder, f"vms: {{web: {{image: debian-12, provision: {steps}}}}}\n") == []

@@ -69,7 +69,7 @@ def test_a_user_that_is_not_there_is_told(run):
 
 
 @pytest.mark.parametrize(("code", "restarts"), [(1, False), (143, True)])
-def test_a_script_that_a_signal_ended_may_have_restarted_its_guest(code, restarts):
+def test_a_script_that_a_signal_ended_may_have_restarted_its_guest(monkeypatch, code, restarts):
     class Way:
         async def run(self, _script, *, stdout, **_options):
             stdout.write(b"soon\n")
@@ -80,8 +80,8 @@ def test_a_script_that_a_signal_ended_may_have_restarted_its_guest(code, restart
 
     spec = ProvisionSpec("web", 2, name="it", work=Shell("reboot"))
     job = Job(spec, (WEB,), SimpleNamespace(output=lambda *_line: None), None, None)
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(NotReady) as failed:
-        patched.setattr(Job, "in_each", in_each)
+    monkeypatch.setattr(Job, "in_each", in_each)
+    with pytest.raises(NotReady) as failed:
         asyncio.run(shell.run(job))
     assert failed.value.summary == f"it: exit code {code}\n  | soon"
     assert ("write `reboot: true`" in failed.value.hint) is restarts
