@@ -23,6 +23,7 @@ LOG_BYTES = 16 << 20  # of a log are shown, if virtlogd keeps that much
 TAIL_BYTES = 64 << 10
 MARK_BYTES = 256  # by which a place in a log is known again
 LINE_CHARS = 300  # of each line of a tail
+_ROTATED = "it was rotated while it was read"
 
 
 def volume(vm: str) -> str:
@@ -126,30 +127,43 @@ class Follower:
         return self._read(virt, pool)
 
     def _read(self, virt: Any, pool: libvirt.virStoragePool) -> bytes:
-        newest = volume(self._vm)
+        newest, start = volume(self._vm), self._offset or 0
         if self._offset is not None and self._continues(virt, pool, newest):
-            names, start = [newest], self._offset
+            return self._told([self._rest(virt, pool, newest, start)], start)
+        head = volumes.download(virt, pool, newest, offset=0, length=MARK_BYTES)
+        _refresh(pool)
+        names = volume_names(pool, self._vm)
+        here = next(
+            (at for at, name in enumerate(names) if start and self._continues(virt, pool, name)), None
+        )
+        if here is None:
+            start = 0  # the VM was started anew, or was faster than we
         else:
-            _refresh(pool)
-            names = volume_names(pool, self._vm)
-            start = self._offset or 0
-            here = next(
-                (at for at, name in enumerate(names) if start and self._continues(virt, pool, name)), None
-            )
-            if here is None:
-                start = 0  # the VM was started anew, or was faster than we
-            else:
-                del names[here + 1 :]
-        pieces = [
-            volumes.download(virt, pool, name, offset=start if name == names[-1] else 0) for name in names
-        ]
-        if len(names) > 1 and not self._begins(virt, pool, newest, pieces[0]):
-            raise LabctlError("it was rotated while it was read", where=newest)
-        at = start if len(names) == 1 else 0
+            del names[here + 1 :]
+        pieces = [self._rest(virt, pool, name, start if name == names[-1] else 0) for name in names]
+        if not self._begins(virt, pool, newest, head):
+            raise LabctlError(_ROTATED, where=newest)  # so each name was another file's after a while
+        return self._told(pieces, start)
+
+    def _told(self, pieces: list[bytes], start: int) -> bytes:
+        """What is new, of volumes the newest first; the oldest was read from `start`."""
+        at = start if len(pieces) == 1 else 0
         known = self._mark if at else b""
         self._offset = at + len(pieces[0])
         self._mark = (known + pieces[0])[-MARK_BYTES:]
         return b"".join(reversed(pieces))[-LOG_BYTES:]
+
+    def _rest(self, virt: Any, pool: libvirt.virStoragePool, name: str, start: int) -> bytes:
+        """What a volume has from `start`, read together with the mark before it: its name may be another file's by now.
+
+        Raises:
+            LabctlError: it is.
+        """
+        known = self._mark if start else b""
+        data = volumes.download(virt, pool, name, offset=start - len(known))
+        if not data.startswith(known):
+            raise LabctlError(_ROTATED, where=name)
+        return data[len(known) :]
 
     def _begins(self, virt: Any, pool: libvirt.virStoragePool, name: str, data: bytes) -> bool:
         """Whether this volume still begins with what was read of it: else an older one has that too."""

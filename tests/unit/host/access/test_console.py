@@ -203,6 +203,34 @@ def test_what_was_rotated_between_the_files_of_a_look_is_told_once(monkeypatch, 
     assert follower.news(None) == text[:2500]
 
 
+@pytest.mark.parametrize("ahead", [900, 1500])
+@pytest.mark.parametrize("call", range(9))
+@pytest.mark.parametrize("burst", [700, 1200, 1950])
+def test_whenever_a_log_is_rotated_each_line_is_told_once(monkeypatch, text, ahead, call, burst):
+    """Before whichever of the calls by which a look finds where it was and reads on."""
+    log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
+    log.write(text[:800])
+    told = follower.news(None)
+    log.write(text[800:ahead])
+    calls = []
+
+    def asked(function):
+        def ask(*arguments, **options):
+            if len(calls) == call:
+                log.write(text[ahead : ahead + burst])
+            calls.append(function)
+            return function(*arguments, **options)
+
+        return ask
+
+    for name, function in (("download", log.download), ("file_size", console.volumes.file_size)):
+        monkeypatch.setattr(console.volumes, name, asked(function))
+    monkeypatch.setattr(console.time, "sleep", lambda _s: None)
+    for _ in range(2):
+        told += follower.news(None)
+    assert told == text[: ahead + burst * (call < len(calls))]
+
+
 def test_a_log_is_read_over_its_rotated_files(monkeypatch, text):
     log = Rotated(monkeypatch, 1000)
     log.write(text[:2500])
