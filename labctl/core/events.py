@@ -183,5 +183,8 @@ class Teller:
     def console(self, line: str) -> None:
         self._sink(ConsoleLine(self._address.name, line))
 
+    def note(self, summary: str) -> None:
+        self._sink(Diagnostic("note", f"{self._address}: {summary}"))
+
     def warn(self, summary: str, hint: str = "") -> None:
         self._sink(Diagnostic("warning", f"{self._address}: {summary}", hint))

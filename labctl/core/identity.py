@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import uuid
 
 XMLNS = (
@@ -13,6 +14,7 @@ XMLNS = (
 POOLS = "labctl-"  # the prefix of the names of labctl's storage pools
 STORE = f"{POOLS}images"  # the pool with the images of all labs
 VOLUMES = "_volume"  # the prefix of a lab's own volumes, in place of a VM's name, which starts with a letter
+SNAPSHOTS = "_snapshot"  # the prefix of the volumes of snapshots
 SEED, CONSOLE = "seed", "console"  # suffixes of those volumes of a VM that are not disks
 GOLDEN, GOLDEN_FLAT = (
     "golden",
@@ -81,6 +83,31 @@ _BOOT_FILE = re.compile(r"sha256-[0-9a-f]{64}\.(img|ok|seen)")
 def is_boot_file(volume: str) -> bool:
     """Whether a volume of a lab's pool is part of a kernel or an initrd, which are named as images are in the store."""
     return _BOOT_FILE.fullmatch(volume) is not None
+
+
+def snapshot_volume(snapshot: str, part: str) -> str:
+    """The volume with a part of a snapshot, as its `description`; a VM's name never begins as this one does."""
+    return f"{SNAPSHOTS}.{snapshot}.{part}"
+
+
+def snapshot_part(volume: str) -> tuple[str, str] | None:
+    """The reverse of `snapshot_volume`: the snapshot and the part; None for other volumes."""
+    start, _, rest = volume.partition(".")
+    name, dot, part = rest.partition(".")
+    return (name, part) if start == SNAPSHOTS and dot else None
+
+
+def layer_name(disk: str) -> str:
+    """A new name for the layer in which a disk goes on after a snapshot: `web.root.5f0c91d2`."""
+    return f"{volume_name(disk)}.{secrets.token_hex(4)}"
+
+
+_LAYER = re.compile(r"[^.]+\.[^.]+\.[0-9a-f]{8}")
+
+
+def is_layer(path: str) -> bool:
+    """Whether a volume, or the file at a path, has the name of a layer that labctl put on a disk."""
+    return _LAYER.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def object_uuid(lab: str, kind: str, name: str) -> str:

@@ -152,6 +152,9 @@ class Spec(Questions):
     has_amounts: ClassVar[bool] = True  # a plan describes it by what it has: of several alike, each has that
     has_disks: ClassVar[bool] = False  # it writes to disks; `chains` gives their files
     shared: ClassVar[bool] = False  # all labs use it, so it stays when a lab is destroyed
+    unstated: ClassVar[bool] = (
+        False  # no Labfile names it: it stays until its own verb, or `destroy`, removes it
+    )
     libvirt_object: ClassVar[str] = ""  # libvirt's word for it, for kinds with labctl's mark
 
     @property

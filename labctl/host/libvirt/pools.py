@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core import xmltree
+from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.core.xmlfields import Declaration, Fixed, Property
@@ -155,11 +155,12 @@ def remove(conn: libvirt.virConnect, name: str, own: Collection[str]) -> list[st
 
 
 def _emptied(pool: libvirt.virStoragePool, own: Collection[str]) -> list[str]:
-    """Delete the volumes named `own` and the overlays on them; returns the names of the others."""
+    """Delete the volumes named `own`, those of snapshots, and overlays on them; returns the names of the others."""
     there = {facts.path: facts for facts in volumes.facts(pool)}
     inside = f"{path(pool)}/"
     orphans = [each for each in there.values() if each.backing and each.backing.startswith(inside)]
-    gone = {each.path for each in there.values() if each.name in own}
+    # libvirt may know a snapshot's memory only since the refresh, so that `own` can't name it
+    gone = {each.path for each in there.values() if each.name in own or identity.snapshot_part(each.name)}
     while more := {each.path for each in orphans if each.backing not in there.keys() - gone} - gone:
         gone |= more
     for each in sorted(gone):

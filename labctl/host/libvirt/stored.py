@@ -1,8 +1,9 @@
 """The volumes of a lab's pool by their owners. Volumes have no metadata, so names and backing files decide. Pure.
 
 labctl's volumes are those of disks that the Labfile or a VM of the lab names, those that belong to these VMs (seeds,
-logs), kernels and initrds, and root disks on an image of the store, which a run that was killed may have left. Overlays
-on these disks are from snapshots that someone made. All other volumes are strangers, whatever their names.
+logs), kernels and initrds, parts of snapshots, and root disks on an image of the store, which a run that was killed may
+have left. Overlays on these disks are from snapshots, labctl's or someone's. All other volumes are strangers, whatever
+their names.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Stored:
     """The volumes by their owners: `disks` by name (`web/root`), `seeds` as names of VMs, others as names of volumes.
 
     `overlays` has those of each disk. `beside` are all names that labctl may give to a VM's volumes besides its disks,
-    rotated logs of consoles, and the volumes of kernels and initrds.
+    rotated logs of consoles, and the volumes of kernels, initrds and snapshots.
     """
 
     disks: Mapping[str, Facts] = field(default_factory=dict)
@@ -74,7 +75,8 @@ def sort(
     every = [f"{owner}.{what}" for owner in sorted(owners) for what in BESIDE]
     every += sorted(name for name in there if (log := console_log(name)) and log[1] and log[0] in owners)
     beside = (there.keys() & set(every)) - disks - standing.keys()
-    boot_files = set(filter(identity.is_boot_file, there)) - disks - standing.keys()
+    of_lab = {name for name in there if identity.is_boot_file(name) or identity.snapshot_part(name)}
+    of_lab -= disks | standing.keys()
     overlays: dict[str, list[str]] = {}
     for name, disk in sorted(standing.items()):
         overlays.setdefault(disk, []).append(name)
@@ -85,8 +87,8 @@ def sort(
         {str(disk_name(name)): there[name] for name in sorted(disks | golden) if disk_name(name)},
         tuple(sorted(name.partition(".")[0] for name in beside if name.endswith(f".{identity.SEED}"))),
         {disk: tuple(names) for disk, names in overlays.items()},
-        tuple(sorted(there.keys() - disks - beside - boot_files - standing.keys())),
-        (*every, *sorted(boot_files)),
+        tuple(sorted(there.keys() - disks - beside - of_lab - standing.keys())),
+        (*every, *sorted(of_lab)),
     )
 
 
@@ -99,7 +101,7 @@ def _standing(
     disks = named - standing.keys()
     for name in sorted(there.keys() - standing.keys()):
         owner, _, what = name.partition(".")
-        if owner == identity.VOLUMES or what == identity.GOLDEN:
+        if owner in (identity.VOLUMES, identity.SNAPSHOTS) or what == identity.GOLDEN:
             continue  # guests may write a backing file into raw disks, and labctl itself puts golden overlays on disks
         if lowest := _stands_on(there[name], below, disks):
             standing[name] = str(disk_name(lowest))

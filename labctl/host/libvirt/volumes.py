@@ -145,6 +145,17 @@ def create(  # noqa: PLR0913 - what a volume is made of, by keyword
         return str(pool.createXML(text).path())
 
 
+def copy(pool: libvirt.virStoragePool, name: str, target: str) -> None:
+    """Make the raw volume `target` with the content of another one. Holes stay holes."""
+    source = require(pool, name)
+    length = int(
+        source.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)[2]
+    )  # a guest may have written a header to it
+    text = xmltree.to_text(VOLUME.render(Facts(target, capacity=length, format="raw")))
+    with translated(f"can't copy {name}", where=pool.name()):
+        pool.createXMLFrom(text, source)
+
+
 def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:
     """Make a qcow2 volume `target` with the content of an overlay, and without a backing file."""
     source = require(pool, name)

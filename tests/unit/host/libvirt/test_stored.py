@@ -109,3 +109,16 @@ def test_a_vm_tells_which_volumes_are_its_disks_and_what_lies_on_them():
     vm = VmSpec("shop", "web", disks=uses)
     assert stored.had(vm.chains()) == {"web.root", "web.data", "_volume.data"}
     assert stored.above(vm.chains(), POOL) == {"web/root": ("/srv/top", f"{POOL}/web.e1")}
+
+
+def test_parts_of_snapshots_are_the_labs_and_so_are_their_layers():
+    """A copy of a raw volume may look like an overlay: a guest may write that header."""
+    parts = [
+        facts("_snapshot.s1.description"),
+        facts("_snapshot.s1.memory.web"),
+        facts("_snapshot.s1.copy._volume.shared", f"{POOL}/web.root"),
+    ]
+    found = sort(facts("web.root"), facts("web.root.5f0c91d2", f"{POOL}/web.root"), *parts)
+    assert found.strangers == ()
+    assert found.overlays == {"web/root": ("web.root.5f0c91d2",)}
+    assert {each.name for each in parts} <= set(found.beside)
