@@ -15,19 +15,19 @@ from labctl.app import (
     shared_connections,
     step_records,
     stopped_pools,
+    subnet_lock,
     trust,
 )
 from labctl.app.images import pins
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
-from labctl.core.events import Diagnostic, Ending, Finished, PlanReady, StepDone, StepFailed, StepSkipped
+from labctl.core.events import Diagnostic, Ending, Finished, PlanReady
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.core.spans import spans
 from labctl.host.files import run_folder
 from labctl.host.machine import lock
 from labctl.kinds import addresses
-from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
@@ -36,12 +36,11 @@ if TYPE_CHECKING:
     from labctl.app.prepare import DesiredState
     from labctl.app.session import Session
     from labctl.core.address import Address
-    from labctl.core.events import Event, Sink
+    from labctl.core.events import Sink
     from labctl.core.plan import Plan
     from labctl.engine.execute import Outcome
 
 Confirm = Callable[["Plan"], bool]
-HOST_LOCK_WAIT_S = 120.0
 APPLYING = ("up", "reload", "provision")  # what the Labfile says; for the other verbs what exists is enough
 
 
@@ -101,8 +100,9 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     *,
     restart: frozenset[Address] = frozenset(),
     idle: Callable[[Prepared], None] = lambda _prepared: None,
+    follow: DesiredState | None = None,
 ) -> Finished:
-    """Make the lab what `desired` gives, as all verbs do; `idle` is called where the plan is empty."""
+    """Make the lab what `desired` gives, then what `follow` gives; `idle` is called where the plan is empty."""
     began, applying = time.monotonic(), verb in APPLYING
     look = partial(_look, session, desired, restart, include_labfile=applying)
     with session.locked_lab(), ExitStack() as subnets:
@@ -117,20 +117,19 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
                 return _ended(sink, began, Ending.DECLINED, "nothing was changed")
             trust.keep(session, prepared.plan.reaches, sink)
         began = time.monotonic()  # the time that someone took to answer is not the run's
-        if waiting := _networks(prepared.plan):
-            # between a look at the host and the networks' start no other lab may choose the same subnet
-            subnets.enter_context(session.hosts.lock("subnets", wait_s=HOST_LOCK_WAIT_S))
+        if waiting := subnet_lock.networks(prepared.plan):
+            subnets.enter_context(subnet_lock.held(session))
             prepared = _renewed(prepared, look(), sink, began)
-            sink = _releasing(sink, waiting, subnets)
+            sink = subnet_lock.releasing(sink, waiting, subnets)
         if not prepared.plan:
             _settle(session, prepared, sink, applying=applying)
             idle(prepared)
             return _ended(sink, began)
-        outcome = _run(session, prepared.plan, sink, began, applying=applying)
-        _settle(session, prepared, sink, applying=applying)
-        local_files.tidy(session, prepared.plan, outcome, sink)
+        outcome = _carry_out(session, prepared, sink, began, applying=applying)
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
+        if follow and outcome.ending is Ending.DONE:
+            outcome = _follow(session, follow, sink, began) or outcome
     return _finish(outcome, verb, sink, began)
 
 
@@ -154,6 +153,14 @@ def _start_pools(session: Session, verb: str, sink: Sink, confirm: Confirm, bega
 def _unasked(_plan: Plan) -> bool:
     """The answer to a plan that changes nothing, but runs what runs each time."""
     return True
+
+
+def _carry_out(session: Session, prepared: Prepared, sink: Sink, began: float, *, applying: bool) -> Outcome:
+    """Run the plan, and do what follows from any run."""
+    outcome = _run(session, prepared.plan, sink, began, applying=applying)
+    _settle(session, prepared, sink, applying=applying)
+    local_files.tidy(session, prepared.plan, outcome, sink)
+    return outcome
 
 
 def _run(session: Session, plan: Plan, sink: Sink, began: float, *, applying: bool) -> Outcome:
@@ -196,6 +203,15 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
     sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
     sink(PlanReady(again))
     return _run(session, again, sink, began, applying=True)
+
+
+def _follow(session: Session, desired: DesiredState, sink: Sink, began: float) -> Outcome | None:
+    """Run what follows from a run; None where nothing does."""
+    plan = _look(session, desired, frozenset(), include_labfile=False).plan
+    if not plan:
+        return None
+    sink(PlanReady(plan))
+    return _run(session, plan, sink, began, applying=False)
 
 
 def _settle(session: Session, prepared: Prepared, sink: Sink, *, applying: bool) -> None:
@@ -257,24 +273,6 @@ def _refuse(prepared: Prepared, sink: Sink, began: float) -> None:
     if prepared.obstacles:
         _ended(sink, began, Ending.REFUSED)
         preflight.refuse(prepared.obstacles)
-
-
-def _networks(plan: Plan) -> set[str]:
-    """The networks that a plan starts."""
-    return {step.id for step in steps_of(plan.steps, NetworkSpec) if step.action.makes}
-
-
-def _releasing(sink: Sink, waiting: set[str], subnets: ExitStack) -> Sink:
-    """A sink that gives the lock of the subnets back as soon as the last network is settled."""
-
-    def told(event: Event) -> None:
-        sink(event)
-        if isinstance(event, StepDone | StepFailed | StepSkipped):
-            waiting.discard(event.address)
-            if not waiting:
-                subnets.close()
-
-    return told
 
 
 def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> Finished:

@@ -34,7 +34,7 @@ def up(vms: Iterable[str] = ()) -> DesiredState:
 
     def desired(wanted: Specs, existing: Specs) -> Specs:
         if not names:
-            return wanted
+            return wanted | {address: spec for address, spec in existing.items() if spec.unstated}
         scope = _closure({addresses.vm(name) for name in _known(names, wanted)}, wanted)
         scope |= {
             step.address for step in _steps_within({each.name for each in scope if each.kind == "vm"}, wanted)

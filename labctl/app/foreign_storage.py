@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import libvirt
 
+from labctl.app import held
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import Action, steps_of
@@ -64,7 +65,7 @@ def _check_overlays(observed: Observed, steps: Mapping[Address, Step], folder: s
     for spec in _existing(observed, DiskSpec):
         address = spec.address
         inside = {f"{folder}/{name}" for name in observed.stored.overlays.get(spec.name, ())}
-        every = {*inside, *spec.above}
+        every = {path for path in (*inside, *spec.above) if not identity.is_layer(path)}
         if every and _is_removed(steps, address):
             gone = sorted(each for each in every if each.startswith(f"{folder}/"))
             left = sorted(every - set(gone))
@@ -74,7 +75,7 @@ def _check_overlays(observed: Observed, steps: Mapping[Address, Step], folder: s
             if left:
                 summary = f"overlays on it elsewhere stay, and are of no use without it: {', '.join(left)}"
                 yield Problem(summary, str(address), severity="warning")
-        elif spec.top:
+        elif spec.top and not identity.is_layer(spec.top):
             yield Problem(
                 f"it continues in {spec.top}, which someone's snapshot put on it",
                 str(address),
@@ -193,7 +194,7 @@ def _check_ambiguous_disks(
     found = volumes.facts(lab_pool)
     for disk in kept:
         on_it = [each.name for each in found if each.backing == f"{folder}/{disk.volume}"]
-        if on_it:
+        if on_it and disk.name not in held.by_snapshots(observed.specs.values()):
             yield Problem(
                 f"{', '.join(on_it)} stands on it, and no VM shows any more which of them is the disk",
                 str(disk.address),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from labctl.app import labfile_path
+from labctl.app.lab_snapshots import Snapshots
 from labctl.app.session import Session
 from labctl.core.errors import RunFailed, UsageError
 from labctl.core.events import Ending, StepFailed
@@ -172,7 +173,7 @@ class Lab:
         self._stream.raise_broken()
 
     def graph(self, form: str = "text") -> str | bytes:
-        """The lab's networks and VMs, drawn: a text for `text`, `dot`, `mermaid`, the bytes of a picture for `svg`, `png`."""
+        """The lab's networks and VMs, drawn: text for `text`, `dot`, `mermaid`, bytes of a picture for `svg`, `png`."""
         from labctl.app import graph
 
         with self._redactor.in_errors():
@@ -194,13 +195,13 @@ class Lab:
         """
         from labctl.app import change
 
-        return self._run(change.up, self.session(), vms, confirm)
+        return self.run(change.up, self.session(), vms, confirm)
 
     def reload(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """As `up`, and restart VMs in any case."""
         from labctl.app import change
 
-        return self._run(change.reload, self.session(), vms, confirm)
+        return self.run(change.reload, self.session(), vms, confirm)
 
     def provision(
         self,
@@ -217,7 +218,7 @@ class Lab:
         from labctl.app.provisioning import provision
 
         use_case = partial(provision, only=only, again=again)
-        return self._run(use_case, self.session(), vms, confirm)
+        return self.run(use_case, self.session(), vms, confirm)
 
     def sync(self, vms: Iterable[str] = ()) -> Finished:
         """Copy what changed in folders with `type: rsync`; nothing else is changed, and nobody is asked."""
@@ -226,13 +227,13 @@ class Lab:
         def use_case(session: Session, vms: Iterable[str], sink: Sink, _confirm: Confirm) -> Finished:
             return folders.sync(session, tuple(vms), sink)
 
-        return self._run(use_case, self.session(), vms, None)
+        return self.run(use_case, self.session(), vms, None)
 
     def halt(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Shut VMs down. Everything stays defined. For arguments, results and errors see `up`, here and below."""
         from labctl.app import change
 
-        return self._run(change.halt, self.session(labfile_optional=True), vms, confirm)
+        return self.run(change.halt, self.session(labfile_optional=True), vms, confirm)
 
     def suspend(
         self, vms: Iterable[str] = (), *, disk: bool = False, confirm: Confirm | None = None
@@ -240,28 +241,26 @@ class Lab:
         """Pause VMs in the host's memory; with `disk` on its disk, where they outlast a reboot of the host."""
         from labctl.app import change
 
-        return self._run(
-            partial(change.suspend, disk=disk), self.session(labfile_optional=True), vms, confirm
-        )
+        return self.run(partial(change.suspend, disk=disk), self.session(labfile_optional=True), vms, confirm)
 
     def resume(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Let paused and saved VMs go on, with the right time of day."""
         from labctl.app import change
 
-        return self._run(change.resume, self.session(labfile_optional=True), vms, confirm)
+        return self.run(change.resume, self.session(labfile_optional=True), vms, confirm)
 
     def destroy(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Remove the lab, or some of its VMs, with their disks."""
         from labctl.app import change
 
-        return self._run(change.destroy, self.session(labfile_optional=True), vms, confirm)
+        return self.run(change.destroy, self.session(labfile_optional=True), vms, confirm)
+
+    @property
+    def snapshots(self) -> Snapshots:
+        return Snapshots(self)
 
     def session(self, *, labfile_optional: bool = False) -> Session:
-        """What one call starts from, for use cases that are no method here.
-
-        Args:
-            labfile_optional: what exists is enough where the Labfile is wrong or gone.
-        """
+        """What a call starts from; with `labfile_optional` what exists is enough where the Labfile is wrong or gone."""
         return Session(
             hosts=self._hosts,  # one connection for all calls
             source=self._source,
@@ -280,7 +279,7 @@ class Lab:
         """The same value, with those of secret parameters masked, as far as calls have read them."""
         return self._redactor.in_value(value)
 
-    def _run(
+    def run(
         self, use_case: UseCase, session: Session, vms: Iterable[str], confirm: Confirm | None
     ) -> Finished:
         def agreed(plan: Plan) -> bool:

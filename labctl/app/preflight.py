@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from labctl.app import foreign_storage, free_space, memory
+from labctl.app import foreign_storage, free_space, held, memory
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, Problem, Refused, Rejected
 from labctl.core.plan import LOST, Action
@@ -72,6 +72,7 @@ def check(
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
     obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
+    obstacles += held.obstacles(plan, observed)
     warnings = [*_emulation(session, plan), *memory.below_needs(session, plan, sources)]
     if plan:
         from labctl.app import forwards, hardware, rsync_in_guests, traffic  # most runs have nothing to do

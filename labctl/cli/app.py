@@ -34,6 +34,7 @@ class TopVerbs(Verbs):
         "look at it": ("status", "graph", "list", "events"),
         "work in it": ("ssh", "exec", "copy", "console", "forward", "logs", "screenshot", "send-keys"),
         "for other tools": ("ssh-config", "inventory"),
+        "save it": ("snapshot",),
         "images": ("image",),
         "more": ("doctor", "completion", "help"),
     }

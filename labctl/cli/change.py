@@ -10,7 +10,7 @@ from labctl.core.plan import Action
 from labctl.report.phrases import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from labctl.app.lab import Lab
     from labctl.cli.options import Options
@@ -22,18 +22,21 @@ def run(
     lab: Lab,
     method: Callable[..., Finished],
     options: Options,
-    vms: Iterable[str],
+    about: object,
     *,
     yes: bool,
     **more: object,
 ) -> int:
-    """Call this method of the lab, which shows its plan and asks before it changes anything. `more` goes to it."""
+    """Call this method of the lab, which shows its plan and asks before it changes anything.
+
+    It is given what it is about, as names of VMs, and `more`.
+    """
     verb = method.__name__
     run_state.start(verb)
     lab.subscribe(sinks.sink(options))
     with interruptions.asking(lab.stop):
         try:
-            finished = method(vms, confirm=lambda plan: confirmed(plan, verb, yes=yes), **more)
+            finished = method(about, confirm=lambda plan: confirmed(plan, verb, yes=yes), **more)
         except RunFailed as error:  # its events have told it
             finished = error.finished
     return exits.of_ending(finished.ending)

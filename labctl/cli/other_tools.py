@@ -12,7 +12,6 @@ _RECREATE = "`labctl destroy VM`, then `labctl up`, recreates it"
 _SAVE = "`labctl suspend --disk` saves the memory of VMs, `labctl resume` goes on from there"
 _EDIT = "write it in the Labfile; `labctl plan` shows what follows from it, `labctl up` does it"
 _PLUGIN = "there is nothing to plug in; `labctl doctor` names what this host lacks"
-_SNAPSHOT = "labctl makes none yet; it keeps those that others make, as virsh, and `labctl status` names them"
 
 _VERBS: Verbs = {
     **dict.fromkeys(("start", "apply", "create", "run", "launch", "boot", "define", "deploy"), ("up",)),
@@ -26,7 +25,9 @@ _VERBS: Verbs = {
     **dict.fromkeys(("rebuild", "recreate", "taint", "factory-reset", "redeploy", "replace"), _RECREATE),
     **dict.fromkeys(("pause", "sleep"), ("suspend",)),
     **dict.fromkeys(("save", "managedsave", "hibernate"), _SAVE),
-    **dict.fromkeys(("unpause", "wake", "unsuspend", "restore"), ("resume",)),
+    **dict.fromkeys(("unpause", "wake", "unsuspend"), ("resume",)),
+    **dict.fromkeys(("restore", "revert", "rollback"), ("snapshot restore", "resume")),
+    **dict.fromkeys(("snapshots", "snapshot-list", "checkpoint", "snap"), ("snapshot list", "snapshot save")),
     **dict.fromkeys(("ps", "info", "state", "stats", "top", "inspect", "describe"), ("status",)),
     **dict.fromkeys(("vms", "nodes", "hosts", "hostname", "env"), ("status",)),
     **dict.fromkeys(("dominfo", "domifaddr", "domstate", "ip", "output", "get"), ("status",)),
@@ -54,7 +55,6 @@ _VERBS: Verbs = {
     "import": ("image import",),
     "rmi": ("image remove",),
     "prune": ("image prune",),
-    **dict.fromkeys(("snapshot", "snapshots", "snapshot-list"), _SNAPSHOT),
     **dict.fromkeys(("plugin", "provider"), _PLUGIN),
     **dict.fromkeys(("rdp", "powershell", "winrm", "vnc", "display"), ("console", "screenshot")),
     "autocomplete": ("completion",),
@@ -69,6 +69,15 @@ _IMAGE_VERBS: Verbs = {
     **dict.fromkeys(("upgrade", "refresh", "lock", "pin"), ("update",)),
     **dict.fromkeys(("create", "make", "package", "commit"), ("build",)),
     **dict.fromkeys(("check", "fsck", "validate"), ("verify",)),
+    **dict.fromkeys(("clean", "gc", "purge"), ("prune",)),
+}
+
+_SNAPSHOT_VERBS: Verbs = {
+    **dict.fromkeys(("create", "take", "push", "make", "new", "add", "create-as"), ("save",)),
+    **dict.fromkeys(("ls", "tree"), ("list",)),
+    **dict.fromkeys(("info", "inspect", "describe", "current"), ("show",)),
+    **dict.fromkeys(("revert", "pop", "go", "apply", "load", "reset", "rollback"), ("restore",)),
+    **dict.fromkeys(("rm", "remove", "del"), ("delete",)),
     **dict.fromkeys(("clean", "gc", "purge"), ("prune",)),
 }
 
@@ -101,4 +110,8 @@ OPTIONS = {
     ),
 }
 
-VERBS = {"labctl": _VERBS, "labctl image": _IMAGE_VERBS}  # by the command before the verb
+VERBS = {  # by the command before the verb
+    "labctl": _VERBS,
+    "labctl image": _IMAGE_VERBS,
+    "labctl snapshot": _SNAPSHOT_VERBS,
+}

@@ -24,6 +24,7 @@ Schema = Literal[
     "labs",
     "plan",
     "show",
+    "snapshots",
     "status",
     "trust",
     "validate",

@@ -12,6 +12,7 @@ from labctl.kinds.network.kind import NETWORK
 from labctl.kinds.pool.kind import POOL
 from labctl.kinds.provision.kind import PROVISION
 from labctl.kinds.seed.kind import SEED
+from labctl.kinds.snapshot.kind import SNAPSHOT
 from labctl.kinds.vm.kind import VM
 
 if TYPE_CHECKING:
@@ -27,4 +28,5 @@ KINDS: tuple[Kind[Any], ...] = (
     FOLDER,
     PROVISION,
     FORWARD,
+    SNAPSHOT,
 )

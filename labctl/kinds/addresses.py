@@ -36,6 +36,11 @@ def provision(vm: str, place: int) -> Address:
     return Address("provision", f"{vm}/{place}" if vm else str(place))
 
 
+def snapshot(name: str) -> Address:
+    """A snapshot of the lab."""
+    return Address("snapshot", name)
+
+
 def vm(name: str) -> Address:
     return Address("vm", name)
 

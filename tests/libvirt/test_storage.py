@@ -89,6 +89,24 @@ def test_up_leaves_a_disk_where_a_snapshot_put_it(shop):
     assert not shop.plan(), str(shop.plan())
 
 
+def test_a_layer_of_labctls_own_is_nobodys_snapshot(shop):
+    """And what a save left that was killed goes with the lab, though no snapshot names it."""
+    root = path(shop, "db.root")
+    top = overlay(shop, "db.root.5f0c91d2", root)
+    put_on(shop, top, root)
+    overlay(shop, "_snapshot.s1.memory.db", "/x")
+    assert not shop.plan()
+    shop.edit("db: {", "db: {cpus: 2, ")
+    assert shop.run() == 0, shop.failures()
+    assert source(shop) == top
+    (row,) = status(shop.session()).rows
+    assert row.seen.moved == ()
+    assert not [text for text in told(shop) if "5f0c91d2" in text or "_snapshot" in text]
+    shop.run(change.destroy)
+    assert not [text for text in told(shop) if "5f0c91d2" in text or "stays" in text]
+    assert shop.everything() == set()
+
+
 @pytest.mark.parametrize("name", ["seed", "golden", "console"])
 def test_a_snapshot_may_be_called_as_what_labctl_makes(shop, name):
     root = path(shop, "db.root")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.core.identity import VOLUMES, pool_name
+from labctl.core.identity import VOLUMES, is_layer, pool_name
 from labctl.core.ip import by_family
 from labctl.core.lifecycle import State
 from labctl.core.record import field, record, replace
@@ -125,6 +125,6 @@ def _moved(root: Element, spec: VmSpec) -> Iterator[tuple[str, str]]:
     """The name and the path of each of the lab's disks that is no longer its volume in the lab's pool."""
     for element, use in zip(disk.DISK.elements(root), spec.disks, strict=True):
         folder, _, volume = use.source.rpartition("/")
-        own = volume == f"{spec.name}.{use.name}" or volume.startswith(f"{VOLUMES}.")
+        own = volume == f"{spec.name}.{use.name}" or volume.startswith(f"{VOLUMES}.") or is_layer(volume)
         if disk.is_ours(element) and not (own and folder.endswith(f"/{pool_name(spec.lab)}")):
             yield use.name, use.source

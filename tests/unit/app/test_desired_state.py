@@ -9,6 +9,7 @@ from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spec import of_kind
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.snapshot.spec import SnapshotSpec
 from labctl.kinds.vm.spec import VmSpec
 from tests.composed import applied, specs, with_steps
 
@@ -52,6 +53,17 @@ def names(found):
 
 def test_up_wants_what_the_labfile_says(wanted, existing):
     assert desired_state.up()(wanted, existing) == wanted
+
+
+def test_up_leaves_what_no_labfile_names(wanted, existing):
+    """`destroy` takes it."""
+    one = SnapshotSpec("shop", "s1")
+    there = existing | {one.address: one}
+    assert desired_state.up()(wanted, there) == wanted | {one.address: one}
+    assert one.address in desired_state.up(["db"])(wanted, there)
+    assert one.address in desired_state.halt()(wanted, there)
+    assert one.address not in desired_state.destroy()(wanted, there)
+    assert one.address in desired_state.destroy(["db"])(wanted, there)
 
 
 def test_up_of_some_brings_what_they_need_and_leaves_the_rest(wanted):

@@ -8,6 +8,7 @@ import pytest
 from labctl.cli import other_tools, run
 from labctl.cli.app import TopVerbs
 from labctl.cli.image import ImageVerbs
+from labctl.cli.snapshot import SnapshotVerbs
 from labctl.core.errors import UsageError
 
 PAGE = Path(__file__).parents[3] / "docs" / "from-vagrant.md"
@@ -72,12 +73,14 @@ def test_an_option_of_another_tool_is_answered_with_labctls_way(line, summary, h
 
 VERBS = [verb for verbs in TopVerbs.panels.values() for verb in verbs]
 IMAGE_VERBS = [verb for verbs in ImageVerbs.panels.values() for verb in verbs]
+SNAPSHOT_VERBS = [verb for verbs in SnapshotVerbs.panels.values() for verb in verbs]
 
 
 def test_no_word_shadows_a_verb():
     """A verb that comes later takes its word out of the table."""
     assert not other_tools.VERBS["labctl"].keys() & set(VERBS)
     assert not other_tools.VERBS["labctl image"].keys() & set(IMAGE_VERBS)
+    assert not other_tools.VERBS["labctl snapshot"].keys() & set(SNAPSHOT_VERBS)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def named(text: str) -> set[str]:
     for verb, *words in lines:
         if verb != "--version":
             command = TopVerbs().get_command(None, verb)
-            command = command.get_command(None, words[0]) if verb == "image" else command
+            command = command.get_command(None, words[0]) if verb in ("image", "snapshot") else command
             has = {option for each in command.params for option in each.opts}
             assert has >= {word for word in words if word.startswith("-")}, (verb, words)
     return {verb for verb, *_ in lines}

@@ -1,0 +1,60 @@
+"""The disks that snapshots hold: they stay as long as a snapshot needs them, and nothing else is made on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import FOREIGN, Problem
+from labctl.core.plan import Action
+from labctl.core.spans import spans
+from labctl.core.spec import of_kind
+from labctl.kinds import addresses
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.snapshot.spec import SnapshotSpec
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from labctl.core.address import Address
+    from labctl.core.plan import Plan
+    from labctl.core.spec import Spec
+    from labctl.engine.observe import Observed
+
+
+def by_snapshots(specs: Iterable[Spec]) -> dict[str, list[str]]:
+    """The name of a disk → the snapshots that hold it."""
+    found: dict[str, list[str]] = {}
+    for snapshot in of_kind(specs, SnapshotSpec):
+        for disk in sorted(snapshot.disks):
+            found.setdefault(disk, []).append(snapshot.name)
+    return found
+
+
+def with_held_disks(wanted: Mapping[Address, Spec], existing: Mapping[Address, Spec]) -> dict[Address, Spec]:
+    """What is wanted, and the disks that a snapshot holds which stays: their VMs can go, the disks can't."""
+    held = (addresses.disk(name) for name in by_snapshots(wanted.values()))
+    return {address: existing[address] for address in held if address in existing} | dict(wanted)
+
+
+def obstacles(plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """Give an obstacle for each disk that a snapshot holds, and that is replaced or gets a new VM."""
+    steps = {step.address: step for step in plan.steps}
+    gone = {address for address, step in steps.items() if step.action is Action.DELETE}
+    held = by_snapshots(spec for address, spec in observed.specs.items() if address not in gone)
+    if not held:
+        return
+    new = [step.after for step in plan.steps if step.action is Action.CREATE]
+    onto = {use.disk for vm in of_kind(new, VmSpec) for use in vm.disks}
+    for disk in of_kind(observed.specs.values(), DiskSpec):
+        replaced = disk.address in steps and steps[disk.address].action is Action.REPLACE
+        if disk.name in held and (replaced or disk.name in onto):
+            names = held[disk.name]
+            yield Problem(
+                f"the snapshot{'s' * (len(names) > 1)} {spans(names)} need{'s' * (len(names) == 1)} it as it is",
+                str(disk.address),
+                None,
+                f"`labctl snapshot restore {names[0]}` brings its VM back, "
+                f"`labctl snapshot delete {' '.join(names)}` gives the disk up",
+                FOREIGN,
+            )

@@ -1,0 +1,214 @@
+"""Snapshots of the whole lab: taking, listing, restoring and deleting them (docs/adr/0045).
+
+They are of all VMs, so that the use cases are given no names of VMs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from labctl.app import change, desired_state
+from labctl.core.errors import FOREIGN, Problem, Refused, UsageError
+from labctl.core.identity import snapshot_volume
+from labctl.core.lifecycle import ACTIVE, State
+from labctl.core.record import replace
+from labctl.core.spans import spans
+from labctl.core.spec import of_kind
+from labctl.engine.observe import observe
+from labctl.host.libvirt.connection import translated
+from labctl.kinds import addresses
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.network.observe import read as read_network
+from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.seed.spec import SeedSpec
+from labctl.kinds.snapshot.overview import Listed
+from labctl.kinds.snapshot.spec import Copy, SavedNetwork, SavedVm, SnapshotSpec
+from labctl.kinds.vm.spec import VmSpec
+from labctl.labfile.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from labctl.app.change import Confirm
+    from labctl.app.session import Session
+    from labctl.core.address import Address
+    from labctl.core.events import Finished, Sink
+    from labctl.core.spec import Spec
+
+Specs = dict["Address", "Spec"]
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+MOST_CHARS = 500  # of a message
+
+
+def save(
+    session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, name: str, message: str
+) -> Finished:
+    """Take a snapshot; without a name it gets the next free one of s1, s2, …
+
+    Raises:
+        UsageError: the name is taken or no name, or there is nothing to save.
+        Refused: a VM can't be saved; nothing was paused.
+    """
+    if name and not _NAME.fullmatch(name):
+        hint = "a lower-case letter, then up to 30 letters, digits and dashes"
+        raise UsageError(f"{name} is no name for a snapshot", hint=hint)
+    if len(message) > MOST_CHARS:
+        raise UsageError(f"the message is longer than {MOST_CHARS} characters")
+
+    def desired(_wanted: Specs, existing: Specs) -> Specs:
+        made = _to_take(session.lab.name, name, message, existing)
+        return existing | {made.address: made}
+
+    return change.apply(session, "snapshot save", desired, sink, confirm)
+
+
+def _to_take(lab: str, name: str, message: str, existing: Specs) -> SnapshotSpec:
+    """The snapshot that is to be taken of what exists."""
+    snapshots, vms = list(of_kind(existing.values(), SnapshotSpec)), list(of_kind(existing.values(), VmSpec))
+    taken = {each.name for each in snapshots}
+    if name in taken:
+        hint = f"choose another name, or `labctl snapshot delete {name}` first"
+        raise UsageError(f"there is a snapshot {name} already", hint=hint)
+    if not vms:
+        raise UsageError("the lab has no VM to save", hint="`labctl up` makes it")
+    if problems := [problem for vm in vms for problem in _unsavable(vm)]:
+        raise Refused(problems)
+    name = name or next(free for n in range(1, len(taken) + 2) if (free := f"s{n}") not in taken)
+    seeds = [seed.volume for seed in of_kind(existing.values(), SeedSpec)]
+    volumes = [disk.volume for disk in of_kind(existing.values(), DiskSpec) if disk.owner is None]
+    networks = of_kind(existing.values(), NetworkSpec)
+    return SnapshotSpec(
+        lab,
+        name,
+        message=message,
+        below=tuple(stands_on(existing.values())),
+        vms=tuple(SavedVm(vm.name, vm.state) for vm in vms),
+        saved_networks=tuple(SavedNetwork(each.name, each.active, each.autostart) for each in networks),
+        copies=tuple(Copy(each, snapshot_volume(name, f"copy.{each}")) for each in (*seeds, *volumes)),
+    )
+
+
+def _unsavable(vm: VmSpec) -> Iterator[Problem]:
+    """What stands against saving a VM."""
+    reasons = {
+        f"its memory is saved by libvirt: it is {vm.state}": vm.state is State.SAVED,
+        "its guest crashed": vm.state is State.CRASHED,
+        f"its memory can't be, with {' and '.join(vm.unsavable)}": bool(vm.unsavable) and vm.state in ACTIVE,
+        "labctl can't save the variables of its UEFI yet": vm.firmware == "uefi",
+        "labctl can't save the state of its TPM": vm.tpm,
+    }
+    hints = {State.SAVED: "`labctl resume` lets it go on", State.CRASHED: "`labctl up` restarts it"}
+    hint = hints.get(
+        vm.state, "a folder with `type: rsync` does not stand in the way" if vm.unsavable else ""
+    )
+    for reason, stands in reasons.items():
+        if stands:
+            yield Problem(f"it can't be saved: {reason}", str(vm.address), None, hint, FOREIGN)
+
+
+def stands_on(specs: Iterable[Spec]) -> list[str]:
+    """The names of the snapshots that the lab stands on, the nearest first: its disks go on above their layers."""
+    specs = list(specs)
+    below = {path for vm in of_kind(specs, VmSpec) for use in vm.disks for path in use.below}
+    found = [
+        each
+        for each in of_kind(specs, SnapshotSpec)
+        if any(vm.layers for vm in each.vms)
+        and all(layer.path in below for vm in each.vms for layer in vm.layers)
+    ]
+    return [each.name for each in sorted(found, key=lambda each: (len(each.below), each.taken), reverse=True)]
+
+
+def listed(session: Session) -> Listed:
+    """Look at the lab's snapshots."""
+    with translated(session.hosts.uri):
+        specs = observe(session.hosts, session.lab.name, session.kinds).specs.values()
+    snapshots = sorted(of_kind(specs, SnapshotSpec), key=lambda each: each.taken)
+    return Listed(session.lab.name, tuple(snapshots), tuple(stands_on(specs)))
+
+
+def one(snapshots: Iterable[SnapshotSpec], name: str) -> SnapshotSpec:
+    """The snapshot of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known = {each.name: each for each in snapshots}
+    if name not in known:
+        hint = did_you_mean(name, sorted(known)) or f"there {_are(known)}"
+        raise UsageError(f"no snapshot is called {name}", hint=hint)
+    return known[name]
+
+
+def _are(names: Iterable[str]) -> str:
+    known = sorted(names)
+    return f"{'is' if len(known) == 1 else 'are'} {spans(known) or 'none: `labctl snapshot save` takes one'}"
+
+
+def restore(session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, name: str) -> Finished:
+    """Bring the lab back to a snapshot. Its VMs then go on, those that were paused or off excepted.
+
+    Raises:
+        UsageError: there is no such snapshot.
+        Refused: it can't be restored here; nothing was changed.
+    """
+    running: set[str] = set()
+
+    def desired(_wanted: Specs, existing: Specs) -> Specs:
+        snapshot = one(of_kind(existing.values(), SnapshotSpec), name)
+        running.update(vm.name for vm in snapshot.vms if vm.state is State.RUNNING)
+        return _as_it_was(snapshot, existing)
+
+    def go_on(wanted: Specs, existing: Specs) -> Specs:
+        return desired_state.resume(running)(wanted, existing) if running else existing
+
+    return change.apply(session, "snapshot restore", desired, sink, confirm, follow=go_on)
+
+
+def _as_it_was(snapshot: SnapshotSpec, existing: Specs) -> Specs:
+    """What exists, but with the networks of the snapshot, and without VMs and networks that came since."""
+    had = {addresses.vm(vm.name) for vm in snapshot.vms}
+    newer = {vm.address for vm in of_kind(existing.values(), VmSpec)} - had
+    kept = {
+        address: spec
+        for address, spec in existing.items()
+        if not newer & {address, spec.owner, spec.inside, spec.holder} and address.kind != NetworkSpec.kind
+    }
+    networks = {
+        spec.address: spec for each in snapshot.saved_networks if (spec := _network(snapshot.lab, each))
+    }
+    return kept | networks | {snapshot.address: replace(snapshot, restored=True)}
+
+
+def _network(lab: str, saved: SavedNetwork) -> NetworkSpec | None:
+    spec, _ = read_network(lab, saved.definition)
+    return spec and replace(spec, active=saved.active, autostart=saved.autostart)
+
+
+def delete(
+    session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, names: Iterable[str]
+) -> Finished:
+    """Delete snapshots; the VMs go on where they are.
+
+    Raises:
+        UsageError: there is no such snapshot.
+    """
+
+    def desired(_wanted: Specs, existing: Specs) -> Specs:
+        snapshots = list(of_kind(existing.values(), SnapshotSpec))
+        gone = {one(snapshots, name).address for name in names}
+        return {address: spec for address, spec in existing.items() if address not in gone}
+
+    return change.apply(session, "snapshot delete", desired, sink, confirm)
+
+
+def prune(session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, keep: int) -> Finished:
+    """Delete all snapshots but the newest `keep`."""
+
+    def desired(_wanted: Specs, existing: Specs) -> Specs:
+        newest = sorted(of_kind(existing.values(), SnapshotSpec), key=lambda each: each.taken, reverse=True)
+        gone = {each.address for each in newest[keep:]}
+        return {address: spec for address, spec in existing.items() if address not in gone}
+
+    return change.apply(session, "snapshot prune", desired, sink, confirm)

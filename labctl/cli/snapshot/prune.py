@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli import change, context
+from labctl.cli.arguments import Yes
+from labctl.cli.options import Options, with_global_options
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_global_options(json="events")
+def run(
+    options: Options,
+    *,
+    keep: Annotated[
+        int, typer.Option("--keep", metavar="N", min=0, help="how many of the newest stay", show_default=True)
+    ] = 1,
+    yes: Yes = False,
+) -> int:
+    """Delete all snapshots but the newest.
+
+    Example: `labctl snapshot prune --keep 3`
+    """
+    lab = context.lab(options)
+    return change.run(lab, lab.snapshots.prune, options, keep, yes=yes)

@@ -1,0 +1,109 @@
+"""The layers of disks: which ones a domain's XML names, and which ones nothing needs any more. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from labctl.core import identity, xmltree
+from labctl.kinds.snapshot.spec import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from labctl.core.xmltree import Element
+    from labctl.host.libvirt.volumes import Facts
+
+_ALIAS = "ua-disk-"  # of the disks that labctl gave to a domain
+
+
+def of_domain(root: Element, vm: str) -> tuple[Layer, ...]:
+    """The files that the guest writes to, of the VM's own disks: what a snapshot freezes."""
+    return tuple(
+        Layer(f"{vm}/{_name(disk)}", xmltree.layers(disk)[0], xmltree.attribute(disk, "driver", "type"))
+        for disk in root.iterfind("devices/disk")
+        if _is_own(disk)
+    )
+
+
+def strange_disks(root: Element) -> list[str]:
+    """The targets of the disks that can be written to and that labctl did not give to the domain."""
+    return [
+        xmltree.attribute(disk, "target", "dev")
+        for disk in root.iterfind("devices/disk")
+        if not _is_own(disk) and disk.find("readonly") is None and not _is_volume(disk)
+    ]
+
+
+def _is_own(disk: Element) -> bool:
+    written = disk.find("readonly") is None and not _is_volume(disk)
+    return bool(_name(disk)) and written and bool(xmltree.attribute(disk, "source", "file"))
+
+
+def _is_volume(disk: Element) -> bool:
+    """Whether the disk is a volume of the lab, which has no layers, since several guests write to it."""
+    return xmltree.attribute(disk, "source", "file").rpartition("/")[2].startswith(f"{identity.VOLUMES}.")
+
+
+def _name(disk: Element) -> str:
+    alias = xmltree.attribute(disk, "alias", "name")
+    return alias.removeprefix(_ALIAS) if alias.startswith(_ALIAS) else ""
+
+
+def request(root: Element, name: str, onto: Mapping[str, str], memory: str) -> str:
+    """The XML for libvirt that freezes a domain's disks: each goes on in the file that `onto` has for its path.
+
+    `memory` is the path for the domain's memory, empty for one that is off.
+    """
+    asked = ET.Element("domainsnapshot")
+    ET.SubElement(asked, "name").text = name
+    ET.SubElement(asked, "memory", {"snapshot": "external", "file": memory} if memory else {"snapshot": "no"})
+    disks = ET.SubElement(asked, "disks")
+    for disk in root.iterfind("devices/disk"):
+        above = onto.get(xmltree.attribute(disk, "source", "file"), "")
+        target = xmltree.attribute(disk, "target", "dev")
+        one = ET.SubElement(disks, "disk", name=target, snapshot="external" if above else "no")
+        if above:
+            ET.SubElement(one, "driver", type="qcow2")
+            ET.SubElement(one, "source", file=above)
+    return xmltree.to_text(asked)
+
+
+def put_onto(text: str, onto: Mapping[str, str]) -> str:
+    """The XML of a domain whose disks go on in the files that `onto` has for their paths."""
+    root = ET.fromstring(text)
+    for disk in root.iterfind("devices/disk"):
+        source, driver = disk.find("source"), disk.find("driver")
+        above = onto.get(xmltree.attribute(disk, "source", "file"), "")
+        if above and source is not None and driver is not None:
+            source.set("file", above)
+            driver.set("type", "qcow2")
+            for below in disk.findall("backingStore"):  # the files say themselves what they stand on
+                disk.remove(below)
+    return ET.tostring(root, encoding="unicode")
+
+
+def reached(volumes: Iterable[Facts], paths: Iterable[str]) -> set[str]:
+    """These paths, and all that they stand on as far as the volumes of the lab's pool tell."""
+    there = {each.path: each for each in volumes}
+    waiting, found = list(paths), set[str]()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += filter(None, [there[path].backing] if path in there else [])
+    return found
+
+
+def unneeded(volumes: Sequence[Facts], needed: Iterable[str], owners: Collection[str]) -> Iterator[str]:
+    """The names of the layers that nothing needs.
+
+    Args:
+        volumes: all volumes of the lab's pool.
+        needed: the paths that domains and snapshots use.
+        owners: the VMs of the lab that exist. Of others nothing shows which layers they went on in.
+    """
+    kept = reached(volumes, needed)
+    for each in volumes:
+        if each.path not in kept and identity.is_layer(each.name) and each.name.partition(".")[0] in owners:
+            yield each.name

@@ -1,0 +1,52 @@
+"""What `labctl snapshot list` and `show` tell. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.kinds.snapshot.spec import SnapshotSpec
+
+FORMAT = 1
+
+
+@record
+class Listed:
+    """The snapshots of a lab, the oldest first; and the names of those that it stands on now, the nearest first."""
+
+    lab: str
+    snapshots: tuple[SnapshotSpec, ...]
+    below: tuple[str, ...]
+
+    def parent(self, below: Iterable[str]) -> str:
+        """The nearest of the snapshots that something stands on which is still there; empty without one."""
+        there = {each.name for each in self.snapshots}
+        return next((name for name in below if name in there), "")
+
+    def to_json(self, only: str = "") -> dict[str, Any]:
+        """The shape of `schemas/snapshots.schema.json`; with `only` of this snapshot alone."""
+        return {
+            "format": FORMAT,
+            "lab": self.lab,
+            "current": self.parent(self.below) or None,
+            "snapshots": [self._json(each) for each in self.snapshots if only in ("", each.name)],
+        }
+
+    def _json(self, snapshot: SnapshotSpec) -> dict[str, Any]:
+        return {
+            "name": snapshot.name,
+            "message": snapshot.message,
+            "taken": snapshot.taken,
+            "parent": self.parent(snapshot.below) or None,
+            "paused_s": snapshot.paused,
+            "size_bytes": snapshot.size,
+            "made_by": snapshot.made_by,
+            "vms": [
+                {"name": vm.name, "state": str(vm.state), "memory": bool(vm.memory)} for vm in snapshot.vms
+            ],
+            "networks": [each.name for each in snapshot.saved_networks],
+        }

@@ -1,0 +1,71 @@
+"""The parts of snapshots, which are volumes of the lab's pool, and the layers that nothing needs any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labctl.core import identity
+from labctl.host.libvirt import disk_users, domains, pools, volumes
+from labctl.host.libvirt.connection import found
+from labctl.kinds.snapshot import description, layers
+from labctl.kinds.snapshot.spec import DESCRIPTION, SnapshotSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def read(virt: Any, pool: Any, lab: str, name: str) -> SnapshotSpec | None:
+    """A snapshot by its description; None if there is none, or part of one that a run left which was killed."""
+    volume = identity.snapshot_volume(name, DESCRIPTION)
+    if volumes.find(pool, volume) is None:
+        return None
+    return description.read(lab, name, volumes.download(virt, pool, volume))
+
+
+def every(virt: Any, pool: Any, lab: str) -> list[SnapshotSpec]:
+    """All snapshots of a lab."""
+    parts = filter(None, map(identity.snapshot_part, volumes.names(pool)))
+    found = (read(virt, pool, lab, name) for name, part in sorted(parts) if part == DESCRIPTION)
+    return [each for each in found if each]
+
+
+def names(snapshot: SnapshotSpec) -> set[str]:
+    """The volumes of a snapshot, its description and its layers not among them."""
+    memories = {vm.memory for vm in snapshot.vms if vm.memory}
+    return memories | {each.copy for each in snapshot.copies}
+
+
+def frozen(snapshot: SnapshotSpec) -> set[str]:
+    """The paths of the layers of a snapshot."""
+    return {layer.path for vm in snapshot.vms for layer in vm.layers}
+
+
+def missing(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[str]:
+    """What is not there any more of the volumes and layers of a snapshot, and of what the layers stand on."""
+    facts = volumes.facts(pool)
+    needed = layers.reached(facts, frozen(snapshot)) - {each.path for each in facts}
+    gone = {path for path in needed if found((virt.storageVolLookupByPath, path)) is None}
+    return sorted((names(snapshot) - {each.name for each in facts}) | gone)
+
+
+def delete(pool: Any, snapshot: SnapshotSpec) -> None:
+    """Delete the volumes of a snapshot, the description last: as long as it is there, this can be done again."""
+    for name in (*sorted(names(snapshot)), identity.snapshot_volume(snapshot.name, DESCRIPTION)):
+        volumes.delete(pool, name)
+
+
+def sweep(virt: Any, pool: Any, lab: str, vms: Collection[str]) -> None:
+    """Delete the parts of no snapshot and the layers that nothing needs, as runs leave them that were killed.
+
+    `vms` are the names of the lab's VMs, as far as they are known.
+    """
+    pools.refresh(pool)  # libvirt notices only so what QEMU made
+    snapshots = every(virt, pool, lab)
+    kept = {name for each in snapshots for name in (*names(each), each.pool_volume)}
+    for name in volumes.names(pool):
+        if identity.snapshot_part(name) and name not in kept:
+            volumes.delete(pool, name)
+    owners = {name for name in vms if domains.find(virt, lab, name) is not None}
+    needed = disk_users.of_files(virt).keys() | set().union(*map(frozen, snapshots))
+    for name in list(layers.unneeded(volumes.facts(pool), needed, owners)):
+        volumes.delete(pool, name)

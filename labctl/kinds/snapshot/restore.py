@@ -1,0 +1,103 @@
+"""Brings a lab back to a snapshot. Its networks are as they were then, and its VMs are left paused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libvirt
+
+from labctl.core import identity
+from labctl.core.errors import LabctlError
+from labctl.core.record import record
+from labctl.host.libvirt import domains, parallel, pools, volumes
+from labctl.host.libvirt.connection import translated
+from labctl.kinds.snapshot import layers, machines, parts
+
+if TYPE_CHECKING:
+    from labctl.core.events import Teller
+    from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
+
+_SECURE, _PAUSED = libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE, libvirt.VIR_DOMAIN_SAVE_PAUSED
+
+
+@record
+class _Back:
+    """A VM that comes back, and for each path of a frozen layer the new one above it."""
+
+    vm: SavedVm
+    onto: dict[str, str]
+
+
+def restore(virt: Any, pool: Any, snapshot: SnapshotSpec, tell: Teller) -> None:
+    """Bring the VMs and their disks back. After an error, or a kill, the same again does it from the start.
+
+    Raises:
+        LabctlError: it can't be restored here; then nothing was changed.
+    """
+    pools.refresh(pool)
+    _check(virt, pool, snapshot)
+    parallel.each(snapshot.vms, lambda vm: _power_off(virt, snapshot.lab, vm))
+    for copied in snapshot.copies:
+        volumes.delete(pool, copied.volume)
+        volumes.copy(pool, copied.copy, copied.volume)
+    back = [_Back(vm, _new_layers(virt, pool, vm)) for vm in snapshot.vms]
+    folder = pools.path(pool)
+    for each in back:
+        tell.progress(f"restoring {each.vm.name}")
+        _define(virt, each)
+    parallel.each(back, lambda each: _bring_back(virt, folder, each))
+    parts.sweep(virt, pool, snapshot.lab, [vm.name for vm in snapshot.vms])
+
+
+def _check(virt: Any, pool: Any, snapshot: SnapshotSpec) -> None:
+    if gone := parts.missing(virt, pool, snapshot):
+        raise LabctlError(f"it can't be restored without {', '.join(gone)}", where=str(snapshot.address))
+    known = machines.known(virt.getCapabilities())
+    for vm in snapshot.vms:
+        arch, machine = machines.of_domain(vm.definition)
+        if vm.memory and machine not in known.get(arch, ()):
+            raise LabctlError(
+                f"the memory of {vm.name} is that of a machine {machine} ({arch}), which this host does not have",
+                where=str(snapshot.address),
+                hint=f"it was taken with {snapshot.made_by}",
+            )
+
+
+def _power_off(virt: Any, lab: str, vm: SavedVm) -> None:
+    """Cut the VM's power, and discard its saved memory. It stays defined."""
+    domain = domains.find(virt, lab, vm.name)
+    if domain is None:
+        return
+    with translated(f"vm/{vm.name}"):
+        if not domain.isPersistent():
+            virt.defineXML(vm.definition)
+        if domain.isActive():
+            domain.destroy()
+        if domain.hasManagedSaveImage():
+            domain.managedSaveRemove()
+
+
+def _new_layers(virt: Any, pool: Any, vm: SavedVm) -> dict[str, str]:
+    """Make a new layer on each frozen one, since nobody may write to those."""
+    onto = {}
+    for layer in vm.layers:
+        capacity = volumes.read(virt.storageVolLookupByPath(layer.path).XMLDesc()).capacity
+        name, below = identity.layer_name(layer.disk), (layer.path, layer.format)
+        onto[layer.path] = volumes.create(pool, name, capacity=capacity, backing=below)
+    return onto
+
+
+def _define(virt: Any, back: _Back) -> None:
+    with translated(f"vm/{back.vm.name}"):
+        domain = virt.defineXML(layers.put_onto(back.vm.definition, back.onto))
+        if bool(domain.autostart()) != back.vm.autostart:
+            domain.setAutostart(int(back.vm.autostart))
+
+
+def _bring_back(virt: Any, folder: str, back: _Back) -> None:
+    if not back.vm.memory:
+        return
+    path = f"{folder}/{back.vm.memory}"
+    with translated(f"vm/{back.vm.name}"):
+        text = layers.put_onto(virt.saveImageGetXMLDesc(path, _SECURE), back.onto)
+        virt.restoreFlags(path, text, _PAUSED)

@@ -1,0 +1,146 @@
+"""Takes a snapshot of a lab whose VMs are paused together for it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from labctl.core import identity
+from labctl.core.errors import LabctlError
+from labctl.core.lifecycle import ACTIVE, State
+from labctl.core.record import record, replace
+from labctl.host.libvirt import domains, parallel, pools, volumes
+from labctl.host.libvirt.connection import translated
+from labctl.host.libvirt.domain_state import state_of
+from labctl.kinds.snapshot import description, layers, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from labctl.core.events import Teller
+    from labctl.kinds.snapshot.spec import SavedNetwork, SavedVm, SnapshotSpec
+
+_WHOLE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+
+
+@record
+class _Vm:
+    """A VM with its virDomain."""
+
+    domain: Any
+    saved: SavedVm
+
+
+def save(virt: Any, pool: Any, spec: SnapshotSpec, tell: Teller) -> None:
+    """Take the snapshot. After an error all VMs run as before, and no part of the snapshot is left.
+
+    Raises:
+        LabctlError: a VM can't be saved, or is gone; then none was paused.
+    """
+    vms = [_read(virt, spec, vm) for vm in spec.vms]
+    parts.sweep(virt, pool, spec.lab, [vm.name for vm in spec.vms])
+    try:
+        made = _taken(virt, pool, replace(spec, vms=tuple(each.saved for each in vms)), vms)
+        content = description.write(made)
+        volumes.upload(virt, pool, made.pool_volume, content, length=len(content), mode=0o600)
+    except BaseException:
+        parts.sweep(virt, pool, spec.lab, ())  # without its description it is no snapshot
+        raise
+    running = sum(vm.state is State.RUNNING for vm in made.vms)
+    if running:
+        tell.note(f"{running} VM{'s were' if running > 1 else ' was'} paused for {made.paused:.1f} s")
+
+
+def _read(virt: Any, spec: SnapshotSpec, vm: SavedVm) -> _Vm:
+    """What a snapshot keeps of a VM.
+
+    Raises:
+        LabctlError: it can't be saved.
+    """
+    domain = domains.find(virt, spec.lab, vm.name)
+    if domain is None:
+        raise LabctlError("someone removed it meanwhile", where=f"vm/{vm.name}")
+    state, text = state_of(domain), domain.XMLDesc(_WHOLE)
+    if vm.state is State.RUNNING and state is State.PAUSED:
+        state = State.RUNNING  # an earlier call paused it, and lost the connection to libvirt
+    root = ET.fromstring(domain.XMLDesc() if state in ACTIVE else text)
+    if strange := layers.strange_disks(root):
+        raise LabctlError(
+            f"labctl did not make its disk {', '.join(strange)}, so that it can't be saved with it",
+            where=f"vm/{vm.name}",
+            hint=f"`virsh detach-disk {domain.name()} {strange[0]}` takes it off",
+        )
+    memory = identity.snapshot_volume(spec.name, f"memory.{vm.name}") if state in ACTIVE else ""
+    frozen = layers.of_domain(root, vm.name)
+    autostart = bool(domain.autostart())
+    return _Vm(
+        domain, replace(vm, state=state, autostart=autostart, definition=text, layers=frozen, memory=memory)
+    )
+
+
+def _taken(virt: Any, pool: Any, spec: SnapshotSpec, vms: Sequence[_Vm]) -> SnapshotSpec:
+    folder = pools.path(pool)
+    seeds = [each for each in spec.copies if each.volume.endswith(f".{identity.SEED}")]
+    for each in seeds:  # nobody writes to them, so this needs no pause
+        volumes.copy(pool, each.volume, each.copy)
+    taken = datetime.now(UTC).isoformat(timespec="seconds")
+    began = time.monotonic()
+    with _paused([each.domain for each in vms if each.saved.state is State.RUNNING]):
+        parallel.each(vms, lambda each: _freeze(each, folder, spec.name))
+        for each in spec.copies:
+            if each not in seeds:
+                volumes.copy(pool, each.volume, each.copy)
+    paused = round(time.monotonic() - began, 3)
+    pools.refresh(pool)  # libvirt notices only so what QEMU made
+    networks = tuple(_network(virt, spec, each) for each in spec.saved_networks)
+    return replace(spec, taken=taken, paused=paused, saved_networks=networks, made_by=_versions(virt))
+
+
+@contextmanager
+def _paused(running: Sequence[Any]) -> Iterator[None]:
+    """Pause these domains, all together, while the block runs."""
+    try:
+        parallel.each(running, lambda domain: domain.suspend())
+        yield
+    finally:
+        parallel.each(running, _resume)
+
+
+def _resume(domain: Any) -> None:
+    if state_of(domain) is State.PAUSED:
+        domain.resume()
+
+
+def _freeze(vm: _Vm, folder: str, name: str) -> None:
+    """Save a VM's memory, if it has any, and let its disks go on in new layers, in one step of QEMU."""
+    onto = {layer.path: f"{folder}/{identity.layer_name(layer.disk)}" for layer in vm.saved.layers}
+    memory = f"{folder}/{vm.saved.memory}" if vm.saved.memory else ""
+    if not onto and not memory:
+        return
+    flags = (
+        libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+    )  # libvirt is not to know of it: the description does
+    if not memory:
+        flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
+    with translated(f"vm/{vm.saved.name}"):
+        root = ET.fromstring(vm.domain.XMLDesc(0 if memory else libvirt.VIR_DOMAIN_XML_INACTIVE))
+        vm.domain.snapshotCreateXML(layers.request(root, name, onto, memory), flags)
+
+
+def _network(virt: Any, spec: SnapshotSpec, network: SavedNetwork) -> SavedNetwork:
+    found = virt.networkLookupByName(identity.libvirt_name(spec.lab, network.name))
+    return replace(network, definition=found.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+
+
+def _versions(virt: Any) -> str:
+    """`libvirt 9.0.0, QEMU 7.2.22`."""
+    numbers = {"libvirt": virt.getLibVersion(), virt.getType(): virt.getVersion()}
+    return ", ".join(
+        f"{name} {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+        for name, number in numbers.items()
+    )

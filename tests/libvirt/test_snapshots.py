@@ -1,0 +1,55 @@
+"""What of snapshots libvirt's test driver can do: it knows volumes and domains, but neither content nor memory."""
+
+import pytest
+
+from labctl.core import identity
+from labctl.core.lifecycle import State
+from labctl.host.libvirt import volumes
+from labctl.host.libvirt.connection import Connection
+from labctl.kinds.snapshot import parts
+from labctl.kinds.snapshot.spec import Layer, SavedVm, SnapshotSpec
+from tests.libvirt.conftest import NODE
+
+POOL = "<pool type='dir'><name>labctl-shop</name><target><path>{}</path></target></pool>"
+DOMAIN = """<domain type='test'><name>shop.web</name><uuid>{}</uuid><memory>65536</memory><os><type>hvm</type></os>
+<devices><disk type='file'><source file='{}'/><target dev='vda'/></disk></devices></domain>"""
+
+
+@pytest.fixture
+def pool(tmp_path):
+    """A pool whose disk web/root has two layers above it, the one of which is the VM's."""
+    (tmp_path / "pool").mkdir()
+    connection = Connection(NODE)
+    pool = connection.virt.storagePoolDefineXML(POOL.format(tmp_path / "pool"))
+    pool.create()
+    root = volumes.create(pool, "web.root", capacity=1 << 20)
+    for name in ("web.root.00000001", "web.root.00000002", "gone.root.00000003"):
+        volumes.create(pool, name, capacity=1 << 20, backing=(root, "qcow2"))
+    for name in ("_snapshot.s1.memory.web", "notes"):
+        volumes.create(pool, name, capacity=1 << 20)
+    top = volumes.path(pool, "web.root.00000001")
+    connection.virt.defineXML(DOMAIN.format(identity.object_uuid("shop", "vm", "web"), top))
+    yield pool
+    connection.close()
+
+
+def test_what_a_killed_run_left_goes_and_nothing_else(pool):
+    parts.sweep(pool.connect(), pool, "shop", ["web", "gone"])
+    assert volumes.names(pool) == {"web.root", "web.root.00000001", "gone.root.00000003", "notes"}
+
+
+def test_what_is_missing_of_a_snapshot_is_named(pool):
+    layer = Layer("web/root", volumes.path(pool, "web.root"))
+    vm = SavedVm("web", State.RUNNING, layers=(layer,), memory="_snapshot.s1.memory.web")
+    snapshot = SnapshotSpec("shop", "s1", vms=(vm,))
+    assert parts.missing(pool.connect(), pool, snapshot) == []
+    volumes.delete(pool, "_snapshot.s1.memory.web")
+    volumes.delete(pool, "web.root")
+    assert parts.missing(pool.connect(), pool, snapshot) == [layer.path, "_snapshot.s1.memory.web"]
+
+
+def test_a_snapshot_goes_with_all_of_its_parts(pool):
+    vm = SavedVm("web", State.RUNNING, memory="_snapshot.s1.memory.web")
+    parts.delete(pool, SnapshotSpec("shop", "s1", vms=(vm,)))
+    parts.delete(pool, SnapshotSpec("shop", "s1", vms=(vm,)))
+    assert "_snapshot.s1.memory.web" not in volumes.names(pool)

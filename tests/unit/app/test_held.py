@@ -1,0 +1,54 @@
+"""Disks that snapshots need stay, and nothing else is made on them."""
+
+import pytest
+
+from labctl.app import held
+from labctl.core.lifecycle import State
+from labctl.core.planning import plan
+from labctl.engine.observe import Observed
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.snapshot.spec import Layer, SavedVm, SnapshotSpec
+from labctl.kinds.vm.disks_and_nics import DiskUse
+from labctl.kinds.vm.spec import VmSpec
+
+DISK = DiskSpec("shop", "web/root")
+OTHER = DiskSpec("shop", "web/data")
+SNAPSHOT = SnapshotSpec(
+    "shop", "s1", vms=(SavedVm("web", State.OFF, layers=(Layer("web/root", "/p/web.root"),)),)
+)
+VM = VmSpec("shop", "web", disks=(DiskUse("root", "/p/web.root", disk="web/root"),))
+
+
+def by_address(*specs):
+    return {spec.address: spec for spec in specs}
+
+
+def obstacles(wanted, existing):
+    return list(held.obstacles(plan(wanted, existing), Observed(existing)))
+
+
+def test_a_disk_stays_as_long_as_a_snapshot_that_needs_it():
+    existing = by_address(DISK, OTHER, SNAPSHOT)
+    assert held.with_held_disks(by_address(SNAPSHOT), existing) == by_address(DISK, SNAPSHOT)
+    assert held.with_held_disks({}, existing) == {}
+
+
+def test_a_vm_can_go_without_its_disk():
+    assert obstacles(by_address(DISK, SNAPSHOT), by_address(VM, DISK, SNAPSHOT)) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "existing"),
+    [
+        ((VM, DISK, SNAPSHOT), (DISK, SNAPSHOT)),
+        ((DiskSpec("shop", "web/root", base="another.img"), SNAPSHOT), (DISK, SNAPSHOT)),
+    ],
+)
+def test_nobody_writes_to_what_is_frozen(wanted, existing):
+    (problem,) = obstacles(by_address(*wanted), by_address(*existing))
+    assert str(problem).startswith("disk/web/root: the snapshot s1 needs it as it is")
+    assert "`labctl snapshot delete s1`" in problem.hint
+
+
+def test_all_of_it_may_go_together():
+    assert obstacles({}, by_address(VM, DISK, SNAPSHOT)) == []

@@ -1,0 +1,77 @@
+"""The layers of disks in a domain's XML and in the lab's pool."""
+
+from xml.etree import ElementTree as ET
+
+from labctl.core import identity
+from labctl.host.libvirt.volumes import Facts
+from labctl.kinds.snapshot import layers
+from labctl.kinds.snapshot.spec import Layer
+from tests.unit.kinds.snapshot.conftest import POOL
+
+DOMAIN = f"""<domain><devices>
+<disk><driver name='qemu' type='qcow2'/><source file='{POOL}/web.root.00000001'/>
+  <backingStore><source file='{POOL}/web.root'/></backingStore><target dev='vda'/><alias name='ua-disk-root'/></disk>
+<disk><driver name='qemu' type='raw'/><source file='{POOL}/_volume.shared'/><target dev='vdb'/>
+  <alias name='ua-disk-shared'/></disk>
+<disk><driver name='qemu' type='raw'/><source file='{POOL}/web.seed'/><target dev='vdc'/><readonly/>
+  <alias name='ua-disk-seed'/></disk>
+</devices></domain>"""
+TOP = f"{POOL}/web.root.00000001"
+
+
+def test_the_vms_own_disks_have_layers():
+    assert layers.of_domain(ET.fromstring(DOMAIN), "web") == (Layer("web/root", TOP, "qcow2"),)
+
+
+def test_libvirt_is_asked_for_these_and_for_no_others():
+    asked = ET.fromstring(layers.request(ET.fromstring(DOMAIN), "s1", {TOP: "/new"}, "/memory"))
+    assert asked.find("memory").attrib == {"snapshot": "external", "file": "/memory"}
+    kinds = {disk.get("name"): disk.get("snapshot") for disk in asked.iterfind("disks/disk")}
+    assert kinds == {"vda": "external", "vdb": "no", "vdc": "no"}
+    assert asked.find("disks/disk/source").get("file") == "/new"
+
+
+def test_a_vm_that_is_off_has_no_memory():
+    asked = ET.fromstring(layers.request(ET.fromstring(DOMAIN), "s1", {TOP: "/new"}, ""))
+    assert asked.find("memory").attrib == {"snapshot": "no"}
+
+
+def test_a_domain_goes_on_in_new_layers():
+    root = ET.fromstring(layers.put_onto(DOMAIN, {TOP: "/new"}))
+    sources = [each.get("file") for each in root.iterfind("devices/disk/source")]
+    assert sources == ["/new", f"{POOL}/_volume.shared", f"{POOL}/web.seed"]
+    assert root.find("devices/disk/backingStore") is None
+
+
+def test_a_disk_of_somebody_else_is_strange_if_it_can_be_written_to():
+    more = "<disk><source file='/x'/><target dev='sda'/>{}</disk></devices>"
+    assert layers.strange_disks(ET.fromstring(DOMAIN)) == []
+    assert layers.strange_disks(ET.fromstring(DOMAIN.replace("</devices>", more.format("")))) == ["sda"]
+    assert layers.strange_disks(ET.fromstring(DOMAIN.replace("</devices>", more.format("<readonly/>")))) == []
+
+
+def facts(name, backing=None):
+    return Facts(name, f"{POOL}/{name}", backing=f"{POOL}/{backing}" if backing else None)
+
+
+def test_what_nothing_reaches_is_not_needed():
+    there = [
+        facts("web.root"),
+        facts("web.root.00000001", "web.root"),
+        facts("web.root.00000002", "web.root.00000001"),
+        facts("web.root.00000003", "web.root"),
+        facts("gone.root.00000004", "gone.root"),
+        facts("web.root.e1", "web.root"),
+    ]
+    left = layers.unneeded(there, [f"{POOL}/web.root.00000002"], {"web"})
+    assert list(left) == ["web.root.00000003"], (
+        "neither what others made nor layers of VMs that are not defined"
+    )
+    assert set(layers.unneeded(there, [], {"web"})) == {f"web.root.0000000{n}" for n in (1, 2, 3)}
+
+
+def test_a_layers_name_is_a_new_one_each_time_and_known_again():
+    names = {identity.layer_name("web/root") for _ in range(3)}
+    assert len(names) == 3
+    assert all(identity.is_layer(f"{POOL}/{name}") for name in names)
+    assert not any(map(identity.is_layer, ("web.root", "web.root.e1", "web.console.1", "a.b.c.00000001")))

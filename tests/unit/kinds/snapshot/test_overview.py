@@ -1,0 +1,15 @@
+"""What is told of a lab's snapshots."""
+
+from labctl.core.record import replace
+from labctl.kinds.snapshot.overview import Listed
+from tests import schemas
+
+
+def test_it_fits_its_schema_and_a_parent_that_is_gone_is_none(snapshot):
+    later = replace(snapshot, name="s2", below=("gone", "s1", "s0"))
+    found = Listed("shop", (snapshot, later), ("s2", "s1"))
+    told = found.to_json()
+    schemas.fits(told, "snapshots")
+    assert [each["parent"] for each in told["snapshots"]] == [None, "s1"]
+    assert told["current"] == "s2"
+    assert [each["name"] for each in found.to_json(only="s2")["snapshots"]] == ["s2"]

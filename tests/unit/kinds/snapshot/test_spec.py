@@ -1,0 +1,39 @@
+"""What a plan knows of a snapshot."""
+
+from labctl.core.operations import operations
+from labctl.core.planning import plan
+from labctl.core.record import replace
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.pool.spec import PoolSpec
+from labctl.kinds.vm.spec import VmSpec
+
+
+def by_address(*specs):
+    return {spec.address: spec for spec in specs}
+
+
+def test_a_restore_is_asked_for_and_comes_after_the_networks(snapshot):
+    network = NetworkSpec("shop", "front", "nat")
+    wanted = by_address(network, replace(snapshot, restored=True))
+    made = plan(wanted, by_address(snapshot))
+    assert made.destructive
+    assert "~ snapshot/s1  (the lab goes back to it)" in str(made)
+    (restore,) = [each for each in operations(made) if each.step.address.kind == "snapshot"]
+    assert (restore.id, restore.needs) == ("restore snapshot/s1", ("create network/front",))
+    assert restore.step.spec.done(restore.step.changes) == "restored"
+    assert restore.step.loss == "all that was done in the lab since 2026-11-26 12:03 UTC"
+
+
+def test_a_new_one_is_told_and_loses_nothing(snapshot):
+    made = plan(by_address(snapshot), {})
+    assert not made.destructive
+    (step,) = made.steps
+    assert [part.what for part in step.spec.brief()] == ["1 VM with memory, 1 VM that is off"]
+
+
+def test_it_goes_before_what_it_stands_on(snapshot):
+    held = by_address(PoolSpec("shop", "/p"), DiskSpec("shop", "web/root"), VmSpec("shop", "web"), snapshot)
+    needs = {each.id: each.needs for each in operations(plan({}, held))}
+    for other in ("disk/web/root", "vm/web", "pool/shop"):
+        assert "delete snapshot/s1" in needs[f"delete {other}"]
