@@ -14,6 +14,7 @@ from labctl.core.operations import operations
 from labctl.core.plan import Action
 from labctl.core.settling import Settling
 from labctl.core.spans import spans
+from labctl.core.spec import of_kind
 from labctl.engine import provision
 from labctl.host.files import lab_folder
 from labctl.host.files.watching import Watcher
@@ -39,6 +40,8 @@ def needing_a_yes(plan: Plan) -> list[str]:
     A file that is half written may be a Labfile without half of its VMs.
     """
     stopping = {each.step.address for each in operations(plan) if each.verb.stops}
+    made = of_kind((step.after for step in plan.steps), ProvisionSpec)
+    restarting = {spec.address: spec.on for spec in made if spec.reboot}
     found = []
     for step in plan.steps:
         if step.action in _WORDS:
@@ -47,8 +50,8 @@ def needing_a_yes(plan: Plan) -> list[str]:
             found.append(f"{step.address} is shut down")
         elif step.destructive:
             found.append(f"{step.address} loses {step.loss}")
-        elif isinstance(step.after, ProvisionSpec) and step.after.reboot:
-            found.append(f"{step.address} restarts {spans(step.after.on)}")
+        elif step.address in restarting:
+            found.append(f"{step.address} restarts {spans(restarting[step.address])}")
     return found
 
 
