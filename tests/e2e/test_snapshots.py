@@ -6,9 +6,93 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labfiles import blank_lab, virsh
+from tests.e2e.harness import daemons
+from tests.e2e.labfiles import blank_lab, micro_lab, virsh
 
 POOL = Path("/var/lib/libvirt/images/labctl-time")
+BLANK = {"image": "none", "disk": "1MiB", "memory": "32MiB", "cloud_init": False}
+SHARED = "/dev/disk/by-id/virtio-shared"
+# numbers from db to web over one TCP connection; both ends are in memory alone
+LISTEN = "setsid sh -c 'tail -f /dev/null | nc -l -p 5000 >/run/received' >/dev/null 2>&1 </dev/null &"
+SEND = "setsid sh -c 'n=0; while :; do echo $n; n=$((n+1)); sleep 0.2; done | nc {} 5000' >/dev/null 2>&1 </dev/null &"
+
+
+def test_the_whole_lab_goes_back(make_lab, micro):
+    web = {
+        "networks": [{"name": "front", "ip": "10.93.0.10"}],
+        "disks": [{"name": "data", "size": "8MiB"}, {"name": "shared", "volume": "shared"}],
+    }
+    vms = {"web": web, "db": {"networks": ["front"]}, "spare": {**BLANK, "state": "off"}}
+    networks, volumes = {"front": {"subnet": "10.93.0.0/24"}}, {"shared": {"size": "4MiB"}}
+    lab = make_lab(micro_lab("time", micro, networks=networks, vms=vms, volumes=volumes))
+    lab.up()
+    lab.ssh("web", "echo then >/srv/file; echo then >/run/memory; sync")
+    write(lab, "/dev/disk/by-id/virtio-data", "then")
+    write(lab, SHARED, "then")
+    lab.ssh("web", LISTEN)
+    lab.ssh("db", SEND.format("10.93.0.10"))
+    received(lab, more_than=3)
+
+    saved = lab.ok("snapshot", "save", "before", "-m", "all is well")
+    assert "2 VMs were paused for" in saved.stderr
+    assert lab.plan() == {}
+    count = received(lab, more_than=3)
+    everything_changes(lab)
+    back = lab.ok("snapshot", "restore", "before", "--yes")
+    assert "data is lost with: disk/new/root, snapshot/before, vm/new" in back.stderr
+    assert lab.ssh("web", "cat /srv/file /run/memory") == "then\nthen\n"
+    assert read(lab, "/dev/disk/by-id/virtio-data") == "then"
+    assert read(lab, SHARED) == "then"
+    assert states(lab) == {"web": "running", "db": "running", "spare": "off", "new": "absent"}
+    received(lab, more_than=count)
+    assert abs(int(lab.ssh("web", "date +%s")) - time.time()) < 30, "the clock is right"
+
+    differs = lab.plan()
+    assert (differs["vm/new"], differs["network/side"]) == (["create"], ["create"])
+    del lab.content["vms"]["new"], lab.content["networks"]["side"], web["networks"][1]
+    assert lab.plan() == {}, "the file as it was then"
+    lab.ok("snapshot", "delete", "before", "--yes")
+    received(lab, more_than=count)
+    assert not list(POOL.glob("_snapshot.*"))
+    lab.destroy()
+    assert not POOL.exists()
+
+
+def everything_changes(lab):
+    """Disks, memory, NICs, networks, VMs, power states."""
+    lab.ssh("web", "echo now >/srv/file; echo now >/run/memory; sync")
+    write(lab, "/dev/disk/by-id/virtio-data", "gone")
+    write(lab, SHARED, "gone")
+    lab.content["networks"]["side"] = {"subnet": "10.93.1.0/24"}
+    lab.content["vms"]["web"]["networks"].append("side")
+    lab.content["vms"]["new"] = {**BLANK, "networks": ["side"]}
+    lab.up()
+    virsh("destroy", "time.db")
+    virsh("undefine", "time.db")
+    virsh("start", "time.spare")
+    virsh("net-destroy", "time.front")
+    virsh("net-undefine", "time.front")
+
+
+def write(lab, device, word):
+    lab.ssh("web", f"echo {word} | dd of={device} conv=fsync 2>/dev/null")
+
+
+def read(lab, device):
+    lab.ssh("web", "echo 3 >/proc/sys/vm/drop_caches")
+    return lab.ssh("web", f"head -c 4 {device}")
+
+
+def received(lab, more_than):
+    """Wait until more numbers than so many have come, each after the other, and give how many."""
+
+    def numbers():
+        return lab.ssh("web", "cat /run/received").split()
+
+    daemons.wait_until(lambda: len(numbers()) > more_than, "nothing comes over the connection")
+    lines = numbers()
+    assert lines == [str(n) for n in range(len(lines))]
+    return len(lines)
 
 
 def states(lab):
