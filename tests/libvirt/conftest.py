@@ -15,6 +15,7 @@ from labctl.core.events import Event, StepFailed
 from labctl.core.plan import Plan
 from labctl.host.host import Host
 from labctl.host.hosts import Hosts
+from tests.caches import own_cache  # noqa: F401  # a fixture
 from tests.locks import own_locks  # noqa: F401  # a fixture
 
 NODE = f"test://{Path(__file__).with_name('node.xml')}"
@@ -75,13 +76,6 @@ class World:
         virt = self.host.virt
         lists = (virt.listAllDomains(), virt.listAllNetworks(), virt.listAllStoragePools())
         return {each.name() for kind in lists for each in kind}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path_factory):
-    """What one test leaves in the user's cache is no other's, and none of the user's."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture(autouse=True)

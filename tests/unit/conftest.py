@@ -2,21 +2,11 @@
 
 import os
 import socket
-from itertools import count
 
 import pytest
 
+from tests.caches import own_cache  # noqa: F401  # a fixture
 from tests.locks import own_locks  # noqa: F401  # a fixture
-
-USERS = count(1)  # one a test: a name of its own costs nothing, a folder would
-
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path_factory):
-    """What one test leaves in the user's cache is no other's, and none of the user's. The folders are not there yet."""
-    own = tmp_path_factory.getbasetemp() / f"user-{next(USERS)}"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(own / "cache"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(own / "state"))
 
 
 @pytest.fixture

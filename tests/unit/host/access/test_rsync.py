@@ -38,6 +38,10 @@ class Here(Transport):
         finally:
             if process.returncode is None:
                 process.kill()
+            process.stdin.close()
+            await (
+                process.communicate()
+            )  # to the end of its pipes: what is open when the loop ends complains later
 
 
 def told(job, target=None):
