@@ -12,7 +12,6 @@ from labctl.core.errors import LabctlError
 from labctl.guest.protocol import HELLO
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.streams import FEW_BYTES
-from labctl.host.access.transport import last_words
 from labctl.host.libvirt.connection import call_on, translated
 from labctl.host.libvirt.registrations import registered
 
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
     from labctl.host.libvirt.connection import Connection
 
 T = TypeVar("T")
-BACK_S = 1200.0  # an emulated guest beside others needs minutes
+DOWN_S, BACK_S = 300.0, 1200.0  # an emulated guest beside others needs minutes
 ASK_S = 3.0  # between two questions whether it is back
-_SIGNALLED = 128  # exit codes above it: the shell is ended when its guest goes down
+_NOT_FOUND = 127  # sh's exit code without a program
 _RESTART = "if command -v systemctl >/dev/null; then systemctl reboot; else reboot; fi"
 
 
@@ -67,32 +66,46 @@ async def unless(restarted: asyncio.Event, work: Coroutine[Any, Any, T], hint: s
     finally:
         for each in (doing, waiting):
             each.cancel()
-        await asyncio.wait({doing, waiting})
+        await asyncio.gather(doing, waiting, return_exceptions=True)
 
 
-async def restart(port: PortSession) -> None:
-    """Restart a guest, and wait until it has booted again. The port stays open meanwhile.
+async def restart(port: PortSession, restarted: asyncio.Event) -> None:
+    """Restart a guest that is `watched`, and wait until it has booted again. The port stays open meanwhile.
 
     Raises:
-        LabctlError: it can't restart, or is not back in time.
+        LabctlError: it does not restart, or is not back in time.
     """
     await port.renewed()
     before = port.state.boot_id if port.state else ""
-    asked = asyncio.ensure_future(PortTransport(port).run(_RESTART, timeout=BACK_S, limit=FEW_BYTES))
+    restarted.clear()
+    await _go_down(PortTransport(port), restarted)
     try:
         async with asyncio.timeout(BACK_S):
             while not _is_back(port, before):
-                if asked.done() and 0 < (done := asked.result()).exit_code < _SIGNALLED:
-                    raise LabctlError(f"its guest can't restart: {last_words(done.stderr)}")
                 if port.over:
                     raise port.ended
                 await asyncio.sleep(ASK_S)
                 port.send(HELLO)  # a guest says nothing before it is asked
     except TimeoutError as error:
         raise LabctlError(f"its guest did not come back within {BACK_S / 60:.0f} minutes") from error
+
+
+async def _go_down(way: PortTransport, restarted: asyncio.Event) -> None:
+    """Tell a guest to restart, and wait until it does. The command's end says little: it is ended with the guest."""
+    asked = asyncio.ensure_future(way.run(_RESTART, timeout=None, limit=FEW_BYTES))
+    waiting = asyncio.ensure_future(restarted.wait())
+    try:
+        async with asyncio.timeout(DOWN_S):
+            await asyncio.wait({asked, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done() and not asked.exception() and asked.result().exit_code == _NOT_FOUND:
+                raise LabctlError("its guest can't restart: it has no program `reboot`")
+            await waiting
+    except TimeoutError as error:
+        raise LabctlError(f"its guest did not restart within {DOWN_S / 60:.0f} minutes") from error
     finally:
-        asked.cancel()
-        await asyncio.wait({asked})
+        for each in (asked, waiting):
+            each.cancel()
+        await asyncio.gather(asked, waiting, return_exceptions=True)
 
 
 def _is_back(port: PortSession, before: str) -> bool:

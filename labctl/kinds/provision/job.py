@@ -69,7 +69,7 @@ class Job:
             await restarts.unless(restarted, work(target, PortTransport(port)), REBOOTS)
             if self.spec.reboot:
                 self.tell.progress(f"restarting {target.vm}")
-                await restarts.restart(port)
+                await restarts.restart(port, restarted)
 
     async def log(self, text: str) -> None:
         """Append what the step said on this machine to the logs of its VMs. A log that can't be written is told."""

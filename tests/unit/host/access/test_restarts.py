@@ -107,18 +107,27 @@ class Port:
 
 @pytest.fixture
 def restart(monkeypatch):
+    """Restarts the guest of a port. Its command answers so, or never, and the guest goes down or not."""
     monkeypatch.setattr(restarts, "ASK_S", 0.0)
 
-    def run(port, answer=None):
-        class Way:
-            def __init__(self, _port):
-                """It needs none."""
+    def run(port, answer=None, *, goes_down=True):
+        async def restarting():
+            restarted = asyncio.Event()
+            restarted.set()  # it has restarted before
 
-            async def run(self, _text, **_options):
-                return answer or await asyncio.sleep(600)
+            class Way:
+                def __init__(self, _port):
+                    """It needs none."""
 
-        monkeypatch.setattr(restarts, "PortTransport", Way)
-        asyncio.run(restarts.restart(port))
+                async def run(self, _text, **_options):
+                    if goes_down:
+                        asyncio.get_running_loop().call_soon(restarted.set)
+                    return answer or await asyncio.sleep(600)
+
+            monkeypatch.setattr(restarts, "PortTransport", Way)
+            await restarts.restart(port, restarted)
+
+        asyncio.run(restarting())
 
     return run
 
@@ -127,7 +136,7 @@ OLD, NEW = (GuestState("done", boot_id=name) for name in ("old", "new"))
 BOOTING = GuestState("init", boot_id="new")
 
 
-@pytest.mark.parametrize("answer", [None, Completed(0, b"", b""), Completed(143, b"", b"")])
+@pytest.mark.parametrize("answer", [None, *(Completed(code, b"", b"") for code in (0, 1, 143))])
 def test_a_guest_is_back_once_another_boot_is_done(restart, answer):
     port = Port(OLD, OLD, GuestState("done"), BOOTING, NEW)
     restart(port, answer)
@@ -135,8 +144,8 @@ def test_a_guest_is_back_once_another_boot_is_done(restart, answer):
 
 
 def test_a_guest_that_can_t_restart_says_why(restart):
-    with pytest.raises(LabctlError, match="its guest can't restart: no such program"):
-        restart(Port(OLD, OLD, OLD, NEW), Completed(127, b"", b"no such program"))
+    with pytest.raises(LabctlError, match="its guest can't restart: it has no program `reboot`"):
+        restart(Port(OLD, OLD, NEW), Completed(127, b"", b""), goes_down=False)
 
 
 def test_a_vm_that_stops_instead_is_told(restart):
@@ -144,7 +153,10 @@ def test_a_vm_that_stops_instead_is_told(restart):
         restart(Port(OLD, OLD))
 
 
-def test_its_time_is_bounded(restart, monkeypatch):
-    monkeypatch.setattr(restarts, "BACK_S", 0.01)
-    with pytest.raises(LabctlError, match="its guest did not come back within 0 minutes"):
-        restart(Port(*[OLD] * 100_000))
+@pytest.mark.parametrize(
+    ("limit", "goes_down", "told"), [("DOWN_S", False, "not restart"), ("BACK_S", True, "not come back")]
+)
+def test_its_time_is_bounded(restart, monkeypatch, limit, goes_down, told):
+    monkeypatch.setattr(restarts, limit, 0.01)
+    with pytest.raises(LabctlError, match=f"its guest did {told} within 0 minutes"):
+        restart(Port(*[OLD] * 100_000), goes_down=goes_down)

@@ -116,7 +116,7 @@ async def nothing(_target, _way):
 def test_a_guest_restarts_before_its_step_is_done(written, monkeypatch):
     order = []
 
-    async def restart(port):
+    async def restart(port, _restarted):
         order.append((port, len(written)))
 
     monkeypatch.setattr(restarts, "restart", restart)
