@@ -18,6 +18,7 @@ from labctl.engine.edit_reaches import reaches_of_edits
 from labctl.engine.sources import field_of_image
 from labctl.host.files.content import content_digest
 from labctl.host.files.digests import file_digest
+from labctl.host.files.regular import open_real
 from labctl.kinds.folder.spec import FolderSpec
 from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.provision.work import Ansible
@@ -87,7 +88,7 @@ def _digest_of(path: Path) -> str:
     """The digest of a file, or of a folder, that a guest is given; empty if it is not there yet."""
     if path.is_dir() or not path.exists():
         return content_digest(path)
-    return f"sha256-{file_digest(path)}"
+    return f"sha256-{file_digest(path, open_real)}"
 
 
 def _builds(lab: LabModel) -> Iterator[HostReach]:

@@ -39,7 +39,7 @@ def written(image: Image, folder: Path) -> str:
     """The name of an image in the Labfile and its lock: its name, URL, or path relative to the Labfile's folder."""
     if image.build:
         return image.label
-    return image.name or image.url or os.path.relpath(str(image.path), folder)
+    return image.name or image.url or os.path.relpath(str(image.path), os.path.realpath(folder))
 
 
 @record

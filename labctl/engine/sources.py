@@ -129,7 +129,7 @@ def field_of_image(disk: Disk) -> tuple[str, ...]:
 
 def _portable(spec: ImageSpec, folder: Path) -> str:
     """The origin for the lock: relative paths, so that they are the same on other machines."""
-    return os.path.relpath(spec.origin, folder) if spec.source == "path" else spec.origin
+    return os.path.relpath(spec.origin, os.path.realpath(folder)) if spec.source == "path" else spec.origin
 
 
 def _each(

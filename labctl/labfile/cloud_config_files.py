@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from labctl.core.errors import Position, Problem, Rejected
+from labctl.core.errors import LabctlError, Position, Problem, Rejected
 from labctl.core.record import replace
+from labctl.host.files.regular import open_real
 from labctl.labfile import user_data_formats, yaml_reader
 from labctl.labfile.yaml_text import read_capped
 from labctl.labfile.yaml_tree import Map
@@ -55,10 +56,13 @@ class CloudConfigFiles:
             return None
         shown = self._problems.path_for_user(config["file"])
         try:
-            with path.open("rb") as file:
+            with open_real(path) as file:
                 data = read_capped(file)
         except OSError as error:
             self._problems.at(config, "file", f"{config['file']}: {str(error.strerror).lower()}")
+            return None
+        except LabctlError as error:
+            self._problems.at(config, "file", f"{config['file']}: {error.summary}", error.hint)
             return None
         if path in self._context.outside:
             digest = f"sha256-{hashlib.sha256(data).hexdigest()}"

@@ -35,9 +35,9 @@ class ReadContext:
     """The Labfile's folder, the names of its networks and volumes, and the collector of its problems.
 
     `given` are the texts of parameters that the user gave. `outside` collects the files that the Labfile itself names
-    and that lie outside of its folder, by their paths. `files` collects all files that are named, also missing ones.
-    `copied` has the fields of what steps copy, `fetched` what they fetch, and `written` those of the latter that are
-    outside of the folder, or hidden in it.
+    and that lie outside of its folder, by their real paths. `files` collects all files that are named, also missing
+    ones. `copied` has the fields of what steps copy, `fetched` what they fetch, and `written` those of the latter that
+    are outside of the folder, or hidden in it.
     """
 
     folder: Path
@@ -61,15 +61,25 @@ class ReadContext:
         return catalogue.entries()
 
     def file(self, holder: Map, key: str) -> Path:
-        """Give the absolute path of the file that is named at `key`; an unreadable file is reported."""
+        """Give the real path of the file that is named at `key`: links are followed now, and never again.
+
+        An unreadable file is reported.
+        """
         path = (self.folder / _expanded(holder[key])).absolute()
         if PLACEHOLDER in holder[key]:
             return path
-        self.files.add(path)
-        if why := self.why_unreadable(path):
+        real = Path(os.path.realpath(path))
+        self.files |= {path, real}
+        if why := self.why_unreadable(real):
             self.problems.at(holder, key, f"{holder[key]}: {why}", f"looked for in {path.parent}")
         else:
-            self._reach(self.outside, Deed.GIVES, holder, key, path, self._why_outside)
+            self._reach(self.outside, Deed.GIVES, holder, key, path, real, self._why_outside)
+        return real
+
+    def playbook(self, holder: Map) -> Path:
+        """Give the absolute path of a playbook, as it is written: what stands beside it there belongs to it."""
+        path = (self.folder / _expanded(holder["playbook"])).absolute()
+        self.file(holder, "playbook")
         return path
 
     def copied_file(self, holder: Map, key: str) -> Path:
@@ -78,7 +88,8 @@ class ReadContext:
         if PLACEHOLDER not in holder[key]:
             self.files.add(path)
             self.copied.setdefault(path, (holder, key))
-            self._reach(self.outside, Deed.GIVES, holder, key, path, self._why_outside)
+            real = Path(os.path.realpath(path))
+            self._reach(self.outside, Deed.GIVES, holder, key, path, real, self._why_outside)
         return path
 
     def fetched_file(self, holder: Map, key: str) -> Path:
@@ -88,7 +99,8 @@ class ReadContext:
             if self.fetched.get(path) is holder:
                 self.problems.at(holder, key, f"several VMs would write {holder[key]}", "put ${name} into it")
             self.fetched[path] = holder
-            self._reach(self.written, Deed.WRITES, holder, key, path, self._why_not_written)
+            real = Path(os.path.realpath(path))
+            self._reach(self.written, Deed.WRITES, holder, key, path, real, self._why_not_written)
         return path
 
     def report_missing_copies(self) -> None:
@@ -118,23 +130,24 @@ class ReadContext:
         holder: Map,
         key: str,
         path: Path,
-        why_not_own: Callable[[Path], str],
+        real: Path,
+        why_not_own: Callable[[Path, Path], str],
     ) -> None:
-        if holder[key] not in self.given and path not in into and (why := why_not_own(path)):
+        if holder[key] not in self.given and real not in into and (why := why_not_own(path, real)):
             origin = (
                 path_text(self.problems.path_of(holder, key)),
                 str(value_position(entry_mark(holder, key))),
             )
-            into[path] = HostReach(deed, os.path.realpath(path), *origin, why)
+            into[real] = HostReach(deed, str(real), *origin, why)
 
-    def _why_not_written(self, path: Path) -> str:
+    def _why_not_written(self, path: Path, real: Path) -> str:
         """Say why a guest's file may not be written there without a yes; empty if it may.
 
         Hidden files are programs' own: what is in `.git` runs on the host.
         """
-        if outside := self._why_outside(path):
+        if outside := self._why_outside(path, real):
             return outside.replace("a file from outside", "a place outside")
-        within = Path(os.path.realpath(path)).relative_to(os.path.realpath(self.folder))
+        within = real.relative_to(os.path.realpath(self.folder))
         return (
             "a hidden place in the Labfile's folder" if any(p.startswith(".") for p in within.parts) else ""
         )
@@ -151,17 +164,17 @@ class ReadContext:
         real = Path(os.path.realpath(path))
         if why := _why_no_folder(path):
             self.problems.at(holder, key, f"{holder[key]}: {why}", f"looked for in {path.parent}")
-        elif holder[key] not in self.given and (why := self._why_outside(path, "a folder", real)):
+        elif holder[key] not in self.given and (why := self._why_outside(path, real, "a folder")):
             origin = (
                 path_text(self.problems.path_of(holder, key)),
                 str(value_position(entry_mark(holder, key))),
             )
-            known = self.outside.get(path)
-            if known is None or known.content == FOLDER_READ:
-                self.outside[path] = HostReach(Deed.GIVES, str(real), *origin, why, given)
+            known = self.outside.get(real)
+            if known is None or known.content != FOLDER_WRITE:  # what is also copied is told as the folder
+                self.outside[real] = HostReach(Deed.GIVES, str(real), *origin, why, given)
         return real
 
-    def _why_outside(self, path: Path, what: str = "a file", real: Path | None = None) -> str:
+    def _why_outside(self, path: Path, real: Path, what: str = "a file") -> str:
         """Say why a file or folder is not one of the Labfile's folder; empty if it is. Links are followed."""
         folder = Path(os.path.realpath(self.folder))
         facts = folder.stat()
@@ -169,7 +182,7 @@ class ReadContext:
             return "a Labfile in a home, or above it, has no folder of its own"
         if facts.st_mode & stat.S_IWOTH:
             return "a Labfile in a folder that everybody may write to has no folder of its own"
-        if (real or Path(os.path.realpath(path))).is_relative_to(folder):
+        if real.is_relative_to(folder):
             return ""
         if Path(os.path.normpath(path)).is_relative_to(folder):
             return "a link leads out of the Labfile's folder"

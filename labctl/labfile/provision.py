@@ -177,7 +177,7 @@ def _ansible(context: ReadContext, entry: Map) -> Ansible:
         if why := _not_a_variable(name):
             context.problems.at_key(tree["vars"], name, f"a variable can't be called {name}", why)
     variables = json.dumps(tree.get("vars") or {})
-    return Ansible(context.file(tree, "playbook"), variables, tuple(tree.get("tags") or ()))
+    return Ansible(context.playbook(tree), variables, tuple(tree.get("tags") or ()))
 
 
 def _not_a_variable(name: str) -> str:

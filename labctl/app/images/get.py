@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from contextlib import contextmanager
@@ -105,7 +106,7 @@ def imported(path: Path, name: str, arch: str, *, firmware: str = "") -> ImageSp
     Raises:
         LabctlError: the file is not an image that labctl takes.
     """
-    return replace(resolve_path(path), label=name, arch=arch, firmware=firmware)
+    return replace(resolve_path(Path(os.path.realpath(path))), label=name, arch=arch, firmware=firmware)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from labctl.core.record import record, replace
 from labctl.host.builds import apt
 from labctl.host.builds.image_build import ImageBuild
 from labctl.host.files import os_errors
-from labctl.host.files.regular import open_regular
+from labctl.host.files.regular import open_real
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +147,7 @@ def content(file: File) -> bytes:
     if file.source is None:
         return file.content if isinstance(file.content, bytes) else (file.content or "").encode()
     failing = f"can't read what becomes {file.target}"
-    with os_errors.translated(failing, file.source), open_regular(file.source) as source:
+    with os_errors.translated(failing, file.source), open_real(file.source) as source:
         return source.read()
 
 

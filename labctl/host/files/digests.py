@@ -19,22 +19,24 @@ from labctl.host.files.regular import open_regular
 
 if TYPE_CHECKING:
     import io
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import BinaryIO
 
 MOST = 200  # how many digests are kept
 MOST_BYTES = 1 << 20  # of the file that keeps them
 SETTLED_NS = 2 * 10**9  # two writes to a file within one tick of the clock leave the same times
 
 
-def file_digest(path: Path) -> str:
-    """Give the sha256 of a regular file in hex.
+def file_digest(path: Path, opening: Callable[[Path], BinaryIO] = open_regular) -> str:
+    """Give the sha256 of a regular file in hex; `opening` opens it.
 
     Raises:
         LabctlError: it is no regular file, or something writes to it while it is read.
         OSError: the file can't be read.
     """
     path = path.absolute()
-    with open_regular(path) as file:
+    with opening(path) as file:
         facts = os.fstat(file.fileno())  # of the open file: the path may lead to another one by now
         state, settled = _state(path, facts), _is_settled(facts)
         if settled and (known := _remembered().get(state)):

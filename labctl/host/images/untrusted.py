@@ -14,7 +14,7 @@ from labctl.host.files.regular import open_regular
 
 if TYPE_CHECKING:
     import struct
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MAX_VIRTUAL_SIZE = 16 << 40
@@ -44,10 +44,12 @@ def errors_naming(where: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+def opened_file(
+    path: Path, opening: Callable[[Path], BinaryIO] = open_regular
+) -> Iterator[tuple[BinaryIO, int]]:
     """Open a regular file and give it with its size in bytes. LabctlError when it isn't one or can't be read."""
     with errors_naming(str(path)):
-        file = open_regular(path)
+        file = opening(path)
     with file:
         yield file, os.fstat(file.fileno()).st_size
 

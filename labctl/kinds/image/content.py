@@ -16,6 +16,7 @@ from labctl.core.errors import LabctlError
 from labctl.core.record import record, replace
 from labctl.host.builds import build
 from labctl.host.files import cache, os_errors
+from labctl.host.files.regular import open_real
 from labctl.host.images import boot_files, limits, qcow2, qemu_img, sparse, unpack
 from labctl.host.images.untrusted import errors_naming, opened_file
 from labctl.host.machine import lock
@@ -118,7 +119,7 @@ def _copy(volume: str, origin: Path, progress: Progress) -> Iterator[StoreFile]:
     """Copy a file into the cache, where the copy exists while the block runs."""
     folder = cache.folder("checks")
     file, copying = folder / volume, throttled(lambda done, total: progress("copying", done, total))
-    with _temporary(file), opened_file(origin) as (source, _size):
+    with _temporary(file), opened_file(origin, open_real) as (source, _size):
         with os_errors.translated("can't copy the image", file), file.open("xb", buffering=0) as target:
             digest = sparse.copy(source, target, folder, copying)
         file.chmod(READABLE)  # for qemu-img, as a download

@@ -11,6 +11,7 @@ from labctl.core.errors import LabctlError, NotMadeFor
 from labctl.core.record import replace
 from labctl.host.files import os_errors
 from labctl.host.files.digests import file_digest
+from labctl.host.files.regular import open_real
 from labctl.host.images import boot_files, qcow2
 from labctl.host.images.untrusted import opened_file
 from labctl.kinds.image import catalogue
@@ -29,15 +30,16 @@ DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
 def resolve_path(path: Path, *, blob: bool = False) -> ImageSpec:
     """The spec of the image in a local file, with the digest of its content as key.
 
-    A `blob` is a kernel or an initrd. LabctlError when the file can't be read or used.
+    `path` is a real one: links are not followed. A `blob` is a kernel or an initrd. LabctlError when the file can't be
+    read or used.
     """
-    with opened_file(path) as (file, length):
+    with opened_file(path, open_real) as (file, length):
         if blob:
             boot_files.inspect_file(file, length, path)
         size = None if blob else qcow2.inspect_file(file, length, str(path)).virtual_size
     with os_errors.translated("can't read it", path):
-        digest = file_digest(path)
-    return ImageSpec(path.name, f"sha256-{digest}", "path", str(path.absolute()), size, blob=blob)
+        digest = file_digest(path, open_real)
+    return ImageSpec(path.name, f"sha256-{digest}", "path", str(path), size, blob=blob)
 
 
 def resolve_url(url: str, algorithm: str, digest: str) -> ImageSpec:

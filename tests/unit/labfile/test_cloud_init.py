@@ -14,6 +14,7 @@ from labctl.core.unquoted import Unquoted
 from labctl.engine.guests import seed_digest
 from labctl.kinds.seed.render import _yaml
 from labctl.labfile import yaml_reader as labyaml
+from labctl.labfile.context import ReadContext
 from labctl.labfile.interpolate import plain
 from tests.unit.labfile.labfiles import loaded, problems, vms
 
@@ -231,3 +232,21 @@ def test_the_digest_of_a_file_from_outside_is_that_of_what_was_read(tmp_path):
     lab = loaded(folder, "vms: {a: {image: debian-12, cloud_init: {file: ../config}}}\n").lab
     (reach,) = lab.outside.values()
     assert reach.content == "sha256-" + hashlib.sha256(b"packages: [curl]\n").hexdigest()
+
+
+def test_a_link_that_comes_after_the_look_at_the_path_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "secret").write_text("packages: [hunter2]\n")
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    (folder / "user-data").write_text("packages: [curl]\n")
+    looked = ReadContext.file
+
+    def file(context, holder, key):
+        path = looked(context, holder, key)
+        path.unlink()
+        path.symlink_to("../secret")
+        return path
+
+    monkeypatch.setattr(ReadContext, "file", file)
+    (found,) = problems(folder, "vms: {a: {image: debian-12, cloud_init: {file: user-data}}}\n")
+    assert "user-data: there is a link on the way to it" in found

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from labctl.core.errors import LabctlError
+from labctl.kinds.image.resolve import resolve_path
 from labctl.labfile.load import load
 from tests.unit.labfile.labfiles import HEAD, loaded, problems
 
@@ -60,11 +62,38 @@ def test_a_file_within_is_not_and_links_are_followed(folder, field, path):
 
 
 def test_the_place_is_that_of_the_path_and_the_reason_says_what_is_so(folder):
-    lab = loaded(folder, "defaults: {image: ../home/key}\nvms: {a: {}, b: {boot: {kernel: ./out}}}\n").lab
+    (folder.parent / "home/other").write_text("theirs")
+    (folder / "away").symlink_to("../home/other")
+    lab = loaded(folder, "defaults: {image: ../home/key}\nvms: {a: {}, b: {boot: {kernel: ./away}}}\n").lab
     first, second = lab.outside.values()
     assert first.where == f"{folder}/Labfile.yaml:3:19"
     assert (first.field, first.reason) == ("defaults.image", "a file from outside the Labfile's folder")
     assert second.reason == "a link leads out of the Labfile's folder"
+
+
+def test_one_file_by_two_ways_is_one_thing(folder):
+    text = "vms: {a: {image: ../home/key, boot: {kernel: ./out}}}\n"
+    assert outside(folder, text) == [(str(folder.parent / "home/key"), "vms.a.image")]
+
+
+@pytest.mark.parametrize("field", ["image", "boot.kernel"])
+def test_links_are_followed_when_it_is_read_and_never_again(folder, field):
+    lab = loaded(folder, FIELDS[field].format("below/link")).lab
+    (vm,) = lab.vms
+    path = vm.boot.kernel if field == "boot.kernel" else vm.disks[0].image.path
+    assert path == folder / "inside"
+    path.unlink()
+    path.symlink_to("../home/key")
+    with pytest.raises(LabctlError, match="a link on the way to it"):
+        resolve_path(path, blob=True)
+
+
+def test_a_playbook_keeps_its_path_since_what_is_beside_it_belongs_to_it(folder):
+    (folder / "below/roles").mkdir()
+    text = "vms: {a: {image: debian-12, provision: [{ansible: {playbook: below/link}}]}}\n"
+    (vm,) = loaded(folder, text).lab.vms
+    (step,) = vm.provision
+    assert step.work.playbook == folder / "below/link"
 
 
 PARAMETER = "parameters: {key: {type: string, default: ../home/key}}\nvms: {a: {image: '${key}'}}\n"

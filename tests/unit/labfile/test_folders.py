@@ -69,6 +69,17 @@ def test_a_yes_to_read_is_none_to_write(folder):
     assert reach.content == FOLDER_WRITE
 
 
+@pytest.mark.parametrize("first", ["provision", "folders"])
+def test_what_a_step_copies_and_a_guest_mounts_is_asked_for_as_the_folder(folder, first):
+    parts = {
+        "folders": "folders: [{source: ../mine, target: /srv/b}]",
+        "provision": "provision: [{copy: {source: ../mine, target: /srv}}]",
+    }
+    both = ", ".join([parts.pop(first), *parts.values()])
+    (reach,) = loaded(folder, f"vms: {{web: {{image: debian-12, {both}}}}}").lab.outside.values()
+    assert reach.content == FOLDER_WRITE
+
+
 def test_a_folder_within_the_labfiles_needs_none(folder):
     assert not loaded(folder, WEB.format("{source: ., target: /srv/app}")).lab.outside
 
