@@ -81,6 +81,7 @@ def test_the_example_lab_comes_up_and_works(example):
     assert example("up", "--yes").code == 0
     assert example("plan", "--exit-code").code == 0
     assert "PasswordAuthentication" not in example("ssh", "web", "--", "id").stderr
+    assert f"{database} db " in example("ssh", "web", "--", "cat", "/etc/hosts").stdout, "also after `resume`"
     # of IPv4: by LLMNR systemd-resolved may also find the link-local IPv6 address of `db`
     assert example("ssh", "web", "--", "getent", "ahostsv4", "db").stdout.split()[0] == database
     cloud_init_is_read(example)
