@@ -172,7 +172,9 @@ def full(folder: Path) -> Iterator[None]:
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_killed_suspend_is_finished_by_whatever_comes_next(make_lab, number):
     """Libvirtd saves on, so that some VMs are saved, some run, and one may be in between."""
-    lab = make_lab(blank_lab("cut", networks={"front": {}}, vms={"web": {"count": 3, "networks": ["front"]}}))
+    hard = {"networks": ["front"], "firmware": "uefi", "tpm": True, "memory": "128MiB"}
+    vms = {"web": {"count": 2, "networks": ["front"]}, "hard": hard}
+    lab = make_lab(blank_lab("cut", networks={"front": {}}, vms=vms))
     lab.up()
     moment = random.Random(number).randrange(EVENTS)  # noqa: S311  # the same moments each time
     for following in (("up", "--yes"), ("suspend", "--disk"), ("halt", "--yes"), ("destroy", "--yes")):
