@@ -115,9 +115,10 @@ class GuestSessions:
     ) -> None:
         async with self._answer_expected(spec):
             anew = await session.after_restore(spec)
-        if not anew and before is not None and before.state == State.SAVED:  # of others there is no copy
+        # what a snapshot brings back is paused at first
+        if not anew and before is not None and before.state in (State.SAVED, State.PAUSED):
             tell.warn(
-                "its kernel may give out random numbers for up to a minute that it would have given out before",
+                "for up to a minute its kernel may give out the random numbers of another restore of the same memory",
                 "with python3 or perl in the guest, labctl lets its kernel begin anew",
             )
 

@@ -20,12 +20,13 @@ def test_a_guest_without_kvm_may_take_longer_to_do_what_it_is_told(accel, times)
     [
         (State.SAVED, False, True),
         (State.SAVED, True, False),
-        (State.PAUSED, False, False),
+        (State.PAUSED, False, True),
+        (State.PAUSED, True, False),
         (State.RUNNING, False, False),
     ],
 )
 def test_random_numbers_that_may_come_twice_are_told(state, anew, warned):
-    """Of memory that was saved there may be a copy."""
+    """Of memory that was saved there may be a copy, and a snapshot lets VMs go on that are paused."""
 
     async def after_restore(_spec):
         return anew
