@@ -1,5 +1,5 @@
 # make demo: from a clean clone to a running lab. make test: all tests. Both set up what is missing first.
-.PHONY: setup demo demo-clean quick odd prepare test e2e-micro e2e-debian bench
+.PHONY: setup demo demo-clean lint quick odd prepare test e2e-micro e2e-debian bench
 
 BIN := .venv/bin
 SET_UP := .venv/.set-up
@@ -24,17 +24,20 @@ demo: $(SET_UP)
 demo-clean: $(SET_UP)
 	$(LABCTL) destroy --yes
 
-# Without a machine: linters, types, layers, unit tests.
-quick: $(SET_UP)
+lint: $(SET_UP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Without a machine: linters, types, layers, unit tests.
+quick: lint
 	$(BIN)/pytest -q -n auto --dist worksteal tests/unit
 
-# Once more as somebody whose home, environment and umask are strange: none of that may show in tests.
+# The unit tests and those on libvirt's test driver, as somebody whose home, environment and umask are strange: none of that
+# may show in tests, so `make test` runs them like this alone, and what is drawn by lot is drawn twice as often.
 odd: $(SET_UP)
-	$(ODD) $(BIN)/pytest -q -n auto --dist worksteal tests/unit tests/libvirt
+	LABCTL_EXAMPLES=80 LABCTL_FUZZ_S=16 $(ODD) $(BIN)/pytest -q -n auto --dist worksteal tests/unit tests/libvirt
 
 # What the private libvirtd's network can't reach: packages for the guests.
 prepare: $(SET_UP)
@@ -43,7 +46,7 @@ prepare: $(SET_UP)
 	$(BIN)/python -m tests.e2e.built
 
 # What boots a real distribution keeps one core busy for long: it runs beside the rest, on a libvirtd of its own.
-test: quick odd prepare
+test: lint odd prepare
 	$(MAKE) -j 2 --output-sync=line e2e-micro e2e-debian
 
 e2e-micro: $(SET_UP)

@@ -36,7 +36,6 @@ VARIABLES = {
     "LC_ALL": "POSIX",
     "TZ": "Pacific/Chatham",  # 12:45 or 13:45 from UTC
     "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONHASHSEED": "7",
     "GIT_DIR": NOWHERE,
     "SSH_AUTH_SOCK": NOWHERE,
     "SSH_ASKPASS": "/bin/false",
