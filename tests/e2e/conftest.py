@@ -142,8 +142,10 @@ class Labctl:
 
 
 @pytest.fixture
-def labctl(labdir: Path) -> Callable[..., Finished]:
-    return Labctl(labdir)
+def labctl(labdir: Path) -> Iterator[Labctl]:
+    made = Labctl(labdir)
+    yield made
+    made.kill()
 
 
 @pytest.fixture
