@@ -1,11 +1,15 @@
 """What of snapshots libvirt's test driver can do: it knows volumes and domains, but neither content nor memory."""
 
+from functools import partial
+
 import pytest
 
+from labctl.app import snapshots
 from labctl.core import identity
 from labctl.core.lifecycle import State
 from labctl.host.libvirt import volumes
 from labctl.host.libvirt.connection import Connection
+from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import parts
 from labctl.kinds.snapshot.spec import Layer, SavedVm, SnapshotSpec
 from tests.libvirt.conftest import NODE
@@ -53,3 +57,17 @@ def test_a_snapshot_goes_with_all_of_its_parts(pool):
     parts.delete(pool, SnapshotSpec("shop", "s1", vms=(vm,)))
     parts.delete(pool, SnapshotSpec("shop", "s1", vms=(vm,)))
     assert "_snapshot.s1.memory.web" not in volumes.names(pool)
+
+
+def test_after_a_save_that_fails_all_vms_run_as_before(world):
+    """The test driver can't save memory to a file, which it says once the VMs are paused."""
+    assert world.run() == 0, world.failures()
+    world.domain("db").suspend()
+    assert world.run(partial(snapshots.save, name="s1", message="")) == 1
+    (failed,) = world.failures()
+    assert failed.address == "snapshot/s1"
+    states = {name: state_of(world.domain(name)) for name in ("web-1", "web-2", "db")}
+    assert states == {"web-1": State.RUNNING, "web-2": State.RUNNING, "db": State.PAUSED}
+    assert snapshots.listed(world.session()).snapshots == ()
+    pool = world.host.virt.storagePoolLookupByName("labctl-shop")
+    assert not [name for name in pool.listVolumes() if name.startswith("_snapshot")]
