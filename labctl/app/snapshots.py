@@ -6,11 +6,12 @@ They are of all VMs, so that the use cases are given no names of VMs.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from labctl.app import change, desired_state
+from labctl.core import identity
 from labctl.core.errors import FOREIGN, Problem, Refused, UsageError
-from labctl.core.identity import snapshot_volume
 from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import replace
 from labctl.core.spans import spans
@@ -23,18 +24,19 @@ from labctl.kinds.network.observe import read as read_network
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.snapshot.overview import Listed
-from labctl.kinds.snapshot.spec import Copy, SavedNetwork, SavedVm, SnapshotSpec
+from labctl.kinds.snapshot.spec import Copy, Layer, SavedNetwork, SavedVm, SnapshotSpec
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from labctl.app.change import Confirm
     from labctl.app.session import Session
     from labctl.core.address import Address
     from labctl.core.events import Finished, Sink
     from labctl.core.spec import Spec
+    from labctl.kinds.vm.disks_and_nics import DiskUse
 
 Specs = dict["Address", "Spec"]
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -83,10 +85,19 @@ def _to_take(lab: str, name: str, message: str, existing: Specs) -> SnapshotSpec
         name,
         message=message,
         below=tuple(stands_on(existing.values())),
-        vms=tuple(SavedVm(vm.name, vm.state) for vm in vms),
+        vms=tuple(SavedVm(vm.name, vm.state, layers=tuple(_layers(vm))) for vm in vms),
         saved_networks=tuple(SavedNetwork(each.name, each.active, each.autostart) for each in networks),
-        copies=tuple(Copy(each, snapshot_volume(name, f"copy.{each}")) for each in (*seeds, *volumes)),
+        copies=tuple(
+            Copy(each, identity.snapshot_volume(name, f"copy.{each}")) for each in (*seeds, *volumes)
+        ),
     )
+
+
+def _layers(vm: VmSpec) -> Iterator[Layer]:
+    """Where its disks are now, as far as a plan knows; volumes of the lab and seeds have no layers."""
+    for use in vm.disks:
+        if not use.readonly and use.disk.startswith(f"{vm.name}/"):
+            yield Layer(use.disk, use.source, use.format, use.below)
 
 
 def _unsavable(vm: VmSpec) -> Iterator[Problem]:
@@ -198,7 +209,7 @@ def delete(
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         snapshots = list(of_kind(existing.values(), SnapshotSpec))
         gone = {one(snapshots, name).address for name in names}
-        return {address: spec for address, spec in existing.items() if address not in gone}
+        return merged({address: spec for address, spec in existing.items() if address not in gone})
 
     return change.apply(session, "snapshot delete", desired, sink, confirm)
 
@@ -209,6 +220,30 @@ def prune(session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         newest = sorted(of_kind(existing.values(), SnapshotSpec), key=lambda each: each.taken, reverse=True)
         gone = {each.address for each in newest[keep:]}
-        return {address: spec for address, spec in existing.items() if address not in gone}
+        return merged({address: spec for address, spec in existing.items() if address not in gone})
 
     return change.apply(session, "snapshot prune", desired, sink, confirm)
+
+
+def merged(existing: Specs) -> Specs:
+    """The same, with the layers of running VMs merged into what they stand on, as far as no snapshot needs that."""
+    saved = (vm for one in of_kind(existing.values(), SnapshotSpec) for vm in one.vms)
+    held = {path for vm in saved for layer in vm.layers for path in (layer.path, *layer.below)}
+    running = (vm for vm in of_kind(existing.values(), VmSpec) if vm.state in ACTIVE)
+    uses = ((use, addresses.disk(use.disk)) for vm in running for use in vm.disks if use.disk)
+    onto = {address: _lowest(use, held) for use, address in uses if address in existing}
+    disks = of_kind(existing.values(), DiskSpec)
+    return existing | {
+        disk.address: replace(disk, goes_on=onto[disk.address]) for disk in disks if onto.get(disk.address)
+    }
+
+
+def _lowest(use: DiskUse, held: Collection[str]) -> str:
+    """The name of the lowest file that a disk can be merged into; empty if there is nothing to merge."""
+    chain = (use.source, *use.below)
+    lowest = chain[0]
+    for above, below in pairwise(chain):
+        if not identity.is_layer(above) or below in held or use.disk != identity.disk_of_layer(below):
+            break
+        lowest = below
+    return "" if lowest == chain[0] else lowest.rpartition("/")[2]

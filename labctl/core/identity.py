@@ -110,6 +110,12 @@ def is_layer(path: str) -> bool:
     return _LAYER.fullmatch(path.rpartition("/")[2]) is not None
 
 
+def disk_of_layer(path: str) -> str | None:
+    """The name of the disk that a volume, or the file at a path, is the first or a later layer of."""
+    name = path.rpartition("/")[2]
+    return disk_name(name.rpartition(".")[0] if is_layer(name) else name)
+
+
 def object_uuid(lab: str, kind: str, name: str) -> str:
     return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, XMLNS), f"{lab}/{kind}/{name}"))
 

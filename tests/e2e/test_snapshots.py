@@ -53,7 +53,8 @@ def test_the_whole_lab_goes_back(make_lab, micro):
     assert lab.plan() == {}, "the file as it was then"
     lab.ok("snapshot", "delete", "before", "--yes")
     received(lab, more_than=count)
-    assert not list(POOL.glob("_snapshot.*"))
+    assert not [*POOL.glob("_snapshot.*"), *POOL.glob("web.*.*"), *POOL.glob("db.*.*")], "nothing is left"
+    assert lab.plan() == {}
     lab.destroy()
     assert not POOL.exists()
 
@@ -133,6 +134,11 @@ def test_snapshots_stand_on_one_another(make_lab):
     lab.ok("snapshot", "prune", "--keep", "1", "--yes")
     assert [each["name"] for each in snapshots(lab)["snapshots"]] == ["branch"]
     assert lab.plan() == {}
+    merged = lab.ok("snapshot", "prune", "--keep", "0", "--yes")
+    assert "disk/web/root  (its layers are needed no more)" in merged.stderr
+    assert {path.name for path in POOL.glob("web.root*")} == {"web.root"}
+    assert lab.plan() == {}
+    assert states(lab) == {"web": "running", "off": "off"}
 
 
 def test_a_vm_can_go_and_come_back_with_a_snapshot(make_lab):

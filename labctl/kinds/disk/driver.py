@@ -9,7 +9,7 @@ import libvirt
 
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
-from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt import block_commit, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.dumps import dumps
 from labctl.kinds.disk.overlays import Overlays
@@ -66,6 +66,9 @@ class DiskDriver:
         If a snapshot put an overlay on the volume, the overlay grows.
         """
         spec = step.wanted
+        if spec.goes_on and spec.goes_on != step.existing.goes_on:
+            self._merge(spec)
+            return
         if spec.size is None:
             return
         virt = self._host.virt
@@ -82,6 +85,21 @@ class DiskDriver:
             _refuse_guessed(spec, volumes.read(volume.XMLDesc()))
             if volume.info()[1] < spec.size:
                 volume.resize(spec.size)
+
+    def _merge(self, spec: DiskSpec) -> None:
+        """Merge the layers above the volume that is to be written to into it, while the VM runs."""
+        with translated(str(spec.address)):
+            pool = self._host.pool(identity.pool_name(spec.lab))
+            pools.refresh(pool)
+            domain, target = self._user(spec, spec.top)
+            base = volumes.path(pool, spec.goes_on or "")
+            merged = spec.above[: spec.above.index(base)] if base in spec.above else spec.above
+            stands = [each.name for each in volumes.facts(pool) if each.backing in (base, *merged)]
+            if domain is None or len(stands) > len(merged):
+                return  # it went off meanwhile, or somebody put an overlay of their own on it
+            block_commit.run(domain, target, base=base, top=spec.top)
+            for path in merged:
+                volumes.delete(pool, path.rpartition("/")[2])
 
     def _user(self, spec: DiskSpec, path: str) -> tuple[Any, str]:
         """The running domain that uses this disk, and the disk's target in it; None and empty without one."""

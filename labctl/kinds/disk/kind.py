@@ -29,10 +29,14 @@ def _driver(host: Host, _keys: Keys) -> DiskDriver:
 
 def _observe(look: Look) -> Found[DiskSpec]:
     disks = [
-        replace(read(facts, look.lab, name), above=look.above.get(name, ()))
+        _in_layers(read(facts, look.lab, name), look.above.get(name, ()))
         for name, facts in look.stored.disks.items()
     ]
     return Found(tuple(_as_large(look, disk) if disk.above else disk for disk in disks))
+
+
+def _in_layers(disk: DiskSpec, above: tuple[str, ...]) -> DiskSpec:
+    return replace(disk, above=above, goes_on=above[0].rpartition("/")[2] if above else disk.volume)
 
 
 def read(facts: Facts, lab: str, name: str) -> DiskSpec:

@@ -49,4 +49,8 @@ def _plain(value: Any) -> Any:
 
 def _vm(values: dict[str, Any]) -> SavedVm:
     vm = SavedVm(**values)
-    return replace(vm, state=State(vm.state), layers=tuple(Layer(**each) for each in values["layers"]))
+    return replace(vm, state=State(vm.state), layers=tuple(map(_layer, values["layers"])))
+
+
+def _layer(values: dict[str, Any]) -> Layer:
+    return replace(Layer(**values), below=tuple(values["below"]))

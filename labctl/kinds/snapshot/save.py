@@ -76,7 +76,9 @@ def _read(virt: Any, spec: SnapshotSpec, vm: SavedVm) -> _Vm:
             hint=f"`virsh detach-disk {domain.name()} {strange[0]}` takes it off",
         )
     memory = identity.snapshot_volume(spec.name, f"memory.{vm.name}") if state in ACTIVE else ""
-    frozen = layers.of_domain(root, vm.name)
+    below = {layer.disk: layer.below for layer in vm.layers}
+    found = layers.of_domain(root, vm.name)
+    frozen = tuple(replace(layer, below=below.get(layer.disk, ())) for layer in found)
     autostart = bool(domain.autostart())
     return _Vm(
         domain, replace(vm, state=state, autostart=autostart, definition=text, layers=frozen, memory=memory)

@@ -25,12 +25,13 @@ DESCRIPTION = "description"  # the part that makes the others a snapshot
 class Layer:
     """A disk at the moment of a snapshot: the file at `path`, to which nobody has written since.
 
-    `disk` is the name in the disk's address.
+    `disk` is the name in the disk's address, `below` are the files that the layer stands on.
     """
 
     disk: str
     path: str
     format: str = "qcow2"
+    below: tuple[str, ...] = ()
 
 
 @record
@@ -112,6 +113,10 @@ class SnapshotSpec(Spec):
         vms = (Need(addresses.vm(each.name)) for each in self.vms)
         disks = (Need(addresses.disk(each)) for each in sorted(self.disks))
         return (Need(addresses.pool(self.lab)), *networks, *disks, *vms)
+
+    def lets_go(self, after: Spec | None) -> Collection[Address]:
+        """Its disks, whose layers can be merged once it is gone."""
+        return () if after else tuple(map(addresses.disk, sorted(self.disks)))
 
     def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
         return super().verbs(None, before) if effect is None else (RESTORE,)

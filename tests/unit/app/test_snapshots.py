@@ -176,3 +176,33 @@ def test_a_lab_stands_on_the_snapshots_whose_layers_are_below_all_its_disks(exis
         one("c", "/p/web.root.3", "a"),
     ]
     assert snapshots.stands_on([*existing.values(), *snapshots_there]) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("held", "lowest"),
+    [
+        ((), "web.root"),
+        (("/p/web.root",), "web.root.00000001"),
+        (("/p/web.root.00000001", "/p/web.root"), None),
+    ],
+)
+def test_layers_of_running_vms_are_merged_down_to_what_a_snapshot_needs(existing, held, lowest):
+    vm, disk = existing[addresses.vm("web")], existing[addresses.disk("web/root")]
+    chain = ("/p/web.root.00000001", "/p/web.root", "/store/sha256-aa.img")
+    uses = tuple(replace(use, source="/p/web.root.00000002", below=chain) for use in vm.disks if use.disk)
+    existing |= {vm.address: replace(vm, disks=uses)}
+    if held:
+        layer = Layer("web/root", held[0], below=held[1:])
+        one = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF, layers=(layer,)),))
+        existing |= {one.address: one}
+    found = snapshots.merged(existing)
+    assert found[disk.address].goes_on == lowest
+    off = existing | {vm.address: replace(existing[vm.address], state=State.OFF)}
+    assert snapshots.merged(off) == off, "libvirt merges only what runs"
+
+
+def test_what_others_put_on_a_disk_is_not_merged(existing):
+    vm = existing[addresses.vm("web")]
+    uses = tuple(replace(use, source="/p/web.e1", below=("/p/web.root",)) for use in vm.disks if use.disk)
+    existing |= {vm.address: replace(vm, disks=uses)}
+    assert snapshots.merged(existing) == existing

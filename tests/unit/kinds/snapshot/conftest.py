@@ -14,7 +14,7 @@ def snapshot():
         "web",
         State.RUNNING,
         definition="<domain/>",
-        layers=(Layer("web/root", f"{POOL}/web.root"),),
+        layers=(Layer("web/root", f"{POOL}/web.root", below=("/store/x.img",)),),
         memory="_snapshot.s1.memory.web",
     )
     return SnapshotSpec(

@@ -74,4 +74,7 @@ def test_a_layers_name_is_a_new_one_each_time_and_known_again():
     names = {identity.layer_name("web/root") for _ in range(3)}
     assert len(names) == 3
     assert all(identity.is_layer(f"{POOL}/{name}") for name in names)
+    assert {identity.disk_of_layer(f"{POOL}/{name}") for name in names} == {"web/root"}
+    assert identity.disk_of_layer(f"{POOL}/web.root") == "web/root"
+    assert identity.disk_of_layer(f"{POOL}/web.root.e1") is None
     assert not any(map(identity.is_layer, ("web.root", "web.root.e1", "web.console.1", "a.b.c.00000001")))
