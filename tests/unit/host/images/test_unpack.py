@@ -33,7 +33,7 @@ IMAGE = (
     + bytes(BLOCK + 7)
 )
 PACK = {
-    "xz": lzma.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
     "gz": gzip.compress,
     "zst": lambda data: zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1}),
 }
