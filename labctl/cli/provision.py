@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli import change, context, known_names
-from labctl.cli.arguments import OnlyVms, Trust, Yes, word
+from labctl.cli.arguments import Adopt, OnlyVms, Trust, Yes, word
 from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
@@ -29,11 +29,12 @@ def run(  # noqa: PLR0913  # the verb's options
     ] = "",
     again: Annotated[bool, typer.Option("--again", help="also the steps that are done")] = False,
     yes: Yes = False,
+    adopt: Adopt = False,
     trust: Trust = False,
 ) -> int:
     """Run provisioning steps in VMs that run.
 
     Example: `labctl provision web --only nginx --again`
     """
-    lab = context.lab(options, trust=trust)
+    lab = context.lab(options, adopt=adopt, trust=trust)
     return change.run(lab, lab.provision, options, vms or (), yes=yes, only=only, again=again)

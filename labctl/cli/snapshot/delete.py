@@ -3,7 +3,7 @@ from __future__ import annotations
 import typer
 
 from labctl.cli import change, context
-from labctl.cli.arguments import Yes
+from labctl.cli.arguments import Adopt, Yes
 from labctl.cli.options import Options, with_global_options
 from labctl.cli.snapshot.shared import SomeSnapshots
 
@@ -12,10 +12,10 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @with_global_options(json="events")
-def run(options: Options, names: SomeSnapshots, *, yes: Yes = False) -> int:
+def run(options: Options, names: SomeSnapshots, *, yes: Yes = False, adopt: Adopt = False) -> int:
     """Delete snapshots. The VMs go on meanwhile.
 
     Example: `labctl snapshot delete before-upgrade`
     """
-    lab = context.lab(options)
+    lab = context.lab(options, adopt=adopt)
     return change.run(lab, lab.snapshots.delete, options, names, yes=yes)

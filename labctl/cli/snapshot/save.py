@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli import arguments, change, context
-from labctl.cli.arguments import Yes
+from labctl.cli.arguments import Adopt, Yes
 from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
@@ -24,6 +24,7 @@ def run(
         str, typer.Option("--message", "-m", metavar="TEXT", parser=arguments.word, help="what it is for")
     ] = "",
     yes: Yes = False,
+    adopt: Adopt = False,
 ) -> int:
     """Save the whole lab: disks, memory, networks, power states.
 
@@ -31,5 +32,5 @@ def run(
 
     Example: `labctl snapshot save before-upgrade -m "all tests pass"`
     """
-    lab = context.lab(options)
+    lab = context.lab(options, adopt=adopt)
     return change.run(lab, lab.snapshots.save, options, name, yes=yes, message=message)

@@ -1,4 +1,7 @@
-"""The arguments of the verbs of `labctl snapshot`."""
+"""The arguments of the verbs of `labctl snapshot`.
+
+A shell completes no names of snapshots: only libvirt knows them, and completion asks nothing of it.
+"""
 
 from __future__ import annotations
 

@@ -52,6 +52,19 @@ def test_vms_and_options_mix():
     assert (found.vms, found.yes, found.adopt) == (["web", "db"], True, True)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *[(verb,) for verb in ("up", "reload", "provision", "halt", "suspend", "resume", "destroy")],
+        *[("snapshot", verb) for verb in ("save", "restore", "delete", "prune")],
+    ],
+)
+def test_who_changes_a_lab_can_take_it_over_from_another_labfile(path):
+    """What refuses a lab of another Labfile names --adopt."""
+    names = ["s1"] if path[-1] in ("restore", "delete") else []
+    assert options(*path, *names, "--adopt").adopt
+
+
 def test_a_value_that_looks_like_a_verb():
     verb, found = parse("-f", "plan", "up")
     assert (verb, found.file) == ("labctl.cli.up", "plan")
