@@ -3,38 +3,73 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl.core import xmltree
-from labctl.core.errors import LabctlError
+from labctl.core.errors import Interrupted, LabctlError
+
+if TYPE_CHECKING:
+    from labctl.core.events import Teller
 
 _POLL_S = 0.05
 
 
-def run(domain: Any, target: str, *, base: str, top: str) -> None:
+def run(domain: Any, target: str, *, base: str, top: str, tell: Teller) -> None:
     """Merge all files from `top`, which the guest writes to, down to `base`; the guest then writes to that.
 
-    Until the last moment all that the guest wrote is in the files above too: an end in between loses nothing.
+    Until the last moment all that the guest wrote is in the files above too: an end in between loses nothing. A merge
+    to this base that a killed run left under way is gone on with; what else QEMU does with the disk is left alone.
 
     Raises:
-        LabctlError: QEMU ended the work.
+        Interrupted: the user stopped the run. The merge is called off.
+        LabctlError: QEMU ended the work, or works on the disk for somebody else.
         libvirtError: it can't be begun.
     """
-    if domain.blockJobInfo(target):  # of a run that was killed
-        domain.blockJobAbort(target)
-    domain.blockCommit(target, base, top, 0, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE)
+    _begin(domain, target, base, top)
     while not _ready(domain, target):
-        if not domain.blockJobInfo(target):
-            raise LabctlError(f"QEMU did not merge {top}")
+        if not (job := domain.blockJobInfo(target)):
+            raise LabctlError(
+                f"QEMU did not merge {top}; the VM goes on as before",
+                hint="is there room on the host's disk? The next `labctl snapshot prune` tries it again",
+            )
+        try:
+            tell.progress("merging layers", job["cur"], job["end"])
+        except Interrupted:
+            domain.blockJobAbort(target)
+            raise
         time.sleep(_POLL_S)
     domain.blockJobAbort(target, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
 
 
+def _begin(domain: Any, target: str, base: str, top: str) -> None:
+    job = domain.blockJobInfo(target)
+    if not job:
+        domain.blockCommit(target, base, top, 0, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE)
+    elif not (
+        job["type"] == libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT and _onto(domain, target) == base
+    ):
+        raise LabctlError(
+            f"QEMU works on {top} for somebody else; the layers were not merged",
+            hint=f"`virsh blockjob {domain.name()} {target} --info` shows it; once it has ended, "
+            "`labctl snapshot prune` merges them",
+        )
+
+
+def _onto(domain: Any, target: str) -> str | None:
+    """The file that the disk's job writes to."""
+    disk = _disk(domain, target)
+    return None if disk is None else xmltree.attribute(disk, "mirror/source", "file")
+
+
 def _ready(domain: Any, target: str) -> bool:
     """Whether all is copied, and what the guest writes goes to both."""
-    disks = ET.fromstring(domain.XMLDesc()).iterfind("devices/disk")
-    disk = next((each for each in disks if xmltree.attribute(each, "target", "dev") == target), None)
+    disk = _disk(domain, target)
     return disk is not None and xmltree.attribute(disk, "mirror", "ready") == "yes"
+
+
+def _disk(domain: Any, target: str) -> ET.Element | None:
+    disks = ET.fromstring(domain.XMLDesc()).iterfind("devices/disk")
+    return next((each for each in disks if xmltree.attribute(each, "target", "dev") == target), None)

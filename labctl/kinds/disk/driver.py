@@ -60,14 +60,14 @@ class DiskDriver:
         # an image is qcow2 or raw; libvirt may report another format for a raw one, as iso, since it probes the content
         return (base.path, "qcow2" if base.format == "qcow2" else "raw"), size
 
-    def update(self, step: StepOf[DiskSpec], _tell: Teller) -> None:
+    def update(self, step: StepOf[DiskSpec], tell: Teller) -> None:
         """Grow the disk: through the running VM that uses it, so that the guest notices, else the volume itself.
 
         If a snapshot put an overlay on the volume, the overlay grows.
         """
         spec = step.wanted
         if spec.goes_on and spec.goes_on != step.existing.goes_on:
-            self._merge(spec)
+            self._merge(spec, tell)
             return
         if spec.size is None:
             return
@@ -86,7 +86,7 @@ class DiskDriver:
             if volume.info()[1] < spec.size:
                 volume.resize(spec.size)
 
-    def _merge(self, spec: DiskSpec) -> None:
+    def _merge(self, spec: DiskSpec, tell: Teller) -> None:
         """Merge the layers above the volume that is to be written to into it, while the VM runs."""
         with translated(str(spec.address)):
             pool = self._host.pool(identity.pool_name(spec.lab))
@@ -97,7 +97,7 @@ class DiskDriver:
             stands = [each.name for each in volumes.facts(pool) if each.backing in (base, *merged)]
             if domain is None or len(stands) > len(merged):
                 return  # it went off meanwhile, or somebody put an overlay of their own on it
-            block_commit.run(domain, target, base=base, top=spec.top)
+            block_commit.run(domain, target, base=base, top=spec.top, tell=tell)
             for path in merged:
                 volumes.delete(pool, path.rpartition("/")[2])
 

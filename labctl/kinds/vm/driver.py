@@ -63,7 +63,7 @@ class VmDriver:
             domain = self._require(spec)
             _check_folders(spec)
             behind = state_of(domain) in (State.PAUSED, State.SAVED)
-            began = virdomain.run(domain, spec)
+            began = virdomain.run(domain, spec, tell)
             if behind:
                 notes.unready(domain)  # saved memory comes back with the notes of its time
         if began:
@@ -78,12 +78,12 @@ class VmDriver:
                 notes.unready(domain)
                 domain.suspend()
 
-    def save(self, step: StepOf[VmSpec], _tell: Teller) -> None:
+    def save(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Save the VM's memory to the host's disk, and end its QEMU. If that fails, the VM goes on."""
         spec = step.wanted
         with translated(str(spec.address)):
             domain = self._require(spec)
-            if virdomain.settled(domain) in (State.RUNNING, State.PAUSED):
+            if virdomain.settled(domain, tell) in (State.RUNNING, State.PAUSED):
                 notes.unready(domain)
                 virdomain.save(domain, spec)
 
@@ -92,11 +92,11 @@ class VmDriver:
         spec = step.existing
         with translated(str(spec.address)):
             domain = await self._connection.call(self._find, spec)
-            if domain is None or await self._connection.call(virdomain.settled, domain) == State.OFF:
+            if domain is None or await self._connection.call(virdomain.settled, domain, tell) == State.OFF:
                 return
             await self._connection.call(virdomain.persist, domain)
             tell.progress("shutting down")
-            await self._connection.call(virdomain.shutdown, domain)
+            await self._connection.call(virdomain.shutdown, domain, tell)
             if not await virdomain.ended(self._connection, domain, virdomain.SHUTDOWN_S):
                 tell.warn("it did not shut down in time, so its power was cut")
                 await self._connection.call(virdomain.destroy, domain)

@@ -16,6 +16,7 @@ from labctl.host.libvirt.domain_state import state_of
 from labctl.host.libvirt.registrations import registered
 
 if TYPE_CHECKING:
+    from labctl.core.events import Teller
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
@@ -32,13 +33,13 @@ _UNDEFINE = (
 )
 
 
-def run(domain: Any, spec: VmSpec) -> bool:
+def run(domain: Any, spec: VmSpec, tell: Teller) -> bool:
     """Start or resume a domain, unless it runs: gives whether it did not.
 
     libvirtd may be starting it already, for another labctl that was killed. A domain that was saved while it was
     paused comes back paused.
     """
-    state = settled(domain)
+    state = settled(domain, tell)
     try:
         if state not in (State.RUNNING, State.PAUSED):
             domain.create()
@@ -58,9 +59,14 @@ def run(domain: Any, spec: VmSpec) -> bool:
     return state != State.RUNNING
 
 
-def settled(domain: Any) -> State:
-    """The state of a domain, once libvirtd has ended saving its memory: a run that was killed does not end that."""
+def settled(domain: Any, tell: Teller) -> State:
+    """The state of a domain, once libvirtd has ended saving its memory: a run that was killed does not end that.
+
+    Raises:
+        Interrupted: the user stopped the run. libvirtd goes on saving.
+    """
     while domain.state() == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_SAVE] and _is_busy(domain):
+        tell.progress("waiting until libvirt has saved its memory")
         time.sleep(_BUSY_S)
     return state_of(domain)
 
@@ -112,13 +118,13 @@ def rename(domain: Any, name: str) -> None:
         virt.defineXML(ET.tostring(root, encoding="unicode"))
 
 
-def shutdown(domain: Any) -> None:
+def shutdown(domain: Any, tell: Teller) -> None:
     """Ask the guest to shut down. A crashed guest can't, so its power is cut.
 
     Raises:
         LabctlError: its memory was saved meanwhile, and nobody said that it may be lost.
     """
-    state = settled(domain)
+    state = settled(domain, tell)
     if state == State.SAVED:
         raise LabctlError(
             "its memory was saved meanwhile", hint="the same command again asks whether it may be lost"

@@ -6,6 +6,7 @@ import libvirt
 import pytest
 
 from labctl.core.errors import LabctlError
+from labctl.core.events import Teller
 from labctl.core.lifecycle import State
 from labctl.core.planning import plan
 from labctl.core.record import replace
@@ -16,6 +17,7 @@ from labctl.kinds.vm.driver import VmDriver
 from labctl.kinds.vm.spec import DiskUse, NicUse, VmSpec
 from labctl.kinds.vm.transitions import TRANSITIONS, Transition, transition
 
+TELL = Teller(lambda _event: None, VmSpec("shop", "web").address, 0.0)
 PAIRS = list(product(State, State))
 
 
@@ -116,7 +118,7 @@ def test_a_guest_that_crashed_can_t_be_asked_so_its_power_is_cut():
             self.called = ("destroy",)
 
     domain = Domain()
-    virdomain.shutdown(domain)
+    virdomain.shutdown(domain, TELL)
     assert domain.called == ("destroy",)
 
 
@@ -132,5 +134,5 @@ def test_memory_that_can_t_be_restored_can_be_given_up():
             raise libvirt.libvirtError("network 'shop.front' is not active")
 
     with pytest.raises(LabctlError, match="its saved memory can't be restored") as caught:
-        virdomain.run(Domain(), SAVED)
+        virdomain.run(Domain(), SAVED, TELL)
     assert "`labctl halt web`" in caught.value.hint

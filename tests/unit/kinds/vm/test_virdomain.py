@@ -3,12 +3,14 @@
 import libvirt
 import pytest
 
-from labctl.core.errors import LabctlError
+from labctl.core.errors import Interrupted, LabctlError
+from labctl.core.events import StepProgress, Teller
 from labctl.core.lifecycle import State
 from labctl.kinds.vm import virdomain
 from labctl.kinds.vm.spec import VmSpec
 
 WEB = VmSpec("shop", "web")
+TELL = Teller(lambda _event: None, WEB.address, 0.0)
 RUNNING, SAVING, OFF = (
     [libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_BOOTED],
     [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_SAVE],
@@ -58,30 +60,38 @@ def _no_pause(monkeypatch):
 
 @pytest.mark.parametrize("left", [RUNNING, OFF])
 def test_what_libvirtd_still_saves_is_waited_for(left):
-    assert virdomain.settled(Domain(SAVING, looks=3, left=left)) is (
+    assert virdomain.settled(Domain(SAVING, looks=3, left=left), TELL) is (
         State.RUNNING if left == RUNNING else State.SAVED
     )
+
+
+def test_the_wait_for_libvirtd_is_told_and_ends_when_the_run_is_to_end():
+    told = []
+    stopping = Teller(told.append, WEB.address, 0.0, lambda: len(told) == 2)
+    with pytest.raises(Interrupted):
+        virdomain.settled(Domain(SAVING, looks=100), stopping)
+    assert told == [StepProgress("vm/web", "waiting until libvirt has saved its memory")] * 2
 
 
 def test_a_vm_that_is_being_saved_is_started_from_what_was_saved():
     """Resuming it would fail: libvirtd lets nobody else at it meanwhile."""
     domain = Domain(SAVING, looks=2, left=OFF)
     domain.create = lambda: setattr(domain, "_state", RUNNING)
-    assert virdomain.run(domain, WEB)
+    assert virdomain.run(domain, WEB, TELL)
     assert domain.called == []
 
 
 def test_a_vm_that_was_saved_while_it_was_paused_runs_afterwards():
     paused = [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER]
     domain = Domain(OFF, left=paused)
-    assert virdomain.run(domain, WEB)
+    assert virdomain.run(domain, WEB, TELL)
     assert domain.called == ["create", "resume"]
 
 
 def test_memory_that_was_saved_meanwhile_is_not_lost_unasked():
     domain = Domain(SAVING, looks=1, left=OFF)
     with pytest.raises(LabctlError, match="its memory was saved meanwhile"):
-        virdomain.shutdown(domain)
+        virdomain.shutdown(domain, TELL)
     assert domain.called == []
 
 
