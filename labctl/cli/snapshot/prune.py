@@ -17,7 +17,10 @@ def run(
     options: Options,
     *,
     keep: Annotated[
-        int, typer.Option("--keep", metavar="N", min=0, help="how many of the newest stay; by default 1", show_default=False)
+        int,
+        typer.Option(
+            "--keep", metavar="N", min=0, help="how many of the newest stay; by default 1", show_default=False
+        ),
     ] = 1,
     yes: Yes = False,
     adopt: Adopt = False,

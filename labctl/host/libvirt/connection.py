@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import libvirt
 
 from labctl.core.errors import LabctlError
+from labctl.host.libvirt.parallel import CallsInFlight
 from labctl.host.libvirt.uri import is_local
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
 DOCTOR = "`labctl doctor` says what is missing and how to mend it"
@@ -84,6 +85,7 @@ class Connection:
         _register_event_loop()
         self.uri = uri
         self._lock = threading.Lock()
+        self._in_flight = CallsInFlight(CALLS_IN_FLIGHT)
         self._watched = False
         self._keepalive_timer: threading.Timer | None = None
         self._listeners: set[Callable[[], None]] = set()
@@ -156,7 +158,13 @@ class Connection:
         """Run a blocking libvirt call in a thread, for asyncio, with at most CALLS_IN_FLIGHT calls at once."""
         import asyncio  # it takes long to import, and runs that only read do without
 
-        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._workers, self._in_flight.call, function, *args
+        )
+
+    def in_parallel(self, objects: Iterable[T], work: Callable[[T], object]) -> None:
+        """Call `work` for all objects, within the same limit, from a function that `call` runs; see `parallel`."""
+        self._in_flight.each(objects, work)
 
     @cached_property
     def _workers(self) -> ThreadPoolExecutor:

@@ -1,11 +1,10 @@
-"""Calls of libvirt for several objects at once."""
+"""Calls of libvirt at the same time, never more of them than one connection takes."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, TypeVar
-
-from labctl.host.libvirt.connection import CALLS_IN_FLIGHT
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -13,10 +12,53 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def each(objects: Iterable[T], work: Callable[[T], object]) -> None:
-    """Call `work` for all objects, also where it fails for some of them; then raise the first of the errors."""
-    with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="libvirt") as pool:
-        calls = [pool.submit(work, one) for one in objects]
-        wait(calls)
-    for call in calls:
-        call.result()
+class CallsInFlight:
+    """The calls that are under way on one connection."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._free = threading.Semaphore(most)
+
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Call the function, as soon as fewer than the most calls are under way."""
+        with self._free:
+            return function(*args)
+
+    def each(self, objects: Iterable[T], work: Callable[[T], object]) -> None:
+        """Call `work` for all objects, also where it fails for some of them; then raise the first of the errors.
+
+        A function that `call` runs may do this: its own thread works too, and others help as far as calls are free.
+        So nothing is waited for that another such function holds.
+        """
+        waiting, errors = deque(objects), list[BaseException]()
+
+        def work_off() -> None:
+            while True:
+                try:
+                    one = waiting.popleft()
+                except IndexError:
+                    return
+                try:
+                    work(one)
+                except BaseException as error:  # noqa: BLE001  # the caller's thread raises it
+                    errors.append(error)
+
+        helpers = [
+            threading.Thread(target=self._help, args=(work_off,), name="libvirt")
+            for _ in range(min(len(waiting), self._most) - 1)
+            if self._free.acquire(blocking=False)
+        ]
+        for helper in helpers:
+            helper.start()
+        work_off()
+        for helper in helpers:
+            helper.join()
+        if errors:
+            raise errors[0]
+
+    def _help(self, work_off: Callable[[], None]) -> None:
+        """Work with a call that is taken already, and give it back."""
+        try:
+            work_off()
+        finally:
+            self._free.release()

@@ -32,13 +32,13 @@ class SnapshotDriver:
         with translated(str(spec.address)):
             pool = self._host.pool(identity.pool_name(spec.lab))
             if parts.read(self._host.virt, pool, spec.lab, spec.name) is None:
-                save(self._host.virt, pool, spec, tell)
+                save(self._host.connection, pool, spec, tell)
 
     def restore(self, step: StepOf[SnapshotSpec], tell: Teller) -> None:
         """Bring the lab back to the snapshot, with its VMs paused."""
         spec = step.existing
         with translated(str(spec.address)):
-            restore(self._host.virt, self._host.pool(identity.pool_name(spec.lab)), spec, tell)
+            restore(self._host.connection, self._host.pool(identity.pool_name(spec.lab)), spec, tell)
 
     update = restore
 

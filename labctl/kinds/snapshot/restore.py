@@ -9,12 +9,13 @@ import libvirt
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.host.libvirt import domains, parallel, pools, volumes
+from labctl.host.libvirt import domains, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.snapshot import layers, machines, parts
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
 
 _SECURE, _PAUSED = libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE, libvirt.VIR_DOMAIN_SAVE_PAUSED
@@ -28,15 +29,16 @@ class _Back:
     onto: dict[str, str]
 
 
-def restore(virt: Any, pool: Any, snapshot: SnapshotSpec, tell: Teller) -> None:
+def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Teller) -> None:
     """Bring the VMs and their disks back. After an error, or a kill, the same again does it from the start.
 
     Raises:
         LabctlError: it can't be restored here; then nothing was changed.
     """
+    virt = connection.virt
     pools.refresh(pool)
     _check(virt, pool, snapshot)
-    parallel.each(snapshot.vms, lambda vm: _power_off(virt, snapshot.lab, vm))
+    connection.in_parallel(snapshot.vms, lambda vm: _power_off(virt, snapshot.lab, vm))
     for copied in snapshot.copies:
         volumes.delete(pool, copied.volume)
         volumes.copy(pool, copied.copy, copied.volume)
@@ -45,7 +47,7 @@ def restore(virt: Any, pool: Any, snapshot: SnapshotSpec, tell: Teller) -> None:
     for each in back:
         tell.progress(f"restoring {each.vm.name}")
         _define(virt, each)
-    parallel.each(back, lambda each: _bring_back(virt, folder, each))
+    connection.in_parallel(back, lambda each: _bring_back(virt, folder, each))
     parts.sweep(virt, pool, snapshot.lab, [vm.name for vm in snapshot.vms])
 
 

@@ -14,7 +14,7 @@ from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import record, replace
-from labctl.host.libvirt import domains, parallel, pools, volumes
+from labctl.host.libvirt import domains, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import description, layers, parts
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from labctl.core.events import Teller
+    from labctl.host.libvirt.connection import Connection
     from labctl.kinds.snapshot.spec import SavedNetwork, SavedVm, SnapshotSpec
 
 _WHOLE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
@@ -36,16 +37,17 @@ class _Vm:
     saved: SavedVm
 
 
-def save(virt: Any, pool: Any, spec: SnapshotSpec, tell: Teller) -> None:
+def save(connection: Connection, pool: Any, spec: SnapshotSpec, tell: Teller) -> None:
     """Take the snapshot. After an error all VMs run as before, and no part of the snapshot is left.
 
     Raises:
         LabctlError: a VM can't be saved, or is gone; then none was paused.
     """
+    virt = connection.virt
     vms = [_read(virt, spec, vm) for vm in spec.vms]
     parts.sweep(virt, pool, spec.lab, [vm.name for vm in spec.vms])
     try:
-        made = _taken(virt, pool, replace(spec, vms=tuple(each.saved for each in vms)), vms)
+        made = _taken(connection, pool, replace(spec, vms=tuple(each.saved for each in vms)), vms)
         content = description.write(made)
         volumes.upload(virt, pool, made.pool_volume, content, length=len(content), mode=0o600)
     except BaseException:
@@ -85,32 +87,34 @@ def _read(virt: Any, spec: SnapshotSpec, vm: SavedVm) -> _Vm:
     )
 
 
-def _taken(virt: Any, pool: Any, spec: SnapshotSpec, vms: Sequence[_Vm]) -> SnapshotSpec:
+def _taken(connection: Connection, pool: Any, spec: SnapshotSpec, vms: Sequence[_Vm]) -> SnapshotSpec:
     folder = pools.path(pool)
     seeds = [each for each in spec.copies if each.volume.endswith(f".{identity.SEED}")]
     for each in seeds:  # nobody writes to them, so this needs no pause
         volumes.copy(pool, each.volume, each.copy)
     taken = datetime.now(UTC).isoformat(timespec="seconds")
     began = time.monotonic()
-    with _paused([each.domain for each in vms if each.saved.state is State.RUNNING]):
-        parallel.each(vms, lambda each: _freeze(each, folder, spec.name))
+    with _paused(connection, [each.domain for each in vms if each.saved.state is State.RUNNING]):
+        connection.in_parallel(vms, lambda each: _freeze(each, folder, spec.name))
         for each in spec.copies:
             if each not in seeds:
                 volumes.copy(pool, each.volume, each.copy)
     paused = round(time.monotonic() - began, 3)
     pools.refresh(pool)  # libvirt notices only so what QEMU made
-    networks = tuple(_network(virt, spec, each) for each in spec.saved_networks)
-    return replace(spec, taken=taken, paused=paused, saved_networks=networks, made_by=_versions(virt))
+    networks = tuple(_network(connection.virt, spec, each) for each in spec.saved_networks)
+    return replace(
+        spec, taken=taken, paused=paused, saved_networks=networks, made_by=_versions(connection.virt)
+    )
 
 
 @contextmanager
-def _paused(running: Sequence[Any]) -> Iterator[None]:
+def _paused(connection: Connection, running: Sequence[Any]) -> Iterator[None]:
     """Pause these domains, all together, while the block runs."""
     try:
-        parallel.each(running, lambda domain: domain.suspend())
+        connection.in_parallel(running, lambda domain: domain.suspend())
         yield
     finally:
-        parallel.each(running, _resume)
+        connection.in_parallel(running, _resume)
 
 
 def _resume(domain: Any) -> None:

@@ -1,18 +1,24 @@
-"""Calls for several objects at once."""
+"""Calls for several objects at once, and how many of them there are."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from labctl.host.libvirt import parallel
+from labctl.host.libvirt.parallel import CallsInFlight
 
 
-def test_all_are_called_at_the_same_time():
-    meeting = threading.Barrier(3, timeout=10)
-    parallel.each(range(3), lambda _one: meeting.wait())
+@pytest.fixture
+def calls():
+    return CallsInFlight(4)
 
 
-def test_an_error_of_one_keeps_no_other_from_its_call():
+def test_all_are_called_at_the_same_time(calls):
+    meeting = threading.Barrier(4, timeout=10)
+    calls.call(calls.each, range(4), lambda _one: meeting.wait())
+
+
+def test_an_error_of_one_keeps_no_other_from_its_call(calls):
     done = []
 
     def work(one):
@@ -21,9 +27,53 @@ def test_an_error_of_one_keeps_no_other_from_its_call():
         done.append(one)
 
     with pytest.raises(ValueError, match="1"):
-        parallel.each(range(4), work)
+        calls.each(range(4), work)
     assert sorted(done) == [0, 2, 3]
 
 
-def test_nothing_is_nothing():
-    parallel.each([], pytest.fail)
+def test_nothing_is_nothing(calls):
+    calls.each([], pytest.fail)
+
+
+def test_steps_that_each_work_on_several_objects_make_no_more_calls_together(calls):
+    """They neither exceed what the connection takes, nor wait for one another for ever."""
+    lock, under_way, most, done = threading.Lock(), 0, 0, []
+    meeting = threading.Barrier(4, timeout=10)
+
+    def work(one):
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        threading.Event().wait(0.002)
+        with lock:
+            under_way -= 1
+            done.append(one)
+
+    def step(_number):
+        meeting.wait()  # all four are calls under way now
+        calls.each(range(8), work)
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(lambda number: calls.call(step, number), range(4)))
+    assert len(done) == 32
+    assert most <= 4
+
+
+def test_a_call_waits_until_helpers_have_ended(calls):
+    """A step that works on several objects takes free calls, which no other step gets meanwhile."""
+    helping, go, called = threading.Barrier(5, timeout=10), threading.Event(), threading.Event()
+
+    def work(_one):
+        helping.wait()
+        go.wait(10)
+
+    with ThreadPoolExecutor(2) as workers:
+        step = workers.submit(calls.call, calls.each, range(4), work)
+        helping.wait()
+        other = workers.submit(calls.call, called.set)
+        assert not called.wait(0.05)
+        go.set()
+        step.result(10)
+        other.result(10)
+    assert called.is_set()
