@@ -194,7 +194,7 @@ def _check_ambiguous_disks(
     found = volumes.facts(lab_pool)
     for disk in kept:
         on_it = [each.name for each in found if each.backing == f"{folder}/{disk.volume}"]
-        if on_it and disk.name not in held.by_snapshots(observed.specs.values()):
+        if on_it and disk.name not in held.by_snapshots(observed.specs.values(), kept):
             yield Problem(
                 f"{', '.join(on_it)} stands on it, and no VM shows any more which of them is the disk",
                 str(disk.address),

@@ -22,18 +22,22 @@ if TYPE_CHECKING:
     from labctl.engine.observe import Observed
 
 
-def by_snapshots(specs: Iterable[Spec]) -> dict[str, list[str]]:
-    """The name of a disk → the snapshots that hold it."""
+def by_snapshots(specs: Iterable[Spec], disks: Iterable[Spec]) -> dict[str, list[str]]:
+    """The name of a disk → the snapshots that hold it.
+
+    One that can't be read may need any disk, and so holds all of VMs among `disks`.
+    """
+    of_vms = {disk.name for disk in of_kind(disks, DiskSpec) if disk.owner is not None}
     found: dict[str, list[str]] = {}
     for snapshot in of_kind(specs, SnapshotSpec):
-        for disk in sorted(snapshot.disks):
+        for disk in sorted(of_vms if snapshot.problem else snapshot.disks):
             found.setdefault(disk, []).append(snapshot.name)
     return found
 
 
 def with_held_disks(wanted: Mapping[Address, Spec], existing: Mapping[Address, Spec]) -> dict[Address, Spec]:
     """What is wanted, and the disks that a snapshot holds which stays: their VMs can go, the disks can't."""
-    held = (addresses.disk(name) for name in by_snapshots(wanted.values()))
+    held = (addresses.disk(name) for name in by_snapshots(wanted.values(), existing.values()))
     return {address: existing[address] for address in held if address in existing} | dict(wanted)
 
 
@@ -41,7 +45,8 @@ def obstacles(plan: Plan, observed: Observed) -> Iterator[Problem]:
     """Give an obstacle for each disk that a snapshot holds, and that is replaced or gets a new VM."""
     steps = {step.address: step for step in plan.steps}
     gone = {address for address, step in steps.items() if step.action is Action.DELETE}
-    held = by_snapshots(spec for address, spec in observed.specs.items() if address not in gone)
+    stay = (spec for address, spec in observed.specs.items() if address not in gone)
+    held = by_snapshots(stay, observed.specs.values())
     if not held:
         return
     new = [step.after for step in plan.steps if step.action is Action.CREATE]

@@ -152,6 +152,21 @@ def one(snapshots: Iterable[SnapshotSpec], name: str) -> SnapshotSpec:
     return known[name]
 
 
+def readable(snapshot: SnapshotSpec) -> SnapshotSpec:
+    """The same snapshot.
+
+    Raises:
+        Refused: this labctl can't read it.
+    """
+    if snapshot.problem:
+        hint = (
+            "the labctl that took it restores it; "
+            f"`labctl snapshot delete {snapshot.name}` deletes it if nobody needs it"
+        )
+        raise Refused([Problem(snapshot.problem, str(snapshot.address), None, hint, FOREIGN)])
+    return snapshot
+
+
 def _are(names: Iterable[str]) -> str:
     known = sorted(names)
     return f"{'is' if len(known) == 1 else 'are'} {spans(known) or 'none: `labctl snapshot save` takes one'}"
@@ -162,12 +177,12 @@ def restore(session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm,
 
     Raises:
         UsageError: there is no such snapshot.
-        Refused: it can't be restored here; nothing was changed.
+        Refused: it can't be read, or can't be restored here; nothing was changed.
     """
     running: set[str] = set()
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
-        snapshot = one(of_kind(existing.values(), SnapshotSpec), name)
+        snapshot = readable(one(of_kind(existing.values(), SnapshotSpec), name))
         running.update(vm.name for vm in snapshot.vms if vm.state is State.RUNNING)
         return _as_it_was(snapshot, existing)
 
@@ -215,10 +230,11 @@ def delete(
 
 
 def prune(session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, keep: int) -> Finished:
-    """Delete all snapshots but the newest `keep`."""
+    """Delete all snapshots but the newest `keep`, and but those that can't be read, whose age is not known."""
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
-        newest = sorted(of_kind(existing.values(), SnapshotSpec), key=lambda each: each.taken, reverse=True)
+        known = (each for each in of_kind(existing.values(), SnapshotSpec) if not each.problem)
+        newest = sorted(known, key=lambda each: each.taken, reverse=True)
         gone = {each.address for each in newest[keep:]}
         return merged({address: spec for address, spec in existing.items() if address not in gone})
 
@@ -227,7 +243,10 @@ def prune(session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *
 
 def merged(existing: Specs) -> Specs:
     """The same, with the layers of running VMs merged into what they stand on, as far as no snapshot needs that."""
-    saved = (vm for one in of_kind(existing.values(), SnapshotSpec) for vm in one.vms)
+    snapshots = list(of_kind(existing.values(), SnapshotSpec))
+    if any(each.problem for each in snapshots):
+        return existing  # one that can't be read may need any layer
+    saved = (vm for one in snapshots for vm in one.vms)
     held = {path for vm in saved for layer in vm.layers for path in (layer.path, *layer.below)}
     running = (vm for vm in of_kind(existing.values(), VmSpec) if vm.state in ACTIVE)
     uses = ((use, addresses.disk(use.disk)) for vm in running for use in vm.disks if use.disk)

@@ -30,7 +30,9 @@ def tree(found: Listed, now: datetime, paint: Paint, width: int | None) -> str:
             rows.append([f"{lead}{HERE}", "", "", "", ""])
         else:
             vms = spans(vm.name for vm in each.vms)
-            rows.append([f"{lead}{each.name}", age(each, now), format_size(each.size), vms, each.message])
+            passed = age(each, now) if each.taken else "-"
+            told = each.problem or each.message
+            rows.append([f"{lead}{each.name}", passed, format_size(each.size), vms or "-", told])
     return table(HEAD, rows, paint, width)
 
 
@@ -67,10 +69,11 @@ def in_full(found: Listed, snapshot: SnapshotSpec) -> str:
     states = (f"{vm.name} {vm.state}{', with memory' if vm.memory else ''}" for vm in snapshot.vms)
     facts = {
         "snapshot": snapshot.name,
+        "problem": snapshot.problem,
         "message": snapshot.message,
         "taken": snapshot.moment,
         "stands on": found.parent(snapshot.below),
-        "paused for": seconds(snapshot.paused),
+        "paused for": seconds(snapshot.paused) if snapshot.taken else "",
         "size": format_size(snapshot.size),
         "made by": snapshot.made_by,
         "networks": spans(each.name for each in snapshot.saved_networks),

@@ -158,6 +158,26 @@ def test_a_vm_can_go_and_come_back_with_a_snapshot(make_lab):
     assert lab.plan() == {}
 
 
+def test_one_that_this_labctl_cant_read_stays_until_it_is_deleted(make_lab):
+    lab = make_lab(quick_lab(web={}))
+    lab.up()
+    lab.ok("snapshot", "save", "theirs")
+    description = POOL / "_snapshot.theirs.description"
+    description.write_text(json.dumps(json.loads(description.read_text()) | {"format": 2}))
+    before = {path.name for path in POOL.iterdir()}
+    for command in (("save", "mine"), ("restore", "mine", "--yes"), ("delete", "mine", "--yes")):
+        lab.ok("snapshot", *command)
+    assert before <= {path.name for path in POOL.iterdir()}
+    assert "this labctl can't read its description" in lab.ok("snapshot", "list").stdout
+    refused = lab.run("snapshot", "restore", "theirs", "--yes")
+    assert "`labctl snapshot delete theirs`" in refused.stderr
+    lab.ok("snapshot", "delete", "theirs", "--yes")
+    assert not list(POOL.glob("_snapshot.*"))
+    lab.ok("snapshot", "save", "last")
+    lab.ok("snapshot", "delete", "last", "--yes")
+    assert {path.name for path in POOL.glob("web.root*")} == {"web.root"}
+
+
 def memory(_connection):
     return bool(list(POOL.glob("_snapshot.*.memory.*")))
 

@@ -1,5 +1,6 @@
 """What of snapshots libvirt's test driver can do: it knows volumes and domains, but neither content nor memory."""
 
+import json
 from functools import partial
 
 import pytest
@@ -11,7 +12,7 @@ from labctl.host.libvirt import volumes
 from labctl.host.libvirt.connection import Connection
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import parts
-from labctl.kinds.snapshot.spec import Layer, SavedVm, SnapshotSpec
+from labctl.kinds.snapshot.spec import DESCRIPTION, Layer, SavedVm, SnapshotSpec
 from tests.libvirt.conftest import NODE
 
 POOL = "<pool type='dir'><name>labctl-shop</name><target><path>{}</path></target></pool>"
@@ -40,6 +41,31 @@ def pool(tmp_path):
 def test_what_a_killed_run_left_goes_and_nothing_else(pool):
     parts.sweep(pool.connect(), pool, "shop", ["web", "gone"])
     assert volumes.names(pool) == {"web.root", "web.root.00000001", "gone.root.00000003", "notes"}
+
+
+@pytest.fixture
+def unreadable(pool, monkeypatch):
+    """A description that a later labctl wrote. The test driver keeps no content, so that it is given here."""
+    name = identity.snapshot_volume("s1", DESCRIPTION)
+    volumes.create(pool, name, capacity=1 << 10)
+    content = json.dumps({"format": 2, "lab": "shop", "name": "s1"}).encode()
+    monkeypatch.setattr(volumes, "download", lambda _virt, _pool, asked: {name: content}[asked])
+    return parts.read(pool.connect(), pool, "shop", "s1")
+
+
+def test_of_a_snapshot_that_cant_be_read_all_stays(pool, unreadable):
+    volumes.create(pool, "_snapshot.s2.memory.web", capacity=1 << 10)
+    before = volumes.names(pool)
+    parts.sweep(pool.connect(), pool, "shop", ["web", "gone"])
+    assert unreadable.problem
+    assert before - volumes.names(pool) == {"_snapshot.s2.memory.web"}
+
+
+def test_who_deletes_one_that_cant_be_read_deletes_all_that_has_its_name(pool, unreadable):
+    volumes.create(pool, "_snapshot.s2.memory.web", capacity=1 << 10)
+    before = volumes.names(pool)
+    parts.delete(pool, unreadable)
+    assert before - volumes.names(pool) == {"_snapshot.s1.memory.web", "_snapshot.s1.description"}
 
 
 def test_what_is_missing_of_a_snapshot_is_named(pool):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 from labctl.core.lifecycle import State
-from labctl.core.record import fields, replace
+from labctl.core.record import MISSING, fields, replace
 from labctl.kinds.snapshot.spec import Copy, Layer, SavedNetwork, SavedVm, SnapshotSpec
 
+R = TypeVar("R")
 FORMAT = 1
-_NOT_WRITTEN = ("restored", "size")
+_NOT_WRITTEN = ("restored", "size", "problem")
 
 
 def write(spec: SnapshotSpec) -> bytes:
@@ -21,19 +22,38 @@ def write(spec: SnapshotSpec) -> bytes:
 def read(lab: str, name: str, content: bytes) -> SnapshotSpec | None:
     """The snapshot of a lab by its description.
 
-    None unless the description is whole, of this lab and of this format: a run that was killed may leave part of one.
+    None if that is not whole JSON, as a run that was killed may leave it. What is whole is somebody's snapshot: where
+    this labctl can't read it, since another one wrote it or someone edited it, it has a `problem` and nothing else.
     """
     try:
         values = json.loads(content)
-        if values.pop("format") != FORMAT or (values["lab"], values["name"]) != (lab, name):
-            return None
-        values["vms"] = tuple(map(_vm, values["vms"]))
-        values["saved_networks"] = tuple(SavedNetwork(**each) for each in values["saved_networks"])
-        values["copies"] = tuple(Copy(**each) for each in values["copies"])
-        values["below"] = tuple(values["below"])
-        return SnapshotSpec(**values)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except ValueError:
         return None
+    except RecursionError:
+        values = None
+    try:
+        if values.pop("format") == FORMAT and (values["lab"], values["name"]) == (lab, name):
+            return _snapshot(values)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return SnapshotSpec(lab, name, problem="this labctl can't read its description")
+
+
+def _snapshot(values: dict[str, Any]) -> SnapshotSpec:
+    values["vms"] = tuple(map(_vm, values["vms"]))
+    values["saved_networks"] = tuple(_checked(SavedNetwork(**each)) for each in values["saved_networks"])
+    values["copies"] = tuple(_checked(Copy(**each)) for each in values["copies"])
+    values["below"] = tuple(values["below"])
+    return _checked(SnapshotSpec(**values))
+
+
+def _checked(read: R) -> R:
+    """The same record; TypeError if a value is of another type than its field. Fields without a default are texts."""
+    for each in fields(type(read)):
+        wanted = str if each.default is MISSING else type(each.default)
+        if not isinstance(getattr(read, each.name), wanted):
+            raise TypeError(each.name)
+    return read
 
 
 def _values(record: Any) -> dict[str, Any]:
@@ -49,8 +69,8 @@ def _plain(value: Any) -> Any:
 
 def _vm(values: dict[str, Any]) -> SavedVm:
     vm = SavedVm(**values)
-    return replace(vm, state=State(vm.state), layers=tuple(map(_layer, values["layers"])))
+    return _checked(replace(vm, state=State(vm.state), layers=tuple(map(_layer, values["layers"]))))
 
 
 def _layer(values: dict[str, Any]) -> Layer:
-    return replace(Layer(**values), below=tuple(values["below"]))
+    return _checked(replace(Layer(**values), below=tuple(values["below"])))

@@ -40,6 +40,7 @@ class Listed:
         return {
             "name": snapshot.name,
             "message": snapshot.message,
+            "problem": snapshot.problem or None,
             "taken": snapshot.taken,
             "parent": self.parent(snapshot.below) or None,
             "paused_s": snapshot.paused,

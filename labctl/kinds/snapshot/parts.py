@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def read(virt: Any, pool: Any, lab: str, name: str) -> SnapshotSpec | None:
-    """A snapshot by its description; None if there is none, or part of one that a run left which was killed."""
+    """A snapshot by its description; None if there is none, or part of one that a run left which was killed.
+
+    It has a `problem` if this labctl can't read the description.
+    """
     volume = identity.snapshot_volume(name, DESCRIPTION)
     if volumes.find(pool, volume) is None:
         return None
@@ -50,21 +53,32 @@ def missing(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[str]:
 
 def delete(pool: Any, snapshot: SnapshotSpec) -> None:
     """Delete the volumes of a snapshot, the description last: as long as it is there, this can be done again."""
-    for name in (*sorted(names(snapshot)), identity.snapshot_volume(snapshot.name, DESCRIPTION)):
+    gone = names(snapshot) if not snapshot.problem else _stored(pool, snapshot.name) - {snapshot.pool_volume}
+    for name in (*sorted(gone), snapshot.pool_volume):
         volumes.delete(pool, name)
+
+
+def _stored(pool: Any, snapshot: str) -> set[str]:
+    """The volumes whose names say that they are of a snapshot."""
+    return {name for name in volumes.names(pool) if (identity.snapshot_part(name) or ("",))[0] == snapshot}
 
 
 def sweep(virt: Any, pool: Any, lab: str, vms: Collection[str]) -> None:
     """Delete the parts of no snapshot and the layers that nothing needs, as runs leave them that were killed.
 
-    `vms` are the names of the lab's VMs, as far as they are known.
+    `vms` are the names of the lab's VMs, as far as they are known. What belongs to a snapshot that can't be read stays,
+    and so do all layers then, since any of them may be its.
     """
     pools.refresh(pool)  # libvirt notices only so what QEMU made
     snapshots = every(virt, pool, lab)
+    unreadable = {each.name for each in snapshots if each.problem}
     kept = {name for each in snapshots for name in (*names(each), each.pool_volume)}
     for name in volumes.names(pool):
-        if identity.snapshot_part(name) and name not in kept:
+        part = identity.snapshot_part(name)
+        if part and name not in kept and part[0] not in unreadable:
             volumes.delete(pool, name)
+    if unreadable:
+        return
     owners = {name for name in vms if domains.find(virt, lab, name) is not None}
     needed = disk_users.of_files(virt).keys() | set().union(*map(frozen, snapshots))
     for name in list(layers.unneeded(volumes.facts(pool), needed, owners)):

@@ -74,6 +74,7 @@ class SnapshotSpec(Spec):
     `taken` is the moment, in ISO 8601 and UTC, and `paused` for how many seconds the VMs were paused for it. `below`
     are the snapshots on which the lab stood then, the nearest first. `restored` is what `restore` wants: that the lab
     is as it was then. `size` has the bytes that its parts take, without the layers that disks are made of anyway.
+    `problem` says why it can't be read: nothing but its name is known then, and any disk may be one that it needs.
     """
 
     kind: ClassVar[str] = "snapshot"
@@ -93,6 +94,7 @@ class SnapshotSpec(Spec):
     copies: tuple[Copy, ...] = ()
     made_by: str = ""  # the versions of libvirt and QEMU
     size: int = field(default=0, compare=False)
+    problem: str = ""
 
     @property
     def address(self) -> Address:
@@ -130,6 +132,8 @@ class SnapshotSpec(Spec):
         return "restored"
 
     def brief(self) -> tuple[BriefPart, ...]:
+        if self.problem:
+            return (BriefPart(self.problem),)
         off = [vm.name for vm in self.vms if vm.state is State.OFF]
         on = len(self.vms) - len(off)
         words = [f"{on} VM{'s' * (on != 1)} with memory"] * bool(on)
@@ -140,5 +144,5 @@ class SnapshotSpec(Spec):
 
     @property
     def moment(self) -> str:
-        """When it was taken, for people: `2026-11-26 12:03 UTC`."""
-        return f"{self.taken[:10]} {self.taken[11:16]} UTC"
+        """When it was taken, for people: `2026-11-26 12:03 UTC`; empty if that is not known."""
+        return self.taken and f"{self.taken[:10]} {self.taken[11:16]} UTC"

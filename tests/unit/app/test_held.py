@@ -52,3 +52,12 @@ def test_nobody_writes_to_what_is_frozen(wanted, existing):
 
 def test_all_of_it_may_go_together():
     assert obstacles({}, by_address(VM, DISK, SNAPSHOT)) == []
+
+
+def test_one_that_cant_be_read_may_need_any_disk_of_a_vm():
+    broken = SnapshotSpec("shop", "s1", problem="it can't be read")
+    shared = DiskSpec("shop", "shared")
+    existing = by_address(DISK, OTHER, shared, broken)
+    assert held.with_held_disks(by_address(broken), existing) == by_address(DISK, OTHER, broken)
+    (problem,) = obstacles(by_address(VM, DISK, OTHER, shared, broken), existing)
+    assert str(problem).startswith("disk/web/root: the snapshot s1 needs it as it is")

@@ -24,6 +24,9 @@ CONTENT = {
 }
 
 
+BROKEN = SnapshotSpec("shop", "s9", problem="it can't be read")
+
+
 @pytest.fixture
 def existing():
     return applied(specs(CONTENT))
@@ -199,6 +202,27 @@ def test_layers_of_running_vms_are_merged_down_to_what_a_snapshot_needs(existing
     assert found[disk.address].goes_on == lowest
     off = existing | {vm.address: replace(existing[vm.address], state=State.OFF)}
     assert snapshots.merged(off) == off, "libvirt merges only what runs"
+
+
+def test_nothing_is_merged_while_a_snapshot_cant_be_read(existing):
+    vm = existing[addresses.vm("web")]
+    chain = ("/p/web.root",)
+    uses = tuple(replace(use, source="/p/web.root.00000002", below=chain) for use in vm.disks if use.disk)
+    existing |= {vm.address: replace(vm, disks=uses)}
+    assert snapshots.merged(existing) != existing
+    existing |= {BROKEN.address: BROKEN}
+    assert snapshots.merged(existing) == existing
+
+
+def test_one_that_cant_be_read_is_not_restored_nor_pruned_but_can_be_deleted(wanted, existing):
+    existing |= {BROKEN.address: BROKEN}
+    with pytest.raises(Refused, match="snapshot/s9: it can't be read") as error:
+        wanted(snapshots.restore, name="s9")
+    assert "`labctl snapshot delete s9`" in error.value.problems[0].hint
+    assert BROKEN in wanted(snapshots.prune, keep=0).values()
+    assert BROKEN not in wanted(snapshots.delete, names=("s9",)).values()
+    with pytest.raises(UsageError, match="there is a snapshot s9 already"):
+        taken(wanted, "s9")
 
 
 def test_what_others_put_on_a_disk_is_not_merged(existing):

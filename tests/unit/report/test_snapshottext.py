@@ -42,3 +42,12 @@ def test_one_snapshot_in_full():
     assert "taken       2026-11-26 12:03 UTC" in text
     assert "VMs         web running, with memory; db off" in text
     assert "stands on" not in text
+
+
+def test_of_one_that_cant_be_read_the_reason_is_shown():
+    broken = SnapshotSpec("shop", "s1", size=310 << 20, problem="it can't be read")
+    found = Listed("shop", (broken,), ())
+    row = snapshottext.tree(found, NOW, Paint(), None).splitlines()[1]
+    assert row.split(None, 4) == ["s1", "-", "310MiB", "-", "it can't be read"]
+    text = snapshottext.in_full(found, broken)
+    assert text.splitlines() == ["snapshot    s1", "problem     it can't be read", "size        310MiB"]

@@ -6,6 +6,7 @@ import pytest
 
 from labctl.core.record import replace
 from labctl.kinds.snapshot import description
+from labctl.kinds.snapshot.spec import SnapshotSpec
 
 
 def test_what_is_written_is_read(snapshot):
@@ -17,11 +18,20 @@ def test_what_is_only_wanted_or_measured_is_not_written(snapshot):
     assert description.read("shop", "s1", content) == snapshot
 
 
-def test_a_description_that_is_not_whole_or_not_this_ones_is_none(snapshot):
+def test_a_description_that_is_not_whole_is_none(snapshot):
     whole = description.write(snapshot)
     assert description.read("shop", "s1", whole[:-20]) is None
-    assert description.read("other", "s1", whole) is None
-    assert description.read("shop", "s2", whole) is None
+    assert description.read("shop", "s1", whole[:-20] + bytes(20)) is None
+
+
+def test_another_snapshots_description_is_not_read(snapshot):
+    whole = description.write(snapshot)
+    assert description.read("other", "s1", whole) == unreadable(lab="other")
+    assert description.read("shop", "s2", whole) == unreadable("s2")
+
+
+def unreadable(name="s1", lab="shop"):
+    return SnapshotSpec(lab, name, problem="this labctl can't read its description")
 
 
 @pytest.mark.parametrize(
@@ -33,13 +43,24 @@ def test_a_description_that_is_not_whole_or_not_this_ones_is_none(snapshot):
         {"vms": [{"name": "web", "state": "flying", "layers": []}]},
         {"more": 1},
         {"copies": ["x"]},
+        {"copies": [{"volume": 1, "copy": "x"}]},
+        {"vms": [{"name": "web", "state": "off", "layers": [{"disk": "web/root", "path": 3, "below": []}]}]},
+        {"vms": [{"name": "web", "state": "off", "layers": [{"disk": "web/root", "path": "/p"}]}]},
+        {"message": 3},
+        {"taken": None},
+        {"paused": "long"},
     ],
 )
-def test_a_description_that_someone_edited_is_no_traceback(snapshot, edit):
+def test_what_another_labctl_wrote_or_someone_edited_is_a_snapshot_that_cant_be_read(snapshot, edit):
     values = json.loads(description.write(snapshot)) | edit
-    assert description.read("shop", "s1", json.dumps(values).encode()) is None
+    assert description.read("shop", "s1", json.dumps(values).encode()) == unreadable()
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff", b"{"])
-def test_any_bytes_are_no_traceback(content):
+@pytest.mark.parametrize("content", [b"", b"\xff", b"{", bytes(300)])
+def test_what_is_no_json_is_none(content):
     assert description.read("shop", "s1", content) is None
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b"{}", b"[" * 100_000])
+def test_any_json_is_no_traceback(content):
+    assert description.read("shop", "s1", content) == unreadable()

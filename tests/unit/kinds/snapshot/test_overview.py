@@ -2,6 +2,7 @@
 
 from labctl.core.record import replace
 from labctl.kinds.snapshot.overview import Listed
+from labctl.kinds.snapshot.spec import SnapshotSpec
 from tests import schemas
 
 
@@ -13,3 +14,9 @@ def test_it_fits_its_schema_and_a_parent_that_is_gone_is_none(snapshot):
     assert [each["parent"] for each in told["snapshots"]] == [None, "s1"]
     assert told["current"] == "s2"
     assert [each["name"] for each in found.to_json(only="s2")["snapshots"]] == ["s2"]
+
+
+def test_one_that_cant_be_read_is_told_with_its_problem(snapshot):
+    told = Listed("shop", (SnapshotSpec("shop", "s0", problem="it can't be read"), snapshot), ()).to_json()
+    schemas.fits(told, "snapshots")
+    assert [each["problem"] for each in told["snapshots"]] == ["it can't be read", None]

@@ -6,6 +6,7 @@ from labctl.core.record import replace
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
+from labctl.kinds.snapshot.spec import SnapshotSpec
 from labctl.kinds.vm.spec import VmSpec
 
 
@@ -30,6 +31,12 @@ def test_a_new_one_is_told_and_loses_nothing(snapshot):
     assert not made.destructive
     (step,) = made.steps
     assert [part.what for part in step.spec.brief()] == ["1 VM with memory, 1 VM that is off"]
+
+
+def test_of_one_that_cant_be_read_a_plan_tells_why():
+    broken = SnapshotSpec("shop", "s1", problem="it can't be read")
+    (step,) = plan({}, by_address(broken)).steps
+    assert [part.what for part in step.spec.brief()] == ["it can't be read"]
 
 
 def test_it_goes_before_what_it_stands_on(snapshot):
