@@ -98,16 +98,17 @@ def snapshot_part(volume: str) -> tuple[str, str] | None:
 
 
 def layer_name(disk: str) -> str:
-    """A new name for the layer in which a disk goes on after a snapshot: `web.root.5f0c91d2`."""
-    return f"{volume_name(disk)}.{secrets.token_hex(4)}"
+    """A new name for the layer in which a disk goes on after a snapshot: `web.root._layer-5f0c91d2`."""
+    return f"{volume_name(disk)}.{_LAYER}{secrets.token_hex(4)}"
 
 
-_LAYER = re.compile(r"[^.]+\.[^.]+\.[0-9a-f]{8}")
+_LAYER = "_layer-"  # the mark of labctl's layers: virsh's snapshots put their own name, as a date, after the last dot
+_LAYER_NAME = re.compile(rf"[^.]+\.[^.]+\.{_LAYER}[0-9a-f]{{8}}")
 
 
 def is_layer(path: str) -> bool:
     """Whether a volume, or the file at a path, has the name of a layer that labctl put on a disk."""
-    return _LAYER.fullmatch(path.rpartition("/")[2]) is not None
+    return _LAYER_NAME.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def disk_of_layer(path: str) -> str | None:

@@ -28,11 +28,11 @@ def pool(tmp_path):
     pool = connection.virt.storagePoolDefineXML(POOL.format(tmp_path / "pool"))
     pool.create()
     root = volumes.create(pool, "web.root", capacity=1 << 20)
-    for name in ("web.root.00000001", "web.root.00000002", "gone.root.00000003"):
+    for name in ("web.root._layer-00000001", "web.root._layer-00000002", "gone.root._layer-00000003"):
         volumes.create(pool, name, capacity=1 << 20, backing=(root, "qcow2"))
     for name in ("_snapshot.s1.memory.web", "notes"):
         volumes.create(pool, name, capacity=1 << 20)
-    top = volumes.path(pool, "web.root.00000001")
+    top = volumes.path(pool, "web.root._layer-00000001")
     connection.virt.defineXML(DOMAIN.format(identity.object_uuid("shop", "vm", "web"), top))
     yield pool
     connection.close()
@@ -40,7 +40,12 @@ def pool(tmp_path):
 
 def test_what_a_killed_run_left_goes_and_nothing_else(pool):
     parts.sweep(pool.connect(), pool, "shop", ["web", "gone"])
-    assert volumes.names(pool) == {"web.root", "web.root.00000001", "gone.root.00000003", "notes"}
+    assert volumes.names(pool) == {
+        "web.root",
+        "web.root._layer-00000001",
+        "gone.root._layer-00000003",
+        "notes",
+    }
 
 
 @pytest.fixture

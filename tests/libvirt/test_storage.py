@@ -92,7 +92,7 @@ def test_up_leaves_a_disk_where_a_snapshot_put_it(shop):
 def test_a_layer_of_labctls_own_is_nobodys_snapshot(shop):
     """And what a save left that was killed goes with the lab, though no snapshot names it."""
     root = path(shop, "db.root")
-    top = overlay(shop, "db.root.5f0c91d2", root)
+    top = overlay(shop, "db.root._layer-5f0c91d2", root)
     put_on(shop, top, root)
     overlay(shop, "_snapshot.s1.memory.db", "/x")
     assert not shop.plan()

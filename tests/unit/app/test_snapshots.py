@@ -185,14 +185,16 @@ def test_a_lab_stands_on_the_snapshots_whose_layers_are_below_all_its_disks(exis
     ("held", "lowest"),
     [
         ((), "web.root"),
-        (("/p/web.root",), "web.root.00000001"),
-        (("/p/web.root.00000001", "/p/web.root"), None),
+        (("/p/web.root",), "web.root._layer-00000001"),
+        (("/p/web.root._layer-00000001", "/p/web.root"), None),
     ],
 )
 def test_layers_of_running_vms_are_merged_down_to_what_a_snapshot_needs(existing, held, lowest):
     vm, disk = existing[addresses.vm("web")], existing[addresses.disk("web/root")]
-    chain = ("/p/web.root.00000001", "/p/web.root", "/store/sha256-aa.img")
-    uses = tuple(replace(use, source="/p/web.root.00000002", below=chain) for use in vm.disks if use.disk)
+    chain = ("/p/web.root._layer-00000001", "/p/web.root", "/store/sha256-aa.img")
+    uses = tuple(
+        replace(use, source="/p/web.root._layer-00000002", below=chain) for use in vm.disks if use.disk
+    )
     existing |= {vm.address: replace(vm, disks=uses)}
     if held:
         layer = Layer("web/root", held[0], below=held[1:])
@@ -207,7 +209,9 @@ def test_layers_of_running_vms_are_merged_down_to_what_a_snapshot_needs(existing
 def test_nothing_is_merged_while_a_snapshot_cant_be_read(existing):
     vm = existing[addresses.vm("web")]
     chain = ("/p/web.root",)
-    uses = tuple(replace(use, source="/p/web.root.00000002", below=chain) for use in vm.disks if use.disk)
+    uses = tuple(
+        replace(use, source="/p/web.root._layer-00000002", below=chain) for use in vm.disks if use.disk
+    )
     existing |= {vm.address: replace(vm, disks=uses)}
     assert snapshots.merged(existing) != existing
     existing |= {BROKEN.address: BROKEN}
@@ -225,8 +229,9 @@ def test_one_that_cant_be_read_is_not_restored_nor_pruned_but_can_be_deleted(wan
         taken(wanted, "s9")
 
 
-def test_what_others_put_on_a_disk_is_not_merged(existing):
+@pytest.mark.parametrize("theirs", ["web.e1", "web.root.20261127"])
+def test_what_others_put_on_a_disk_is_not_merged(existing, theirs):
     vm = existing[addresses.vm("web")]
-    uses = tuple(replace(use, source="/p/web.e1", below=("/p/web.root",)) for use in vm.disks if use.disk)
+    uses = tuple(replace(use, source=f"/p/{theirs}", below=("/p/web.root",)) for use in vm.disks if use.disk)
     existing |= {vm.address: replace(vm, disks=uses)}
     assert snapshots.merged(existing) == existing

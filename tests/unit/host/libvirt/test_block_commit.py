@@ -8,7 +8,7 @@ from labctl.core.events import StepProgress, Teller
 from labctl.host.libvirt import block_commit
 from labctl.kinds import addresses
 
-BASE, TOP = "/p/web.root", "/p/web.root.00000001"
+BASE, TOP = "/p/web.root", "/p/web.root._layer-00000001"
 COMMIT, COPY = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT, libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY
 XML = """<domain><devices><disk><target dev='vda'/>{}</disk></devices></domain>"""
 MIRROR = "<mirror type='file' ready='{}'><format type='qcow2'/><source file='{}'/></mirror>"

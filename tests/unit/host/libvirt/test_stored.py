@@ -118,7 +118,7 @@ def test_parts_of_snapshots_are_the_labs_and_so_are_their_layers():
         facts("_snapshot.s1.memory.web"),
         facts("_snapshot.s1.copy._volume.shared", f"{POOL}/web.root"),
     ]
-    found = sort(facts("web.root"), facts("web.root.5f0c91d2", f"{POOL}/web.root"), *parts)
+    found = sort(facts("web.root"), facts("web.root._layer-5f0c91d2", f"{POOL}/web.root"), *parts)
     assert found.strangers == ()
-    assert found.overlays == {"web/root": ("web.root.5f0c91d2",)}
+    assert found.overlays == {"web/root": ("web.root._layer-5f0c91d2",)}
     assert {each.name for each in parts} <= set(found.beside)

@@ -2,6 +2,8 @@
 
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from labctl.core import identity
 from labctl.host.libvirt.volumes import Facts
 from labctl.kinds.snapshot import layers
@@ -9,14 +11,14 @@ from labctl.kinds.snapshot.spec import Layer
 from tests.unit.kinds.snapshot.conftest import POOL
 
 DOMAIN = f"""<domain><devices>
-<disk><driver name='qemu' type='qcow2'/><source file='{POOL}/web.root.00000001'/>
+<disk><driver name='qemu' type='qcow2'/><source file='{POOL}/web.root._layer-00000001'/>
   <backingStore><source file='{POOL}/web.root'/></backingStore><target dev='vda'/><alias name='ua-disk-root'/></disk>
 <disk><driver name='qemu' type='raw'/><source file='{POOL}/_volume.shared'/><target dev='vdb'/>
   <alias name='ua-disk-shared'/></disk>
 <disk><driver name='qemu' type='raw'/><source file='{POOL}/web.seed'/><target dev='vdc'/><readonly/>
   <alias name='ua-disk-seed'/></disk>
 </devices></domain>"""
-TOP = f"{POOL}/web.root.00000001"
+TOP = f"{POOL}/web.root._layer-00000001"
 
 
 def test_the_vms_own_disks_have_layers():
@@ -57,17 +59,17 @@ def facts(name, backing=None):
 def test_what_nothing_reaches_is_not_needed():
     there = [
         facts("web.root"),
-        facts("web.root.00000001", "web.root"),
-        facts("web.root.00000002", "web.root.00000001"),
-        facts("web.root.00000003", "web.root"),
-        facts("gone.root.00000004", "gone.root"),
+        facts("web.root._layer-00000001", "web.root"),
+        facts("web.root._layer-00000002", "web.root._layer-00000001"),
+        facts("web.root._layer-00000003", "web.root"),
+        facts("gone.root._layer-00000004", "gone.root"),
         facts("web.root.e1", "web.root"),
     ]
-    left = layers.unneeded(there, [f"{POOL}/web.root.00000002"], {"web"})
-    assert list(left) == ["web.root.00000003"], (
+    left = layers.unneeded(there, [f"{POOL}/web.root._layer-00000002"], {"web"})
+    assert list(left) == ["web.root._layer-00000003"], (
         "neither what others made nor layers of VMs that are not defined"
     )
-    assert set(layers.unneeded(there, [], {"web"})) == {f"web.root.0000000{n}" for n in (1, 2, 3)}
+    assert set(layers.unneeded(there, [], {"web"})) == {f"web.root._layer-0000000{n}" for n in (1, 2, 3)}
 
 
 def test_a_layers_name_is_a_new_one_each_time_and_known_again():
@@ -77,4 +79,16 @@ def test_a_layers_name_is_a_new_one_each_time_and_known_again():
     assert {identity.disk_of_layer(f"{POOL}/{name}") for name in names} == {"web/root"}
     assert identity.disk_of_layer(f"{POOL}/web.root") == "web/root"
     assert identity.disk_of_layer(f"{POOL}/web.root.e1") is None
-    assert not any(map(identity.is_layer, ("web.root", "web.root.e1", "web.console.1", "a.b.c.00000001")))
+    assert not any(
+        map(identity.is_layer, ("web.root", "web.root.e1", "web.console.1", "a.b.c._layer-00000001"))
+    )
+
+
+@pytest.mark.parametrize("snapshot", ["20261127", "deadbeef", "1732665600"])
+def test_what_virsh_puts_on_a_layer_is_not_labctls(snapshot):
+    """Libvirt names the file of an external snapshot after the one below it, up to the last dot, and the snapshot."""
+    theirs = f"{identity.layer_name('web/root').rpartition('.')[0]}.{snapshot}"
+    assert not identity.is_layer(f"{POOL}/{theirs}")
+    assert identity.disk_of_layer(f"{POOL}/{theirs}") is None
+    there = [facts("web.root"), facts(theirs, "web.root")]
+    assert list(layers.unneeded(there, [], {"web"})) == []
