@@ -56,7 +56,8 @@ def save(
         hint = "a lower-case letter, then up to 30 letters, digits and dashes"
         raise UsageError(f"{name} is no name for a snapshot", hint=hint)
     if len(message) > MOST_CHARS:
-        raise UsageError(f"the message is longer than {MOST_CHARS} characters")
+        hint = f"shorten it by {len(message) - MOST_CHARS}"
+        raise UsageError(f"the message is longer than {MOST_CHARS} characters", hint=hint)
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         made = _to_take(session.lab.name, name, message, existing)

@@ -39,5 +39,6 @@ def starting(session: Session, *, with_store: bool) -> Plan:
 def told(starts: Plan) -> str:
     """Why the plan says no more."""
     names = [identity.pool_name(step.address.name) for step in starts.steps]
-    subject = f"pool {spans(names)} is" if len(names) == 1 else f"pools {spans(names)} are"
-    return f"the {subject} stopped: what else there is to do is known once that is started"
+    if len(names) == 1:
+        return f"the pool {names[0]} is stopped: what else there is to do is known once it is started"
+    return f"the pools {spans(names)} are stopped: what else there is to do is known once they are started"

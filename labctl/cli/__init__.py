@@ -41,7 +41,7 @@ def parse(argv: list[str]) -> Callable[[], int] | int:
     except typer.TyperException as error:
         ctx = getattr(error, "ctx", None)  # of the command that rejected its arguments
         path = ctx.command_path if ctx else "labctl"
-        known = other_tools.OPTIONS.get(getattr(error, "option_name", ""))
+        known = other_tools.option_hint(path, getattr(error, "option_name", ""))
         # typer puts choices on lines of their own, and names options that look like an unknown one
         message = " ".join((error.message if known else error.format_message()).split()).rstrip(".")
         hint = known or f"see `{path} --help`"

@@ -1,7 +1,7 @@
 """Verbs and options of other tools (Vagrant, Docker Compose, Terraform, kcli, virsh, Multipass, Lima), and labctl's.
 
 There is one table for labctl's verbs and one for those below `image`. A value lists labctl's verbs, the likeliest
-first, or is a sentence if no single verb does the same. For options a value is a sentence.
+first, or is a sentence if no single verb does the same. For options, which have their tables, a value is a sentence.
 """
 
 from __future__ import annotations
@@ -84,31 +84,56 @@ _SNAPSHOT_VERBS: Verbs = {
 _YES = "`--yes` answers the question"
 _BEHIND = "a command for a VM stands behind --, as in `labctl ssh web -- uptime`"
 _NAMES = "VMs are named behind the verb, as in `labctl up web`; without names it is about all of them"
+_PARALLEL = "labctl always works on as many VMs at once as this host can take"
 
-# As far as a verb of labctl does not have an option of that name.
-OPTIONS = {
-    **dict.fromkeys(("--force", "--auto-approve", "--assume-yes"), _YES),
+# As far as a verb of labctl does not have an option of that name: for all verbs, and for some by their command.
+# -f and -c are options everywhere, and typer does not tell the command that lacks a value for one.
+_OPTIONS = {
     "-f": f"-f names the Labfile; {_YES}",
     "-c": f"-c names the libvirt host; {_BEHIND}",
-    "--command": _BEHIND,
+    "--provider": "the libvirt host is named by `--connect URI`",
+    "--machine-readable": "`--json`",
+    "--var": "`--set NAME=VALUE`",
+    "--refresh": "labctl always asks libvirt what there really is",
+}
+_ASKING = dict.fromkeys(("--force", "--auto-approve", "--assume-yes"), _YES)
+_OF_VMS = {
     **dict.fromkeys(("--all", "--target", "--vm"), _NAMES),
-    **dict.fromkeys(
-        ("--parallel", "--no-parallel"), "labctl always works on as many VMs at once as this host can take"
-    ),
-    "--host": "`labctl ssh-config` is for all VMs at once",
+    **dict.fromkeys(("--parallel", "--no-parallel"), _PARALLEL),
+}
+_SNAPSHOTS = {**_ASKING, "--all": "`labctl snapshot prune --keep 0` deletes all of them"}
+_STARTING = {
     "--provision": "`labctl up` runs the steps that have not run yet, `labctl provision --again` all of them",
     "--no-provision": "only steps that have not run yet are run; `labctl plan` names them",
     "--provision-with": "`labctl provision --only NAME`",
-    "--provider": "the libvirt host is named by `--connect URI`",
-    "--machine-readable": "`--json`",
-    "--tail": "`-n N`",
     **dict.fromkeys(("-d", "--detach", "--wait"), "`labctl up` ends when all VMs are ready, and they go on"),
-    "--var": "`--set NAME=VALUE`",
-    "--refresh": "labctl always asks libvirt what there really is",
     **dict.fromkeys(
         ("--destroy-on-error", "--no-destroy-on-error"), "all is kept; `labctl up` goes on from there"
     ),
 }
+_CHANGING_VMS = _ASKING | _OF_VMS
+OPTIONS_OF = {
+    **dict.fromkeys(("labctl up", "labctl reload", "labctl resume"), _CHANGING_VMS | _STARTING),
+    **dict.fromkeys(("labctl provision", "labctl halt", "labctl suspend", "labctl destroy"), _CHANGING_VMS),
+    **dict.fromkeys(
+        ("labctl plan", "labctl watch", "labctl wait", "labctl status", "labctl events"), _OF_VMS
+    ),
+    "labctl logs": {**_OF_VMS, "--tail": "`-n N`"},
+    "labctl ssh": {"--command": _BEHIND},
+    "labctl ssh-config": {
+        **_OF_VMS,
+        "--host": "VMs are named behind the verb, as in `labctl ssh-config web`",
+    },
+    "labctl image remove": {**_ASKING, "--all": "`labctl image prune` removes all that no disk uses"},
+    **dict.fromkeys(("labctl image prune", "labctl snapshot save", "labctl snapshot restore"), _ASKING),
+    **dict.fromkeys(("labctl snapshot delete", "labctl snapshot prune"), _SNAPSHOTS),
+}
+
+
+def option_hint(path: str, option: str) -> str:
+    """What does the same as an option of another tool, for a command as `labctl up`; empty if nothing is known."""
+    return (_OPTIONS | OPTIONS_OF.get(path, {})).get(option, "")
+
 
 VERBS = {  # by the command before the verb
     "labctl": _VERBS,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         [int, int], object
     ]  # the bytes that were copied, and of how many; 0 where nobody knows
 
+_TOO_MUCH = "copy less of it, or pack it there first; `labctl copy` has --limit"
 _TARGET = """set -e
 target={target}
 [ -n "{exact}" ] || [ ! -d "$target" ] || target=${{target%/}}/{name}
@@ -130,7 +131,7 @@ async def get(  # noqa: PLR0913  # what a copy has
             if progress:
                 progress(file.tell(), int(arriving.head["size"]))
 
-        arriving = Headed(_HEAD, take, limit_bytes)
+        arriving = Headed(_HEAD, take, limit_bytes, hint=_TOO_MUCH)
         text = _GET.format(source=_path(source))
         done = await transport.run(text, stdout=arriving, timeout=None, user=user)
         done.check(f"can't copy {source} from the guest")

@@ -23,17 +23,20 @@ class Headed:
         take: Callable[[bytes], object],
         limit_bytes: int,
         begin: Callable[[re.Match[bytes]], object] = lambda _head: None,
+        *,
+        hint: str = "",
     ) -> None:
-        """Take nothing yet.
+        """Say what is expected of the guest, and what to do with it.
 
         Args:
             head: matches the first line, with its end.
             take: is called with each piece of the content.
             limit_bytes: of the content.
             begin: is called with the match of the first line, before any content.
+            hint: what to do where the content is more than the limit.
         """
         self._pattern, self._take, self._left, self._begin = head, take, limit_bytes, begin
-        self._limit = limit_bytes
+        self._limit, self._hint = limit_bytes, hint
         self._begun = b""  # of the first line
         self._head: re.Match[bytes] | None = None
 
@@ -63,7 +66,7 @@ class Headed:
             data = self._begun[self.head.end() :]
         self._left -= len(data)
         if self._left < 0:
-            raise LabctlError(f"it is more than {format_size(self._limit)}")
+            raise LabctlError(f"the guest sends more than {format_size(self._limit)}", hint=self._hint)
         self._take(data)
 
     def flush(self) -> None:

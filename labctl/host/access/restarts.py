@@ -87,7 +87,10 @@ async def restart(port: PortSession, restarted: asyncio.Event) -> None:
                 await asyncio.sleep(ASK_S)
                 port.send(HELLO)  # a guest says nothing before it is asked
     except TimeoutError as error:
-        raise LabctlError(f"its guest did not come back within {BACK_S / 60:.0f} minutes") from error
+        raise LabctlError(
+            f"its guest did not come back within {BACK_S / 60:.0f} minutes",
+            hint="`labctl logs` shows how far it is; `labctl reload` restarts it from outside",
+        ) from error
 
 
 async def _go_down(way: PortTransport, restarted: asyncio.Event) -> None:
@@ -98,10 +101,16 @@ async def _go_down(way: PortTransport, restarted: asyncio.Event) -> None:
         async with asyncio.timeout(DOWN_S):
             await asyncio.wait({asked, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if asked.done() and not asked.exception() and asked.result().exit_code == _NOT_FOUND:
-                raise LabctlError("its guest can't restart: it has no program `reboot`")
+                raise LabctlError(
+                    "its guest can't restart: it has no program `reboot`",
+                    hint="a step before it can install one; `labctl reload` restarts the guest from outside",
+                )
             await waiting
     except TimeoutError as error:
-        raise LabctlError(f"its guest did not restart within {DOWN_S / 60:.0f} minutes") from error
+        raise LabctlError(
+            f"its guest did not restart within {DOWN_S / 60:.0f} minutes",
+            hint="`labctl logs` shows what keeps it; `labctl reload` restarts it from outside",
+        ) from error
     finally:
         for each in (asked, waiting):
             each.cancel()

@@ -66,7 +66,11 @@ def _read(virt: Any, spec: SnapshotSpec, vm: SavedVm) -> _Vm:
     """
     domain = domains.find(virt, spec.lab, vm.name)
     if domain is None:
-        raise LabctlError("someone removed it meanwhile", where=f"vm/{vm.name}")
+        raise LabctlError(
+            "someone removed it meanwhile",
+            where=f"vm/{vm.name}",
+            hint="the same command again saves the lab without it, `labctl up` makes it anew",
+        )
     state, text = state_of(domain), domain.XMLDesc(_WHOLE)
     if vm.state is State.RUNNING and state is State.PAUSED:
         state = State.RUNNING  # an earlier call paused it, and lost the connection to libvirt

@@ -51,8 +51,8 @@ def run(domain: Any, spec: VmSpec, tell: Teller) -> bool:
             raise LabctlError(
                 f"its saved memory can't be restored: {error.get_error_message() or error}",
                 where=str(spec.address),
-                hint="`labctl up` starts the networks that it needs; if it is of no use any more, "
-                f"`labctl halt {spec.name}` discards it",
+                hint="`labctl plan` shows whether it lacks a network or disk, which `labctl up` makes; "
+                f"`labctl halt {spec.name}` discards the memory, and the next `labctl up` boots it",
             ) from error
         if now != State.RUNNING:
             raise

@@ -95,5 +95,6 @@ def test_what_a_vm_sends_is_bounded_and_told_of(session, guest, tmp_path):
     assert left_out == ("link",)
     assert ("big", 5000, 5000) in told
     assert guest.users == ["root", "root"]
-    with pytest.raises(LabctlError, match="it is more than 4KiB"):
+    with pytest.raises(LabctlError, match="the guest sends more than 4KiB") as error:
         copy(session, "db:big", ".", limit_bytes=4096)
+    assert "--limit" in error.value.hint

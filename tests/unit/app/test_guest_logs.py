@@ -58,7 +58,7 @@ def test_a_log_that_is_not_there_has_a_code_of_its_own(log):
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"), [(b"12\n" + b"x" * 41, "it is more than 40"), (b"x\n", "did not say what it sends")]
+    ("sent", "said"), [(b"12\n" + b"x" * 41, "sends more than 40"), (b"x\n", "did not say what it sends")]
 )
 def test_a_guest_that_sends_something_else_is_told_of(monkeypatch, session, sent, said):
     monkeypatch.setattr(guest_logs, "LOG_BYTES", 20)

@@ -61,6 +61,11 @@ def test_a_slip_in_a_word_of_another_tool_is_answered_as_the_word():
         ("destroy -f", "option '-f' requires an argument", "-f names the Labfile"),
         ("ssh web -c", "option '-c' requires an argument", "`labctl ssh web -- uptime`"),
         ("up --provision", "no such option: --provision", "`labctl provision --again`"),
+        ("snapshot delete --all", "no such option: --all", "`labctl snapshot prune --keep 0`"),
+        ("image remove --all", "no such option: --all", "`labctl image prune`"),
+        ("halt --all", "no such option: --all", "VMs are named behind the verb"),
+        ("up --host", "no such option: --host", "see `labctl up --help`"),
+        ("status --force", "no such option: --force", "see `labctl status --help`"),
         ("up --xyzzy", "no such option: --xyzzy", "see `labctl up --help`"),
     ],
 )
@@ -103,8 +108,17 @@ def named(text: str) -> set[str]:
     return {verb for verb, *_ in lines}
 
 
-def test_every_hint_for_an_option_names_what_exists():
-    assert {"up", "ssh", "provision"} <= named(" ".join(other_tools.OPTIONS.values()))
+@pytest.mark.parametrize("path", other_tools.OPTIONS_OF)
+def test_every_hint_for_an_option_names_what_exists(path):
+    _, verb, *words = path.split()
+    command = TopVerbs().get_command(None, verb)
+    command = command.get_command(None, *words) if words else command
+    own = {option for each in command.params for option in each.opts}
+    for option in other_tools.OPTIONS_OF[path]:
+        hint = other_tools.option_hint(path, option)
+        named(hint)
+        alone = {text.split()[0] for text in re.findall(r"`(-[^`]+)`", hint)}
+        assert alone <= own, (option, hint)
 
 
 def test_the_page_for_people_from_vagrant_names_what_exists_and_is_what_the_command_line_says():

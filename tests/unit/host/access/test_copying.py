@@ -244,7 +244,7 @@ def test_no_more_is_taken_from_a_guest_than_the_limit(guest, here):
     (guest.home / "folder").mkdir()
     (guest.home / "folder" / "big").write_bytes(bytes(200_000))
     for source in ("big", "folder"):
-        with pytest.raises(LabctlError, match="it is more than 100KiB"):
+        with pytest.raises(LabctlError, match="sends more than 100KiB"):
             get(guest, source, here / "back", limit_bytes=100 << 10)
     assert list(here.iterdir()) == []
 

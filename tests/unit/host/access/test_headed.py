@@ -39,5 +39,5 @@ def test_so_is_none():
 
 
 def test_more_than_the_limit_is_not_taken():
-    with pytest.raises(LabctlError, match="it is more than 10B"):
+    with pytest.raises(LabctlError, match="sends more than 10B"):
         taken(b"size 5\n", b"x" * 8, b"y" * 3)

@@ -158,5 +158,6 @@ def test_a_vm_that_stops_instead_is_told(restart):
 )
 def test_its_time_is_bounded(restart, monkeypatch, limit, goes_down, told):
     monkeypatch.setattr(restarts, limit, 0.01)
-    with pytest.raises(LabctlError, match=f"its guest did {told} within 0 minutes"):
+    with pytest.raises(LabctlError, match=f"its guest did {told} within 0 minutes") as error:
         restart(Port(*[OLD] * 100_000), goes_down=goes_down)
+    assert "`labctl reload`" in error.value.hint
