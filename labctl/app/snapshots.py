@@ -6,12 +6,13 @@ They are of all VMs, so that the use cases are given no names of VMs.
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from labctl.app import change, desired_state
+from labctl.app import change, desired_state, stopped_pools
 from labctl.core import identity
-from labctl.core.errors import FOREIGN, Problem, Refused, UsageError
+from labctl.core.errors import FOREIGN, LabctlError, Problem, Refused, UsageError
 from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import replace
 from labctl.core.spans import spans
@@ -29,7 +30,7 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from labctl.app.change import Confirm
     from labctl.app.session import Session
@@ -133,11 +134,25 @@ def stands_on(specs: Iterable[Spec]) -> list[str]:
 
 
 def listed(session: Session) -> Listed:
-    """Look at the lab's snapshots."""
-    with translated(session.hosts.uri):
-        specs = observe(session.hosts, session.lab.name, session.kinds).specs.values()
+    """Look at the lab's snapshots.
+
+    Raises:
+        LabctlError: the lab's pool is stopped, which is not for a look to start; or libvirt does not answer.
+    """
+    specs = session.hosts.answering(partial(_existing, session)).values()
     snapshots = sorted(of_kind(specs, SnapshotSpec), key=lambda each: each.taken)
     return Listed(session.lab.name, tuple(snapshots), tuple(stands_on(specs)))
+
+
+def _existing(session: Session) -> Mapping[Address, Spec]:
+    if stopped_pools.starting(session, with_store=False):
+        raise LabctlError(
+            "its pool is stopped, so that its snapshots are not known",
+            where=session.lab.name,
+            hint="`labctl up` starts it, and asks before that",
+        )
+    with translated(session.hosts.uri):
+        return observe(session.hosts, session.lab.name, session.kinds).specs
 
 
 def one(snapshots: Iterable[SnapshotSpec], name: str) -> SnapshotSpec:

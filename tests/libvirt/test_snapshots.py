@@ -7,7 +7,9 @@ import pytest
 
 from labctl.app import snapshots
 from labctl.core import identity
+from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
+from labctl.engine.observe import observe
 from labctl.host.libvirt import volumes
 from labctl.host.libvirt.connection import Connection
 from labctl.host.libvirt.domain_state import state_of
@@ -102,3 +104,28 @@ def test_after_a_save_that_fails_all_vms_run_as_before(world):
     assert snapshots.listed(world.session()).snapshots == ()
     pool = world.host.virt.storagePoolLookupByName("labctl-shop")
     assert not [name for name in pool.listVolumes() if name.startswith("_snapshot")]
+
+
+def test_a_look_at_snapshots_leaves_a_stopped_pool_as_it_is(world):
+    assert world.run() == 0, world.failures()
+    pool = world.host.virt.storagePoolLookupByName("labctl-shop")
+    pool.destroy()
+    with pytest.raises(LabctlError, match="shop: its pool is stopped") as error:
+        snapshots.listed(world.session())
+    assert "`labctl up` starts it" in error.value.hint
+    assert not pool.isActive()
+
+
+def test_a_look_at_snapshots_outlives_a_restart_of_libvirtd(world, monkeypatch):
+    assert world.run() == 0, world.failures()
+    session = world.session()
+    lost = [LabctlError("the connection was lost")]
+
+    def look(*arguments):
+        if lost:
+            raise lost.pop()
+        return observe(*arguments)
+
+    monkeypatch.setattr(snapshots, "observe", look)
+    monkeypatch.setattr(session.hosts, "reopen", lambda: True)
+    assert snapshots.listed(session).snapshots == ()
