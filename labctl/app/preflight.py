@@ -213,8 +213,8 @@ def _bridges(session: Session, plan: Plan, observed: Observed) -> Iterator[Probl
 
 def _refusals(session: Session, plan: Plan) -> Iterator[Problem]:
     specs = {step.address: step.spec for step in plan.steps}
-    for address, why in plan.refusals:
-        yield Problem(why, str(address), session.lab.where(*specs[address].stated), specs[address].remedy)
+    for address, problem in plan.refusals:
+        yield replace(problem, where=session.lab.where(*specs[address].stated))
 
 
 def _protected(session: Session, plan: Plan) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.snapshot.overview import Listed
 from labctl.kinds.snapshot.spec import Copy, Layer, SavedNetwork, SavedVm, SnapshotSpec
+from labctl.kinds.vm.savable import with_rsync
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.problems import did_you_mean
 
@@ -103,19 +104,24 @@ def _layers(vm: VmSpec) -> Iterator[Layer]:
 
 
 def _unsavable(vm: VmSpec) -> Iterator[Problem]:
-    """What stands against saving a VM."""
-    reasons = {
-        f"its memory is saved by libvirt: it is {vm.state}": vm.state is State.SAVED,
-        "its guest crashed": vm.state is State.CRASHED,
-        f"its memory can't be, with {' and '.join(vm.unsavable)}": bool(vm.unsavable) and vm.state in ACTIVE,
-        "labctl can't save the variables of its UEFI yet": vm.firmware == "uefi",
-        "labctl can't save the state of its TPM": vm.tpm,
-    }
-    hints = {State.SAVED: "`labctl resume` lets it go on", State.CRASHED: "`labctl up` restarts it"}
-    hint = hints.get(
-        vm.state, "a folder with `type: rsync` does not stand in the way" if vm.unsavable else ""
+    """What stands against saving a VM, each with what to do."""
+    off = f"`labctl halt {vm.name}` first: a VM that is off is saved with it"
+    rows = (
+        (vm.state is State.SAVED, "it is suspended to disk", "`labctl resume` lets it go on"),
+        (vm.state is State.CRASHED, "its guest crashed", "`labctl up` restarts it"),
+        (
+            bool(vm.unsavable) and vm.state in ACTIVE,
+            f"its memory can't be, with {' and '.join(vm.unsavable)}",
+            with_rsync(vm, off),
+        ),
+        (
+            vm.firmware == "uefi",
+            "labctl can't save the variables of its UEFI yet",
+            "with `firmware: bios` it can be saved; that makes the VM anew",
+        ),
+        (vm.tpm, "labctl can't save the state of its TPM", "without `tpm` it can be saved"),
     )
-    for reason, stands in reasons.items():
+    for stands, reason, hint in rows:
         if stands:
             yield Problem(f"it can't be saved: {reason}", str(vm.address), None, hint, FOREIGN)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from labctl.core.address import Address
+    from labctl.core.errors import Problem
     from labctl.core.host_reach import HostReach
 
 S_co = TypeVar("S_co", bound=Spec, covariant=True)
@@ -149,7 +150,7 @@ class Plan:
     """The steps of a run, in the order of their addresses.
 
     `unchanged` counts the objects without a step; `summary` adds those whose step only comes back with each run.
-    `refusals` are addresses whose change is impossible, with the reason. `reaches` is all that the lab reaches of the
+    `refusals` are addresses whose change is impossible, with a problem. `reaches` is all that the lab reaches of the
     host beyond its own folder; it stands there although nothing changes.
     """
 
@@ -157,7 +158,7 @@ class Plan:
     connection: str
     steps: tuple[Step, ...] = ()
     unchanged: int = 0
-    refusals: tuple[tuple[Address, str], ...] = ()
+    refusals: tuple[tuple[Address, Problem], ...] = ()
     reaches: tuple[HostReach, ...] = ()
 
     def __bool__(self) -> bool:

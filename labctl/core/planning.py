@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from labctl.core.address import Address
+    from labctl.core.errors import Problem
     from labctl.core.spec import Spec
 
 _ACTION = {Effect.LIVE: Action.UPDATE, Effect.RESTART: Action.RESTART, Effect.REPLACE: Action.REPLACE}
@@ -61,11 +62,11 @@ def plan(  # noqa: PLR0913  # two states by position, the rest by keyword
     )
 
 
-def _refusals(steps: Iterable[Step]) -> Iterator[tuple[Address, str]]:
-    """The addresses whose change is impossible, with the reason."""
+def _refusals(steps: Iterable[Step]) -> Iterator[tuple[Address, Problem]]:
+    """The addresses whose change is impossible, with the reason and what to do."""
     for step in steps:
-        if step.before and step.after and (why := step.after.refusal(step.before)):
-            yield step.address, why
+        if step.before and step.after and (problem := step.after.refusal(step.before)):
+            yield step.address, problem
 
 
 def _build_order(spec: Spec) -> tuple[int, list[str | int]]:

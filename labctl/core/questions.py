@@ -41,11 +41,6 @@ class Questions:
     xml: tuple[Edit, ...] = ()  # edits of its XML for libvirt
 
     @property
-    def remedy(self) -> str:
-        """A hint for a change of this object that is refused."""
-        return ""
-
-    @property
     def stated(self) -> tuple[str, ...]:
         """The path of the object in the Labfile, as `("vms", "web-1")`."""
         return ()

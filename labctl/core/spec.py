@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
     from labctl.core.diff import Change
+    from labctl.core.errors import Problem
 
 
 class Effect(IntEnum):
@@ -180,10 +181,10 @@ class Spec(Questions):
         """Whether its creation boots a guest."""
         return any(verb.boots for verb in self.verbs(None, None))
 
-    def refusal(self, before: Spec) -> str:
-        """Why `before` can't be changed to this spec at all; empty if it can."""
+    def refusal(self, before: Spec) -> Problem | None:
+        """Why `before` can't be changed to this spec at all, and what to do; None if it can."""
         del before
-        return ""
+        return None
 
     def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """The changes from `before` to this spec, with their effects and notes for the state that the object is in."""

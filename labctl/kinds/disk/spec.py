@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from labctl.core import identity
+from labctl.core.errors import Problem
 from labctl.core.record import record, replace
 from labctl.core.size import format_size, format_sizes
 from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
@@ -62,11 +63,6 @@ class DiskSpec(Spec):
         vm, slash, _ = self.name.partition("/")
         return ("vms", vm, "disk") if slash else ("volumes", self.name)
 
-    @property
-    def remedy(self) -> str:
-        vm, _, disk = self.name.partition("/")
-        return f"keep its size, or remove {disk or vm} first and make it anew"
-
     def disk_growth(self, before: DiskSpec | None) -> int:
         return max(0, (self.size or 0) - ((before and before.size) or 0))
 
@@ -102,7 +98,7 @@ class DiskSpec(Spec):
         disk = replace(self, above=before.above) if isinstance(before, DiskSpec) else self
         return replace(disk, seed="") if disk.seed and addresses.vm(disk.seed) not in existing else disk
 
-    def refusal(self, before: Spec) -> str:
+    def refusal(self, before: Spec) -> Problem | None:
         if (
             isinstance(before, DiskSpec)
             and self.base == before.base
@@ -111,5 +107,10 @@ class DiskSpec(Spec):
             and self.size < before.size
         ):
             had, wanted = format_sizes(before.size, self.size)
-            return f"can't shrink from {had} to {wanted}: what lies at the end would be lost"
-        return ""
+            vm, _, disk = self.name.partition("/")
+            return Problem(
+                f"can't shrink from {had} to {wanted}: what lies at the end would be lost",
+                str(self.address),
+                hint=f"keep its size, or remove {disk or vm} first and make it anew",
+            )
+        return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.core.errors import Problem
 from labctl.kinds.vm.transitions import transition
 
 if TYPE_CHECKING:
@@ -16,10 +17,7 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.filesystems import FilesystemUse
     from labctl.kinds.vm.spec import VmSpec
 
-REMEDY = (
-    "`labctl suspend` without --disk keeps its memory in the host's, `labctl halt` shuts it down;"
-    " a folder with `type: rsync` does not stand in the way"
-)
+_RSYNC = "a folder with `type: rsync` does not stand in the way"
 
 
 def unsavable(filesystems: Iterable[FilesystemUse], root: Element) -> tuple[str, ...]:
@@ -29,9 +27,19 @@ def unsavable(filesystems: Iterable[FilesystemUse], root: Element) -> tuple[str,
     return (*(f"the {use.driver} folder {use.source}" for use in filesystems), *devices, *nics)
 
 
-def refusal(vm: VmSpec, before: VmSpec) -> str:
-    """Why a VM can't get from its state before to the one that is wanted; empty where it can."""
+def with_rsync(vm: VmSpec, hint: str) -> str:
+    """A hint, with what helps where folders are what keeps a VM's memory from being saved."""
+    return f"{hint}; {_RSYNC}" if vm.filesystems else hint
+
+
+def refusal(vm: VmSpec, before: VmSpec) -> Problem | None:
+    """Why a VM can't get from its state before to the one that is wanted; None where it can."""
     way = transition(before.state, vm.state)
     if way.saves and before.unsavable:
-        return f"its memory can't be saved with {' and '.join(before.unsavable)}"
-    return way.refused
+        hint = "`labctl suspend` without --disk keeps its memory in the host's, `labctl halt` shuts it down"
+        return Problem(
+            f"its memory can't be saved with {' and '.join(before.unsavable)}",
+            str(vm.address),
+            hint=with_rsync(before, hint),
+        )
+    return Problem(way.refused, str(vm.address)) if way.refused else None

@@ -16,7 +16,7 @@ from labctl.kinds import addresses
 from labctl.kinds.vm.change_costs import assessed
 from labctl.kinds.vm.disks_and_nics import OWN, UNTOLD, DiskUse, NicUse, ReadyCheck, left_files
 from labctl.kinds.vm.needs import lets_go, needs
-from labctl.kinds.vm.savable import REMEDY, refusal
+from labctl.kinds.vm.savable import refusal
 from labctl.kinds.vm.targets import with_targets
 from labctl.kinds.vm.transitions import transition
 from labctl.kinds.vm.verbs import AWAIT, BOOTED, READY, RECONFIGURE_GUEST, RELEASE
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
     from labctl.core.diff import Change
+    from labctl.core.errors import Problem
     from labctl.core.ip import IpAddress
     from labctl.core.records import Records
     from labctl.core.spec import Spec
@@ -237,12 +238,8 @@ class VmSpec(Marked):
             unedited=self.unedited and self.unedited.anew(made),
         )
 
-    def refusal(self, before: Spec) -> str:
-        return refusal(self, before) if isinstance(before, VmSpec) else ""
-
-    @property
-    def remedy(self) -> str:
-        return REMEDY if self.unsavable else ""
+    def refusal(self, before: Spec) -> Problem | None:
+        return refusal(self, before) if isinstance(before, VmSpec) else None
 
     def assessed(self, before: Spec, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         return assessed(self, before, changes) if isinstance(before, VmSpec) else changes

@@ -11,6 +11,7 @@ from labctl.kinds import addresses
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.network.xml import render
 from labctl.kinds.snapshot.spec import Layer, SavedNetwork, SavedVm, SnapshotSpec
+from labctl.kinds.vm.filesystems import FilesystemUse
 from labctl.kinds.vm.spec import VmSpec
 from tests.composed import applied, specs
 
@@ -97,20 +98,28 @@ def test_a_lab_without_vms_has_nothing_to_save(wanted, existing):
 
 
 @pytest.mark.parametrize(
-    ("change_of_vm", "reason"),
+    ("change_of_vm", "reason", "hint"),
     [
-        ({"state": State.SAVED}, "saved by libvirt"),
-        ({"state": State.CRASHED}, "crashed"),
-        ({"unsavable": ("the 9p folder /srv",)}, "the 9p folder /srv"),
-        ({"firmware": "uefi"}, "UEFI"),
-        ({"tpm": True}, "TPM"),
+        ({"state": State.SAVED}, "it is suspended to disk", "`labctl resume`"),
+        ({"state": State.CRASHED}, "crashed", "`labctl up`"),
+        (
+            {"unsavable": ("the 9p folder /srv",), "filesystems": (FilesystemUse("labctl-1", "/srv"),)},
+            "the 9p folder /srv",
+            "rsync",
+        ),
+        ({"unsavable": ("the host's usb device",)}, "the host's usb device", "`labctl halt web`"),
+        ({"firmware": "uefi"}, "UEFI", "`firmware: bios`"),
+        ({"tpm": True}, "TPM", "without `tpm`"),
     ],
 )
-def test_what_cant_be_saved_is_refused_while_it_is_planned(wanted, existing, change_of_vm, reason):
+def test_what_cant_be_saved_is_refused_while_it_is_planned(wanted, existing, change_of_vm, reason, hint):
     address = addresses.vm("web")
     existing[address] = replace(existing[address], **change_of_vm)
-    with pytest.raises(Refused, match=f"vm/web: it can't be saved: .*{reason}"):
+    with pytest.raises(Refused, match=f"vm/web: it can't be saved: .*{reason}") as refused:
         taken(wanted)
+    (problem,) = refused.value.problems
+    assert hint in problem.hint
+    assert ("rsync" in problem.hint) == ("filesystems" in change_of_vm)
 
 
 def test_a_folder_does_not_stand_in_the_way_of_a_vm_that_is_off(wanted, existing):

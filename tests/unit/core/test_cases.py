@@ -37,7 +37,7 @@ def test_a_plan_says_what_becomes_of_the_lab(path):
         lab="shop",
     )
     order = "".join(f"  {each.id} after {', '.join(each.needs) or 'nothing'}\n" for each in operations(made))
-    refused = "".join(f"refused: {address}: {why}\n" for address, why in made.refusals)
+    refused = "".join(f"refused: {address}: {each.summary}\n" for address, each in made.refusals)
     got = f"# {case['about']}\n{made}\n{refused}\noperations:\n{order}"
     expected = path.with_suffix(".txt")
     if os.environ.get("LABCTL_REGENERATE"):

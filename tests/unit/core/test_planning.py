@@ -165,9 +165,10 @@ def test_a_stopped_vm_is_no_drift_but_a_state():
 
 def test_shrinking_a_disk_is_refused():
     made = plan(lab(replace(DISK, size=1 << 20)), lab(DISK))
-    assert made.refusals == (
-        (DISK.address, "can't shrink from 1GiB to 1MiB: what lies at the end would be lost"),
-    )
+    ((address, problem),) = made.refusals
+    assert (address, problem.path) == (DISK.address, str(DISK.address))
+    assert problem.summary == "can't shrink from 1GiB to 1MiB: what lies at the end would be lost"
+    assert problem.hint.startswith("keep its size")
 
 
 def test_what_libvirt_chose_is_not_owned():

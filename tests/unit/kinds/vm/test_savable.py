@@ -43,19 +43,30 @@ def test_a_vm_with_such_a_device_is_refused_with_what_to_do(state):
     had = replace(read(replace(WEB, filesystems=FOLDERS)), state=state)
     wanted = replace(had, state=State.SAVED)
     refused = plan({wanted.address: wanted}, {had.address: had})
-    assert refused.refusals == (
-        (
-            WEB.address,
-            "its memory can't be saved with the virtiofs folder /srv/live and the 9p folder /srv/nine",
-        ),
+    ((address, problem),) = refused.refusals
+    assert (address, problem.path) == (WEB.address, "vm/web")
+    assert (
+        problem.summary
+        == "its memory can't be saved with the virtiofs folder /srv/live and the 9p folder /srv/nine"
     )
-    assert "type: rsync" in wanted.remedy
+    assert "type: rsync" in problem.hint
+
+
+def test_who_has_no_folder_is_not_told_of_folders():
+    had = replace(read(WEB, *DEVICES), state=State.RUNNING)
+    problem = replace(had, state=State.SAVED).refusal(had)
+    assert "`labctl halt`" in problem.hint
+    assert "rsync" not in problem.hint
+
+
+def test_another_refusal_has_nothing_of_saving():
+    had = replace(read(replace(WEB, filesystems=FOLDERS)), state=State.OFF)
+    assert replace(had, state=State.PAUSED).refusal(had).hint == ""
 
 
 def test_other_states_are_none_of_its_business():
     had = replace(read(replace(WEB, filesystems=FOLDERS)), state=State.RUNNING)
-    assert replace(had, state=State.PAUSED).refusal(had) == ""
-    assert WEB.remedy == ""
+    assert replace(had, state=State.PAUSED).refusal(had) is None
 
 
 def test_what_runs_counts_and_not_its_definition():
