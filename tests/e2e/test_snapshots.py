@@ -1,6 +1,7 @@
 """The whole lab at one moment: saved, changed in every way, and brought back."""
 
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -176,6 +177,31 @@ def test_one_that_this_labctl_cant_read_stays_until_it_is_deleted(make_lab):
     lab.ok("snapshot", "save", "last")
     lab.ok("snapshot", "delete", "last", "--yes")
     assert {path.name for path in POOL.glob("web.root*")} == {"web.root"}
+
+
+def test_a_shared_volume_is_copied_byte_by_byte(make_lab, labdir):
+    """Its guest wrote the header of a qcow2, which stands on a file of the host that it may not read."""
+    canary = labdir / "canary"
+    canary.write_bytes(b"canary" * 10_000)
+    lab = make_lab(quick_lab(web={"disks": [{"name": "data", "volume": "shared"}]}))
+    lab.content["volumes"] = {"shared": {"size": "64MiB"}}
+    lab.up()
+    header = labdir / "header"
+    told = ["-b", canary, "-F", "raw", header, "1M"]
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *told], check=True)
+    volume = POOL / "_volume.shared"
+    with volume.open("r+b") as file:
+        file.write(header.read_bytes())
+    written = volume.read_bytes()
+    virsh("pool-refresh", "labctl-time")
+    lab.ok("snapshot", "save", "s1")
+    copy = POOL / "_snapshot.s1.copy._volume.shared"
+    assert copy.read_bytes() == written
+    assert copy.stat().st_blocks * 512 < 1 << 20, "holes stay holes"
+    volume.write_bytes(bytes(len(written)))
+    lab.ok("snapshot", "restore", "s1", "--yes")
+    assert volume.read_bytes() == written
+    assert volume.stat().st_blocks * 512 < 1 << 20
 
 
 def memory(_connection):

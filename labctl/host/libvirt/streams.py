@@ -63,6 +63,24 @@ def receive(
                 yield ZEROS[: min(CHUNK, piece - start)]
 
 
+def copy(
+    conn: libvirt.virConnect, source: libvirt.virStorageVol, target: libvirt.virStorageVol, length: int
+) -> None:
+    """Write the first `length` bytes of a volume into another one. Holes stay holes."""
+    done = 0
+    with _stream(conn) as stream:
+        target.upload(stream, 0, length, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+        for piece in _pieces(conn, source, 0, length):
+            if isinstance(piece, bytes):
+                _send(stream, piece)
+                done += len(piece)
+            else:
+                stream.sendHole(piece)
+                done += piece
+        if done != length:
+            raise LabctlError("it became shorter while it was read")
+
+
 def same(
     conn: libvirt.virConnect,
     volume: libvirt.virStorageVol,
@@ -126,11 +144,16 @@ def _stream(conn: libvirt.virConnect) -> Iterator[libvirt.virStream]:
 
 
 def _send_data(stream: libvirt.virStream, source: BinaryIO, size: int) -> None:
-    data = memoryview(source.read(size))
+    data = source.read(size)
     if len(data) != size:
         raise LabctlError("the file became shorter while it was read")
-    while data:
-        data = data[stream.send(bytes(data)) :]
+    _send(stream, data)
+
+
+def _send(stream: libvirt.virStream, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[stream.send(bytes(left)) :]
 
 
 def _extents(source: BinaryIO, length: int) -> Iterator[tuple[bool, int]]:

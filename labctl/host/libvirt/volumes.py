@@ -145,15 +145,20 @@ def create(  # noqa: PLR0913 - what a volume is made of, by keyword
         return str(pool.createXML(text).path())
 
 
-def copy(pool: libvirt.virStoragePool, name: str, target: str) -> None:
-    """Make the raw volume `target` with the content of another one. Holes stay holes."""
-    source = require(pool, name)
-    length = int(
-        source.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)[2]
-    )  # a guest may have written a header to it
-    text = xmltree.to_text(VOLUME.render(Facts(target, capacity=length, format="raw")))
-    with translated(f"can't copy {name}", where=pool.name()):
-        pool.createXMLFrom(text, source)
+def copy(conn: libvirt.virConnect, pool: libvirt.virStoragePool, name: str, target: str) -> None:
+    """Make the raw volume `target` with the bytes of another one. Holes stay holes.
+
+    No format is looked at: a guest may have written the header of a qcow2 to its raw disk, with any file of the host
+    as backing file, and libvirt's own way of copying would read that. If it fails, `target` is deleted.
+    """
+    length = file_size(pool, name)
+    create(pool, target, capacity=length, format="raw")
+    try:
+        with translated(f"can't copy {name}", where=pool.name()):
+            streams.copy(conn, require(pool, name), require(pool, target), length)
+    except BaseException:  # an interruption too must not leave half a volume
+        delete(pool, target)
+        raise
 
 
 def flatten(pool: libvirt.virStoragePool, name: str, target: str) -> None:

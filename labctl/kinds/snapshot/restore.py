@@ -41,7 +41,7 @@ def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Tel
     connection.in_parallel(snapshot.vms, lambda vm: _power_off(virt, snapshot.lab, vm))
     for copied in snapshot.copies:
         volumes.delete(pool, copied.volume)
-        volumes.copy(pool, copied.copy, copied.volume)
+        volumes.copy(virt, pool, copied.copy, copied.volume)
     back = [_Back(vm, _new_layers(virt, pool, vm)) for vm in snapshot.vms]
     folder = pools.path(pool)
     for each in back:

@@ -95,14 +95,14 @@ def _taken(connection: Connection, pool: Any, spec: SnapshotSpec, vms: Sequence[
     folder = pools.path(pool)
     seeds = [each for each in spec.copies if each.volume.endswith(f".{identity.SEED}")]
     for each in seeds:  # nobody writes to them, so this needs no pause
-        volumes.copy(pool, each.volume, each.copy)
+        volumes.copy(connection.virt, pool, each.volume, each.copy)
     taken = datetime.now(UTC).isoformat(timespec="seconds")
     began = time.monotonic()
     with _paused(connection, [each.domain for each in vms if each.saved.state is State.RUNNING]):
         connection.in_parallel(vms, lambda each: _freeze(each, folder, spec.name))
         for each in spec.copies:
             if each not in seeds:
-                volumes.copy(pool, each.volume, each.copy)
+                volumes.copy(connection.virt, pool, each.volume, each.copy)
     paused = round(time.monotonic() - began, 3)
     pools.refresh(pool)  # libvirt notices only so what QEMU made
     networks = tuple(_network(connection.virt, spec, each) for each in spec.saved_networks)
