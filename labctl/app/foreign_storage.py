@@ -38,7 +38,7 @@ def check(session: Session, plan: Plan, observed: Observed) -> Iterator[Problem]
         yield from _check_taken_names(observed, steps.values())
         yield from _check_users(session, plan, observed, folder)
         yield from _check_growth(session, observed, steps, folder)
-        yield from _check_ambiguous_disks(session, observed, steps, folder)
+        yield from _check_ambiguous_disks(session, observed, plan, folder)
 
 
 def _is_removed(steps: Mapping[Address, Step], address: Address) -> bool:
@@ -175,16 +175,14 @@ def _is_volume(virt: libvirt.virConnect, path: str) -> bool:
 
 
 def _check_ambiguous_disks(
-    session: Session, observed: Observed, steps: Mapping[Address, Step], folder: str
+    session: Session, observed: Observed, plan: Plan, folder: str
 ) -> Iterator[Problem]:
-    """Disks with overlays whose VM someone undefined: nothing shows any more which overlay the VM wrote to."""
-    new = of_kind((step.after for step in steps.values() if step.action is Action.CREATE), VmSpec)
+    """Disks with overlays that no VM has: nothing shows any more to which overlay a VM wrote."""
+    made = {step.address for step in plan.steps if step.action.makes}
     kept = [
         disk
-        for vm in new
-        for use in vm.disks
-        if (disk := find(observed.specs, addresses.disk(use.disk), DiskSpec))
-        and not (disk.address in steps and steps[disk.address].action.makes)
+        for name in sorted(held.plugged_in(plan))
+        if (disk := find(observed.specs, addresses.disk(name), DiskSpec)) and disk.address not in made
     ]
     if not kept:
         return

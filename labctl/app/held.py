@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import FOREIGN, Problem
-from labctl.core.plan import Action
+from labctl.core.plan import Action, steps_of
 from labctl.core.spans import spans
 from labctl.core.spec import of_kind
 from labctl.kinds import addresses
@@ -41,16 +41,24 @@ def with_held_disks(wanted: Mapping[Address, Spec], existing: Mapping[Address, S
     return {address: existing[address] for address in held if address in existing} | dict(wanted)
 
 
+def plugged_in(plan: Plan) -> set[str]:
+    """The names of the disks whose volumes VMs get that did not have them, also not by overlays on them."""
+    found = set[str]()
+    for step in steps_of(plan.steps, VmSpec):
+        had = {use.disk for use in step.before.disks} if step.before else set()
+        found |= {use.disk for use in (step.after.disks if step.after else ()) if not use.volume} - had
+    return found
+
+
 def obstacles(plan: Plan, observed: Observed) -> Iterator[Problem]:
-    """Give an obstacle for each disk that a snapshot holds, and that is replaced or gets a new VM."""
+    """Give an obstacle for each disk that a snapshot holds, and that is replaced or that a VM gets anew."""
     steps = {step.address: step for step in plan.steps}
     gone = {address for address, step in steps.items() if step.action is Action.DELETE}
     stay = (spec for address, spec in observed.specs.items() if address not in gone)
     held = by_snapshots(stay, observed.specs.values())
     if not held:
         return
-    new = [step.after for step in plan.steps if step.action is Action.CREATE]
-    onto = {use.disk for vm in of_kind(new, VmSpec) for use in vm.disks}
+    onto = plugged_in(plan)
     for disk in of_kind(observed.specs.values(), DiskSpec):
         replaced = disk.address in steps and steps[disk.address].action is Action.REPLACE
         if disk.name in held and (replaced or disk.name in onto):
@@ -59,7 +67,7 @@ def obstacles(plan: Plan, observed: Observed) -> Iterator[Problem]:
                 f"the snapshot{'s' * (len(names) > 1)} {spans(names)} need{'s' * (len(names) == 1)} it as it is",
                 str(disk.address),
                 None,
-                f"`labctl snapshot restore {names[0]}` brings its VM back, "
+                f"`labctl snapshot restore {names[0]}` brings it back, "
                 f"`labctl snapshot delete {' '.join(names)}` gives the disk up",
                 FOREIGN,
             )

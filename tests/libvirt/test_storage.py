@@ -182,6 +182,16 @@ def test_nobody_guesses_on_which_overlay_an_undefined_vm_went_on(shop):
     )
 
 
+def test_nobody_guesses_on_which_overlay_an_unplugged_disk_went_on(shop):
+    overlay(shop, "db.e1", path(shop, "db.data"))
+    root = ET.fromstring(shop.domain("db").XMLDesc())
+    devices, data = root.find("devices"), root.find("devices/disk/alias[@name='ua-disk-data']/..")
+    devices.remove(data)
+    shop.host.virt.defineXML(ET.tostring(root, encoding="unicode"))
+    with pytest.raises(Rejected, match=r"disk/db/data: db.e1 stands on it, and no VM shows any more"):
+        shop.run()
+
+
 def test_status_leaves_stopped_pools_as_they_are(shop):
     store = pools.define(shop.host.virt, STORE, shop.folder / "store")
     for each in (store, pool(shop)):

@@ -9,7 +9,7 @@ from labctl.core import identity, xmltree
 from labctl.kinds.snapshot.spec import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from labctl.core.xmltree import Element
     from labctl.host.libvirt.volumes import Facts
@@ -95,15 +95,21 @@ def reached(volumes: Iterable[Facts], paths: Iterable[str]) -> set[str]:
     return found
 
 
-def unneeded(volumes: Sequence[Facts], needed: Iterable[str], owners: Collection[str]) -> Iterator[str]:
+def unneeded(volumes: Sequence[Facts], needed: Iterable[str], used: Iterable[str]) -> Iterator[str]:
     """The names of the layers that nothing needs.
 
     Args:
         volumes: all volumes of the lab's pool.
         needed: the paths that domains and snapshots use.
-        owners: the VMs of the lab that exist. Of others nothing shows which layers they went on in.
+        used: those of them that the lab's VMs use. Of a disk that is not among them nothing shows in which layer it
+            went on: all of its layers stay.
     """
-    kept = reached(volumes, needed)
+    kept, shown = reached(volumes, needed), reached(volumes, used)
+    disks = {identity.disk_of_layer(each.path) for each in volumes if each.path in shown}
     for each in volumes:
-        if each.path not in kept and identity.is_layer(each.name) and each.name.partition(".")[0] in owners:
+        if (
+            each.path not in kept
+            and identity.is_layer(each.name)
+            and identity.disk_of_layer(each.name) in disks
+        ):
             yield each.name

@@ -5,6 +5,7 @@ import pytest
 from labctl.app import held
 from labctl.core.lifecycle import State
 from labctl.core.planning import plan
+from labctl.core.record import replace
 from labctl.engine.observe import Observed
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.snapshot.spec import Layer, SavedVm, SnapshotSpec
@@ -48,6 +49,26 @@ def test_nobody_writes_to_what_is_frozen(wanted, existing):
     (problem,) = obstacles(by_address(*wanted), by_address(*existing))
     assert str(problem).startswith("disk/web/root: the snapshot s1 needs it as it is")
     assert "`labctl snapshot delete s1`" in problem.hint
+
+
+DATA = DiskUse("data", "/p/web.root", disk="web/root")
+
+
+@pytest.mark.parametrize("had", [(), (DiskUse("data", "/srv/copy.qcow2"),)])
+def test_a_disk_that_was_unplugged_is_not_plugged_in_again(had):
+    """Its volume is frozen, and nothing shows any more in which layer it went on."""
+    existing = by_address(replace(VM, disks=had), DISK, SNAPSHOT)
+    (problem,) = obstacles(by_address(replace(VM, disks=(DATA,)), DISK, SNAPSHOT), existing)
+    assert problem.path == "disk/web/root"
+
+
+def test_a_disk_that_goes_on_in_a_layer_changes_its_vm_freely():
+    layer = replace(
+        DATA, source="/p/web.root._layer-00000001", below=("/p/web.root",), volume=("/p/web.root", "qcow2")
+    )
+    for had in ((), (replace(layer, volume=()),)):
+        existing = by_address(replace(VM, disks=had), DISK, SNAPSHOT)
+        assert obstacles(by_address(replace(VM, disks=(layer,), cpus=2), DISK, SNAPSHOT), existing) == []
 
 
 def test_all_of_it_may_go_together():

@@ -65,11 +65,19 @@ def test_what_nothing_reaches_is_not_needed():
         facts("gone.root._layer-00000004", "gone.root"),
         facts("web.root.e1", "web.root"),
     ]
-    left = layers.unneeded(there, [f"{POOL}/web.root._layer-00000002"], {"web"})
-    assert list(left) == ["web.root._layer-00000003"], (
+    top = [f"{POOL}/web.root._layer-00000002"]
+    assert list(layers.unneeded(there, top, top)) == ["web.root._layer-00000003"], (
         "neither what others made nor layers of VMs that are not defined"
     )
-    assert set(layers.unneeded(there, [], {"web"})) == {f"web.root._layer-0000000{n}" for n in (1, 2, 3)}
+    base = [f"{POOL}/web.root"]
+    assert set(layers.unneeded(there, base, base)) == {f"web.root._layer-0000000{n}" for n in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("used", [[], [f"{POOL}/web.root"], ["/elsewhere/web.data.e1", f"{POOL}/web.root"]])
+def test_of_a_disk_that_no_vm_shows_all_layers_stay(used):
+    """It was unplugged, or goes on in an overlay of somebody else, of which nothing shows what it stands on."""
+    there = [facts("web.data"), facts("web.data._layer-00000001", "web.data"), facts("web.root")]
+    assert list(layers.unneeded(there, [*used, f"{POOL}/web.data"], used)) == []
 
 
 def test_a_layers_name_is_a_new_one_each_time_and_known_again():
