@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host.machine import command
+from labctl.report import sketch
 from labctl.report.drawing import ABSENT, Box, Drawing, Port, Wire
+from labctl.report.sketch import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.app.status import Row, Status
     from labctl.labfile.model import LabModel, Network, Vm
+    from labctl.report.sketch import Style
 
 DRAWN_S = 60.0
 
 
-class Form(StrEnum):
-    """What a drawing is made as."""
+class Format(StrEnum):
+    """The format of a drawing."""
 
     TEXT = "text"
     SVG = "svg"
@@ -31,16 +34,16 @@ class Form(StrEnum):
     MERMAID = "mermaid"
 
 
-def form_of(name: str) -> Form:
-    """The form of this name.
+def format_of(name: str) -> Format:
+    """The format of this name.
 
     Raises:
         UsageError: there is none.
     """
     try:
-        return Form(name)
+        return Format(name)
     except ValueError:
-        raise UsageError(f"graph makes no {name}", hint=f"it makes {', '.join(Form)}") from None
+        raise UsageError(f"graph has no format {name}", hint=f"it has {', '.join(Format)}") from None
 
 
 def look(session: Session) -> Drawing:
@@ -97,23 +100,23 @@ def _wires(found: Status, named: Sequence[Network], boxes: Iterable[Box]) -> tup
     return tuple(sorted(wires.values(), key=lambda wire: natural_sort_key(wire.name)))
 
 
-def made(drawing: Drawing, form: Form) -> str | bytes:
-    """The drawing as a text, or as the bytes of a picture.
+def made(drawing: Drawing, format_: Format, style: Style = PLAIN) -> str | bytes:
+    """The drawing as a text, or as the bytes of a picture. The style is that of the format text.
 
     Raises:
         LabctlError: this machine has no Graphviz, which pictures need, or it fails or hangs.
     """
-    from labctl.report import dot, mermaid, sketch
+    from labctl.report import dot, mermaid
 
-    if form is Form.TEXT:
-        return sketch.render(drawing)
-    if form is Form.MERMAID:
+    if format_ is Format.TEXT:
+        return sketch.render(drawing, style)
+    if format_ is Format.MERMAID:
         return mermaid.render(drawing)
     text = dot.render(drawing)
-    return text if form is Form.DOT else picture(text, form)
+    return text if format_ is Format.DOT else picture(text, format_)
 
 
-def picture(text: str, form: Form) -> bytes:
+def picture(text: str, format_: Format) -> bytes:
     """The picture, as svg or png, of a text in Graphviz's language.
 
     Raises:
@@ -122,12 +125,12 @@ def picture(text: str, form: Form) -> bytes:
     tool = command.path("dot")
     if tool is None:
         raise LabctlError(
-            f"a picture as {form} is made by Graphviz's dot, which this machine lacks",
+            f"a picture as {format_} is made by Graphviz's dot, which this machine lacks",
             hint="install the package graphviz, or take --format text, mermaid or dot, which need nothing",
         )
     try:
         done = subprocess.run(
-            [tool, f"-T{form}"], input=text.encode(), capture_output=True, check=False, timeout=DRAWN_S
+            [tool, f"-T{format_}"], input=text.encode(), capture_output=True, check=False, timeout=DRAWN_S
         )
     except subprocess.TimeoutExpired as error:
         raise LabctlError(

@@ -172,12 +172,12 @@ class Lab:
             wait(self.session(), goals, timeout, self._redactor.sink(self._stream))
         self._stream.raise_broken()
 
-    def graph(self, form: str = "text") -> str | bytes:
+    def graph(self, format: str = "text") -> str | bytes:  # noqa: A002  # as the option is called
         """The lab's networks and VMs, drawn: text for `text`, `dot`, `mermaid`, bytes of a picture for `svg`, `png`."""
         from labctl.app import graph
 
         with self._redactor.in_errors():
-            return graph.made(self.masked(graph.look(self.session())), graph.form_of(form))
+            return graph.made(self.masked(graph.look(self.session())), graph.format_of(format))
 
     def up(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Make the lab what the Labfile says.

@@ -2,31 +2,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from labctl.app import graph
-from labctl.app.graph import Form
+from labctl.app.graph import Format
 from labctl.cli import context
 from labctl.cli.arguments import path
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 from labctl.host.files.private import write_output
-from labctl.report import wrap
+from labctl.report import sketch, wrap
 from labctl.report.colour import Paint
-
-if TYPE_CHECKING:
-    from labctl.report.drawing import Drawing
 
 app = typer.Typer(add_completion=False)
 
 
 _ENDINGS = {
-    **{each.value: each for each in Form},
-    "mmd": Form.MERMAID,
-    "gv": Form.DOT,
-    "txt": Form.TEXT,
+    **{each.value: each for each in Format},
+    "mmd": Format.MERMAID,
+    "gv": Format.DOT,
+    "txt": Format.TEXT,
 }
 
 
@@ -35,8 +32,8 @@ _ENDINGS = {
 def run(
     options: Options,
     *,
-    form: Annotated[
-        Form | None,
+    format_: Annotated[
+        Format | None,
         typer.Option("--format", help="svg and png need Graphviz; without it -o's ending decides, else text"),
     ] = None,
     output: Annotated[
@@ -49,11 +46,11 @@ def run(
 
     Example: `labctl graph -o lab.svg`
     """
-    chosen = form or _by_name(output)
-    if chosen is Form.PNG and output is None:
+    chosen = format_ or _by_name(output)
+    if chosen is Format.PNG and output is None:
         raise UsageError("a picture as png goes into a file", hint="labctl graph -o lab.png")
     found = graph.look(context.session(options))
-    content = _content(found, chosen, options, to_file=output is not None)
+    content = graph.made(found, chosen, _style(options, to_file=output is not None))
     if output is not None:
         _write(Path(output), content)
     else:
@@ -64,7 +61,7 @@ def run(
     return 0
 
 
-def _by_name(output: str | None) -> Form:
+def _by_name(output: str | None) -> Format:
     """What the ending of a file's name asks for: text where there is none.
 
     Raises:
@@ -72,20 +69,20 @@ def _by_name(output: str | None) -> Form:
     """
     ending = Path(output or "").suffix
     if not ending:
-        return Form.TEXT
-    form = _ENDINGS.get(ending.removeprefix(".").lower())
-    if form is None:
+        return Format.TEXT
+    found = _ENDINGS.get(ending.removeprefix(".").lower())
+    if found is None:
         raise UsageError(f"graph does not write {ending}", hint="svg, png, dot, mmd or txt; or --format")
-    return form
+    return found
 
 
-def _content(found: Drawing, form: Form, options: Options, *, to_file: bool) -> str | bytes:
-    if form is not Form.TEXT or to_file:
-        return graph.made(found, form)
-    from labctl.report import sketch
-
-    paint = Paint.on_stdout(allowed=options.colour)
-    return sketch.render(found, paint, wrap.width(sys.stdout), sketch.signs(sys.stdout.encoding))
+def _style(options: Options, *, to_file: bool) -> sketch.Style:
+    """That of the terminal; a file gets no colours, whatever stdout is."""
+    if to_file:
+        return sketch.PLAIN
+    signs = sketch.signs(sys.stdout.encoding)
+    width = wrap.width(sys.stdout) or sketch.WIDTH
+    return sketch.Style(Paint.on_stdout(allowed=options.colour), width, signs)
 
 
 def _write(file: Path, content: str | bytes) -> None:

@@ -19,9 +19,9 @@ from labctl.core.record import fields, record, replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    Verb = Callable[..., int]
-    Command = Callable[..., Callable[[], int]]
-    Decorator = Callable[[Verb], Command]
+    VerbFunction = Callable[..., int]
+    TyperFunction = Callable[..., Callable[[], int]]
+    Decorator = Callable[[VerbFunction], TyperFunction]
     Parameters = Mapping[str, inspect.Parameter]
 
 _PANEL = "global options, before or after the command"
@@ -126,18 +126,18 @@ def with_global_options(*, json: str | None) -> Decorator:
     """
     parameters = {**_PARAMETERS, "json": _json_option(json)}
 
-    def decorated(verb: Verb) -> Command:
+    def decorated(verb: VerbFunction) -> TyperFunction:
         return _command(verb, parameters, has_json=json is not None)
 
     return decorated
 
 
-def before_verbs(callback: Verb) -> Command:
+def before_verbs(callback: VerbFunction) -> TyperFunction:
     """Add the global options to the function that stands for a group of verbs, before one of them."""
     return _command(callback, _PARAMETERS, has_json=True)
 
 
-def _command(verb: Verb, parameters: Parameters, *, has_json: bool) -> Command:
+def _command(verb: VerbFunction, parameters: Parameters, *, has_json: bool) -> TyperFunction:
     """The command that typer calls. It does not run the verb but returns the call of it.
 
     `labctl.cli.run` makes this call once typer has returned: typer would turn Ctrl-C and a closed pipe into exit codes

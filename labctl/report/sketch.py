@@ -48,17 +48,25 @@ def signs(encoding: str | None) -> Signs:
     return LINES
 
 
-def render(
-    drawing: Drawing, paint: Paint | None = None, width: int | None = None, chars: Signs = LINES
-) -> str:
-    """The text, in lines of at most `width` columns where names leave room for that."""
+@record
+class Style:
+    """How a drawing looks. Lines are at most `width` columns where names leave room for that."""
+
+    paint: Paint = Paint()
+    width: int = WIDTH
+    signs: Signs = LINES
+
+
+PLAIN = Style()
+
+
+def render(drawing: Drawing, style: Style = PLAIN) -> str:
     names = max((len(box.name) for box in drawing.boxes), default=0)
     states = max((len(box.words) for box in drawing.boxes), default=0)
-    paint = paint or Paint()
-    sketcher = _Sketcher(paint, width or WIDTH, names, states, chars)
+    sketcher = _Sketcher(style.paint, style.width, names, states, style.signs)
     blocks = [sketcher.network(wire, drawing.on(wire)) for wire in drawing.wires]
     if alone := [(box, Port("")) for box in drawing.boxes if not box.ports]:
-        blocks.append([paint.bold("on no network"), *sketcher.vms(alone)])
+        blocks.append([style.paint.bold("on no network"), *sketcher.vms(alone)])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 

@@ -57,7 +57,7 @@ def test_a_machine_without_graphviz_is_told_what_goes_without(monkeypatch, tmp_p
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("labctl.host.machine.command.SBIN", "")
     with pytest.raises(LabctlError, match="Graphviz's dot, which this machine lacks") as caught:
-        graph.picture("graph x {}", graph.Form.SVG)
+        graph.picture("graph x {}", graph.Format.SVG)
     assert "--format text, mermaid or dot" in caught.value.hint
 
 
@@ -67,7 +67,7 @@ def test_a_dot_that_fails_says_why(monkeypatch, tmp_path):
     dot.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(LabctlError, match=r"dot failed \(3\): no such font"):
-        graph.picture("graph x {}", graph.Form.PNG)
+        graph.picture("graph x {}", graph.Format.PNG)
 
 
 @pytest.fixture
@@ -90,6 +90,12 @@ def test_the_ending_of_a_file_says_what_it_is(drawn, tmp_path):
         assert drawn("-o", name) == ""
         assert (tmp_path / name).read_text().startswith(begin)
     assert drawn("--format", "mermaid").startswith("flowchart LR")
+
+
+def test_a_format_that_there_is_not_is_told_with_those_that_are():
+    with pytest.raises(UsageError, match="graph has no format gif") as error:
+        graph.format_of("gif")
+    assert error.value.hint == "it has text, svg, png, dot, mermaid"
 
 
 def test_a_png_goes_into_a_file(drawn):

@@ -47,9 +47,9 @@ def everything(lab: Lab) -> list[str]:
 def test_it_is_drawn(lab):
     assert "○ web-1" in lab.graph()
     assert lab.graph("mermaid").startswith("flowchart")
-    with pytest.raises(UsageError, match="graph makes no pdf") as refused:
+    with pytest.raises(UsageError, match="graph has no format pdf") as refused:
         lab.graph("pdf")
-    assert refused.value.hint == "it makes text, svg, png, dot, mermaid"
+    assert refused.value.hint == "it has text, svg, png, dot, mermaid"
 
 
 def test_it_is_waited_until_vms_have_reached_a_stage(lab):

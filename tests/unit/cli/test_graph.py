@@ -24,7 +24,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "form"),
+    ("name", "format_"),
     [
         ("x.svg", "svg"),
         ("x.PNG", "png"),
@@ -34,8 +34,8 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         ("x", "text"),
     ],
 )
-def test_the_ending_of_the_file_names_the_form(name, form):
-    assert graph._by_name(name) == form  # noqa: SLF001
+def test_the_ending_of_the_file_names_the_format(name, format_):
+    assert graph._by_name(name) == format_  # noqa: SLF001
 
 
 def test_another_ending_is_an_error():

@@ -4,7 +4,7 @@ import pytest
 
 from labctl.report.colour import Paint, unsealed
 from labctl.report.drawing import Box, Drawing, Port, Wire
-from labctl.report.sketch import ASCII, LINES, render, signs
+from labctl.report.sketch import ASCII, LINES, Style, render, signs
 from tests.unit.report.drawings import cluster
 
 LONG = "a" * 31
@@ -20,7 +20,7 @@ def test_networks_are_bars_with_their_vms_below():
             Box("alone", "off", ready=None),
         ),
     )
-    assert render(drawing, Paint(), 40).split("\n") == [
+    assert render(drawing, Style(width=40)).split("\n") == [
         "back  isolated, 10.2.0.0/24",
         "━" * 40,
         "├─ ● db     ready   10.2.0.2",
@@ -45,11 +45,11 @@ def test_it_keeps_to_the_width(width, chars):
         (Box(LONG, "running", ready=False, ports=(Port(LONG, many),)),),
     )
     for drawing in (cluster(), long):
-        assert max(map(len, render(drawing, Paint(), width, chars).split("\n"))) <= max(width, 46)
+        assert max(map(len, render(drawing, Style(Paint(), width, chars)).split("\n"))) <= max(width, 46)
 
 
 def test_nothing_is_left_out_where_it_is_narrow():
-    text = render(cluster(), Paint(), 40)
+    text = render(cluster(), Style(width=40))
     assert all(
         part in text
         for part in ("10.2.0.5", "fd00:1:2::5", "running, not ready", "link down", "192.168.122.7")
@@ -64,10 +64,10 @@ def test_a_stream_that_has_no_lines_gets_ascii():
         ASCII,
         ASCII,
     ]
-    assert render(cluster(), Paint(), 80, ASCII).isascii()
+    assert render(cluster(), Style(signs=ASCII)).isascii()
 
 
 def test_colours_only_repeat_what_the_words_say():
-    coloured = unsealed(render(cluster(), Paint(enabled=True), 80))
+    coloured = unsealed(render(cluster(), Style(Paint(enabled=True))))
     assert "\x1b[" in coloured
-    assert re.sub(r"\x1b\[\d+m", "", coloured) == render(cluster(), Paint(), 80)
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == render(cluster())
