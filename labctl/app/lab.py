@@ -19,7 +19,6 @@ from labctl.host.hosts import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from types import TracebackType
     from typing import Self
 
     from labctl.app.change import Confirm
@@ -96,9 +95,7 @@ class Lab:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -119,6 +116,7 @@ class Lab:
         self._stream.join(sink)
 
     def unsubscribe(self, sink: Sink) -> None:
+        """Have the sink called no more."""
         self._stream.leave(sink)
 
     def stop(self) -> bool:
@@ -195,13 +193,13 @@ class Lab:
         """
         from labctl.app import change
 
-        return self.run(change.up, self.session(), vms, confirm)
+        return self._run(change.up, self.session(), vms, confirm)
 
     def reload(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """As `up`, and restart VMs in any case."""
         from labctl.app import change
 
-        return self.run(change.reload, self.session(), vms, confirm)
+        return self._run(change.reload, self.session(), vms, confirm)
 
     def provision(
         self,
@@ -218,7 +216,7 @@ class Lab:
         from labctl.app.provisioning import provision
 
         use_case = partial(provision, only=only, again=again)
-        return self.run(use_case, self.session(), vms, confirm)
+        return self._run(use_case, self.session(), vms, confirm)
 
     def sync(self, vms: Iterable[str] = ()) -> Finished:
         """Copy what changed in folders with `type: rsync`; nothing else is changed, and nobody is asked."""
@@ -227,13 +225,13 @@ class Lab:
         def use_case(session: Session, vms: Iterable[str], sink: Sink, _confirm: Confirm) -> Finished:
             return folders.sync(session, tuple(vms), sink)
 
-        return self.run(use_case, self.session(), vms, None)
+        return self._run(use_case, self.session(), vms, None)
 
     def halt(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Shut VMs down. Everything stays defined. For arguments, results and errors see `up`, here and below."""
         from labctl.app import change
 
-        return self.run(change.halt, self.session(labfile_optional=True), vms, confirm)
+        return self._run(change.halt, self.session(labfile_optional=True), vms, confirm)
 
     def suspend(
         self, vms: Iterable[str] = (), *, disk: bool = False, confirm: Confirm | None = None
@@ -241,23 +239,26 @@ class Lab:
         """Pause VMs in the host's memory; with `disk` on its disk, where they outlast a reboot of the host."""
         from labctl.app import change
 
-        return self.run(partial(change.suspend, disk=disk), self.session(labfile_optional=True), vms, confirm)
+        return self._run(
+            partial(change.suspend, disk=disk), self.session(labfile_optional=True), vms, confirm
+        )
 
     def resume(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Let paused and saved VMs go on, with the right time of day."""
         from labctl.app import change
 
-        return self.run(change.resume, self.session(labfile_optional=True), vms, confirm)
+        return self._run(change.resume, self.session(labfile_optional=True), vms, confirm)
 
     def destroy(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Remove the lab, or some of its VMs, with their disks."""
         from labctl.app import change
 
-        return self.run(change.destroy, self.session(labfile_optional=True), vms, confirm)
+        return self._run(change.destroy, self.session(labfile_optional=True), vms, confirm)
 
     @property
     def snapshots(self) -> Snapshots:
-        return Snapshots(self)
+        """The lab's snapshots, to list, show, save, restore, delete and prune them."""
+        return Snapshots(self.session, self._redactor, self._run)
 
     def session(self, *, labfile_optional: bool = False) -> Session:
         """What a call starts from; with `labfile_optional` what exists is enough where the Labfile is wrong or gone."""
@@ -279,7 +280,7 @@ class Lab:
         """The same value, with those of secret parameters masked, as far as calls have read them."""
         return self._redactor.in_value(value)
 
-    def run(
+    def _run(
         self, use_case: UseCase, session: Session, vms: Iterable[str], confirm: Confirm | None
     ) -> Finished:
         def agreed(plan: Plan) -> bool:

@@ -24,7 +24,7 @@ from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.observe import read as read_network
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.seed.spec import SeedSpec
-from labctl.kinds.snapshot.overview import Listed
+from labctl.kinds.snapshot.overview import Listed, Shown
 from labctl.kinds.snapshot.spec import Copy, Layer, SavedNetwork, SavedVm, SnapshotSpec
 from labctl.kinds.vm.savable import with_rsync
 from labctl.kinds.vm.spec import VmSpec
@@ -45,9 +45,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 MOST_CHARS = 500  # of a message
 
 
-def save(
-    session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, name: str, message: str
-) -> Finished:
+def save(session: Session, sink: Sink, confirm: Confirm, *, name: str, message: str) -> Finished:
     """Take a snapshot; without a name it gets the next free one of s1, s2, …
 
     Raises:
@@ -161,6 +159,15 @@ def _existing(session: Session) -> Mapping[Address, Spec]:
         return observe(session.hosts, session.lab.name, session.kinds).specs
 
 
+def shown(found: Listed, name: str) -> Shown:
+    """One of the snapshots that were found.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    return Shown(found, one(found.snapshots, name))
+
+
 def one(snapshots: Iterable[SnapshotSpec], name: str) -> SnapshotSpec:
     """The snapshot of this name.
 
@@ -194,7 +201,7 @@ def _are(names: Iterable[str]) -> str:
     return f"{'is' if len(known) == 1 else 'are'} {spans(known) or 'none: `labctl snapshot save` takes one'}"
 
 
-def restore(session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, name: str) -> Finished:
+def restore(session: Session, sink: Sink, confirm: Confirm, *, name: str) -> Finished:
     """Bring the lab back to a snapshot. Its VMs then go on, those that were paused or off excepted.
 
     Raises:
@@ -234,9 +241,7 @@ def _network(lab: str, saved: SavedNetwork) -> NetworkSpec | None:
     return spec and replace(spec, active=saved.active, autostart=saved.autostart)
 
 
-def delete(
-    session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, names: Iterable[str]
-) -> Finished:
+def delete(session: Session, sink: Sink, confirm: Confirm, *, names: Iterable[str]) -> Finished:
     """Delete snapshots; the VMs go on where they are.
 
     Raises:
@@ -251,7 +256,7 @@ def delete(
     return change.apply(session, "snapshot delete", desired, sink, confirm)
 
 
-def prune(session: Session, _vms: Iterable[str], sink: Sink, confirm: Confirm, *, keep: int) -> Finished:
+def prune(session: Session, sink: Sink, confirm: Confirm, *, keep: int) -> Finished:
     """Delete all snapshots but the newest `keep`, and but those that can't be read, whose age is not known."""
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:

@@ -12,6 +12,7 @@ from labctl.report.phrases import plural
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from labctl.app.change import Confirm
     from labctl.app.lab import Lab
     from labctl.cli.options import Options
     from labctl.core.events import Finished
@@ -20,23 +21,18 @@ if TYPE_CHECKING:
 
 def run(
     lab: Lab,
-    method: Callable[..., Finished],
+    verb: str,
+    call: Callable[[Confirm], Finished],
     options: Options,
-    about: object,
     *,
     yes: bool,
-    **more: object,
 ) -> int:
-    """Call this method of the lab, which shows its plan and asks before it changes anything.
-
-    It is given what it is about, as names of VMs, and `more`.
-    """
-    verb = method.__name__
+    """Make this call of the lab, which shows its plan and asks before it changes anything."""
     run_state.start(verb)
     lab.subscribe(sinks.sink(options))
     with interruptions.asking(lab.stop):
         try:
-            finished = method(about, confirm=lambda plan: confirmed(plan, verb, yes=yes), **more)
+            finished = call(lambda plan: confirmed(plan, verb, yes=yes))
         except RunFailed as error:  # its events have told it
             finished = error.finished
     return exits.of_ending(finished.ending)

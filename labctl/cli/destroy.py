@@ -17,4 +17,6 @@ def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt
     Example: `labctl destroy web`
     """
     lab = context.lab(options, adopt=adopt)
-    return change.run(lab, lab.destroy, options, vms or (), yes=yes)
+    return change.run(
+        lab, "destroy", lambda confirm: lab.destroy(vms or (), confirm=confirm), options, yes=yes
+    )

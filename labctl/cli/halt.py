@@ -17,4 +17,4 @@ def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt
     Example: `labctl halt web`
     """
     lab = context.lab(options, adopt=adopt)
-    return change.run(lab, lab.halt, options, vms or (), yes=yes)
+    return change.run(lab, "halt", lambda confirm: lab.halt(vms or (), confirm=confirm), options, yes=yes)

@@ -37,4 +37,10 @@ def run(  # noqa: PLR0913  # the verb's options
     Example: `labctl provision web --only nginx --again`
     """
     lab = context.lab(options, adopt=adopt, trust=trust)
-    return change.run(lab, lab.provision, options, vms or (), yes=yes, only=only, again=again)
+    return change.run(
+        lab,
+        "provision",
+        lambda confirm: lab.provision(vms or (), only=only, again=again, confirm=confirm),
+        options,
+        yes=yes,
+    )

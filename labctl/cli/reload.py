@@ -26,4 +26,4 @@ def run(  # noqa: PLR0913  # the verb's options
     Example: `labctl reload web`
     """
     lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit, trust=trust)
-    return change.run(lab, lab.reload, options, vms or (), yes=yes)
+    return change.run(lab, "reload", lambda confirm: lab.reload(vms or (), confirm=confirm), options, yes=yes)

@@ -17,4 +17,4 @@ def run(options: Options, vms: OnlyVms = None, *, yes: Yes = False, adopt: Adopt
     Example: `labctl resume`
     """
     lab = context.lab(options, adopt=adopt)
-    return change.run(lab, lab.resume, options, vms or (), yes=yes)
+    return change.run(lab, "resume", lambda confirm: lab.resume(vms or (), confirm=confirm), options, yes=yes)

@@ -25,4 +25,6 @@ def run(
     Example: `labctl suspend --disk`
     """
     lab = context.lab(options, adopt=adopt)
-    return change.run(lab, lab.suspend, options, vms or (), yes=yes, disk=disk)
+    return change.run(
+        lab, "suspend", lambda confirm: lab.suspend(vms or (), disk=disk, confirm=confirm), options, yes=yes
+    )

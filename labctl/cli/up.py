@@ -26,4 +26,4 @@ def run(  # noqa: PLR0913  # the verb's options
     Example: `labctl up web db`
     """
     lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit, trust=trust)
-    return change.run(lab, lab.up, options, vms or (), yes=yes)
+    return change.run(lab, "up", lambda confirm: lab.up(vms or (), confirm=confirm), options, yes=yes)

@@ -13,7 +13,7 @@ from labctl.report.table import table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labctl.kinds.snapshot.overview import Listed
+    from labctl.kinds.snapshot.overview import Listed, Shown
     from labctl.kinds.snapshot.spec import SnapshotSpec
     from labctl.report.colour import Paint
 
@@ -64,15 +64,16 @@ def _moment(snapshot: SnapshotSpec) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
-def in_full(found: Listed, snapshot: SnapshotSpec) -> str:
+def in_full(shown: Shown) -> str:
     """All that is to be said of one snapshot, a line each."""
+    snapshot = shown.snapshot
     states = (f"{vm.name} {vm.state}{', with memory' if vm.memory else ''}" for vm in snapshot.vms)
     facts = {
         "snapshot": snapshot.name,
         "problem": snapshot.problem,
         "message": snapshot.message,
         "taken": snapshot.moment,
-        "stands on": found.parent(snapshot.below),
+        "stands on": shown.parent,
         "paused for": seconds(snapshot.paused) if snapshot.taken else "",
         "size": format_size(snapshot.size),
         "made by": snapshot.made_by,

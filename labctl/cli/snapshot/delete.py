@@ -18,4 +18,6 @@ def run(options: Options, names: SomeSnapshots, *, yes: Yes = False, adopt: Adop
     Example: `labctl snapshot delete before-upgrade`
     """
     lab = context.lab(options, adopt=adopt)
-    return change.run(lab, lab.snapshots.delete, options, names, yes=yes)
+    return change.run(
+        lab, "snapshot delete", lambda confirm: lab.snapshots.delete(names, confirm=confirm), options, yes=yes
+    )

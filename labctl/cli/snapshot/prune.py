@@ -30,4 +30,6 @@ def run(
     Example: `labctl snapshot prune --keep 3`
     """
     lab = context.lab(options, adopt=adopt)
-    return change.run(lab, lab.snapshots.prune, options, keep, yes=yes)
+    return change.run(
+        lab, "snapshot prune", lambda confirm: lab.snapshots.prune(keep, confirm=confirm), options, yes=yes
+    )

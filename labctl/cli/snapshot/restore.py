@@ -20,4 +20,10 @@ def run(options: Options, name: OneSnapshot, *, yes: Yes = False, adopt: Adopt =
     Example: `labctl snapshot restore before-upgrade`
     """
     lab = context.lab(options, adopt=adopt)
-    return change.run(lab, lab.snapshots.restore, options, name, yes=yes)
+    return change.run(
+        lab,
+        "snapshot restore",
+        lambda confirm: lab.snapshots.restore(name, confirm=confirm),
+        options,
+        yes=yes,
+    )

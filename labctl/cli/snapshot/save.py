@@ -33,4 +33,10 @@ def run(
     Example: `labctl snapshot save before-upgrade -m "all tests pass"`
     """
     lab = context.lab(options, adopt=adopt)
-    return change.run(lab, lab.snapshots.save, options, name, yes=yes, message=message)
+    return change.run(
+        lab,
+        "snapshot save",
+        lambda confirm: lab.snapshots.save(name, message=message, confirm=confirm),
+        options,
+        yes=yes,
+    )

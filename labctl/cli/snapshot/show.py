@@ -16,13 +16,11 @@ def run(options: Options, name: OneSnapshot) -> int:
 
     Example: `labctl snapshot show before-upgrade`
     """
-    from labctl.app.snapshots import one
     from labctl.report import snapshottext
 
-    found = context.lab(options, shows_plan=False).snapshots.list()
-    snapshot = one(found.snapshots, name)
+    shown = context.lab(options, shows_plan=False).snapshots.show(name)
     if options.json:
-        context.write_json(found.to_json(only=name))
+        context.write_json(shown.to_json())
     else:
-        context.write(snapshottext.in_full(found, snapshot))
+        context.write(snapshottext.in_full(shown))
     return 0

@@ -27,13 +27,17 @@ class Listed:
         there = {each.name for each in self.snapshots}
         return next((name for name in below if name in there), "")
 
-    def to_json(self, only: str = "") -> dict[str, Any]:
-        """The shape of `schemas/snapshots.schema.json`; with `only` of this snapshot alone."""
+    def to_json(self) -> dict[str, Any]:
+        """The shape of `schemas/snapshots.schema.json`."""
+        return self.json_of(self.snapshots)
+
+    def json_of(self, snapshots: Iterable[SnapshotSpec]) -> dict[str, Any]:
+        """The same, of these snapshots alone."""
         return {
             "format": FORMAT,
             "lab": self.lab,
             "current": self.parent(self.below) or None,
-            "snapshots": [self._json(each) for each in self.snapshots if only in ("", each.name)],
+            "snapshots": [self._json(each) for each in snapshots],
         }
 
     def _json(self, snapshot: SnapshotSpec) -> dict[str, Any]:
@@ -51,3 +55,20 @@ class Listed:
             ],
             "networks": [each.name for each in snapshot.saved_networks],
         }
+
+
+@record
+class Shown:
+    """One snapshot of a lab, among all of them."""
+
+    among: Listed
+    snapshot: SnapshotSpec
+
+    @property
+    def parent(self) -> str:
+        """The nearest of the snapshots that it stands on which is still there; empty without one."""
+        return self.among.parent(self.snapshot.below)
+
+    def to_json(self) -> dict[str, Any]:
+        """As of the list, with this snapshot alone."""
+        return self.among.json_of((self.snapshot,))

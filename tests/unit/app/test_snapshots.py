@@ -48,7 +48,7 @@ def wanted(monkeypatch, existing):
         from types import SimpleNamespace
 
         found.clear()
-        use_case(SimpleNamespace(lab=SimpleNamespace(name="shop")), (), None, None, **arguments)
+        use_case(SimpleNamespace(lab=SimpleNamespace(name="shop")), None, None, **arguments)
         (verb,) = found.keys() - {"follow"}
         return found[verb]
 

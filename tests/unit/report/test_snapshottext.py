@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from labctl.core.lifecycle import State
-from labctl.kinds.snapshot.overview import Listed
+from labctl.kinds.snapshot.overview import Listed, Shown
 from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
 from labctl.report import snapshottext
 from labctl.report.colour import Paint
@@ -38,7 +38,7 @@ def test_ages_are_in_the_largest_unit_that_fits_and_a_broken_moment_is_no_error(
 
 
 def test_one_snapshot_in_full():
-    text = snapshottext.in_full(Listed("shop", (one("s1"),), ()), one("s1"))
+    text = snapshottext.in_full(Shown(Listed("shop", (one("s1"),), ()), one("s1")))
     assert "taken       2026-11-26 12:03 UTC" in text
     assert "VMs         web running, with memory; db off" in text
     assert "stands on" not in text
@@ -49,5 +49,5 @@ def test_of_one_that_cant_be_read_the_reason_is_shown():
     found = Listed("shop", (broken,), ())
     row = snapshottext.tree(found, NOW, Paint(), None).splitlines()[1]
     assert row.split(None, 4) == ["s1", "-", "310MiB", "-", "it can't be read"]
-    text = snapshottext.in_full(found, broken)
+    text = snapshottext.in_full(Shown(found, broken))
     assert text.splitlines() == ["snapshot    s1", "problem     it can't be read", "size        310MiB"]

@@ -1,7 +1,7 @@
 """What is told of a lab's snapshots."""
 
 from labctl.core.record import replace
-from labctl.kinds.snapshot.overview import Listed
+from labctl.kinds.snapshot.overview import Listed, Shown
 from labctl.kinds.snapshot.spec import SnapshotSpec
 from tests import schemas
 
@@ -13,7 +13,7 @@ def test_it_fits_its_schema_and_a_parent_that_is_gone_is_none(snapshot):
     schemas.fits(told, "snapshots")
     assert [each["parent"] for each in told["snapshots"]] == [None, "s1"]
     assert told["current"] == "s2"
-    assert [each["name"] for each in found.to_json(only="s2")["snapshots"]] == ["s2"]
+    assert [each["name"] for each in Shown(found, later).to_json()["snapshots"]] == ["s2"]
 
 
 def test_one_that_cant_be_read_is_told_with_its_problem(snapshot):
