@@ -6,13 +6,13 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from labctl.app import foreign_storage, free_space, held, memory
+from labctl.app import foreign_storage, free_space, held, memory, protected
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, Problem, Refused, Rejected
-from labctl.core.plan import LOST, Action
+from labctl.core.plan import Action
 from labctl.core.record import record, replace
 from labctl.core.spans import spans
-from labctl.core.spec import Effect, of_kind
+from labctl.core.spec import of_kind
 from labctl.engine import provision
 from labctl.engine.allocation import Occupied
 from labctl.host.machine import routes
@@ -71,7 +71,11 @@ def check(
     errors = [*_foreign(session, plan, observed), *_refusals(session, plan)]
     errors += _macs(session, plan, observed, allocation)
     errors += _bridges(session, plan, observed)
-    obstacles = [*_protected(session, plan), *_without_kvm(session, plan), *memory.shortage(session, plan)]
+    obstacles = [
+        *protected.obstacles(session, plan, observed),
+        *_without_kvm(session, plan),
+        *memory.shortage(session, plan),
+    ]
     obstacles += held.obstacles(plan, observed)
     warnings = [*_emulation(session, plan), *memory.below_needs(session, plan, sources)]
     if plan:
@@ -215,24 +219,6 @@ def _refusals(session: Session, plan: Plan) -> Iterator[Problem]:
     specs = {step.address: step.spec for step in plan.steps}
     for address, problem in plan.refusals:
         yield replace(problem, where=session.lab.where(*specs[address].stated))
-
-
-def _protected(session: Session, plan: Plan) -> Iterator[Problem]:
-    for step in plan.steps:
-        if step.destructive and step.before and step.before.protect and not _lost(step):
-            yield Problem(
-                f"it is protected, and this would {f'lose {step.loss}' if step.loss else f'{step.action} it'}",
-                str(step.address),
-                session.lab.where(*step.before.stated, "protect"),
-                "set `protect: false` and run `labctl up` first",
-                FOREIGN,
-            )
-
-
-def _lost(step: Step) -> bool:
-    """Whether a VM is replaced because its data is gone already, so that nothing is left to protect."""
-    costs = [change for change in step.changes if change.effect is Effect.REPLACE]
-    return bool(costs) and all(change.before == LOST for change in costs)
 
 
 def _macs(session: Session, plan: Plan, observed: Observed, allocation: Allocation) -> Iterator[Problem]:
