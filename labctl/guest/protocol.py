@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PORT = "org.labctl.guest.0"
 HELLO = "hello\n"
+ROOT = "root"  # as whom commands run unless another user is named
 VERSION = 2  # of the guest's script; version 1 did not report its version
 RUN_VERSION = 2  # the first version that runs commands
 RENEW_S = 60  # for the start of a newer script; an emulated guest under load takes its time

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.kinds.provision.work import Shell
 from labctl.labfile.interpolate import plain
-from labctl.labfile.scripts import Guest
+from labctl.labfile.scripts import GuestFiles
 from labctl.labfile.yaml_tree import Map, Seq
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def _check_commands(context: ReadContext, config: Map) -> None:
     listed = config.get("runcmd")
     if not isinstance(listed, Seq) or context.problems.repeated:
         return
-    guest = Guest.after({key: value for key, value in config.items() if key != "runcmd"})
+    guest = GuestFiles.after({key: value for key, value in config.items() if key != "runcmd"})
     for index, entry in enumerate(listed):
         text = (
             entry if isinstance(entry, str) else " ".join(map(str, entry)) if isinstance(entry, Seq) else ""
         )
-        if wrong := guest.trouble(text, context.folder, "/"):
+        if wrong := guest.problem(text, context.folder, "/"):
             context.problems.at(listed, index, wrong.summary, wrong.hint)
         guest = guest.then(Shell(text))
 

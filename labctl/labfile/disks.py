@@ -14,7 +14,7 @@ from labctl.labfile.interpolate import plain
 from labctl.labfile.model import Disk, Image
 from labctl.labfile.placeholders import PLACEHOLDER
 from labctl.labfile.problems import did_you_mean
-from labctl.labfile.scripts import Brought, Guest
+from labctl.labfile.scripts import Brought, GuestFiles
 from labctl.labfile.values import whole_size
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
@@ -99,9 +99,9 @@ def _build(context: ReadContext, tree: Map) -> Image:
 def _check_run(context: ReadContext, tree: Map, recipe: ImageBuild) -> None:
     """Report the lines of `run` with a command that can't run in the new root, where they begin."""
     brought = tuple(Brought(each.target, each.source, each.mode) for each in recipe.files if each.source)
-    guest = Guest(brought, tuple(each.target for each in recipe.files if not each.source))
+    guest = GuestFiles(brought, tuple(each.target for each in recipe.files if not each.source))
     for index, line in enumerate(recipe.run):
-        if wrong := guest.trouble(line, context.folder, "/"):
+        if wrong := guest.problem(line, context.folder, "/"):
             context.problems.at(tree["run"], index, wrong.summary, wrong.hint)
         guest = guest.then(Shell(line))
 

@@ -14,7 +14,7 @@ from labctl.kinds.provision.work import Ansible, Copy, Fetch, Shell
 from labctl.labfile.lockfile import lock_path
 from labctl.labfile.model import ProvisionStep
 from labctl.labfile.problems import did_you_mean
-from labctl.labfile.scripts import Guest, home_of, restarting
+from labctl.labfile.scripts import GuestFiles, home_of, restarting
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_provision(
         hint = "give the VM cloud-init, or use an image that has what it needs"
         context.problems.at_key(tree, "provision", "nothing in a VM without cloud-init can run this", hint)
     steps = list(_steps(context, tree))
-    _check_scripts(context, steps, Guest.after(cloud_init, folders))
+    _check_scripts(context, steps, GuestFiles.after(cloud_init, folders))
     return tuple(step for _, step in steps)
 
 
@@ -78,11 +78,13 @@ def read_lab_provision(
         for name in named[:1]:
             vm = instances[name]
             earlier = [each.work for each in (*vm.provision, *found[:-1])]
-            _check_scripts(context, [(entry, step)], Guest.after(vm.cloud_init, vm.folders, earlier))
+            _check_scripts(context, [(entry, step)], GuestFiles.after(vm.cloud_init, vm.folders, earlier))
     return tuple(found)
 
 
-def _check_scripts(context: ReadContext, steps: Iterable[tuple[Map, ProvisionStep]], guest: Guest) -> None:
+def _check_scripts(
+    context: ReadContext, steps: Iterable[tuple[Map, ProvisionStep]], guest: GuestFiles
+) -> None:
     """Report the scripts with a command that can't run in a guest, which is as it is before these steps.
 
     A step that several VMs have is looked at once, in the first of them.
@@ -93,7 +95,7 @@ def _check_scripts(context: ReadContext, steps: Iterable[tuple[Map, ProvisionSte
         wrong = None
         if isinstance(step.work, Shell) and entry.mark not in context.scripts:
             context.scripts.add(entry.mark)
-            wrong = guest.trouble(step.work.text, context.folder, home_of(step.user))
+            wrong = guest.problem(step.work.text, context.folder, home_of(step.user))
             if wrong:
                 context.problems.at(entry, "shell", wrong.summary, wrong.hint)
             if command := restarting(step.work.text):

@@ -10,7 +10,9 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from labctl.core.errors import Problem
 from labctl.core.record import record, replace
+from labctl.guest.protocol import ROOT
 from labctl.kinds.provision.work import Ansible, Copy, Shell
 
 if TYPE_CHECKING:
@@ -19,9 +21,8 @@ if TYPE_CHECKING:
     from labctl.kinds.provision.work import Work
     from labctl.labfile.model import Folder
 
-__all__ = ["ROOT", "Brought", "Guest", "Trouble", "home_of", "restarting"]
+__all__ = ["Brought", "GuestFiles", "home_of", "restarting"]
 
-ROOT = "root"
 _CHARS, _COMMANDS = 16 << 10, 100  # of a script are looked at: who writes it may be anybody
 _NEXT = re.compile(r";|&&?|\|\|?")
 _BEFORE = frozenset(("!", "do", "else", "env", "exec", "if", "nohup", "sudo", "then", "time"))
@@ -54,15 +55,7 @@ class Brought:
 
 
 @record
-class Trouble:
-    """Why a command can't run, and how to mend it."""
-
-    summary: str
-    hint: str
-
-
-@record
-class Guest:
+class GuestFiles:
     """What the Labfile says of a guest's files before a script runs there.
 
     `brought` has what was brought, later things last. `texts` are those of what ran before, and may have made files.
@@ -74,14 +67,16 @@ class Guest:
     known: bool = True
 
     @classmethod
-    def after(cls, cloud_init: object, folders: Iterable[Folder] = (), works: Iterable[Work] = ()) -> Guest:
+    def after(
+        cls, cloud_init: object, folders: Iterable[Folder] = (), works: Iterable[Work] = ()
+    ) -> GuestFiles:
         """A guest that has booted with this cloud-config and these folders, after these steps."""
         guest = cls(tuple(Brought(each.target, each.source) for each in folders), (str(cloud_init or ""),))
         for work in works:
             guest = guest.then(work)
         return guest
 
-    def then(self, work: Work) -> Guest:
+    def then(self, work: Work) -> GuestFiles:
         """The guest after one more step."""
         if isinstance(work, Copy):
             target = f"{work.target}{work.source.name}" if work.target.endswith("/") else work.target
@@ -90,7 +85,7 @@ class Guest:
             return replace(self, texts=(*self.texts, work.text[:_CHARS]))
         return replace(self, known=self.known and not isinstance(work, Ansible))
 
-    def trouble(self, script: str, folder: Path, home: str) -> Trouble | None:
+    def problem(self, script: str, folder: Path, home: str) -> Problem | None:
         """The first command of a script that can't run here; None if there is none.
 
         Args:
@@ -103,13 +98,19 @@ class Guest:
             if any(made in text for text in (before, *self.texts)):
                 continue
             path = str(PurePosixPath(home) / word)
-            pairs = ((each, each.source_of(path)) for each in reversed(self.brought))
-            thing, source = next(((each, found) for each, found in pairs if found), (None, None))
-            if thing is None or source is None:
+            origin = self._origin(path)
+            if origin is None:
                 if _is_here(word, folder, read=read):
                     return _of_this_machine(word)
-            elif not read and _not_executable(source, thing):
-                return _without_mode(path, source, thing, folder)
+            elif not read and _not_executable(*origin):
+                return _without_mode(path, *origin, folder)
+        return None
+
+    def _origin(self, path: str) -> tuple[Path, Brought] | None:
+        """The file of this machine that a path of the guest comes from, and what brought it; the latest counts."""
+        for thing in reversed(self.brought):
+            if source := thing.source_of(path):
+                return source, thing
         return None
 
 
@@ -185,18 +186,18 @@ def _not_executable(source: Path, thing: Brought) -> bool:
     return not mode & _EXECUTABLE
 
 
-def _of_this_machine(word: str) -> Trouble:
+def _of_this_machine(word: str) -> Problem:
     target = f"/usr/local/bin/{PurePosixPath(word).name}"
     copy = f'`copy: {{source: {word}, target: {target}, mode: "0755"}}`'
-    return Trouble(
+    return Problem(
         f"{word} is a file of this machine, and the guest, in which this runs, does not have it",
-        f"a step before it with {copy}, and {target} here; or write the full path if the guest has it",
+        hint=f"a step before it with {copy}, and {target} here; or write the full path if the guest has it",
     )
 
 
-def _without_mode(path: str, source: Path, thing: Brought, folder: Path) -> Trouble:
+def _without_mode(path: str, source: Path, thing: Brought, folder: Path) -> Problem:
     shown = source.relative_to(folder) if source.is_relative_to(folder) else source
     mend = f"`chmod +x {shown}` on this machine"
     if source == thing.source and source.is_file():
         mend = f'`mode: "0755"` beside the target {thing.target}, or {mend}'
-    return Trouble(f"{path} is not executable there: it comes from {shown}", mend)
+    return Problem(f"{path} is not executable there: it comes from {shown}", hint=mend)

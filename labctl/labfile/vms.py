@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
+from labctl.guest.protocol import ROOT
 from labctl.labfile import reserved_names
 from labctl.labfile.cloud_init import read_cloud_init
 from labctl.labfile.disks import read_disks, read_image
@@ -14,7 +15,7 @@ from labctl.labfile.forwards import read_forwards
 from labctl.labfile.model import Boot, Condition, Cpu, Nic, Vm
 from labctl.labfile.problems import did_you_mean
 from labctl.labfile.provision import read_provision
-from labctl.labfile.scripts import ROOT, Guest, home_of
+from labctl.labfile.scripts import GuestFiles, home_of
 from labctl.labfile.values import address, bandwidth, duration, mac, routes, whole_size
 from labctl.labfile.xml_edits import read_xml_edits
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
@@ -67,7 +68,7 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
     disks = read_disks(context, tree, image)
     folders = read_folders(context, tree, seeded=cloud_init is not False)
     provision = read_provision(context, tree, cloud_init, folders)
-    guest = partial(Guest.after, cloud_init, folders, [each.work for each in provision])
+    guest = partial(GuestFiles.after, cloud_init, folders, [each.work for each in provision])
     vm = Vm(
         name=identity.name,
         base=identity.base,
@@ -128,7 +129,7 @@ def _memory(context: ReadContext, tree: Map) -> tuple[int, int | None]:
 
 
 def _ready(
-    context: ReadContext, tree: Map, cloud_init: object, guest: Callable[[], Guest]
+    context: ReadContext, tree: Map, cloud_init: object, guest: Callable[[], GuestFiles]
 ) -> tuple[Condition, ...]:
     """Read the conditions, which are looked at in a guest after its steps."""
     found, seeded = [], cloud_init is not False
@@ -142,7 +143,7 @@ def _ready(
         elif (
             "exec" in entry
             and not context.problems.repeated
-            and (wrong := guest().trouble(entry["exec"], context.folder, home_of(ROOT)))
+            and (wrong := guest().problem(entry["exec"], context.folder, home_of(ROOT)))
         ):
             context.problems.at(entry, "exec", wrong.summary, wrong.hint)
         found.append(

@@ -17,10 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.core.errors import LabctlError
+from labctl.guest.protocol import ROOT
 from labctl.host.access import archive
 from labctl.host.access.headed import Headed
 from labctl.host.access.streams import PiecesStdin
-from labctl.host.access.transport import ROOT
 from labctl.host.access.unpacking import unpack
 from labctl.host.files import os_errors
 

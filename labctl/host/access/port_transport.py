@@ -7,9 +7,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from labctl.guest import protocol
-from labctl.guest.protocol import PIECE_BYTES, Exit, Output
+from labctl.guest.protocol import PIECE_BYTES, ROOT, Exit, Output
 from labctl.host.access.streams import while_fed
-from labctl.host.access.transport import ROOT, Transport
+from labctl.host.access.transport import Transport
 from labctl.host.access.users import AT_HOME
 
 if TYPE_CHECKING:

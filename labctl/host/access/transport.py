@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.guest.protocol import COMMAND_BYTES
+from labctl.guest.protocol import COMMAND_BYTES, ROOT
 from labctl.host.access.streams import LIMIT_BYTES, Captured, FileStdin, LiveStdin, PiecesStdin, StreamStdin
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from labctl.host.access.streams import Sink, Stdin
 
-ROOT = "root"
 _READY = (LiveStdin, PiecesStdin, StreamStdin)  # what a command reads as it is
 _DIGEST = 64  # characters of a SHA-256
 _PUT = """set -e

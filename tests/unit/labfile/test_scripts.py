@@ -2,7 +2,7 @@
 
 import pytest
 
-from labctl.labfile.scripts import Brought, Guest, restarting
+from labctl.labfile.scripts import Brought, GuestFiles, restarting
 from tests.unit.labfile.labfiles import loaded, problems
 
 LACKS = "is a file of this machine, and the guest, in which this runs, does not have it"
@@ -19,7 +19,7 @@ def folder(tmp_path):
 
 
 def told(folder, text, **guest):
-    found = Guest(**guest).trouble(text, folder, "/root")
+    found = GuestFiles(**guest).problem(text, folder, "/root")
     return found.summary if found else ""
 
 
@@ -90,7 +90,7 @@ def test_what_was_copied_is_there_and_has_to_be_executable(folder, target, text)
 
 def test_a_folder_brings_its_files_as_they_are(folder):
     thing = Brought("/srv/app", folder / "app")
-    found = Guest((thing,)).trouble("/srv/app/deploy", folder, "/root")
+    found = GuestFiles((thing,)).problem("/srv/app/deploy", folder, "/root")
     assert found.summary == "/srv/app/deploy is not executable there: it comes from app/deploy"
     assert found.hint == "`chmod +x app/deploy` on this machine"
     assert told(folder, "/srv/app/built", brought=(thing,)) == ""
