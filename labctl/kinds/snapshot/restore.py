@@ -71,8 +71,7 @@ def _power_off(virt: Any, lab: str, vm: SavedVm) -> None:
     if domain is None:
         return
     with translated(f"vm/{vm.name}"):
-        if not domain.isPersistent():
-            virt.defineXML(vm.definition)
+        domains.persist(domain)  # as it is now: `vm.definition` would start it on what is frozen
         if domain.isActive():
             domain.destroy()
         if domain.hasManagedSaveImage():

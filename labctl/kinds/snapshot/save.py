@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.snapshot.spec import SavedNetwork, SavedVm, SnapshotSpec
 
-_WHOLE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+_SAVABLE = (State.RUNNING, State.PAUSED, State.OFF)
 
 
 @record
@@ -47,11 +47,14 @@ def save(connection: Connection, pool: Any, spec: SnapshotSpec, tell: Teller) ->
     vms = [_read(virt, spec, vm) for vm in spec.vms]
     parts.sweep(virt, pool, spec.lab, [vm.name for vm in spec.vms])
     try:
-        made = _taken(connection, pool, replace(spec, vms=tuple(each.saved for each in vms)), vms)
+        made = _taken(connection, pool, replace(spec, vms=tuple(each.saved for each in vms)), vms, tell)
         content = description.write(made)
         volumes.upload(virt, pool, made.pool_volume, content, length=len(content), mode=0o600)
     except BaseException:
-        parts.sweep(virt, pool, spec.lab, ())  # without its description it is no snapshot
+        with suppress(
+            LabctlError, libvirt.libvirtError
+        ):  # what failed first is the error; the next run sweeps too
+            parts.sweep(virt, pool, spec.lab, ())  # without its description it is no snapshot
         raise
     running = sum(vm.state is State.RUNNING for vm in made.vms)
     if running:
@@ -71,9 +74,15 @@ def _read(virt: Any, spec: SnapshotSpec, vm: SavedVm) -> _Vm:
             where=f"vm/{vm.name}",
             hint="the same command again saves the lab without it, `labctl up` makes it anew",
         )
-    state, text = state_of(domain), domain.XMLDesc(_WHOLE)
+    state, text = state_of(domain), domain.XMLDesc(domains.WHOLE)
     if vm.state is State.RUNNING and state is State.PAUSED:
         state = State.RUNNING  # an earlier call paused it, and lost the connection to libvirt
+    if state not in _SAVABLE or (state is State.OFF) != (vm.state is State.OFF):
+        raise LabctlError(
+            f"it was {vm.state} when the snapshot was planned, and is {state} now",
+            where=f"vm/{vm.name}",
+            hint="the same command again looks at it anew",
+        )
     root = ET.fromstring(domain.XMLDesc() if state in ACTIVE else text)
     if strange := layers.strange_disks(root):
         raise LabctlError(
@@ -91,14 +100,16 @@ def _read(virt: Any, spec: SnapshotSpec, vm: SavedVm) -> _Vm:
     )
 
 
-def _taken(connection: Connection, pool: Any, spec: SnapshotSpec, vms: Sequence[_Vm]) -> SnapshotSpec:
+def _taken(
+    connection: Connection, pool: Any, spec: SnapshotSpec, vms: Sequence[_Vm], tell: Teller
+) -> SnapshotSpec:
     folder = pools.path(pool)
     seeds = [each for each in spec.copies if each.volume.endswith(f".{identity.SEED}")]
     for each in seeds:  # nobody writes to them, so this needs no pause
         volumes.copy(connection.virt, pool, each.volume, each.copy)
     taken = datetime.now(UTC).isoformat(timespec="seconds")
     began = time.monotonic()
-    with _paused(connection, [each.domain for each in vms if each.saved.state is State.RUNNING]):
+    with _paused(connection, [each for each in vms if each.saved.state is State.RUNNING], tell):
         connection.in_parallel(vms, lambda each: _freeze(each, folder, spec.name))
         for each in spec.copies:
             if each not in seeds:
@@ -112,18 +123,30 @@ def _taken(connection: Connection, pool: Any, spec: SnapshotSpec, vms: Sequence[
 
 
 @contextmanager
-def _paused(connection: Connection, running: Sequence[Any]) -> Iterator[None]:
-    """Pause these domains, all together, while the block runs."""
+def _paused(connection: Connection, running: Sequence[_Vm], tell: Teller) -> Iterator[None]:
+    """Pause these VMs, all together, while the block runs."""
     try:
-        connection.in_parallel(running, lambda domain: domain.suspend())
+        connection.in_parallel(running, lambda vm: vm.domain.suspend())
         yield
-    finally:
-        connection.in_parallel(running, _resume)
+    except BaseException:
+        try:
+            connection.in_parallel(running, _resume)
+        except LabctlError as error:  # no more than a warning, which does not hide what failed first
+            tell.warn(str(error), error.hint)
+        raise
+    connection.in_parallel(running, _resume)
 
 
-def _resume(domain: Any) -> None:
-    if state_of(domain) is State.PAUSED:
-        domain.resume()
+def _resume(vm: _Vm) -> None:
+    try:
+        if state_of(vm.domain) is State.PAUSED:
+            vm.domain.resume()
+    except libvirt.libvirtError as error:
+        raise LabctlError(
+            f"it can't go on: {error.get_error_message() or error}",
+            where=f"vm/{vm.saved.name}",
+            hint="`labctl resume` lets it go on",
+        ) from error
 
 
 def _freeze(vm: _Vm, folder: str, name: str) -> None:

@@ -94,7 +94,7 @@ class VmDriver:
             domain = await self._connection.call(self._find, spec)
             if domain is None or await self._connection.call(virdomain.settled, domain, tell) == State.OFF:
                 return
-            await self._connection.call(virdomain.persist, domain)
+            await self._connection.call(domains.persist, domain)
             tell.progress("shutting down")
             await self._connection.call(virdomain.shutdown, domain, tell)
             if not await virdomain.ended(self._connection, domain, virdomain.SHUTDOWN_S):
@@ -155,7 +155,7 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._find(spec)
             if domain is not None:
-                virdomain.persist(domain)
+                domains.persist(domain)
                 virdomain.destroy(domain)
                 virdomain.discard(domain)  # some drivers can't undefine a domain with saved memory
                 virdomain.undefine(domain)

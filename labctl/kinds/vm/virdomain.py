@@ -11,6 +11,7 @@ import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
+from labctl.host.libvirt import domains
 from labctl.host.libvirt.connection import call_on
 from labctl.host.libvirt.domain_state import state_of
 from labctl.host.libvirt.registrations import registered
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 SHUTDOWN_S = 60.0
 _BUSY_S = 0.2  # between two looks at a domain that libvirtd saves
-# Flags for XML that can be defined again
-_WHOLE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
@@ -99,12 +98,6 @@ def save(domain: Any, spec: VmSpec) -> None:
         ) from error
 
 
-def persist(domain: Any) -> None:
-    """Define a transient domain again: libvirt would forget it, and what belongs to it, once it is off."""
-    if not domain.isPersistent():
-        domain.connect().defineXML(domain.XMLDesc(_WHOLE))
-
-
 def rename(domain: Any, name: str) -> None:
     """Rename a domain that is off. For a driver that can't rename, it is undefined and defined again."""
     try:
@@ -112,7 +105,7 @@ def rename(domain: Any, name: str) -> None:
     except libvirt.libvirtError as error:
         if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
             raise
-        root, virt = ET.fromstring(domain.XMLDesc(_WHOLE)), domain.connect()
+        root, virt = ET.fromstring(domain.XMLDesc(domains.WHOLE)), domain.connect()
         root.find("name").text = name  # type: ignore[union-attr]  # each has one
         undefine(domain)
         virt.defineXML(ET.tostring(root, encoding="unicode"))
