@@ -74,6 +74,29 @@ def test_who_deletes_one_that_cant_be_read_deletes_all_that_has_its_name(pool, u
     assert before - volumes.names(pool) == {"_snapshot.s1.memory.web", "_snapshot.s1.description"}
 
 
+def goes_on(pool, path):
+    pool.connect().defineXML(DOMAIN.format(identity.object_uuid("shop", "vm", "web"), path))
+
+
+def test_what_a_snapshot_of_virsh_needs_stays(pool):
+    """It is in the layer that the VM had then."""
+    virt = pool.connect()
+    virt.lookupByName("shop.web").snapshotCreateXML("<domainsnapshot><name>mine</name></domainsnapshot>")
+    goes_on(pool, volumes.path(pool, "web.root._layer-00000002"))
+    parts.sweep(virt, pool, "shop", ["web"])
+    assert "web.root._layer-00000001" in volumes.names(pool)
+    virt.lookupByName("shop.web").snapshotLookupByName("mine").delete()
+    parts.sweep(virt, pool, "shop", ["web"])
+    assert "web.root._layer-00000001" not in volumes.names(pool)
+
+
+def test_what_an_overlay_elsewhere_may_stand_on_stays(pool):
+    """Of a VM that is off libvirt tells only the file that it writes to."""
+    goes_on(pool, "/elsewhere/mine.qcow2")
+    parts.sweep(pool.connect(), pool, "shop", ["web"])
+    assert {"web.root._layer-00000001", "web.root._layer-00000002"} <= volumes.names(pool)
+
+
 def test_what_is_missing_of_a_snapshot_is_named(pool):
     layer = Layer("web/root", volumes.path(pool, "web.root"))
     vm = SavedVm("web", State.RUNNING, layers=(layer,), memory="_snapshot.s1.memory.web")

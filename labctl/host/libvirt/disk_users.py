@@ -10,7 +10,7 @@ import libvirt
 from labctl.core import xmltree
 from labctl.core.record import record
 from labctl.host.libvirt.connection import missing
-from labctl.host.libvirt.dumps import dumps
+from labctl.host.libvirt.dumps import dumps, snapshot_dumps
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,6 +46,13 @@ def _uses(domains: Collection[Any], flags: int) -> dict[str, list[Use]]:
         for path in sorted(files(text)):
             uses.setdefault(path, []).append(Use(domain.name(), domain.UUIDString(), running=flags == 0))
     return uses
+
+
+def of_snapshots(virt: libvirt.virConnect) -> set[str]:
+    """The files that snapshots need which libvirt knows of, as virsh makes them, whatever their domains use now."""
+    having = virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
+    roots = (ET.fromstring(text) for domain in having for text in snapshot_dumps(domain))
+    return {path for root in roots for disk in root.iter("disk") for path in xmltree.layers(disk)}
 
 
 def files(text: str) -> set[str]:

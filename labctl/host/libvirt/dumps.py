@@ -37,6 +37,13 @@ def dumps(objects: Sequence[Any], flags: int = 0) -> list[str | None]:
     return described(objects, lambda each: str(each.XMLDesc(flags)))
 
 
+def snapshot_dumps(domain: Any) -> list[str]:
+    """The XML of each snapshot of a virDomain that libvirt knows of, as virsh makes them."""
+    (listed,) = described([domain], lambda each: each.listAllSnapshots())
+    texts = described(listed or (), lambda each: str(each.getXMLDesc()))
+    return [text for text in texts if text is not None]
+
+
 def described(objects: Sequence[Any], describe: Callable[[Any], T]) -> list[T | None]:
     """The result of `describe` for each domain, network, pool or volume; None for an object that disappeared meanwhile.
 

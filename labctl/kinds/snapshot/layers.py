@@ -96,7 +96,7 @@ def reached(volumes: Iterable[Facts], paths: Iterable[str]) -> set[str]:
 
 
 def unneeded(volumes: Sequence[Facts], needed: Iterable[str], used: Iterable[str]) -> Iterator[str]:
-    """The names of the layers that nothing needs.
+    """The names of the layers that nothing needs, and on which nothing stands that somebody else made.
 
     Args:
         volumes: all volumes of the lab's pool.
@@ -104,7 +104,8 @@ def unneeded(volumes: Sequence[Facts], needed: Iterable[str], used: Iterable[str
         used: those of them that the lab's VMs use. Of a disk that is not among them nothing shows in which layer it
             went on: all of its layers stay.
     """
-    kept, shown = reached(volumes, needed), reached(volumes, used)
+    of_others = {each.path for each in volumes if not identity.is_layer(each.name)}
+    kept, shown = reached(volumes, of_others.union(needed)), reached(volumes, used)
     disks = {identity.disk_of_layer(each.path) for each in volumes if each.path in shown}
     for each in volumes:
         if (

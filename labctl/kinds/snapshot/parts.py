@@ -82,6 +82,6 @@ def sweep(virt: Any, pool: Any, lab: str, vms: Collection[str]) -> None:
     users = disk_users.of_files(virt)
     own = {domain.UUIDString() for name in vms if (domain := domains.find(virt, lab, name)) is not None}
     used = [path for path, uses in users.items() if own & {use.uuid for use in uses}]
-    needed = users.keys() | set().union(*map(frozen, snapshots))
+    needed = set().union(users, disk_users.of_snapshots(virt), *map(frozen, snapshots))
     for name in list(layers.unneeded(volumes.facts(pool), needed, used)):
         volumes.delete(pool, name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from labctl.core import identity, xmltree
 from labctl.core.record import replace
-from labctl.host.libvirt.dumps import described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.spec import VmSpec
 
 LONGEST = 200  # layers, QEMU's own limit
-
-
-def snapshot_xml(domain: Any) -> list[str]:
-    """The XML of each snapshot of a virDomain."""
-    (listed,) = described([domain], lambda each: each.listAllSnapshots())
-    texts = described(listed or (), lambda each: str(each.getXMLDesc()))
-    return [text for text in texts if text is not None]
 
 
 def snapshot_kinds(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:

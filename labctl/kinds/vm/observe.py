@@ -13,7 +13,7 @@ from labctl.core.marked import foreign, own
 from labctl.core.record import replace
 from labctl.core.spec import YES
 from labctl.host.libvirt.domain_state import listed_state, saved_domains
-from labctl.host.libvirt.dumps import dumps
+from labctl.host.libvirt.dumps import dumps, snapshot_dumps
 from labctl.host.libvirt.look import uuids
 from labctl.kinds.vm import backing_chains, xml
 from labctl.kinds.vm.devices.nic import NIC
@@ -53,7 +53,7 @@ def observe(look: Look) -> Found[VmSpec]:
             undefined=YES if other.uuid in transient else "",
             ready=False,
         )
-        made = backing_chains.snapshot_xml(domain) if other.uuid in snapshotted else []
+        made = snapshot_dumps(domain) if other.uuid in snapshotted else []
         vm = backing_chains.completed(vm, _layers_below(look, made))
         vms.append(replace(vm, snapshots=backing_chains.snapshot_kinds(made)))
         handles[vm.address] = domain

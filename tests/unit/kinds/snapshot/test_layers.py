@@ -73,6 +73,15 @@ def test_what_nothing_reaches_is_not_needed():
     assert set(layers.unneeded(there, base, base)) == {f"web.root._layer-0000000{n}" for n in (1, 2, 3)}
 
 
+def test_what_an_overlay_of_somebody_else_stands_on_stays():
+    there = [
+        facts("web.root"),
+        facts("web.root._layer-00000001", "web.root"),
+        facts("mine", "web.root._layer-00000001"),
+    ]
+    assert list(layers.unneeded(there, [f"{POOL}/web.root"], [f"{POOL}/web.root"])) == []
+
+
 @pytest.mark.parametrize("used", [[], [f"{POOL}/web.root"], ["/elsewhere/web.data.e1", f"{POOL}/web.root"]])
 def test_of_a_disk_that_no_vm_shows_all_layers_stay(used):
     """It was unplugged, or goes on in an overlay of somebody else, of which nothing shows what it stands on."""
