@@ -118,7 +118,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
             trust.keep(session, prepared.plan.reaches, sink)
         began = time.monotonic()  # the time that someone took to answer is not the run's
         if waiting := subnet_lock.networks(prepared.plan):
-            subnets.enter_context(subnet_lock.held(session))
+            subnets.enter_context(subnet_lock.acquired(session))
             prepared = _renewed(prepared, look(), sink, began)
             sink = subnet_lock.releasing(sink, waiting, subnets)
         if not prepared.plan:

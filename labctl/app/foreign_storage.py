@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import libvirt
 
-from labctl.app import held
+from labctl.app import held_disks
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import Action, steps_of
@@ -181,7 +181,7 @@ def _check_ambiguous_disks(
     made = {step.address for step in plan.steps if step.action.makes}
     kept = [
         disk
-        for name in sorted(held.plugged_in(plan))
+        for name in sorted(held_disks.plugged_in(plan))
         if (disk := find(observed.specs, addresses.disk(name), DiskSpec)) and disk.address not in made
     ]
     if not kept:
@@ -192,7 +192,7 @@ def _check_ambiguous_disks(
     found = volumes.facts(lab_pool)
     for disk in kept:
         on_it = [each.name for each in found if each.backing == f"{folder}/{disk.volume}"]
-        if on_it and disk.name not in held.by_snapshots(observed.specs.values(), kept):
+        if on_it and disk.name not in held_disks.by_snapshots(observed.specs.values(), kept):
             yield Problem(
                 f"{', '.join(on_it)} stands on it, and no VM shows any more which of them is the disk",
                 str(disk.address),

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from labctl.app import foreign_storage, free_space, held, memory, protected
+from labctl.app import foreign_storage, free_space, held_disks, memory, protected
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, Problem, Refused, Rejected
 from labctl.core.plan import Action
@@ -76,7 +76,7 @@ def check(
         *_without_kvm(session, plan),
         *memory.shortage(session, plan),
     ]
-    obstacles += held.obstacles(plan, observed)
+    obstacles += held_disks.obstacles(plan, observed)
     warnings = [*_emulation(session, plan), *memory.below_needs(session, plan, sources)]
     if plan:
         from labctl.app import forwards, hardware, rsync_in_guests, traffic  # most runs have nothing to do

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from labctl.app import folders, held, preflight, trust
+from labctl.app import folders, held_disks, preflight, trust
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
@@ -106,7 +106,7 @@ def _prepare(
         reaches = host_reaches(lab, sources, allocation, wanted.values())
         wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
     made = plan(
-        held.with_held_disks(desired(dict(wanted), dict(existing)), existing),
+        held_disks.with_held_disks(desired(dict(wanted), dict(existing)), existing),
         existing,
         applied=observed.applied,
         restart=restart,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WAIT_S = 120.0
 
 
-def held(session: Session) -> AbstractContextManager[None]:
+def acquired(session: Session) -> AbstractContextManager[None]:
     return session.hosts.lock("subnets", wait_s=WAIT_S)
 
 

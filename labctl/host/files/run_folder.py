@@ -33,13 +33,13 @@ def made(what: str) -> Iterator[Path]:
     with _locked(place):
         _remove_stale(place)
         folder = tempfile.mkdtemp(prefix=f"{_BEGINS}{what}-", dir=place)
-        held = os.open(folder, _FLAGS)
-        fcntl.flock(held, fcntl.LOCK_EX)
+        descriptor = os.open(folder, _FLAGS)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         yield Path(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+        os.close(descriptor)
 
 
 def sweep() -> None:

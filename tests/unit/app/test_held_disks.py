@@ -2,7 +2,7 @@
 
 import pytest
 
-from labctl.app import held
+from labctl.app import held_disks
 from labctl.core.lifecycle import State
 from labctl.core.planning import plan
 from labctl.core.record import replace
@@ -25,13 +25,13 @@ def by_address(*specs):
 
 
 def obstacles(wanted, existing):
-    return list(held.obstacles(plan(wanted, existing), Observed(existing)))
+    return list(held_disks.obstacles(plan(wanted, existing), Observed(existing)))
 
 
 def test_a_disk_stays_as_long_as_a_snapshot_that_needs_it():
     existing = by_address(DISK, OTHER, SNAPSHOT)
-    assert held.with_held_disks(by_address(SNAPSHOT), existing) == by_address(DISK, SNAPSHOT)
-    assert held.with_held_disks({}, existing) == {}
+    assert held_disks.with_held_disks(by_address(SNAPSHOT), existing) == by_address(DISK, SNAPSHOT)
+    assert held_disks.with_held_disks({}, existing) == {}
 
 
 def test_a_vm_can_go_without_its_disk():
@@ -79,6 +79,6 @@ def test_one_that_cant_be_read_may_need_any_disk_of_a_vm():
     broken = SnapshotSpec("shop", "s1", problem="it can't be read")
     shared = DiskSpec("shop", "shared")
     existing = by_address(DISK, OTHER, shared, broken)
-    assert held.with_held_disks(by_address(broken), existing) == by_address(DISK, OTHER, broken)
+    assert held_disks.with_held_disks(by_address(broken), existing) == by_address(DISK, OTHER, broken)
     (problem,) = obstacles(by_address(VM, DISK, OTHER, shared, broken), existing)
     assert str(problem).startswith("disk/web/root: the snapshot s1 needs it as it is")
