@@ -5,12 +5,14 @@ import pytest
 
 import labctl.kinds.snapshot.restore as restoring
 from labctl.app import snapshots
+from labctl.core.errors import LabctlError
 from labctl.core.events import Diagnostic
 from labctl.core.lifecycle import State
+from labctl.host.libvirt import volumes
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import parts
 from labctl.kinds.snapshot.driver import SnapshotDriver
-from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
+from labctl.kinds.snapshot.spec import Layer, SavedVm, SnapshotSpec
 
 
 def saving(world, monkeypatch, happens):
@@ -76,3 +78,23 @@ def test_a_transient_vm_is_defined_where_it_is_before_a_restore_ends_it(world, m
     with pytest.raises(ZeroDivisionError):
         restoring.restore(world.host.connection, pool, snapshot, Quiet())
     assert "/now" in world.domain("db").XMLDesc()
+
+
+def test_a_restore_without_room_for_the_new_layers_touches_no_vm(world, monkeypatch):
+    assert world.run() == 0, world.failures()
+    pool = world.host.virt.storagePoolLookupByName("labctl-shop")
+    before, create = volumes.names(pool), volumes.create
+    frozen = (Layer(f"db/{name}", volumes.path(pool, f"db.{name}")) for name in ("root", "data"))
+    vm = SavedVm("db", State.OFF, definition=world.domain("db").XMLDesc(), layers=tuple(frozen))
+    snapshot = SnapshotSpec("shop", "s1", vms=(vm,))
+
+    def full(pool, name, **options):
+        if "db.data" in name:
+            raise LabctlError("No space left on device")
+        return create(pool, name, **options)
+
+    monkeypatch.setattr(volumes, "create", full)
+    with pytest.raises(LabctlError, match="No space left"):
+        restoring.restore(world.host.connection, pool, snapshot, Quiet())
+    assert state_of(world.domain("db")) is State.RUNNING
+    assert volumes.names(pool) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import libvirt
@@ -38,11 +39,11 @@ def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Tel
     virt = connection.virt
     pools.refresh(pool)
     _check(virt, pool, snapshot)
+    back = _prepared(virt, pool, snapshot)
     connection.in_parallel(snapshot.vms, lambda vm: _power_off(virt, snapshot.lab, vm))
     for copied in snapshot.copies:
         volumes.delete(pool, copied.volume)
         volumes.copy(virt, pool, copied.copy, copied.volume)
-    back = [_Back(vm, _new_layers(virt, pool, vm)) for vm in snapshot.vms]
     folder = pools.path(pool)
     for each in back:
         tell.progress(f"restoring {each.vm.name}")
@@ -63,6 +64,16 @@ def _check(virt: Any, pool: Any, snapshot: SnapshotSpec) -> None:
                 where=str(snapshot.address),
                 hint=f"it was taken with {snapshot.made_by}",
             )
+
+
+def _prepared(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[_Back]:
+    """Make all new layers, while the VMs go on: if that fails, none is left of them."""
+    try:
+        return [_Back(vm, _new_layers(virt, pool, vm)) for vm in snapshot.vms]
+    except BaseException:
+        with suppress(LabctlError, libvirt.libvirtError):  # what failed first is the error
+            parts.sweep(virt, pool, snapshot.lab, [vm.name for vm in snapshot.vms])
+        raise
 
 
 def _power_off(virt: Any, lab: str, vm: SavedVm) -> None:
