@@ -129,7 +129,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
         if follow and outcome.ending is Ending.DONE:
-            outcome = _follow(session, follow, sink, began) or outcome
+            outcome = _second_plan(session, follow, sink, began) or outcome
     return _finish(outcome, verb, sink, began)
 
 
@@ -205,8 +205,12 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
     return _run(session, again, sink, began, applying=True)
 
 
-def _follow(session: Session, desired: DesiredState, sink: Sink, began: float) -> Outcome | None:
-    """Run what follows from a run; None where nothing does."""
+def _second_plan(session: Session, desired: DesiredState, sink: Sink, began: float) -> Outcome | None:
+    """Run what follows from a run, as VMs that go on from a snapshot; None where nothing does.
+
+    Nobody is asked and nothing is checked once more: the first plan had the yes and the checks for both, and what is
+    between the two is no state to leave a lab in.
+    """
     plan = _look(session, desired, frozenset(), include_labfile=False).plan
     if not plan:
         return None

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl.core.errors import FOREIGN, Problem
+from labctl.core.lifecycle import State
 from labctl.core.plan import steps_of
+from labctl.core.record import replace
 from labctl.core.size import format_size
 from labctl.core.spans import spans
 from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.vm import xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from labctl.app.session import Session
     from labctl.core.plan import Plan
     from labctl.core.spec import Spec
     from labctl.engine.sources import Sources
     from labctl.host.host import Host
+    from labctl.kinds.snapshot.spec import SnapshotSpec
+    from labctl.kinds.vm.spec import VmSpec
     from labctl.labfile.model import LabModel
 
 
@@ -35,14 +41,22 @@ def shortage(session: Session, plan: Plan) -> Iterator[Problem]:
 
 def _shortage(lab: LabModel, growing: Sequence[tuple[Spec, int]], wanted: int, free: int) -> Problem:
     largest, _ = max(growing, key=lambda each: each[1])
+    restored = not largest.written
     who = "it needs" if len(growing) == 1 else f"{len(growing)} VMs need"
     return Problem(
         f"{who} {format_size(wanted)} of memory, and the host has {format_size(free)} available",
-        ".".join((*largest.written, "memory")),
-        lab.where(*largest.written, "memory"),
-        "lower `memory`, start fewer VMs, halt another lab, or go on with --overcommit",
+        str(largest.address) if restored else ".".join((*largest.written, "memory")),
+        None if restored else lab.where(*largest.written, "memory"),
+        f"{'' if restored else 'lower `memory`, start fewer VMs, '}halt another lab, or go on with --overcommit",
         FOREIGN,
     )
+
+
+def growth(snapshot: SnapshotSpec, now: Iterable[VmSpec]) -> int:
+    """The bytes of memory that the VMs of a snapshot take once they are back, beyond what the lab's VMs take now."""
+    back = (xml.read(ET.fromstring(vm.definition)) for vm in snapshot.vms if vm.memory)
+    takes = sum(replace(vm, state=State.RUNNING).host_memory for vm in back if vm)
+    return takes - sum(vm.host_memory for vm in now)
 
 
 def available(host: Host) -> int | None:

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from labctl.app import change, desired_state, stopped_pools
+from labctl.app import change, desired_state, memory, stopped_pools
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, LabctlError, Problem, Refused, UsageError
 from labctl.core.lifecycle import ACTIVE, State
@@ -233,7 +233,8 @@ def _as_it_was(snapshot: SnapshotSpec, existing: Specs) -> Specs:
     networks = {
         spec.address: spec for each in snapshot.saved_networks if (spec := _network(snapshot.lab, each))
     }
-    return kept | networks | {snapshot.address: replace(snapshot, restored=True)}
+    growth = memory.growth(snapshot, of_kind(existing.values(), VmSpec))
+    return kept | networks | {snapshot.address: replace(snapshot, restored=True, growth=growth)}
 
 
 def _network(lab: str, saved: SavedNetwork) -> NetworkSpec | None:

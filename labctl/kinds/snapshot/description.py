@@ -11,7 +11,7 @@ from labctl.kinds.snapshot.spec import Copy, Layer, SavedNetwork, SavedVm, Snaps
 
 R = TypeVar("R")
 FORMAT = 1
-_NOT_WRITTEN = ("restored", "size", "problem")
+_NOT_WRITTEN = ("restored", "growth", "size", "problem")
 
 
 def write(spec: SnapshotSpec) -> bytes:

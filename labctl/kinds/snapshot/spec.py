@@ -74,6 +74,7 @@ class SnapshotSpec(Spec):
     `taken` is the moment, in ISO 8601 and UTC, and `paused` for how many seconds the VMs were paused for it. `below`
     are the snapshots on which the lab stood then, the nearest first. `restored` is what `restore` wants: that the lab
     is as it was then. `size` has the bytes that its parts take, without the layers that disks are made of anyway.
+    `growth` says how many bytes of memory the restore takes beyond what the lab's VMs have now.
     `problem` says why it can't be read: nothing but its name is known then, and any disk may be one that it needs.
     """
 
@@ -94,11 +95,15 @@ class SnapshotSpec(Spec):
     copies: tuple[Copy, ...] = ()
     made_by: str = ""  # the versions of libvirt and QEMU
     size: int = field(default=0, compare=False)
+    growth: int = field(default=0, repr=False, compare=False)
     problem: str = ""
 
     @property
     def address(self) -> Address:
         return addresses.snapshot(self.name)
+
+    def memory_growth(self, before: SnapshotSpec | None) -> int:
+        return self.growth if before and self.restored else 0
 
     @property
     def pool_volume(self) -> str:

@@ -8,6 +8,7 @@ from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.host.hosts import Hosts
 from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.snapshot.spec import SnapshotSpec
 from labctl.labfile.load import load
 from tests.composed import applied, specs
 
@@ -121,3 +122,13 @@ def test_an_image_that_wants_more_is_told_of_once(tmp_path, content):
     assert told(memory.below_needs(session, plan(specs(content), {}), sources)) == [
         ("vms.web.memory", "debian-12 needs 512MiB of memory to start well, and web-1 … web-5 have less")
     ]
+
+
+def test_the_memory_that_a_restore_brings_back_is_counted(tmp_path):
+    session = Session(tmp_path, free=1023 * MIB)
+    there = SnapshotSpec("shop", "s1")
+    made = plan({there.address: replace(there, restored=True, growth=1024 * MIB)}, {there.address: there})
+    (problem,) = memory.shortage(session, made)
+    assert (problem.path, problem.where) == ("snapshot/s1", None)
+    assert problem.summary == "it needs 1GiB of memory, and the host has 1023MiB available"
+    assert problem.hint == "halt another lab, or go on with --overcommit"

@@ -3,6 +3,7 @@
 import pytest
 
 from labctl.app import change, snapshots
+from labctl.core import xmltree
 from labctl.core.errors import Refused, UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
@@ -11,6 +12,7 @@ from labctl.kinds import addresses
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.network.xml import render
 from labctl.kinds.snapshot.spec import Layer, SavedNetwork, SavedVm, SnapshotSpec
+from labctl.kinds.vm import xml
 from labctl.kinds.vm.filesystems import FilesystemUse
 from labctl.kinds.vm.spec import VmSpec
 from tests.composed import applied, specs
@@ -135,8 +137,6 @@ def as_taken(existing):
 
 
 def text(network):
-    from labctl.core import xmltree
-
     return xmltree.to_text(render(network))
 
 
@@ -151,6 +151,22 @@ def test_a_restore_wants_the_networks_as_they_were_and_nothing_newer(wanted, exi
     assert addresses.disk("db/root") not in found
     assert addresses.seed("db") not in found
     assert addresses.disk("shared") in found
+
+
+def test_a_restore_counts_the_memory_that_comes_back_and_what_the_vms_give_back(wanted, existing):
+    """Web runs with 1 GiB now and comes back with 3; db comes back from its memory, and side was off."""
+
+    def saved(vm, memory="memory"):
+        return SavedVm(vm.name, State.RUNNING, definition=xmltree.to_text(xml.render(vm)), memory=memory)
+
+    web, db = (existing[addresses.vm(name)] for name in ("web", "db"))
+    had = replace(web, memory=3 << 30, max_memory=3 << 30)
+    taken_then = (saved(had), saved(replace(db, state=State.RUNNING)), saved(replace(db, name="side"), ""))
+    one = SnapshotSpec("shop", "s1", vms=taken_then)
+    existing |= {one.address: one}
+    found = wanted(snapshots.restore, name="s1")[one.address]
+    assert found.memory_growth(one) == (3 << 30) + db.memory - web.memory
+    assert one.memory_growth(None) == 0
 
 
 def test_a_snapshot_that_is_not_there_is_told_with_the_nearest(wanted, existing):
