@@ -270,13 +270,16 @@ def prune(session: Session, sink: Sink, confirm: Confirm, *, keep: int) -> Finis
 
 
 def merged(existing: Specs) -> Specs:
-    """The same, with the layers of running VMs merged into what they stand on, as far as no snapshot needs that."""
+    """The same, with the layers of running VMs merged into what they stand on, as far as no snapshot needs that.
+
+    Those of virsh may be inside a layer, or name it, so that nothing is merged of a VM that has such.
+    """
     snapshots = list(of_kind(existing.values(), SnapshotSpec))
     if any(each.problem for each in snapshots):
         return existing  # one that can't be read may need any layer
     saved = (vm for one in snapshots for vm in one.vms)
     held = {path for vm in saved for layer in vm.layers for path in (layer.path, *layer.below)}
-    running = (vm for vm in of_kind(existing.values(), VmSpec) if vm.state in ACTIVE)
+    running = (vm for vm in of_kind(existing.values(), VmSpec) if vm.state in ACTIVE and not vm.snapshots)
     uses = ((use, addresses.disk(use.disk)) for vm in running for use in vm.disks if use.disk)
     onto = {address: _lowest(use, held) for use, address in uses if address in existing}
     disks = of_kind(existing.values(), DiskSpec)

@@ -142,6 +142,22 @@ def test_snapshots_stand_on_one_another(make_lab):
     assert states(lab) == {"web": "running", "off": "off"}
 
 
+def test_snapshots_of_virsh_stay_with_the_layers_that_they_are_in(make_lab):
+    lab = make_lab(quick_lab(web={}))
+    lab.up()
+    lab.ok("snapshot", "save", "first")
+    virsh("snapshot-create-as", "time.web", "theirs")
+    lab.ok("snapshot", "restore", "first", "--yes")
+    lab.ok("snapshot", "prune", "--keep", "0", "--yes")
+    virsh("snapshot-revert", "time.web", "theirs")
+    assert states(lab) == {"web": "running"}
+    virsh("snapshot-delete", "time.web", "theirs")
+    lab.ok("snapshot", "save", "last")
+    lab.ok("snapshot", "delete", "last", "--yes")
+    assert {path.name for path in POOL.glob("web.root*")} == {"web.root"}
+    assert lab.plan() == {}
+
+
 def test_a_vm_can_go_and_come_back_with_a_snapshot(make_lab):
     """Its disk stays for the snapshot, and nothing is made anew on it."""
     lab = make_lab(quick_lab(web={"networks": ["front"]}, db={}))

@@ -9,12 +9,14 @@ import libvirt
 
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
-from labctl.host.libvirt import block_commit, pools, volumes
+from labctl.host.libvirt import block_commit, disk_users, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.dumps import dumps
 from labctl.kinds.disk.overlays import Overlays
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labctl.core.events import Teller
     from labctl.core.plan import StepOf
     from labctl.host.host import Host
@@ -94,12 +96,18 @@ class DiskDriver:
             domain, target = self._user(spec, spec.top)
             base = volumes.path(pool, spec.goes_on or "")
             merged = spec.above[: spec.above.index(base)] if base in spec.above else spec.above
-            stands = [each.name for each in volumes.facts(pool) if each.backing in (base, *merged)]
-            if domain is None or len(stands) > len(merged):
-                return  # it went off meanwhile, or somebody put an overlay of their own on it
+            if domain is None or self._is_shared(pool, domain, (base, *merged)):
+                return  # the VM went off meanwhile, or somebody else stands on these files
             block_commit.run(domain, target, base=base, top=spec.top, tell=tell)
             for path in merged:
                 volumes.delete(pool, path.rpartition("/")[2])
+
+    def _is_shared(self, pool: Any, domain: Any, chain: Sequence[str]) -> bool:
+        """Whether an overlay, a snapshot of virsh or another domain needs a file of this part of a domain's chain."""
+        stands = [each.name for each in volumes.facts(pool) if each.backing in chain]
+        users = disk_users.of_files(self._host.virt)
+        others = {use.uuid for path in chain for use in users.get(path, ())} - {domain.UUIDString()}
+        return bool(len(stands) >= len(chain) or others or domain.snapshotNum())
 
     def _user(self, spec: DiskSpec, path: str) -> tuple[Any, str]:
         """The running domain that uses this disk, and the disk's target in it; None and empty without one."""

@@ -229,6 +229,8 @@ def test_layers_of_running_vms_are_merged_down_to_what_a_snapshot_needs(existing
     assert found[disk.address].goes_on == lowest
     off = existing | {vm.address: replace(existing[vm.address], state=State.OFF)}
     assert snapshots.merged(off) == off, "libvirt merges only what runs"
+    theirs = existing | {vm.address: replace(existing[vm.address], snapshots=(("theirs", "internal"),))}
+    assert snapshots.merged(theirs) == theirs, "a snapshot of virsh may be in a layer"
 
 
 def test_nothing_is_merged_while_a_snapshot_cant_be_read(existing):
