@@ -1,6 +1,7 @@
 """The whole lab at one moment: saved, changed in every way, and brought back."""
 
 import json
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import blank_lab, micro_lab, virsh
 
+QEMU = 64055  # the uid that Debian gives libvirt-qemu
 POOL = Path("/var/lib/libvirt/images/labctl-time")
 BLANK = {"image": "none", "disk": "1MiB", "memory": "32MiB", "cloud_init": False}
 SHARED = "/dev/disk/by-id/virtio-shared"
@@ -218,6 +220,27 @@ def test_a_shared_volume_is_copied_byte_by_byte(make_lab, labdir):
     lab.ok("snapshot", "restore", "s1", "--yes")
     assert volume.read_bytes() == written
     assert volume.stat().st_blocks * 512 < 1 << 20
+
+
+def test_no_other_user_of_the_host_reads_what_a_snapshot_keeps(make_lab):
+    """Memory, disks, copies and the description are files of root, or of QEMU's user, that nobody else may open."""
+    web = {"disks": [{"name": "shared", "volume": "shared"}]}
+    lab = make_lab(
+        blank_lab("time", networks={}, vms={"web": web}) | {"volumes": {"shared": {"size": "1MiB"}}}
+    )
+    lab.up()
+    lab.ok("snapshot", "save", "first")
+    check_private(kept=3)
+    lab.ok("snapshot", "restore", "first", "--yes")
+    check_private(kept=3)
+
+
+def check_private(kept):
+    files = {path.name: path.stat() for path in POOL.iterdir() if "console" not in path.name}
+    print({name: (oct(each.st_mode), each.st_uid) for name, each in files.items()})
+    assert {stat.S_IMODE(each.st_mode) for each in files.values()} == {0o600}
+    assert {each.st_uid for each in files.values()} <= {0, QEMU}
+    assert len([name for name in files if name.startswith("_snapshot.first.")]) == kept
 
 
 def memory(_connection):
