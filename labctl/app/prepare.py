@@ -20,7 +20,7 @@ from labctl.engine.host_reaches import host_reaches
 from labctl.engine.observe import Observed, merge, observe, onward
 from labctl.engine.pinning import Pinning
 from labctl.engine.sources import Sources, resolve_images
-from labctl.host.files import snapshot
+from labctl.host.files import played_folder
 from labctl.host.files.content import content_digest
 from labctl.host.libvirt.connection import translated
 from labctl.kinds import addresses
@@ -166,7 +166,8 @@ def _site(session: Session, host: Host, observed: Observed, sources: Sources) ->
         secret=session.secret,
         copies={path: content_digest(path) for path in provision.copied_files(session.lab)},
         plays={
-            each.folder: snapshot.digest(each.folder, not_played) for each in provision.playbooks(session.lab)
+            each.folder: played_folder.digest(each.folder, not_played)
+            for each in provision.playbooks(session.lab)
         },
         tb_cache=host.virt.getLibVersion() >= TB_CACHE_SINCE,
     )

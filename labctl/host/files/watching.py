@@ -22,7 +22,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from labctl.core.errors import LabctlError
-from labctl.host.files import os_errors, snapshot
+from labctl.host.files import os_errors, played_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -78,7 +78,7 @@ class Watcher(FileSystemEventHandler):
         """Watch these files, and all that is in these folders, and nothing else any more.
 
         A folder among the files is watched with all that is in it. Folders of playbooks (`played`), each with what does
-        not count in it, are watched as `snapshot` has them.
+        not count in it, are watched as `played_folder` has them.
 
         Raises:
             LabctlError: the system does not let so many be watched.
@@ -124,7 +124,8 @@ class Watcher(FileSystemEventHandler):
         if path in self._names or any(map(partial(self._is_in, path), self._roots)):
             return True
         return any(
-            self._is_in(path, root) and snapshot.counts(path, root, without) for root, without in self._played
+            self._is_in(path, root) and played_folder.counts(path, root, without)
+            for root, without in self._played
         )
 
     def _is_in(self, path: Path, tree: Path) -> bool:

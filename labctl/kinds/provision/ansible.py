@@ -12,7 +12,7 @@ import yaml
 from labctl.core.spans import spans
 from labctl.host.access import ssh
 from labctl.host.access.inventory import Group, Inventory
-from labctl.host.files import os_errors, run_folder, snapshot
+from labctl.host.files import os_errors, played_folder, run_folder
 from labctl.host.files.private import write_private
 from labctl.host.machine import command
 from labctl.kinds.provision.access import PROGRAM, Access
@@ -115,7 +115,7 @@ def _prepared(job: Job, folder: Path) -> list[str]:
     copy = folder / PLAYED
     with os_errors.translated("can't copy the playbook", folder):
         copy.mkdir(0o700)
-        if snapshot.copied(work.folder, copy, spec.left_out) != spec.played:
+        if played_folder.copied(work.folder, copy, spec.left_out) != spec.played:
             raise _failure(job, f"{work.folder} changed since it was looked at", "try again")
     for name, text in written(job, folder).items():
         write_private(folder / name, text.encode())

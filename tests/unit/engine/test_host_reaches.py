@@ -11,7 +11,7 @@ from labctl.engine.allocation import Allocation, NetworkAddresses, NicAddresses
 from labctl.engine.host_reaches import host_reaches, image_reaches
 from labctl.engine.provision import not_played
 from labctl.engine.sources import Sources
-from labctl.host.files import snapshot
+from labctl.host.files import played_folder
 from labctl.kinds.folder.spec import FolderSpec
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.provision.spec import ProvisionSpec
@@ -61,7 +61,7 @@ def test_a_playbook_runs_on_the_host_and_another_content_or_role_is_another_thin
     def reach():
         work = Ansible(site, tags=tuple(tags))
         lab = lab_of(tmp_path, {"web": {"image": "debian-12"}})
-        digest = snapshot.digest(work.folder, not_played(lab))
+        digest = played_folder.digest(work.folder, not_played(lab))
         (found,) = host_reaches(
             lab, Sources(), Allocation(), [ProvisionSpec("web", 1, work=work, played=digest)]
         )
@@ -84,12 +84,12 @@ def test_the_lock_and_what_steps_fetch_do_not_count_as_a_playbook(tmp_path):
     fetched = {"provision": [{"fetch": {"source": "/k", "target": "out/k"}}]}
     lab = lab_of(tmp_path, {"web": {"image": "debian-12", **fetched}})
     (tmp_path / "lab/site.yaml").write_text("[]")
-    before = snapshot.digest(tmp_path / "lab", not_played(lab))
+    before = played_folder.digest(tmp_path / "lab", not_played(lab))
     (tmp_path / "lab/Labfile.lock").write_text("{}")
     (tmp_path / "lab/out").mkdir()
-    with_folder = snapshot.digest(tmp_path / "lab", not_played(lab))
+    with_folder = played_folder.digest(tmp_path / "lab", not_played(lab))
     (tmp_path / "lab/out/k").write_text("of a guest")
-    assert snapshot.digest(tmp_path / "lab", not_played(lab)) == with_folder
+    assert played_folder.digest(tmp_path / "lab", not_played(lab)) == with_folder
     assert with_folder == before
 
 

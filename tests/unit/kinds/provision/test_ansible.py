@@ -13,7 +13,7 @@ from labctl.core.record import replace
 from labctl.host.access.inventory import Group, Guest
 from labctl.host.access.keys import Keys
 from labctl.host.access.ssh import Login
-from labctl.host.files import run_folder, snapshot
+from labctl.host.files import played_folder, run_folder
 from labctl.host.files.lab_folder import LabFolder
 from labctl.host.machine import command
 from labctl.kinds.provision import ansible
@@ -54,7 +54,7 @@ def job(tmp_path, monkeypatch):
     told = []
 
     def made(work: Ansible, **fields):
-        digest = snapshot.digest(work.folder, fields.get("left_out", ()))
+        digest = played_folder.digest(work.folder, fields.get("left_out", ()))
         fields = {"key": "it", "name": "it", "work": work, "played": digest, "access": ACCESS, **fields}
         tell = SimpleNamespace(output=lambda vm, line: told.append((vm, line)))
         return Job(ProvisionSpec("web-1", 1, **fields), (Target("web-1", "shop"),), tell, None, Keys(folder))

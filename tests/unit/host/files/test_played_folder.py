@@ -5,7 +5,7 @@ import os
 import pytest
 
 from labctl.core.errors import LabctlError
-from labctl.host.files import snapshot
+from labctl.host.files import played_folder
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def folder(tmp_path):
 def copy(folder, without=()):
     to = folder.parent / f"copy-{len(list(folder.parent.iterdir()))}"
     to.mkdir()
-    digest = snapshot.copied(folder, to, without)
+    digest = played_folder.copied(folder, to, without)
     return digest, sorted(str(each.relative_to(to)) for each in to.rglob("*"))
 
 
@@ -28,15 +28,15 @@ def test_the_copy_has_what_the_digest_counts(folder):
     (folder / "roles/x/run").write_text("#!/bin/sh")
     (folder / "roles/x/run").chmod(0o755)
     digest, names = copy(folder)
-    assert digest == snapshot.digest(folder)
+    assert digest == played_folder.digest(folder)
     assert names == ["link", "roles", "roles/x", "roles/x/main.yml", "roles/x/run"]  # as folders are needed
     to = folder.parent / "copy-1"
     assert os.access(to / "link/run", os.X_OK)
-    assert digest == snapshot.digest(to)
+    assert digest == played_folder.digest(to)
 
 
 def test_each_change_is_another_digest(folder):
-    seen = {snapshot.digest(folder)}
+    seen = {played_folder.digest(folder)}
     page = folder / "roles/x/main.yml"
     for change in (
         lambda: page.write_text("b"),
@@ -46,7 +46,7 @@ def test_each_change_is_another_digest(folder):
         lambda: (folder / "link").symlink_to("roles"),
     ):
         change()
-        digest = snapshot.digest(folder)
+        digest = played_folder.digest(folder)
         assert digest not in seen
         seen.add(digest)
 
@@ -66,7 +66,7 @@ def test_a_link_that_leads_out_is_refused(folder, target):
     (folder.parent / "secret").touch()
     (folder / "roles/there").mkdir()
     (folder / "bad").symlink_to(target)
-    for use in (snapshot.digest, copy):
+    for use in (played_folder.digest, copy):
         with pytest.raises(LabctlError, match="a link leads out of the folder"):
             use(folder)
 
@@ -76,16 +76,16 @@ def test_a_way_out_by_several_links_is_refused(folder):
     (folder / "a/b/c/top").symlink_to("../../../roles")
     (folder / "a/b/c/bad").symlink_to("top/../../secret")
     with pytest.raises(LabctlError, match="a link leads out of the folder"):
-        snapshot.digest(folder)
+        played_folder.digest(folder)
 
 
 def test_there_is_an_end_to_files_and_bytes(folder, monkeypatch):
-    monkeypatch.setattr(snapshot, "MOST_BYTES", 3)
-    assert snapshot.digest(folder)
+    monkeypatch.setattr(played_folder, "MOST_BYTES", 3)
+    assert played_folder.digest(folder)
     (folder / "more").write_text("xyz")
     with pytest.raises(LabctlError, match="more than 3B in the folder") as caught:
-        snapshot.digest(folder)
+        played_folder.digest(folder)
     assert "a folder of its own" in caught.value.hint
-    monkeypatch.setattr(snapshot, "MOST_FILES", 2)
+    monkeypatch.setattr(played_folder, "MOST_FILES", 2)
     with pytest.raises(LabctlError, match="more than 2 files"):
-        snapshot.digest(folder)
+        played_folder.digest(folder)
