@@ -50,24 +50,54 @@ def plugged_in(plan: Plan) -> set[str]:
     return found
 
 
+def _taken_off(plan: Plan) -> set[str]:
+    """The names of the disks that VMs have, and have no more after the plan, most of them with their VM."""
+    found = set[str]()
+    for step in steps_of(plan.steps, VmSpec):
+        has = {use.disk for use in step.after.disks} if step.after else set()
+        found |= {use.disk for use in (step.before.disks if step.before else ())} - has
+    return found
+
+
+def _after(plan: Plan, observed: Observed) -> dict[str, list[str]]:
+    """The name of a disk → the snapshots that hold it, and that the plan does not delete."""
+    gone = {step.address for step in plan.steps if step.action is Action.DELETE}
+    stay = (spec for address, spec in observed.specs.items() if address not in gone)
+    return by_snapshots(stay, observed.specs.values())
+
+
 def obstacles(plan: Plan, observed: Observed) -> Iterator[Problem]:
     """Give an obstacle for each disk that a snapshot holds, and that is replaced or that a VM gets anew."""
-    steps = {step.address: step for step in plan.steps}
-    gone = {address for address, step in steps.items() if step.action is Action.DELETE}
-    stay = (spec for address, spec in observed.specs.items() if address not in gone)
-    held = by_snapshots(stay, observed.specs.values())
+    held = _after(plan, observed)
     if not held:
         return
+    replaced = {step.address for step in plan.steps if step.action is Action.REPLACE}
     onto = plugged_in(plan)
     for disk in of_kind(observed.specs.values(), DiskSpec):
-        replaced = disk.address in steps and steps[disk.address].action is Action.REPLACE
-        if disk.name in held and (replaced or disk.name in onto):
+        if disk.name in held and (disk.address in replaced or disk.name in onto):
             names = held[disk.name]
             yield Problem(
-                f"the snapshot{'s' * (len(names) > 1)} {spans(names)} need{'s' * (len(names) == 1)} it as it is",
+                f"{_snapshots(names)} need{'s' * (len(names) == 1)} it as it is",
                 str(disk.address),
                 None,
                 f"`labctl snapshot restore {names[0]}` brings it back, "
                 f"`labctl snapshot delete {' '.join(names)}` gives the disk up",
                 FOREIGN,
             )
+
+
+def warnings(plan: Plan, observed: Observed) -> Iterator[Problem]:
+    """Warn of each disk that a snapshot holds, and that is taken off its VM: a restore brings back only what is old."""
+    held = _after(plan, observed)
+    for name in sorted(_taken_off(plan) & held.keys()):
+        yield Problem(
+            f"it stays for {_snapshots(held[name])}, and what was written to it since is lost",
+            str(addresses.disk(name)),
+            None,
+            "`labctl snapshot save` before this keeps that, too",
+            "warning",
+        )
+
+
+def _snapshots(names: list[str]) -> str:
+    return f"the snapshot{'s' * (len(names) > 1)} {spans(names)}"

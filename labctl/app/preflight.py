@@ -78,6 +78,7 @@ def check(
     ]
     obstacles += held_disks.obstacles(plan, observed)
     warnings = [*_emulation(session, plan), *memory.below_needs(session, plan, sources)]
+    warnings += held_disks.warnings(plan, observed)
     if plan:
         from labctl.app import forwards, hardware, rsync_in_guests, traffic  # most runs have nothing to do
 

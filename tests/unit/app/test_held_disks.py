@@ -71,6 +71,21 @@ def test_a_disk_that_goes_on_in_a_layer_changes_its_vm_freely():
         assert obstacles(by_address(replace(VM, disks=(layer,), cpus=2), DISK, SNAPSHOT), existing) == []
 
 
+def warnings(wanted, existing):
+    return [str(each) for each in held_disks.warnings(plan(wanted, existing), Observed(existing))]
+
+
+@pytest.mark.parametrize("left", [(), (replace(VM, disks=()),)])
+def test_what_was_written_since_goes_with_the_vm_or_the_plug_and_that_is_told(left):
+    existing = by_address(VM, DISK, SNAPSHOT)
+    (told,) = warnings(by_address(*left, DISK, SNAPSHOT), existing)
+    assert told.startswith(
+        "disk/web/root: it stays for the snapshot s1, and what was written to it since is lost"
+    )
+    assert warnings({}, existing) == [], "nothing of it stays"
+    assert warnings(by_address(replace(VM, cpus=2), DISK, SNAPSHOT), existing) == []
+
+
 def test_all_of_it_may_go_together():
     assert obstacles({}, by_address(VM, DISK, SNAPSHOT)) == []
 
