@@ -43,12 +43,16 @@ class StepStarted(Event):
 
 @record
 class StepProgress(Event):
-    """The progress of a step. `text` says what is done now; `done` and `total` are bytes, or 0 where unknown."""
+    """The progress of a step. `text` says what is done now; `done` and `total` are bytes, or 0 where unknown.
+
+    `queued` says that nothing is done now: the step waits for its turn.
+    """
 
     address: str
     text: str
     done: int = 0
     total: int = 0
+    queued: bool = False
 
 
 @record
@@ -172,6 +176,10 @@ class Teller:
         if self._stopped():
             raise Interrupted("stopped")
         self._sink(StepProgress(str(self._address), text, done, total))
+
+    def queued(self, text: str) -> None:
+        """Say that the step waits for its turn."""
+        self._sink(StepProgress(str(self._address), text, queued=True))
 
     def output(self, vm: str, text: str) -> None:
         """Send a line that a program wrote."""

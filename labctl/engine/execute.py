@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from labctl.host.host import Host
     from labctl.host.hosts import Hosts
 
-QUEUED = "waits for its turn to boot"
-
 
 @record(frozen=False)
 class Outcome:
@@ -181,7 +179,7 @@ class _Run:
         address, turn = operation.step.address, self._booting(self._hosts.of(operation.step.address))
         self._queued.add(operation.id)
         if has_to_wait := turn.locked():
-            tell.progress(QUEUED)
+            tell.queued("waits for its turn to boot")
         await turn.acquire()
         self._queued.discard(operation.id)
         self._holds.add(address)

@@ -30,7 +30,6 @@ from labctl.core.events import (
 from labctl.core.lifecycle import Stage
 from labctl.core.record import field, record
 from labctl.core.size import format_size
-from labctl.engine.execute import QUEUED
 from labctl.kinds.vm.verbs import BOOTED
 from labctl.report import plain, plantext, prefixed, screen, wrap
 from labctl.report.colour import Paint, unsealed
@@ -57,6 +56,7 @@ class _Line:
     began: float = field(default_factory=time.monotonic)
     done: int = 0
     total: int = 0
+    queued: bool = False  # it waits for its turn
     rate: Rate = field(default_factory=Rate)
 
 
@@ -115,6 +115,7 @@ class Terminal:
             case StepProgress():
                 line = self._lines.setdefault(event.address, _Line(""))
                 line.text, line.done, line.total = event.text, event.done, event.total
+                line.queued = event.queued
                 line.rate.add(event.text, event.done)
             case VmStage():
                 self._stage(event)
@@ -199,7 +200,7 @@ class Terminal:
 def _rank(each: tuple[str, _Line]) -> tuple[object, ...]:
     """Those that only wait for their turn come last: a small screen has no room for them."""
     address, line = each
-    return line.text == QUEUED, natural_sort_key(address)
+    return line.queued, natural_sort_key(address)
 
 
 # What a VM does after it reported a stage; those without a `Stage` are the stages of cloud-init.

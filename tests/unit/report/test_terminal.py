@@ -5,7 +5,6 @@ import re
 import threading
 
 from labctl.core.events import ConsoleLine, Diagnostic, StepOutput, StepProgress, StepStarted
-from labctl.engine.execute import QUEUED
 from labctl.report.terminal import Terminal
 from tests.unit.report.samples import EVENTS, fed, waited
 from tests.waiting import wait_until
@@ -89,7 +88,7 @@ def test_a_small_screen_shows_what_boots_and_how_far_the_run_is(monkeypatch):
     sink = Terminal(stream)
     names = [f"vm/web-{number}" for number in range(1, 13)]
     fed(sink, [StepStarted(name, "create", "start", "starting") for name in names])
-    fed(sink, [StepProgress(name, QUEUED) for name in names[:9]])
+    fed(sink, [StepProgress(name, "waits", queued=True) for name in names[:9]])
     wanted = (
         r"  vm/web-10 .*\n  vm/web-11 .*\n  vm/web-12 .*\n  vm/web-1 .*\n0 of 0 steps, .* s, 8 more under way"
     )
