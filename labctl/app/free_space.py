@@ -1,20 +1,23 @@
-"""Checks whether the host has room for the images and disks of a plan."""
+"""Checks whether the host has room for the images, disks and snapshots of a plan."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from labctl.core import identity
 from labctl.core.errors import FOREIGN, Problem
+from labctl.core.plan import Action, steps_of
 from labctl.core.size import format_size
 from labctl.host.libvirt import pools
 from labctl.kinds.image.spec import POOL
+from labctl.kinds.snapshot.spec import SnapshotSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from labctl.app.session import Session
-    from labctl.core.plan import Plan
+    from labctl.core.plan import Plan, Step
     from labctl.core.spec import Spec
     from labctl.host.host import Host
 
@@ -22,10 +25,11 @@ BLOCK = 512  # stat(2): the unit of st_blocks
 
 
 def check(session: Session, plan: Plan) -> Iterator[Problem]:
-    """Give an obstacle if the images don't fit, and a warning if the disks, which grow when written to, might not."""
+    """Give an obstacle if images or snapshots don't fit, and a warning if the disks, which grow, might not."""
     for host, steps in session.hosts.split(plan.steps):
         if host.local:
             yield from _check(host, [(step.after, step.before) for step in steps if step.after])
+            yield from _snapshots(host, steps)
 
 
 def _check(host: Host, wanted: Sequence[tuple[Spec, Spec | None]]) -> Iterator[Problem]:
@@ -48,6 +52,25 @@ def _check(host: Host, wanted: Sequence[tuple[Spec, Spec | None]]) -> Iterator[P
             hint="a VM is paused if no space is left; `labctl status` shows that",
             severity="warning",
         )
+
+
+def _snapshots(host: Host, steps: Sequence[Step]) -> Iterator[Problem]:
+    """Give an obstacle for a snapshot that doesn't fit: with a full pool its VMs would be paused on."""
+    for step in steps_of(steps, SnapshotSpec):
+        if step.action is not Action.CREATE:
+            continue
+        from labctl.kinds.snapshot import room  # most plans take none
+
+        pool = host.pool(identity.pool_name(step.wanted.lab))
+        folder = PurePosixPath(pools.path(pool))
+        takes, free = room.needed(host.virt, pool, step.wanted), pools.free_space(folder)
+        if takes > free:
+            yield Problem(
+                f"memory and copies take up to {_rounded(takes)}, and {_rounded(free)} are free in {folder}",
+                str(step.address),
+                hint="free some space: `labctl snapshot prune` deletes old ones, `labctl halt` leaves out memory",
+                severity=FOREIGN,
+            )
 
 
 def _stored_size(path: str) -> int:

@@ -80,13 +80,20 @@ def check(
     warnings = [*_emulation(session, plan), *memory.below_needs(session, plan, sources)]
     warnings += held_disks.warnings(plan, observed)
     if plan:
-        from labctl.app import forwards, hardware, rsync_in_guests, traffic  # most runs have nothing to do
+        from labctl.app import (
+            forwards,
+            hardware,
+            restorable,
+            rsync_in_guests,
+            traffic,
+        )  # most runs have nothing to do
 
         errors += hardware.check(session, plan, observed)
         if provision.playbooks(session.lab):
             from labctl.app import playbooks
 
             obstacles += playbooks.obstacles(session, plan)
+        obstacles += restorable.obstacles(session, plan)
         obstacles += rsync_in_guests.lacking(session, plan, observed)
         warnings += traffic.check(session, plan, allocation)
         for problem in forwards.check(session, plan):

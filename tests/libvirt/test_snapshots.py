@@ -4,15 +4,21 @@ import json
 
 import pytest
 
-from labctl.app import snapshots
+from labctl.app import preflight, snapshots
 from labctl.core import identity
-from labctl.core.errors import LabctlError
+from labctl.core.errors import LabctlError, Refused
 from labctl.core.lifecycle import State
-from labctl.engine.observe import observe
-from labctl.host.libvirt import volumes
+from labctl.core.planning import plan
+from labctl.core.record import replace
+from labctl.engine.allocation import Allocation
+from labctl.engine.observe import Observed, observe
+from labctl.engine.sources import Sources
+from labctl.host.host import Host
+from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import Connection
 from labctl.host.libvirt.domain_state import state_of
-from labctl.kinds.snapshot import parts
+from labctl.kinds.snapshot import parts, restorable
+from labctl.kinds.snapshot.restore import restore
 from labctl.kinds.snapshot.spec import DESCRIPTION, Layer, SavedVm, SnapshotSpec
 from tests.libvirt.conftest import NODE
 
@@ -105,6 +111,80 @@ def test_what_is_missing_of_a_snapshot_is_named(pool):
     volumes.delete(pool, "_snapshot.s1.memory.web")
     volumes.delete(pool, "web.root")
     assert parts.missing(pool.connect(), pool, snapshot) == [layer.path, "_snapshot.s1.memory.web"]
+
+
+def test_what_a_snapshot_stands_on_is_missed_too(pool):
+    layer = Layer(
+        "web/root", volumes.path(pool, "web.root._layer-00000001"), below=(volumes.path(pool, "web.root"),)
+    )
+    snapshot = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF, layers=(layer,)),))
+    assert parts.missing(pool.connect(), pool, snapshot) == []
+    volumes.delete(pool, "web.root")
+    assert parts.missing(pool.connect(), pool, snapshot) == list(layer.below)
+
+
+def told(pool, snapshot):
+    return [each.summary for each in restorable.obstacles(pool.connect(), pool, snapshot)]
+
+
+def test_a_file_that_somebody_put_onto_another_is_told(pool):
+    path = volumes.path(pool, "web.root._layer-00000001")
+    layer = Layer("web/root", path, below=("/store/x.img",))
+    vm = SavedVm("web", State.OFF, definition="<domain type='test'/>", layers=(layer,))
+    root = volumes.path(pool, "web.root")
+    assert told(pool, SnapshotSpec("shop", "s1", vms=(vm,))) == [
+        "it can't be restored without /store/x.img",
+        f"{path} stood on /store/x.img, and stands on {root} now",
+    ]
+
+
+def test_memory_is_read_and_what_is_none_is_told(pool):
+    """The file with the memory of a domain has its XML too."""
+    vm = SavedVm("web", State.RUNNING, memory="_snapshot.s1.memory.web")
+    (summary,) = told(pool, SnapshotSpec("shop", "s1", vms=(vm,)))
+    assert summary.startswith("the memory of web can't be read: ")
+    domain = pool.connect().lookupByName("shop.web")
+    domain.create()
+    domain.save(f"{pools.path(pool)}/{vm.memory}")
+    assert told(pool, SnapshotSpec("shop", "s1", vms=(vm,))) == []
+
+
+def test_what_went_while_the_plan_was_asked_about_stops_the_step(world):
+    assert world.run() == 0, world.failures()
+    vm = SavedVm("db", State.RUNNING, memory="_snapshot.s1.memory.lost")
+    snapshot = SnapshotSpec("shop", "s1", vms=(vm,))
+    with pytest.raises(LabctlError, match="can't be restored without _snapshot"):
+        restore(world.host.connection, world.host.pool("labctl-shop"), snapshot, None)
+    assert state_of(world.domain("db")) is State.RUNNING
+
+
+def test_a_restore_without_all_parts_is_refused_with_the_plan(world):
+    assert world.run() == 0, world.failures()
+    session = world.session()
+    before = SnapshotSpec("shop", "s1", vms=(SavedVm("db", State.RUNNING, memory="_snapshot.s1.memory.db"),))
+    made = plan({before.address: replace(before, restored=True)}, {before.address: before})
+    (problem,) = preflight.check(session, made, Observed(), Allocation(), Sources()).obstacles
+    assert str(problem) == (
+        "snapshot/s1: it can't be restored without _snapshot.s1.memory.db "
+        "(put it back, or `labctl snapshot delete s1` removes the rest)"
+    )
+
+
+def test_without_room_for_memory_nothing_is_paused(world, monkeypatch):
+    """The test driver says that half of the memory is used."""
+
+    def save(session, _vms, *run):
+        return snapshots.save(session, *run, name="s1", message="")
+
+    assert world.run() == 0, world.failures()
+    monkeypatch.setattr(Host, "local", True)
+    monkeypatch.setattr("labctl.host.libvirt.pools.free_space", lambda _folder: 95 << 20)
+    with pytest.raises(Refused, match="memory and copies take up to 96MiB, and 95MiB are free in "):
+        world.run(save)
+    assert {state_of(world.domain(name)) for name in ("web-1", "web-2", "db")} == {State.RUNNING}
+    world.domain("db").destroy()
+    assert world.run(save) == 1, "it got as far as to the pause"
+    assert world.failures()
 
 
 def test_a_snapshot_goes_with_all_of_its_parts(pool):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from labctl.core.xmltree import Element
     from labctl.host.libvirt.volumes import Facts
+    from labctl.kinds.snapshot.spec import SnapshotSpec
 
 _ALIAS = "ua-disk-"  # of the disks that labctl gave to a domain
 
@@ -93,6 +95,16 @@ def reached(volumes: Iterable[Facts], paths: Iterable[str]) -> set[str]:
             found.add(path)
             waiting += filter(None, [there[path].backing] if path in there else [])
     return found
+
+
+def rebased(volumes: Iterable[Facts], snapshot: SnapshotSpec) -> Iterator[tuple[str, str, str | None]]:
+    """The files of a snapshot's chains that stand on another one by now: the path, what was below, and what is."""
+    there = {each.path: each.backing for each in volumes}
+    chains = ((layer.path, *layer.below) for vm in snapshot.vms for layer in vm.layers)
+    pairs = dict.fromkeys(pair for chain in chains for pair in pairwise(chain))
+    for path, below in pairs:
+        if path in there and there[path] != below:
+            yield path, below, there[path]
 
 
 def unneeded(volumes: Sequence[Facts], needed: Iterable[str], used: Iterable[str]) -> Iterator[str]:

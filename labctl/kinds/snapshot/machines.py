@@ -1,22 +1,46 @@
-"""The machine types of a libvirt host and of domains: memory can be restored only on the type that it is of. Pure."""
+"""What the domain of a snapshot needs of a host, by its XML: memory goes on only on such hardware as it is of. Pure."""
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
 from labctl.core import xmltree
+from labctl.core.record import record
+
+_OF_THE_HOST = ("host-passthrough", "maximum")  # with KVM, these modes give a guest the host's own CPU
 
 
-def of_domain(text: str) -> tuple[str, str]:
-    """The architecture and the machine type of a domain, by its XML."""
+@record
+class Machine:
+    """A domain's hardware, in libvirt's words. `cpu` is the XML of its CPU, empty where it names none."""
+
+    arch: str
+    machine: str
+    accel: str
+    cpu: str = ""
+    cpu_mode: str = ""
+    cpu_model: str = ""
+
+    @property
+    def has_cpu_of_host(self) -> bool:
+        return self.accel == "kvm" and self.cpu_mode in _OF_THE_HOST
+
+
+def of_domain(text: str) -> Machine:
+    """The machine of a domain."""
     root = ET.fromstring(text)
-    return xmltree.attribute(root, "os/type", "arch"), xmltree.attribute(root, "os/type", "machine")
+    cpu = root.find("cpu")
+    return Machine(
+        xmltree.attribute(root, "os/type", "arch"),
+        xmltree.attribute(root, "os/type", "machine"),
+        root.get("type", ""),
+        "" if cpu is None else ET.tostring(cpu, encoding="unicode"),
+        xmltree.attribute(root, "cpu", "mode"),
+        root.findtext("cpu/model", ""),
+    )
 
 
-def known(capabilities: str) -> dict[str, set[str]]:
-    """Architecture → the machine types that a host has, by the XML of its capabilities."""
-    found: dict[str, set[str]] = {}
-    for arch in ET.fromstring(capabilities).iterfind("guest/arch"):
-        types = {machine.text or "" for machine in arch.iter("machine")}
-        found.setdefault(arch.get("name", ""), set()).update(types)
-    return found
+def cpu_of_host(capabilities: str) -> str:
+    """The XML of a host's CPU, by that of its capabilities; empty if these don't tell."""
+    cpu = ET.fromstring(capabilities).find("host/cpu")
+    return "" if cpu is None else ET.tostring(cpu, encoding="unicode")

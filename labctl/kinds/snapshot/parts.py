@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import libvirt
+
 from labctl.core import identity
 from labctl.host.libvirt import disk_users, domains, pools, volumes
 from labctl.host.libvirt.connection import found
+from labctl.host.libvirt.storage_errors import ignoring
 from labctl.kinds.snapshot import description, layers
 from labctl.kinds.snapshot.spec import DESCRIPTION, SnapshotSpec
 
@@ -46,9 +49,20 @@ def frozen(snapshot: SnapshotSpec) -> set[str]:
 def missing(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[str]:
     """What is not there any more of the volumes and layers of a snapshot, and of what the layers stand on."""
     facts = volumes.facts(pool)
-    needed = layers.reached(facts, frozen(snapshot)) - {each.path for each in facts}
-    gone = {path for path in needed if found((virt.storageVolLookupByPath, path)) is None}
+    below = {path for vm in snapshot.vms for layer in vm.layers for path in layer.below}
+    needed = layers.reached(facts, frozen(snapshot) | below) - {each.path for each in facts}
+    gone = {path for path in needed if not _there(virt, path)}
     return sorted((names(snapshot) - {each.name for each in facts}) | gone)
+
+
+def _there(virt: Any, path: str) -> bool:
+    """Whether a volume of any pool is there, its file too."""
+    volume = found((virt.storageVolLookupByPath, path))
+    if volume is not None:
+        with ignoring("No such file", libvirt.VIR_ERR_NO_STORAGE_VOL):
+            volume.info()  # libvirt looks at the file for this
+            return True
+    return False
 
 
 def delete(pool: Any, snapshot: SnapshotSpec) -> None:

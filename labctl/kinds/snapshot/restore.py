@@ -12,7 +12,7 @@ from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host.libvirt import domains, pools, volumes
 from labctl.host.libvirt.connection import translated
-from labctl.kinds.snapshot import layers, machines, parts
+from labctl.kinds.snapshot import layers, parts, restorable
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
@@ -34,11 +34,11 @@ def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Tel
     """Bring the VMs and their disks back. After an error, or a kill, the same again does it from the start.
 
     Raises:
-        LabctlError: it can't be restored here; then nothing was changed.
+        LabctlError: it can't be restored here; then no VM was touched.
     """
     virt = connection.virt
-    pools.refresh(pool)
-    _check(virt, pool, snapshot)
+    for problem in restorable.obstacles(virt, pool, snapshot):  # the answer to the plan may have taken long
+        raise LabctlError(problem.summary, hint=problem.hint, where=problem.path)
     back = _prepared(virt, pool, snapshot)
     connection.in_parallel(snapshot.vms, lambda vm: _power_off(virt, snapshot.lab, vm))
     for copied in snapshot.copies:
@@ -50,20 +50,6 @@ def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Tel
         _define(virt, each)
     connection.in_parallel(back, lambda each: _bring_back(virt, folder, each))
     parts.sweep(virt, pool, snapshot.lab, [vm.name for vm in snapshot.vms])
-
-
-def _check(virt: Any, pool: Any, snapshot: SnapshotSpec) -> None:
-    if gone := parts.missing(virt, pool, snapshot):
-        raise LabctlError(f"it can't be restored without {', '.join(gone)}", where=str(snapshot.address))
-    known = machines.known(virt.getCapabilities())
-    for vm in snapshot.vms:
-        arch, machine = machines.of_domain(vm.definition)
-        if vm.memory and machine not in known.get(arch, ()):
-            raise LabctlError(
-                f"the memory of {vm.name} is that of a machine {machine} ({arch}), which this host does not have",
-                where=str(snapshot.address),
-                hint=f"it was taken with {snapshot.made_by}",
-            )
 
 
 def _prepared(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[_Back]:

@@ -17,7 +17,8 @@ from labctl.core.record import record, replace
 from labctl.host.libvirt import domains, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_of
-from labctl.kinds.snapshot import description, layers, parts
+from labctl.kinds.snapshot import description, layers, machines, parts
+from labctl.kinds.snapshot.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,9 +117,15 @@ def _taken(
                 volumes.copy(connection.virt, pool, each.volume, each.copy)
     paused = round(time.monotonic() - began, 3)
     pools.refresh(pool)  # libvirt notices only so what QEMU made
-    networks = tuple(_network(connection.virt, spec, each) for each in spec.saved_networks)
+    virt = connection.virt
+    networks = tuple(_network(virt, spec, each) for each in spec.saved_networks)
     return replace(
-        spec, taken=taken, paused=paused, saved_networks=networks, made_by=_versions(connection.virt)
+        spec,
+        taken=taken,
+        paused=paused,
+        saved_networks=networks,
+        made_by=versions(virt),
+        host_cpu=machines.cpu_of_host(virt.getCapabilities()),
     )
 
 
@@ -168,12 +175,3 @@ def _freeze(vm: _Vm, folder: str, name: str) -> None:
 def _network(virt: Any, spec: SnapshotSpec, network: SavedNetwork) -> SavedNetwork:
     found = virt.networkLookupByName(identity.libvirt_name(spec.lab, network.name))
     return replace(network, definition=found.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
-
-
-def _versions(virt: Any) -> str:
-    """`libvirt 9.0.0, QEMU 7.2.22`."""
-    numbers = {"libvirt": virt.getLibVersion(), virt.getType(): virt.getVersion()}
-    return ", ".join(
-        f"{name} {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
-        for name, number in numbers.items()
-    )

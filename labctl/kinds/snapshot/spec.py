@@ -94,6 +94,7 @@ class SnapshotSpec(Spec):
     saved_networks: tuple[SavedNetwork, ...] = ()
     copies: tuple[Copy, ...] = ()
     made_by: str = ""  # the versions of libvirt and QEMU
+    host_cpu: str = ""  # the XML of the host's CPU: guests with KVM may have had this one
     size: int = field(default=0, compare=False)
     growth: int = field(default=0, repr=False, compare=False)
     problem: str = ""

@@ -5,9 +5,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labctl.core import identity
+from labctl.core.lifecycle import State
+from labctl.core.record import replace
 from labctl.host.libvirt.volumes import Facts
 from labctl.kinds.snapshot import layers
-from labctl.kinds.snapshot.spec import Layer
+from labctl.kinds.snapshot.spec import Layer, SavedVm, SnapshotSpec
 from tests.unit.kinds.snapshot.conftest import POOL
 
 DOMAIN = f"""<domain><devices>
@@ -109,3 +111,13 @@ def test_what_virsh_puts_on_a_layer_is_not_labctls(snapshot):
     assert identity.disk_of_layer(f"{POOL}/{theirs}") is None
     there = [facts("web.root"), facts(theirs, "web.root")]
     assert list(layers.unneeded(there, [], {"web"})) == []
+
+
+def test_a_file_that_stands_on_another_one_by_now_is_told():
+    chain = Layer("web/root", f"{POOL}/web.root.00000001", below=(f"{POOL}/web.root", "/store/x.img"))
+    snapshot = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF, layers=(chain,)),))
+    top, root = facts("web.root.00000001", "web.root"), replace(facts("web.root"), backing="/store/x.img")
+    assert list(layers.rebased([top, root], snapshot)) == []
+    other = replace(root, backing="/store/y.img")
+    assert list(layers.rebased([top, other], snapshot)) == [(root.path, "/store/x.img", "/store/y.img")]
+    assert list(layers.rebased([top], snapshot)) == [], "what is missing is told as such"
