@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from labctl.app import change, desired_state, memory, stopped_pools
+from labctl.app import change, desired_state, memory, merged_layers, stopped_pools
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, LabctlError, Problem, Refused, UsageError
 from labctl.core.lifecycle import ACTIVE, State
@@ -31,14 +30,13 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from labctl.app.change import Confirm
     from labctl.app.session import Session
     from labctl.core.address import Address
     from labctl.core.events import Finished, Sink
     from labctl.core.spec import Spec
-    from labctl.kinds.vm.disks_and_nics import DiskUse
 
 Specs = dict["Address", "Spec"]
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -144,7 +142,7 @@ def listed(session: Session) -> Listed:
         LabctlError: the lab's pool is stopped, which is not for a look to start; or libvirt does not answer.
     """
     specs = session.hosts.answering(partial(_existing, session)).values()
-    snapshots = sorted(of_kind(specs, SnapshotSpec), key=lambda each: each.taken)
+    snapshots = sorted(of_kind(specs, SnapshotSpec), key=_moment)
     return Listed(session.lab.name, tuple(snapshots), tuple(stands_on(specs)))
 
 
@@ -252,48 +250,33 @@ def delete(session: Session, sink: Sink, confirm: Confirm, *, names: Iterable[st
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         snapshots = list(of_kind(existing.values(), SnapshotSpec))
         gone = {one(snapshots, name).address for name in names}
-        return merged({address: spec for address, spec in existing.items() if address not in gone})
+        return merged_layers.merged(
+            {address: spec for address, spec in existing.items() if address not in gone}
+        )
 
     return change.apply(session, "snapshot delete", desired, sink, confirm)
 
 
 def prune(session: Session, sink: Sink, confirm: Confirm, *, keep: int) -> Finished:
-    """Delete all snapshots but the newest `keep`, and but those that can't be read, whose age is not known."""
+    """Delete all snapshots but the newest `keep`, and but those that can't be read, whose age is not known.
+
+    Raises:
+        UsageError: `keep` is less than 0.
+    """
+    if keep < 0:
+        raise UsageError(f"{keep} snapshots can't stay", hint="keep 0 or more")
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         known = (each for each in of_kind(existing.values(), SnapshotSpec) if not each.problem)
-        newest = sorted(known, key=lambda each: each.taken, reverse=True)
+        newest = sorted(known, key=_moment, reverse=True)
         gone = {each.address for each in newest[keep:]}
-        return merged({address: spec for address, spec in existing.items() if address not in gone})
+        return merged_layers.merged(
+            {address: spec for address, spec in existing.items() if address not in gone}
+        )
 
     return change.apply(session, "snapshot prune", desired, sink, confirm)
 
 
-def merged(existing: Specs) -> Specs:
-    """The same, with the layers of running VMs merged into what they stand on, as far as no snapshot needs that.
-
-    Those of virsh may be inside a layer, or name it, so that nothing is merged of a VM that has such.
-    """
-    snapshots = list(of_kind(existing.values(), SnapshotSpec))
-    if any(each.problem for each in snapshots):
-        return existing  # one that can't be read may need any layer
-    saved = (vm for one in snapshots for vm in one.vms)
-    held = {path for vm in saved for layer in vm.layers for path in (layer.path, *layer.below)}
-    running = (vm for vm in of_kind(existing.values(), VmSpec) if vm.state in ACTIVE and not vm.snapshots)
-    uses = ((use, addresses.disk(use.disk)) for vm in running for use in vm.disks if use.disk)
-    onto = {address: _lowest(use, held) for use, address in uses if address in existing}
-    disks = of_kind(existing.values(), DiskSpec)
-    return existing | {
-        disk.address: replace(disk, goes_on=onto[disk.address]) for disk in disks if onto.get(disk.address)
-    }
-
-
-def _lowest(use: DiskUse, held: Collection[str]) -> str:
-    """The name of the lowest file that a disk can be merged into; empty if there is nothing to merge."""
-    chain = (use.source, *use.below)
-    lowest = chain[0]
-    for above, below in pairwise(chain):
-        if not identity.is_layer(above) or below in held or use.disk != identity.disk_of_layer(below):
-            break
-        lowest = below
-    return "" if lowest == chain[0] else lowest.rpartition("/")[2]
+def _moment(snapshot: SnapshotSpec) -> tuple[str, int]:
+    """What orders snapshots by their age: within one second, one comes after those that it stands on."""
+    return snapshot.taken, len(snapshot.below)

@@ -189,6 +189,20 @@ def test_delete_and_prune_take_these_and_leave_the_newest(wanted, existing):
     assert left(snapshots.prune, keep=0) == set()
 
 
+def test_of_two_in_one_second_the_one_on_top_is_the_newer(wanted, existing):
+    for name, below in (("b", ()), ("a", ("b",))):
+        existing[addresses.snapshot(name)] = SnapshotSpec("shop", name, taken="2026-01-01", below=below)
+    for _ in range(2):
+        left = wanted(snapshots.prune, keep=1)
+        assert [each.name for each in of_kind(left.values(), SnapshotSpec)] == ["a"]
+        existing[addresses.snapshot("b")] = existing.pop(addresses.snapshot("b"))
+
+
+def test_fewer_than_none_do_not_stay(wanted):
+    with pytest.raises(UsageError, match="-1 snapshots can't stay"):
+        wanted(snapshots.prune, keep=-1)
+
+
 def test_a_lab_stands_on_the_snapshots_whose_layers_are_below_all_its_disks(existing):
     address = addresses.vm("web")
     uses = tuple(replace(use, below=("/p/web.root.2", "/p/web.root.1")) for use in existing[address].disks)
@@ -206,45 +220,6 @@ def test_a_lab_stands_on_the_snapshots_whose_layers_are_below_all_its_disks(exis
     assert snapshots.stands_on([*existing.values(), *snapshots_there]) == ["b", "a"]
 
 
-@pytest.mark.parametrize(
-    ("held", "lowest"),
-    [
-        ((), "web.root"),
-        (("/p/web.root",), "web.root._layer-00000001"),
-        (("/p/web.root._layer-00000001", "/p/web.root"), None),
-    ],
-)
-def test_layers_of_running_vms_are_merged_down_to_what_a_snapshot_needs(existing, held, lowest):
-    vm, disk = existing[addresses.vm("web")], existing[addresses.disk("web/root")]
-    chain = ("/p/web.root._layer-00000001", "/p/web.root", "/store/sha256-aa.img")
-    uses = tuple(
-        replace(use, source="/p/web.root._layer-00000002", below=chain) for use in vm.disks if use.disk
-    )
-    existing |= {vm.address: replace(vm, disks=uses)}
-    if held:
-        layer = Layer("web/root", held[0], below=held[1:])
-        one = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF, layers=(layer,)),))
-        existing |= {one.address: one}
-    found = snapshots.merged(existing)
-    assert found[disk.address].goes_on == lowest
-    off = existing | {vm.address: replace(existing[vm.address], state=State.OFF)}
-    assert snapshots.merged(off) == off, "libvirt merges only what runs"
-    theirs = existing | {vm.address: replace(existing[vm.address], snapshots=(("theirs", "internal"),))}
-    assert snapshots.merged(theirs) == theirs, "a snapshot of virsh may be in a layer"
-
-
-def test_nothing_is_merged_while_a_snapshot_cant_be_read(existing):
-    vm = existing[addresses.vm("web")]
-    chain = ("/p/web.root",)
-    uses = tuple(
-        replace(use, source="/p/web.root._layer-00000002", below=chain) for use in vm.disks if use.disk
-    )
-    existing |= {vm.address: replace(vm, disks=uses)}
-    assert snapshots.merged(existing) != existing
-    existing |= {BROKEN.address: BROKEN}
-    assert snapshots.merged(existing) == existing
-
-
 def test_one_that_cant_be_read_is_not_restored_nor_pruned_but_can_be_deleted(wanted, existing):
     existing |= {BROKEN.address: BROKEN}
     with pytest.raises(Refused, match="snapshot/s9: it can't be read") as error:
@@ -254,11 +229,3 @@ def test_one_that_cant_be_read_is_not_restored_nor_pruned_but_can_be_deleted(wan
     assert BROKEN not in wanted(snapshots.delete, names=("s9",)).values()
     with pytest.raises(UsageError, match="there is a snapshot s9 already"):
         taken(wanted, "s9")
-
-
-@pytest.mark.parametrize("theirs", ["web.e1", "web.root.20261127"])
-def test_what_others_put_on_a_disk_is_not_merged(existing, theirs):
-    vm = existing[addresses.vm("web")]
-    uses = tuple(replace(use, source=f"/p/{theirs}", below=("/p/web.root",)) for use in vm.disks if use.disk)
-    existing |= {vm.address: replace(vm, disks=uses)}
-    assert snapshots.merged(existing) == existing
