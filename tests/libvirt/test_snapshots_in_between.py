@@ -12,7 +12,10 @@ from labctl.host.libvirt import volumes
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import parts
 from labctl.kinds.snapshot.driver import SnapshotDriver
-from labctl.kinds.snapshot.spec import Layer, SavedVm, SnapshotSpec
+from labctl.kinds.snapshot.spec import Copy, Layer, SavedVm, SnapshotSpec
+
+ALLOCATED = """<volume><name>{0}</name><capacity unit='GiB'>{1}</capacity><allocation unit='GiB'>{1}</allocation>
+<target><format type='raw'/></target></volume>"""
 
 
 def saving(world, monkeypatch, happens):
@@ -98,3 +101,16 @@ def test_a_restore_without_room_for_the_new_layers_touches_no_vm(world, monkeypa
         restoring.restore(world.host.connection, pool, snapshot, Quiet())
     assert state_of(world.domain("db")) is State.RUNNING
     assert volumes.names(pool) == before
+
+
+def test_a_restore_without_room_for_copies_deletes_nothing(world):
+    """The test driver's pools are of 100 GiB."""
+    assert world.run() == 0, world.failures()
+    pool = world.host.virt.storagePoolLookupByName("labctl-shop")
+    pool.createXML(ALLOCATED.format("_volume.shared", 20))
+    pool.createXML(ALLOCATED.format("_snapshot.s1.copy._volume.shared", 60))
+    copied = (Copy("_volume.shared", "_snapshot.s1.copy._volume.shared"),)
+    snapshot = SnapshotSpec("shop", "s1", copies=copied)
+    with pytest.raises(LabctlError, match="its copies take 40GiB more, and 20GiB are free"):
+        restoring.restore(world.host.connection, pool, snapshot, Quiet())
+    assert "_volume.shared" in volumes.names(pool)

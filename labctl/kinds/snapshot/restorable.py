@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import libvirt
 
 from labctl.core.errors import FOREIGN, LabctlError, Problem
+from labctl.core.size import format_sizes
 from labctl.host.libvirt import domain_capabilities, pools, volumes
 from labctl.host.libvirt.connection import code, translated
-from labctl.kinds.snapshot import layers, machines, parts
+from labctl.kinds.snapshot import layers, machines, parts, room
 from labctl.kinds.snapshot.versions import versions
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ def obstacles(virt: Any, pool: Any, snapshot: SnapshotSpec) -> Iterator[Problem]
     if gone:
         hint = f"put it back, or `labctl snapshot delete {snapshot.name}` removes the rest"
         yield _problem(snapshot, f"it can't be restored without {', '.join(gone)}", hint)
+    takes, free = room.to_restore(pool, snapshot), room.free(pool)
+    if takes > free:
+        more, left = format_sizes(takes, free)
+        hint = "free some space: `labctl snapshot prune` deletes old ones"
+        yield _problem(
+            snapshot, f"its copies take {more} more, and {left} are free in {pools.path(pool)}", hint
+        )
     for path, was, now in layers.rebased(volumes.facts(pool), snapshot):
         hint = f"`qemu-img rebase` puts it back, or `labctl snapshot delete {snapshot.name}` gives it up"
         yield _problem(snapshot, f"{path} stood on {was}, and stands on {now or 'nothing'} now", hint)

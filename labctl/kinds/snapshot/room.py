@@ -1,4 +1,4 @@
-"""The room that taking a snapshot needs in the lab's pool."""
+"""The room that taking or restoring a snapshot needs in the lab's pool."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import libvirt
 
 from labctl.core.lifecycle import ACTIVE
 from labctl.host.libvirt import domains, volumes
+from labctl.host.libvirt.storage_errors import translated
 
 if TYPE_CHECKING:
     from labctl.kinds.snapshot.spec import SnapshotSpec
@@ -19,6 +20,18 @@ def needed(virt: Any, pool: Any, snapshot: SnapshotSpec) -> int:
     copies = sum(each.allocation for each in volumes.facts(pool, copied))
     running = (domains.find(virt, snapshot.lab, vm.name) for vm in snapshot.vms if vm.state in ACTIVE)
     return copies + sum(_memory(domain) for domain in running if domain is not None)
+
+
+def to_restore(pool: Any, snapshot: SnapshotSpec) -> int:
+    """The bytes by which copies grow what they replace. What exists of that is deleted before."""
+    taken = {each.name: each.allocation for each in volumes.facts(pool)}
+    return sum(taken.get(each.copy, 0) - taken.get(each.volume, 0) for each in snapshot.copies)
+
+
+def free(pool: Any) -> int:
+    """The bytes that are free in a pool, at its last refresh."""
+    with translated("can't look for free space", where=pool.name()):
+        return int(pool.info()[3])
 
 
 def _memory(domain: Any) -> int:  # a virDomain
