@@ -1,6 +1,7 @@
 """What of snapshots libvirt's test driver can do: it knows volumes and domains, but neither content nor memory."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +20,8 @@ from labctl.host.libvirt.connection import Connection
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import parts, restorable
 from labctl.kinds.snapshot.restore import restore
-from labctl.kinds.snapshot.spec import DESCRIPTION, Layer, SavedVm, SnapshotSpec
+from labctl.kinds.snapshot.save import save
+from labctl.kinds.snapshot.spec import DESCRIPTION, Copy, Layer, SavedVm, SnapshotSpec
 from tests.libvirt.conftest import NODE
 
 POOL = "<pool type='dir'><name>labctl-shop</name><target><path>{}</path></target></pool>"
@@ -173,25 +175,43 @@ def test_a_restore_without_all_parts_is_refused_with_the_plan(world):
 def test_without_room_for_memory_nothing_is_paused(world, monkeypatch):
     """The test driver says that half of the memory is used."""
 
-    def save(session, _vms, *run):
+    def use_case(session, _vms, *run):
         return snapshots.save(session, *run, name="s1", message="")
 
     assert world.run() == 0, world.failures()
     monkeypatch.setattr(Host, "local", True)
     monkeypatch.setattr("labctl.host.libvirt.pools.free_space", lambda _folder: 95 << 20)
     with pytest.raises(Refused, match="memory and copies take up to 96MiB, and 95MiB are free in "):
-        world.run(save)
+        world.run(use_case)
     assert {state_of(world.domain(name)) for name in ("web-1", "web-2", "db")} == {State.RUNNING}
     world.domain("db").destroy()
-    assert world.run(save) == 1, "it got as far as to the pause"
+    assert world.run(use_case) == 1, "it got as far as to the pause"
     assert world.failures()
 
 
-def test_a_snapshot_goes_with_all_of_its_parts(pool):
+def test_a_snapshot_goes_with_all_of_its_parts_and_no_others(pool):
+    for name in ("_snapshot.s1.copy.web.seed", "_snapshot.s1.description", "_snapshot.s10.description"):
+        volumes.create(pool, name, capacity=1 << 10)
+    before = volumes.names(pool)
     vm = SavedVm("web", State.RUNNING, memory="_snapshot.s1.memory.web")
-    parts.delete(pool, SnapshotSpec("shop", "s1", vms=(vm,)))
-    parts.delete(pool, SnapshotSpec("shop", "s1", vms=(vm,)))
-    assert "_snapshot.s1.memory.web" not in volumes.names(pool)
+    snapshot = SnapshotSpec("shop", "s1", vms=(vm,), copies=(Copy("web.seed", "_snapshot.s1.copy.web.seed"),))
+    for _ in range(2):  # a run that was killed is done again
+        parts.delete(pool, snapshot)
+        own = {f"_snapshot.s1.{part}" for part in ("memory.web", "copy.web.seed", "description")}
+        assert before - volumes.names(pool) == own
+
+
+@pytest.mark.parametrize(
+    ("vm", "told"),
+    [("web", "vm/web: labctl did not make its disk vda"), ("db", "vm/db: someone removed it meanwhile")],
+)
+def test_what_cant_be_saved_is_told_before_anything_is_done(pool, vm, told):
+    before = volumes.names(pool)
+    spec = SnapshotSpec("shop", "s2", vms=(SavedVm(vm, State.OFF),))
+    with pytest.raises(LabctlError, match=told) as error:
+        save(SimpleNamespace(virt=pool.connect()), pool, spec, None)
+    assert error.value.hint
+    assert volumes.names(pool) == before
 
 
 def test_after_a_save_that_fails_all_vms_run_as_before(world):
@@ -199,10 +219,10 @@ def test_after_a_save_that_fails_all_vms_run_as_before(world):
     assert world.run() == 0, world.failures()
     world.domain("db").suspend()
 
-    def save(session, _vms, sink, confirm):
+    def use_case(session, _vms, sink, confirm):
         return snapshots.save(session, sink, confirm, name="s1", message="")
 
-    assert world.run(save) == 1
+    assert world.run(use_case) == 1
     (failed,) = world.failures()
     assert failed.address == "snapshot/s1"
     states = {name: state_of(world.domain(name)) for name in ("web-1", "web-2", "db")}
