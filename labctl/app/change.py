@@ -20,7 +20,7 @@ from labctl.app import (
 )
 from labctl.app.images import pins
 from labctl.app.prepare import Prepared, prepare
-from labctl.core.errors import Interrupted, LabctlError, goes_on, mended_by
+from labctl.core.errors import Interrupted, LabctlError, hint_after, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
@@ -282,7 +282,7 @@ def _refuse(prepared: Prepared, sink: Sink, began: float) -> None:
 def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> Finished:
     hint = ""
     if outcome.interrupted:
-        hint = goes_on(verb)
+        hint = hint_after(verb)
     elif outcome.errors:
         hint = mended_by(outcome.errors.values())
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)

@@ -108,7 +108,7 @@ def suspend(vms: Iterable[str] = (), *, disk: bool = False) -> DesiredState:
 
 def resume(vms: Iterable[str] = ()) -> DesiredState:
     """What is paused or saved runs, on its networks: a reboot of the host stops these."""
-    with_state = _with_state(State.RUNNING, vms, lambda way: way.goes_on)
+    with_state = _with_state(State.RUNNING, vms, lambda way: way.resumes)
 
     def desired(wanted: Specs, existing: Specs) -> Specs:
         result = with_state(wanted, existing)

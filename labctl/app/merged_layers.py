@@ -37,7 +37,9 @@ def merged(existing: dict[Address, Spec]) -> dict[Address, Spec]:
     onto = {address: _lowest(use, held) for use, address in uses if address in existing}
     disks = of_kind(existing.values(), DiskSpec)
     return existing | {
-        disk.address: replace(disk, goes_on=onto[disk.address]) for disk in disks if onto.get(disk.address)
+        disk.address: replace(disk, active_volume=onto[disk.address])
+        for disk in disks
+        if onto.get(disk.address)
     }
 
 

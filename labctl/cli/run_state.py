@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from labctl.core.errors import goes_on
+from labctl.core.errors import hint_after
 from labctl.core.record import record
 
 if TYPE_CHECKING:
@@ -65,4 +65,4 @@ def left() -> str:
 
 def interrupted() -> str:
     """What an interruption means."""
-    return ": ".join(filter(None, ("interrupted", goes_on(_run.verb) if _run.begun else left())))
+    return ": ".join(filter(None, ("interrupted", hint_after(_run.verb) if _run.begun else left())))

@@ -172,7 +172,7 @@ def mended_by(errors: Collection[LabctlError]) -> str:
     return f"{', then '.join(steps)}; what is done stays done"
 
 
-def goes_on(verb: str) -> str:
+def hint_after(verb: str) -> str:
     """A hint for what to run after an interruption. It names no command that changes more than `verb` does."""
     if verb in ("up", "reload"):
         return f"`labctl {verb}` goes on from here, `labctl destroy` removes what was made"

@@ -68,7 +68,7 @@ class DiskDriver:
         If a snapshot put an overlay on the volume, the overlay grows.
         """
         spec = step.wanted
-        if spec.goes_on and spec.goes_on != step.existing.goes_on:
+        if spec.active_volume and spec.active_volume != step.existing.active_volume:
             self._merge(spec, tell)
             return
         if spec.size is None:
@@ -94,7 +94,7 @@ class DiskDriver:
             pool = self._host.pool(identity.pool_name(spec.lab))
             pools.refresh(pool)
             domain, target = self._user(spec, spec.top)
-            base = volumes.path(pool, spec.goes_on or "")
+            base = volumes.path(pool, spec.active_volume or "")
             merged = spec.above[: spec.above.index(base)] if base in spec.above else spec.above
             if domain is None or self._is_shared(pool, domain, (base, *merged)):
                 return  # the VM went off meanwhile, or somebody else stands on these files

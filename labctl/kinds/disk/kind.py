@@ -36,7 +36,7 @@ def _observe(look: Look) -> Found[DiskSpec]:
 
 
 def _in_layers(disk: DiskSpec, above: tuple[str, ...]) -> DiskSpec:
-    return replace(disk, above=above, goes_on=above[0].rpartition("/")[2] if above else disk.volume)
+    return replace(disk, above=above, active_volume=above[0].rpartition("/")[2] if above else disk.volume)
 
 
 def read(facts: Facts, lab: str, name: str) -> DiskSpec:

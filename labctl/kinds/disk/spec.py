@@ -37,7 +37,7 @@ class DiskSpec(Spec):
     base: str = owned(Effect.REPLACE, default="")
     format: Literal["qcow2", "raw"] = owned(Effect.REPLACE, default="qcow2")
     # the volume that the guest writes to, among the layers of snapshots; None leaves that as it is
-    goes_on: str | None = owned(Effect.LIVE, default=None, condition="its layers are needed no more")
+    active_volume: str | None = owned(Effect.LIVE, default=None, condition="its layers are needed no more")
     image: str = ""
     seed: str = ""
     above: tuple[str, ...] = ()

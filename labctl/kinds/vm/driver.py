@@ -171,7 +171,7 @@ class VmDriver:
         if spec.scripted:
             before = None if step.action.makes else step.existing
             async with self._explained(spec):
-                await self._guests.booted(spec, tell, before, goes_on=_goes_on(step))
+                await self._guests.booted(spec, tell, before, keeps_memory=_keeps_memory(step))
         tell.stage(Stage.BOOTED)
 
     async def ready(self, step: StepOf[VmSpec], tell: Teller) -> None:
@@ -279,7 +279,7 @@ def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
     return replace(spec, nics=nics, keys=was.keys if was else "")
 
 
-def _goes_on(step: StepOf[VmSpec]) -> bool:
+def _keeps_memory(step: StepOf[VmSpec]) -> bool:
     """Whether the guest has a past in its memory: it does not boot by this step.
 
     Of one that runs already, a run that was ended may have let it go on without telling it anything.

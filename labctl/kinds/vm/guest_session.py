@@ -53,7 +53,7 @@ class GuestSession:
     def set_clock(self) -> None:
         self.port.send(protocol.command_clock(int(time.time())))
 
-    async def after_restore(self, spec: VmSpec) -> bool:
+    async def catch_up(self, spec: VmSpec) -> bool:
         """Give a guest what it lacks when it goes on from its memory: the time, and random numbers of its own.
 
         It is done before anybody is told that the VM is ready. Names, addresses and keys are sent as to any guest

@@ -63,22 +63,22 @@ class GuestSessions:
         self._states: dict[str, GuestState | None] = {}
 
     async def booted(
-        self, spec: VmSpec, tell: Teller, before: VmSpec | None, *, goes_on: bool = False
+        self, spec: VmSpec, tell: Teller, before: VmSpec | None, *, keeps_memory: bool = False
     ) -> None:
         """Follow a guest to the end of its cloud-init, then send it what its seed doesn't have.
 
-        `before` is the VM's spec until now, None for a new VM. One that `goes_on` was not booted, but continues from
-        its memory, which may come from a disk: it first gets what it lacks of the time between.
+        `before` is the VM's spec until now, None for a new VM. With `keeps_memory` its guest was not booted,
+        but continues from its memory, which may come from a disk: it first gets what it lacks of the time between.
         """
         deadline = self._deadline(spec)
         session = await self._session(spec, tell)
         try:
-            if goes_on:
+            if keeps_memory:
                 session.set_clock()  # at once: what it does meanwhile may look at it
             async with self._console_told(spec, tell):
                 await session.follow_boot(spec, tell, deadline)
             try:
-                if goes_on:
+                if keeps_memory:
                     await self._catch_up(spec, session, tell, before)
                 await self._configure(spec, session, before)
             except LabctlError:
@@ -114,7 +114,7 @@ class GuestSessions:
         self, spec: VmSpec, session: GuestSession, tell: Teller, before: VmSpec | None
     ) -> None:
         async with self._answer_expected(spec):
-            anew = await session.after_restore(spec)
+            anew = await session.catch_up(spec)
         # what a snapshot brings back is paused at first
         if not anew and before is not None and before.state in (State.SAVED, State.PAUSED):
             tell.warn(

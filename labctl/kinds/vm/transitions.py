@@ -29,7 +29,7 @@ class Transition:
     refused: str = ""
 
     @property
-    def goes_on(self) -> bool:
+    def resumes(self) -> bool:
         """Whether the guest continues from its memory, without a boot; its clock is wrong then."""
         return self.begins in (RESUME, RESTORE)
 

@@ -37,7 +37,7 @@ def test_layers_of_running_vms_are_merged_down_to_what_a_snapshot_needs(existing
         one = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF, layers=(layer,)),))
         existing |= {one.address: one}
     found = merged(existing)
-    assert found[disk.address].goes_on == lowest
+    assert found[disk.address].active_volume == lowest
     off = existing | {vm.address: replace(existing[vm.address], state=State.OFF)}
     assert merged(off) == off, "libvirt merges only what runs"
     theirs = existing | {vm.address: replace(existing[vm.address], snapshots=(("theirs", "internal"),))}

@@ -48,7 +48,7 @@ def test_it_goes_before_what_it_stands_on(snapshot):
 
 def test_layers_are_merged_only_once_it_is_gone(snapshot):
     """Before, that would write to what it keeps."""
-    disk = DiskSpec("shop", "web/root", goes_on="web.root._layer-00000001")
-    wanted = by_address(replace(disk, goes_on="web.root"))
+    disk = DiskSpec("shop", "web/root", active_volume="web.root._layer-00000001")
+    wanted = by_address(replace(disk, active_volume="web.root"))
     needs = {each.id: each.needs for each in operations(plan(wanted, by_address(disk, snapshot)))}
     assert needs["update disk/web/root"] == ("delete snapshot/s1",)

@@ -131,15 +131,15 @@ class Woken:
         return Completed(self._exit_code, b"", b"no such device")
 
 
-def after_restore(monkeypatch, guest):
+def catch_up(monkeypatch, guest):
     monkeypatch.setattr(guest_session, "PortTransport", lambda _port: guest)
-    return asyncio.run(GuestSession(Connected(), guest).after_restore(WEB))
+    return asyncio.run(GuestSession(Connected(), guest).catch_up(WEB))
 
 
 @pytest.mark.parametrize(("code", "anew"), [(0, True), (guest_session.UNABLE, False)])
 def test_a_guest_that_goes_on_gets_the_time_and_random_bytes_of_its_own(monkeypatch, code, anew):
     guests = [Woken(code), Woken(code)]
-    assert [after_restore(monkeypatch, guest) for guest in guests] == [anew, anew]
+    assert [catch_up(monkeypatch, guest) for guest in guests] == [anew, anew]
     assert [guest.told for guest in guests] == [["clock", "run"]] * 2
     first, second = (guest.stdin[0] for guest in guests)
     assert len(first) == len(second) == guest_session.RANDOM_BYTES
@@ -151,7 +151,7 @@ def test_a_guest_that_goes_on_gets_the_time_and_random_bytes_of_its_own(monkeypa
 )
 def test_a_guest_that_can_t_catch_up_is_not_ready(monkeypatch, guest, why):
     with pytest.raises(LabctlError, match=why):
-        after_restore(monkeypatch, guest)
+        catch_up(monkeypatch, guest)
 
 
 @pytest.mark.parametrize(

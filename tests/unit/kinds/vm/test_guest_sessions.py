@@ -28,12 +28,12 @@ def test_a_guest_without_kvm_may_take_longer_to_do_what_it_is_told(accel, times)
 def test_random_numbers_that_may_come_twice_are_told(state, anew, warned):
     """Of memory that was saved there may be a copy, and a snapshot lets VMs go on that are paused."""
 
-    async def after_restore(_spec):
+    async def catch_up(_spec):
         return anew
 
     told = []
     tell = SimpleNamespace(warn=lambda summary, _hint: told.append(summary))
-    session = SimpleNamespace(after_restore=after_restore)
+    session = SimpleNamespace(catch_up=catch_up)
     before = VmSpec("shop", "web", state=state)
     catching_up = GuestSessions(None, None)._catch_up(VmSpec("shop", "web"), session, tell, before)  # noqa: SLF001
     asyncio.run(catching_up)

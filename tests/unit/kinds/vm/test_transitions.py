@@ -59,7 +59,7 @@ def test_boots_are_the_starts_of_guests_that_did_not_run():
 
 
 def test_a_guest_goes_on_after_a_pause_and_after_its_memory_was_saved():
-    on = {pair for pair in PAIRS if transition(*pair).goes_on}
+    on = {pair for pair in PAIRS if transition(*pair).resumes}
     assert on == {(State.PAUSED, State.RUNNING), (State.SAVED, State.RUNNING)}
 
 
