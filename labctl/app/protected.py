@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import FOREIGN, Problem
 from labctl.core.plan import LOST, Action
-from labctl.core.spec import Effect
+from labctl.core.spec import Effect, of_kind
 from labctl.kinds import addresses
 from labctl.kinds.snapshot.spec import SnapshotSpec
 
@@ -39,10 +39,10 @@ def _losing(step: Step, observed: Observed) -> Iterator[Spec]:
     """What loses data by a step: its own object, and by the restore of a snapshot the VMs that go back to it."""
     if step.before:
         yield step.before
-    if isinstance(step.spec, SnapshotSpec) and step.action is Action.UPDATE:
-        for vm in step.spec.vms:
-            if existing := observed.specs.get(addresses.vm(vm.name)):
-                yield existing
+    if step.action is Action.UPDATE:
+        for snapshot in of_kind([step.spec], SnapshotSpec):
+            back = (observed.specs.get(addresses.vm(vm.name)) for vm in snapshot.vms)
+            yield from filter(None, back)
 
 
 def _was_lost(step: Step) -> bool:

@@ -29,9 +29,9 @@ def registered(
 
     Args:
         connection: to the host whose events these are.
-        of_domains: by the number of the event (virDomainEventID), of one `domain` or else of all.
+        of_domains: by the number of the event (virDomainEventID).
         of_networks: of when networks are defined, started, stopped and undefined.
-        domain: see above.
+        domain: the only one whose events these are; None for all.
 
     Raises:
         LabctlError: libvirt does not answer.

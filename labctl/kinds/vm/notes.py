@@ -22,10 +22,10 @@ def note(domain: Any, spec: VmSpec, flag: int) -> None:  # a virDomain
 
 
 def change(domain: Any, **values: Any) -> None:
-    """Change these values of the running domain's notes; nothing is done where someone removed labctl's mark."""
+    """Change these values of the running domain's notes, if they differ and nobody removed labctl's mark."""
     live = xml.read(ET.fromstring(domain.XMLDesc()))
-    if live is not None:
-        note(domain, replace(live, **values), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    if live is not None and (changed := replace(live, **values)) != live:
+        note(domain, changed, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def unready(domain: Any) -> None:
@@ -34,6 +34,4 @@ def unready(domain: Any) -> None:
     A guest that pauses is behind its time, and one whose memory was saved goes on with old random numbers too. Nobody
     is told that it is ready before it was told of this, even if this run or libvirtd ends meanwhile.
     """
-    live = xml.read(ET.fromstring(domain.XMLDesc()))
-    if live is not None and live.ready:
-        note(domain, replace(live, ready=None), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    change(domain, ready=False)
