@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.events import Finished, Sink
     from labctl.core.redaction import Redactor
-    from labctl.kinds.snapshot.overview import Listed, Shown
+    from labctl.kinds.snapshot.overview import Shown, SnapshotList
 
     Run = Callable[[UseCase, Session, Iterable[str], Confirm | None], Finished]
 
@@ -25,7 +25,7 @@ class Snapshots:
         """The lab gives what a call starts from, what masks its secrets, and what runs a change."""
         self._session, self._redactor, self._run = session, redactor, run
 
-    def list(self) -> Listed:
+    def list(self) -> SnapshotList:
         """All of them, and where the lab stands now."""
         from labctl.app import snapshots
 

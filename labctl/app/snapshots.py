@@ -23,7 +23,7 @@ from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.observe import read as read_network
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.seed.spec import SeedSpec
-from labctl.kinds.snapshot.overview import Listed, Shown
+from labctl.kinds.snapshot.overview import Shown, SnapshotList
 from labctl.kinds.snapshot.spec import Copy, Layer, SavedNetwork, SavedVm, SnapshotSpec
 from labctl.kinds.vm.savable import with_rsync
 from labctl.kinds.vm.spec import VmSpec
@@ -135,7 +135,7 @@ def stands_on(specs: Iterable[Spec]) -> list[str]:
     return [each.name for each in sorted(found, key=lambda each: (len(each.below), each.taken), reverse=True)]
 
 
-def listed(session: Session) -> Listed:
+def listed(session: Session) -> SnapshotList:
     """Look at the lab's snapshots.
 
     Raises:
@@ -143,7 +143,7 @@ def listed(session: Session) -> Listed:
     """
     specs = session.hosts.answering(partial(_existing, session)).values()
     snapshots = sorted(of_kind(specs, SnapshotSpec), key=_moment)
-    return Listed(session.lab.name, tuple(snapshots), tuple(stands_on(specs)))
+    return SnapshotList(session.lab.name, tuple(snapshots), tuple(stands_on(specs)))
 
 
 def _existing(session: Session) -> Mapping[Address, Spec]:
@@ -157,16 +157,16 @@ def _existing(session: Session) -> Mapping[Address, Spec]:
         return observe(session.hosts, session.lab.name, session.kinds).specs
 
 
-def shown(found: Listed, name: str) -> Shown:
+def shown(found: SnapshotList, name: str) -> Shown:
     """One of the snapshots that were found.
 
     Raises:
         UsageError: there is none of this name.
     """
-    return Shown(found, one(found.snapshots, name))
+    return Shown(found, find_snapshot(found.snapshots, name))
 
 
-def one(snapshots: Iterable[SnapshotSpec], name: str) -> SnapshotSpec:
+def find_snapshot(snapshots: Iterable[SnapshotSpec], name: str) -> SnapshotSpec:
     """The snapshot of this name.
 
     Raises:
@@ -209,7 +209,7 @@ def restore(session: Session, sink: Sink, confirm: Confirm, *, name: str) -> Fin
     running: set[str] = set()
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
-        snapshot = readable(one(of_kind(existing.values(), SnapshotSpec), name))
+        snapshot = readable(find_snapshot(of_kind(existing.values(), SnapshotSpec), name))
         running.update(vm.name for vm in snapshot.vms if vm.state is State.RUNNING)
         return _as_it_was(snapshot, existing)
 
@@ -249,7 +249,7 @@ def delete(session: Session, sink: Sink, confirm: Confirm, *, names: Iterable[st
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         snapshots = list(of_kind(existing.values(), SnapshotSpec))
-        gone = {one(snapshots, name).address for name in names}
+        gone = {find_snapshot(snapshots, name).address for name in names}
         return merged_layers.merged(
             {address: spec for address, spec in existing.items() if address not in gone}
         )

@@ -13,7 +13,7 @@ from labctl.report.table import table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labctl.kinds.snapshot.overview import Listed, Shown
+    from labctl.kinds.snapshot.overview import Shown, SnapshotList
     from labctl.kinds.snapshot.spec import SnapshotSpec
     from labctl.report.colour import Paint
 
@@ -22,7 +22,7 @@ HERE = "(the lab is here)"
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def tree(found: Listed, now: datetime, paint: Paint, width: int | None) -> str:
+def tree(found: SnapshotList, now: datetime, paint: Paint, width: int | None) -> str:
     """A table in which each snapshot stands below the one that the lab stood on when it was taken."""
     rows = []
     for lead, each in _walked(found, "", ""):
@@ -36,7 +36,7 @@ def tree(found: Listed, now: datetime, paint: Paint, width: int | None) -> str:
     return table(HEAD, rows, paint, width)
 
 
-def _walked(found: Listed, parent: str, indent: str) -> Iterator[tuple[str, SnapshotSpec | None]]:
+def _walked(found: SnapshotList, parent: str, indent: str) -> Iterator[tuple[str, SnapshotSpec | None]]:
     """The snapshots on top of one, and on top of these, each with what is drawn before it; None is the lab itself."""
     children: list[SnapshotSpec | None] = [
         each for each in found.snapshots if found.parent(each.below) == parent

@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 @record
-class Listed:
+class SnapshotList:
     """The snapshots of a lab, the oldest first; and the names of those that it stands on now, the nearest first."""
 
     lab: str
@@ -61,7 +61,7 @@ class Listed:
 class Shown:
     """One snapshot of a lab, among all of them."""
 
-    among: Listed
+    among: SnapshotList
     snapshot: SnapshotSpec
 
     @property

@@ -41,7 +41,7 @@ def names(snapshot: SnapshotSpec) -> set[str]:
     return memories | {each.copy for each in snapshot.copies}
 
 
-def frozen(snapshot: SnapshotSpec) -> set[str]:
+def layer_paths(snapshot: SnapshotSpec) -> set[str]:
     """The paths of the layers of a snapshot."""
     return {layer.path for vm in snapshot.vms for layer in vm.layers}
 
@@ -50,7 +50,7 @@ def missing(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[str]:
     """What is not there any more of the volumes and layers of a snapshot, and of what the layers stand on."""
     facts = volumes.facts(pool)
     below = {path for vm in snapshot.vms for layer in vm.layers for path in layer.below}
-    needed = layers.reached(facts, frozen(snapshot) | below) - {each.path for each in facts}
+    needed = layers.reached(facts, layer_paths(snapshot) | below) - {each.path for each in facts}
     gone = {path for path in needed if not _there(virt, path)}
     return sorted((names(snapshot) - {each.name for each in facts}) | gone)
 
@@ -96,6 +96,6 @@ def sweep(virt: Any, pool: Any, lab: str, vms: Collection[str]) -> None:
     users = disk_users.of_files(virt)
     own = {domain.UUIDString() for name in vms if (domain := domains.find(virt, lab, name)) is not None}
     used = [path for path, uses in users.items() if own & {use.uuid for use in uses}]
-    needed = set().union(users, disk_users.of_snapshots(virt), *map(frozen, snapshots))
+    needed = set().union(users, disk_users.of_snapshots(virt), *map(layer_paths, snapshots))
     for name in list(layers.unneeded(volumes.facts(pool), needed, used)):
         volumes.delete(pool, name)

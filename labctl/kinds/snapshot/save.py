@@ -94,10 +94,10 @@ def _read(virt: Any, spec: SnapshotSpec, vm: SavedVm) -> _Vm:
     memory = identity.snapshot_volume(spec.name, f"memory.{vm.name}") if state in ACTIVE else ""
     below = {layer.disk: layer.below for layer in vm.layers}
     found = layers.of_domain(root, vm.name)
-    frozen = tuple(replace(layer, below=below.get(layer.disk, ())) for layer in found)
+    written = tuple(replace(layer, below=below.get(layer.disk, ())) for layer in found)
     autostart = bool(domain.autostart())
     return _Vm(
-        domain, replace(vm, state=state, autostart=autostart, definition=text, layers=frozen, memory=memory)
+        domain, replace(vm, state=state, autostart=autostart, definition=text, layers=written, memory=memory)
     )
 
 
@@ -111,7 +111,7 @@ def _taken(
     taken = datetime.now(UTC).isoformat(timespec="seconds")
     began = time.monotonic()
     with _paused(connection, [each for each in vms if each.saved.state is State.RUNNING], tell):
-        connection.in_parallel(vms, lambda each: _freeze(each, folder, spec.name))
+        connection.in_parallel(vms, lambda each: _snapshot_vm(each, folder, spec.name))
         for each in spec.copies:
             if each not in seeds:
                 volumes.copy(connection.virt, pool, each.volume, each.copy)
@@ -156,7 +156,7 @@ def _resume(vm: _Vm) -> None:
         ) from error
 
 
-def _freeze(vm: _Vm, folder: str, name: str) -> None:
+def _snapshot_vm(vm: _Vm, folder: str, name: str) -> None:
     """Save a VM's memory, if it has any, and let its disks go on in new layers, in one step of QEMU."""
     onto = {layer.path: f"{folder}/{identity.layer_name(layer.disk)}" for layer in vm.saved.layers}
     memory = f"{folder}/{vm.saved.memory}" if vm.saved.memory else ""

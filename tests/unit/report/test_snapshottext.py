@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from labctl.core.lifecycle import State
-from labctl.kinds.snapshot.overview import Listed, Shown
+from labctl.kinds.snapshot.overview import Shown, SnapshotList
 from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
 from labctl.report import snapshottext
 from labctl.report.colour import Paint
@@ -19,7 +19,9 @@ def one(name, *below, taken="2026-11-26T12:03:09+00:00"):
 
 
 def test_the_tree_shows_what_stands_on_what_and_where_the_lab_is():
-    found = Listed("shop", (one("s1"), one("s2", "s1"), one("s3", "s2", "s1"), one("s4", "s1")), ("s2", "s1"))
+    found = SnapshotList(
+        "shop", (one("s1"), one("s2", "s1"), one("s3", "s2", "s1"), one("s4", "s1")), ("s2", "s1")
+    )
     assert snapshottext.tree(found, NOW, Paint(), None).splitlines() == [
         "SNAPSHOT                 AGE  SIZE    VMS      MESSAGE",
         "s1                       3 h  310MiB  db, web  for s1",
@@ -38,7 +40,7 @@ def test_ages_are_in_the_largest_unit_that_fits_and_a_broken_moment_is_no_error(
 
 
 def test_one_snapshot_in_full():
-    text = snapshottext.in_full(Shown(Listed("shop", (one("s1"),), ()), one("s1")))
+    text = snapshottext.in_full(Shown(SnapshotList("shop", (one("s1"),), ()), one("s1")))
     assert "taken       2026-11-26 12:03 UTC" in text
     assert "VMs         web running, with memory; db off" in text
     assert "stands on" not in text
@@ -46,7 +48,7 @@ def test_one_snapshot_in_full():
 
 def test_of_one_that_cant_be_read_the_reason_is_shown():
     broken = SnapshotSpec("shop", "s1", size=310 << 20, problem="it can't be read")
-    found = Listed("shop", (broken,), ())
+    found = SnapshotList("shop", (broken,), ())
     row = snapshottext.tree(found, NOW, Paint(), None).splitlines()[1]
     assert row.split(None, 4) == ["s1", "-", "310MiB", "-", "it can't be read"]
     text = snapshottext.in_full(Shown(found, broken))

@@ -11,7 +11,7 @@ OWN = {"_snapshot.s1.memory.web", "_snapshot.s1.copy.web.seed"}
 
 def test_its_volumes_are_the_memory_and_the_copies_and_its_disks_are_layers(snapshot):
     assert parts.names(snapshot) == OWN
-    assert parts.frozen(snapshot) == {f"{POOL}/web.root", f"{POOL}/db.root"}
+    assert parts.layer_paths(snapshot) == {f"{POOL}/web.root", f"{POOL}/db.root"}
 
 
 def test_all_of_them_are_deleted_and_the_description_last(snapshot, monkeypatch):
