@@ -37,13 +37,14 @@ from labctl.kinds import addresses
 from labctl.kinds.image.spec import POOL, ImageSpec
 from labctl.kinds.image.store import ImageStore
 from labctl.kinds.vm.spec import SLOW
-from labctl.kinds.vm.twin import make_twin
+from labctl.kinds.vm.twin import make_twin, root_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.app.session import Session
     from labctl.core.events import Finished, Sink
+    from labctl.core.xmltree import Element
     from labctl.host.host import Host
     from labctl.kinds.vm.overview import VmOverview
 
@@ -124,21 +125,26 @@ class _Maker:
         return self._spec(base, capacity, image, name)
 
     def _root(self, pool: libvirt.virStoragePool) -> libvirt.virStorageVol:
-        """The root disk: labctl's volume, or the overlay that someone's snapshot put on it."""
-        moved = dict(self.vm.moved).get("root")
-        if moved is None:
-            return volumes.require(pool, f"{self.vm.name}.root")
+        """The file that the guest writes to: labctl's volume, a layer above it, or somebody's overlay."""
+        root = root_disk(self._definition())
+        if root.format != "qcow2":  # what a guest writes to a raw disk may look like a qcow2
+            raise LabctlError(
+                f"its root disk is {root.format}, of which labctl makes no image",
+                where=f"vm/{self.vm.name}",
+                hint="clean its disk by hand; `labctl image import FILE NAME` takes a copy of it",
+            )
         pools.refresh(pool)
-        return self.host.virt.storageVolLookupByPath(moved)
+        return self.host.virt.storageVolLookupByPath(root.source)
+
+    def _definition(self) -> Element:
+        domain = self.host.virt.lookupByName(self.vm.libvirt_name)
+        return ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
 
     @contextmanager
     def _running(self, disk: str) -> Iterator[Any]:
         """A running copy of the domain, which libvirt destroys if this process ends."""
-        definition = self.host.virt.lookupByName(self.vm.libvirt_name).XMLDesc(
-            libvirt.VIR_DOMAIN_XML_INACTIVE
-        )
         self.tell.progress("booting it without a network")
-        root = ET.fromstring(definition)
+        root = self._definition()
         make_twin(root, disk)
         text = xmltree.to_text(root)
         domain = self.host.virt.createXML(text, libvirt.VIR_DOMAIN_START_AUTODESTROY)

@@ -15,8 +15,14 @@ from labctl.kinds.vm.devices.nic import NIC
 
 if TYPE_CHECKING:
     from labctl.core.xmltree import Element
+    from labctl.kinds.vm.disks_and_nics import DiskUse
 
 _KEPT = ("root", "seed")
+
+
+def root_disk(root: Element) -> DiskUse:
+    """The root disk of a VM, by its definition. The VM has one."""
+    return next(disk for disk in map(DISK.read, DISK.elements(root)) if disk.name == "root")
 
 
 def make_twin(root: Element, source: str) -> None:
