@@ -83,7 +83,7 @@ def _to_take(lab: str, name: str, message: str, existing: Specs) -> SnapshotSpec
         lab,
         name,
         message=message,
-        below=tuple(stands_on(existing.values())),
+        ancestors=tuple(stands_on(existing.values())),
         vms=tuple(SavedVm(vm.name, vm.state, layers=tuple(_layers(vm))) for vm in vms),
         saved_networks=tuple(SavedNetwork(each.name, each.active, each.autostart) for each in networks),
         copies=tuple(
@@ -132,7 +132,9 @@ def stands_on(specs: Iterable[Spec]) -> list[str]:
         if any(vm.layers for vm in each.vms)
         and all(layer.path in below for vm in each.vms for layer in vm.layers)
     ]
-    return [each.name for each in sorted(found, key=lambda each: (len(each.below), each.taken), reverse=True)]
+    return [
+        each.name for each in sorted(found, key=lambda each: (len(each.ancestors), each.taken), reverse=True)
+    ]
 
 
 def listed(session: Session) -> SnapshotList:
@@ -279,4 +281,4 @@ def prune(session: Session, sink: Sink, confirm: Confirm, *, keep: int) -> Finis
 
 def _moment(snapshot: SnapshotSpec) -> tuple[str, int]:
     """What orders snapshots by their age: within one second, one comes after those that it stands on."""
-    return snapshot.taken, len(snapshot.below)
+    return snapshot.taken, len(snapshot.ancestors)

@@ -39,9 +39,9 @@ def tree(found: SnapshotList, now: datetime, paint: Paint, width: int | None) ->
 def _walked(found: SnapshotList, parent: str, indent: str) -> Iterator[tuple[str, SnapshotSpec | None]]:
     """The snapshots on top of one, and on top of these, each with what is drawn before it; None is the lab itself."""
     children: list[SnapshotSpec | None] = [
-        each for each in found.snapshots if found.parent(each.below) == parent
+        each for each in found.snapshots if found.parent(each.ancestors) == parent
     ]
-    children += [None] * (found.parent(found.below) == parent)
+    children += [None] * (found.parent(found.ancestors) == parent)
     for each in children:
         last = each is children[-1]
         lead = ("└─ " if last else "├─ ") if parent else ""
@@ -74,7 +74,7 @@ def in_full(shown: Shown) -> str:
         "message": snapshot.message,
         "taken": snapshot.moment,
         "stands on": shown.parent,
-        "paused for": seconds(snapshot.paused) if snapshot.taken else "",
+        "paused for": seconds(snapshot.paused_s) if snapshot.taken else "",
         "size": format_size(snapshot.size),
         "made by": snapshot.made_by,
         "networks": spans(each.name for each in snapshot.saved_networks),

@@ -43,7 +43,7 @@ def _snapshot(values: dict[str, Any]) -> SnapshotSpec:
     values["vms"] = tuple(map(_vm, values["vms"]))
     values["saved_networks"] = tuple(_checked(SavedNetwork(**each)) for each in values["saved_networks"])
     values["copies"] = tuple(_checked(Copy(**each)) for each in values["copies"])
-    values["below"] = tuple(values["below"])
+    values["ancestors"] = tuple(values["ancestors"])
     return _checked(SnapshotSpec(**values))
 
 

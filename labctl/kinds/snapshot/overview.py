@@ -20,12 +20,12 @@ class SnapshotList:
 
     lab: str
     snapshots: tuple[SnapshotSpec, ...]
-    below: tuple[str, ...]
+    ancestors: tuple[str, ...]
 
-    def parent(self, below: Iterable[str]) -> str:
+    def parent(self, ancestors: Iterable[str]) -> str:
         """The nearest of the snapshots that something stands on which is still there; empty without one."""
         there = {each.name for each in self.snapshots}
-        return next((name for name in below if name in there), "")
+        return next((name for name in ancestors if name in there), "")
 
     def to_json(self) -> dict[str, Any]:
         """The shape of `schemas/snapshots.schema.json`."""
@@ -36,7 +36,7 @@ class SnapshotList:
         return {
             "format": FORMAT,
             "lab": self.lab,
-            "current": self.parent(self.below) or None,
+            "current": self.parent(self.ancestors) or None,
             "snapshots": [self._json(each) for each in snapshots],
         }
 
@@ -46,8 +46,8 @@ class SnapshotList:
             "message": snapshot.message,
             "problem": snapshot.problem or None,
             "taken": snapshot.taken,
-            "parent": self.parent(snapshot.below) or None,
-            "paused_s": snapshot.paused,
+            "parent": self.parent(snapshot.ancestors) or None,
+            "paused_s": snapshot.paused_s,
             "size_bytes": snapshot.size,
             "made_by": snapshot.made_by,
             "vms": [
@@ -67,7 +67,7 @@ class Shown:
     @property
     def parent(self) -> str:
         """The nearest of the snapshots that it stands on which is still there; empty without one."""
-        return self.among.parent(self.snapshot.below)
+        return self.among.parent(self.snapshot.ancestors)
 
     def to_json(self) -> dict[str, Any]:
         """As of the list, with this snapshot alone."""

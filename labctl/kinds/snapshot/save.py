@@ -59,7 +59,7 @@ def save(connection: Connection, pool: Any, spec: SnapshotSpec, tell: Teller) ->
         raise
     running = sum(vm.state is State.RUNNING for vm in made.vms)
     if running:
-        tell.note(f"{running} VM{'s were' if running > 1 else ' was'} paused for {made.paused:.1f} s")
+        tell.note(f"{running} VM{'s were' if running > 1 else ' was'} paused for {made.paused_s:.1f} s")
 
 
 def _read(virt: Any, spec: SnapshotSpec, vm: SavedVm) -> _Vm:
@@ -115,14 +115,14 @@ def _taken(
         for each in spec.copies:
             if each not in seeds:
                 volumes.copy(connection.virt, pool, each.volume, each.copy)
-    paused = round(time.monotonic() - began, 3)
+    paused_s = round(time.monotonic() - began, 3)
     pools.refresh(pool)  # libvirt notices only so what QEMU made
     virt = connection.virt
     networks = tuple(_network(virt, spec, each) for each in spec.saved_networks)
     return replace(
         spec,
         taken=taken,
-        paused=paused,
+        paused_s=paused_s,
         saved_networks=networks,
         made_by=versions(virt),
         host_cpu=machines.cpu_of_host(virt.getCapabilities()),

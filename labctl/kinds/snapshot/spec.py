@@ -71,7 +71,7 @@ class Copy:
 class SnapshotSpec(Spec):
     """The spec of a snapshot.
 
-    `taken` is the moment, in ISO 8601 and UTC, and `paused` for how many seconds the VMs were paused for it. `below`
+    `taken` is the moment, in ISO 8601 and UTC, and `paused_s` how long the VMs were paused for it. `ancestors`
     are the snapshots on which the lab stood then, the nearest first. `restored` is what `restore` wants: that the lab
     is as it was then. `size` has the bytes that its parts take, without the layers that disks are made of anyway.
     `growth` says how many bytes of memory the restore takes beyond what the lab's VMs have now.
@@ -88,8 +88,8 @@ class SnapshotSpec(Spec):
     restored: bool = owned(Effect.LIVE, default=False, condition="the lab goes back to it")
     message: str = ""
     taken: str = ""
-    paused: float = 0.0
-    below: tuple[str, ...] = ()
+    paused_s: float = 0.0
+    ancestors: tuple[str, ...] = ()
     vms: tuple[SavedVm, ...] = ()
     saved_networks: tuple[SavedNetwork, ...] = ()
     copies: tuple[Copy, ...] = ()

@@ -191,7 +191,7 @@ def test_delete_and_prune_take_these_and_leave_the_newest(wanted, existing):
 
 def test_of_two_in_one_second_the_one_on_top_is_the_newer(wanted, existing):
     for name, below in (("b", ()), ("a", ("b",))):
-        existing[addresses.snapshot(name)] = SnapshotSpec("shop", name, taken="2026-01-01", below=below)
+        existing[addresses.snapshot(name)] = SnapshotSpec("shop", name, taken="2026-01-01", ancestors=below)
     for _ in range(2):
         left = wanted(snapshots.prune, keep=1)
         assert [each.name for each in of_kind(left.values(), SnapshotSpec)] == ["a"]
@@ -210,7 +210,7 @@ def test_a_lab_stands_on_the_snapshots_whose_layers_are_below_all_its_disks(exis
 
     def one(name, layer, *below):
         vm = SavedVm("web", State.OFF, layers=(Layer("web/root", layer),))
-        return SnapshotSpec("shop", name, vms=(vm,), below=below)
+        return SnapshotSpec("shop", name, vms=(vm,), ancestors=below)
 
     snapshots_there = [
         one("a", "/p/web.root.1"),

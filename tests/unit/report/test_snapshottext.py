@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 26, 15, 10, tzinfo=UTC)
 def one(name, *below, taken="2026-11-26T12:03:09+00:00"):
     vms = (SavedVm("web", State.RUNNING, memory="m"), SavedVm("db", State.OFF))
     return SnapshotSpec(
-        "shop", name, taken=taken, below=below, vms=vms, size=310 << 20, message=f"for {name}"
+        "shop", name, taken=taken, ancestors=below, vms=vms, size=310 << 20, message=f"for {name}"
     )
 
 

@@ -48,7 +48,7 @@ def unreadable(name="s1", lab="shop"):
         {"vms": [{"name": "web", "state": "off", "layers": [{"disk": "web/root", "path": "/p"}]}]},
         {"message": 3},
         {"taken": None},
-        {"paused": "long"},
+        {"paused_s": "long"},
     ],
 )
 def test_what_another_labctl_wrote_or_someone_edited_is_a_snapshot_that_cant_be_read(snapshot, edit):

@@ -7,7 +7,7 @@ from tests import schemas
 
 
 def test_it_fits_its_schema_and_a_parent_that_is_gone_is_none(snapshot):
-    later = replace(snapshot, name="s2", below=("gone", "s1", "s0"))
+    later = replace(snapshot, name="s2", ancestors=("gone", "s1", "s0"))
     found = SnapshotList("shop", (snapshot, later), ("s2", "s1"))
     told = found.to_json()
     schemas.fits(told, "snapshots")
