@@ -64,3 +64,18 @@ def test_what_is_no_json_is_none(content):
 @pytest.mark.parametrize("content", [b"[]", b"null", b"{}", b"[" * 100_000])
 def test_any_json_is_no_traceback(content):
     assert description.read("shop", "s1", content) == unreadable()
+
+
+def test_other_fields_are_another_format(snapshot):
+    """Who changes them raises the format and this list, so that a labctl tells what it can't read."""
+    content = json.loads(description.write(snapshot))
+    (web, _), (network,), (copied,) = content["vms"], content["saved_networks"], content["copies"]
+    (layer,) = web["layers"]
+    assert description.FORMAT == 1
+    assert [" ".join(each) for each in (content, web, layer, network, copied)] == [
+        "format lab name message taken paused_s ancestors vms saved_networks copies made_by host_cpu",
+        "name state autostart definition layers memory",
+        "disk path format below",
+        "name active autostart definition",
+        "volume copy",
+    ]
