@@ -15,8 +15,9 @@ from labctl.engine.allocation import Allocation
 from labctl.engine.observe import Observed, observe
 from labctl.engine.sources import Sources
 from labctl.host.host import Host
-from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt import domain_capabilities, pools, volumes
 from labctl.host.libvirt.connection import Connection
+from labctl.host.libvirt.domain_capabilities import DomainCapabilities
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import parts, restorable
 from labctl.kinds.snapshot.restore import restore
@@ -149,6 +150,17 @@ def test_memory_is_read_and_what_is_none_is_told(pool):
     domain.create()
     domain.save(f"{pools.path(pool)}/{vm.memory}")
     assert told(pool, SnapshotSpec("shop", "s1", vms=(vm,))) == []
+
+
+def test_a_host_that_lacks_the_machine_of_a_vm_is_told_with_what_to_do(pool, monkeypatch):
+    """The test driver says yes to all of them."""
+    lacking = DomainCapabilities(lacks="arch")
+    monkeypatch.setattr(domain_capabilities, "look", lambda *_words: lacking)
+    definition = "<domain type='test'><os><type arch='vax' machine='pc'>hvm</type></os></domain>"
+    vm = SavedVm("web", State.OFF, definition=definition)
+    (problem,) = restorable.obstacles(pool.connect(), pool, SnapshotSpec("shop", "s1", vms=(vm,)))
+    assert problem.summary.startswith("web is for vax")
+    assert problem.hint.startswith("restore it on a host that has that")
 
 
 def test_what_went_while_the_plan_was_asked_about_stops_the_step(world):

@@ -68,7 +68,8 @@ def _of_vm(virt: Any, pool: Any, snapshot: SnapshotSpec, vm: SavedVm) -> Iterato
         return
     can = domain_capabilities.look(virt, machine.arch, machine.machine or None, machine.accel)
     if can.lacks:
-        yield _problem(snapshot, f"{vm.name} {_lacking(machine)[can.lacks]}", _taken_with(virt, snapshot))
+        hint = f"restore it on a host that has that; {_taken_with(virt, snapshot)}"
+        yield _problem(snapshot, f"{vm.name} {_lacking(machine)[can.lacks]}", hint)
     elif vm.memory and (difference := _cpu_difference(virt, can, machine, snapshot.host_cpu)):
         hint = f"restore it on a host with such a CPU; {_taken_with(virt, snapshot)}"
         yield _problem(snapshot, f"{vm.name} can't go on with the CPU of this host: {difference}", hint)
