@@ -25,7 +25,7 @@ T = TypeVar("T")
 DOWN_S, BACK_S = 300.0, 1200.0  # an emulated guest beside others needs minutes
 ASK_S = 3.0  # between two questions whether it is back
 _NOT_FOUND = 127  # sh's exit code without a program
-_RESTART = "if command -v systemctl >/dev/null; then systemctl reboot; else reboot; fi"
+_RESTART = "if [ -d /run/systemd/system ]; then systemctl reboot; else reboot; fi"  # as sd_booted(3) tells
 
 
 @asynccontextmanager
