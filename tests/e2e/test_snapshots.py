@@ -177,6 +177,56 @@ def test_a_vm_can_go_and_come_back_with_a_snapshot(make_lab):
     assert lab.plan() == {}
 
 
+def test_a_disk_that_was_unplugged_keeps_its_layer(make_lab):
+    """Nothing writes to the frozen file, and no later snapshot deletes what was written since."""
+    web = {"disks": [{"name": "data", "size": "8MiB"}], "state": "off"}
+    lab = make_lab(quick_lab(web=web))
+    lab.up()
+    lab.ok("snapshot", "save", "first")
+    (layer,) = POOL.glob("web.data._layer-*")
+    told = "disk/web/data: it stays for the snapshot first, and what was written to it since is lost"
+    data = web.pop("disks")
+    assert told in lab.ok("up", "--yes").stderr
+    web["disks"] = data
+    refused = lab.run("up", "--yes")
+    assert "disk/web/data: the snapshot first needs it as it is" in refused.stderr
+    lab.ok("snapshot", "save", "second")
+    assert layer.exists()
+    lab.ok("snapshot", "restore", "first", "--yes")
+    assert not layer.exists()
+    assert lab.plan() == {}
+
+
+def test_what_an_overlay_elsewhere_stands_on_stays(make_lab, tmp_path):
+    lab = make_lab(quick_lab(web={}, other={}))
+    lab.up()
+    lab.ok("snapshot", "save", "first")
+    overlay = tmp_path / "mine.qcow2"
+    virsh(
+        "snapshot-create-as",
+        "time.web",
+        "mine",
+        "--disk-only",
+        "--no-metadata",
+        f"--diskspec=vda,file={overlay}",
+    )
+    virsh("destroy", "time.web")
+    lab.ok("snapshot", "delete", "first", "--yes")
+    virsh("start", "time.web")
+    assert states(lab) == {"web": "running", "other": "running"}
+
+
+def test_a_protected_vm_does_not_go_back(make_lab):
+    lab = make_lab(quick_lab(web={"protect": True}))
+    lab.up()
+    lab.ok("snapshot", "save", "first")
+    refused = lab.run("snapshot", "restore", "first", "--yes")
+    assert refused.code == 1
+    assert "vm/web: it is protected, and this would lose all that was done in the lab since" in refused.stderr
+    lab.content["vms"]["web"]["protect"] = False
+    lab.up()
+
+
 def test_one_that_this_labctl_cant_read_stays_until_it_is_deleted(make_lab):
     lab = make_lab(quick_lab(web={}))
     lab.up()
