@@ -47,7 +47,7 @@ case $target in */) echo "there is no folder $target" >&2; exit 1 ;; esac
 new=$(mktemp "$target.XXXXXX")
 trap 'rm -f "$new"' EXIT
 cat >"$new"
-[ "$(wc -c <"$new")" -eq {size} ] || {{ echo 'not all of it arrived' >&2; exit 1; }}
+[ "$(stat -c %s "$new")" -eq {size} ] || {{ echo 'not all of it arrived' >&2; exit 1; }}
 chmod {mode:o} "$new"
 mv -f "$new" "$target"
 """
