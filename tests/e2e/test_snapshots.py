@@ -287,7 +287,6 @@ def test_no_other_user_of_the_host_reads_what_a_snapshot_keeps(make_lab):
 
 def check_private(kept):
     files = {path.name: path.stat() for path in POOL.iterdir() if "console" not in path.name}
-    print({name: (oct(each.st_mode), each.st_uid) for name, each in files.items()})
     assert {stat.S_IMODE(each.st_mode) for each in files.values()} == {0o600}
     assert {each.st_uid for each in files.values()} <= {0, QEMU}
     assert len([name for name in files if name.startswith("_snapshot.first.")]) == kept
