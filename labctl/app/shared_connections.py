@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
+from labctl.core import identity
 from labctl.core.errors import LabctlError
-from labctl.host.access import shared_ssh
+from labctl.host.access import shared_ssh, ssh
 from labctl.host.libvirt.connection import translated
 from labctl.kinds import addresses
 
@@ -30,9 +31,21 @@ def end_unused(session: Session) -> None:
     for host in session.hosts:
         # who can't use the runtime folder has no connections, and without libvirt they end by themselves
         with suppress(LabctlError), translated():
-            shared_ssh.end_others(host.uri, session.lab.name, partial(_running, host.virt))
+            shared_ssh.end_others(host.uri, session.lab.name, partial(_ids, host.virt))
+    with suppress(LabctlError), translated():
+        shared_ssh.end_ways_through(session.folder.path / ssh.CONFIG, partial(_vms, session))
 
 
-def _running(virt: Any) -> list[int]:  # virConnect
-    """The ids of the domains that run."""
-    return [each.ID() for each in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING)]
+def _ids(virt: Any) -> list[int]:  # virConnect
+    return [each.ID() for each in _running(virt)]
+
+
+def _vms(session: Session) -> list[str]:
+    """The names of the lab's VMs that run."""
+    prefix = identity.libvirt_name(session.lab.name, "")
+    names = (each.name() for host in session.hosts for each in _running(host.virt))
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _running(virt: Any) -> list[Any]:  # virConnect, virDomains
+    return list(virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING))

@@ -8,11 +8,15 @@ its start. So no later start, nor another VM of that name, ever meets the connec
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import signal
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from labctl.host.files import runtime
+from labctl.host.machine import processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -22,7 +26,7 @@ PERSIST_S = 600  # how long it stays when nobody uses it
 # A VM that hangs or went away is noticed within these seconds, instead of TCP's minutes.
 ALIVE_S, ALIVE_COUNT = 5, 3
 _SOCKET_BYTES = 107 - 17  # of a UNIX socket's path, to which OpenSSH adds something while it makes the socket
-_END_S = 5
+_END_S, _POLL_S = 5, 0.01
 
 
 def socket(uri: str, lab: str, domain_id: int) -> Path | None:
@@ -72,6 +76,23 @@ def end_others(uri: str, lab: str, running: Callable[[], Collection[int]]) -> No
                     check=False,
                 )
             path.unlink(missing_ok=True)  # of one that was killed before
+
+
+def end_ways_through(config: Path, running: Callable[[], Collection[str]]) -> None:
+    """End what leads to a VM through another one that runs no more; `running` gives the names of those that do.
+
+    OpenSSH ends its ProxyCommand without waiting for it, and one that is not told waits for a VM that answers no more.
+    """
+    begin = ("ssh", "-F", str(config), "-W")
+    ways = [(pid, arguments[-1]) for pid, arguments in processes.own_with(begin)]
+    now = running() if ways else ()
+    ended = [pid for pid, jump in ways if jump not in now]
+    for pid in ended:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _END_S
+    while any(map(processes.facts, ended)) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
 
 
 def _prefix(uri: str, lab: str) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _PROC = Path("/proc")
 
@@ -59,3 +64,16 @@ def identity(pid: int) -> Identity:
 
 def boot_id() -> str:
     return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def own_with(begin: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The processes of this user whose arguments begin with these: the PID, and all arguments."""
+    start = "".join(f"{each}\0" for each in begin).encode()
+    for folder in _PROC.iterdir():
+        try:
+            if folder.name.isdecimal() and folder.stat().st_uid == os.geteuid():
+                arguments = (folder / "cmdline").read_bytes()
+                if arguments.startswith(start):
+                    yield int(folder.name), arguments.decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            continue  # it ended

@@ -24,7 +24,9 @@ class Host:
         found = {3: libvirt.VIR_DOMAIN_RUNNING, 5: libvirt.VIR_DOMAIN_PAUSED, 7: libvirt.VIR_DOMAIN_RUNNING}
         wanted = {libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING: {libvirt.VIR_DOMAIN_RUNNING}}[flags]
         return [
-            SimpleNamespace(ID=partial(int, number)) for number, state in found.items() if state in wanted
+            SimpleNamespace(ID=partial(int, number), name=partial("{}.vm{}".format, "shop", number))
+            for number, state in found.items()
+            if state in wanted
         ]
 
 
@@ -34,8 +36,11 @@ def test_those_to_vms_that_run_no_more_are_ended(session, monkeypatch):
     monkeypatch.setattr(
         shared_ssh, "end_others", lambda uri, lab, running: told.append((uri, lab, running()))
     )
+    monkeypatch.setattr(
+        shared_ssh, "end_ways_through", lambda config, running: told.append((config.name, running()))
+    )
     shared_connections.end_unused(session)
-    assert told == [("qemu:///system", "shop", [3, 7])]
+    assert told == [("qemu:///system", "shop", [3, 7]), ("ssh_config", ["vm3", "vm7"])]
 
 
 def test_a_runtime_folder_that_can_t_be_used_is_no_reason_to_fail(session, monkeypatch):

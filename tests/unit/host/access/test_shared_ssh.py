@@ -1,6 +1,8 @@
 """The shared connection of a VM: where its socket is, how OpenSSH is told, when it ends."""
 
 import os
+import socket
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -69,3 +71,25 @@ def test_connections_to_vms_that_run_no_more_are_ended(folder, asked):
 def test_without_connections_nothing_is_run(folder, asked):
     shared_ssh.end_others(URI, "shop", lambda: pytest.fail("libvirt is not asked"))
     assert not asked.exists()
+
+
+def test_what_leads_through_a_vm_that_runs_no_more_is_ended(tmp_path):
+    """OpenSSH itself, which waits for a VM that does not answer."""
+    config = tmp_path / "ssh_config"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config.write_text(f"Host web db\n  HostName 127.0.0.1\n  Port {silent.getsockname()[1]}\n")
+        ways = {
+            jump: subprocess.Popen(["ssh", "-F", config, "-W", "[10.0.0.3]:22", jump], stdin=subprocess.PIPE)
+            for jump in ("web", "db")
+        }
+        kept = [silent.accept() for _ in ways]
+        try:
+            shared_ssh.end_ways_through(tmp_path / "other", lambda: pytest.fail("libvirt is not asked"))
+            shared_ssh.end_ways_through(config, lambda: ["db"])
+            assert {jump: way.poll() is None for jump, way in ways.items()} == {"web": False, "db": True}
+        finally:
+            for way in ways.values():
+                way.kill()
+                way.communicate()
+            for connection, _ in kept:
+                connection.close()

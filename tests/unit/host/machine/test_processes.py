@@ -25,3 +25,12 @@ def test_one_that_ended_is_none_also_before_somebody_waits_for_it():
         processes.identity(child.pid)
     child.wait()
     assert processes.facts(child.pid) is None
+
+
+def test_those_of_this_user_are_found_by_how_their_arguments_begin():
+    with subprocess.Popen(["sleep", "61.5", "0"]) as child:
+        try:
+            assert (child.pid, ["sleep", "61.5", "0"]) in processes.own_with(("sleep", "61.5"))
+            assert not list(processes.own_with(("sleep", "61")))
+        finally:
+            child.kill()
