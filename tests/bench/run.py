@@ -137,7 +137,7 @@ def a_copy(folder: Path, ssh: list[str], shared: list[str]) -> None:
     timed([*shared, "guest-1", "mount -t tmpfs -o size=320m tmpfs /mnt"])  # its disk is small
     big = raw(folder / "big", data=os.urandom(1 << 20) * 200)
     pairs = []
-    for _ in range(2):
+    for _ in range(3):
         theirs = timed(["sh", "-c", f"{' '.join(ssh)} guest-1 'cat >/mnt/big' <{big}"])
         timed([*shared, "guest-1", "rm /mnt/big"])  # `copy` writes beside what is there: both need room
         pairs.append((timed(labctl(folder, "copy", str(big), "guest-1:/mnt/big")), theirs))
