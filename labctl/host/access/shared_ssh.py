@@ -89,7 +89,7 @@ def end_ways_through(config: Path, running: Callable[[], Collection[str]]) -> No
     ended = [pid for pid, jump in ways if jump not in now]
     for pid in ended:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGKILL)  # nothing else may reach it, and it has nothing to clean up
     deadline = time.monotonic() + _END_S
     while any(map(processes.facts, ended)) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
