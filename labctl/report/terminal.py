@@ -120,8 +120,7 @@ class Terminal:
             case VmStage():
                 self._stage(event)
             case ConsoleLine(vm, text):
-                boots = self._lines.get(f"vm/{vm}")
-                if boots and boots.text.startswith(_BOOTING):
+                if boots := self._lines.get(f"vm/{vm}"):
                     boots.text = f"{_BOOTING}: {text}"
 
     def _plan(self, plan: Plan) -> str:
