@@ -1,15 +1,17 @@
-"""Runs coroutines from code that is not asynchronous."""
+"""Runs coroutines: from code that is not asynchronous, and two of which one may end the other."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterator, Coroutine
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 def run(coroutine: Coroutine[object, object, T]) -> T:
@@ -24,6 +26,21 @@ def run(coroutine: Coroutine[object, object, T]) -> T:
         return asyncio.run(coroutine)
     with ThreadPoolExecutor(1, thread_name_prefix="labctl") as thread:
         return thread.submit(asyncio.run, coroutine).result()
+
+
+@asynccontextmanager
+async def side_by_side(
+    one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]
+) -> AsyncIterator[tuple[asyncio.Task[T], asyncio.Task[U]]]:
+    """Run both, and the block once the first of them has ended. What still runs after the block is cancelled."""
+    tasks = asyncio.create_task(one), asyncio.create_task(other)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Stoppable(Generic[T]):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import libvirt
 
+from labctl.core import coroutines
 from labctl.core.errors import LabctlError
 from labctl.guest.protocol import HELLO
 from labctl.host.access.port_transport import PortTransport
@@ -57,16 +58,10 @@ async def unless(restarted: asyncio.Event, work: Coroutine[Any, Any, T], hint: s
     Raises:
         LabctlError: the guest restarted before it was done; with this hint.
     """
-    doing, waiting = asyncio.ensure_future(work), asyncio.ensure_future(restarted.wait())
-    try:
-        await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    async with coroutines.side_by_side(work, restarted.wait()) as (doing, _waiting):
         if doing.done():
             return doing.result()
         raise LabctlError("its guest restarted while this ran", hint=hint)
-    finally:
-        for each in (doing, waiting):
-            each.cancel()
-        await asyncio.gather(doing, waiting, return_exceptions=True)
 
 
 async def restart(port: PortSession, restarted: asyncio.Event) -> None:
@@ -95,11 +90,12 @@ async def restart(port: PortSession, restarted: asyncio.Event) -> None:
 
 async def _go_down(way: PortTransport, restarted: asyncio.Event) -> None:
     """Tell a guest to restart, and wait until it does. The command's end says little: it is ended with the guest."""
-    asked = asyncio.ensure_future(way.run(_RESTART, timeout=None, limit=FEW_BYTES))
-    waiting = asyncio.ensure_future(restarted.wait())
+    command = way.run(_RESTART, timeout=None, limit=FEW_BYTES)
     try:
-        async with asyncio.timeout(DOWN_S):
-            await asyncio.wait({asked, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        async with (
+            asyncio.timeout(DOWN_S),
+            coroutines.side_by_side(command, restarted.wait()) as (asked, waiting),
+        ):
             if asked.done() and not asked.exception() and asked.result().exit_code == _NOT_FOUND:
                 raise LabctlError(
                     "its guest can't restart: it has no program `reboot`",
@@ -111,10 +107,6 @@ async def _go_down(way: PortTransport, restarted: asyncio.Event) -> None:
             f"its guest did not restart within {DOWN_S / 60:.0f} minutes",
             hint="`labctl logs` shows what keeps it; `labctl reload` restarts it from outside",
         ) from error
-    finally:
-        for each in (asked, waiting):
-            each.cancel()
-        await asyncio.gather(asked, waiting, return_exceptions=True)
 
 
 def _is_back(port: PortSession, before: str) -> bool:

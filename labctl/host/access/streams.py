@@ -8,6 +8,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
+from labctl.core import coroutines
 from labctl.core.errors import LabctlError
 from labctl.core.size import format_size
 from labctl.host.libvirt.connection import call_on
@@ -136,13 +137,7 @@ async def while_fed(command: Coroutine[None, None, T], feeding: Coroutine[None, 
 
     An error of either is raised.
     """
-    tasks = running, fed = asyncio.create_task(command), asyncio.create_task(feeding)
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    async with coroutines.side_by_side(command, feeding) as (running, fed):
         if not running.done():
             await fed  # raises where it failed
         return await running
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -63,3 +63,24 @@ def test_one_that_is_stopped_cleans_up_and_is_an_interruption():
 
 def test_one_that_is_not_stopped_gives_its_result():
     assert coroutines.Stoppable(twice(2)).result()[0] == 4
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_of_two_side_by_side_the_one_that_still_runs_has_ended_after_the_block(fails):
+    ended = []
+
+    async def long():
+        try:
+            await asyncio.sleep(600)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("cleaned up")
+
+    async def run():
+        async with coroutines.side_by_side(long(), twice(None if fails else 2)) as (one, other):
+            assert (one.done(), other.done(), ended) == (False, True, [])
+        assert one.cancelled()
+        return other.exception() is not None
+
+    assert asyncio.run(run()) is fails
+    assert ended == ["cleaned up"]
