@@ -1,10 +1,10 @@
-# Runs a script as $user by $program, and appends what it says to $log under $title. It is POSIX sh, run by root.
+# Runs a script as $user by $program, and appends what it says to $log under $title, by what provision-log.sh defines.
+# It is POSIX sh, run by root.
 #
 # The environment and the script come by stdin, since everybody in the guest can read a program's arguments.
 # What the script leaves running may keep its output open: then that is waited for no longer than two seconds.
 # Each program costs some ten milliseconds in an emulated guest, so few are started.
 
-most=1048576
 folder=$(mktemp -d /tmp/labctl.XXXXXX) || exit 125
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 143' TERM INT HUP
@@ -20,13 +20,7 @@ if [ "$user" != root ]; then
     chown -R "$user" "$folder" || exit 125
 fi
 
-[ -d /var/log ] || mkdir -p /var/log
-if [ -f $log ] && [ "$(wc -c <$log)" -gt $most ]; then
-    tail -c $((most / 2)) $log >$log.new && mv $log.new $log
-fi
-[ ! -h $log ] || rm -f $log
-printf '=== %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$title" >>$log
-
+begin_entry
 tee -a $log <"$folder/out" &
 tee=$!
 run=". '$folder/env'; rm -f '$folder/env'; cd \"\$HOME\" 2>/dev/null; $program '$folder/script'"

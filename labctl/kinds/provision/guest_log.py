@@ -5,22 +5,19 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from labctl import resources
 from labctl.host.access.streams import FEW_BYTES
 
 if TYPE_CHECKING:
     from labctl.host.access.transport import Transport
     from labctl.kinds.provision.spec import ProvisionSpec
 
-PATH = "/var/log/labctl-provision.log"  # as in templates/guest/provision.sh
-MOST_BYTES = 1 << 20  # as there: of a log that is longer the last half is kept
+PATH = "/var/log/labctl-provision.log"
+MOST_BYTES = 1 << 20  # of a log that is longer the last half is kept
 _WRITE_S = 60.0
 _APPEND = """umask 077
-mkdir -p /var/log
-if [ -f {path} ] && [ "$(wc -c <{path})" -gt {most} ]; then
-    tail -c {half} {path} >{path}.new && mv {path}.new {path}
-fi
-[ ! -h {path} ] || rm -f {path}
-{{ printf '=== %s %s\\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" {title}; cat; }} >>{path}
+begin_entry
+cat >>$log
 """
 
 
@@ -30,9 +27,16 @@ async def append(way: Transport, spec: ProvisionSpec, text: str) -> None:
     Raises:
         LabctlError: it can't be written.
     """
-    script = _APPEND.format(path=PATH, most=MOST_BYTES, half=MOST_BYTES // 2, title=shlex.quote(title(spec)))
-    done = await way.run(script, stdin=f"{text}\n".encode(), timeout=_WRITE_S, limit=FEW_BYTES)
+    done = await way.run(
+        begins(spec) + _APPEND, stdin=f"{text}\n".encode(), timeout=_WRITE_S, limit=FEW_BYTES
+    )
     done.check("can't write its log in the guest")
+
+
+def begins(spec: ProvisionSpec) -> str:
+    """What root's shell in a guest needs before it calls `begin_entry`, after which `$log` takes what the step says."""
+    settings = f"log={shlex.quote(PATH)}\ntitle={shlex.quote(title(spec))}\nmost={MOST_BYTES}\n"
+    return settings + resources.text("templates/guest/provision-log.sh")
 
 
 def title(spec: ProvisionSpec) -> str:

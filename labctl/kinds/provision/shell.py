@@ -49,14 +49,8 @@ async def _run(job: Job, target: Target, way: Transport) -> None:
 
 def script(spec: ProvisionSpec, work: Shell) -> str:
     """What the guest's shell runs. All users of the guest can read it: nothing of the step is in it but its name."""
-    parts = {
-        "user": spec.user,
-        "program": program(work.text),
-        "title": guest_log.title(spec),
-        "log": guest_log.PATH,
-    }
-    settings = "".join(f"{name}={shlex.quote(value)}\n" for name, value in parts.items())
-    return settings + resources.text("templates/guest/provision.sh")
+    settings = f"user={shlex.quote(spec.user)}\nprogram={shlex.quote(program(work.text))}\n"
+    return settings + guest_log.begins(spec) + resources.text("templates/guest/provision.sh")
 
 
 def program(text: str) -> str:
