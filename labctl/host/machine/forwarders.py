@@ -131,7 +131,7 @@ def running(uri: str, lab: str | None = None) -> list[Forwarder]:
 
 def mark_of(pid: int) -> Mark | None:
     """Whose forwarder a process of this user is; None if it is none."""
-    found = _read(pid) if _may_be_read(pid, 0) else None
+    found = _read(pid) if processes.may_be_read(pid) else None
     return found.mark if found else None
 
 
@@ -181,36 +181,7 @@ def _of(mark: Mark, session: int) -> Iterator[Forwarder]:
 
 def _marked(session: int = 0) -> Iterator[Forwarder]:
     """The forwarders of this user, and those of a session that is known."""
-    for name in os.listdir(_PROC):  # noqa: PTH208  # a thousand of them, at each look
-        found = name.isdecimal() and _may_be_read(int(name), session) and _begins_with_mark(int(name))
-        forwarder = _read(int(name)) if found else None
-        if forwarder:
-            yield forwarder
-
-
-def _may_be_read(pid: int, session: int) -> bool:
-    """Whether to read a process's arguments. Another user's may lie in a file of theirs that never answers."""
-    try:
-        if (_PROC / str(pid)).stat().st_uid == os.geteuid():
-            return True
-    except OSError:
-        return False  # it ended
-    facts = processes.facts(pid) if session else None
-    return facts is not None and facts.session == session
-
-
-def _begins_with_mark(pid: int) -> bool:
-    """Whether a process may be a forwarder, in few calls: nearly all are none."""
-    try:
-        descriptor = os.open(f"{_PROC}/{pid}/cmdline", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False  # it ended
-    try:
-        return os.read(descriptor, len(_MARK)) == _MARK.encode()
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+    return filter(None, map(_read, processes.beginning_with(_MARK.encode(), session)))
 
 
 def _read(pid: int) -> Forwarder | None:
