@@ -30,8 +30,8 @@ def merged(existing: dict[Address, Spec]) -> dict[Address, Spec]:
     snapshots = list(of_kind(existing.values(), SnapshotSpec))
     if any(each.problem for each in snapshots):
         return existing  # one that can't be read may need any layer
-    saved = (vm for one in snapshots for vm in one.vms)
-    held = {path for vm in saved for layer in vm.layers for path in (layer.path, *layer.below)}
+    frozen = (layer for each in snapshots for layer in each.layers)
+    held = {path for layer in frozen for path in (layer.path, *layer.below)}
     running = (vm for vm in of_kind(existing.values(), VmSpec) if vm.state in ACTIVE and not vm.snapshots)
     uses = ((use, addresses.disk(use.disk)) for vm in running for use in vm.disks if use.disk)
     onto = {address: _lowest(use, held) for use, address in uses if address in existing}

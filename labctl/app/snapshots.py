@@ -129,8 +129,7 @@ def stands_on(specs: Iterable[Spec]) -> list[str]:
     found = [
         each
         for each in of_kind(specs, SnapshotSpec)
-        if any(vm.layers for vm in each.vms)
-        and all(layer.path in below for vm in each.vms for layer in vm.layers)
+        if each.layers and all(layer.path in below for layer in each.layers)
     ]
     return [
         each.name for each in sorted(found, key=lambda each: (len(each.ancestors), each.taken), reverse=True)

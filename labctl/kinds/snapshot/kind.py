@@ -42,7 +42,7 @@ def _observe(look: Look) -> Found[SnapshotSpec]:
 
 def _size(snapshot: SnapshotSpec, volumes: Iterable[Facts]) -> int:
     """The bytes that the parts of a snapshot take, and its layers but for those that are the disks themselves."""
-    layers = {layer.path for vm in snapshot.vms for layer in vm.layers}
+    layers = {each.path for each in snapshot.layers}
     start = identity.snapshot_volume(snapshot.name, "")
     return sum(
         each.allocation

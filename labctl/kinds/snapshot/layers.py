@@ -100,7 +100,7 @@ def reached(volumes: Iterable[Facts], paths: Iterable[str]) -> set[str]:
 def rebased(volumes: Iterable[Facts], snapshot: SnapshotSpec) -> Iterator[tuple[str, str, str | None]]:
     """The files of a snapshot's chains that stand on another one by now: the path, what was below, and what is."""
     there = {each.path: each.backing for each in volumes}
-    chains = ((layer.path, *layer.below) for vm in snapshot.vms for layer in vm.layers)
+    chains = ((layer.path, *layer.below) for layer in snapshot.layers)
     pairs = dict.fromkeys(pair for chain in chains for pair in pairwise(chain))
     for path, below in pairs:
         if path in there and there[path] != below:

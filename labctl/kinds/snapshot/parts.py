@@ -43,13 +43,13 @@ def names(snapshot: SnapshotSpec) -> set[str]:
 
 def layer_paths(snapshot: SnapshotSpec) -> set[str]:
     """The paths of the layers of a snapshot."""
-    return {layer.path for vm in snapshot.vms for layer in vm.layers}
+    return {each.path for each in snapshot.layers}
 
 
 def missing(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[str]:
     """What is not there any more of the volumes and layers of a snapshot, and of what the layers stand on."""
     facts = volumes.facts(pool)
-    below = {path for vm in snapshot.vms for layer in vm.layers for path in layer.below}
+    below = {path for layer in snapshot.layers for path in layer.below}
     needed = layers.reached(facts, layer_paths(snapshot) | below) - {each.path for each in facts}
     gone = {path for path in needed if not _there(virt, path)}
     return sorted((names(snapshot) - {each.name for each in facts}) | gone)

@@ -111,9 +111,14 @@ class SnapshotSpec(Spec):
         return identity.snapshot_volume(self.name, DESCRIPTION)
 
     @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Those of all its VMs."""
+        return tuple(layer for vm in self.vms for layer in vm.layers)
+
+    @property
     def disks(self) -> frozenset[str]:
         """The names of the disks of VMs that it has layers of."""
-        return frozenset(layer.disk for vm in self.vms for layer in vm.layers)
+        return frozenset(each.disk for each in self.layers)
 
     def needs(self) -> tuple[Need, ...]:
         """What has to be there, or as it was, before the lab can go back to it; and what stays as long as it does."""
