@@ -87,13 +87,12 @@ def put_onto(text: str, onto: Mapping[str, str]) -> str:
 
 def reached(volumes: Iterable[Facts], paths: Iterable[str]) -> set[str]:
     """These paths, and all that they stand on as far as the volumes of the lab's pool tell."""
-    there = {each.path: each for each in volumes}
-    waiting, found = list(paths), set[str]()
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting += filter(None, [there[path].backing] if path in there else [])
+    below, found = {each.path: each.backing for each in volumes}, set[str]()
+    for path in paths:
+        layer: str | None = path
+        while layer and layer not in found:
+            found.add(layer)
+            layer = below.get(layer)
     return found
 
 
