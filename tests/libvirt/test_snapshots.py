@@ -110,10 +110,13 @@ def test_what_is_missing_of_a_snapshot_is_named(pool):
     layer = Layer("web/root", volumes.path(pool, "web.root"))
     vm = SavedVm("web", State.RUNNING, layers=(layer,), memory="_snapshot.s1.memory.web")
     snapshot = SnapshotSpec("shop", "s1", vms=(vm,))
-    assert parts.missing(pool.connect(), pool, snapshot) == []
+    assert parts.missing(pool.connect(), volumes.facts(pool), snapshot) == []
     volumes.delete(pool, "_snapshot.s1.memory.web")
     volumes.delete(pool, "web.root")
-    assert parts.missing(pool.connect(), pool, snapshot) == [layer.path, "_snapshot.s1.memory.web"]
+    assert parts.missing(pool.connect(), volumes.facts(pool), snapshot) == [
+        layer.path,
+        "_snapshot.s1.memory.web",
+    ]
 
 
 def test_what_a_snapshot_stands_on_is_missed_too(pool):
@@ -121,9 +124,9 @@ def test_what_a_snapshot_stands_on_is_missed_too(pool):
         "web/root", volumes.path(pool, "web.root._layer-00000001"), below=(volumes.path(pool, "web.root"),)
     )
     snapshot = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF, layers=(layer,)),))
-    assert parts.missing(pool.connect(), pool, snapshot) == []
+    assert parts.missing(pool.connect(), volumes.facts(pool), snapshot) == []
     volumes.delete(pool, "web.root")
-    assert parts.missing(pool.connect(), pool, snapshot) == list(layer.below)
+    assert parts.missing(pool.connect(), volumes.facts(pool), snapshot) == list(layer.below)
 
 
 def told(pool, snapshot):

@@ -16,6 +16,8 @@ from labctl.kinds.snapshot.spec import DESCRIPTION, SnapshotSpec
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from labctl.host.libvirt.volumes import Facts
+
 
 def read(virt: Any, pool: Any, lab: str, name: str) -> SnapshotSpec | None:
     """A snapshot by its description; None if there is none, or part of one that a run left which was killed.
@@ -46,13 +48,15 @@ def layer_paths(snapshot: SnapshotSpec) -> set[str]:
     return {each.path for each in snapshot.layers}
 
 
-def missing(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[str]:
-    """What is not there any more of the volumes and layers of a snapshot, and of what the layers stand on."""
-    facts = volumes.facts(pool)
+def missing(virt: Any, there: Collection[Facts], snapshot: SnapshotSpec) -> list[str]:
+    """What is gone of the volumes and layers of a snapshot, and of what the layers stand on.
+
+    `there` are the volumes of the lab's pool.
+    """
     below = {path for layer in snapshot.layers for path in layer.below}
-    needed = layers.reached(facts, layer_paths(snapshot) | below) - {each.path for each in facts}
+    needed = layers.reached(there, layer_paths(snapshot) | below) - {each.path for each in there}
     gone = {path for path in needed if not _there(virt, path)}
-    return sorted((names(snapshot) - {each.name for each in facts}) | gone)
+    return sorted((names(snapshot) - {each.name for each in there}) | gone)
 
 
 def _there(virt: Any, path: str) -> bool:

@@ -39,18 +39,19 @@ def obstacles(virt: Any, pool: Any, snapshot: SnapshotSpec) -> Iterator[Problem]
         snapshot: as its description says it.
     """
     pools.refresh(pool)
-    gone = parts.missing(virt, pool, snapshot)
+    there = volumes.facts(pool)
+    gone = parts.missing(virt, there, snapshot)
     if gone:
         hint = f"put it back, or `labctl snapshot delete {snapshot.name}` removes the rest"
         yield _problem(snapshot, f"it can't be restored without {', '.join(gone)}", hint)
-    takes, free = room.to_restore(pool, snapshot), room.free(pool)
+    takes, free = room.to_restore(there, snapshot), room.free(pool)
     if takes > free:
         more, left = format_sizes(takes, free)
         hint = "free some space: `labctl snapshot prune` deletes old ones"
         yield _problem(
             snapshot, f"its copies take {more} more, and {left} are free in {pools.path(pool)}", hint
         )
-    for path, was, now in layers.rebased(volumes.facts(pool), snapshot):
+    for path, was, now in layers.rebased(there, snapshot):
         hint = f"`qemu-img rebase` puts it back, or `labctl snapshot delete {snapshot.name}` gives it up"
         yield _problem(snapshot, f"{path} stood on {was}, and stands on {now or 'nothing'} now", hint)
     for vm in snapshot.vms:

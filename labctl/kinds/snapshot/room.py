@@ -11,6 +11,9 @@ from labctl.host.libvirt import domains, volumes
 from labctl.host.libvirt.storage_errors import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.host.libvirt.volumes import Facts
     from labctl.kinds.snapshot.spec import SnapshotSpec
 
 
@@ -22,9 +25,12 @@ def needed(virt: Any, pool: Any, snapshot: SnapshotSpec) -> int:
     return copies + sum(_memory(domain) for domain in running if domain is not None)
 
 
-def to_restore(pool: Any, snapshot: SnapshotSpec) -> int:
-    """The bytes by which copies grow what they replace. What exists of that is deleted before."""
-    taken = {each.name: each.allocation for each in volumes.facts(pool)}
+def to_restore(there: Iterable[Facts], snapshot: SnapshotSpec) -> int:
+    """The bytes by which copies grow what they replace. What exists of that is deleted before.
+
+    `there` are the volumes of the lab's pool.
+    """
+    taken = {each.name: each.allocation for each in there}
     return sum(taken.get(each.copy, 0) - taken.get(each.volume, 0) for each in snapshot.copies)
 
 
