@@ -250,10 +250,7 @@ def delete(session: Session, sink: Sink, confirm: Confirm, *, names: Iterable[st
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         snapshots = list(of_kind(existing.values(), SnapshotSpec))
-        gone = {find_snapshot(snapshots, name).address for name in names}
-        return merged_layers.merged(
-            {address: spec for address, spec in existing.items() if address not in gone}
-        )
+        return _without([find_snapshot(snapshots, name) for name in names], existing)
 
     return change.apply(session, "snapshot delete", desired, sink, confirm)
 
@@ -269,13 +266,15 @@ def prune(session: Session, sink: Sink, confirm: Confirm, *, keep: int) -> Finis
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         known = (each for each in of_kind(existing.values(), SnapshotSpec) if not each.problem)
-        newest = sorted(known, key=_moment, reverse=True)
-        gone = {each.address for each in newest[keep:]}
-        return merged_layers.merged(
-            {address: spec for address, spec in existing.items() if address not in gone}
-        )
+        return _without(sorted(known, key=_moment, reverse=True)[keep:], existing)
 
     return change.apply(session, "snapshot prune", desired, sink, confirm)
+
+
+def _without(snapshots: Iterable[SnapshotSpec], existing: Specs) -> Specs:
+    """What exists but these snapshots, with the layers merged that nothing else needs."""
+    gone = {each.address for each in snapshots}
+    return merged_layers.merged({address: spec for address, spec in existing.items() if address not in gone})
 
 
 def _moment(snapshot: SnapshotSpec) -> tuple[str, int]:
