@@ -6,6 +6,7 @@ https://libvirt.org/formatstorage.html describes the XML.
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -21,7 +22,7 @@ from labctl.host.libvirt.dumps import dumps
 from labctl.host.libvirt.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
 
@@ -152,12 +153,18 @@ def copy(conn: libvirt.virConnect, pool: libvirt.virStoragePool, name: str, targ
     as backing file, and libvirt's own way of copying would read that. If it fails, `target` is deleted.
     """
     length = file_size(pool, name)
-    create(pool, target, capacity=length, format="raw")
+    with _filled(pool, target, length), translated(f"can't copy {name}", where=pool.name()):
+        streams.copy(conn, require(pool, name), require(pool, target), length)
+
+
+@contextmanager
+def _filled(pool: libvirt.virStoragePool, name: str, length: int, mode: int = 0o600) -> Iterator[str]:
+    """Make a raw volume that the block fills, and give its path. If the block fails, the volume is deleted."""
+    path = create(pool, name, capacity=length, format="raw", mode=mode)
     try:
-        with translated(f"can't copy {name}", where=pool.name()):
-            streams.copy(conn, require(pool, name), require(pool, target), length)
+        yield path
     except BaseException:  # an interruption too must not leave half a volume
-        delete(pool, target)
+        delete(pool, name)
         raise
 
 
@@ -198,14 +205,12 @@ def upload(  # noqa: PLR0913 - by keyword
     The volume is made as raw, and libvirt detects the format of its content (qcow2) after the upload. Holes of a file
     stay holes. If the upload fails, the volume is deleted. LabctlError when the name is taken or the source too short.
     """
-    path = create(pool, name, capacity=length, format="raw", mode=mode)
-    try:
-        with translated(f"can't upload {name}", where=pool.name()):
-            file = io.BytesIO(source) if isinstance(source, bytes) else source
-            streams.send(conn, require(pool, name), file, length, progress)
-    except BaseException:  # an interruption too must not leave half a volume
-        delete(pool, name)
-        raise
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with (
+        _filled(pool, name, length, mode) as path,
+        translated(f"can't upload {name}", where=pool.name()),
+    ):
+        streams.send(conn, require(pool, name), file, length, progress)
     return path
 
 
