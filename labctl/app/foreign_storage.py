@@ -190,9 +190,10 @@ def _check_ambiguous_disks(
     lab_pool = session.hosts.of(addresses.pool(session.lab.name)).pool(pool)
     pools.refresh(lab_pool)  # QEMU made the overlays, and libvirt sees them only after a refresh
     found = volumes.facts(lab_pool)
+    held = held_disks.by_snapshots(observed.specs.values(), kept)
     for disk in kept:
         on_it = [each.name for each in found if each.backing == f"{folder}/{disk.volume}"]
-        if on_it and disk.name not in held_disks.by_snapshots(observed.specs.values(), kept):
+        if on_it and disk.name not in held:
             yield Problem(
                 f"{', '.join(on_it)} stands on it, and no VM shows any more which of them is the disk",
                 str(disk.address),
