@@ -26,7 +26,7 @@ def starting(session: Session, *, with_store: bool) -> Plan:
     """
     found = {}
     for name in (identity.pool_name(session.lab.name), *[identity.STORE] * with_store):
-        owner = identity.lab_of_pool(name) or name.removeprefix("labctl-")
+        owner = name.removeprefix(identity.POOLS)
         address = addresses.pool(owner)
         with translated(str(address)):
             pool = pools.lookup(session.hosts.of(address).virt, name)
