@@ -70,6 +70,11 @@ class Questions:
         """The local file whose content it stores; empty where there is none."""
         return ""
 
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The names that stand before the lines which its steps pass on from guests."""
+        return ()
+
     def memory_growth(self, before: Self | None) -> int:
         """The additional memory that it needs of the host compared with `before`, in bytes."""
         del before

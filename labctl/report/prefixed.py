@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, TextIO
 
 from labctl.core.address import natural_sort_key
 from labctl.core.lines import Lines
-from labctl.core.plan import steps_of
-from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.report import screen
 
 if TYPE_CHECKING:
@@ -45,10 +43,8 @@ class Prefixed:
 
 
 def of_steps(plan: Plan, paint: Paint) -> dict[str, str]:
-    """What stands before the lines that the plan's provisioning steps say, as in `labctl logs` and `exec`."""
-    named = {
-        name for step in steps_of(plan.steps, ProvisionSpec) if step.after for name in step.after.speakers
-    }
+    """What stands before the lines that the plan's steps say, as in `labctl logs` and `exec`."""
+    named = {name for step in plan.steps if step.after for name in step.after.speakers}
     return prefixes(sorted(named, key=natural_sort_key), paint)
 
 
