@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.host.machine import command
 from labctl.report import sketch
-from labctl.report.drawing import ABSENT, Box, Drawing, Port, Wire
+from labctl.report.drawing import ABSENT, Box, Drawing, Format, Port, Wire
 from labctl.report.sketch import PLAIN
 
 if TYPE_CHECKING:
@@ -22,16 +21,6 @@ if TYPE_CHECKING:
     from labctl.report.sketch import Style
 
 DRAWN_S = 60.0
-
-
-class Format(StrEnum):
-    """The format of a drawing."""
-
-    TEXT = "text"
-    SVG = "svg"
-    PNG = "png"
-    DOT = "dot"
-    MERMAID = "mermaid"
 
 
 def format_of(name: str) -> Format:

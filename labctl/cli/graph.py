@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.app import graph
-from labctl.app.graph import Format
 from labctl.cli import context
 from labctl.cli.arguments import path
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import UsageError
 from labctl.host.files.private import write_output
-from labctl.report import sketch, wrap
+from labctl.report import wrap
 from labctl.report.colour import Paint
+from labctl.report.drawing import Format
+
+if TYPE_CHECKING:
+    from labctl.report.sketch import Style
 
 app = typer.Typer(add_completion=False)
 
@@ -46,6 +48,8 @@ def run(
 
     Example: `labctl graph -o lab.svg`
     """
+    from labctl.app import graph
+
     chosen = format_ or _by_name(output)
     if chosen is Format.PNG and output is None:
         raise UsageError("a picture as png goes into a file", hint="labctl graph -o lab.png")
@@ -76,8 +80,10 @@ def _by_name(output: str | None) -> Format:
     return found
 
 
-def _style(options: Options, *, to_file: bool) -> sketch.Style:
+def _style(options: Options, *, to_file: bool) -> Style:
     """That of the terminal; a file gets no colours, whatever stdout is."""
+    from labctl.report import sketch
+
     if to_file:
         return sketch.PLAIN
     signs = sketch.signs(sys.stdout.encoding)

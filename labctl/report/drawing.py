@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from labctl.core.lifecycle import State
 from labctl.core.record import record
 
 ABSENT = "absent"
+
+
+class Format(StrEnum):
+    """The format of a drawing."""
+
+    TEXT = "text"
+    SVG = "svg"
+    PNG = "png"
+    DOT = "dot"
+    MERMAID = "mermaid"
 
 
 @record

@@ -8,7 +8,7 @@ import pytest
 import labctl.cli
 from labctl.app import graph
 from labctl.core.errors import LabctlError, UsageError
-from labctl.report.drawing import Box, Port, Wire
+from labctl.report.drawing import Box, Format, Port, Wire
 from tests.unit.overviews import network, seen, vm
 
 ONE = (Port("front", ("10.0.0.2",)),)
@@ -57,7 +57,7 @@ def test_a_machine_without_graphviz_is_told_what_goes_without(monkeypatch, tmp_p
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("labctl.host.machine.command.SBIN", "")
     with pytest.raises(LabctlError, match="Graphviz's dot, which this machine lacks") as caught:
-        graph.picture("graph x {}", graph.Format.SVG)
+        graph.picture("graph x {}", Format.SVG)
     assert "--format text, mermaid or dot" in caught.value.hint
 
 
@@ -67,7 +67,7 @@ def test_a_dot_that_fails_says_why(monkeypatch, tmp_path):
     dot.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(LabctlError, match=r"dot failed \(3\): no such font"):
-        graph.picture("graph x {}", graph.Format.PNG)
+        graph.picture("graph x {}", Format.PNG)
 
 
 @pytest.fixture
