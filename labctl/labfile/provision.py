@@ -18,7 +18,7 @@ from labctl.labfile.scripts import GuestFiles, home_of, restarting
 from labctl.labfile.yaml_tree import Map, Seq, was_removed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from labctl.kinds.provision.work import Work
     from labctl.labfile.context import ReadContext
@@ -53,7 +53,7 @@ def read_provision(
         hint = "give the VM cloud-init, or use an image that has what it needs"
         context.problems.at_key(tree, "provision", "nothing in a VM without cloud-init can run this", hint)
     steps = list(_steps(context, tree))
-    _check_scripts(context, steps, GuestFiles.after(cloud_init, folders))
+    _check_scripts(context, steps, partial(GuestFiles.after, cloud_init, folders))
     return tuple(step for _, step in steps)
 
 
@@ -78,19 +78,21 @@ def read_lab_provision(
         for name in named[:1]:
             vm = instances[name]
             earlier = [each.work for each in (*vm.provision, *found[:-1])]
-            _check_scripts(context, [(entry, step)], GuestFiles.after(vm.cloud_init, vm.folders, earlier))
+            before = partial(GuestFiles.after, vm.cloud_init, vm.folders, earlier)
+            _check_scripts(context, [(entry, step)], before)
     return tuple(found)
 
 
 def _check_scripts(
-    context: ReadContext, steps: Iterable[tuple[Map, ProvisionStep]], guest: GuestFiles
+    context: ReadContext, steps: Iterable[tuple[Map, ProvisionStep]], before: Callable[[], GuestFiles]
 ) -> None:
-    """Report the scripts with a command that can't run in a guest, which is as it is before these steps.
+    """Report the scripts with a command that can't run in a guest, which is as `before` gives it before these steps.
 
     A step that several VMs have is looked at once, in the first of them.
     """
     if context.problems.repeated:
         return
+    guest = before()  # only now: it takes the text of all of a cloud-config
     for entry, step in steps:
         wrong = None
         if isinstance(step.work, Shell) and entry.mark not in context.scripts:
