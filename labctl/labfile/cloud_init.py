@@ -47,6 +47,8 @@ def _check_commands(context: ReadContext, config: Map) -> None:
         if wrong := guest.problem(text, context.folder, "/"):
             context.problems.at(listed, index, wrong.summary, wrong.hint)
         guest = guest.then(Shell(text))
+        if not guest.known:  # too much has run
+            return
 
 
 def _warn_of_passwords(context: ReadContext, config: Map) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Brought", "GuestFiles", "home_of", "restarting"]
 
 _CHARS, _COMMANDS = 16 << 10, 100  # of a script are looked at: who writes it may be anybody
+_RAN = 128 << 10  # characters of all that ran before: each command is looked for in them
 _NEXT = re.compile(r";|&&?|\|\|?")
 _BEFORE = frozenset(("!", "do", "else", "env", "exec", "if", "nohup", "sudo", "then", "time"))
 _READERS = frozenset((".", "bash", "dash", "perl", "python", "python3", "ruby", "sh", "source", "zsh"))
@@ -58,12 +59,13 @@ class Brought:
 class GuestFiles:
     """What the Labfile says of a guest's files before a script runs there.
 
-    `brought` has what was brought, later things last. `texts` are those of what ran before, and may have made files.
-    `known` is False after a playbook, which may have brought anything.
+    `brought` has what was brought, later things last. `texts`, and `ran`, the scripts that ran, may have made files.
+    `known` is False after what may have brought anything: a playbook, or more scripts than are looked through.
     """
 
     brought: tuple[Brought, ...] = ()
     texts: tuple[str, ...] = ()
+    ran: str = ""
     known: bool = True
 
     @classmethod
@@ -82,7 +84,8 @@ class GuestFiles:
             target = f"{work.target}{work.source.name}" if work.target.endswith("/") else work.target
             return replace(self, brought=(*self.brought, Brought(target, work.source, work.mode)))
         if isinstance(work, Shell):
-            return replace(self, texts=(*self.texts, work.text[:_CHARS]))
+            ran = f"{self.ran}\n{work.text[:_CHARS]}"
+            return replace(self, ran=ran, known=self.known and len(ran) <= _RAN)
         return replace(self, known=self.known and not isinstance(work, Ansible))
 
     def problem(self, script: str, folder: Path, home: str) -> Problem | None:
@@ -95,7 +98,7 @@ class GuestFiles:
         """
         for word, read, before in _commands(script) if self.known else ():
             made = PurePosixPath(word).name if word.startswith("/") else PurePosixPath(word).parts[0]
-            if any(made in text for text in (before, *self.texts)):
+            if any(made in text for text in (before, *self.texts, self.ran)):
                 continue
             path = str(PurePosixPath(home) / word)
             origin = self._origin(path)

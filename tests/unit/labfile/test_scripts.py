@@ -2,6 +2,7 @@
 
 import pytest
 
+from labctl.kinds.provision.work import Shell
 from labctl.labfile.scripts import Brought, GuestFiles, restarting
 from tests.unit.labfile.labfiles import loaded, problems
 
@@ -70,6 +71,17 @@ def test_what_may_be_there_is_not_told(folder, text):
 def test_what_ran_before_may_have_made_it(folder):
     assert told(folder, "./setup.sh", texts=("wget example.org/setup.sh",)) == ""
     assert told(folder, "./setup.sh", known=False) == ""
+    ran = GuestFiles().then(Shell("wget example.org/setup.sh")).then(Shell("true"))
+    assert ran.problem("./setup.sh", folder, "/root") is None
+
+
+def test_after_more_scripts_than_are_looked_through_nothing_is_told(folder):
+    """Else each command of a long list would be looked for in all that stand before it."""
+    guest = GuestFiles()
+    for _ in range(7):
+        guest = guest.then(Shell("true\n" * 4000))
+    assert guest.problem("./setup.sh", folder, "/root")
+    assert guest.then(Shell("true\n" * 4000)).problem("./setup.sh", folder, "/root") is None
 
 
 @pytest.mark.parametrize(
