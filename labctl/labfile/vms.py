@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import record
@@ -68,7 +68,7 @@ def read_vm(context: ReadContext, tree: Map, identity: InstanceIdentity, holder:
     disks = read_disks(context, tree, image)
     folders = read_folders(context, tree, seeded=cloud_init is not False)
     provision = read_provision(context, tree, cloud_init, folders)
-    guest = partial(GuestFiles.after, cloud_init, folders, [each.work for each in provision])
+    guest = cache(partial(GuestFiles.after, cloud_init, folders, [each.work for each in provision]))
     vm = Vm(
         name=identity.name,
         base=identity.base,
