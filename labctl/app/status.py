@@ -119,9 +119,14 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
 def _all_notes(lab: str, seen: Overview, rows: Collection[Row]) -> Iterator[str]:
     """What the user should know of the lab's VMs, images and networks."""
     yield from (note for row in rows if row.seen for note in _notes(row.name, row.seen))
-    yield from _unmarked(seen.strangers, lab, rows)
-    absent = [row.name for row in rows if row.seen is None and not _renamed(row.name, seen.strangers, lab)]
-    if absent:
+    missing = [row.name for row in rows if row.seen is None]
+    renamed = _renamed(missing, seen.strangers, lab)
+    for name, domain in renamed.items():
+        yield (
+            f"{name}: its domain was renamed to {domain} and labctl's mark on it removed; "
+            f"`virsh domrename {domain} {lab}.{name}` and `labctl up` restore it"
+        )
+    if absent := [name for name in missing if name not in renamed]:
         yield f"not there yet: {spans(absent)}; `labctl up` makes {'it' if len(absent) == 1 else 'them'}"
     shown = {row.name for row in rows}
     for image in seen.images:
@@ -143,21 +148,12 @@ _IMAGES = {
 }
 
 
-def _unmarked(strangers: Mapping[str, str], lab: str, rows: Iterable[Row]) -> list[str]:
-    """Notes on VMs whose domains were renamed and have lost labctl's mark."""
-    absent = [row.name for row in rows if row.seen is None]
-    domains = [(name, _renamed(name, strangers, lab)) for name in absent]
-    return [
-        f"{name}: its domain was renamed to {domain} and labctl's mark on it removed; "
-        f"`virsh domrename {domain} {lab}.{name}` and `labctl up` restore it"
-        for name, domain in domains
-        if domain
-    ]
-
-
-def _renamed(name: str, strangers: Mapping[str, str], lab: str) -> str | None:
-    """The name of the unmarked domain that has a VM's UUID."""
-    return strangers.get(object_uuid(lab, VmSpec.kind, name)) if strangers else None
+def _renamed(missing: Iterable[str], strangers: Mapping[str, str], lab: str) -> dict[str, str]:
+    """The VMs whose domains were renamed and have lost labctl's mark, with the names of these domains."""
+    if not strangers:
+        return {}
+    domains = {name: strangers.get(object_uuid(lab, VmSpec.kind, name)) for name in missing}
+    return {name: domain for name, domain in domains.items() if domain}
 
 
 def _without_labfile(session: Session, vms: Iterable[str], problem: LabctlError) -> Status:
