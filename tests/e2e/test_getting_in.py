@@ -158,7 +158,8 @@ def a_screen_and_a_keyboard_are_there(lab):
 
 def a_line_is_typed(lab):
     """Once send-keys returns, the guest has got all of it: QEMU's queue of keys would drop the end of a long text."""
-    lab.ssh("web", "head -n 1 </dev/tty1 >/tmp/typed 2>&1 &")
+    listens = "while on=$(readlink /proc/$!/fd/0) && [ $on != /dev/tty1 ]; do sleep 0.1; done"
+    lab.ssh("web", f"head -n 1 </dev/tty1 >/tmp/typed 2>&1 & {listens}")
     lab.ok("send-keys", "web", "--text", TYPED, "enter", "shift-f1")
     assert lab.ssh("web", "cat /tmp/typed") == f"{TYPED}\n"
 

@@ -112,6 +112,7 @@ def no_two_restores_share_random_numbers(lab: Lab, tmp_path: Path) -> None:
         lab.ok("copy", path, f"web:{path}")
     lab.ssh("web", "chmod 755 /usr/bin/perl; perl -e 1")
     lab.ssh("web", f"(while :; do {NUMBER} >>{NUMBERS}; sleep 0.05; done) >/dev/null 2>&1 &")
+    lab.ssh("web", f"until [ -s {NUMBERS} ]; do sleep 0.1; done")
     lab.ok("suspend", "--disk", "web")
     shutil.copy(SAVES / "kept.web.save", tmp_path)
     all_of_them, since_ready = [], []
