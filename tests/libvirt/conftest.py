@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labctl.app import change, desired_state
+from labctl.app import change, desired_state, snapshots
 from labctl.app.prepare import prepare
 from labctl.app.session import Session
 from labctl.cli import exits
@@ -15,6 +15,8 @@ from labctl.core.events import Event, StepFailed
 from labctl.core.plan import Plan
 from labctl.host.host import Host
 from labctl.host.hosts import Hosts
+from labctl.host.libvirt import pools
+from labctl.host.libvirt.connection import Connection
 from tests.caches import own_cache  # noqa: F401  # a fixture
 from tests.locks import own_locks  # noqa: F401  # a fixture
 
@@ -78,6 +80,11 @@ class World:
         return {each.name() for kind in lists for each in kind}
 
 
+def save_s1(session: Session, _vms: list[str], *run):
+    """A use case for `World.run`."""
+    return snapshots.save(session, *run, name="s1", message="")
+
+
 @pytest.fixture(autouse=True)
 def _no_collector():
     """As in labctl itself, see `labctl.cli.boundary`."""
@@ -85,6 +92,15 @@ def _no_collector():
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture
+def pool(tmp_path):
+    """The empty pool of a lab, on a libvirt of its own."""
+    (tmp_path / "pool").mkdir()
+    connection = Connection(NODE)
+    yield pools.define(connection.virt, "labctl-shop", tmp_path / "pool")
+    connection.close()
 
 
 @pytest.fixture

@@ -16,36 +16,34 @@ from labctl.engine.observe import Observed, observe
 from labctl.engine.sources import Sources
 from labctl.host.host import Host
 from labctl.host.libvirt import domain_capabilities, pools, volumes
-from labctl.host.libvirt.connection import Connection
 from labctl.host.libvirt.domain_capabilities import DomainCapabilities
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import parts, restorable
 from labctl.kinds.snapshot.restore import restore
 from labctl.kinds.snapshot.save import save
 from labctl.kinds.snapshot.spec import DESCRIPTION, Copy, Layer, SavedVm, SnapshotSpec
-from tests.libvirt.conftest import NODE
+from tests.libvirt.conftest import save_s1
 
-POOL = "<pool type='dir'><name>labctl-shop</name><target><path>{}</path></target></pool>"
 DOMAIN = """<domain type='test'><name>shop.web</name><uuid>{}</uuid><memory>65536</memory><os><type>hvm</type></os>
 <devices><disk type='file'><source file='{}'/><target dev='vda'/></disk></devices></domain>"""
 
 
+def goes_on(pool, path):
+    """Define the VM web with its disk in this file."""
+    pool.connect().defineXML(DOMAIN.format(identity.object_uuid("shop", "vm", "web"), path))
+
+
 @pytest.fixture
-def pool(tmp_path):
+def pool(pool):
     """A pool whose disk web/root has two layers above it, the one of which is the VM's."""
-    (tmp_path / "pool").mkdir()
-    connection = Connection(NODE)
-    pool = connection.virt.storagePoolDefineXML(POOL.format(tmp_path / "pool"))
-    pool.create()
     root = volumes.create(pool, "web.root", capacity=1 << 20)
     for name in ("web.root._layer-00000001", "web.root._layer-00000002", "gone.root._layer-00000003"):
         volumes.create(pool, name, capacity=1 << 20, backing=(root, "qcow2"))
     for name in ("_snapshot.s1.memory.web", "notes"):
         volumes.create(pool, name, capacity=1 << 20)
     top = volumes.path(pool, "web.root._layer-00000001")
-    connection.virt.defineXML(DOMAIN.format(identity.object_uuid("shop", "vm", "web"), top))
-    yield pool
-    connection.close()
+    goes_on(pool, top)
+    return pool
 
 
 def test_what_a_killed_run_left_goes_and_nothing_else(pool):
@@ -81,10 +79,6 @@ def test_who_deletes_one_that_cant_be_read_deletes_all_that_has_its_name(pool, u
     before = volumes.names(pool)
     parts.delete(pool, unreadable)
     assert before - volumes.names(pool) == {"_snapshot.s1.memory.web", "_snapshot.s1.description"}
-
-
-def goes_on(pool, path):
-    pool.connect().defineXML(DOMAIN.format(identity.object_uuid("shop", "vm", "web"), path))
 
 
 def test_what_a_snapshot_of_virsh_needs_stays(pool):
@@ -189,18 +183,14 @@ def test_a_restore_without_all_parts_is_refused_with_the_plan(world):
 
 def test_without_room_for_memory_nothing_is_paused(world, monkeypatch):
     """The test driver says that half of the memory is used."""
-
-    def use_case(session, _vms, *run):
-        return snapshots.save(session, *run, name="s1", message="")
-
     assert world.run() == 0, world.failures()
     monkeypatch.setattr(Host, "local", True)
     monkeypatch.setattr("labctl.host.libvirt.pools.free_space", lambda _folder: 95 << 20)
     with pytest.raises(Refused, match="memory and copies take up to 96MiB, and 95MiB are free in "):
-        world.run(use_case)
+        world.run(save_s1)
     assert {state_of(world.domain(name)) for name in ("web-1", "web-2", "db")} == {State.RUNNING}
     world.domain("db").destroy()
-    assert world.run(use_case) == 1, "it got as far as to the pause"
+    assert world.run(save_s1) == 1, "it got as far as to the pause"
     assert world.failures()
 
 
@@ -233,11 +223,7 @@ def test_after_a_save_that_fails_all_vms_run_as_before(world):
     """The test driver can't save memory to a file, which it says once the VMs are paused."""
     assert world.run() == 0, world.failures()
     world.domain("db").suspend()
-
-    def use_case(session, _vms, sink, confirm):
-        return snapshots.save(session, sink, confirm, name="s1", message="")
-
-    assert world.run(use_case) == 1
+    assert world.run(save_s1) == 1
     (failed,) = world.failures()
     assert failed.address == "snapshot/s1"
     states = {name: state_of(world.domain(name)) for name in ("web-1", "web-2", "db")}

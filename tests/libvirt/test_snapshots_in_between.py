@@ -4,7 +4,6 @@ import libvirt
 import pytest
 
 import labctl.kinds.snapshot.restore as restoring
-from labctl.app import snapshots
 from labctl.core.errors import LabctlError
 from labctl.core.events import Diagnostic
 from labctl.core.lifecycle import State
@@ -13,6 +12,7 @@ from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import parts
 from labctl.kinds.snapshot.driver import SnapshotDriver
 from labctl.kinds.snapshot.spec import Copy, Layer, SavedVm, SnapshotSpec
+from tests.libvirt.conftest import save_s1
 
 ALLOCATED = """<volume><name>{0}</name><capacity unit='GiB'>{1}</capacity><allocation unit='GiB'>{1}</allocation>
 <target><format type='raw'/></target></volume>"""
@@ -28,7 +28,7 @@ def saving(world, monkeypatch, happens):
 
     monkeypatch.setattr(SnapshotDriver, "create", later)
     assert world.run() == 0, world.failures()
-    assert world.run(lambda session, _vms, *run: snapshots.save(session, *run, name="s1", message="")) == 1
+    assert world.run(save_s1) == 1
     return [f"{failed.error} {failed.hint}" for failed in world.failures()]
 
 
