@@ -20,18 +20,11 @@ ABLE = Sharing("", {})
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch):
-    (tmp_path / "app").mkdir()
-    path = tmp_path / "Labfile.yaml"
-    path.write_text(
-        "labfile: 1\nname: shop\nvms:\n  web:\n    image: debian-12\n"
-        "    folders: [{source: app, target: /srv/app}]\n"
-    )
-    lab = load(str(path)).lab
+def told(lab_with_folder, monkeypatch):
     monkeypatch.setattr(folders.command, "path", lambda _tool: "/usr/bin/rsync")
 
     def tell(kind, sharing=ABLE, *, local=True, login="10.0.0.2"):
-        session = SimpleNamespace(lab=lab, hosts=Hosts(MadeUpHost(local=local)))
+        session = SimpleNamespace(lab=lab_with_folder, hosts=Hosts(MadeUpHost(local=local)))
         spec = FolderSpec("shop", "web", "/srv/app", "/home/me/app", kind, login=login, base="web")
         found = folders.problems(session, plan({spec.address: spec}, {}), sharing)
         return [(each.path, each.summary.removeprefix("/srv/app: ")) for each in found]

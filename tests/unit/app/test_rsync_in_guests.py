@@ -16,7 +16,6 @@ from labctl.host.access.transport import Completed
 from labctl.host.hosts import Hosts
 from labctl.kinds.folder.spec import FolderSpec
 from labctl.kinds.vm.spec import VmSpec
-from labctl.labfile.load import load
 from tests.madeup import MadeUpHost
 
 FOLDER = FolderSpec("shop", "web", "/srv/app", "/home/me/app", base="web")
@@ -38,14 +37,8 @@ class Guest:
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch):
-    (tmp_path / "app").mkdir()
-    path = tmp_path / "Labfile.yaml"
-    path.write_text(
-        "labfile: 1\nname: shop\nvms:\n  web:\n    image: debian-12\n"
-        "    folders: [{source: app, target: /srv/app}]\n"
-    )
-    session = SimpleNamespace(lab=load(str(path)).lab, hosts=Hosts(MadeUpHost(connection=None)))
+def told(lab_with_folder, monkeypatch):
+    session = SimpleNamespace(lab=lab_with_folder, hosts=Hosts(MadeUpHost(connection=None)))
 
     def tell(guest, *, folder=FOLDER, before=None, state=State.RUNNING, after=None):
         @asynccontextmanager
