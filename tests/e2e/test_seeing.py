@@ -8,13 +8,13 @@ import threading
 from xml.etree import ElementTree as ET
 
 from tests.e2e.labfiles import micro_lab
+from tests.terminals import ANSI
 from tests.waiting import wait_until
 
 LATE = "/tmp/late"  # makes db ready
 SAYS = "echo Started late.service >/dev/console; sleep 6"  # a boot that is looked at more than once, on any machine
 TIMEOUT = ("--timeout", "300s")
 COLUMNS = 80
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 
 class Screen:

@@ -15,6 +15,7 @@ from labctl.report.colour import Paint
 from labctl.report.plain import Plain
 from labctl.report.prefixed import Prefixed, of_steps, prefixes
 from labctl.report.terminal import Terminal
+from tests.terminals import Tty
 
 
 def written(*pieces, masked=str):
@@ -78,8 +79,7 @@ def test_each_sink_shows_them_so(sink):
 
 def test_a_terminal_gives_each_vm_its_colour(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    stream = io.StringIO()
-    stream.isatty = lambda: True
+    stream = Tty()
     shown = Terminal(stream)
     shown(PlanReady(steps()))
     for vm in ("web-9", "web-10"):

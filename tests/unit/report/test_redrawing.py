@@ -1,14 +1,7 @@
 import io
-import re
 
 from labctl.report import redrawing
-
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
-
-
-class Tty(io.StringIO):
-    def isatty(self):
-        return True
+from tests.terminals import ANSI, Tty
 
 
 def test_without_a_terminal_each_change_is_a_block_of_its_own():

@@ -6,15 +6,9 @@ import threading
 
 from labctl.core.events import ConsoleLine, Diagnostic, StepOutput, StepProgress, StepStarted
 from labctl.report.terminal import Terminal
+from tests.terminals import ANSI, Tty
 from tests.unit.report.samples import EVENTS, fed, waited
 from tests.waiting import wait_until
-
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
-
-
-class Tty(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_terminal_without_a_terminal_tells_the_same():
