@@ -17,6 +17,13 @@ def existing():
     return applied(specs({"vms": {"web": {"image": "debian-12"}}}))
 
 
+def on(existing, top, *below):
+    """What exists once the disk of web goes on in the file `top`, which stands on these."""
+    vm = existing[addresses.vm("web")]
+    uses = tuple(replace(use, source=top, below=below) for use in vm.disks if use.disk)
+    return existing | {vm.address: replace(vm, disks=uses)}
+
+
 @pytest.mark.parametrize(
     ("held", "lowest"),
     [
@@ -26,31 +33,23 @@ def existing():
     ],
 )
 def test_layers_of_running_vms_are_merged_down_to_what_a_snapshot_needs(existing, held, lowest):
-    vm, disk = existing[addresses.vm("web")], existing[addresses.disk("web/root")]
+    vm, disk = addresses.vm("web"), addresses.disk("web/root")
     chain = ("/p/web.root._layer-00000001", "/p/web.root", "/store/sha256-aa.img")
-    uses = tuple(
-        replace(use, source="/p/web.root._layer-00000002", below=chain) for use in vm.disks if use.disk
-    )
-    existing |= {vm.address: replace(vm, disks=uses)}
+    existing = on(existing, "/p/web.root._layer-00000002", *chain)
     if held:
         layer = Layer("web/root", held[0], below=held[1:])
         one = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF, layers=(layer,)),))
         existing |= {one.address: one}
     found = merged(existing)
-    assert found[disk.address].active_volume == lowest
-    off = existing | {vm.address: replace(existing[vm.address], state=State.OFF)}
+    assert found[disk].active_volume == lowest
+    off = existing | {vm: replace(existing[vm], state=State.OFF)}
     assert merged(off) == off, "libvirt merges only what runs"
-    theirs = existing | {vm.address: replace(existing[vm.address], snapshots=(("theirs", "internal"),))}
+    theirs = existing | {vm: replace(existing[vm], snapshots=(("theirs", "internal"),))}
     assert merged(theirs) == theirs, "a snapshot of virsh may be in a layer"
 
 
 def test_nothing_is_merged_while_a_snapshot_cant_be_read(existing):
-    vm = existing[addresses.vm("web")]
-    chain = ("/p/web.root",)
-    uses = tuple(
-        replace(use, source="/p/web.root._layer-00000002", below=chain) for use in vm.disks if use.disk
-    )
-    existing |= {vm.address: replace(vm, disks=uses)}
+    existing = on(existing, "/p/web.root._layer-00000002", "/p/web.root")
     assert merged(existing) != existing
     existing |= {BROKEN.address: BROKEN}
     assert merged(existing) == existing
@@ -58,7 +57,5 @@ def test_nothing_is_merged_while_a_snapshot_cant_be_read(existing):
 
 @pytest.mark.parametrize("theirs", ["web.e1", "web.root.20261127"])
 def test_what_others_put_on_a_disk_is_not_merged(existing, theirs):
-    vm = existing[addresses.vm("web")]
-    uses = tuple(replace(use, source=f"/p/{theirs}", below=("/p/web.root",)) for use in vm.disks if use.disk)
-    existing |= {vm.address: replace(vm, disks=uses)}
+    existing = on(existing, f"/p/{theirs}", "/p/web.root")
     assert merged(existing) == existing

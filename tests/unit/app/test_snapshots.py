@@ -1,5 +1,7 @@
 """What a snapshot takes, and what a restore wants."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from labctl.app import change, snapshots
@@ -38,21 +40,18 @@ def existing():
 @pytest.fixture
 def wanted(monkeypatch, existing):
     """A function that gives what a use case makes of what exists."""
-    found = {}
+    found = []
 
-    def apply(_session, verb, desired, _sink, _confirm, **more):
-        found[verb] = desired({}, dict(existing))
-        found["follow"] = more.get("follow")
+    def apply(_session, _verb, desired, _sink, _confirm, **_more):
+        found.append(desired({}, dict(existing)))
 
     monkeypatch.setattr(change, "apply", apply)
 
     def of(use_case, **arguments):
-        from types import SimpleNamespace
-
         found.clear()
         use_case(SimpleNamespace(lab=SimpleNamespace(name="shop")), None, None, **arguments)
-        (verb,) = found.keys() - {"follow"}
-        return found[verb]
+        (specs_wanted,) = found
+        return specs_wanted
 
     return of
 
