@@ -39,9 +39,8 @@ class Here(Transport):
             if process.returncode is None:
                 process.kill()
             process.stdin.close()
-            await (
-                process.communicate()
-            )  # to the end of its pipes: what is open when the loop ends complains later
+            # to the end of its pipes: what is open when the loop ends complains later
+            await process.communicate()
 
 
 def told(job, target=None):
