@@ -21,6 +21,14 @@ PATHS += [("image", verb) for verb in IMAGE_VERBS]
 PATHS += [("snapshot", verb) for verb in SNAPSHOT_VERBS]
 
 
+def command(path):
+    """The command that typer has for these words."""
+    found = TopVerbs()
+    for word in path:
+        found = found.get_command(None, word)
+    return found
+
+
 def parse(*words: str):
     """The module of the verb that is called, and what it is called with."""
     call = labctl.cli.parse(list(words))

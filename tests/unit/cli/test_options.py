@@ -9,11 +9,10 @@ import pytest
 
 import labctl.cli
 from labctl import resources
-from labctl.cli.app import TopVerbs
 from labctl.cli.schema import Schema
 from labctl.core.errors import UsageError
 from tests import schemas
-from tests.unit.cli.test_app import PATHS
+from tests.unit.cli.test_app import PATHS, command
 from tests.unit.cli.test_verbs import here  # noqa: F401  # a fixture
 
 EVERY = [*PATHS, ("help",)]
@@ -49,13 +48,6 @@ DAY = [
     "image verify",
     "image prune --yes",
 ]
-
-
-def command(path):
-    found = TopVerbs()
-    for word in path:
-        found = found.get_command(None, word)
-    return found
 
 
 def form(path) -> str:

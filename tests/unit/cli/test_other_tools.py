@@ -7,9 +7,8 @@ import pytest
 
 from labctl.cli import other_tools, run
 from labctl.cli.app import TopVerbs
-from labctl.cli.image import ImageVerbs
-from labctl.cli.snapshot import SnapshotVerbs
 from labctl.core.errors import UsageError
+from tests.unit.cli.test_app import GROUPS, IMAGE_VERBS, SNAPSHOT_VERBS, command
 
 PAGE = Path(__file__).parents[3] / "docs" / "from-vagrant.md"
 
@@ -77,8 +76,6 @@ def test_an_option_of_another_tool_is_answered_with_labctls_way(line, summary, h
 
 
 VERBS = [verb for verbs in TopVerbs.panels.values() for verb in verbs]
-IMAGE_VERBS = [verb for verbs in ImageVerbs.panels.values() for verb in verbs]
-SNAPSHOT_VERBS = [verb for verbs in SnapshotVerbs.panels.values() for verb in verbs]
 
 
 def test_no_word_shadows_a_verb():
@@ -101,19 +98,16 @@ def named(text: str) -> set[str]:
     lines = [line.partition(" -- ")[0].split() for line in re.findall(r"`labctl ([^`]+)`", text)]
     for verb, *words in lines:
         if verb != "--version":
-            command = TopVerbs().get_command(None, verb)
-            command = command.get_command(None, words[0]) if verb in ("image", "snapshot") else command
-            has = {option for each in command.params for option in each.opts}
+            path = (verb, words[0]) if verb in GROUPS else (verb,)
+            has = {option for each in command(path).params for option in each.opts}
             assert has >= {word for word in words if word.startswith("-")}, (verb, words)
     return {verb for verb, *_ in lines}
 
 
 @pytest.mark.parametrize("path", other_tools.OPTIONS_OF)
 def test_every_hint_for_an_option_names_what_exists(path):
-    _, verb, *words = path.split()
-    command = TopVerbs().get_command(None, verb)
-    command = command.get_command(None, *words) if words else command
-    own = {option for each in command.params for option in each.opts}
+    _, *words = path.split()
+    own = {option for each in command(words).params for option in each.opts}
     for option in other_tools.OPTIONS_OF[path]:
         hint = other_tools.option_hint(path, option)
         named(hint)
