@@ -1,12 +1,13 @@
 """Many XML dumps at once, on the real API."""
 
-import threading
+import time
 
 import libvirt
 import pytest
 
 from labctl.host.libvirt.connection import CALLS_IN_FLIGHT, Connection
 from labctl.host.libvirt.dumps import WORTH_A_THREAD, dumps
+from tests.at_once import AtOnce
 from tests.libvirt.conftest import NODE
 
 DOMAIN = "<domain type='test'><name>n{}</name><memory>1024</memory><os><type>hvm</type></os></domain>"
@@ -47,18 +48,13 @@ def test_another_error_is_the_callers(domains, error):
 
 
 def test_no_more_calls_are_in_flight_than_a_connection_may_have(domains):
-    now, most, lock = 0, 0, threading.Lock()
+    at_once = AtOnce()
 
     class Slow:
         def XMLDesc(self, flags):  # noqa: N802  # libvirt's name
-            nonlocal now, most
-            with lock:
-                now += 1
-                most = max(most, now)
-            threading.Event().wait(0.01)
-            with lock:
-                now -= 1
+            with at_once:
+                time.sleep(0.01)
             return "<x/>"
 
     assert set(dumps([Slow() for _ in domains])) == {"<x/>"}
-    assert 1 < most <= CALLS_IN_FLIGHT
+    assert 1 < at_once.most <= CALLS_IN_FLIGHT

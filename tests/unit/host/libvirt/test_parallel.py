@@ -1,11 +1,13 @@
 """Calls for several objects at once, and how many of them there are."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from labctl.host.libvirt.parallel import CallsInFlight
+from tests.at_once import AtOnce
 
 
 @pytest.fixture
@@ -37,18 +39,13 @@ def test_nothing_is_nothing(calls):
 
 def test_steps_that_each_work_on_several_objects_make_no_more_calls_together(calls):
     """They neither exceed what the connection takes, nor wait for one another for ever."""
-    lock, under_way, most, done = threading.Lock(), 0, 0, []
+    at_once, done = AtOnce(), []
     meeting = threading.Barrier(4, timeout=10)
 
     def work(one):
-        nonlocal under_way, most
-        with lock:
-            under_way += 1
-            most = max(most, under_way)
-        threading.Event().wait(0.002)
-        with lock:
-            under_way -= 1
-            done.append(one)
+        with at_once:
+            time.sleep(0.002)
+        done.append(one)
 
     def step(_number):
         meeting.wait()  # all four are calls under way now
@@ -57,7 +54,7 @@ def test_steps_that_each_work_on_several_objects_make_no_more_calls_together(cal
     with ThreadPoolExecutor(4) as workers:
         list(workers.map(lambda number: calls.call(step, number), range(4)))
     assert len(done) == 32
-    assert most <= 4
+    assert at_once.most <= 4
 
 
 def test_a_call_waits_until_helpers_have_ended(calls):
