@@ -78,7 +78,8 @@ def delete(pool: Any, snapshot: SnapshotSpec) -> None:
 
 def _stored(pool: Any, snapshot: str) -> set[str]:
     """The volumes whose names say that they are of a snapshot."""
-    return {name for name in volumes.names(pool) if (identity.snapshot_part(name) or ("",))[0] == snapshot}
+    start = identity.snapshot_volume(snapshot, "")
+    return {name for name in volumes.names(pool) if name.startswith(start)}
 
 
 def sweep(virt: Any, pool: Any, lab: str, vms: Collection[str]) -> None:
