@@ -19,7 +19,7 @@ from labctl.kinds.image.store import ImageStore, StoredImage
 from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from labctl.host.host import Host
 
@@ -44,6 +44,17 @@ class Unneeded:
         return {"what": self.what, "bytes": self.bytes}
 
 
+def name(image: StoredImage) -> str:
+    """What is told of an image that goes."""
+    return f"image {image.spec.label} ({short(image.spec.key)})"
+
+
+def to_json(removed: Sequence[Unneeded]) -> dict[str, Any]:
+    """What was removed, as a document of `schemas/images-removed.schema.json`."""
+    freed = sum(each.bytes for each in removed)
+    return {"format": FORMAT, "removed": [each.to_json() for each in removed], "freed_bytes": freed}
+
+
 def unneeded(host: Host, here: Path | None) -> list[Unneeded]:
     """Everything that no disk and no Labfile.lock needs, of the labs of this host and of the Labfile `here`.
 
@@ -54,7 +65,7 @@ def unneeded(host: Host, here: Path | None) -> list[Unneeded]:
     pinned = _pinned(host, here)
     found = [
         Unneeded(
-            f"image {each.spec.label} ({short(each.spec.key)})",
+            name(each),
             each.bytes,
             (host.lock_name(lock_of(each.spec.key)),),
             image=each,

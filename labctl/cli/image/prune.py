@@ -37,10 +37,5 @@ def run(options: Options, *, yes: Yes = False) -> int:
     else:
         context.say("nothing was removed")
     if options.json:
-        document = {
-            "format": prune.FORMAT,
-            "removed": [each.to_json() for each in removed],
-            "freed_bytes": sum(each.bytes for each in removed),
-        }
-        context.write_json(document)
+        context.write_json(prune.to_json(removed))
     return 0

@@ -10,7 +10,6 @@ from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import LabctlError
 from labctl.core.size import format_size
-from labctl.kinds.image.spec import short
 
 Stored = Annotated[
     list[str],
@@ -36,8 +35,8 @@ def run(
 
     Example: `labctl image remove debian-12`
     """
-    from labctl.app.images import names
-    from labctl.app.images.catalogue import FORMAT, find
+    from labctl.app.images import names, prune
+    from labctl.app.images.catalogue import find
     from labctl.kinds.image.store import ImageStore
 
     host = shared.host(options)
@@ -58,10 +57,6 @@ def run(
         if not options.json:
             context.say(f"removed {each.spec.label}, {format_size(each.bytes)}")
     if options.json:
-        removed = [
-            {"what": f"image {each.spec.label} ({short(each.spec.key)})", "bytes": each.bytes}
-            for each in found
-        ]
-        freed = sum(each.bytes for each in found)
-        context.write_json({"format": FORMAT, "removed": removed, "freed_bytes": freed})
+        removed = [prune.Unneeded(prune.name(each), each.bytes) for each in found]
+        context.write_json(prune.to_json(removed))
     return 0
