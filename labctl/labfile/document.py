@@ -118,7 +118,7 @@ def _pruned(tree: Map, name: str | None) -> Map | None:
 def _mended(tree: Map, wrong: Iterable[Violation]) -> Map:
     """Copy a tree without what is wrong in it. A map that lacks nothing but its target stays, with a substitute."""
     aimless = [each for each in wrong if each.missing == ("target",)]
-    tree = _without(tree, [each.path for each in wrong if each not in aimless])
+    tree = _without(tree, [each.path for each in wrong if each.missing != ("target",)])
     for each in aimless:
         holder = value_at(tree, each.path)
         if isinstance(holder, Map):
