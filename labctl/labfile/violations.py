@@ -29,6 +29,7 @@ __all__ = ["Violation", "find_violations", "report_violations"]
 _LONGEST = 48  # characters of a wrong value that a message shows
 _COUNTED = {"maxItems": "entries", "maxProperties": "entries", "maxLength": "characters"}
 _MANY = 40  # smaller limits are in the titles of the schema
+_MOST_UNKNOWN = 500  # keys of a map that are compared with the known ones: a stranger may write any number
 
 
 @record
@@ -109,7 +110,8 @@ def _violations(error: ValidationError, above: FieldPath) -> Iterator[Violation]
     if error.validator == "additionalProperties":
         yield from _unknown_keys(value, schema, path)
     elif error.validator == "required":
-        missing = [key for key in schema["required"] if key not in {*value, *_misspelt(value, schema)}]
+        there = {*value, *_misspelt(value, schema)}
+        missing = [key for key in schema["required"] if key not in there]
         if missing and error.message.startswith(repr(missing[0])):  # jsonschema reports each by itself
             names = " and ".join(missing)
             summary = f"{names} {'is' if len(missing) == 1 else 'are'} missing"
@@ -142,7 +144,7 @@ def _misspelt(value: Any, schema: dict[str, Any]) -> set[str]:
     """The known keys that unknown ones, which are reported, were meant to be: these are not missing too."""
     known: dict[str, Any] = schema.get("properties", {})
     unknown = [key for key in value if key not in known] if isinstance(value, dict) else []
-    return {near for key in unknown if (near := suggestions.nearest_key(key, known))}
+    return {near for key in unknown[:_MOST_UNKNOWN] if (near := suggestions.nearest_key(key, known))}
 
 
 def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
@@ -154,7 +156,7 @@ def _branches(error: ValidationError, path: FieldPath) -> Iterator[Violation]:
             return  # its type has been reported
         choices = [branch["required"][0] for branch in alternatives]
         schema = error.schema if isinstance(error.schema, dict) else {}
-        if {*choices} & _misspelt(error.instance, schema) and not {*choices} & {*error.instance}:
+        if not {*choices} & {*error.instance} and {*choices} & _misspelt(error.instance, schema):
             return  # as has been what was meant
         names = ", ".join(choices)
         yield Violation(path, f"exactly one of {names} is needed")
