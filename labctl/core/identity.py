@@ -15,6 +15,7 @@ POOLS = "labctl-"  # the prefix of the names of labctl's storage pools
 STORE = f"{POOLS}images"  # the pool with the images of all labs
 VOLUMES = "_volume"  # the prefix of a lab's own volumes, in place of a VM's name, which starts with a letter
 SNAPSHOTS = "_snapshot"  # the prefix of the volumes of snapshots
+WARM = "_warm"  # the prefix of the volumes of warm states, in the store
 SEED, CONSOLE = "seed", "console"  # suffixes of those volumes of a VM that are not disks
 GOLDEN, GOLDEN_FLAT = (
     "golden",
@@ -95,6 +96,17 @@ def snapshot_part(volume: str) -> tuple[str, str] | None:
     start, _, rest = volume.partition(".")
     name, dot, part = rest.partition(".")
     return (name, part) if start == SNAPSHOTS and dot else None
+
+
+def warm_volume(lab: str, key: str, part: str) -> str:
+    """The volume of the store with a part of a lab's warm state; no image's key begins as this name does."""
+    return f"{WARM}.{lab}.{key}.{part}"
+
+
+def warm_part(volume: str) -> tuple[str, str, str] | None:
+    """The reverse of `warm_volume`: the lab, the key and the part; None for other volumes."""
+    start, *names = volume.split(".", 3)
+    return (names[0], names[1], names[2]) if start == WARM and len(names) == 3 else None
 
 
 def layer_name(disk: str) -> str:

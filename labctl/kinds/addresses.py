@@ -41,6 +41,11 @@ def snapshot(name: str) -> Address:
     return Address("snapshot", name)
 
 
+def warm(lab: str) -> Address:
+    """The warm state of a lab."""
+    return Address("warm", lab)
+
+
 def vm(name: str) -> Address:
     return Address("vm", name)
 

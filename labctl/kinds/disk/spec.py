@@ -28,7 +28,7 @@ class DiskSpec(Spec):
     """
 
     kind: ClassVar[str] = "disk"
-    rank: ClassVar[int] = 5
+    rank: ClassVar[int] = 6
     holds_data: ClassVar[bool] = True
 
     lab: str

@@ -38,7 +38,7 @@ class FolderSpec(Spec):
     """
 
     kind: ClassVar[str] = "folder"
-    rank: ClassVar[int] = 7
+    rank: ClassVar[int] = 8
 
     lab: str
     vm: str

@@ -28,7 +28,7 @@ class ForwardSpec(Spec):
     """
 
     kind: ClassVar[str] = "forward"
-    rank: ClassVar[int] = 10
+    rank: ClassVar[int] = 11
     exclusive: ClassVar[bool] = True
     has_amounts: ClassVar[bool] = False
 

@@ -64,7 +64,7 @@ class NetworkSpec(Marked):
     """
 
     kind: ClassVar[str] = "network"
-    rank: ClassVar[int] = 3
+    rank: ClassVar[int] = 4
     libvirt_object: ClassVar[str] = "network"
     exclusive: ClassVar[bool] = True  # an old and a new network may share a subnet
 

@@ -55,7 +55,7 @@ class ProvisionSpec(Spec):
 
     kind: ClassVar[str] = "provision"
     word: ClassVar[str] = "provisioning step"
-    rank: ClassVar[int] = 8
+    rank: ClassVar[int] = 9
     has_amounts: ClassVar[bool] = False
 
     vm: str
@@ -161,4 +161,4 @@ class ProvisionSpec(Spec):
 class LabProvisionSpec(ProvisionSpec):
     """The spec of a step of the whole lab: it comes after the steps of the VMs."""
 
-    rank: ClassVar[int] = 9
+    rank: ClassVar[int] = 10

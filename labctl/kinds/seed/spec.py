@@ -52,7 +52,7 @@ class SeedSpec(Spec):
     """
 
     kind: ClassVar[str] = "seed"
-    rank: ClassVar[int] = 4
+    rank: ClassVar[int] = 5
 
     lab: str
     vm: str

@@ -71,20 +71,6 @@ def request(root: Element, name: str, onto: Mapping[str, str], memory: str) -> s
     return xmltree.to_text(asked)
 
 
-def put_onto(text: str, onto: Mapping[str, str]) -> str:
-    """The XML of a domain whose disks go on in the files that `onto` has for their paths."""
-    root = ET.fromstring(text)
-    for disk in root.iterfind("devices/disk"):
-        source, driver = disk.find("source"), disk.find("driver")
-        above = onto.get(xmltree.attribute(disk, "source", "file"), "")
-        if above and source is not None and driver is not None:
-            source.set("file", above)
-            driver.set("type", "qcow2")
-            for below in disk.findall("backingStore"):  # the files say themselves what they stand on
-                disk.remove(below)
-    return ET.tostring(root, encoding="unicode")
-
-
 def reached(volumes: Iterable[Facts], paths: Iterable[str]) -> set[str]:
     """These paths, and all that they stand on as far as the volumes of the lab's pool tell."""
     below, found = {each.path: each.backing for each in volumes}, set[str]()

@@ -8,7 +8,7 @@ import libvirt
 
 from labctl.core.errors import FOREIGN, LabctlError, Problem
 from labctl.core.size import format_sizes
-from labctl.host.libvirt import domain_capabilities, pools, volumes
+from labctl.host.libvirt import domain_capabilities, pools, saved_memory, volumes
 from labctl.host.libvirt.connection import code, translated
 from labctl.kinds.snapshot import layers, machines, parts, room
 from labctl.kinds.snapshot.versions import versions
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
 
 _TELL = libvirt.VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE  # which features are missing, as an error
-_SECURE = libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE
 # of drivers and architectures that compare no CPUs
 _CANT_COMPARE = (
     libvirt.VIR_ERR_NO_SUPPORT,
@@ -81,7 +80,7 @@ def _domain(virt: Any, pool: Any, vm: SavedVm) -> str:
     if not vm.memory:
         return vm.definition
     with translated():
-        return str(virt.saveImageGetXMLDesc(f"{pools.path(pool)}/{vm.memory}", _SECURE))
+        return saved_memory.domain_xml(virt, f"{pools.path(pool)}/{vm.memory}")
 
 
 def _lacking(machine: Machine) -> dict[str, str]:

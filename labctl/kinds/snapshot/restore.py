@@ -10,16 +10,14 @@ import libvirt
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.host.libvirt import domains, pools, volumes
+from labctl.host.libvirt import domains, pools, saved_memory, volumes
 from labctl.host.libvirt.connection import translated
-from labctl.kinds.snapshot import layers, parts, restorable
+from labctl.kinds.snapshot import parts, restorable
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
-
-_SECURE, _PAUSED = libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE, libvirt.VIR_DOMAIN_SAVE_PAUSED
 
 
 @record
@@ -87,7 +85,7 @@ def _new_layers(virt: Any, pool: Any, vm: SavedVm) -> dict[str, str]:
 
 def _define(virt: Any, back: _Back) -> None:
     with translated(f"vm/{back.vm.name}"):
-        domain = virt.defineXML(layers.put_onto(back.vm.definition, back.onto))
+        domain = virt.defineXML(saved_memory.put_onto(back.vm.definition, back.onto))
         if bool(domain.autostart()) != back.vm.autostart:
             domain.setAutostart(int(back.vm.autostart))
 
@@ -97,5 +95,5 @@ def _bring_back(virt: Any, folder: str, back: _Back) -> None:
         return
     path = f"{folder}/{back.vm.memory}"
     with translated(f"vm/{back.vm.name}"):
-        text = layers.put_onto(virt.saveImageGetXMLDesc(path, _SECURE), back.onto)
-        virt.restoreFlags(path, text, _PAUSED)
+        text = saved_memory.put_onto(saved_memory.domain_xml(virt, path), back.onto)
+        saved_memory.restore(virt, path, text)

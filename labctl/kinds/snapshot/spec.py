@@ -79,7 +79,7 @@ class SnapshotSpec(Spec):
     """
 
     kind: ClassVar[str] = "snapshot"
-    rank: ClassVar[int] = 11
+    rank: ClassVar[int] = 12
     holds_data: ClassVar[bool] = True
     unstated: ClassVar[bool] = True
 

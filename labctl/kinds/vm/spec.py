@@ -52,7 +52,7 @@ class VmSpec(Marked):
 
     kind: ClassVar[str] = "vm"
     word: ClassVar[str] = "VM"
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 7
     libvirt_object: ClassVar[str] = "domain"
     holds_data: ClassVar[bool] = True
     has_disks: ClassVar[bool] = True

@@ -44,7 +44,7 @@ class BellSpec(Spec):
     """A bell in the tower of a lab. Its tone is tuned, another metal is another bell."""
 
     kind: ClassVar[str] = "bell"
-    rank: ClassVar[int] = 7
+    rank: ClassVar[int] = 8
     holds_data: ClassVar[bool] = True
 
     lab: str

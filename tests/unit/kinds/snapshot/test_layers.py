@@ -40,13 +40,6 @@ def test_a_vm_that_is_off_has_no_memory():
     assert asked.find("memory").attrib == {"snapshot": "no"}
 
 
-def test_a_domain_goes_on_in_new_layers():
-    root = ET.fromstring(layers.put_onto(DOMAIN, {TOP: "/new"}))
-    sources = [each.get("file") for each in root.iterfind("devices/disk/source")]
-    assert sources == ["/new", f"{POOL}/_volume.shared", f"{POOL}/web.seed"]
-    assert root.find("devices/disk/backingStore") is None
-
-
 def test_a_disk_of_somebody_else_is_strange_if_it_can_be_written_to():
     more = "<disk><source file='/x'/><target dev='sda'/>{}</disk></devices>"
     assert layers.strange_disks(ET.fromstring(DOMAIN)) == []
