@@ -48,15 +48,7 @@ def read(virt: Any, lab: str, vm: SavedVm, memory: str) -> VmToSave:
             where=f"vm/{vm.name}",
             hint="the same command again saves the lab without it, `labctl up` makes it anew",
         )
-    state, text = state_of(domain), domain.XMLDesc(domains.WHOLE)
-    if vm.state is State.RUNNING and state is State.PAUSED:
-        state = State.RUNNING  # an earlier call paused it, and lost the connection to libvirt
-    if state not in _SAVABLE or (state is State.OFF) != (vm.state is State.OFF):
-        raise LabctlError(
-            f"it was {vm.state} when the snapshot was planned, and is {state} now",
-            where=f"vm/{vm.name}",
-            hint="the same command again looks at it anew",
-        )
+    state, text = _state(domain, vm), domain.XMLDesc(domains.WHOLE)
     root = ET.fromstring(domain.XMLDesc() if state in ACTIVE else text)
     if strange := layers.strange_disks(root):
         raise LabctlError(
@@ -76,6 +68,24 @@ def read(virt: Any, lab: str, vm: SavedVm, memory: str) -> VmToSave:
         memory=memory if state in ACTIVE else "",
     )
     return VmToSave(domain, kept)
+
+
+def _state(domain: Any, vm: SavedVm) -> State:
+    """The state in which a VM is saved: that of the plan.
+
+    Raises:
+        LabctlError: it is in another state by now, or in one that can't be saved.
+    """
+    state = state_of(domain)
+    if vm.state is State.RUNNING and state is State.PAUSED:
+        return State.RUNNING  # an earlier call paused it, and lost the connection to libvirt
+    if state not in _SAVABLE or (state is State.OFF) != (vm.state is State.OFF):
+        raise LabctlError(
+            f"it was {vm.state} when the snapshot was planned, and is {state} now",
+            where=f"vm/{vm.name}",
+            hint="the same command again looks at it anew",
+        )
+    return state
 
 
 @contextmanager
