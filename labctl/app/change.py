@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from labctl.app import (
     desired_state,
+    going_on,
     local_files,
     preflight,
     shared_connections,
@@ -24,18 +25,18 @@ from labctl.core.errors import Interrupted, LabctlError, hint_after, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
-from labctl.core.spans import spans
 from labctl.host.files import run_folder
 from labctl.host.machine import lock
 from labctl.kinds import addresses
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from labctl.app.prepare import DesiredState
     from labctl.app.session import Session
     from labctl.core.address import Address
+    from labctl.core.errors import Problem
     from labctl.core.events import Sink
     from labctl.core.plan import Plan
     from labctl.engine.execute import Outcome
@@ -64,10 +65,8 @@ def suspend(
 def resume(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Let paused and saved VMs go on, with the right time of day."""
     names = set(vms)
-    desired = desired_state.resume(names)
-    return apply(
-        session, "resume", desired, sink, confirm, idle=lambda prepared: _tell_off(prepared, names, sink)
-    )
+    tell_off = partial(going_on.tell_off, names, sink)
+    return apply(session, "resume", desired_state.resume(names), sink, confirm, idle=tell_off)
 
 
 def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
@@ -105,6 +104,8 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     """Make the lab what `desired` gives, then what `follow` gives; `idle` is called where the plan is empty."""
     began, applying = time.monotonic(), verb in APPLYING
     look = partial(_look, session, desired, restart, include_labfile=applying)
+    if verb == "resume":
+        look = partial(going_on.look, session, desired)
     with session.locked_lab(), ExitStack() as subnets:
         if ended := _start_pools(session, verb, sink, confirm, began):
             return ended
@@ -129,7 +130,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
         if follow and outcome.ending is Ending.DONE:
-            outcome = _second_plan(session, follow, sink, began) or outcome
+            outcome = _second_plan(session, follow, prepared, sink, began) or outcome
     return _finish(outcome, verb, sink, began)
 
 
@@ -205,17 +206,20 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
     return _run(session, again, sink, began, applying=True)
 
 
-def _second_plan(session: Session, desired: DesiredState, sink: Sink, began: float) -> Outcome | None:
-    """Run what follows from a run, as VMs that go on from a snapshot; None where nothing does.
+def _second_plan(
+    session: Session, desired: DesiredState, first: Prepared, sink: Sink, began: float
+) -> Outcome | None:
+    """Let VMs go on, as from a snapshot, once the first plan was run; None where none do.
 
     Nobody is asked and nothing is checked once more: the first plan had the yes and the checks for both, and what is
     between the two is no state to leave a lab in.
     """
-    plan = _look(session, desired, frozenset(), include_labfile=False).plan
-    if not plan:
+    prepared = going_on.look(session, desired)
+    if not prepared.plan:
         return None
-    sink(PlanReady(plan))
-    return _run(session, plan, sink, began, applying=False)
+    _warn([each for each in prepared.warnings if each not in first.warnings], sink)
+    sink(PlanReady(prepared.plan))
+    return _run(session, prepared.plan, sink, began, applying=False)
 
 
 def _settle(session: Session, prepared: Prepared, sink: Sink, *, applying: bool) -> None:
@@ -255,11 +259,15 @@ def _look(
     return session.hosts.answering(look)
 
 
-def _announce(prepared: Prepared, sink: Sink) -> None:
-    for warning in prepared.warnings:
+def _warn(warnings: Iterable[Problem], sink: Sink) -> None:
+    for warning in warnings:
         where = f"{warning.where}: " if warning.where else ""
         summary = f"{where}{warning.path}: {warning.summary}" if warning.path else warning.summary
         sink(Diagnostic(warning.severity, summary, warning.hint))
+
+
+def _announce(prepared: Prepared, sink: Sink) -> None:
+    _warn(prepared.warnings, sink)
     if prepared.plan and not lock.shared():
         summary = (
             f"not everybody can use {lock.SHARED} here: labctls of other users may change the host meanwhile"
@@ -287,11 +295,3 @@ def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> Finished:
         hint = mended_by(outcome.errors.values())
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
     return _ended(sink, began, outcome.ending, hint, counts)
-
-
-def _tell_off(prepared: Prepared, names: Collection[str], sink: Sink) -> None:
-    """Say which of these VMs, all where none is named, are off: nothing resumes them."""
-    if off := desired_state.off(names, prepared.observed.specs):
-        verb = "is" if len(off) == 1 else "are"
-        summary = f"{spans(off)} {verb} off, and only what is paused or saved resumes"
-        sink(Diagnostic("note", summary, "`labctl up` starts what is off"))

@@ -10,7 +10,7 @@ from labctl.core.errors import UsageError
 from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spans import spans
-from labctl.core.spec import of_kind
+from labctl.core.spec import find, of_kind
 from labctl.kinds import addresses
 from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.provision.spec import ProvisionSpec
@@ -107,7 +107,10 @@ def suspend(vms: Iterable[str] = (), *, disk: bool = False) -> DesiredState:
 
 
 def resume(vms: Iterable[str] = ()) -> DesiredState:
-    """What is paused or saved runs, on its networks: a reboot of the host stops these."""
+    """What is paused or saved runs, on its networks: a reboot of the host stops these.
+
+    Where the Labfile is known, it says when these VMs are ready, and which of its steps run each time.
+    """
     with_state = _with_state(State.RUNNING, vms, lambda way: way.resumes)
 
     def desired(wanted: Specs, existing: Specs) -> Specs:
@@ -115,9 +118,30 @@ def resume(vms: Iterable[str] = ()) -> DesiredState:
         on = [vm for vm in of_kind(result.values(), VmSpec) if vm is not existing[vm.address]]
         used = {name for vm in on for name in vm.networks}
         stopped = [each for each in of_kind(existing.values(), NetworkSpec) if not each.active]
-        return result | {each.address: replace(each, active=True) for each in stopped if each.name in used}
+        result |= {each.address: replace(each, active=True) for each in stopped if each.name in used}
+        named = [(vm, spec) for vm in on if (spec := find(wanted, vm.address, VmSpec))]
+        result |= {vm.address: _ready_as(vm, spec) for vm, spec in named}
+        return result | _recurring({vm.name for vm in on}, result, wanted)
 
     return desired
+
+
+def _ready_as(vm: VmSpec, named: VmSpec) -> VmSpec:
+    """An existing VM, with what the Labfile says of when it is ready. It is asked at the addresses that it has."""
+    had = {nic.name: nic.addresses for nic in vm.nics}
+    moved = {to: ip for nic in named.nics for to, ip in zip(nic.given, had.get(nic.name, ()), strict=False)}
+    checks = (
+        replace(check, addresses=tuple(moved.get(each, each) for each in check.addresses))
+        for check in named.checks
+    )
+    return replace(vm, checks=tuple(checks), timeout=named.timeout, waits=named.waits, keyed=named.keyed)
+
+
+def _recurring(vms: set[str], specs: Specs, wanted: Specs) -> Specs:
+    """The steps that run each time, of these VMs, and of the lab as far as all of their VMs run."""
+    running = {vm.name for vm in of_kind(specs.values(), VmSpec) if vm.state == State.RUNNING}
+    steps = (step for step in _steps_within(running, wanted) if step.due and vms & set(step.on))
+    return {step.address: step for step in steps}
 
 
 def off(vms: Collection[str], existing: Mapping[Address, Spec]) -> list[str]:

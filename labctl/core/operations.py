@@ -84,8 +84,10 @@ def _link_builds(step: Step, verbs: Verbs, link: Link) -> None:
         for verb, until in product(mine, theirs):  # the needed object stops after those that need it
             link((need.address, until), (step.address, verb))
         held = [verb for verb in verbs[step.address] if verb.reaches == need.holds]
-        for verb, until in product(held, verbs_reaching(verbs.get(need.address, ()), need.until)):
-            link((step.address, verb), (need.address, until))
+        others = verbs.get(need.address, ())
+        for verb, until in product(held, verbs_reaching(others, need.until)):
+            if not verb.goes_on or any(each.boots for each in others):
+                link((step.address, verb), (need.address, until))
 
 
 def verbs_reaching(verbs: Iterable[Verb[Any]], stage: Stage) -> list[Verb[Any]]:

@@ -42,8 +42,10 @@ STOP: Verb[Lifecycle] = Verb("stop", "shutting down", lambda vm: vm.stop, lets_g
 DISCARD: Verb[Lifecycle] = Verb("discard", "discarding its memory", lambda vm: vm.discard, lets_go=True)
 START: Verb[Lifecycle] = Verb("start", "starting", lambda vm: vm.start, boots=True, reaches=Stage.STARTED)
 # these call `start` too, which looks at the domain's state, but they are no boots
-RESUME: Verb[Lifecycle] = Verb("resume", "resuming", lambda vm: vm.start, reaches=Stage.STARTED)
-RESTORE: Verb[Lifecycle] = Verb("restore", "restoring its memory", lambda vm: vm.start, reaches=Stage.STARTED)
+RESUME: Verb[Lifecycle] = Verb("resume", "resuming", lambda vm: vm.start, goes_on=True, reaches=Stage.STARTED)
+RESTORE: Verb[Lifecycle] = Verb(
+    "restore", "restoring its memory", lambda vm: vm.start, goes_on=True, reaches=Stage.STARTED
+)
 # a VM that runs, unless it went off since the plan was made; its guest boots, or has booted
 AWAIT: Verb[Lifecycle] = Verb("await", "waiting", lambda vm: vm.start, boots=True, reaches=Stage.STARTED)
 SUSPEND: Verb[Lifecycle] = Verb("suspend", "pausing", lambda vm: vm.suspend)
