@@ -9,6 +9,7 @@ from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spec import of_kind
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.snapshot.spec import SnapshotSpec
 from labctl.kinds.vm.spec import VmSpec
 from tests.composed import applied, specs, with_steps
@@ -142,6 +143,60 @@ def test_resume_boots_nothing(wanted, existing):
     assert states(desired_state.resume()(wanted, found)) == {
         "db": "running", "log": "off", "web-1": "running", "web-2": "running",
     }  # fmt: skip
+
+
+GOING_ON = {
+    "networks": {"front": {"subnet": "10.0.0.0/24"}},
+    "vms": {
+        "web": {"image": "debian-12", "networks": [{"name": "front", "ip": "10.0.0.10"}], "timeout": "9m",
+                "ready": [{"tcp": 80, "from": "host"}],
+                "provision": [{"shell": "a"}, {"shell": "b", "run": "always"}]},
+        "db": {"image": "debian-12", "provision": [{"shell": "c", "run": "always"}]},
+    },
+    "provision": [{"shell": "d", "run": "always"}, {"shell": "e"}],
+}  # fmt: skip
+
+
+def read_anew(existing):
+    """The VMs as libvirt has them: without what only the Labfile says."""
+    return {
+        address: replace(spec, checks=(), timeout=300.0, waits=()) if isinstance(spec, VmSpec) else spec
+        for address, spec in existing.items()
+    }
+
+
+def test_what_goes_on_is_ready_when_the_labfile_says_so():
+    wanted = specs(GOING_ON)
+    found = edited(read_anew(with_steps(applied(wanted), wanted)), web=State.SAVED, db=State.OFF)
+    resumed = desired_state.resume()(wanted, found)
+    web, named = (each[Address("vm", "web")] for each in (resumed, wanted))
+    assert (web.checks, web.timeout, web.waits) == (named.checks, named.timeout, named.waits)
+    assert web.checks
+    assert web.waits
+    assert due(resumed) == {"provision/web/2"}, "the lab's has db, which is off"
+    assert steps(resumed) == steps(found), "what is done stays done"
+    without = desired_state.resume()({}, found)[Address("vm", "web")]
+    assert (without.state, without.checks) == (State.RUNNING, ())
+
+
+def test_steps_that_run_each_time_are_those_of_what_goes_on():
+    wanted = specs(GOING_ON)
+    found = edited(with_steps(applied(wanted), wanted), web=State.PAUSED)
+    assert due(desired_state.resume()(wanted, found)) == {"provision/web/2", "provision/1"}
+    assert due(desired_state.resume(["db"])(wanted, found)) == set(), "it runs already"
+
+
+def test_the_host_asks_at_the_address_that_a_vm_has():
+    """Its snapshot is of before the Labfile gave it another."""
+    found = edited(applied(specs(GOING_ON)), web=State.PAUSED)
+    web = {**GOING_ON["vms"]["web"], "networks": [{"name": "front", "ip": "10.0.0.20"}]}
+    wanted = specs({**GOING_ON, "vms": {"web": web}})
+    (check,) = desired_state.resume()(wanted, found)[Address("vm", "web")].checks
+    assert [str(each) for each in check.addresses] == ["10.0.0.10"]
+
+
+def due(found):
+    return {str(step.address) for step in of_kind(found.values(), ProvisionSpec) if step.due}
 
 
 def test_verbs_that_take_away_look_at_what_exists_and_up_at_the_labfile(wanted, existing):
