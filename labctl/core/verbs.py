@@ -49,7 +49,7 @@ class Verb(Generic[D_contra]):
     lets_go: bool = False  # after it, the object no longer needs other objects, so these can be deleted
     stops: bool = False  # objects that need this one have to stop before it
     boots: bool = False  # it starts a guest; the number of guests that boot at a time is limited
-    goes_on: bool = False  # it lets a guest go on from its memory, which waits for no others but those that boot
+    goes_on: bool = False  # its guest goes on from its memory, and waits only for guests that boot
     reaches: Stage | None = None  # the stage of the object after it
 
     def __str__(self) -> str:
