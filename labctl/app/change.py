@@ -103,9 +103,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
 ) -> Finished:
     """Make the lab what `desired` gives, then what `follow` gives; `idle` is called where the plan is empty."""
     began, applying = time.monotonic(), verb in APPLYING
-    look = partial(_look, session, desired, restart, include_labfile=applying)
-    if verb == "resume":
-        look = partial(going_on.look, session, desired)
+    look = partial(_look, session, verb, desired, restart)
     with session.locked_lab(), ExitStack() as subnets:
         if ended := _start_pools(session, verb, sink, confirm, began):
             return ended
@@ -195,7 +193,7 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
     """Tell guests the names of those whose addresses are known only since this run; None where none are new."""
     if not any(step.after and step.after.reports for step in steps_of(plan.steps, VmSpec)):
         return None
-    again = _look(session, desired, frozenset(), include_labfile=True).plan
+    again = _look(session, "up", desired, frozenset()).plan
     updates = [step for step in steps_of(again.steps, VmSpec) if step.action is Action.UPDATE]
     others = [step for step in again.steps if not step.recurs]  # what runs each time has run
     if not updates or len(updates) != len(others) or not all(each.trusted for each in again.reaches):
@@ -252,10 +250,10 @@ def _ended(
     return finished
 
 
-def _look(
-    session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
-) -> Prepared:
-    look = partial(prepare, session, desired, include_labfile=include_labfile, restart=restart)
+def _look(session: Session, verb: str, desired: DesiredState, restart: frozenset[Address]) -> Prepared:
+    if verb == "resume":
+        return going_on.look(session, desired)
+    look = partial(prepare, session, desired, include_labfile=verb in APPLYING, restart=restart)
     return session.hosts.answering(look)
 
 
