@@ -22,7 +22,7 @@ SEND = "setsid sh -c 'n=0; while :; do echo $n; n=$((n+1)); sleep 0.2; done | nc
 TRIES = 20  # of killing labctl at a moment, which one try may miss
 
 
-def test_the_whole_lab_goes_back(make_lab, micro):
+def test_the_whole_lab_goes_back(make_lab, micro, connection):
     web = {
         "networks": [{"name": "front", "ip": "10.93.0.10"}],
         "disks": [{"name": "data", "size": "8MiB"}, {"name": "shared", "volume": "shared"}],
@@ -61,6 +61,7 @@ def test_the_whole_lab_goes_back(make_lab, micro):
     assert not [*POOL.glob("_snapshot.*"), *POOL.glob("web.*.*"), *POOL.glob("db.*.*")], "nothing is left"
     assert lab.plan() == {}
     what_makes_a_vm_ready_is_looked_at_again(lab)
+    nobody_is_ready_before_that(lab, connection)
     lab.destroy()
     assert not POOL.exists()
 
@@ -102,6 +103,17 @@ def what_makes_a_vm_ready_is_looked_at_again(lab):
     del web["memory"]
     assert ready(lab) == {"web": True, "db": True, "spare": None}
     assert lab.ssh("web", "cat /srv/ran").split() == ["once", "each"]
+
+
+def nobody_is_ready_before_that(lab, connection):
+    """The memory is of a time at which they were, and a killed labctl looks at nothing any more."""
+    del lab.content["vms"]["web"]["ready"]
+    kill_at(lambda: paused(connection), lab, "snapshot", "restore", "fit", "--yes")
+    for name in virsh("list", "--state-paused", "--name").split():
+        virsh("resume", name)
+    assert True not in ready(lab).values()
+    lab.ok("up", "--yes")
+    assert ready(lab) == {"web": True, "db": True, "spare": None}
 
 
 def ready(lab):

@@ -95,5 +95,6 @@ def _bring_back(virt: Any, folder: str, back: _Back) -> None:
         return
     path = f"{folder}/{back.vm.memory}"
     with translated(f"vm/{back.vm.name}"):
-        text = saved_memory.put_onto(saved_memory.domain_xml(virt, path), back.onto)
-        saved_memory.restore(virt, path, text)
+        ran = saved_memory.put_onto(saved_memory.domain_xml(virt, path), back.onto)
+        # the metadata of a definition do not say that it is ready, as those of what ran may do
+        saved_memory.restore(virt, path, saved_memory.with_metadata(ran, back.vm.definition))
