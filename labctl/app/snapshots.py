@@ -22,6 +22,7 @@ from labctl.kinds import addresses
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.network.observe import read as read_network
 from labctl.kinds.network.spec import NetworkSpec
+from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.snapshot.overview import Shown, SnapshotList
 from labctl.kinds.snapshot.spec import Copy, Layer, SavedNetwork, SavedVm, SnapshotSpec
@@ -73,11 +74,13 @@ def _to_take(lab: str, name: str, message: str, existing: Specs) -> SnapshotSpec
         raise UsageError(f"there is a snapshot {name} already", hint=hint)
     if not vms:
         raise UsageError("the lab has no VM to save", hint="`labctl up` makes it")
-    if problems := [problem for vm in vms for problem in _unsavable(vm)]:
+    folder = next((pool.path for pool in of_kind(existing.values(), PoolSpec)), "")
+    if problems := [problem for vm in vms for problem in _unsavable(vm, folder)]:
         raise Refused(problems)
     name = name or next(free for n in range(1, len(taken) + 2) if (free := f"s{n}") not in taken)
     seeds = [seed.volume for seed in of_kind(existing.values(), SeedSpec)]
     volumes = [disk.volume for disk in of_kind(existing.values(), DiskSpec) if disk.owner is None]
+    variables = [identity.nvram_volume(vm.name) for vm in vms if vm.firmware == "uefi"]
     networks = of_kind(existing.values(), NetworkSpec)
     return SnapshotSpec(
         lab,
@@ -87,7 +90,8 @@ def _to_take(lab: str, name: str, message: str, existing: Specs) -> SnapshotSpec
         vms=tuple(SavedVm(vm.name, vm.state, layers=tuple(_layers(vm))) for vm in vms),
         saved_networks=tuple(SavedNetwork(each.name, each.active, each.autostart) for each in networks),
         copies=tuple(
-            Copy(each, identity.snapshot_volume(name, f"copy.{each}")) for each in (*seeds, *volumes)
+            Copy(each, identity.snapshot_volume(name, f"copy.{each}"))
+            for each in (*seeds, *volumes, *variables)
         ),
     )
 
@@ -99,9 +103,10 @@ def _layers(vm: VmSpec) -> Iterator[Layer]:
             yield Layer(use.disk, use.source, use.format, use.below)
 
 
-def _unsavable(vm: VmSpec) -> Iterator[Problem]:
-    """What stands against saving a VM, each with what to do."""
+def _unsavable(vm: VmSpec, folder: str) -> Iterator[Problem]:
+    """What stands against saving a VM, each with what to do; `folder` is that of the lab's pool."""
     off = f"`labctl halt {vm.name}` first: a VM that is off is saved with it"
+    variables = f"{folder}/{identity.nvram_volume(vm.name)}"
     rows = (
         (vm.state is State.SAVED, "it is suspended to disk", "`labctl resume` lets it go on"),
         (vm.state is State.CRASHED, "its guest crashed", "`labctl up` restarts it"),
@@ -111,15 +116,22 @@ def _unsavable(vm: VmSpec) -> Iterator[Problem]:
             with_rsync(vm, off),
         ),
         (
-            vm.firmware == "uefi",
-            "labctl can't save the variables of its UEFI yet",
-            "with `firmware: bios` it can be saved; that makes the VM anew",
+            vm.firmware == "uefi" and vm.nvram != variables,
+            "the variables of its UEFI are not in the lab's pool",
+            _moving(vm, variables),
         ),
         (vm.tpm, "labctl can't save the state of its TPM", "without `tpm` it can be saved"),
     )
     for stands, reason, hint in rows:
         if stands:
             yield Problem(f"it can't be saved: {reason}", str(vm.address), None, hint, FOREIGN)
+
+
+def _moving(vm: VmSpec, to: str) -> str:
+    """How the variables of a UEFI get to another path."""
+    had = vm.nvram or f"{vm.libvirt_name}_VARS.fd in libvirt's folder qemu/nvram"
+    edit = f"with `virsh edit {vm.libvirt_name}` put <nvram>{to}</nvram> into <os>"
+    return f"`labctl halt {vm.name}`, copy {had} to {to}, and {edit}"
 
 
 def stands_on(specs: Iterable[Spec]) -> list[str]:

@@ -17,6 +17,7 @@ VOLUMES = "_volume"  # the prefix of a lab's own volumes, in place of a VM's nam
 SNAPSHOTS = "_snapshot"  # the prefix of the volumes of snapshots
 WARM = "_warm"  # the prefix of the volumes of warm states, in the store
 SEED, CONSOLE = "seed", "console"  # suffixes of those volumes of a VM that are not disks
+NVRAM = "_nvram"  # another one: the variables of its UEFI. No disk's name begins as this one does
 GOLDEN, GOLDEN_FLAT = (
     "golden",
     "golden-flat",
@@ -51,7 +52,7 @@ def volume_name(disk: str) -> str:
 def disk_name(volume: str) -> str | None:
     """The reverse of `volume_name`; None for a volume that is not a disk, as a seed or a console's log."""
     owner, dot, name = volume.partition(".")
-    if not dot or name in (SEED, CONSOLE) or "." in name:
+    if not dot or name in (SEED, CONSOLE, NVRAM) or "." in name:
         return None
     return name if owner == VOLUMES else f"{owner}/{name}"
 
@@ -66,6 +67,11 @@ def console_log(volume: str) -> tuple[str, int] | None:
     """
     found = _CONSOLE_LOG.fullmatch(volume)
     return (found["vm"], int(found["rotated"]) + 1 if found["rotated"] else 0) if found else None
+
+
+def nvram_volume(vm: str) -> str:
+    """The name of the volume with the variables of a VM's UEFI."""
+    return f"{vm}.{NVRAM}"
 
 
 def image_volume(key: str) -> str:

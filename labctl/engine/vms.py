@@ -64,12 +64,20 @@ def vm_spec(lab: LabModel, vm: Vm, allocation: Allocation, site: Site, names: Ho
         host_lines=lines,
         checks=tuple(_check(condition, vm, allocation) for condition in vm.ready),
         timeout=vm.timeout * (1 if accel == "kvm" else SLOW),
-        console_log=f"{site.pool}/{vm.name}.{identity.CONSOLE}",
+        **_files(vm, site),
         file=str(lab.path),
         base=vm.base,
         user=vm.user,
         foreign=vm.arch not in (None, site.arch),
     )
+
+
+def _files(vm: Vm, site: Site) -> dict[str, Any]:
+    """The fields of the files that libvirt makes when the VM starts."""
+    return {
+        "console_log": f"{site.pool}/{vm.name}.{identity.CONSOLE}",
+        "nvram": f"{site.pool}/{identity.nvram_volume(vm.name)}",
+    }
 
 
 def is_awaited(vm: Vm) -> bool:

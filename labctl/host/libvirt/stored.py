@@ -1,9 +1,9 @@
 """The volumes of a lab's pool by their owners. Volumes have no metadata, so names and backing files decide. Pure.
 
 labctl's volumes are those of disks that the Labfile or a VM of the lab names, those that belong to these VMs (seeds,
-logs), kernels and initrds, parts of snapshots, and root disks on an image of the store, which a run that was killed may
-have left. Overlays on these disks are from snapshots, labctl's or someone's. All other volumes are strangers, whatever
-their names.
+logs, variables of UEFI), kernels and initrds, parts of snapshots, and root disks on an image of the store, which a run
+that was killed may have left. Overlays on these disks are from snapshots, labctl's or someone's. All other volumes are
+strangers, whatever their names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labctl.host.libvirt.volumes import Facts
 
 # volumes that labctl makes for a VM besides its disks
-BESIDE = (identity.SEED, identity.CONSOLE, identity.GOLDEN, identity.GOLDEN_FLAT)
+BESIDE = (identity.SEED, identity.CONSOLE, identity.NVRAM, identity.GOLDEN, identity.GOLDEN_FLAT)
 
 
 @record
@@ -101,8 +101,8 @@ def _standing(
     disks = named - standing.keys()
     for name in sorted(there.keys() - standing.keys()):
         owner, _, what = name.partition(".")
-        if owner in (identity.VOLUMES, identity.SNAPSHOTS) or what == identity.GOLDEN:
-            continue  # guests may write a backing file into raw disks, and labctl itself puts golden overlays on disks
+        if owner in (identity.VOLUMES, identity.SNAPSHOTS) or what in (identity.GOLDEN, identity.NVRAM):
+            continue  # guests may write a backing file into raw files, and labctl itself puts golden overlays on disks
         if lowest := _stands_on(there[name], below, disks):
             standing[name] = str(disk_name(lowest))
             disks.discard(name)

@@ -39,9 +39,7 @@ def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Tel
         raise LabctlError(problem.summary, hint=problem.hint, where=problem.path)
     back = _prepared(virt, pool, snapshot)
     connection.in_parallel(snapshot.vms, lambda vm: _power_off(virt, snapshot.lab, vm))
-    for copied in snapshot.copies:
-        volumes.delete(pool, copied.volume)
-        volumes.copy(virt, pool, copied.copy, copied.volume)
+    _copy_back(virt, pool, snapshot)
     folder = pools.path(pool)
     for each in back:
         tell.progress(f"restoring {each.vm.name}")
@@ -71,6 +69,15 @@ def _power_off(virt: Any, lab: str, vm: SavedVm) -> None:
             domain.destroy()
         if domain.hasManagedSaveImage():
             domain.managedSaveRemove()
+
+
+def _copy_back(virt: Any, pool: Any, snapshot: SnapshotSpec) -> None:
+    """Put the copies back. Variables of a UEFI that had none yet go: libvirt makes them as the VM starts."""
+    for vm in snapshot.vms:
+        volumes.delete(pool, identity.nvram_volume(vm.name))
+    for copied in snapshot.copies:
+        volumes.delete(pool, copied.volume)
+        volumes.copy(virt, pool, copied.copy, copied.volume)
 
 
 def _new_layers(virt: Any, pool: Any, vm: SavedVm) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import libvirt
 
 from labctl.core.lifecycle import ACTIVE
-from labctl.host.libvirt import domains, volumes
+from labctl.host.libvirt import domains, pools, volumes
 from labctl.host.libvirt.storage_errors import translated
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def needed(virt: Any, pool: Any, snapshot: SnapshotSpec) -> int:
     """The bytes of the memory that its VMs use now, and of what is copied."""
+    pools.refresh(pool)  # libvirt notices only so the variables of UEFI that it made itself
     copied = {each.volume for each in snapshot.copies}
     copies = sum(each.allocation for each in volumes.facts(pool, copied))
     running = (domains.find(virt, snapshot.lab, vm.name) for vm in snapshot.vms if vm.state in ACTIVE)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.snapshot.freeze import VmToSave
-    from labctl.kinds.snapshot.spec import SavedNetwork, SnapshotSpec
+    from labctl.kinds.snapshot.spec import Copy, SavedNetwork, SnapshotSpec
 
 
 def save(connection: Connection, pool: Any, spec: SnapshotSpec, tell: Teller) -> None:
@@ -39,7 +39,8 @@ def save(connection: Connection, pool: Any, spec: SnapshotSpec, tell: Teller) ->
     ]
     parts.sweep(virt, pool, spec.lab, [vm.name for vm in spec.vms])
     try:
-        made = _taken(connection, pool, replace(spec, vms=tuple(each.saved for each in vms)), vms, tell)
+        spec = replace(spec, vms=tuple(each.saved for each in vms), copies=_copies(pool, spec))
+        made = _taken(connection, pool, spec, vms, tell)
         content = description.write(made)
         volumes.upload(virt, pool, made.pool_volume, content, length=len(content), mode=0o600)
     except BaseException:
@@ -51,6 +52,12 @@ def save(connection: Connection, pool: Any, spec: SnapshotSpec, tell: Teller) ->
     running = sum(vm.state is State.RUNNING for vm in made.vms)
     if running:
         tell.note(f"{running} VM{'s were' if running > 1 else ' was'} paused for {made.paused_s:.1f} s")
+
+
+def _copies(pool: Any, spec: SnapshotSpec) -> tuple[Copy, ...]:
+    """What is to be copied. A VM that never started has no variables of UEFI: libvirt makes them at the first start."""
+    lacking = {identity.nvram_volume(vm.name) for vm in spec.vms} - volumes.names(pool)
+    return tuple(each for each in spec.copies if each.volume not in lacking)
 
 
 def _taken(

@@ -61,7 +61,7 @@ class SavedNetwork:
 
 @record
 class Copy:
-    """A volume that has no layers, as a seed or a volume of the lab, and the volume with its copy."""
+    """A volume that has no layers, as a seed, a volume of the lab or UEFI's variables, and the volume with its copy."""
 
     volume: str
     copy: str

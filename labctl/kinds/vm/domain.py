@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.record import replace
-from labctl.core.xmlfields import Declaration, Fixed, Place, Property, Size, Strings, Written
-from labctl.core.xmlforms import NUMBER, OPTIONAL, PRESENT, YES_NO, Form
+from labctl.core.xmlfields import Declaration, Fixed, Place, Property, Read, Size, Strings, Written
+from labctl.core.xmlforms import NUMBER, OPTIONAL, PRESENT, TEXT, YES_NO, Form
 from labctl.kinds.vm import architectures
 from labctl.kinds.vm.devices.filesystem import shares_memory
 from labctl.kinds.vm.spec import VmSpec
@@ -82,6 +82,7 @@ DOMAIN = Declaration(
     Fixed("os/type", "hvm"),
     Property("secure_boot", "os/firmware/feature[@name='secure-boot']/@enabled", YES_NO, when=_uefi),
     Fixed("os/firmware/feature[@name='enrolled-keys']/@enabled", "yes", when=_secure),
+    Read("nvram", "os/nvram", replace(TEXT, read=str.strip)),  # `kinds.vm.nvram` writes it
     Property("kernel", "os/kernel"),
     Property("initrd", "os/initrd"),
     Property("cmdline", "os/cmdline"),

@@ -22,7 +22,7 @@ from labctl.host.files import pinned
 from labctl.host.libvirt import domains, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_of
-from labctl.kinds.vm import hotplug, notes, preserve, virdomain, xml
+from labctl.kinds.vm import hotplug, notes, nvram, preserve, virdomain, xml
 from labctl.kinds.vm.filesystems import TAG
 from labctl.kinds.vm.guest_sessions import GuestSessions
 from labctl.kinds.vm.transitions import transition
@@ -162,7 +162,7 @@ class VmDriver:
             pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
                 pools.refresh(pool)
-                for name in console.volume_names(pool, spec.name):
+                for name in (*console.volume_names(pool, spec.name), identity.nvram_volume(spec.name)):
                     volumes.delete(pool, name)
 
     async def booted(self, step: StepOf[VmSpec], tell: Teller) -> None:
@@ -233,6 +233,7 @@ class VmDriver:
             preserve.places(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
             preserve.layers(defined, root)
             preserve.generation(defined, root)
+            nvram.stay(defined, root, spec.nvram)
             preserve.metadata(defined, root)
         made = self._connection.virt.defineXML(xmltree.to_text(root))
         if bool(made.autostart()) != spec.autostart:

@@ -19,7 +19,7 @@ def as_it_runs(defined: VmSpec, live: VmSpec, wanted: VmSpec | None) -> VmSpec:
     So a plan shows a change that someone made only to the running domain, and one made only to its definition.
     """
     seen = replace(defined, ready=live.ready, unmarked=defined.unmarked or live.unmarked)
-    seen = replace(seen, unsavable=live.unsavable)
+    seen = replace(seen, unsavable=live.unsavable, nvram=live.nvram)
     for name in ("disks", "nics", "filesystems", "memory", "max_memory", "cpus"):
         if wanted is None or _same(getattr(defined, name), getattr(wanted, name)):
             seen = replace(seen, **{name: _as_it_runs(name, live, defined)})

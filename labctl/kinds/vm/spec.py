@@ -104,6 +104,7 @@ class VmSpec(Marked):
     keys: str = ""
     problem: str = ""
     console_log: str = ""
+    nvram: str = ""  # the path of the variables of its UEFI; empty where libvirt chooses it
     seed: str = ""
     images: tuple[str, ...] = ()  # address names of the images with its kernel and initrd
     after: tuple[tuple[str, Stage], ...] = ()  # depends_on: (VM, stage)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from labctl.core import records, xmltree
 from labctl.core import spec as specs
 from labctl.core.record import replace
-from labctl.kinds.vm import devices, metadata, savable
+from labctl.kinds.vm import devices, metadata, nvram, savable
 from labctl.kinds.vm.devices import disk, nic
 from labctl.kinds.vm.devices.console import CONSOLE
 from labctl.kinds.vm.devices.disk import DISK
@@ -34,6 +34,7 @@ def render(spec: VmSpec) -> Element:
     root.insert(2, metadata.render(spec))  # below the name and the UUID
     ET.SubElement(root, "devices").extend(devices.render(unedited))
     xmltree.edit(root, spec.xml)
+    nvram.place(root, spec.nvram)
     part = root.find("devices")
     if part is not None:
         part.extend(devices.complete(root))

@@ -11,7 +11,7 @@ INPUT = ("button", "gpio_keys", "evdev")
 DISKS = ("virtio_scsi", "ahci", "ata_piix", "nvme", "sd_mod", "sr_mod")
 CARDS = ("e1000", "e1000e", "8139cp", "8139too", "vmxnet3", "pcnet32")
 # Loaded on demand
-OTHER = ("overlay", "virtio-rng", "virtio_scsi", "sd_mod", "virtiofs")
+OTHER = ("overlay", "virtio-rng", "virtio_scsi", "sd_mod", "virtiofs", "efivarfs")
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,14 @@ def test_it_takes_all_vms_networks_seeds_and_volumes(wanted):
     assert {each.copy for each in one.copies} >= {"_snapshot.s1.copy._volume.shared"}
 
 
+def test_it_takes_the_variables_of_a_uefi_that_are_in_the_labs_pool(wanted, existing):
+    address = addresses.vm("web")
+    existing[address] = replace(existing[address], firmware="uefi")
+    copies = {each.volume: each.copy for each in taken(wanted).copies}
+    assert copies["web._nvram"] == "_snapshot.s1.copy.web._nvram"
+    assert "db._nvram" not in copies
+
+
 def test_the_next_free_name_is_taken(wanted, existing):
     existing |= {one.address: one for one in (SnapshotSpec("shop", "s1"), SnapshotSpec("shop", "s3"))}
     names = {
@@ -109,7 +117,8 @@ def test_a_lab_without_vms_has_nothing_to_save(wanted, existing):
             "rsync",
         ),
         ({"unsavable": ("the host's usb device",)}, "the host's usb device", "`labctl halt web`"),
-        ({"firmware": "uefi"}, "UEFI", "`firmware: bios`"),
+        ({"firmware": "uefi", "nvram": ""}, "UEFI", "copy shop.web_VARS.fd"),
+        ({"firmware": "uefi", "nvram": "/of/libvirt/web.fd"}, "UEFI", "copy /of/libvirt/web.fd to"),
         ({"tpm": True}, "TPM", "without `tpm`"),
     ],
 )

@@ -136,6 +136,7 @@ def test_what_libvirt_tells_of_a_running_vm():
         keys="0a1b2c3d",
         problem="its cloud-init failed",
         console_log=f"{folder}/web.console",
+        nvram="/var/lib/libvirt/qemu/nvram/shop.web_VARS.fd",
         seed="f827023f:382b8292fe8cc50b8c80f9f7b108cffd",
         after=(("db", "ready"),),
         file="/labs/shop/Labfile.yaml",

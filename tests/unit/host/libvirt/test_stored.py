@@ -38,6 +38,12 @@ def test_seeds_and_logs_go_with_the_vms_that_are_known():
     assert {"web.seed", "web.console"} <= set(found.beside)
 
 
+def test_variables_of_uefi_go_with_the_vms_that_are_known_whatever_a_guest_wrote_to_them():
+    found = sort(facts("web.root", IMAGE), facts("web._nvram", f"{POOL}/web.root"), facts("other._nvram"))
+    assert "web._nvram" in found.beside
+    assert (set(found.disks), found.overlays, found.strangers) == ({"web/root"}, {}, ("other._nvram",))
+
+
 def test_rotated_logs_go_with_the_vms_that_are_known():
     names = [f"web.console.{number}" for number in (0, 1, 12)]
     found = sort(facts("web.root"), *map(facts, names), facts("other.console.0"), facts("web.console.x"))
