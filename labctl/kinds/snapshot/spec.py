@@ -140,7 +140,7 @@ class SnapshotSpec(Spec):
 
     def done(self, changes: Collection[Change]) -> str:
         del changes
-        return "restored"
+        return "restored" if self.restored else ""
 
     def brief(self) -> tuple[BriefPart, ...]:
         if self.problem:

@@ -8,6 +8,7 @@ from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.snapshot.spec import SnapshotSpec
 from labctl.kinds.vm.spec import VmSpec
+from labctl.report.phrases import done_word
 
 
 def by_address(*specs):
@@ -31,6 +32,11 @@ def test_a_new_one_is_told_and_loses_nothing(snapshot):
     assert not made.destructive
     (step,) = made.steps
     assert [part.what for part in step.spec.brief()] == ["1 VM with memory, 1 VM that is off"]
+
+
+def test_only_a_restore_is_told_as_such(snapshot):
+    steps = [*plan(by_address(snapshot), {}).steps, *plan({}, by_address(snapshot)).steps]
+    assert [done_word(step) for step in steps] == ["created", "deleted"]
 
 
 def test_of_one_that_cant_be_read_a_plan_tells_why():
