@@ -120,10 +120,11 @@ class Labctl:
         *arguments: str,
         stdin: int = subprocess.DEVNULL,
         stderr: int = subprocess.PIPE,
+        module: str = "labctl",
         **environment: str,
     ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "labctl", *(with_trust(arguments) if self.trusts else arguments)],
+            [sys.executable, "-m", module, *(with_trust(arguments) if self.trusts else arguments)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **environment},
             stdin=stdin,

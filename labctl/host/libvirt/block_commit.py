@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core import xmltree
+from labctl.core import identity, xmltree
 from labctl.core.errors import Interrupted, LabctlError
 
 if TYPE_CHECKING:
@@ -44,24 +44,45 @@ def run(domain: Any, target: str, *, base: str, top: str, tell: Teller) -> None:
     domain.blockJobAbort(target, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
 
 
+def call_off(domain: Any) -> None:
+    """End all merges of layers that killed runs left under way; the guest writes on to the files above.
+
+    As long as QEMU works on a disk, libvirt saves no memory of the domain, and neither grows nor unplugs the disk.
+    """
+    for disk in _disks(domain):
+        if _merges_layers(disk):
+            domain.blockJobAbort(xmltree.attribute(disk, "target", "dev"))
+
+
 def _begin(domain: Any, target: str, base: str, top: str) -> None:
-    job = domain.blockJobInfo(target)
-    if not job:
-        domain.blockCommit(target, base, top, 0, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE)
-    elif not (
-        job["type"] == libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT and _onto(domain, target) == base
-    ):
-        raise LabctlError(
-            f"QEMU works on {top} for somebody else; the layers were not merged",
-            hint=f"`virsh blockjob {domain.name()} {target} --info` shows it; once it has ended, "
-            "`labctl snapshot prune` merges them",
-        )
+    if domain.blockJobInfo(target):
+        disk = _disk(domain, target)
+        if disk is None or not _merges_layers(disk):
+            raise LabctlError(
+                f"QEMU works on {top} for somebody else; the layers were not merged",
+                hint=f"`virsh blockjob {domain.name()} {target} --info` shows it; once it has ended, "
+                "`labctl snapshot prune` merges them",
+            )
+        if _onto(disk) == base:
+            return
+        domain.blockJobAbort(target)  # it was begun when a snapshot still needed what is below
+    domain.blockCommit(target, base, top, 0, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE)
 
 
-def _onto(domain: Any, target: str) -> str | None:
+def _merges_layers(disk: ET.Element) -> bool:
+    """Whether QEMU merges layers of labctl's into one below."""
+    top = xmltree.attribute(disk, "source", "file")
+    of_same_disk = identity.disk_of_layer(top) == identity.disk_of_layer(_onto(disk))
+    return (
+        xmltree.attribute(disk, "mirror", "job") == "active-commit"
+        and identity.is_layer(top)
+        and of_same_disk
+    )
+
+
+def _onto(disk: ET.Element) -> str:
     """The file that the disk's job writes to."""
-    disk = _disk(domain, target)
-    return None if disk is None else xmltree.attribute(disk, "mirror/source", "file")
+    return xmltree.attribute(disk, "mirror/source", "file")
 
 
 def _ready(domain: Any, target: str) -> bool:
@@ -71,5 +92,8 @@ def _ready(domain: Any, target: str) -> bool:
 
 
 def _disk(domain: Any, target: str) -> ET.Element | None:
-    disks = ET.fromstring(domain.XMLDesc()).iterfind("devices/disk")
-    return next((each for each in disks if xmltree.attribute(each, "target", "dev") == target), None)
+    return next((each for each in _disks(domain) if xmltree.attribute(each, "target", "dev") == target), None)
+
+
+def _disks(domain: Any) -> list[ET.Element]:
+    return ET.fromstring(domain.XMLDesc()).findall("devices/disk")

@@ -79,6 +79,7 @@ class DiskDriver:
             path = spec.top or pool.storageVolLookupByName(spec.volume).path()
             domain, target = self._user(spec, path)
             if domain is not None:
+                block_commit.call_off(domain)
                 domain.blockResize(target, spec.size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
                 pools.refresh(pool)
                 return

@@ -12,7 +12,7 @@ from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import record, replace
-from labctl.host.libvirt import domains
+from labctl.host.libvirt import block_commit, domains
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import layers
@@ -134,5 +134,6 @@ def freeze(vm: VmToSave, name: str, *, folder: str, memory_folder: str) -> None:
     if not memory:
         flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
     with translated(f"vm/{vm.saved.name}"):
+        block_commit.call_off(vm.domain)
         root = ET.fromstring(vm.domain.XMLDesc(0 if memory else libvirt.VIR_DOMAIN_XML_INACTIVE))
         vm.domain.snapshotCreateXML(layers.request(root, name, onto, memory), flags)

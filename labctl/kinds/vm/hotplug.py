@@ -10,6 +10,7 @@ import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
+from labctl.host.libvirt import block_commit
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.devices.controller import CONTROLLER, scsi, scsi_index
 from labctl.kinds.vm.devices.disk import DISK
@@ -155,6 +156,7 @@ def detach(domain: Any, device: Device, vm: Address) -> None:
 
 def _ask(domain: Any, device: Device) -> None:
     try:
+        block_commit.call_off(domain)
         domain.detachDeviceFlags(_xml(device), LIVE)
     except libvirt.libvirtError as error:
         # an earlier request is still under way, or has just succeeded

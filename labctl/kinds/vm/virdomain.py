@@ -11,7 +11,7 @@ import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
-from labctl.host.libvirt import domains
+from labctl.host.libvirt import block_commit, domains
 from labctl.host.libvirt.connection import call_on
 from labctl.host.libvirt.domain_state import state_of
 from labctl.host.libvirt.registrations import registered
@@ -85,6 +85,7 @@ def save(domain: Any, spec: VmSpec) -> None:
         LabctlError: it can't be saved, and goes on.
     """
     try:
+        block_commit.call_off(domain)
         domain.managedSave(0)
     except libvirt.libvirtError as error:
         state = state_of(domain)

@@ -10,8 +10,9 @@ from labctl.kinds import addresses
 
 BASE, TOP = "/p/web.root", "/p/web.root._layer-00000001"
 COMMIT, COPY = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT, libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY
-XML = """<domain><devices><disk><target dev='vda'/>{}</disk></devices></domain>"""
-MIRROR = "<mirror type='file' ready='{}'><format type='qcow2'/><source file='{}'/></mirror>"
+XML = """<domain><devices><disk><source file='{}'/><target dev='vda'/>{}</disk></devices></domain>"""
+MIRROR = "<mirror type='file' job='{}' ready='{}'><format type='qcow2'/><source file='{}'/></mirror>"
+WORDS = {COMMIT: "active-commit", COPY: "copy"}
 
 
 class Domain:
@@ -36,10 +37,12 @@ class Domain:
 
     def blockJobAbort(self, _target, flags=0):  # noqa: N802  # libvirt's name
         self.called.append("pivot" if flags == libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT else "abort")
+        self._job = None
 
     def XMLDesc(self):  # noqa: N802  # libvirt's name
         ready = "yes" if self._looks <= 0 else "no"
-        return XML.format(MIRROR.format(ready, self._onto) if self._job is not None else "")
+        mirror = MIRROR.format(WORDS[self._job], ready, self._onto) if self._job is not None else ""
+        return XML.format(TOP, mirror)
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +74,21 @@ def test_what_qemu_does_for_others_is_left_alone(domain):
         merged(domain)
     assert domain.called == []
     assert "`virsh blockjob shop.web vda --info`" in error.value.hint
+
+
+def test_a_merge_that_ended_above_what_is_needed_no_more_begins_anew():
+    domain = Domain(COMMIT, "/p/web.root._layer-00000000")
+    merged(domain)
+    assert domain.called == ["abort", "commit", "pivot"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "called"),
+    [(Domain(), []), (Domain(COMMIT), ["abort"]), (Domain(COPY), []), (Domain(COMMIT, "/p/other"), [])],
+)
+def test_merges_are_called_off_and_nothing_else(domain, called):
+    block_commit.call_off(domain)
+    assert domain.called == called
 
 
 def test_a_merge_is_called_off_when_the_run_is_to_end():
