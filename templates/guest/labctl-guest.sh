@@ -56,6 +56,14 @@ json_string() {
     printf '"%s"' "$(tr '\t' ' ' | tr -c '\n -~' '?' | sed 's/\\/\\\\/g; s/"/\\"/g; s/$/\\n/' | tr -d '\n' | sed 's/\(\\n\)*$//')"
 }
 
+# A word that needs no escapes, as most, takes no process: they are slow on an emulated CPU.
+quote() { # TEXT; sets $quoted to it as a JSON string
+    case $1 in
+    *[!a-zA-Z0-9:._-]*) quoted=$(printf %s "$1" | json_string) ;;
+    *) quoted="\"$1\"" ;;
+    esac
+}
+
 # --- to the host ---------------------------------------------------------------------------------------------
 
 # Long lines are not written atomically, so each goes through a file, and one writer alone writes to the port.
@@ -78,7 +86,12 @@ write_messages() {
 }
 
 ack() { # COMMAND TARGET OK DETAIL
-    send "{\"event\":\"ack\",\"command\":$(printf %s "$1" | json_string),\"target\":$(printf %s "$2" | json_string),\"ok\":$3,\"detail\":$(printf %s "$4" | json_string)}"
+    quote "$1"
+    reply="\"command\":$quoted"
+    quote "$2"
+    reply="$reply,\"target\":$quoted,\"ok\":$3"
+    quote "$4"
+    send "{\"event\":\"ack\",$reply,\"detail\":$quoted}"
 }
 
 # --- state ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.guest import protocol
-from labctl.guest.protocol import HELLO, VERSION, Exit, GuestState, Output
+from labctl.guest.protocol import HELLO, VERSION, Exit, GuestState, Output, Reply
 from labctl.host.access import port_session
 from labctl.host.access.port_session import PortSession
 from labctl.host.access.port_transport import PortTransport
@@ -114,6 +114,22 @@ def test_what_a_guest_says_is_bounded(port):
                 await way.run("true " + "x" * 70_000, timeout=60)
             with pytest.raises(LabctlError, match="has a NUL"):
                 await way.run("true \0", timeout=60)
+
+    asyncio.run(check())
+
+
+def test_a_guest_answers_to_any_word_in_json(port):
+    """Most words need no escapes, and are written without a process."""
+
+    async def check():
+        session = ScriptSession(port)
+        await session.open("shop.web")
+        try:
+            for mac in ("not-one", 'a"b', "a\\b"):
+                session.send(protocol.command_nic(mac, ()))
+                assert await session.reply(f"nic {mac}") == Reply(f"nic {mac}", ok=False, detail="not a MAC")
+        finally:
+            session.close()
 
     asyncio.run(check())
 
