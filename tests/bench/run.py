@@ -8,66 +8,17 @@ import resource
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from labctl.host.files import cache
-from tests.bench import bare, images, labs
+from tests.bench import bare, images, labs, snapshots
+from tests.bench.measure import LABCTL, PYTHON, ROUNDS, compare, labctl, peak_mib, row, spent, timed
 from tests.disks import raw
 
-PYTHON = sys.executable
-LABCTL = str(Path(PYTHON).with_name("labctl"))  # as users call it
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
 WIDTHS = [int(each) for each in os.environ.get("LABCTL_BENCH_NETWORKS", "50 100").split()]
-ROUNDS = int(os.environ.get("LABCTL_BENCH_ROUNDS", "3"))
-
-
-def timed(command: list[str], **environ: str) -> float:
-    """Seconds of a whole process, which has to succeed."""
-    began = time.perf_counter()
-    run = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - began
-    if run.returncode:
-        raise SystemExit(f"{' '.join(command)} failed with {run.returncode}:\n{run.stdout}{run.stderr}")
-    return seconds
-
-
-def peak_mib(command: list[str]) -> float:
-    """The peak memory of a process in MiB."""
-    code = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL,"
-        " stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    run = subprocess.run([PYTHON, "-c", code, *command], capture_output=True, text=True, check=True)
-    return int(run.stdout) / 1024
-
-
-def compare(
-    name: str, ours: Callable[[], float], theirs: Callable[[], float], goal: str, rounds: int = ROUNDS
-) -> None:
-    ours(), theirs()  # warm both up
-    pairs = [(ours(), theirs()) for _ in range(rounds)]
-    ratio = statistics.median(a / b for a, b in pairs)
-    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-    row(name, f"{ratio:.2f} times ({mine:.2f} s to {other:.2f} s)", goal)
-
-
-def spent(work: Callable[..., None], *args: object) -> float:
-    """Seconds of a call."""
-    began = time.perf_counter()
-    work(*args)
-    return time.perf_counter() - began
-
-
-def row(name: str, found: str, goal: str) -> None:
-    print(f"| {name} | {found} | {goal} |", flush=True)
-
-
-def labctl(folder: Path, *words: str) -> list[str]:
-    return [LABCTL, "-f", str(folder / "Labfile.yaml"), *words]
 
 
 def boots(folder: Path) -> None:
@@ -266,6 +217,7 @@ def main() -> None:
         stores(folder)
         resident(folder)
         getting_in(folder)
+        snapshots.rows(folder)
         boots(folder)
     finally:
         shutil.rmtree(folder)
