@@ -12,21 +12,21 @@ from labctl.app import (
     desired_state,
     going_on,
     local_files,
-    preflight,
     shared_connections,
     step_records,
     stopped_pools,
     subnet_lock,
+    telling,
     trust,
 )
+from labctl.app import warm as warm_states
 from labctl.app.images import pins
 from labctl.app.prepare import Prepared, prepare
-from labctl.core.errors import Interrupted, LabctlError, hint_after, mended_by
+from labctl.core.errors import Interrupted, LabctlError
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import replace
 from labctl.host.files import run_folder
-from labctl.host.machine import lock
 from labctl.kinds import addresses
 from labctl.kinds.vm.spec import VmSpec
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from labctl.app.prepare import DesiredState
     from labctl.app.session import Session
     from labctl.core.address import Address
-    from labctl.core.errors import Problem
     from labctl.core.events import Sink
     from labctl.core.plan import Plan
     from labctl.engine.execute import Outcome
@@ -47,7 +46,15 @@ APPLYING = ("up", "reload", "provision")  # what the Labfile says; for the other
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Make the lab what the Labfile says. Gives the last event, as all of these do."""
-    return apply(session, "up", desired_state.up(vms), sink, confirm)
+    names = tuple(vms)
+    desired, whole = desired_state.up(names), not names
+    look = partial(_look, session, "up", desired, whole=whole)
+
+    def follow(first: Prepared) -> Prepared | None:
+        save = warm_states.to_save(session, first, look, sink)
+        return save and _look(session, "snapshot save", save)
+
+    return apply(session, "up", desired, sink, confirm, follow=follow, whole=whole)
 
 
 def halt(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
@@ -77,16 +84,27 @@ def reload(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -
     return apply(session, "reload", desired_state.up(names), sink, confirm, restart=restart)
 
 
-def destroy(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
-    """Remove the lab, or some VMs with their disks."""
-    desired = desired_state.destroy(vms)
+def destroy(
+    session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm, *, warm: bool = False
+) -> Finished:
+    """Remove the lab, or some VMs with their disks; with `warm` also its warm state."""
+    desired = desired_state.destroy(vms, warm=warm)
+
+    def kept(first: Prepared) -> None:
+        warm_states.tell_kept(first, sink)
+
+    def idle(prepared: Prepared) -> None:
+        local_files.forget_leftovers(session, prepared.observed, sink)
+        kept(prepared)
+
     return apply(
         session,
         "destroy",
         desired,
         sink,
         confirm,
-        idle=lambda prepared: local_files.forget_leftovers(session, prepared.observed, sink),
+        idle=idle,
+        follow=kept,
     )
 
 
@@ -99,22 +117,20 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     *,
     restart: frozenset[Address] = frozenset(),
     idle: Callable[[Prepared], None] = lambda _prepared: None,
-    follow: DesiredState | None = None,
+    follow: Callable[[Prepared], Prepared | None] = lambda _first: None,
+    whole: bool = False,
 ) -> Finished:
-    """Make the lab what `desired` gives, then what `follow` gives; `idle` is called where the plan is empty."""
+    """Make the lab, or a part, what `desired` gives, then run what `follow` gives; call `idle` if nothing is to do."""
     began, applying = time.monotonic(), verb in APPLYING
-    look = partial(_look, session, verb, desired, restart)
+    look = partial(_look, session, verb, desired, restart, whole=whole)
     with session.locked_lab(), ExitStack() as subnets:
         if ended := _start_pools(session, verb, sink, confirm, began):
             return ended
         prepared = look()
-        _announce(prepared, sink)
-        _refuse(prepared, sink, began)
-        if prepared.plan:
-            asked = confirm if prepared.plan.changes else _unasked
-            if not (trust.allowed(session, prepared.plan.reaches) and asked(prepared.plan)):
-                return _ended(sink, began, Ending.DECLINED, "nothing was changed")
-            trust.keep(session, prepared.plan.reaches, sink)
+        telling.announce(prepared, sink)
+        telling.refuse(prepared, sink, began)
+        if prepared.plan and not _agreed(session, prepared.plan, sink, confirm):
+            return telling.ended(sink, began, Ending.DECLINED, "nothing was changed")
         began = time.monotonic()  # the time that someone took to answer is not the run's
         if waiting := subnet_lock.networks(prepared.plan):
             subnets.enter_context(subnet_lock.acquired(session))
@@ -123,13 +139,13 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         if not prepared.plan:
             _settle(session, prepared, sink, applying=applying)
             idle(prepared)
-            return _ended(sink, began)
+            return telling.ended(sink, began)
         outcome = _carry_out(session, prepared, sink, began, applying=applying)
         if applying and outcome.ending is Ending.DONE:
             outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
-        if follow and outcome.ending is Ending.DONE:
-            outcome = _second_plan(session, follow, prepared, sink, began) or outcome
-    return _finish(outcome, verb, sink, began)
+        if outcome.ending is Ending.DONE and (then := follow(prepared)):
+            outcome = _second_plan(session, then, prepared, sink, began) or outcome
+    return telling.finish(outcome, verb, sink, began)
 
 
 def _start_pools(session: Session, verb: str, sink: Sink, confirm: Confirm, began: float) -> Finished | None:
@@ -144,18 +160,22 @@ def _start_pools(session: Session, verb: str, sink: Sink, confirm: Confirm, bega
     sink(Diagnostic("note", stopped_pools.told(starts)))
     sink(PlanReady(starts))
     if not confirm(starts):
-        return _ended(sink, began, Ending.DECLINED, "nothing was changed")
+        return telling.ended(sink, began, Ending.DECLINED, "nothing was changed")
     outcome = _run(session, starts, sink, began, applying=applying)
-    return None if outcome.ending is Ending.DONE else _finish(outcome, verb, sink, began)
+    return None if outcome.ending is Ending.DONE else telling.finish(outcome, verb, sink, began)
 
 
-def _unasked(_plan: Plan) -> bool:
-    """The answer to a plan that changes nothing, but runs what runs each time."""
+def _agreed(session: Session, plan: Plan, sink: Sink, confirm: Confirm) -> bool:
+    """Whether the user says yes to a plan; nobody is asked about one that only runs what runs each time."""
+    if not trust.allowed(session, plan.reaches) or (plan.changes and not confirm(plan)):
+        return False
+    trust.keep(session, plan.reaches, sink)
     return True
 
 
 def _carry_out(session: Session, prepared: Prepared, sink: Sink, began: float, *, applying: bool) -> Outcome:
     """Run the plan, and do what follows from any run."""
+    warm_states.keep_keys(session, prepared.warm)
     outcome = _run(session, prepared.plan, sink, began, applying=applying)
     _settle(session, prepared, sink, applying=applying)
     local_files.tidy(session, prepared.plan, outcome, sink)
@@ -170,7 +190,7 @@ def _run(session: Session, plan: Plan, sink: Sink, began: float, *, applying: bo
         return _execute(session, plan, sink)
     except BaseException as error:  # asked to stop at once, or a bug
         interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
-        _ended(sink, began, Ending.INTERRUPTED if interrupted else Ending.FAILED)
+        telling.ended(sink, began, Ending.INTERRUPTED if interrupted else Ending.FAILED)
         raise
 
 
@@ -185,7 +205,7 @@ def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> P
         return prepared
     sink(Diagnostic("note", "another lab changed this host meanwhile; the plan was made anew"))
     sink(PlanReady(again.plan))
-    _refuse(again, sink, began)
+    telling.refuse(again, sink, began)
     return again
 
 
@@ -205,17 +225,16 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
 
 
 def _second_plan(
-    session: Session, desired: DesiredState, first: Prepared, sink: Sink, began: float
+    session: Session, prepared: Prepared, first: Prepared, sink: Sink, began: float
 ) -> Outcome | None:
-    """Let VMs go on, as from a snapshot, once the first plan was run; None where none do.
+    """Run what follows from the first plan, as VMs that go on from a snapshot; None where nothing does.
 
     Nobody is asked and nothing is checked once more: the first plan had the yes and the checks for both, and what is
     between the two is no state to leave a lab in.
     """
-    prepared = going_on.look(session, desired)
     if not prepared.plan:
         return None
-    _warn([each for each in prepared.warnings if each not in first.warnings], sink)
+    telling.warn([each for each in prepared.warnings if each not in first.warnings], sink)
     sink(PlanReady(prepared.plan))
     return _run(session, prepared.plan, sink, began, applying=False)
 
@@ -237,59 +256,15 @@ def _execute(session: Session, plan: Plan, sink: Sink) -> Outcome:
     return execute(plan, session.hosts, session.driver, sink, session.stop)
 
 
-def _ended(
-    sink: Sink,
-    began: float,
-    ending: Ending = Ending.DONE,
-    hint: str = "",
-    counts: tuple[int, int, int] = (0, 0, 0),
-) -> Finished:
-    """Tell the last event; `counts` are done, failed, skipped."""
-    finished = Finished(ending, *counts, round(time.monotonic() - began, 3), hint)
-    sink(finished)
-    return finished
-
-
-def _look(session: Session, verb: str, desired: DesiredState, restart: frozenset[Address]) -> Prepared:
+def _look(
+    session: Session,
+    verb: str,
+    desired: DesiredState,
+    restart: frozenset[Address] = frozenset(),
+    *,
+    whole: bool = False,
+) -> Prepared:
     if verb == "resume":
         return going_on.look(session, desired)
-    look = partial(prepare, session, desired, include_labfile=verb in APPLYING, restart=restart)
+    look = partial(prepare, session, desired, include_labfile=verb in APPLYING, restart=restart, warm=whole)
     return session.hosts.answering(look)
-
-
-def _warn(warnings: Iterable[Problem], sink: Sink) -> None:
-    for warning in warnings:
-        where = f"{warning.where}: " if warning.where else ""
-        summary = f"{where}{warning.path}: {warning.summary}" if warning.path else warning.summary
-        sink(Diagnostic(warning.severity, summary, warning.hint))
-
-
-def _announce(prepared: Prepared, sink: Sink) -> None:
-    _warn(prepared.warnings, sink)
-    if prepared.plan and not lock.shared():
-        summary = (
-            f"not everybody can use {lock.SHARED} here: labctls of other users may change the host meanwhile"
-        )
-        sink(Diagnostic("note", summary))
-    sink(PlanReady(prepared.plan))
-
-
-def _refuse(prepared: Prepared, sink: Sink, began: float) -> None:
-    """End here where something stands against the plan, before the first change.
-
-    Raises:
-        Refused: it does.
-    """
-    if prepared.obstacles:
-        _ended(sink, began, Ending.REFUSED)
-        preflight.refuse(prepared.obstacles)
-
-
-def _finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> Finished:
-    hint = ""
-    if outcome.interrupted:
-        hint = hint_after(verb)
-    elif outcome.errors:
-        hint = mended_by(outcome.errors.values())
-    counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
-    return _ended(sink, began, outcome.ending, hint, counts)

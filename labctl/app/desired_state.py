@@ -16,6 +16,7 @@ from labctl.kinds.network.spec import NetworkSpec
 from labctl.kinds.provision.spec import ProvisionSpec
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.vm.transitions import transition
+from labctl.kinds.warm.spec import WarmSpec
 from labctl.labfile.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -81,13 +82,19 @@ def _steps_within(vms: Collection[str], wanted: Specs) -> list[ProvisionSpec]:
     return [step for step in of_kind(wanted.values(), ProvisionSpec) if set(step.on) <= set(vms)]
 
 
-def destroy(vms: Iterable[str] = ()) -> DesiredState:
-    """Only objects that all labs share, as images, or with `vms` everything except these VMs and their disks."""
+def destroy(vms: Iterable[str] = (), *, warm: bool = False) -> DesiredState:
+    """Only what outlives the lab, as images, or with `vms` everything except these VMs and their disks.
+
+    With `warm` the lab's warm state goes too.
+    """
     names = tuple(vms)
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         if not names:
-            return {address: spec for address, spec in existing.items() if spec.shared}
+            gone_too = {spec.address for spec in of_kind(existing.values(), WarmSpec) if warm}
+            return {
+                address: spec for address, spec in existing.items() if spec.shared and address not in gone_too
+            }
         gone = {addresses.vm(name) for name in _known(names, existing)}
         return {
             address: spec

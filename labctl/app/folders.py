@@ -128,7 +128,8 @@ def copied_sources(session: Session) -> list[Path]:
     for host in session.hosts:
         mine = [vm for vm in session.lab.vms if session.hosts.of(addresses.vm(vm.name)) is host]
         if sharing := look(session.lab, host):
-            found |= {each.source for vm in mine for each in vm.folders if chosen(each, sharing)[0] == RSYNC}
+            every, saved = [folder for vm in mine for folder in vm.folders], session.lab.warm
+            found |= {each.source for each in every if chosen(each, sharing, saved=saved)[0] == RSYNC}
     return sorted(found)
 
 

@@ -1,5 +1,6 @@
 """The library's face: a lab that is planned, made, changed, looked at and taken away by calls."""
 
+# long because it is the face of the library: each call of a lab is a method here
 from __future__ import annotations
 
 import os
@@ -177,11 +178,14 @@ class Lab:
         with self._redactor.in_errors():
             return graph.made(self.masked(graph.look(self.session())), graph.format_of(format))
 
-    def up(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
+    def up(
+        self, vms: Iterable[str] = (), *, warm: bool | None = None, confirm: Confirm | None = None
+    ) -> Finished:
         """Make the lab what the Labfile says.
 
         Args:
             vms: see the class.
+            warm: whether the lab may begin with its warm state, and is saved; None means as the Labfile says.
             confirm: is given the plan, and says whether to go on; without it nobody is asked, whatever is destroyed.
 
         Returns:
@@ -193,7 +197,7 @@ class Lab:
         """
         from labctl.app import change
 
-        return self._run(change.up, self.session(), vms, confirm)
+        return self._run(change.up, self.session(warm=warm), vms, confirm)
 
     def reload(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """As `up`, and restart VMs in any case."""
@@ -231,7 +235,7 @@ class Lab:
         """Shut VMs down. Everything stays defined. For arguments, results and errors see `up`, here and below."""
         from labctl.app import change
 
-        return self._run(change.halt, self.session(labfile_optional=True), vms, confirm)
+        return self._change(change.halt, vms, confirm)
 
     def suspend(
         self, vms: Iterable[str] = (), *, disk: bool = False, confirm: Confirm | None = None
@@ -239,28 +243,28 @@ class Lab:
         """Pause VMs in the host's memory; with `disk` on its disk, where they outlast a reboot of the host."""
         from labctl.app import change
 
-        return self._run(
-            partial(change.suspend, disk=disk), self.session(labfile_optional=True), vms, confirm
-        )
+        return self._change(partial(change.suspend, disk=disk), vms, confirm)
 
     def resume(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
         """Let paused and saved VMs go on, with the right time of day."""
         from labctl.app import change
 
-        return self._run(change.resume, self.session(labfile_optional=True), vms, confirm)
+        return self._change(change.resume, vms, confirm)
 
-    def destroy(self, vms: Iterable[str] = (), *, confirm: Confirm | None = None) -> Finished:
-        """Remove the lab, or some of its VMs, with their disks."""
+    def destroy(
+        self, vms: Iterable[str] = (), *, warm: bool = False, confirm: Confirm | None = None
+    ) -> Finished:
+        """Remove the lab, or some of its VMs, with their disks; with `warm` also what was saved of it for `up`."""
         from labctl.app import change
 
-        return self._run(change.destroy, self.session(labfile_optional=True), vms, confirm)
+        return self._change(partial(change.destroy, warm=warm), vms, confirm)
 
     @property
     def snapshots(self) -> Snapshots:
         """The lab's snapshots, to list, show, save, restore, delete and prune them."""
         return Snapshots(self.session, self._redactor, self._run)
 
-    def session(self, *, labfile_optional: bool = False) -> Session:
+    def session(self, *, labfile_optional: bool = False, warm: bool | None = None) -> Session:
         """What a call starts from; with `labfile_optional` what exists is enough where the Labfile is wrong or gone."""
         return Session(
             hosts=self._hosts,  # one connection for all calls
@@ -271,6 +275,7 @@ class Lab:
             overcommit=self._overcommit,
             locked=self._locked,
             trust=self._trust,
+            warm=warm,
             labfile_optional=labfile_optional,
             absent=self._absent,
             redactor=self._redactor,
@@ -279,6 +284,10 @@ class Lab:
     def masked(self, value: T) -> T:
         """The same value, with those of secret parameters masked, as far as calls have read them."""
         return self._redactor.in_value(value)
+
+    def _change(self, use_case: UseCase, vms: Iterable[str], confirm: Confirm | None) -> Finished:
+        """Run what needs no more than what exists."""
+        return self._run(use_case, self.session(labfile_optional=True), vms, confirm)
 
     def _run(
         self, use_case: UseCase, session: Session, vms: Iterable[str], confirm: Confirm | None

@@ -27,7 +27,8 @@ def plan(session: Session, vms: Iterable[str] = ()) -> Prepared:
     _ = session.lab  # a wrong Labfile is told before libvirt is looked for
     starts = stopped_pools.starting(session, with_store=True)
     if not starts:
-        return prepare(session, desired_state.up(vms))
+        names = tuple(vms)
+        return prepare(session, desired_state.up(names), warm=not names)
     hint = "`labctl up` starts what is stopped once it has your yes, then shows the whole plan and asks again"
     warning = Problem(stopped_pools.told(starts), hint=hint, severity="warning")
     return Prepared(starts, Observed(), Allocation(), Sources(), (warning,), ())

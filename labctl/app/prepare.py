@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from labctl.app import folders, held_disks, preflight, trust
+from labctl.app import warm as warm_states
+from labctl.app.warm import Warmth
 from labctl.core import identity
 from labctl.core.address import Address
 from labctl.core.planning import plan
-from labctl.core.record import record, replace
+from labctl.core.record import field, record, replace
 from labctl.engine import edits, provision
 from labctl.engine.allocate import allocate_with_references
 from labctl.engine.allocation import Allocation
@@ -55,6 +57,7 @@ class Prepared:
     sources: Sources
     warnings: tuple[Problem, ...]
     obstacles: tuple[Problem, ...]
+    warm: Warmth = Warmth()
 
 
 def prepare(
@@ -63,6 +66,7 @@ def prepare(
     *,
     include_labfile: bool = True,
     restart: frozenset[Address] = frozenset(),
+    warm: bool = False,
 ) -> Prepared:
     """Read the Labfile and libvirt and plan.
 
@@ -71,55 +75,94 @@ def prepare(
         desired: makes what is to be out of what the Labfile wants and what exists (`desired_state`).
         include_labfile: False where `desired` needs only what exists. Then no image and no subnet is looked for.
         restart: VMs to restart in any case.
+        warm: whether `desired` is the whole lab, so that it may begin with its warm state.
 
     Raises:
         Rejected: the Labfile does not fit this host, with every reason.
         LabctlError: someone else has what the lab needs, or libvirt does not answer.
     """
     with translated(session.hosts.uri):
-        return _prepare(session, desired, restart, include_labfile=include_labfile)
+        return _prepare(session, desired, restart, include_labfile=include_labfile, warm=warm)
 
 
 def _prepare(
-    session: Session, desired: DesiredState, restart: frozenset[Address], *, include_labfile: bool
+    session: Session,
+    desired: DesiredState,
+    restart: frozenset[Address],
+    *,
+    include_labfile: bool,
+    warm: bool,
 ) -> Prepared:
-    loaded, hosts = session.loaded, session.hosts
-    lab = loaded.lab
-    observed = observe(hosts, lab.name, session.kinds, named(lab))
-    allocation, wanted, existing, sources = Allocation(), {}, merge(observed, {}), Sources()
-    reaches: tuple[HostReach, ...] = ()
-    sharing: dict[Host, Sharing | None] = {}
+    hosts = session.hosts
+    observed = observe(hosts, session.lab.name, session.kinds, named(session.lab))
+    states = _States(observed, {}, merge(observed, {}))
     if include_labfile:
-        observed = heard(hosts, observed)
-        taken = preflight.occupied(hosts, observed)
-        loaded, allocation = allocate_with_references(session.loaded, observed.specs, taken)
-        preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
-        lab = loaded.lab
-        sources = _sources(session, lab, observed)
-        sharing = {host: folders.look(lab, host) for host in hosts}
-        sites = _sites(session, observed, sources, sharing)
-        wanted = onward(observed, compose(lab, allocation, sites))
-        existing = _existing(session, observed, wanted, sources)
-        wanted = _with_playbooks(session, keep(wanted, existing, session.secret))
-        astray = folders.led_elsewhere(session, wanted, existing)
-        preflight.refuse([*edits.check_xml_edits(lab, wanted.values()), *astray])
-        reaches = host_reaches(lab, sources, allocation, wanted.values())
-        wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
+        states = _with_labfile(session, heard(hosts, observed), warm=warm)
     made = plan(
-        held_disks.with_held_disks(desired(dict(wanted), dict(existing)), existing),
-        existing,
+        held_disks.with_held_disks(desired(dict(states.wanted), dict(states.existing)), states.existing),
+        states.existing,
         applied=observed.applied,
         restart=restart,
-        lab=lab.name,
+        lab=session.lab.name,
         connection=hosts.uri,
     )
-    made = replace(made, reaches=trust.marked(session, reaches))
-    preflight.refuse([each for host in hosts for each in folders.problems(session, made, sharing.get(host))])
-    found = preflight.check(session, made, observed, allocation, sources)
+    made = replace(made, reaches=trust.marked(session, states.reaches))
+    preflight.refuse(
+        [each for host in hosts for each in folders.problems(session, made, states.sharing.get(host))]
+    )
+    found = preflight.check(session, made, states.observed, states.allocation, states.sources)
     if found.errors:
         preflight.refuse((*found.errors, *found.obstacles))
-    doubts = (*loaded.warnings, *sources.notes, *found.warnings)
-    return Prepared(made, observed, allocation, sources, doubts, found.obstacles)
+    return Prepared(
+        made,
+        states.observed,
+        states.allocation,
+        states.sources,
+        (*session.loaded.warnings, *states.notes, *found.warnings),
+        found.obstacles,
+        states.warmth,
+    )
+
+
+@record
+class _States:
+    """What is wanted and what exists, and what both were made from."""
+
+    observed: Observed
+    wanted: Specs
+    existing: Specs
+    allocation: Allocation = field(default_factory=Allocation)
+    sources: Sources = field(default_factory=Sources)
+    reaches: tuple[HostReach, ...] = ()
+    sharing: Mapping[Host, Sharing | None] = field(default_factory=dict)
+    notes: tuple[Problem, ...] = ()
+    warmth: Warmth = Warmth()
+
+
+def _with_labfile(session: Session, observed: Observed, *, warm: bool) -> _States:
+    """The states where the Labfile says what is wanted."""
+    hosts = session.hosts
+    taken = preflight.occupied(hosts, observed)
+    loaded, allocation = allocate_with_references(session.loaded, observed.specs, taken)
+    preflight.refuse(allocation.problems)  # the strings may refer to addresses that it could not give
+    lab = loaded.lab
+    sources = _sources(session, lab, observed)
+    sharing = {host: folders.look(lab, host) for host in hosts}
+    sites = _sites(session, observed, sources, sharing)
+    warmth = warm_states.look(session, lab, allocation, sites, observed) if warm else Warmth()
+    if warmth.state:
+        session.take_secret(bytes.fromhex(warmth.state.secret))
+        sites = _sites(session, observed, sources, sharing)
+    wanted = onward(observed, compose(lab, allocation, sites))
+    existing = _existing(session, observed, wanted, sources) | warm_states.done(wanted, warmth)
+    wanted = _with_playbooks(session, keep(wanted, existing, session.secret))
+    astray = folders.led_elsewhere(session, wanted, existing)
+    preflight.refuse([*edits.check_xml_edits(lab, wanted.values()), *astray])
+    reaches = host_reaches(lab, sources, allocation, wanted.values())
+    wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
+    wanted = warm_states.begun(wanted, warmth)
+    notes = (*sources.notes, *warmth.notes)
+    return _States(observed, wanted, existing, allocation, sources, reaches, sharing, notes, warmth)
 
 
 def _with_playbooks(session: Session, wanted: dict[Address, Spec]) -> dict[Address, Spec]:

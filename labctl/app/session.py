@@ -41,6 +41,7 @@ class Session:
     params: Sequence[str] = ()  # files
     adopt: bool = False
     overcommit: bool = False  # more memory than the host has left is no obstacle
+    warm: bool | None = None  # whether the lab may begin with its warm state; None: as the Labfile says
     locked: bool = False  # images are those of Labfile.lock, or it is an error
     labfile_optional: bool = (
         False  # what exists is enough: a Labfile that became wrong or went must not hold up `destroy`
@@ -147,6 +148,10 @@ class Session:
     def secret(self) -> bytes:
         """The key of digests. A new lab's is kept when its plan runs: the digests in that plan were made with it."""
         return self.keys.secret() or os.urandom(32)
+
+    def take_secret(self, secret: bytes) -> None:
+        """Go on with the key of digests of a lab that was saved: its guests know digests made with it."""
+        self.__dict__["secret"] = secret  # as the property keeps it
 
     def locked_lab(self) -> AbstractContextManager[None]:
         """Keep every other labctl from changing the lab while the block runs.

@@ -9,10 +9,11 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labctl.app import change, desired_state, memory, merged_layers, stopped_pools
+from labctl.app import change, desired_state, going_on, memory, merged_layers, stopped_pools
+from labctl.app.unsavable import unsavable
 from labctl.core import identity
 from labctl.core.errors import FOREIGN, LabctlError, Problem, Refused, UsageError
-from labctl.core.lifecycle import ACTIVE, State
+from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.core.spans import spans
 from labctl.core.spec import of_kind
@@ -26,7 +27,6 @@ from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.snapshot.overview import Shown, SnapshotList
 from labctl.kinds.snapshot.spec import Copy, Layer, SavedNetwork, SavedVm, SnapshotSpec
-from labctl.kinds.vm.savable import with_rsync
 from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.problems import did_you_mean
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from labctl.app.change import Confirm
+    from labctl.app.prepare import Prepared
     from labctl.app.session import Session
     from labctl.core.address import Address
     from labctl.core.events import Finished, Sink
@@ -75,7 +76,7 @@ def _to_take(lab: str, name: str, message: str, existing: Specs) -> SnapshotSpec
     if not vms:
         raise UsageError("the lab has no VM to save", hint="`labctl up` makes it")
     folder = next((pool.path for pool in of_kind(existing.values(), PoolSpec)), "")
-    if problems := [problem for vm in vms for problem in _unsavable(vm, folder)]:
+    if problems := [problem for vm in vms for problem in unsavable(vm, folder)]:
         raise Refused(problems)
     name = name or next(free for n in range(1, len(taken) + 2) if (free := f"s{n}") not in taken)
     seeds = [seed.volume for seed in of_kind(existing.values(), SeedSpec)]
@@ -101,37 +102,6 @@ def _layers(vm: VmSpec) -> Iterator[Layer]:
     for use in vm.disks:
         if not use.readonly and use.disk.startswith(f"{vm.name}/"):
             yield Layer(use.disk, use.source, use.format, use.below)
-
-
-def _unsavable(vm: VmSpec, folder: str) -> Iterator[Problem]:
-    """What stands against saving a VM, each with what to do; `folder` is that of the lab's pool."""
-    off = f"`labctl halt {vm.name}` first: a VM that is off is saved with it"
-    variables = f"{folder}/{identity.nvram_volume(vm.name)}"
-    rows = (
-        (vm.state is State.SAVED, "it is suspended to disk", "`labctl resume` lets it go on"),
-        (vm.state is State.CRASHED, "its guest crashed", "`labctl up` restarts it"),
-        (
-            bool(vm.unsavable) and vm.state in ACTIVE,
-            f"its memory can't be, with {' and '.join(vm.unsavable)}",
-            with_rsync(vm, off),
-        ),
-        (
-            vm.firmware == "uefi" and vm.nvram != variables,
-            "the variables of its UEFI are not in the lab's pool",
-            _moving(vm, variables),
-        ),
-        (vm.tpm, "labctl can't save the state of its TPM", "without `tpm` it can be saved"),
-    )
-    for stands, reason, hint in rows:
-        if stands:
-            yield Problem(f"it can't be saved: {reason}", str(vm.address), None, hint, FOREIGN)
-
-
-def _moving(vm: VmSpec, to: str) -> str:
-    """How the variables of a UEFI get to another path."""
-    had = vm.nvram or f"{vm.libvirt_name}_VARS.fd in libvirt's folder qemu/nvram"
-    edit = f"with `virsh edit {vm.libvirt_name}` put <nvram>{to}</nvram> into <os>"
-    return f"`labctl halt {vm.name}`, copy {had} to {to}, and {edit}"
 
 
 def stands_on(specs: Iterable[Spec]) -> list[str]:
@@ -229,7 +199,10 @@ def restore(session: Session, sink: Sink, confirm: Confirm, *, name: str) -> Fin
     def go_on(wanted: Specs, existing: Specs) -> Specs:
         return desired_state.resume(running)(wanted, existing) if running else existing
 
-    return change.apply(session, "snapshot restore", desired, sink, confirm, follow=go_on)
+    def follow(_first: Prepared) -> Prepared:
+        return going_on.look(session, go_on)
+
+    return change.apply(session, "snapshot restore", desired, sink, confirm, follow=follow)
 
 
 def _as_it_was(snapshot: SnapshotSpec, existing: Specs) -> Specs:

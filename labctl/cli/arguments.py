@@ -51,6 +51,14 @@ Trust = Annotated[
 ]
 Locked = Annotated[bool, typer.Option("--locked", help="only images that Labfile.lock pins")]
 Overcommit = Annotated[bool, typer.Option("--overcommit", help="start VMs whatever memory the host has left")]
+Warm = Annotated[
+    bool | None,
+    typer.Option(
+        "--warm/--cold",
+        help="begin with what was saved of the lab, else save it; or boot in any case",
+        show_default=False,
+    ),
+]
 Adopt = Annotated[bool, typer.Option("--adopt", help="take over a lab that another Labfile made")]
 Behind = Annotated[
     list[str] | None,

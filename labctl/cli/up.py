@@ -3,7 +3,7 @@ from __future__ import annotations
 import typer
 
 from labctl.cli import change, context
-from labctl.cli.arguments import Adopt, Locked, Overcommit, Trust, Vms, Yes
+from labctl.cli.arguments import Adopt, Locked, Overcommit, Trust, Vms, Warm, Yes
 from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
@@ -19,6 +19,7 @@ def run(  # noqa: PLR0913  # the verb's options
     adopt: Adopt = False,
     locked: Locked = False,
     overcommit: Overcommit = False,
+    warm: Warm = None,
     trust: Trust = False,
 ) -> int:
     """Make the lab what the Labfile says.
@@ -26,4 +27,6 @@ def run(  # noqa: PLR0913  # the verb's options
     Example: `labctl up web db`
     """
     lab = context.lab(options, adopt=adopt, locked=locked, overcommit=overcommit, trust=trust)
-    return change.run(lab, "up", lambda confirm: lab.up(vms or (), confirm=confirm), options, yes=yes)
+    return change.run(
+        lab, "up", lambda confirm: lab.up(vms or (), warm=warm, confirm=confirm), options, yes=yes
+    )

@@ -167,6 +167,10 @@ class Teller:
         """`started` is the start of the run on the monotonic clock; `stopped` says whether the run is to end."""
         self._sink, self._address, self._started, self._stopped = sink, address, started, stopped
 
+    def to_the_end(self) -> Teller:
+        """The same for work that an end of the run does not break off, as clearing up."""
+        return Teller(self._sink, self._address, self._started)
+
     def progress(self, text: str, done: int = 0, total: int = 0) -> None:
         """Send a progress event. Long work, as a download, calls this often, and is ended here when the run is to end.
 

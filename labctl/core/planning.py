@@ -82,7 +82,9 @@ def _step(
     applied: str | None,
 ) -> Step | None:
     if before is None:
-        return Step(address, Action.CREATE, "not there yet", after=after) if after else None
+        return (
+            Step(address, Action.CREATE, after.begins_as or "not there yet", after=after) if after else None
+        )
     if after is None:
         return Step(address, Action.DELETE, "no longer wanted", before=before)
     if steps:

@@ -91,6 +91,11 @@ class Questions:
         return ""
 
     @property
+    def begins_as(self) -> str:
+        """What a new object begins with, as `restored from 26 Nov 12:03, 310MiB`; empty where it is made anew."""
+        return ""
+
+    @property
     def given_name(self) -> str:
         """The name that people gave to it, if its address is none."""
         return ""

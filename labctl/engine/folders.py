@@ -40,7 +40,7 @@ def folder_specs(
     if vm.state != "running":
         return
     for folder in vm.folders:
-        kind, why = chosen(folder, sharing)
+        kind, why = chosen(folder, sharing, saved=lab.warm)
         tree = sharing.trees.get(folder.source) if sharing else None
         copied = kind == RSYNC
         yield FolderSpec(
@@ -67,8 +67,8 @@ def filesystems(folders: Iterable[FolderSpec]) -> tuple[FilesystemUse, ...]:
     )
 
 
-def chosen(folder: Folder, sharing: Sharing | None) -> tuple[str, str]:
-    """The type of a folder, and why (docs/adr/0037)."""
+def chosen(folder: Folder, sharing: Sharing | None, *, saved: bool = False) -> tuple[str, str]:
+    """The type of a folder, and why (docs/adr/0037); `saved` says whether its VM is to be saved with its memory."""
     if folder.type != "auto":
         return folder.type, WRITTEN
     tree = sharing.trees.get(folder.source) if sharing else None
@@ -76,6 +76,7 @@ def chosen(folder: Folder, sharing: Sharing | None) -> tuple[str, str]:
         (folder.exclude, "only rsync leaves files out"),
         (folder.owner, "only rsync sets an owner"),
         (folder.readonly, "libvirt can't hold a guest off from writing by virtiofs"),
+        (saved, "memory can't be saved with a mounted folder"),
         (tree and tree.keys, "it has .labctl, which only rsync leaves out"),
         (sharing and sharing.without_virtiofs, sharing.without_virtiofs if sharing else ""),
     ):

@@ -105,9 +105,10 @@ def keys(lab: LabModel) -> dict[str, set[str]]:
     return found
 
 
-def copied_files(lab: LabModel) -> set[Path]:
-    """The files and folders whose content matters: those that are copied anew after it changed."""
-    return {step.work.source for step in _every(lab) if isinstance(step.work, Copy) and step.run == "changed"}
+def copied_files(lab: LabModel, *, once: bool = False) -> set[Path]:
+    """The files and folders that are copied anew after their content changed; with `once` all that are copied."""
+    copies = (step for step in _every(lab) if once or step.run == "changed")
+    return {step.work.source for step in copies if isinstance(step.work, Copy)}
 
 
 def playbooks(lab: LabModel) -> list[Ansible]:

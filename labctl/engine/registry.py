@@ -14,6 +14,7 @@ from labctl.kinds.provision.kind import PROVISION
 from labctl.kinds.seed.kind import SEED
 from labctl.kinds.snapshot.kind import SNAPSHOT
 from labctl.kinds.vm.kind import VM
+from labctl.kinds.warm.kind import WARM
 
 if TYPE_CHECKING:
     from labctl.kinds import Kind
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 KINDS: tuple[Kind[Any], ...] = (
     POOL,
     IMAGE,
+    WARM,
     NETWORK,
     SEED,
     DISK,

@@ -172,8 +172,7 @@ def _build_lab(
     problems: Problems,
 ) -> tuple[LabModel, Prerequisites, Resolved] | None:
     """Build the lab from a tree with parameters filled in; None where too little of the tree is valid."""
-    valid = valid_part(tree, problems)
-    if valid is None:
+    if (valid := valid_part(tree, problems)) is None:
         return None
     names = _names(tree)
     sections = {key: valid.get(key) or Map(valid.mark) for key in _SECTIONS}
@@ -192,6 +191,7 @@ def _build_lab(
         path=parsed.path,
         folder=context.folder,
         description=valid.get("description", ""),
+        warm=valid.get("warm", False),
         networks=tuple(nets),
         volumes=tuple(read_volume(name, each, problems) for name, each in sections["volumes"].items()),
         vms=vms,

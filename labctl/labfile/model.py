@@ -269,6 +269,7 @@ class LabModel:
     path: Path
     folder: Path
     description: str = ""
+    warm: bool = False
     networks: tuple[Network, ...] = ()
     volumes: tuple[Volume, ...] = ()
     vms: tuple[Vm, ...] = ()

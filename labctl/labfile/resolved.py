@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Branch", "Resolved", "Value"]
 
-_HEAD = ("labfile", "name", "description")
+_HEAD = ("labfile", "name", "description", "warm")
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _COUNTED = ("ip", "ip6", "mac")  # fields of a NIC that count up with the instances of a VM
 

@@ -43,6 +43,12 @@ class Keys:
         """The private and the public host key of a VM, in OpenSSH's formats. A missing key pair is generated."""
         return self._pair(_host_key(vm), vm)
 
+    def keep_host(self, vm: str, private: str, public: str) -> None:
+        """Write the host key of a VM whose guest has it already, unless there is one."""
+        if self.known_host(vm) is None:
+            self._folder.write(_host_key(vm), private.encode())
+            self._folder.write(f"{_host_key(vm)}.pub", f"{public}\n".encode())
+
     def has_login(self) -> bool:
         """Whether the login key exists."""
         return self._folder.read(_LOGIN) is not None

@@ -78,6 +78,14 @@ class Look:
         return self._looked(identity.STORE, pools.path)
 
     @cached_property
+    def store_volumes(self) -> frozenset[str]:
+        """The names of the volumes in the image store; none if its pool is stopped, which a look does not start."""
+        found = self._looked(
+            identity.STORE, lambda pool: frozenset(volumes.names(pool)) if pool.isActive() else frozenset()
+        )
+        return found or frozenset()
+
+    @cached_property
     def contents(self) -> Contents | None:
         """The lab's pool; None if it does not exist."""
         return self._looked(identity.pool_name(self.lab), self._contents)

@@ -46,6 +46,13 @@ def put_onto(text: str, onto: Mapping[str, str]) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+def own_disks(text: str) -> list[str]:
+    """The files of a domain's disks that only its guest writes to. Pure."""
+    disks = ET.fromstring(text).iterfind("devices/disk")
+    own = (each for each in disks if each.find("readonly") is None and each.find("shareable") is None)
+    return [path for each in own if (path := xmltree.attribute(each, "source", "file"))]
+
+
 def with_metadata(text: str, definition: str) -> str:
     """The XML of a domain with the metadata of its definition in place of its own. Pure."""
     root, has = ET.fromstring(text), ET.fromstring(definition).find("metadata")

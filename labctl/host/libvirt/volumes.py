@@ -22,7 +22,7 @@ from labctl.host.libvirt.dumps import dumps
 from labctl.host.libvirt.storage_errors import ignoring, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
 
@@ -85,23 +85,29 @@ def read(text: str) -> Facts:
     return VOLUME.read(ET.fromstring(text))
 
 
-def stamps(pool: libvirt.virStoragePool, names: Iterable[str]) -> dict[str, str]:
+STAMP = ("physical", "target/timestamps/mtime", "target/timestamps/ctime")
+CONTENT_STAMP = STAMP[:-1]  # without what also changes when the file gets another owner, as libvirt gives it
+
+
+def stamps(
+    pool: libvirt.virStoragePool, names: Iterable[str], parts: Sequence[str] = STAMP
+) -> dict[str, str]:
     """Volume → stamp, which changes when the volume's file is written to: its size, mtime and ctime as one text.
 
-    The atime is no part, since reading changes it. A volume whose file is missing is left out.
+    The atime is no part, since reading changes it. A volume whose file is missing is left out. `parts` are what of
+    its XML the stamp consists of.
     """
     found = {}
     with translated("can't look at the volumes", where=pool.name()):
         for name in names:
             with ignoring("No such file", libvirt.VIR_ERR_NO_STORAGE_VOL):
-                found[name] = _stamp(pool.storageVolLookupByName(name).XMLDesc())
+                found[name] = _stamp(pool.storageVolLookupByName(name).XMLDesc(), parts)
     return found
 
 
-def _stamp(text: str) -> str:
+def _stamp(text: str, parts: Sequence[str]) -> str:
     root = ET.fromstring(text)
-    paths = ("physical", "target/timestamps/mtime", "target/timestamps/ctime")
-    return " ".join(root.findtext(path, "-") for path in paths)
+    return " ".join(root.findtext(path, "-") for path in parts)
 
 
 def path(pool: libvirt.virStoragePool, name: str) -> str:
@@ -146,15 +152,22 @@ def create(  # noqa: PLR0913 - what a volume is made of, by keyword
         return str(pool.createXML(text).path())
 
 
-def copy(conn: libvirt.virConnect, pool: libvirt.virStoragePool, name: str, target: str) -> None:
-    """Make the raw volume `target` with the bytes of another one. Holes stay holes.
+def copy(
+    conn: libvirt.virConnect,
+    pool: libvirt.virStoragePool,
+    name: str,
+    target: str,
+    *,
+    to: libvirt.virStoragePool | None = None,
+) -> None:
+    """Make the raw volume `target` with the bytes of another one, in the pool `to` or the same. Holes stay holes.
 
     No format is looked at: a guest may have written the header of a qcow2 to its raw disk, with any file of the host
     as backing file, and libvirt's own way of copying would read that. If it fails, `target` is deleted.
     """
-    length = file_size(pool, name)
-    with _filled(pool, target, length), translated(f"can't copy {name}", where=pool.name()):
-        streams.copy(conn, require(pool, name), require(pool, target), length)
+    length, to = file_size(pool, name), to or pool
+    with _filled(to, target, length), translated(f"can't copy {name}", where=pool.name()):
+        streams.copy(conn, require(pool, name), require(to, target), length)
 
 
 @contextmanager

@@ -40,17 +40,23 @@ class DiskDriver:
                 if volumes.stamps(pool, [spec.volume]):
                     return  # an earlier run made the volume; libvirt never leaves a partial one
                 pools.refresh(pool)  # someone removed the file, which libvirt lists until the refresh
+            if spec.saved and spec.format == "raw":
+                store = self._host.pool(self._images)
+                volumes.copy(self._host.virt, store, spec.saved, spec.volume, to=pool)
+                return
             backing, capacity = self._base(spec)
             volumes.create(pool, spec.volume, capacity=capacity, format=spec.format, backing=backing)
 
     def _base(self, spec: DiskSpec) -> tuple[tuple[str, str] | None, int]:
-        if not spec.base:
+        name = spec.saved or spec.base
+        if not name:
             return None, spec.size or 0
         store = self._host.pool(self._images)
-        base = next(iter(volumes.facts(store, {spec.base})), None)
+        base = next(iter(volumes.facts(store, {name})), None)
         if base is None:
+            what = "what was saved of it" if spec.saved else "its image"
             raise LabctlError(
-                "its image is not in the store", where=str(spec.address), hint="`labctl up` fetches it again"
+                f"{what} is not in the store", where=str(spec.address), hint="`labctl up` makes it again"
             )
         size = spec.size or base.capacity
         if size < base.capacity:

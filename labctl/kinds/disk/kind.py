@@ -29,10 +29,18 @@ def _driver(host: Host, _keys: Keys) -> DiskDriver:
 
 def _observe(look: Look) -> Found[DiskSpec]:
     disks = [
-        _in_layers(read(facts, look.lab, name), look.above.get(name, ()))
+        _in_layers(_on_its_image(look, read(facts, look.lab, name)), look.above.get(name, ()))
         for name, facts in look.stored.disks.items()
     ]
     return Found(tuple(_as_large(look, disk) if disk.above else disk for disk in disks))
+
+
+def _on_its_image(look: Look, disk: DiskSpec) -> DiskSpec:
+    """A disk that stands on what was saved of it stands on the image that this stands on."""
+    if not identity.warm_part(disk.base):
+        return disk
+    image = next(iter(look.backing(f"{look.store}/{disk.base}")), "")
+    return replace(disk, base=image.rpartition("/")[2], saved=disk.base)
 
 
 def _in_layers(disk: DiskSpec, above: tuple[str, ...]) -> DiskSpec:

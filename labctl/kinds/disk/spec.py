@@ -24,7 +24,8 @@ class DiskSpec(Spec):
     `size` is in bytes, None if the image decides. `base` is the backing volume's name in the image store, empty for a
     blank disk; `image` is the address name of that image. `seed` is the name of the seed that cloud-init applied to the
     disk, or will apply: it does so once, so that another seed needs a new disk. `above` are the paths of overlays that
-    snapshots put on the volume, the top first; the VM writes to the top one, and `size` is its size.
+    snapshots put on the volume, the top first; the VM writes to the top one, and `size` is its size. `saved` is the
+    volume of the store with its content in a warm state: a new disk begins with that, an existing one stands on it.
     """
 
     kind: ClassVar[str] = "disk"
@@ -41,6 +42,7 @@ class DiskSpec(Spec):
     image: str = ""
     seed: str = ""
     above: tuple[str, ...] = ()
+    saved: str = ""
 
     @property
     def address(self) -> Address:
@@ -85,7 +87,8 @@ class DiskSpec(Spec):
     def needs(self) -> tuple[Need, ...]:
         image = (Need(addresses.image(self.image)),) if self.image else ()
         seed = (Need(addresses.seed(self.seed), on_replace=Effect.REPLACE),) if self.seed else ()
-        return (Need(addresses.pool(self.lab)), *image, *seed)
+        warm = (Need(addresses.warm(self.lab)),) if self.saved else ()
+        return (Need(addresses.pool(self.lab)), *image, *warm, *seed)
 
     def completed(self, wanted: DiskSpec, defined: Mapping[Address, Spec]) -> DiskSpec:
         del defined

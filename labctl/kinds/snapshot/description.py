@@ -41,13 +41,13 @@ def read(lab: str, name: str, content: bytes) -> SnapshotSpec | None:
 
 def _snapshot(values: dict[str, Any]) -> SnapshotSpec:
     values["vms"] = tuple(map(_vm, values["vms"]))
-    values["saved_networks"] = tuple(_checked(SavedNetwork(**each)) for each in values["saved_networks"])
-    values["copies"] = tuple(_checked(Copy(**each)) for each in values["copies"])
+    values["saved_networks"] = tuple(checked(SavedNetwork(**each)) for each in values["saved_networks"])
+    values["copies"] = tuple(checked(Copy(**each)) for each in values["copies"])
     values["ancestors"] = tuple(values["ancestors"])
-    return _checked(SnapshotSpec(**values))
+    return checked(SnapshotSpec(**values))
 
 
-def _checked(read: R) -> R:
+def checked(read: R) -> R:
     """The same record; TypeError if a value is of another type than its field. Fields without a default are texts."""
     for each in fields(type(read)):
         wanted = str if each.default is MISSING else type(each.default)
@@ -69,8 +69,8 @@ def _plain(value: Any) -> Any:
 
 def _vm(values: dict[str, Any]) -> SavedVm:
     vm = SavedVm(**values)
-    return _checked(replace(vm, state=State(vm.state), layers=tuple(map(_layer, values["layers"]))))
+    return checked(replace(vm, state=State(vm.state), layers=tuple(map(_layer, values["layers"]))))
 
 
 def _layer(values: dict[str, Any]) -> Layer:
-    return _checked(replace(Layer(**values), below=tuple(values["below"])))
+    return checked(replace(Layer(**values), below=tuple(values["below"])))

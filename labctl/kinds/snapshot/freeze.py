@@ -103,6 +103,11 @@ def paused(connection: Connection, running: Sequence[VmToSave], tell: Teller) ->
     connection.in_parallel(running, _resume)
 
 
+def paused_note(vms: int, seconds: float) -> str:
+    """What is told of the pause of some VMs."""
+    return f"{vms} VM{'s were' if vms > 1 else ' was'} paused for {seconds:.1f} s"
+
+
 def _resume(vm: VmToSave) -> None:
     try:
         if state_of(vm.domain) is State.PAUSED:

@@ -23,7 +23,7 @@ def needed(virt: Any, pool: Any, snapshot: SnapshotSpec) -> int:
     copied = {each.volume for each in snapshot.copies}
     copies = sum(each.allocation for each in volumes.facts(pool, copied))
     running = (domains.find(virt, snapshot.lab, vm.name) for vm in snapshot.vms if vm.state in ACTIVE)
-    return copies + sum(_memory(domain) for domain in running if domain is not None)
+    return copies + sum(memory(domain) for domain in running if domain is not None)
 
 
 def to_restore(there: Iterable[Facts], snapshot: SnapshotSpec) -> int:
@@ -41,7 +41,7 @@ def free(pool: Any) -> int:
         return int(pool.info()[3])
 
 
-def _memory(domain: Any) -> int:  # a virDomain
+def memory(domain: Any) -> int:  # a virDomain
     """The bytes of memory that a guest uses at most. Pages that it never wrote to take nothing in the file."""
     given = int(domain.info()[2])
     try:

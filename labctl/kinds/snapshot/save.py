@@ -15,7 +15,7 @@ from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.host.libvirt import pools, volumes
 from labctl.kinds.snapshot import description, machines, parts
-from labctl.kinds.snapshot.freeze import freeze, paused, read
+from labctl.kinds.snapshot.freeze import freeze, paused, paused_note, read
 from labctl.kinds.snapshot.versions import versions
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def save(connection: Connection, pool: Any, spec: SnapshotSpec, tell: Teller) ->
         raise
     running = sum(vm.state is State.RUNNING for vm in made.vms)
     if running:
-        tell.note(f"{running} VM{'s were' if running > 1 else ' was'} paused for {made.paused_s:.1f} s")
+        tell.note(paused_note(running, made.paused_s))
 
 
 def _copies(pool: Any, spec: SnapshotSpec) -> tuple[Copy, ...]:

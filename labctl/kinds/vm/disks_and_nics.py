@@ -149,3 +149,20 @@ class ReadyCheck:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
+
+
+@record
+class SavedMemory:
+    """The memory of a VM in a file on the libvirt host; `moment` is when it was saved, as people read it.
+
+    `variables` is the volume of the store with the variables of its UEFI.
+    """
+
+    path: str
+    moment: str
+    bytes: int
+    variables: str = ""
+
+    @property
+    def told(self) -> str:
+        return f"restored from {self.moment}, {format_size(self.bytes)}"

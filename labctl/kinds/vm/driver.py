@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 import libvirt
 
@@ -16,13 +15,12 @@ from labctl.core.plan import REPLACED
 from labctl.core.record import replace
 from labctl.core.size import format_size
 from labctl.core.spec import Effect
-from labctl.guest.nic_config import NicConfig
 from labctl.host.access import console
 from labctl.host.files import pinned
-from labctl.host.libvirt import domains, pools, volumes
+from labctl.host.libvirt import domains, pools, saved_memory, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_of
-from labctl.kinds.vm import hotplug, notes, nvram, preserve, virdomain, xml
+from labctl.kinds.vm import definition, hotplug, notes, virdomain
 from labctl.kinds.vm.filesystems import TAG
 from labctl.kinds.vm.guest_sessions import GuestSessions
 from labctl.kinds.vm.transitions import transition
@@ -54,7 +52,16 @@ class VmDriver:
     def create(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         spec = step.wanted
         with translated(str(spec.address)):
+            if spec.saved and spec.saved.variables:
+                self._put_variables(spec, spec.saved.variables)
             self._define(spec, None)
+
+    def _put_variables(self, spec: VmSpec, saved: str) -> None:
+        """Give a new VM the variables of its UEFI that were saved with its memory."""
+        virt, volume = self._connection.virt, identity.nvram_volume(spec.name)
+        pool, store = (pools.require(virt, name) for name in (identity.pool_name(spec.lab), identity.STORE))
+        volumes.delete(pool, volume)  # an earlier call made it
+        volumes.copy(virt, store, saved, volume, to=pool)
 
     def start(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Start, resume or restore the VM, as its current state requires. One that runs is not told as started."""
@@ -62,6 +69,8 @@ class VmDriver:
         with translated(str(spec.address)):
             domain = self._require(spec)
             _check_folders(spec)
+            if spec.saved and step.action.makes:
+                virdomain.bring_back(domain, spec.saved, tell)
             behind = state_of(domain) in (State.PAUSED, State.SAVED)
             began = virdomain.run(domain, spec, tell)
             if behind:
@@ -222,22 +231,22 @@ class VmDriver:
 
     def _define(self, spec: VmSpec, domain: Any) -> None:
         """Write the persistent definition. For a running guest, its metadata keep what the guest was told so far."""
-        defined = None if domain is None else ET.fromstring(domain.XMLDesc(_INACTIVE))
-        was = None if defined is None else xml.read(defined)
-        told = replace(_as_known(spec, was), keys=self._mark(spec))
-        if domain is not None and spec.scripted and (domain.isActive() or domain.hasManagedSaveImage()):
-            told = _untold(told, was)
         _check_folders(spec)
-        root = xml.render(replace(told, ready=None, applied=spec.fingerprint()))
-        if defined is not None:
-            preserve.places(ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else defined, root)
-            preserve.layers(defined, root)
-            preserve.generation(defined, root)
-            nvram.stay(defined, root, spec.nvram)
-            preserve.metadata(defined, root)
+        root = definition.anew(spec, self._past(spec, domain), self._mark(spec))
         made = self._connection.virt.defineXML(xmltree.to_text(root))
         if bool(made.autostart()) != spec.autostart:
             made.setAutostart(int(spec.autostart))
+
+    def _past(self, spec: VmSpec, domain: Any) -> definition.Past | None:
+        """What a new definition has to go on from; None for a VM that is made anew."""
+        if domain is not None:
+            remembers = bool(domain.isActive() or domain.hasManagedSaveImage())
+            live = domain.XMLDesc() if domain.isActive() else None
+            return definition.past(domain.XMLDesc(_INACTIVE), live, remembers=remembers)
+        if spec.saved:
+            text = saved_memory.domain_xml(self._connection.virt, spec.saved.path)
+            return definition.past(text, None, remembers=True)
+        return None
 
     def _find(self, spec: VmSpec) -> Any:
         return domains.find(self._connection.virt, spec.lab, spec.name)
@@ -263,29 +272,12 @@ def _replaced(step: StepOf[VmSpec]) -> set[str]:
     return {change.field for change in step.changes if change.after == REPLACED}
 
 
-def _as_known(spec: VmSpec, was: VmSpec | None) -> VmSpec:
-    """The spec with the addresses that its guest reported last and the host names that it was told.
-
-    A seed has neither.
-    """
-    seen = {nic.mac: nic.seen for nic in was.nics} if was else {}
-    hosts = (was.hosts if was else "") if spec.scripted and spec.state == State.RUNNING else spec.hosts
-    return replace(spec.with_seen(lambda mac: seen.get(mac, ())), hosts=hosts)
-
-
-def _untold(spec: VmSpec, was: VmSpec | None) -> VmSpec:
-    """The spec with the NICs and keys that its running guest was told so far; a guest that is off reads its seed."""
-    guest = {nic.name: nic.guest for nic in was.nics} if was else {}
-    nics = tuple(replace(nic, guest=guest.get(nic.name, NicConfig())) for nic in spec.nics)
-    return replace(spec, nics=nics, keys=was.keys if was else "")
-
-
 def _keeps_memory(step: StepOf[VmSpec]) -> bool:
     """Whether the guest has a past in its memory: it does not boot by this step.
 
     Of one that runs already, a run that was ended may have let it go on without telling it anything.
     """
     if step.action.makes:
-        return False
+        return step.wanted.saved is not None
     restart = step.effect is Effect.RESTART
     return not transition(step.existing.state, step.wanted.state, restart=restart).boots

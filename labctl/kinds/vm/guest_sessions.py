@@ -116,7 +116,8 @@ class GuestSessions:
         async with self._answer_expected(spec):
             anew = await session.catch_up(spec)
         # what a snapshot brings back is paused at first
-        if not anew and before is not None and before.state in (State.SAVED, State.PAUSED):
+        restored = spec.saved or (before is not None and before.state in (State.SAVED, State.PAUSED))
+        if not anew and restored:
             tell.warn(
                 "for up to a minute its kernel may give out the random numbers of another restore of the same memory",
                 "with python3 or perl in the guest, labctl lets its kernel begin anew",
@@ -182,7 +183,7 @@ class GuestSessions:
 
     async def _rekey(self, spec: VmSpec, session: GuestSession, before: VmSpec | None) -> None:
         """Give a guest this Labfile's keys if it has others, or if the local ones were lost. The port needs no keys."""
-        others = before is not None and before.keyed is False
+        others = bool(spec.saved) or (before is not None and before.keyed is False)
         if self._keys.knows(spec.name) and not others:
             return
         login = self._keys.login_public()

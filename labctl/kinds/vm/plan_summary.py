@@ -26,6 +26,7 @@ def plan_summary(spec: VmSpec) -> tuple[BriefPart, ...]:
     if spec.unedited:
         spec = _completed(spec, spec.unedited)
     parts = [
+        *([BriefPart(spec.begins_as)] if spec.begins_as else []),
         BriefPart(_size(spec)),
         *_disks(spec),
         *(part for nic in spec.nics for part in _nic(spec, nic)),

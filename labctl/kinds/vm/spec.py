@@ -14,12 +14,12 @@ from labctl.core.verbs import CREATE, DELETE, UPDATE, Verb
 from labctl.guest.nic_config import NicConfig
 from labctl.kinds import addresses
 from labctl.kinds.vm.change_costs import assessed
-from labctl.kinds.vm.disks_and_nics import OWN, UNTOLD, DiskUse, NicUse, ReadyCheck, left_files
+from labctl.kinds.vm.disks_and_nics import OWN, UNTOLD, DiskUse, NicUse, ReadyCheck, SavedMemory, left_files
 from labctl.kinds.vm.needs import lets_go, needs
 from labctl.kinds.vm.savable import refusal
 from labctl.kinds.vm.targets import with_targets
 from labctl.kinds.vm.transitions import transition
-from labctl.kinds.vm.verbs import AWAIT, BOOTED, READY, RECONFIGURE_GUEST, RELEASE
+from labctl.kinds.vm.verbs import AWAIT, BOOTED, READY, RECONFIGURE_GUEST, RELEASE, RESTORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -47,7 +47,7 @@ class VmSpec(Marked):
     they are those of the names in the guest's hosts file, of the seed, and of the keys that the guest got. `keyed` is
     False if the lab's local folder lacks the keys for a login. `problem` says why the VM did not become ready. `heard`
     is False if the guest reports other addresses than the metadata have. `snapshots` are pairs of a name and `internal`
-    or `external`.
+    or `external`. `saved` is the memory with which a new VM begins, in place of a boot.
     """
 
     kind: ClassVar[str] = "vm"
@@ -101,6 +101,7 @@ class VmSpec(Marked):
     keyed: bool | None = owned(LIVE, default=None, condition="its keys in .labctl/ were lost")
     snapshots: tuple[tuple[str, str], ...] = ()
     unsavable: tuple[str, ...] = field(default=(), repr=False, compare=False)  # see `kinds.vm.savable`
+    saved: SavedMemory | None = None
     keys: str = ""
     problem: str = ""
     console_log: str = ""
@@ -196,6 +197,10 @@ class VmSpec(Marked):
     def lets_go(self, after: Spec | None) -> Collection[Address]:
         return lets_go(self, after if isinstance(after, VmSpec) else None)
 
+    @property
+    def begins_as(self) -> str:
+        return self.saved.told if self.saved else ""
+
     def brief(self) -> tuple[BriefPart, ...]:
         from labctl.kinds.vm.plan_summary import plan_summary  # only plans of new VMs need it
 
@@ -204,7 +209,7 @@ class VmSpec(Marked):
     def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
         """The verbs of a step. RELEASE unplugs devices, whose networks or disks can then be deleted; UPDATE follows."""
         if effect in (None, REPLACE) or not isinstance(before, VmSpec):
-            comes = self._begun(transition(State.OFF, self.state).begins)
+            comes = self._begun(RESTORE if self.saved else transition(State.OFF, self.state).begins)
             return (CREATE, *comes) if effect is None else (DELETE, CREATE, *comes)
         way = transition(before.state, self.state, restart=effect is RESTART)
         begins = way.begins

@@ -1,0 +1,206 @@
+"""Warm labs: `up` begins with what was saved of the lab, and saves it where it became ready for the first time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from labctl.app.unsavable import unsavable
+from labctl.core import identity
+from labctl.core.errors import Problem
+from labctl.core.events import Diagnostic
+from labctl.core.lifecycle import State
+from labctl.core.plan import Action, steps_of
+from labctl.core.record import record, replace
+from labctl.core.size import format_size
+from labctl.core.spec import find, of_kind
+from labctl.engine import provision
+from labctl.engine import warm as keys
+from labctl.engine.compose import compose
+from labctl.host.files.content import content_digest
+from labctl.host.libvirt import pools
+from labctl.kinds import addresses
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.seed.spec import SeedSpec
+from labctl.kinds.snapshot import machines
+from labctl.kinds.snapshot.versions import versions
+from labctl.kinds.vm import xml
+from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.warm import states
+from labctl.kinds.warm.spec import WarmDisk, WarmSpec, WarmVm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from labctl.app.prepare import DesiredState, Prepared
+    from labctl.app.session import Session
+    from labctl.core.address import Address
+    from labctl.core.events import Sink
+    from labctl.core.spec import Spec
+    from labctl.engine.allocation import Allocation
+    from labctl.engine.compose import Site
+    from labctl.engine.observe import Observed
+    from labctl.labfile.model import LabModel
+
+
+@record
+class Warmth:
+    """What a run knows of warm states.
+
+    `state` is the one that the lab begins with, None where it boots; its volumes are in the folder `store`. `parts` are
+    the digests of what goes into the lab, empty where it is not to be saved. `notes` say why it boots although there
+    is a warm state.
+    """
+
+    state: WarmSpec | None = None
+    parts: keys.Parts = ()
+    notes: tuple[Problem, ...] = ()
+    store: str = ""
+
+
+def asked(session: Session) -> bool:
+    """Whether the lab may begin with its warm state, and is saved."""
+    return session.lab.warm if session.warm is None else session.warm
+
+
+def look(
+    session: Session,
+    filled: LabModel,
+    allocation: Allocation,
+    sites: Callable[[Address], Site],
+    observed: Observed,
+) -> Warmth:
+    """What the lab can begin with. `filled` is the Labfile with its references filled in.
+
+    Raises:
+        LabctlError: a file that goes into the lab can't be read.
+    """
+    if not asked(session):
+        return Warmth()
+    parts = _parts(session, filled, allocation, sites)
+    state = find(observed.specs, addresses.warm(session.lab.name), WarmSpec)
+    if state is None or not absent(observed):
+        return Warmth(parts=parts)
+    if reason := _against(session, state, parts):
+        note = Problem(f"it boots, and does not begin with its warm state: {reason}", severity="note")
+        return Warmth(parts=parts, notes=(note,))
+    return Warmth(state, parts, store=observed.stores[session.hosts.of(state.address)])
+
+
+def absent(observed: Observed) -> bool:
+    """Whether nothing of the lab exists that a warm state would bring back."""
+    specs = observed.specs.values()
+    return not any((*of_kind(specs, VmSpec), *of_kind(specs, DiskSpec)))
+
+
+def _parts(
+    session: Session, filled: LabModel, allocation: Allocation, sites: Callable[[Address], Site]
+) -> keys.Parts:
+    """The digests of all that goes into the lab."""
+    from labctl.kinds.seed import render as seed_files  # few labs are warm
+
+    specs = compose(filled, allocation, lambda address: replace(sites(address), secret=keys.SECRET))
+    virt = session.hosts.of(addresses.pool(session.lab.name)).virt
+    nobody = seed_files.HostKey("", "")
+    others = {
+        "files": {str(path): content_digest(path) for path in provision.copied_files(session.lab, once=True)},
+        "host": [versions(virt), machines.cpu_of_host(virt.getCapabilities())],
+        "seeds": [seed_files.files(each, "", nobody) for each in of_kind(specs.values(), SeedSpec)],
+    }
+    return keys.parts(session.loaded.lab, allocation, specs, others)
+
+
+_DIFFERS = {
+    "Labfile": "the Labfile says something else now",
+    "images": "its images are others now",
+    "files": "what its provisioning steps copy is not the same now",
+    "host": "libvirt, QEMU or the CPU of the host is another one now",
+    "addresses": "its addresses are others now, since a subnet that it had is taken",
+}
+
+
+def _against(session: Session, state: WarmSpec, parts: keys.Parts) -> str:
+    """Why a lab can't begin with a warm state; empty if it can."""
+    if state.problem:
+        return state.problem
+    if state.key != keys.key(parts):
+        had = dict(state.parts)
+        different = next((name for name, digest in parts if had.get(name) != digest), "")
+        return _DIFFERS.get(different, "this labctl makes the lab in another way")
+    if session.keys.secret() not in (None, bytes.fromhex(state.secret)):
+        return f"{session.folder.path} has the keys of another lab"
+    host = session.hosts.of(state.address)
+    store = pools.find(host.virt, identity.STORE)
+    if store is None or states.stamps(store, state) != state.stamps:
+        return "some of its volumes, or of its images, are gone or were written to"
+    return ""
+
+
+def begun(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]:
+    """The wanted specs, of a lab that begins with its warm state if there is one."""
+    return keys.begun_with(warmth.state, wanted, warmth.store) if warmth.state else dict(wanted)
+
+
+def done(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]:
+    """The provisioning steps that are done in the warm state with which the lab begins."""
+    texts = [vm.definition for vm in warmth.state.vms] if warmth.state else []
+    vms = filter(None, (xml.read(ET.fromstring(text)) for text in texts))
+    return provision.done(wanted.values(), {vm.address: vm for vm in vms})
+
+
+def keep_keys(session: Session, warmth: Warmth) -> None:
+    """Write down the keys by which the guests of the warm state are known."""
+    for vm in warmth.state.vms if warmth.state else ():
+        session.keys.keep_host(vm.name, vm.private_key, vm.public_key)
+
+
+def to_save(
+    session: Session, first: Prepared, look: Callable[[], Prepared], sink: Sink
+) -> DesiredState | None:
+    """What saves a lab that has just become ready, all of it by this run; None where it is not to be saved.
+
+    `first` is what the run was made from, `look` makes the same anew.
+    """
+    made = {step.address for step in steps_of(first.plan.steps, VmSpec) if step.action is Action.CREATE}
+    if first.warm.state or not first.warm.parts or made != {addresses.vm(vm.name) for vm in session.lab.vms}:
+        return None
+    again = look()  # what images are like is known only since they are in the store
+    specs = again.observed.specs.values()
+    running = [vm for vm in of_kind(specs, VmSpec) if vm.state is State.RUNNING]
+    problems = [problem for vm in running for problem in _unsavable(vm, again.observed.folder or "")]
+    for each in problems:
+        summary = f"{each.path}: {each.summary}, so that the lab boots at the next `labctl up`, too"
+        sink(Diagnostic("note", summary, each.hint))
+    if problems or not running:
+        return None
+    parts = again.warm.parts
+    state = WarmSpec(
+        session.lab.name,
+        keys.key(parts),
+        parts,
+        vms=tuple(WarmVm(vm.name) for vm in running),
+        disks=tuple(WarmDisk(disk.name) for disk in of_kind(specs, DiskSpec) if disk.owner is None),
+        secret=session.secret.hex(),
+    )
+    return lambda _wanted, existing: {**existing, state.address: state}
+
+
+def tell_kept(prepared: Prepared, sink: Sink) -> None:
+    """Say which warm state of the lab stays although the lab goes."""
+    gone = {step.address for step in prepared.plan.steps if step.action is Action.DELETE}
+    for state in of_kind(prepared.observed.specs.values(), WarmSpec):
+        if state.address not in gone:
+            summary = f"what was saved of the lab on {state.moment} stays, {format_size(state.size)}"
+            sink(
+                Diagnostic(
+                    "note", summary, "the next `labctl up` begins with it; `labctl destroy --warm` removes it"
+                )
+            )
+
+
+def _unsavable(vm: VmSpec, folder: str) -> Iterator[Problem]:
+    """What stands against saving a VM for the next `up`; `folder` is that of the lab's pool."""
+    yield from unsavable(vm, folder)
+    if not vm.scripted:
+        summary = "it can't be saved: without a seed nobody can set its clock"
+        yield Problem(summary, str(vm.address), hint="leave `cloud_init: false` out")

@@ -1,0 +1,115 @@
+"""The key of a warm state, and the lab that begins with one. Pure.
+
+The key is a digest of everything that goes into a lab. What the wanted specs have is in it, whatever that is, so that a
+new field can't be forgotten. Its parts are there to say what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.lifecycle import Stage
+from labctl.core.record import is_record, replace, values
+from labctl.core.spec import of_kind
+from labctl.core.unquoted import Unquoted
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.folder.spec import FolderSpec
+from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.vm.disks_and_nics import SavedMemory
+from labctl.kinds.vm.spec import VmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from labctl.core.address import Address
+    from labctl.core.spec import Need, Spec
+    from labctl.engine.allocation import Allocation
+    from labctl.kinds.warm.spec import WarmSpec
+    from labctl.labfile.model import LabModel
+
+SECRET = b"warm"  # the key of the digests that go into the key of a warm state: each lab has another one
+Parts = tuple[tuple[str, str], ...]
+_IDLE = (
+    "positions",
+    "path",
+    "outside",
+    "written",
+    "description",
+    "warm",
+)  # fields of a Labfile that make no lab
+
+
+def parts(
+    lab: LabModel, allocation: Allocation, specs: Mapping[Address, Spec], others: Mapping[str, Any]
+) -> Parts:
+    """The digests of what goes into a lab, by what they are of, in the order in which differences are told.
+
+    Args:
+        lab: the Labfile, before references are filled in.
+        allocation: the addresses.
+        specs: the wanted specs, with digests made with `SECRET`.
+        others: what no spec has, by what it is.
+    """
+    images = sorted(image.key for image in of_kind(specs.values(), ImageSpec))
+    labfile = {name: value for name, value in values(lab).items() if name not in _IDLE}
+    told: dict[str, Any] = {"Labfile": labfile, "images": images, **others}
+    told |= {"addresses": [allocation.networks, allocation.nics], "labctl": _told(lab, specs.values())}
+    return tuple((name, digest(value)) for name, value in told.items())
+
+
+def _told(lab: LabModel, specs: Collection[Spec]) -> list[Spec]:
+    """The specs as they count: what is in a copied folder matters only where a step may have used it."""
+    steps = lab.provision or any(vm.provision for vm in lab.vms)
+    folders = {each.address: replace(each, digest=None) for each in of_kind(specs, FolderSpec) if not steps}
+    return [folders.get(each.address, each) for each in specs]
+
+
+def key(parts: Parts) -> str:
+    """The key by its parts: 16 hex digits."""
+    return digest(parts)[:16]
+
+
+def digest(value: Any) -> str:
+    """A digest of any value that specs have: it differs where the value does, and is the same in each process."""
+    return hashlib.sha256(json.dumps(_plain(value)).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """The value in JSON's terms, with the names of other types."""
+    if is_record(value):
+        return [type(value).__name__, _plain(values(value))]
+    if isinstance(value, dict):
+        return {"map": [[_plain(name), _plain(each)] for name, each in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return {"set": sorted(json.dumps(_plain(each)) for each in value)}
+    if value is None or (isinstance(value, str | int | float) and not isinstance(value, Enum | Unquoted)):
+        return value
+    return [type(value).__name__, str(value)]
+
+
+def _own(waits: Iterable[Need]) -> tuple[Need, ...]:
+    """Without the steps of other VMs, which come before it starts."""
+    return tuple(need for need in waits if need.holds is Stage.READY)
+
+
+def begun_with(warm: WarmSpec, wanted: Mapping[Address, Spec], store: str) -> dict[Address, Spec]:
+    """The wanted specs where the lab begins with a warm state, whose volumes are in the folder `store`.
+
+    VMs don't wait for one another: all were running at the moment of the save.
+    """
+    memories = {
+        vm.name: SavedMemory(f"{store}/{vm.memory}", warm.moment, vm.bytes, vm.variables) for vm in warm.vms
+    }
+    disks = {each.name: each.volume for each in warm.disks}
+    begun = dict(wanted)
+    for vm in of_kind(wanted.values(), VmSpec):
+        if vm.name in memories:
+            begun[vm.address] = replace(vm, saved=memories[vm.name], after=(), waits=_own(vm.waits))
+    for disk in of_kind(wanted.values(), DiskSpec):
+        begun[disk.address] = replace(disk, saved=disks.get(disk.name, ""))
+    return begun

@@ -1,0 +1,78 @@
+"""The driver of warm states."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from labctl.core import identity
+from labctl.core.errors import Interrupted, LabctlError
+from labctl.host.access import port_session
+from labctl.host.access.port_transport import PortTransport
+from labctl.host.access.streams import FEW_BYTES
+from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.connection import translated
+from labctl.kinds.warm import states
+from labctl.kinds.warm.save import save
+
+if TYPE_CHECKING:
+    from labctl.core.events import Teller
+    from labctl.core.plan import StepOf
+    from labctl.host.access.keys import Keys
+    from labctl.host.host import Host
+    from labctl.kinds.warm.spec import WarmSpec
+
+SYNC_S = 120.0  # how long a guest may take to write what it has not written to its disks
+
+
+class WarmDriver:
+    """Saves and deletes warm states."""
+
+    def __init__(self, host: Host, keys: Keys) -> None:
+        self._host = host
+        self._keys = keys
+
+    async def create(self, step: StepOf[WarmSpec], tell: Teller) -> None:
+        """Save the lab. It is ready and goes on in any case: what stands against it is a warning."""
+        spec = step.wanted
+        try:
+            tell.progress("writing to its disks")
+            await asyncio.gather(*(self._sync(spec.lab, vm.name) for vm in spec.vms))
+            await self._host.connection.call(self._save, spec, tell)
+        except Interrupted:
+            raise
+        except LabctlError as error:
+            hint = f"{error.hint}; the next `labctl up` boots it" if error.hint else ""
+            tell.warn(f"the lab was not saved: {error}", hint or "the next `labctl up` boots it")
+
+    async def _sync(self, lab: str, vm: str) -> None:
+        """Let a guest write all to its disks, so that it can also boot from what is saved of them."""
+        async with port_session.opened(self._host.connection, identity.libvirt_name(lab, vm)) as port:
+            done = await PortTransport(port).run("sync", timeout=SYNC_S, limit=FEW_BYTES)
+            done.check(f"the guest of {vm} can't write to its disks")
+
+    def _save(self, spec: WarmSpec, tell: Teller) -> None:
+        with translated(str(spec.address)):
+            save(self._host, self._keys, spec, tell)
+
+    update = create
+
+    def delete(self, step: StepOf[WarmSpec], _tell: Teller) -> None:
+        """Delete a warm state.
+
+        Raises:
+            LabctlError: disks of its lab stand on it.
+        """
+        spec = step.existing
+        with translated(str(spec.address)):
+            store = pools.find(self._host.virt, identity.STORE)
+            pool = pools.find(self._host.virt, identity.pool_name(spec.lab))
+            if store is None:
+                return
+            own = {f"{pools.path(store)}/{name}" for name in states.parts(spec)}
+            users = [each.name for each in volumes.facts(pool) if each.backing in own] if pool else []
+            if users:
+                raise LabctlError(
+                    f"{', '.join(users)} stand on it", hint="`labctl destroy --warm` deletes both"
+                )
+            states.delete(store, spec)

@@ -1,0 +1,165 @@
+"""Saves a lab to the store while its VMs run: its memory, and copies of its disks (docs/adr/0048)."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from labctl.core import identity, xmltree
+from labctl.core.errors import LabctlError
+from labctl.core.lifecycle import State
+from labctl.core.record import record, replace
+from labctl.core.size import format_sizes
+from labctl.host.libvirt import block_commit, pools, volumes
+from labctl.host.libvirt.connection import translated
+from labctl.kinds.snapshot import room
+from labctl.kinds.snapshot.freeze import freeze, paused, paused_note, read
+from labctl.kinds.snapshot.spec import SavedVm
+from labctl.kinds.warm import description, states
+from labctl.kinds.warm.spec import DESCRIPTION, WarmDisk, WarmSpec, WarmVm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labctl.core.events import Teller
+    from labctl.host.access.keys import Keys
+    from labctl.host.host import Host
+    from labctl.kinds.snapshot.freeze import VmToSave
+
+
+@record
+class _Place:
+    """Where a lab is saved from, and where to: the virStoragePools of the lab and of the store."""
+
+    host: Host
+    pool: Any
+    store: Any
+
+    def copy(self, volume: str, target: str) -> None:
+        volumes.copy(self.host.virt, self.pool, volume, target, to=self.store)
+
+
+def save(host: Host, keys: Keys, spec: WarmSpec, tell: Teller) -> None:
+    """Save the lab. After an error its VMs run as before, and no part of the warm state is left.
+
+    Raises:
+        LabctlError: a VM can't be saved, or there is no room; then none was paused.
+    """
+    place = _Place(host, host.pool(identity.pool_name(spec.lab)), host.pool(identity.STORE))
+    states.delete_all(place.store, states.leftovers(volumes.names(place.store), spec.lab))
+    wanted = (SavedVm(vm.name, State.RUNNING) for vm in spec.vms)
+    vms = [read(host.virt, spec.lab, vm, spec.volume(f"memory.{vm.name}")) for vm in wanted]
+    _check_room(place, spec, vms)
+    try:
+        made = _taken(place, keys, spec, vms, tell)
+        content = description.write(made)
+        volumes.upload(
+            host.virt, place.store, made.volume(DESCRIPTION), content, length=len(content), mode=0o600
+        )
+    except BaseException:
+        states.delete(place.store, spec)
+        raise
+    tell.note(paused_note(len(made.vms), made.paused_s))
+
+
+def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller) -> WarmSpec:
+    taken = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        paused_s = _frozen(place, spec, vms, tell)
+        tell.progress("copying its disks")
+        for volume, target in _own_disks(vms).items():
+            place.copy(volume, spec.volume(f"disk.{target}"))
+    finally:
+        _thaw(place, vms, tell.to_the_end())
+    stored = {each.name: each.allocation for each in volumes.facts(place.store)}
+    names = [layer.disk for vm in vms for layer in vm.saved.layers] + [each.name for each in spec.disks]
+    made = replace(
+        spec,
+        taken=taken,
+        paused_s=paused_s,
+        vms=tuple(_described(spec, vm, keys, stored) for vm in vms),
+        disks=tuple(WarmDisk(each, spec.volume(f"disk.{identity.volume_name(each)}")) for each in names),
+    )
+    return replace(made, stamps=states.stamps(place.store, made))
+
+
+def _own_disks(vms: Sequence[VmToSave]) -> dict[str, str]:
+    """The volume of each disk of a VM as it was frozen → the name of the disk's volume."""
+    layers = (layer for vm in vms for layer in vm.saved.layers)
+    return {each.path.rpartition("/")[2]: identity.volume_name(each.disk) for each in layers}
+
+
+def _frozen(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller) -> float:
+    """Save memory and volumes of the lab at one moment; gives the seconds for which the VMs were paused."""
+    connection, began = place.host.connection, time.monotonic()
+    folder, memory_folder = pools.path(place.pool), pools.path(place.store)
+    with paused(connection, vms, tell):
+        connection.in_parallel(
+            vms, lambda vm: freeze(vm, spec.key, folder=folder, memory_folder=memory_folder)
+        )
+        for each in spec.disks:
+            volume = identity.volume_name(each.name)
+            place.copy(volume, spec.volume(f"disk.{volume}"))
+        for volume in _variables(place, vms):
+            place.copy(volume, spec.volume(volume))
+    paused_s = round(time.monotonic() - began, 3)
+    for each in (place.pool, place.store):
+        pools.refresh(each)  # libvirt notices only so what QEMU made
+    return paused_s
+
+
+def _variables(place: _Place, vms: Sequence[VmToSave]) -> list[str]:
+    """The volumes with the variables of UEFIs."""
+    pools.refresh(place.pool)  # libvirt made them when the VMs started
+    return sorted({identity.nvram_volume(vm.saved.name) for vm in vms} & volumes.names(place.pool))
+
+
+def _described(spec: WarmSpec, vm: VmToSave, keys: Keys, stored: dict[str, int]) -> WarmVm:
+    """A VM of the warm state; `stored` has the bytes of the volumes in the store."""
+    name, memory = vm.saved.name, vm.saved.memory
+    variables = spec.volume(identity.nvram_volume(name))
+    private, public = keys.host(name)
+    return WarmVm(
+        name,
+        memory,
+        stored[memory],
+        variables if variables in stored else "",
+        vm.saved.definition,
+        private,
+        public,
+    )
+
+
+def _thaw(place: _Place, vms: Sequence[VmToSave], tell: Teller) -> None:
+    """Merge the layers in which the disks went on, so that each disk is one file again."""
+    pools.refresh(place.pool)
+    for vm in vms:
+        with translated(f"vm/{vm.saved.name}"):
+            frozen = {layer.path for layer in vm.saved.layers}
+            for disk in ET.fromstring(vm.domain.XMLDesc()).iterfind("devices/disk"):
+                top, *below = xmltree.layers(disk)[:2]
+                if below and below[0] in frozen and identity.is_layer(top):
+                    target = xmltree.attribute(disk, "target", "dev")
+                    block_commit.run(vm.domain, target, base=below[0], top=top, tell=tell)
+                    volumes.delete(place.pool, top.rpartition("/")[2])
+
+
+def _check_room(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave]) -> None:
+    """Refuse to save what the store has no room for.
+
+    Raises:
+        LabctlError: it has none.
+    """
+    copied = {*_own_disks(vms), *(identity.volume_name(each.name) for each in spec.disks)}
+    takes = sum(each.allocation for each in volumes.facts(place.pool, copied))
+    takes += sum(room.memory(vm.domain) for vm in vms)
+    pools.refresh(place.store)
+    free = room.free(place.store)
+    if takes > free:
+        more, left = format_sizes(takes, free)
+        raise LabctlError(
+            f"it takes {more}, and {left} are free in {pools.path(place.store)}",
+            hint="`labctl image prune` frees some",
+        )

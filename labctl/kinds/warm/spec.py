@@ -1,0 +1,88 @@
+"""A warm state: a lab as it was when it had just become ready, in the host's store (docs/adr/0048)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from labctl.core import identity
+from labctl.core.record import field, record
+from labctl.core.size import format_size
+from labctl.core.spec import BriefPart, Effect, Spec, owned
+from labctl.kinds import addresses
+
+if TYPE_CHECKING:
+    from labctl.core.address import Address
+
+DESCRIPTION = "description"  # the part that makes the others a warm state
+
+
+@record
+class WarmVm:
+    """A VM of a warm state. `memory` is the volume with its memory, of which `bytes` are used.
+
+    `variables` is the volume with the variables of its UEFI, empty where it has none.
+    `definition` is the XML of its persistent definition, `host_key` the pair by which its guest is known.
+    """
+
+    name: str
+    memory: str = ""
+    bytes: int = 0
+    variables: str = ""
+    definition: str = ""
+    private_key: str = field(default="", repr=False)
+    public_key: str = ""
+
+
+@record
+class WarmDisk:
+    """A disk of a warm state: its name, as `web/root`, and the volume with its content."""
+
+    name: str
+    volume: str = ""
+
+
+@record
+class WarmSpec(Spec):
+    """The spec of a warm state.
+
+    `key` is a digest of everything that went into the lab, `parts` the digests that it was made of, by what they are
+    of. `secret` is the key of the lab's digests, in hex. `stamps` tell whether somebody wrote to its volumes since.
+    `taken` is the moment in ISO 8601 and UTC, empty for one that is to be made. `size` has the bytes that it takes.
+    `problem` says why it can't be used: nothing but its key is known then.
+    """
+
+    kind: ClassVar[str] = "warm"
+    word: ClassVar[str] = "warm state"
+    rank: ClassVar[int] = 3
+    shared: ClassVar[bool] = True  # it is in the store, and outlives its lab
+    unstated: ClassVar[bool] = True
+
+    lab: str
+    key: str = owned(Effect.REPLACE, unit="digest")
+    parts: tuple[tuple[str, str], ...] = ()
+    taken: str = ""
+    paused_s: float = 0.0
+    vms: tuple[WarmVm, ...] = ()
+    disks: tuple[WarmDisk, ...] = ()
+    secret: str = field(default="", repr=False)
+    stamps: tuple[tuple[str, str], ...] = ()
+    size: int = field(default=0, compare=False)
+    problem: str = ""
+
+    @property
+    def address(self) -> Address:
+        return addresses.warm(self.lab)
+
+    def volume(self, part: str) -> str:
+        """The volume of the store with this part of it."""
+        return identity.warm_volume(self.lab, self.key, part)
+
+    @property
+    def moment(self) -> str:
+        """When it was taken, for people, in local time: `26 Nov 12:03`; empty if that is not known."""
+        return format(datetime.fromisoformat(self.taken).astimezone(), "%-d %b %H:%M") if self.taken else ""
+
+    def brief(self) -> tuple[BriefPart, ...]:
+        words = "the lab as it is now, for the next `labctl up`"
+        return (BriefPart(f"of {self.moment}, {format_size(self.size)}" if self.taken else words),)

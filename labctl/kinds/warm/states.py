@@ -1,0 +1,74 @@
+"""The warm states in the store, and their volumes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labctl.core import identity
+from labctl.core.record import replace
+from labctl.host.libvirt import volumes
+from labctl.kinds.warm import description
+from labctl.kinds.warm.spec import DESCRIPTION, WarmSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+
+def every(virt: Any, store: Any, lab: str = "") -> list[WarmSpec]:
+    """The warm states of a lab, or of all labs, the newest last. `store` is the virStoragePool."""
+    names = volumes.names(store)
+    parts = [part for part in map(identity.warm_part, names) if part and lab in ("", part[0])]
+    of_states = {name for name in names if (part := identity.warm_part(name)) and lab in ("", part[0])}
+    sizes = {each.name: each.allocation for each in volumes.facts(store, of_states)}
+    found = [
+        _sized(description.read(lab, key, _content(virt, store, lab, key)), sizes)
+        for lab, key, part in sorted(parts)
+        if part == DESCRIPTION
+    ]
+    return sorted(found, key=lambda each: each.taken)
+
+
+def _content(virt: Any, store: Any, lab: str, key: str) -> bytes:
+    return volumes.download(virt, store, identity.warm_volume(lab, key, DESCRIPTION))
+
+
+def _sized(warm: WarmSpec, sizes: dict[str, int]) -> WarmSpec:
+    start = warm.volume("")
+    return replace(warm, size=sum(size for name, size in sizes.items() if name.startswith(start)))
+
+
+def parts(warm: WarmSpec) -> set[str]:
+    """The volumes of a warm state but for its description."""
+    of_vms = (volume for vm in warm.vms for volume in (vm.memory, vm.variables) if volume)
+    return {*of_vms, *(each.volume for each in warm.disks)}
+
+
+def stamps(store: Any, warm: WarmSpec) -> tuple[tuple[str, str], ...]:
+    """By each of its volumes, and of its images, what changes when somebody writes to it.
+
+    A volume that is missing is left out.
+    """
+    below = {each.backing or "" for each in volumes.facts(store, {each.volume for each in warm.disks})}
+    images = {path.rpartition("/")[2] for path in below if path}
+    found = volumes.stamps(store, parts(warm) | images, volumes.CONTENT_STAMP)
+    return tuple(sorted(found.items()))
+
+
+def leftovers(names: Iterable[str], lab: str = "") -> set[str]:
+    """Those of the store's volumes that belong to no described warm state, as runs leave them that were killed."""
+    found = {name: part for name in names if (part := identity.warm_part(name)) and lab in ("", part[0])}
+    whole = {(lab, key) for lab, key, part in found.values() if part == DESCRIPTION}
+    return {name for name, part in found.items() if part[:2] not in whole}
+
+
+def delete(store: Any, warm: WarmSpec) -> None:
+    """Delete its volumes, the description last: as long as that is there, this can be done again."""
+    start, described = warm.volume(""), warm.volume(DESCRIPTION)
+    own = {name for name in volumes.names(store) if name.startswith(start)}
+    delete_all(store, own - {described})
+    volumes.delete(store, described)
+
+
+def delete_all(store: Any, names: Collection[str]) -> None:
+    for name in sorted(names):
+        volumes.delete(store, name)
