@@ -32,12 +32,17 @@ def gone(path):
         (spoilt("_snapshot.s1.memory.web", b"Nehalem<", b"Haswell<"), "does not provide required features: "),
         (spoilt("_snapshot.s1.memory.web", b"Nehalem<", b"Nonesuc<"), "its QEMU has no model Nonesuc"),
         (spoilt("_snapshot.s1.memory.web", b"pc-q35-", b"pc-q99-"), "web is a machine pc-q99-"),
+        (
+            spoilt("_snapshot.s1.memory.web", b"CODE_4M", b"CODE_9M"),
+            "web boots by /usr/share/OVMF/OVMF_CODE_9M",
+        ),
         (spoilt("_snapshot.s1.description", b"pc-q35-", b"pc-q99-"), "off is a machine pc-q99-"),
     ],
 )
 def test_what_cant_go_on_here_is_refused_before_anything_changes(make_lab, spoil, why):
     cpu = {"machine": "q35", "cpu": {"mode": "custom", "model": "Nehalem"}}
-    lab = make_lab(quick_lab(web={"networks": ["front"], **cpu}, off={"state": "off", "machine": "q35"}))
+    web = {"networks": ["front"], "firmware": "uefi", **cpu}
+    lab = make_lab(quick_lab(web=web, off={"state": "off", "machine": "q35"}))
     lab.up()
     lab.ok("snapshot", "save", "s1")
     lab.content["networks"]["side"] = {}

@@ -140,7 +140,7 @@ def test_a_file_that_somebody_put_onto_another_is_told(pool):
 
 def test_memory_is_read_and_what_is_none_is_told(pool):
     """The file with the memory of a domain has its XML too."""
-    vm = SavedVm("web", State.RUNNING, memory="_snapshot.s1.memory.web")
+    vm = SavedVm("web", State.RUNNING, definition="<domain/>", memory="_snapshot.s1.memory.web")
     (summary,) = told(pool, SnapshotSpec("shop", "s1", vms=(vm,)))
     assert summary.startswith("the memory of web can't be read: ")
     domain = pool.connect().lookupByName("shop.web")
@@ -158,6 +158,33 @@ def test_a_host_that_lacks_the_machine_of_a_vm_is_told_with_what_to_do(pool, mon
     (problem,) = restorable.obstacles(pool.connect(), pool, SnapshotSpec("shop", "s1", vms=(vm,)))
     assert problem.summary.startswith("web is for vax")
     assert problem.hint.startswith("restore it on a host that has that")
+
+
+UEFI = "<domain type='test'><os{}><type arch='x86_64' machine='q35'>hvm</type>{}</os></domain>"
+CHOSEN, LOADER = " firmware='efi'", "<loader>/f/CODE.fd</loader>"
+
+
+@pytest.mark.parametrize(
+    ("definition", "can", "told"),
+    [
+        (UEFI.format(CHOSEN, ""), DomainCapabilities(firmware=frozenset()), ["web boots by UEFI, which"]),
+        (UEFI.format(CHOSEN, ""), DomainCapabilities(firmware=frozenset({"efi"})), []),
+        (
+            UEFI.format(CHOSEN, LOADER),
+            DomainCapabilities(loaders=frozenset({"/f/OTHER.fd"})),
+            ["web boots by /f/CODE.fd, which"],
+        ),
+        (UEFI.format(CHOSEN, LOADER), DomainCapabilities(loaders=frozenset({"/f/CODE.fd"})), []),
+        (UEFI.format(CHOSEN, LOADER), DomainCapabilities(), []),
+        (UEFI.format("", LOADER), DomainCapabilities(loaders=frozenset()), []),  # an edit chose it
+        (UEFI.format("", ""), DomainCapabilities(firmware=frozenset()), []),
+    ],
+)
+def test_a_firmware_that_libvirt_cant_choose_here_is_told(pool, monkeypatch, definition, can, told):
+    monkeypatch.setattr(domain_capabilities, "look", lambda *_words: can)
+    snapshot = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF, definition=definition),))
+    problems = list(restorable.obstacles(pool.connect(), pool, snapshot))
+    assert [each.summary.partition(" this")[0] for each in problems] == told
 
 
 def test_what_went_while_the_plan_was_asked_about_stops_the_step(world):

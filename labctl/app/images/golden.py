@@ -1,8 +1,8 @@
 """Makes a golden image: a copy of a VM's disk without the keys, identity and logs of that VM.
 
 The guest removes these itself: a copy of the domain boots once, without a network, on a temporary overlay of the disk.
-So the VM stays as it is, except for UEFI variables, which libvirt keeps in a file of their own. Any distribution and
-any file system will do.
+So the VM stays as it is, except for UEFI variables, since the copy has the file that the definition names. Any
+distribution and any file system will do.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ class DomainCapabilities:
     lacks: Literal["", "arch", "emulator", "machine", "accel"] = ""
     cpus: int | None = None
     firmware: Words = None
+    loaders: Words = None  # the files of firmware that libvirt may choose
     secure: Words = None  # has "yes" if a loader supports secure boot
     buses: Words = None
     graphics: Words = None
@@ -71,6 +72,7 @@ def read(text: str) -> DomainCapabilities:
     return DomainCapabilities(
         cpus=int(vcpu.get("max", 0)) or None if vcpu is not None else None,
         firmware=_words(root, "os/enum[@name='firmware']"),
+        loaders=_loaders(root),
         secure=_words(root, "os/loader/enum[@name='secure']"),
         buses=_words(root, "devices/disk/enum[@name='bus']"),
         graphics=_words(root, "devices/graphics/enum[@name='type']"),
@@ -79,6 +81,11 @@ def read(text: str) -> DomainCapabilities:
         cpu_models=frozenset(each.text or "" for each in models if each.get("usable") != "no") or None,
         known_models=frozenset(each.text or "" for each in models) or None,
     )
+
+
+def _loaders(root: Element) -> Words:
+    loader = root.find("os/loader")
+    return None if loader is None else frozenset(each.text or "" for each in loader.iterfind("value"))
 
 
 def _tpm(root: Element) -> Words:

@@ -12,7 +12,10 @@ _OF_THE_HOST = ("host-passthrough", "maximum")  # with KVM, these modes give a g
 
 @record
 class Machine:
-    """A domain's hardware, in libvirt's words. `cpu` is the XML of its CPU, empty where it names none."""
+    """A domain's hardware, in libvirt's words. `cpu` is the XML of its CPU, empty where it names none.
+
+    `firmware` is empty unless libvirt chooses it; `loader` is the file of it, once that was chosen.
+    """
 
     arch: str
     machine: str
@@ -20,6 +23,8 @@ class Machine:
     cpu: str = ""
     cpu_mode: str = ""
     cpu_model: str = ""
+    firmware: str = ""
+    loader: str = ""
 
     @property
     def has_cpu_of_host(self) -> bool:
@@ -37,6 +42,8 @@ def of_domain(text: str) -> Machine:
         "" if cpu is None else ET.tostring(cpu, encoding="unicode"),
         xmltree.attribute(root, "cpu", "mode"),
         root.findtext("cpu/model", ""),
+        xmltree.attribute(root, "os", "firmware"),
+        root.findtext("os/loader", ""),
     )
 
 

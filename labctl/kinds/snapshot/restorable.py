@@ -70,7 +70,11 @@ def _of_vm(virt: Any, pool: Any, snapshot: SnapshotSpec, vm: SavedVm) -> Iterato
     if can.lacks:
         hint = f"restore it on a host that has that; {_taken_with(virt, snapshot)}"
         yield _problem(snapshot, f"{vm.name} {_lacking(machine)[can.lacks]}", hint)
-    elif vm.memory and (difference := _cpu_difference(virt, can, machine, snapshot.host_cpu)):
+        return
+    if machines.of_domain(vm.definition).firmware and (file := _lacking_firmware(can, machine)):
+        hint = f"install what has it, or restore it on a host that has it; {_taken_with(virt, snapshot)}"
+        yield _problem(snapshot, f"{vm.name} boots by {file}, which this host does not have", hint)
+    if vm.memory and (difference := _cpu_difference(virt, can, machine, snapshot.host_cpu)):
         hint = f"restore it on a host with such a CPU; {_taken_with(virt, snapshot)}"
         yield _problem(snapshot, f"{vm.name} can't go on with the CPU of this host: {difference}", hint)
 
@@ -91,6 +95,13 @@ def _lacking(machine: Machine) -> dict[str, str]:
         "machine": f"is a machine {machine.machine} ({machine.arch}), which the QEMU of this host does not have",
         "accel": f"is a domain of type {machine.accel}, which this host does not have",
     }
+
+
+def _lacking_firmware(can: DomainCapabilities, machine: Machine) -> str:
+    """What the host does not have of the firmware that libvirt chose, or is to choose; empty if it has it."""
+    if machine.loader and can.loaders is not None and machine.loader not in can.loaders:
+        return machine.loader
+    return "UEFI" if can.firmware is not None and "efi" not in can.firmware else ""
 
 
 def _cpu_difference(virt: Any, can: DomainCapabilities, machine: Machine, host_cpu: str) -> str:

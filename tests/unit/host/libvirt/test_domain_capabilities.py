@@ -11,7 +11,7 @@ TEXT = """\
   <vcpu max='255'/>
   <os supported='yes'>
     <enum name='firmware'><value>efi</value></enum>
-    <loader supported='yes'><enum name='secure'><value>no</value></enum></loader>
+    <loader supported='yes'><value>/f/CODE.fd</value><enum name='secure'><value>no</value></enum></loader>
   </os>
   <cpu>
     <mode name='custom' supported='yes'>
@@ -49,6 +49,7 @@ def test_the_words_are_those_of_the_xml():
     assert domain_capabilities.look(Virt(), "x86_64", "pc", "qemu") == DomainCapabilities(
         cpus=255,
         firmware=frozenset({"efi"}),
+        loaders=frozenset({"/f/CODE.fd"}),
         secure=frozenset({"no"}),
         buses=frozenset({"ide", "virtio"}),
         graphics=frozenset({"vnc"}),

@@ -1,5 +1,6 @@
 """The twin that a golden image is made with."""
 
+from labctl.core.record import replace
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.disks_and_nics import DiskUse, NicUse
 from labctl.kinds.vm.filesystems import FilesystemUse
@@ -20,6 +21,12 @@ VM = VmSpec(
     console_log="/pool/web.console",
     file="/labs/Labfile.yaml",
 )
+
+
+def test_it_boots_with_the_variables_of_the_vms_uefi():
+    made = xml.render(replace(VM, firmware="uefi", nvram="/pool/web._nvram"))
+    make_twin(made, "/pool/web.golden")
+    assert made.findtext("os/nvram") == "/pool/web._nvram"
 
 
 def test_it_touches_nothing_of_the_vm_and_reaches_nobody():
