@@ -1,4 +1,4 @@
-"""Finds and removes what nothing needs any more in the image store and in the cache."""
+"""Finds and removes what nothing needs any more in the image store, images and warm states, and in the cache."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.core.record import record
 from labctl.engine import overview
+from labctl.host import store_users
 from labctl.host.files import cache
 from labctl.host.machine import lock
 from labctl.kinds.image.content import files_lock_name
 from labctl.kinds.image.driver import lock_of
 from labctl.kinds.image.spec import short
 from labctl.kinds.image.store import ImageStore, StoredImage
+from labctl.kinds.warm import store as warm_store
 from labctl.labfile import lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from labctl.host.host import Host
+    from labctl.kinds.warm.spec import WarmSpec
 
 FORMAT = 1
 
 
 @record
 class Unneeded:
-    """An image, a volume that is part of no image, or a cached file that nothing needs.
+    """An image, a warm state, a volume that is part of neither, or a cached file that nothing needs.
 
     Whoever works on it holds `locks`.
     """
@@ -37,6 +40,7 @@ class Unneeded:
     bytes: int
     locks: tuple[str, ...] = ()
     image: StoredImage | None = None
+    warm: WarmSpec | None = None
     volume: str = ""
     path: Path | None = None
 
@@ -61,28 +65,33 @@ def unneeded(host: Host, here: Path | None) -> list[Unneeded]:
     Raises:
         LabctlError: libvirt does not answer, or a Labfile.lock can't be read, so that it is not known what it needs.
     """
-    store = ImageStore(host)
     pinned = _pinned(host, here)
-    found = [
-        Unneeded(
-            name(each),
-            each.bytes,
-            (host.lock_name(lock_of(each.spec.key)),),
-            image=each,
-        )
-        for each in store.stored()
-        if not each.users and each.spec.key not in pinned
-    ]
-    found += [
-        Unneeded(
-            f"volume {name} (part of no image)",
-            size,
-            (host.lock_name(lock_of(name.rpartition(".")[0])),),
-            volume=name,
-        )
-        for name, size in store.leftovers().items()
-    ]
-    return [each for each in (*found, *_cached(pinned)) if _unlocked(each)]
+    states = warm_store.look(host)
+    unused = (_warm_state(host, each.warm) for each in states if not each.users)
+    warm = [each for each in unused if _unlocked(each)]
+    gone = [each.warm for each in warm]
+    stay = {each.warm.lab for each in states if each.warm not in gone}
+    with_them = {store_users.warm_state(lab) for lab in {each.warm.lab for each in states} - stay}
+    found = (*_images(host, pinned, with_them), *_leftovers(host), *_cached(pinned))
+    return [*warm, *(each for each in found if _unlocked(each))]
+
+
+def _warm_state(host: Host, warm: WarmSpec) -> Unneeded:
+    what = f"{store_users.warm_state(warm.lab)} ({warm.moment or warm.problem})"
+    return Unneeded(what, warm.size, (host.lock_name(lock.lab_lock_name(warm.lab)),), warm=warm)
+
+
+def _images(host: Host, pinned: set[str], with_them: set[str]) -> Iterator[Unneeded]:
+    """Images that nothing uses but `with_them`, the users that go too."""
+    for each in ImageStore(host).stored():
+        if not set(each.users) - with_them and each.spec.key not in pinned:
+            yield Unneeded(name(each), each.bytes, (host.lock_name(lock_of(each.spec.key)),), image=each)
+
+
+def _leftovers(host: Host) -> Iterator[Unneeded]:
+    for volume, size in ImageStore(host).leftovers().items():
+        locks = (host.lock_name(lock_of(volume.rpartition(".")[0])),)
+        yield Unneeded(f"volume {volume} (part of no image)", size, locks, volume=volume)
 
 
 def remove(host: Host, gone: Iterable[Unneeded], warn: Callable[[str], None]) -> Iterator[Unneeded]:
@@ -90,22 +99,33 @@ def remove(host: Host, gone: Iterable[Unneeded], warn: Callable[[str], None]) ->
 
     Each is checked once more: the user may have taken long to confirm.
     """
-    store = ImageStore(host)
     for each in gone:
         try:
             with _locked(each):
-                if each.image:
-                    store.delete(each.image.spec.key)
-                elif each.path:
-                    _delete(each.path)
-                elif each.volume in store.leftovers():
-                    store.drop(each.volume)
-                else:
-                    continue  # it became part of an image meanwhile, or was removed
+                removed = _remove(host, each)
         except (LabctlError, OSError) as error:
             warn(f"{each.what}: {error}")
         else:
-            yield each
+            if removed:
+                yield each
+
+
+def _remove(host: Host, unneeded: Unneeded) -> bool:
+    """Remove it under its locks, unless it became part of something meanwhile, or was removed."""
+    store = ImageStore(host)
+    if unneeded.image:
+        store.delete(unneeded.image.spec.key)
+    elif unneeded.path:
+        _delete(unneeded.path)
+    elif unneeded.warm:
+        if unneeded.warm not in [each.warm for each in warm_store.look(host, held=unneeded.warm.lab)]:
+            return False
+        warm_store.remove(host, unneeded.warm)
+    elif unneeded.volume in store.leftovers():
+        store.drop(unneeded.volume)
+    else:
+        return False
+    return True
 
 
 def _pinned(host: Host, here: Path | None) -> set[str]:

@@ -16,6 +16,7 @@ app = typer.Typer(add_completion=False)
 def run(options: Options, *, yes: Yes = False) -> int:
     """Remove the images that no disk and no Labfile.lock needs.
 
+    The warm states on which no disk stands go too, and the images that only they need.
     Shows what would be removed and how much space that frees, and asks.
 
     Example: `labctl image prune`
@@ -30,7 +31,7 @@ def run(options: Options, *, yes: Yes = False) -> int:
             context.write(f"- {each.what}: {format_size(each.bytes)}")
     removed: list[prune.Unneeded] = []
     if not found:
-        context.say("nothing to remove: every image is in use, or pinned by a Labfile.lock")
+        context.say("nothing to remove: all is in use, or pinned by a Labfile.lock")
     elif shared.confirmed(f"remove these, {format_size(total)}?", yes=yes, verb="prune"):
         removed = list(prune.remove(host, found, lambda line: context.say(f"warning: {line}")))
         context.say(f"freed {format_size(sum(each.bytes for each in removed))}")

@@ -8,7 +8,6 @@ from labctl.cli import arguments, context, known_names
 from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
-from labctl.core.errors import LabctlError
 from labctl.core.size import format_size
 
 Stored = Annotated[
@@ -31,21 +30,19 @@ def run(
     *,
     yes: Yes = False,
 ) -> int:
-    """Remove images that no disk uses.
+    """Remove images that nothing uses.
 
     Example: `labctl image remove debian-12`
     """
     from labctl.app.images import names, prune
     from labctl.app.images.catalogue import find
-    from labctl.kinds.image.store import ImageStore
+    from labctl.kinds.image.store import ImageStore, in_use
 
     host = shared.host(options)
     found = find(host, images)
     if used := [each for each in found if each.users]:
         each = used[0]
-        raise LabctlError(
-            f"the image is in use by {each.users[0]}", where=each.spec.label, hint="destroy that lab first"
-        )
+        raise in_use(each.users[0], where=each.spec.label)
     listed = ", ".join(f"{each.spec.label} ({format_size(each.bytes)})" for each in found)
     if not shared.confirmed(f"remove {listed}?", yes=yes, verb="remove"):
         context.say("nothing was removed")

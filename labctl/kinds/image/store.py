@@ -8,34 +8,30 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 import libvirt
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import fields_by_name, record, replace
-from labctl.core.xmltree import layers
+from labctl.host import store_users
 from labctl.host.libvirt import pools, volumes
-from labctl.host.libvirt.connection import translated
-from labctl.host.libvirt.dumps import described, dumps
-from labctl.host.machine import lock
+from labctl.host.libvirt.dumps import dumps
 from labctl.kinds.image import integrity
 from labctl.kinds.image.spec import POOL, ImageSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from labctl.host.host import Host
     from labctl.kinds.image.content import Progress
 
 PARTS = ("seen", "ok", "img", "vmlinuz", "initrd")  # the suffixes of an image's volumes; the marks go first
-WAIT_S = 120.0  # how long to wait for another labctl that changes a lab whose pool is stopped
 
 
 @record
 class StoredImage:
-    """A complete image in the store: its size in bytes, and the disks that are based on it, as `labctl-shop/web.root`.
+    """A complete image in the store: its size in bytes, and what is based on it (`host.store_users`).
 
     `state` is `missing`, `damaged` or `changed` if its volumes' stamps differ from those when they were verified.
     """
@@ -51,7 +47,7 @@ class StoredImage:
 class CheckedImage:
     """An image of the store that was checked: volume → what is `wrong` with it, empty if the image is sound.
 
-    For a damaged image, `users` are the disks that are based on it, and `running` says whether a VM runs on any.
+    For a damaged image, `users` is what is based on it, and `running` says whether a VM runs on any of that.
     """
 
     spec: ImageSpec
@@ -97,9 +93,9 @@ class ImageStore:
     ) -> tuple[tuple[str, ...], bool]:
         """The users of these volumes of the store, as in `StoredImage`, and whether a running domain uses one."""
         folder = pools.path(pool)
-        users = self._users(folder)
+        users = store_users.find(self._host, folder)
         active = self._host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-        runs = any(text and _named_in(text, folder).keys() & set(names) for text in dumps(active))
+        runs = any(text and store_users.named_in(text, folder).keys() & set(names) for text in dumps(active))
         return tuple(sorted({user for name in names for user in users.get(name, ())})), runs
 
     def stored(self) -> list[StoredImage]:
@@ -107,8 +103,8 @@ class ImageStore:
         pool = pools.find(self._host.virt, self._pool)
         if pool is None:
             return []
-        sizes = {each.name: each.allocation for each in volumes.facts(pool)}
-        users = self._users(pools.path(pool))
+        sizes = _sizes(pool)
+        users = store_users.find(self._host, pools.path(pool))
         found = []
         for name in sorted(sizes):
             key, dot, suffix = name.rpartition(".")
@@ -141,14 +137,15 @@ class ImageStore:
     def leftovers(self) -> dict[str, int]:
         """Volume → size in bytes of the volumes that belong to no complete image, as of runs that were killed.
 
-        A volume on which a disk is based is not among them, even if someone removed the image's marker.
+        A volume on which a disk is based is not among them, even if someone removed the image's marker. Nor are the
+        volumes of warm states.
         """
         pool = pools.find(self._host.virt, self._pool)
         if pool is None:
             return {}
-        sizes = {each.name: each.allocation for each in volumes.facts(pool)}
+        sizes = _sizes(pool)
         kept = {name.removesuffix(".ok") for name in sizes if name.endswith(".ok")}
-        kept |= {name.rpartition(".")[0] for name in self._users(pools.path(pool))}
+        kept |= {name.rpartition(".")[0] for name in store_users.find(self._host, pools.path(pool))}
         return {name: size for name, size in sizes.items() if name.rpartition(".")[0] not in kept}
 
     def verify(self, stored: StoredImage, progress: Progress) -> dict[str, str]:
@@ -166,10 +163,10 @@ class ImageStore:
         pool = pools.find(virt, self._pool)
         if pool is None:
             return
-        users = self._users(pools.path(pool))
+        users = store_users.find(self._host, pools.path(pool))
         used_by = next((users[f"{key}.{part}"][0] for part in PARTS if users.get(f"{key}.{part}")), None)
         if used_by:
-            raise LabctlError(f"the image is in use by {used_by}", where=key, hint="destroy that lab first")
+            raise in_use(used_by, where=key)
         for part in PARTS:
             self.drop(f"{key}.{part}")
 
@@ -177,51 +174,6 @@ class ImageStore:
         pool = pools.find(self._host.virt, self._pool)
         if pool is not None:
             volumes.delete(pool, volume)
-
-    def _users(self, folder: str) -> dict[str, list[str]]:
-        """Volume of the store → its users: overlays in any pool, and domains that boot a kernel from it."""
-        virt = self._host.virt
-        users: dict[str, list[str]] = {}
-        with translated(self._host.uri):
-            for pool in virt.listAllStoragePools():
-                (there,) = described(
-                    [pool], self._contents
-                )  # one at a time: `_contents` makes parallel calls itself
-                for each in there or ():
-                    if each.backing and each.backing.startswith(f"{folder}/"):
-                        users.setdefault(each.backing.rpartition("/")[2], []).append(
-                            f"{pool.name()}/{each.name}"
-                        )
-            for domain, named in self._domains(folder):
-                for volume, itself in named.items():
-                    if itself or volume not in users:  # the overlay is the better name of the user
-                        users.setdefault(volume, []).append(f"domain {domain}")
-        return users
-
-    def _domains(self, folder: str) -> Iterator[tuple[str, dict[str, bool]]]:
-        """Each domain's name and the volumes of the store that its XML names, live and persistent."""
-        domains = self._host.virt.listAllDomains()
-        for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE):
-            for domain, text in zip(domains, dumps(domains, flags), strict=True):
-                if text is not None:
-                    yield domain.name(), _named_in(text, folder)
-
-    def _contents(self, pool: libvirt.virStoragePool) -> list[volumes.Facts]:
-        """The volumes of a pool. A stopped pool of a lab still has its disks, so it is started to list them.
-
-        It is started under the lab's lock: another labctl may be removing the pool.
-        """
-        if pool.isActive():
-            try:
-                return volumes.facts(pool)
-            except LabctlError:
-                if pool.isActive():
-                    raise
-        lab = identity.lab_of_pool(pool.name())
-        if lab is None:
-            return []
-        with self._host.lock(lock.lab_lock_name(lab), wait_s=WAIT_S):
-            return volumes.facts(pools.started(pool))
 
     def _marker(self, pool: libvirt.virStoragePool, key: str) -> dict[str, Any] | None:
         """The content of an image's marker; None if it can't be read, so that the image does not count as complete."""
@@ -233,16 +185,17 @@ class ImageStore:
         return marker if whole else None
 
 
-def _named_in(text: str, folder: str) -> dict[str, bool]:
-    """Volume of the store that a domain's XML names → True for a kernel, initrd or disk, False for a layer below."""
-    root = ET.fromstring(text)
-    disks = [layers(disk) for disk in root.iterfind("devices/disk")]
-    found = {path: False for disk in disks for path in disk[1:]}
-    found |= {path: True for disk in disks for path in disk[:1]}
-    found |= dict.fromkeys(filter(None, (root.findtext("os/kernel"), root.findtext("os/initrd"))), True)
-    return {
-        path.rpartition("/")[2]: itself for path, itself in found.items() if path.startswith(f"{folder}/")
-    }
+def _sizes(pool: libvirt.virStoragePool) -> dict[str, int]:
+    """Volume → size in bytes of all volumes but those of warm states, whose disks may have the names of an image."""
+    return {each.name: each.allocation for each in volumes.facts(pool) if not identity.warm_part(each.name)}
+
+
+def in_use(user: str, where: str) -> LabctlError:
+    """The error about an image that is not removed."""
+    hint = "destroy that lab first"
+    if store_users.is_warm_state(user):
+        hint = "`labctl destroy --warm` removes that of its lab, `labctl image prune` those on which no disk stands"
+    return LabctlError(f"the image is in use by {user}", where=where, hint=hint)
 
 
 def _spec(marker: dict[str, Any]) -> ImageSpec:

@@ -10,9 +10,8 @@ from labctl.core.errors import Interrupted, LabctlError
 from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.streams import FEW_BYTES
-from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.connection import translated
-from labctl.kinds.warm import states
+from labctl.kinds.warm import store
 from labctl.kinds.warm.save import save
 
 if TYPE_CHECKING:
@@ -61,18 +60,7 @@ class WarmDriver:
         """Delete a warm state.
 
         Raises:
-            LabctlError: disks of its lab stand on it.
+            LabctlError: a disk stands on it.
         """
-        spec = step.existing
-        with translated(str(spec.address)):
-            store = pools.find(self._host.virt, identity.STORE)
-            pool = pools.find(self._host.virt, identity.pool_name(spec.lab))
-            if store is None:
-                return
-            own = {f"{pools.path(store)}/{name}" for name in states.parts(spec)}
-            users = [each.name for each in volumes.facts(pool) if each.backing in own] if pool else []
-            if users:
-                raise LabctlError(
-                    f"{', '.join(users)} stand on it", hint="`labctl destroy --warm` deletes both"
-                )
-            states.delete(store, spec)
+        with translated(str(step.address)):
+            store.remove(self._host, step.existing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labctl.core import identity
+from labctl.core.errors import LabctlError
 from labctl.core.record import replace
 from labctl.host.libvirt import volumes
 from labctl.kinds.warm import description
@@ -21,15 +22,28 @@ def every(virt: Any, store: Any, lab: str = "") -> list[WarmSpec]:
     of_states = {name for name in names if (part := identity.warm_part(name)) and lab in ("", part[0])}
     sizes = {each.name: each.allocation for each in volumes.facts(store, of_states)}
     found = [
-        _sized(description.read(lab, key, _content(virt, store, lab, key)), sizes)
+        _sized(description.read(lab, key, content), sizes)
         for lab, key, part in sorted(parts)
-        if part == DESCRIPTION
+        if part == DESCRIPTION and (content := _content(virt, store, lab, key)) is not None
     ]
     return sorted(found, key=lambda each: each.taken)
 
 
-def _content(virt: Any, store: Any, lab: str, key: str) -> bytes:
-    return volumes.download(virt, store, identity.warm_volume(lab, key, DESCRIPTION))
+def unfinished(store: Any) -> list[WarmSpec]:
+    """What saves left that were killed, or what one has made so far that is under way, of all labs."""
+    keys = {part[:2] for name in leftovers(volumes.names(store)) if (part := identity.warm_part(name))}
+    left = [WarmSpec(*each, problem="it was not saved to its end") for each in sorted(keys)]
+    sizes = {each.name: each.allocation for each in volumes.facts(store)} if left else {}
+    return [_sized(each, sizes) for each in left]
+
+
+def _content(virt: Any, store: Any, lab: str, key: str) -> bytes | None:
+    """The description's bytes, none if it can't be read; None if it was deleted meanwhile."""
+    name = identity.warm_volume(lab, key, DESCRIPTION)
+    try:
+        return volumes.download(virt, store, name)
+    except LabctlError:
+        return b"" if volumes.find(store, name) else None
 
 
 def _sized(warm: WarmSpec, sizes: dict[str, int]) -> WarmSpec:

@@ -27,7 +27,7 @@ def test_a_word_of_another_tool_is_answered_with_labctls_verb():
         "or `labctl halt`: shut VMs down, keep everything"
     )
     assert hint_for("rebuild") == "`labctl destroy VM`, then `labctl up`, recreates it"
-    assert hint_for("image", "rm") == "`labctl image remove`: remove images that no disk uses"
+    assert hint_for("image", "rm") == "`labctl image remove`: remove images that nothing uses"
     for word, verb in (
         ("rm", "destroy"),
         ("start", "up"),

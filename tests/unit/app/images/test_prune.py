@@ -9,7 +9,11 @@ from labctl.host.host import Host
 from labctl.host.machine import lock
 from labctl.kinds.image.content import files_lock_name
 from labctl.kinds.image.driver import lock_of
-from labctl.kinds.image.store import ImageStore
+from labctl.kinds.image.spec import ImageSpec
+from labctl.kinds.image.store import ImageStore, StoredImage
+from labctl.kinds.warm import store as warm_store
+from labctl.kinds.warm.spec import WarmSpec
+from labctl.kinds.warm.store import StoredWarm
 
 KEY = "sha256-" + "a" * 64
 
@@ -19,6 +23,7 @@ def host(monkeypatch, tmp_path):
     """An empty store with what a run left, a cache with a download, and no lab."""
     monkeypatch.setenv("LABCTL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(overview, "look", lambda _host: overview.Overview([], []))
+    monkeypatch.setattr(warm_store, "look", lambda _host: [])
     monkeypatch.setattr(ImageStore, "stored", lambda _store: [])
     monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {f"{KEY}.img": 1})
     (cache.folder("downloads") / KEY).write_bytes(b"x")
@@ -51,3 +56,30 @@ def test_a_volume_that_became_part_of_an_image_stays(monkeypatch):
     (volume, _) = prune.unneeded(Host("qemu:///system"), None)
     monkeypatch.setattr(ImageStore, "leftovers", lambda _store: {})
     assert list(prune.remove(Host("qemu:///system"), [volume], print)) == []
+
+
+def test_an_image_that_only_a_warm_state_needs_goes_with_it(monkeypatch):
+    def state(lab: str, key: str, *users: str) -> StoredWarm:
+        return StoredWarm(WarmSpec(lab, key), users, finished=True)
+
+    def image(name: str, *users: str) -> StoredImage:
+        return StoredImage(ImageSpec(name, f"sha256-{name}"), 1, users, {})
+
+    states = [
+        state("gone", "1"),
+        state("used", "2", "labctl-used/web.root"),
+        state("both", "3", "labctl-both/web.root"),
+        state("both", "4"),
+    ]
+    images = [
+        image("a", "warm state of gone"),
+        image("b", "warm state of gone", "warm state of used"),
+        image("c", "warm state of both"),
+        image("d", "warm state of gone", "labctl-x/web.root"),
+    ]
+    monkeypatch.setattr(warm_store, "look", lambda _host: states)
+    monkeypatch.setattr(ImageStore, "stored", lambda _store: images)
+    found = prune.unneeded(Host("qemu:///system"), None)
+    assert [each.warm.key for each in found if each.warm] == ["1", "4"]
+    assert [each.image.spec.label for each in found if each.image] == ["a"]
+    assert [bool(each.warm) for each in found] == sorted([bool(each.warm) for each in found], reverse=True)

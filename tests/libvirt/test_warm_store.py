@@ -1,0 +1,150 @@
+"""Warm states among what is in the store: who uses them, and what nobody needs any more."""
+
+from functools import partial
+
+import pytest
+
+from labctl.app import change
+from labctl.app.images import prune
+from labctl.core.errors import LabctlError, UsageError
+from labctl.core.identity import warm_volume
+from labctl.host import store_users
+from labctl.host.libvirt import pools, volumes
+from labctl.host.machine.lock import lab_lock_name
+from labctl.kinds.image.spec import POOL as STORE
+from labctl.kinds.image.store import ImageStore
+from labctl.kinds.warm import store as warm_store
+
+KEY, OLD = "a" * 16, "b" * 16
+IMAGE = "sha256-" + "a" * 64
+ROOT = warm_volume("shop", KEY, "disk.web.root")
+
+
+@pytest.fixture
+def host(world):
+    """A host with a warm state of the lab shop, on whose disk the disk of a VM stands; no test driver keeps content."""
+    pool, store = (define(world, name) for name in ("labctl-shop", STORE))
+    volumes.create(store, f"{IMAGE}.img", capacity=1 << 20)
+    volumes.create(store, ROOT, capacity=1 << 20, backing=(volumes.path(store, f"{IMAGE}.img"), "qcow2"))
+    for part in ("memory.web", "disk.web.ok", "description"):
+        volumes.create(store, warm_volume("shop", KEY, part), capacity=1 << 20, format="raw")
+    volumes.create(pool, "web.root", capacity=1 << 20, backing=(volumes.path(store, ROOT), "qcow2"))
+    return world.host
+
+
+def define(world, name):
+    return pools.define(world.host.virt, name, world.folder / name)
+
+
+def lab_pool(host):
+    return pools.require(host.virt, "labctl-shop")
+
+
+def unneeded(host) -> list[str]:
+    return [each.what.partition(" (")[0] for each in prune.unneeded(host, None)]
+
+
+def test_no_volume_of_a_warm_state_counts_as_left_of_an_image(host):
+    """Neither by its name, nor because it has no marker; a disk may be called `ok`, as the marker of an image is."""
+    store = pools.require(host.virt, STORE)
+    assert ImageStore(host).leftovers() == {}
+    volumes.delete(lab_pool(host), "web.root")
+    assert ImageStore(host).leftovers() == {}
+    volumes.delete(store, ROOT)
+    assert ImageStore(host).leftovers().keys() == {f"{IMAGE}.img"}
+    assert ImageStore(host).stored() == []
+
+
+def test_what_stands_on_what_is_told_in_words(host):
+    users = store_users.find(host, pools.path(pools.require(host.virt, STORE)))
+    assert users == {f"{IMAGE}.img": ["warm state of shop"], ROOT: ["labctl-shop/web.root"]}
+    with pytest.raises(LabctlError, match="in use by warm state of shop") as error:
+        ImageStore(host).delete(IMAGE)
+    assert "`labctl destroy --warm`" in error.value.hint
+
+
+def test_one_on_which_a_disk_stands_is_needed(host):
+    (state,) = warm_store.look(host)
+    assert (state.warm.lab, state.users, state.finished) == ("shop", ("labctl-shop/web.root",), True)
+    assert unneeded(host) == []
+    with pytest.raises(LabctlError, match=r"labctl-shop/web\.root stands on it"):
+        warm_store.remove(host, state.warm)
+    assert warm_store.look(host) == [state]
+
+
+def test_one_of_a_lab_that_is_gone_goes(host):
+    volumes.delete(lab_pool(host), "web.root")
+    found = prune.unneeded(host, None)
+    assert [each.what.partition(" (")[0] for each in found] == ["warm state of shop"]
+    assert list(prune.remove(host, found, pytest.fail)) == found
+    assert volumes.names(pools.require(host.virt, STORE)) == {f"{IMAGE}.img"}
+
+
+def test_a_lab_that_somebody_works_on_keeps_its_own(host):
+    """It may be about to stand on it, or is being saved."""
+    volumes.delete(lab_pool(host), "web.root")
+    found = prune.unneeded(host, None)
+    told: list[str] = []
+    with host.lock(lab_lock_name("shop")):
+        assert unneeded(host) == []
+        assert list(prune.remove(host, found, told.append)) == []
+    assert "another labctl holds the lab shop" in told[0]
+    assert len(warm_store.look(host)) == 1
+
+
+def test_what_a_disk_began_to_stand_on_since_stays(host):
+    pool, store = lab_pool(host), pools.require(host.virt, STORE)
+    volumes.delete(pool, "web.root")
+    found = prune.unneeded(host, None)
+    volumes.create(pool, "web.root", capacity=1 << 20, backing=(volumes.path(store, ROOT), "qcow2"))
+    told: list[str] = []
+    assert list(prune.remove(host, found, told.append)) == []
+    assert "labctl-shop/web.root stands on it" in told[0]
+
+
+def test_what_a_save_left_that_was_killed_goes(host):
+    store = pools.require(host.virt, STORE)
+    volumes.create(store, warm_volume("shop", OLD, "memory.web"), capacity=1 << 20, format="raw")
+    found = prune.unneeded(host, None)
+    assert [each.what for each in found] == ["warm state of shop (it was not saved to its end)"]
+    volumes.create(store, warm_volume("shop", OLD, "description"), capacity=1 << 20, format="raw")
+    assert list(prune.remove(host, found, pytest.fail)) == [], "it became whole meanwhile"
+    volumes.delete(store, warm_volume("shop", OLD, "description"))
+    assert list(prune.remove(host, found, pytest.fail)) == found
+    assert [each.warm.key for each in warm_store.look(host)] == [KEY]
+
+
+def test_what_a_disk_stands_on_stays_without_its_description(host):
+    volumes.delete(pools.require(host.virt, STORE), warm_volume("shop", KEY, "description"))
+    assert unneeded(host) == []
+
+
+def test_the_disks_of_a_stopped_pool_count(host):
+    """It is started under the lock of its lab, which whoever removes a warm state of that lab has already."""
+    lab_pool(host).destroy()
+    (state,) = warm_store.look(host)
+    assert state.users == ("labctl-shop/web.root",)
+    host.virt.storagePoolLookupByName("labctl-shop").destroy()
+    with host.lock(lab_lock_name("shop")), pytest.raises(LabctlError, match="stands on it"):
+        warm_store.remove(host, state.warm)
+
+
+def test_a_stopped_store_is_started_to_remove_one(host, world):
+    """Else it would stay, and nothing would tell."""
+    destroy = partial(change.destroy, warm=True)
+    volumes.delete(lab_pool(host), "web.root")
+    host.virt.storagePoolLookupByName(STORE).destroy()
+    assert world.run(destroy) == 0
+    assert warm_store.look(host) == []
+
+
+def test_a_warm_state_is_of_the_whole_lab(world):
+    session = world.session()
+    session.warm = True
+    with pytest.raises(UsageError, match="--warm is about the whole lab") as error:
+        change.up(session, ["web-1"], world.events.append, pytest.fail)
+    assert error.value.hint == "leave out web-1, or --warm"
+    with pytest.raises(UsageError, match="--warm is about the whole lab"):
+        world.run(partial(change.destroy, warm=True), "web-1", "web-2")
+    session.warm = False
+    assert change.up(session, ["web-1"], world.events.append, lambda _plan: True).ok
