@@ -47,6 +47,8 @@ APPLYING = ("up", "reload", "provision")  # what the Labfile says; for the other
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
     """Make the lab what the Labfile says. Gives the last event, as all of these do."""
     names = tuple(vms)
+    if session.warm:
+        warm_states.refuse_some(names)
     desired, whole = desired_state.up(names), not names
     look = partial(_look, session, "up", desired, whole=whole)
 
@@ -88,7 +90,10 @@ def destroy(
     session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm, *, warm: bool = False
 ) -> Finished:
     """Remove the lab, or some VMs with their disks; with `warm` also its warm state."""
-    desired = desired_state.destroy(vms, warm=warm)
+    names = tuple(vms)
+    if warm:
+        warm_states.refuse_some(names)
+    desired = desired_state.destroy(names, warm=warm)
 
     def kept(first: Prepared) -> None:
         warm_states.tell_kept(first, sink)
@@ -105,6 +110,7 @@ def destroy(
         confirm,
         idle=idle,
         follow=kept,
+        with_store=warm,
     )
 
 
@@ -119,12 +125,13 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     idle: Callable[[Prepared], None] = lambda _prepared: None,
     follow: Callable[[Prepared], Prepared | None] = lambda _first: None,
     whole: bool = False,
+    with_store: bool = False,  # whether a stopped image store is started too, as for what applies the Labfile
 ) -> Finished:
     """Make the lab, or a part, what `desired` gives, then run what `follow` gives; call `idle` if nothing is to do."""
     began, applying = time.monotonic(), verb in APPLYING
     look = partial(_look, session, verb, desired, restart, whole=whole)
     with session.locked_lab(), ExitStack() as subnets:
-        if ended := _start_pools(session, verb, sink, confirm, began):
+        if ended := _start_pools(session, verb, sink, confirm, began, with_store=applying or with_store):
             return ended
         prepared = look()
         telling.announce(prepared, sink)
@@ -148,20 +155,21 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     return telling.finish(outcome, verb, sink, began)
 
 
-def _start_pools(session: Session, verb: str, sink: Sink, confirm: Confirm, began: float) -> Finished | None:
+def _start_pools(  # noqa: PLR0913  # of `apply`
+    session: Session, verb: str, sink: Sink, confirm: Confirm, began: float, *, with_store: bool
+) -> Finished | None:
     """Start stopped pools, which has a plan and a question of its own: the rest can't be planned before.
 
     Gives the last event if the run ends here.
     """
-    applying = verb in APPLYING
-    starts = session.hosts.answering(partial(stopped_pools.starting, session, with_store=applying))
+    starts = session.hosts.answering(partial(stopped_pools.starting, session, with_store=with_store))
     if not starts:
         return None
     sink(Diagnostic("note", stopped_pools.told(starts)))
     sink(PlanReady(starts))
     if not confirm(starts):
         return telling.ended(sink, began, Ending.DECLINED, "nothing was changed")
-    outcome = _run(session, starts, sink, began, applying=applying)
+    outcome = _run(session, starts, sink, began, applying=verb in APPLYING)
     return None if outcome.ending is Ending.DONE else telling.finish(outcome, verb, sink, began)
 
 

@@ -7,12 +7,13 @@ from xml.etree import ElementTree as ET
 
 from labctl.app.unsavable import unsavable
 from labctl.core import identity
-from labctl.core.errors import Problem
+from labctl.core.errors import Problem, UsageError
 from labctl.core.events import Diagnostic
 from labctl.core.lifecycle import State
 from labctl.core.plan import Action, steps_of
 from labctl.core.record import record, replace
 from labctl.core.size import format_size
+from labctl.core.spans import spans
 from labctl.core.spec import find, of_kind
 from labctl.engine import provision
 from labctl.engine import warm as keys
@@ -30,7 +31,7 @@ from labctl.kinds.warm import states
 from labctl.kinds.warm.spec import WarmDisk, WarmSpec, WarmVm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from labctl.app.prepare import DesiredState, Prepared
     from labctl.app.session import Session
@@ -61,6 +62,19 @@ class Warmth:
 def asked(session: Session) -> bool:
     """Whether the lab may begin with its warm state, and is saved."""
     return session.lab.warm if session.warm is None else session.warm
+
+
+def refuse_some(vms: Collection[str]) -> None:
+    """Refuse to save, bring back or remove what was saved of only some VMs.
+
+    Raises:
+        UsageError: there are such.
+    """
+    if vms:
+        raise UsageError(
+            "--warm is about the whole lab, not about some of its VMs",
+            hint=f"leave out {spans(vms)}, or --warm",
+        )
 
 
 def look(
