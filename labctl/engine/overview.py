@@ -16,7 +16,7 @@ from labctl.core.ip import by_family
 from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.marked import unmarked_name
 from labctl.core.record import field, record
-from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt import backing, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import listed_state, saved_domains
 from labctl.host.libvirt.dumps import described, dumps
@@ -158,7 +158,7 @@ def _look_at_images(host: Host, lab: str, vms: list[VmOverview]) -> list[ImageOv
     virt = host.virt
     pool = pools.lookup(virt, pool_name(lab))
     disks = volumes.facts(pool) if pool is not None and pool.isActive() else []
-    based = [(each.name.partition(".")[0], each.backing or "") for each in disks]
+    based = [(each.name.partition(".")[0], backing.image_below(virt, each)) for each in disks]
     booted = [(vm.name, path) for vm in vms for path in vm.boots]
     return [
         *_changed_images(host, STORE, [*based, *booted]),

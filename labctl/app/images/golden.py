@@ -31,7 +31,7 @@ from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.streams import FEW_BYTES
 from labctl.host.files import cache
-from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt import backing, pools, volumes
 from labctl.host.libvirt.connection import missing, translated
 from labctl.kinds import addresses
 from labctl.kinds.image.spec import POOL, ImageSpec
@@ -183,7 +183,7 @@ class _Maker:
     def _base(self, pool: libvirt.virStoragePool) -> ImageSpec | None:
         """The image that the root disk stands on, None if it stands on none. A damaged one is a LabctlError."""
         (root,) = volumes.facts(pool, {f"{self.vm.name}.root"})
-        key = identity.image_key((root.backing or "").rpartition("/")[2])
+        key = identity.image_key(backing.image_below(self.host.virt, root).rpartition("/")[2])
         looked = ImageStore(self.host).look({key}).get(key)
         if looked and looked.wrong:
             raise LabctlError(
