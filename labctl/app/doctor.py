@@ -10,6 +10,7 @@ from labctl.host.machine import firewall
 from labctl.host.machine.doctor import kvm, libvirtd, network, resources, tools
 from labctl.host.machine.doctor.check import FAIL, OK, Check, distribution
 from labctl.kinds.image.store import ImageStore
+from labctl.kinds.warm import store as warm_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,8 @@ def examine(host: Host) -> Iterator[Check]:
     yield resources.memory()
     yield from resources.pool(_pool_root(seen), here, system=host.uri == libvirtd.SYSTEM)
     if seen.virt:
-        yield _store(host)
+        yield _images(host)
+        yield _warm_states(host)
     version = seen.virt.getLibVersion() if seen.virt else 0
     yield from network.firewalls(here, firewall.read_rules(host.output, version or firewall.NFTABLES))
     yield network.dns_port()
@@ -46,15 +48,27 @@ def failed(checks: list[Check]) -> bool:
     return any(check.verdict == FAIL for check in checks)
 
 
-def _store(host: Host) -> Check:
-    """The size of the image store, and of the images in it that no disk uses."""
+def _images(host: Host) -> Check:
+    """The size of the images in the store, and of those that nothing uses."""
     images = ImageStore(host).stored()
-    idle = sum(each.bytes for each in images if not each.users)
-    text = f"{len(images)} stored, {format_size(sum(each.bytes for each in images))}"
-    if idle:
-        text += f", of which {format_size(idle)} are unused: "
-        text += "`labctl image prune` removes images that no Labfile.lock pins"
-    return Check("images", OK, text)
+    sizes = [each.bytes for each in images]
+    unused = [each.bytes for each in images if not each.users]
+    return _in_store("images", sizes, unused, "`labctl image prune` removes images that no Labfile.lock pins")
+
+
+def _warm_states(host: Host) -> Check:
+    """The size of the warm states in the store, and of those on which no disk stands."""
+    states = [each for each in warm_store.look(host) if each.finished]
+    sizes = [each.warm.size for each in states]
+    unused = [each.warm.size for each in states if not each.users]
+    return _in_store("warm states", sizes, unused, "`labctl image prune` removes them")
+
+
+def _in_store(name: str, sizes: list[int], unused: list[int], how_to_remove: str) -> Check:
+    text = f"{len(sizes)} stored, {format_size(sum(sizes))}"
+    if unused:
+        text += f", of which {format_size(sum(unused))} are unused: {how_to_remove}"
+    return Check(name, OK, text)
 
 
 def _pool_root(seen: libvirtd.Libvirt) -> str:

@@ -1,4 +1,4 @@
-"""Lists and finds the images of the store and of the catalogue."""
+"""Lists and finds the images of the store and of the catalogue, and the warm states of the store."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from labctl.core.record import record, replace
 from labctl.kinds.image import catalogue
 from labctl.kinds.image.spec import short, shown
 from labctl.kinds.image.store import ImageStore, StoredImage
+from labctl.kinds.warm import store as warm_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from labctl.host.host import Host
     from labctl.kinds.image.catalogue import Entry
+    from labctl.kinds.warm.store import StoredWarm
 
 FORMAT = 1
 
@@ -59,6 +61,22 @@ def images(host: Host) -> list[Row]:
         keys = entries[name].digests.values()  # the store may have the same content under another name
         rows.append(Row(name, next((by_key[key] for key in keys if key in by_key), None), entries[name]))
     return sorted(rows, key=lambda row: row.stored is None)
+
+
+def warm_states(host: Host) -> list[StoredWarm]:
+    """The warm states in the store that are finished, by their labs."""
+    found = [each for each in warm_store.look(host) if each.finished]
+    return sorted(found, key=lambda each: natural_sort_key(each.warm.lab))
+
+
+def warm_to_json(state: StoredWarm) -> dict[str, Any]:
+    return {
+        "lab": state.warm.lab,
+        "taken": state.warm.taken or None,
+        "stored_bytes": state.warm.size,
+        "problem": state.warm.problem or None,
+        "users": list(state.users),
+    }
 
 
 def find(host: Host, names: Iterable[str]) -> list[StoredImage]:

@@ -13,11 +13,15 @@ from labctl.report.colour import Paint
 from labctl.report.table import table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labctl.app.images.catalogue import Row
     from labctl.kinds.image.store import StoredImage
+    from labctl.kinds.warm.store import StoredWarm
 
 app = typer.Typer(add_completion=False)
 
+WARM_HEAD = ("warm state", "saved", "on disk", "used by", "what it is")
 HEAD = ("image", "arch", "digest", "on disk", "used by", "what it is")
 
 
@@ -30,16 +34,24 @@ def run(
 ) -> int:
     """List the images in the store and in the catalogue.
 
+    The warm states in the store follow: what was saved of labs for their next `up`.
+
     Example: `labctl image list --stored`
     """
-    from labctl.app.images.catalogue import FORMAT, images
+    from labctl.app.images.catalogue import FORMAT, images, warm_states, warm_to_json
 
-    rows = [row for row in images(shared.host(options)) if row.stored or not stored]
+    host = shared.host(options)
+    rows = [row for row in images(host) if row.stored or not stored]
+    warm = warm_states(host)
     if options.json:
-        context.write_json({"format": FORMAT, "images": [row.to_json() for row in rows]})
-    elif rows:
-        paint = Paint.on_stdout(allowed=options.colour)
-        context.write(table(HEAD, [_cells(row) for row in rows], paint))
+        shown = {"images": [row.to_json() for row in rows], "warm_states": [*map(warm_to_json, warm)]}
+        context.write_json({"format": FORMAT, **shown})
+        return 0
+    paint = Paint.on_stdout(allowed=options.colour)
+    tables = [table(HEAD, [_cells(row) for row in rows], paint)] * bool(rows)
+    tables += [table(WARM_HEAD, [_warm_cells(each) for each in warm], paint)] * bool(warm)
+    if tables:
+        context.write("\n\n".join(tables))
     else:
         context.say("the store is empty; `labctl image pull NAME` puts an image into it")
     return 0
@@ -50,16 +62,25 @@ def _cells(row: Row) -> list[str]:
     if row.stored is None:
         return [row.name, "-", "-", "-", "-", what or "-"]
     spec = row.stored.spec
-    count = len(row.stored.users)
-    used = row.stored.users[0] + (f" and {count - 1} more" if count > 1 else "") if count else "nothing"
     return [
         row.name,
         spec.arch or "-",
         short(spec.key),
         row.stored.state if row.stored.state == "missing" else _size_and_state(row.stored),
-        used,
+        _used(row.stored.users),
         what or spec.origin,
     ]
+
+
+def _warm_cells(state: StoredWarm) -> list[str]:
+    warm = state.warm
+    what = warm.problem or "what `labctl up` of the lab begins with"
+    return [warm.lab, warm.moment or "-", format_size(warm.size), _used(state.users), what]
+
+
+def _used(users: Sequence[str]) -> str:
+    more = f" and {len(users) - 1} more" if len(users) > 1 else ""
+    return f"{users[0]}{more}" if users else "nothing"
 
 
 def _size_and_state(stored: StoredImage) -> str:
