@@ -21,12 +21,13 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.labfile.load import Loaded, load
 
 if TYPE_CHECKING:
-    from labctl.engine.allocation import Occupied
+    from labctl.engine.allocation import Allocation, Occupied
     from labctl.labfile.model import Image, LabModel
 
 Specs = dict[Address, Spec]
 LABFILE = Path("/labs/shop/Labfile.yaml")
 ROOT = "/var/lib/libvirt/images"
+SECRET = b"of the tests"
 
 
 def specs(
@@ -36,12 +37,22 @@ def specs(
     if content is None:
         return {}
     existing = existing or {}
-    loaded, allocation = allocate_with_references(_loaded(content), existing, occupied)
+    return keep(composed(content, existing, occupied)[2], existing, SECRET)
+
+
+def composed(
+    content: dict[str, Any],
+    existing: Specs | None = None,
+    occupied: tuple[Occupied, ...] = (),
+    **given: Any,
+) -> tuple[LabModel, Allocation, Specs]:
+    """A lab by its Labfile, its addresses, and its specs as they are composed of these; `given` is for `load`."""
+    loaded, allocation = allocate_with_references(_loaded(content, **given), existing or {}, occupied)
     assert not allocation.problems
     lab = replace(loaded.lab, path=LABFILE, folder=LABFILE.parent)
     site = Site("x86_64", kvm=True, types=frozenset({"kvm", "qemu"}), pool=f"{ROOT}/labctl-{lab.name}",
-                store=f"{ROOT}/labctl-images", images=_images(lab), secret=b"of the tests")  # fmt: skip
-    return keep(compose(lab, allocation, lambda _address: site), existing, site.secret)
+                store=f"{ROOT}/labctl-images", images=_images(lab), secret=SECRET)  # fmt: skip
+    return lab, allocation, compose(lab, allocation, lambda _address: site)
 
 
 def applied(wanted: Specs) -> Specs:
@@ -62,11 +73,11 @@ def with_steps(existing: Specs, wanted: Specs) -> Specs:
     return existing | provision.done(wanted.values(), existing)
 
 
-def _loaded(content: dict[str, Any]) -> Loaded:
+def _loaded(content: dict[str, Any], **given: Any) -> Loaded:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "Labfile.yaml"
         path.write_text(yaml.safe_dump({"labfile": 1, "name": "shop", **content}, sort_keys=False))
-        return load(str(path))
+        return load(str(path), **given)
 
 
 def _images(lab: LabModel) -> dict[tuple[Image, str], ImageSpec]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -10,7 +11,7 @@ from labctl.core import identity
 from labctl.core.errors import Problem, UsageError
 from labctl.core.events import Diagnostic
 from labctl.core.lifecycle import State
-from labctl.core.plan import Action, steps_of
+from labctl.core.plan import Action
 from labctl.core.record import record, replace
 from labctl.core.size import format_size
 from labctl.core.spans import spans
@@ -48,13 +49,13 @@ if TYPE_CHECKING:
 class Warmth:
     """What a run knows of warm states.
 
-    `state` is the one that the lab begins with, None where it boots; its volumes are in the folder `store`. `parts` are
-    the digests of what goes into the lab, empty where it is not to be saved. `notes` say why it boots although there
-    is a warm state.
+    `state` is the one that the lab begins with, None where it boots; its volumes are in the folder `store`. `parts`
+    gives the digests of what goes into the lab, made with a key; None where it is not to be saved. `notes` say why it
+    boots although there is a warm state.
     """
 
     state: WarmSpec | None = None
-    parts: keys.Parts = ()
+    parts: Callable[[bytes], keys.Parts] | None = None
     notes: tuple[Problem, ...] = ()
     store: str = ""
 
@@ -91,7 +92,7 @@ def look(
     """
     if not asked(session):
         return Warmth()
-    parts = _parts(session, filled, allocation, sites)
+    parts = partial(_parts, session, filled, allocation, sites)
     state = find(observed.specs, addresses.warm(session.lab.name), WarmSpec)
     if state is None or not absent(observed):
         return Warmth(parts=parts)
@@ -108,35 +109,41 @@ def absent(observed: Observed) -> bool:
 
 
 def _parts(
-    session: Session, filled: LabModel, allocation: Allocation, sites: Callable[[Address], Site]
+    session: Session,
+    filled: LabModel,
+    allocation: Allocation,
+    sites: Callable[[Address], Site],
+    secret: bytes,
 ) -> keys.Parts:
     """The digests of all that goes into the lab."""
     from labctl.kinds.seed import render as seed_files  # few labs are warm
 
-    specs = compose(filled, allocation, lambda address: replace(sites(address), secret=keys.SECRET))
+    specs = compose(filled, allocation, lambda address: replace(sites(address), secret=secret))
     virt = session.hosts.of(addresses.pool(session.lab.name)).virt
     nobody = seed_files.HostKey("", "")
+    copied = {path: content_digest(path) for path in provision.copied_files(session.lab, once=True)}
     others = {
-        "files": {str(path): content_digest(path) for path in provision.copied_files(session.lab, once=True)},
+        "files": [copied, sites(addresses.pool(session.lab.name)).plays],
         "host": [versions(virt), machines.cpu_of_host(virt.getCapabilities())],
         "seeds": [seed_files.files(each, "", nobody) for each in of_kind(specs.values(), SeedSpec)],
     }
-    return keys.parts(session.loaded.lab, allocation, specs, others)
+    return keys.parts(session.loaded.lab, allocation, specs, others, secret)
 
 
 _DIFFERS = {
     "Labfile": "the Labfile says something else now",
     "images": "its images are others now",
-    "files": "what its provisioning steps copy is not the same now",
+    "files": "what its provisioning steps copy or play is not the same now",
     "host": "libvirt, QEMU or the CPU of the host is another one now",
     "addresses": "its addresses are others now, since a subnet that it had is taken",
 }
 
 
-def _against(session: Session, state: WarmSpec, parts: keys.Parts) -> str:
+def _against(session: Session, state: WarmSpec, parts_by: Callable[[bytes], keys.Parts]) -> str:
     """Why a lab can't begin with a warm state; empty if it can."""
     if state.problem:
         return state.problem
+    parts = parts_by(bytes.fromhex(state.secret))
     if state.key != keys.key(parts):
         had = dict(state.parts)
         different = next((name for name, digest in parts if had.get(name) != digest), "")
@@ -175,8 +182,7 @@ def to_save(
 
     `first` is what the run was made from, `look` makes the same anew.
     """
-    made = {step.address for step in steps_of(first.plan.steps, VmSpec) if step.action is Action.CREATE}
-    if first.warm.state or not first.warm.parts or made != {addresses.vm(vm.name) for vm in session.lab.vms}:
+    if first.warm.state or not first.warm.parts or not absent(first.observed):
         return None
     again = look()  # what images are like is known only since they are in the store
     specs = again.observed.specs.values()
@@ -185,9 +191,9 @@ def to_save(
     for each in problems:
         summary = f"{each.path}: {each.summary}, so that the lab boots at the next `labctl up`, too"
         sink(Diagnostic("note", summary, each.hint))
-    if problems or not running:
+    if problems or not running or not again.warm.parts:
         return None
-    parts = again.warm.parts
+    parts = again.warm.parts(session.secret)
     state = WarmSpec(
         session.lab.name,
         keys.key(parts),
@@ -204,12 +210,10 @@ def tell_kept(prepared: Prepared, sink: Sink) -> None:
     gone = {step.address for step in prepared.plan.steps if step.action is Action.DELETE}
     for state in of_kind(prepared.observed.specs.values(), WarmSpec):
         if state.address not in gone:
-            summary = f"what was saved of the lab on {state.moment} stays, {format_size(state.size)}"
-            sink(
-                Diagnostic(
-                    "note", summary, "the next `labctl up` begins with it; `labctl destroy --warm` removes it"
-                )
-            )
+            moment = f" on {state.moment}" if state.moment else ""
+            begins = "" if state.problem else "the next `labctl up` begins with it; "
+            summary = f"what was saved of the lab{moment} stays, {format_size(state.size)}"
+            sink(Diagnostic("note", summary, f"{begins}`labctl destroy --warm` removes it"))
 
 
 def _unsavable(vm: VmSpec, folder: str) -> Iterator[Problem]:

@@ -1,12 +1,14 @@
 """The key of a warm state, and the lab that begins with one. Pure.
 
 The key is a digest of everything that goes into a lab. What the wanted specs have is in it, whatever that is, so that a
-new field can't be forgotten. Its parts are there to say what differs.
+new field can't be forgotten. Its parts are there to say what differs. All are made with the key of the lab's digests:
+other users of the host can read the names of volumes, and the key is in them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from labctl.kinds.warm.spec import WarmSpec
     from labctl.labfile.model import LabModel
 
-SECRET = b"warm"  # the key of the digests that go into the key of a warm state: each lab has another one
 Parts = tuple[tuple[str, str], ...]
 _IDLE = (
     "positions",
@@ -43,38 +44,45 @@ _IDLE = (
 
 
 def parts(
-    lab: LabModel, allocation: Allocation, specs: Mapping[Address, Spec], others: Mapping[str, Any]
+    lab: LabModel,
+    allocation: Allocation,
+    specs: Mapping[Address, Spec],
+    others: Mapping[str, Any],
+    secret: bytes,
 ) -> Parts:
     """The digests of what goes into a lab, by what they are of, in the order in which differences are told.
 
     Args:
         lab: the Labfile, before references are filled in.
         allocation: the addresses.
-        specs: the wanted specs, with digests made with `SECRET`.
+        specs: the wanted specs, with digests made with `secret`.
         others: what no spec has, by what it is.
+        secret: the key of the lab's digests.
     """
     images = sorted(image.key for image in of_kind(specs.values(), ImageSpec))
     labfile = {name: value for name, value in values(lab).items() if name not in _IDLE}
+    for section in ("networks", "volumes", "vms"):
+        labfile[section] = sorted(labfile[section], key=lambda each: str(each.name))
     told: dict[str, Any] = {"Labfile": labfile, "images": images, **others}
     told |= {"addresses": [allocation.networks, allocation.nics], "labctl": _told(lab, specs.values())}
-    return tuple((name, digest(value)) for name, value in told.items())
+    return tuple((name, digest(value, secret)) for name, value in told.items())
 
 
 def _told(lab: LabModel, specs: Collection[Spec]) -> list[Spec]:
     """The specs as they count: what is in a copied folder matters only where a step may have used it."""
     steps = lab.provision or any(vm.provision for vm in lab.vms)
-    folders = {each.address: replace(each, digest=None) for each in of_kind(specs, FolderSpec) if not steps}
-    return [folders.get(each.address, each) for each in specs]
+    folders = {each.address: replace(each, content=None) for each in of_kind(specs, FolderSpec) if not steps}
+    return [folders.get(each.address, each) for each in sorted(specs, key=lambda each: str(each.address))]
 
 
 def key(parts: Parts) -> str:
     """The key by its parts: 16 hex digits."""
-    return digest(parts)[:16]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def digest(value: Any) -> str:
-    """A digest of any value that specs have: it differs where the value does, and is the same in each process."""
-    return hashlib.sha256(json.dumps(_plain(value)).encode()).hexdigest()
+def digest(value: Any, secret: bytes) -> str:
+    """A keyed digest of any value that specs have: it differs where the value does, and is the same in each process."""
+    return hmac.new(secret, json.dumps(_plain(value)).encode(), "sha256").hexdigest()
 
 
 def _plain(value: Any) -> Any:
@@ -82,7 +90,7 @@ def _plain(value: Any) -> Any:
     if is_record(value):
         return [type(value).__name__, _plain(values(value))]
     if isinstance(value, dict):
-        return {"map": [[_plain(name), _plain(each)] for name, each in value.items()]}
+        return {"map": sorted(json.dumps([_plain(name), _plain(each)]) for name, each in value.items())}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, set | frozenset):
