@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from xml.etree import ElementTree as ET
 
+from labctl.core import identity
 from labctl.core.record import values
 from labctl.kinds.snapshot.description import checked
 from labctl.kinds.warm.spec import WarmDisk, WarmSpec, WarmVm
@@ -26,7 +28,7 @@ def read(lab: str, key: str, content: bytes) -> WarmSpec:
         read = json.loads(content)
         if read.pop("format") == FORMAT and (read["lab"], read["key"]) == (lab, key):
             return _warm(read)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, ET.ParseError):
         pass
     return WarmSpec(lab, key, problem="this labctl can't read its description")
 
@@ -36,4 +38,20 @@ def _warm(read: dict[str, Any]) -> WarmSpec:
     read["disks"] = tuple(checked(WarmDisk(**each)) for each in read["disks"])
     for name in ("parts", "stamps"):
         read[name] = tuple((str(key), str(value)) for key, value in read[name])
-    return checked(WarmSpec(**read))
+    return _sensible(checked(WarmSpec(**read)))
+
+
+def _sensible(warm: WarmSpec) -> WarmSpec:
+    """The same warm state; ValueError if what is made of its texts would fail, or lead out of its volumes."""
+    bytes.fromhex(warm.secret)
+    sensible = bool(warm.moment)
+    for vm in warm.vms:
+        ET.fromstring(vm.definition)
+        variables = warm.volume(identity.nvram_volume(vm.name))
+        sensible &= vm.memory == warm.volume(f"memory.{vm.name}") and vm.variables in ("", variables)
+        sensible &= "/" not in vm.name
+    for disk in warm.disks:
+        sensible &= disk.volume == warm.volume(f"disk.{identity.volume_name(disk.name)}")
+    if not sensible:
+        raise ValueError(warm.address)
+    return warm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -49,8 +50,9 @@ def save(host: Host, keys: Keys, spec: WarmSpec, tell: Teller) -> None:
     """
     place = _Place(host, host.pool(identity.pool_name(spec.lab)), host.pool(identity.STORE))
     states.delete_all(place.store, states.leftovers(volumes.names(place.store), spec.lab))
-    wanted = (SavedVm(vm.name, State.RUNNING) for vm in spec.vms)
-    vms = [read(host.virt, spec.lab, vm, spec.volume(f"memory.{vm.name}")) for vm in wanted]
+    states.delete(place.store, spec)  # of an earlier call, which lost libvirt
+    _thaw(place, _vms(host, spec), tell)
+    vms = _vms(host, spec)
     _check_room(place, spec, vms)
     try:
         made = _taken(place, keys, spec, vms, tell)
@@ -62,6 +64,11 @@ def save(host: Host, keys: Keys, spec: WarmSpec, tell: Teller) -> None:
         states.delete(place.store, spec)
         raise
     tell.note(paused_note(len(made.vms), made.paused_s))
+
+
+def _vms(host: Host, spec: WarmSpec) -> list[VmToSave]:
+    wanted = (SavedVm(vm.name, State.RUNNING) for vm in spec.vms)
+    return [read(host.virt, spec.lab, vm, spec.volume(f"memory.{vm.name}")) for vm in wanted]
 
 
 def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller) -> WarmSpec:
@@ -133,17 +140,24 @@ def _described(spec: WarmSpec, vm: VmToSave, keys: Keys, stored: dict[str, int])
 
 
 def _thaw(place: _Place, vms: Sequence[VmToSave], tell: Teller) -> None:
-    """Merge the layers in which the disks went on, so that each disk is one file again."""
+    """Merge the layers in which the disks went on, so that each disk is one file again.
+
+    A lab that has just been made has no others: those that are there before the save are of a try that lost libvirt.
+    """
     pools.refresh(place.pool)
-    for vm in vms:
-        with translated(f"vm/{vm.saved.name}"):
-            frozen = {layer.path for layer in vm.saved.layers}
-            for disk in ET.fromstring(vm.domain.XMLDesc()).iterfind("devices/disk"):
-                top, *below = xmltree.layers(disk)[:2]
-                if below and below[0] in frozen and identity.is_layer(top):
-                    target = xmltree.attribute(disk, "target", "dev")
-                    block_commit.run(vm.domain, target, base=below[0], top=top, tell=tell)
-                    volumes.delete(place.pool, top.rpartition("/")[2])
+    place.host.connection.in_parallel(vms, lambda vm: _merge(place, vm, tell))
+
+
+def _merge(place: _Place, vm: VmToSave, tell: Teller) -> None:
+    with translated(f"vm/{vm.saved.name}"):
+        for disk in ET.fromstring(vm.domain.XMLDesc()).iterfind("devices/disk"):
+            files = xmltree.layers(disk)
+            above = [*takewhile(identity.is_layer, files)]
+            if above and len(above) < len(files):
+                target, base = xmltree.attribute(disk, "target", "dev"), files[len(above)]
+                block_commit.run(vm.domain, target, base=base, top=above[0], tell=tell)
+                for each in above:
+                    volumes.delete(place.pool, each.rpartition("/")[2])
 
 
 def _check_room(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave]) -> None:

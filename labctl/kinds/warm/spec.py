@@ -48,8 +48,8 @@ class WarmSpec(Spec):
 
     `key` is a digest of everything that went into the lab, `parts` the digests that it was made of, by what they are
     of. `secret` is the key of the lab's digests, in hex. `stamps` tell whether somebody wrote to its volumes since.
-    `taken` is the moment in ISO 8601 and UTC, empty for one that is to be made. `size` has the bytes that it takes.
-    `problem` says why it can't be used: nothing but its key is known then.
+    `taken` is the moment in ISO 8601 and UTC, empty for one that is to be made: that replaces any other. `size` has the
+    bytes that it takes. `problem` says why it can't be used: nothing but its key is known then.
     """
 
     kind: ClassVar[str] = "warm"
@@ -61,14 +61,14 @@ class WarmSpec(Spec):
     lab: str
     key: str = owned(Effect.REPLACE, unit="digest")
     parts: tuple[tuple[str, str], ...] = ()
-    taken: str = ""
+    taken: str = owned(Effect.REPLACE, default="", condition="the lab did not begin with it")
     paused_s: float = 0.0
     vms: tuple[WarmVm, ...] = ()
     disks: tuple[WarmDisk, ...] = ()
     secret: str = field(default="", repr=False)
     stamps: tuple[tuple[str, str], ...] = ()
     size: int = field(default=0, compare=False)
-    problem: str = ""
+    problem: str = owned(Effect.REPLACE, default="", condition="it can't be read")
 
     @property
     def address(self) -> Address:

@@ -1,0 +1,40 @@
+"""What a plan knows of a warm state."""
+
+from labctl.core.operations import operations
+from labctl.core.plan import Action
+from labctl.core.planning import plan
+from labctl.core.record import replace
+from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.pool.spec import PoolSpec
+from labctl.kinds.warm.spec import WarmSpec
+from tests.unit.kinds.warm.conftest import KEY
+
+NEW = WarmSpec("shop", KEY)
+
+
+def by_address(*specs):
+    return {spec.address: spec for spec in specs}
+
+
+def test_one_that_is_kept_is_no_step(warm):
+    assert not plan(by_address(warm), by_address(warm))
+
+
+def test_one_that_the_lab_did_not_begin_with_is_replaced_also_under_the_same_key(warm):
+    """Its memory may be broken, or its description: it would be in the way for ever."""
+    broken = replace(NEW, problem="it can't be read")
+    for had in (warm, broken, replace(warm, key="other")):
+        (step,) = plan(by_address(NEW), by_address(had)).steps
+        assert step.action is Action.REPLACE
+
+
+def test_what_stands_on_it_goes_before(warm):
+    disk = DiskSpec("shop", "web/root", saved=f"_warm.shop.{KEY}.disk.web.root")
+    held = by_address(PoolSpec("shop", "/p"), disk, warm)
+    needs = {each.id: each.needs for each in operations(plan({}, held))}
+    assert "delete disk/web/root" in needs["delete warm/shop"]
+
+
+def test_of_one_that_cant_be_read_no_moment_is_known(warm):
+    assert replace(NEW, problem="x").moment == ""
+    assert warm.moment
