@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from labctl.engine.execute import Outcome
 
 Confirm = Callable[["Plan"], bool]
+Follow = Callable[
+    ["Prepared", float], "Prepared | None"
+]  # by what the first plan was made from, and its seconds
 APPLYING = ("up", "reload", "provision")  # what the Labfile says; for the other verbs what exists is enough
 
 
@@ -52,8 +55,9 @@ def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Fi
     desired, whole = desired_state.up(names), not names
     look = partial(_look, session, "up", desired, whole=whole)
 
-    def follow(first: Prepared) -> Prepared | None:
-        save = warm_states.to_save(session, first, look, sink)
+    def follow(first: Prepared, seconds: float) -> Prepared | None:
+        warm_states.tell_gain(first, seconds, sink)
+        save = warm_states.to_save(session, first, seconds, look, sink)
         return save and _look(session, "snapshot save", save)
 
     return apply(session, "up", desired, sink, confirm, follow=follow, whole=whole)
@@ -95,12 +99,12 @@ def destroy(
         warm_states.refuse_some(names)
     desired = desired_state.destroy(names, warm=warm)
 
-    def kept(first: Prepared) -> None:
+    def kept(first: Prepared, _seconds: float) -> None:
         warm_states.tell_kept(first, sink)
 
     def idle(prepared: Prepared) -> None:
         local_files.forget_leftovers(session, prepared.observed, sink)
-        kept(prepared)
+        warm_states.tell_kept(prepared, sink)
 
     return apply(
         session,
@@ -123,7 +127,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     *,
     restart: frozenset[Address] = frozenset(),
     idle: Callable[[Prepared], None] = lambda _prepared: None,
-    follow: Callable[[Prepared], Prepared | None] = lambda _first: None,
+    follow: Follow = lambda _first, _seconds: None,
     whole: bool = False,
     with_store: bool = False,  # whether a stopped image store is started too, as for what applies the Labfile
 ) -> Finished:
@@ -149,9 +153,9 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
             return telling.ended(sink, began)
         outcome = _carry_out(session, prepared, sink, began, applying=applying)
         if applying and outcome.ending is Ending.DONE:
-            outcome = _spread(session, desired, prepared.plan, sink, began) or outcome
-        if outcome.ending is Ending.DONE and (then := follow(prepared)):
-            outcome = _second_plan(session, then, prepared, sink, began) or outcome
+            outcome = outcome.then(_spread(session, desired, prepared.plan, sink, began))
+        if outcome.ending is Ending.DONE and (then := follow(prepared, time.monotonic() - began)):
+            outcome = outcome.then(_second_plan(session, then, prepared, sink, began))
     return telling.finish(outcome, verb, sink, began)
 
 

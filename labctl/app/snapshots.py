@@ -199,7 +199,7 @@ def restore(session: Session, sink: Sink, confirm: Confirm, *, name: str) -> Fin
     def go_on(wanted: Specs, existing: Specs) -> Specs:
         return desired_state.resume(running)(wanted, existing) if running else existing
 
-    def follow(_first: Prepared) -> Prepared:
+    def follow(_first: Prepared, _seconds: float) -> Prepared:
         return going_on.look(session, go_on)
 
     return change.apply(session, "snapshot restore", desired, sink, confirm, follow=follow)

@@ -30,6 +30,7 @@ from labctl.kinds.vm import xml
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.warm import states
 from labctl.kinds.warm.spec import WarmDisk, WarmSpec, WarmVm
+from labctl.report import phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -97,8 +98,8 @@ def look(
     if state is None or not absent(observed):
         return Warmth(parts=parts)
     if reason := _against(session, state, parts):
-        note = Problem(f"it boots, and does not begin with its warm state: {reason}", severity="note")
-        return Warmth(parts=parts, notes=(note,))
+        summary = f"the lab boots, and does not begin with what was saved of it{_on(state)}: {reason}"
+        return Warmth(parts=parts, notes=(Problem(summary, severity="note"),))
     return Warmth(state, parts, store=observed.stores[session.hosts.of(state.address)])
 
 
@@ -175,12 +176,20 @@ def keep_keys(session: Session, warmth: Warmth) -> None:
         session.keys.keep_host(vm.name, vm.private_key, vm.public_key)
 
 
+def tell_gain(first: Prepared, seconds: float, sink: Sink) -> None:
+    """Say how long the lab took to come back, and how long it took when it was made. `first` is the run's plan."""
+    state = first.warm.state
+    if state:
+        now, then = phrases.seconds(seconds), phrases.seconds(state.took_s)
+        sink(Diagnostic("note", f"the lab came back in {now}; to boot and provision it took {then}"))
+
+
 def to_save(
-    session: Session, first: Prepared, look: Callable[[], Prepared], sink: Sink
+    session: Session, first: Prepared, seconds: float, look: Callable[[], Prepared], sink: Sink
 ) -> DesiredState | None:
     """What saves a lab that has just become ready, all of it by this run; None where it is not to be saved.
 
-    `first` is what the run was made from, `look` makes the same anew.
+    `first` is what the run was made from, `look` makes the same anew. The run took the `seconds`.
     """
     if first.warm.state or not first.warm.parts or not absent(first.observed):
         return None
@@ -193,6 +202,7 @@ def to_save(
         sink(Diagnostic("note", summary, each.hint))
     if problems or not running or not again.warm.parts:
         return None
+    sink(Diagnostic("note", "the lab is ready, and can be used; it is saved now, for the next `labctl up`"))
     parts = again.warm.parts(session.secret)
     state = WarmSpec(
         session.lab.name,
@@ -201,6 +211,7 @@ def to_save(
         vms=tuple(WarmVm(vm.name) for vm in running),
         disks=tuple(WarmDisk(disk.name) for disk in of_kind(specs, DiskSpec) if disk.owner is None),
         secret=session.secret.hex(),
+        took_s=round(seconds, 3),
     )
     return lambda _wanted, existing: {**existing, state.address: state}
 
@@ -210,10 +221,13 @@ def tell_kept(prepared: Prepared, sink: Sink) -> None:
     gone = {step.address for step in prepared.plan.steps if step.action is Action.DELETE}
     for state in of_kind(prepared.observed.specs.values(), WarmSpec):
         if state.address not in gone:
-            moment = f" on {state.moment}" if state.moment else ""
             begins = "" if state.problem else "the next `labctl up` begins with it; "
-            summary = f"what was saved of the lab{moment} stays, {format_size(state.size)}"
+            summary = f"what was saved of the lab{_on(state)} stays, {format_size(state.size)}"
             sink(Diagnostic("note", summary, f"{begins}`labctl destroy --warm` removes it"))
+
+
+def _on(state: WarmSpec) -> str:
+    return f" on {state.moment}" if state.moment else ""
 
 
 def _unsavable(vm: VmSpec, folder: str) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from labctl.core.errors import Interrupted, LabctlError, NotReady, StoppedAtOnce
 from labctl.core.events import Diagnostic, Ending, StepDone, StepFailed, StepSkipped, StepStarted, Teller
 from labctl.core.lifecycle import Stage
 from labctl.core.operations import operations
-from labctl.core.record import field, record
+from labctl.core.record import field, record, replace
 from labctl.host.files import os_errors
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class Outcome:
             return Ending.DONE
         unready = all(isinstance(error, NotReady) for error in self.errors.values())
         return Ending.UNREADY if unready else Ending.FAILED
+
+    def then(self, later: Outcome | None) -> Outcome:
+        """The result of this run, of which everything was done, and of a later one if one followed."""
+        return replace(later, done=self.done | later.done) if later else self
 
 
 def execute(

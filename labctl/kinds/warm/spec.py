@@ -12,7 +12,10 @@ from labctl.core.spec import BriefPart, Effect, Spec, owned
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from labctl.core.address import Address
+    from labctl.core.diff import Change
 
 DESCRIPTION = "description"  # the part that makes the others a warm state
 
@@ -48,8 +51,9 @@ class WarmSpec(Spec):
 
     `key` is a digest of everything that went into the lab, `parts` the digests that it was made of, by what they are
     of. `secret` is the key of the lab's digests, in hex. `stamps` tell whether somebody wrote to its volumes since.
-    `taken` is the moment in ISO 8601 and UTC, empty for one that is to be made: that replaces any other. `size` has the
-    bytes that it takes. `problem` says why it can't be used: nothing but its key is known then.
+    `taken` is the moment in ISO 8601 and UTC, empty for one that is to be made: that replaces any other. The lab had
+    then been made in `took_s` seconds. `size` has the bytes that it takes. `problem` says why it can't be used: nothing
+    but its key is known then.
     """
 
     kind: ClassVar[str] = "warm"
@@ -62,6 +66,7 @@ class WarmSpec(Spec):
     key: str = owned(Effect.REPLACE, unit="digest")
     parts: tuple[tuple[str, str], ...] = ()
     taken: str = owned(Effect.REPLACE, default="", condition="the lab did not begin with it")
+    took_s: float = 0.0
     paused_s: float = 0.0
     vms: tuple[WarmVm, ...] = ()
     disks: tuple[WarmDisk, ...] = ()
@@ -82,6 +87,10 @@ class WarmSpec(Spec):
     def moment(self) -> str:
         """When it was taken, for people, in local time: `26 Nov 12:03`; empty if that is not known."""
         return format(datetime.fromisoformat(self.taken).astimezone(), "%-d %b %H:%M") if self.taken else ""
+
+    def done(self, changes: Collection[Change]) -> str:
+        del changes
+        return "" if self.taken else "saved"
 
     def brief(self) -> tuple[BriefPart, ...]:
         words = "the lab as it is now, for the next `labctl up`"

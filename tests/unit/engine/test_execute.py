@@ -11,8 +11,9 @@ from labctl.core.errors import LabctlError, StoppedAtOnce
 from labctl.core.events import Diagnostic, Ending, StepFailed, StepProgress, StepSkipped
 from labctl.core.planning import plan
 from labctl.core.stop import Stop
-from labctl.engine.execute import execute
+from labctl.engine.execute import Outcome, execute
 from labctl.host.hosts import Hosts
+from labctl.kinds import addresses
 from labctl.kinds.vm.spec import VmSpec
 from tests.madeup import MadeUpHosts
 from tests.waiting import wait_until
@@ -271,3 +272,16 @@ def test_boots_are_counted_for_each_host():
     second = told()[0][0]  # which of the two it is, is chance
     assert second in ("vm/a", "vm/c")
     assert told() == [(second, True), (second, False)]
+
+
+def test_two_runs_have_one_result():
+    first = Outcome(done={addresses.vm("web")})
+    assert first.then(None) is first
+    failed = Outcome(errors={addresses.warm("shop"): LabctlError("no room")}, skipped={addresses.vm("db")})
+    both = first.then(failed)
+    assert (both.done, both.errors, both.skipped) == (first.done, failed.errors, failed.skipped)
+    assert both.ending is Ending.FAILED
+    assert first.then(Outcome(done={addresses.warm("shop")})).done == {
+        addresses.vm("web"),
+        addresses.warm("shop"),
+    }

@@ -106,7 +106,7 @@ def test_other_fields_are_another_format(warm):
     content = json.loads(description.write(warm))
     assert description.FORMAT == 1
     assert [" ".join(each) for each in (content, content["vms"][0], content["disks"][0])] == [
-        "format lab key parts taken paused_s vms disks secret stamps",
+        "format lab key parts taken took_s paused_s vms disks secret stamps",
         "name memory bytes variables definition private_key public_key",
         "name volume",
     ]

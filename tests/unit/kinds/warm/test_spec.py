@@ -7,6 +7,7 @@ from labctl.core.record import replace
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.warm.spec import WarmSpec
+from labctl.report.phrases import done_word
 from tests.unit.kinds.warm.conftest import KEY
 
 NEW = WarmSpec("shop", KEY)
@@ -38,3 +39,12 @@ def test_what_stands_on_it_goes_before(warm):
 def test_of_one_that_cant_be_read_no_moment_is_known(warm):
     assert replace(NEW, problem="x").moment == ""
     assert warm.moment
+
+
+def test_a_new_one_is_told_as_saved(warm):
+    """Also where it replaces another one."""
+    for existing in ({}, by_address(warm)):
+        (step,) = plan(by_address(NEW), existing).steps
+        assert done_word(step) == "saved"
+    (gone,) = plan({}, by_address(warm)).steps
+    assert done_word(gone) == "deleted"
