@@ -12,7 +12,7 @@ from labctl.core.errors import Problem, UsageError
 from labctl.core.events import Diagnostic
 from labctl.core.lifecycle import State
 from labctl.core.plan import Action
-from labctl.core.record import record, replace
+from labctl.core.record import record
 from labctl.core.size import format_size
 from labctl.core.spans import spans
 from labctl.core.spec import find, of_kind
@@ -51,12 +51,14 @@ class Warmth:
     """What a run knows of warm states.
 
     `state` is the one that the lab begins with, None where it boots; its volumes are in the folder `store`. `parts`
-    gives the digests of what goes into the lab, made with a key; None where it is not to be saved. `notes` say why it
-    boots although there is a warm state.
+    gives the digests of what goes into the lab now, made with a key; None where nobody wants it to be saved.
+    `made_from` are those of a lab that is made anew, as they were before. `notes` say why it boots although there is a
+    warm state.
     """
 
     state: WarmSpec | None = None
     parts: Callable[[bytes], keys.Parts] | None = None
+    made_from: keys.Parts = ()
     notes: tuple[Problem, ...] = ()
     store: str = ""
 
@@ -94,13 +96,16 @@ def look(
     if not asked(session):
         return Warmth()
     parts = partial(_parts, session, filled, allocation, sites)
-    state = find(observed.specs, addresses.warm(session.lab.name), WarmSpec)
-    if state is None or not absent(observed):
+    if not absent(observed):
         return Warmth(parts=parts)
-    if reason := _against(session, state, parts):
-        summary = f"the lab boots, and does not begin with what was saved of it{_on(state)}: {reason}"
-        return Warmth(parts=parts, notes=(Problem(summary, severity="note"),))
-    return Warmth(state, parts, store=observed.stores[session.hosts.of(state.address)])
+    state = find(observed.specs, addresses.warm(session.lab.name), WarmSpec)
+    reason = _against(session, state, parts) if state else ""
+    if state and not reason:
+        return Warmth(state, store=observed.stores[session.hosts.of(state.address)])
+    on = _on(state) if state else ""
+    summary = f"the lab boots, and does not begin with what was saved of it{on}: {reason}"
+    notes = (Problem(summary, severity="note"),) if reason else ()
+    return Warmth(parts=parts, made_from=parts(session.secret), notes=notes)
 
 
 def absent(observed: Observed) -> bool:
@@ -119,7 +124,8 @@ def _parts(
     """The digests of all that goes into the lab."""
     from labctl.kinds.seed import render as seed_files  # few labs are warm
 
-    specs = compose(filled, allocation, lambda address: replace(sites(address), secret=secret))
+    allocation = keys.given(allocation)
+    specs = compose(filled, allocation, lambda address: keys.counted(sites(address), secret))
     virt = session.hosts.of(addresses.pool(session.lab.name)).virt
     nobody = seed_files.HostKey("", "")
     copied = {path: content_digest(path) for path in provision.copied_files(session.lab, once=True)}
@@ -191,23 +197,24 @@ def to_save(
 
     `first` is what the run was made from, `look` makes the same anew. The run took the `seconds`.
     """
-    if first.warm.state or not first.warm.parts or not absent(first.observed):
+    if not first.warm.made_from:
         return None
-    again = look()  # what images are like is known only since they are in the store
+    again = look()
     specs = again.observed.specs.values()
     running = [vm for vm in of_kind(specs, VmSpec) if vm.state is State.RUNNING]
     problems = [problem for vm in running for problem in _unsavable(vm, again.observed.folder or "")]
+    if again.warm.parts and again.warm.parts(session.secret) != first.warm.made_from:
+        problems.append(Problem("what it is made from changed while it came up"))
     for each in problems:
-        summary = f"{each.path}: {each.summary}, so that the lab boots at the next `labctl up`, too"
-        sink(Diagnostic("note", summary, each.hint))
-    if problems or not running or not again.warm.parts:
+        summary = f"{each.path}: {each.summary}".removeprefix(": ")
+        sink(Diagnostic("note", f"the lab boots at the next `labctl up`, too: {summary}", each.hint))
+    if problems or not running:
         return None
     sink(Diagnostic("note", "the lab is ready, and can be used; it is saved now, for the next `labctl up`"))
-    parts = again.warm.parts(session.secret)
     state = WarmSpec(
         session.lab.name,
-        keys.key(parts),
-        parts,
+        keys.key(first.warm.made_from),
+        first.warm.made_from,
         vms=tuple(WarmVm(vm.name) for vm in running),
         disks=tuple(WarmDisk(disk.name) for disk in of_kind(specs, DiskSpec) if disk.owner is None),
         secret=session.secret.hex(),

@@ -13,7 +13,6 @@ import json
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from labctl.core.lifecycle import Stage
 from labctl.core.record import is_record, replace, values
 from labctl.core.spec import of_kind
 from labctl.core.unquoted import Unquoted
@@ -24,11 +23,12 @@ from labctl.kinds.vm.disks_and_nics import SavedMemory
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from labctl.core.address import Address
-    from labctl.core.spec import Need, Spec
+    from labctl.core.spec import Spec
     from labctl.engine.allocation import Allocation
+    from labctl.engine.compose import Site
     from labctl.kinds.warm.spec import WarmSpec
     from labctl.labfile.model import LabModel
 
@@ -41,6 +41,31 @@ _IDLE = (
     "description",
     "warm",
 )  # fields of a Labfile that make no lab
+
+
+def counted(site: Site, secret: bytes) -> Site:
+    """A site as it counts for the key: without what is known of an image only once it is in the store.
+
+    `secret` is the key of its digests.
+    """
+    return replace(
+        site,
+        secret=secret,
+        images={each: _counted(image) for each, image in site.images.items()},
+        blobs={path: _counted(image) for path, image in site.blobs.items()},
+    )
+
+
+def _counted(image: ImageSpec) -> ImageSpec:
+    """An image as it counts: how it comes into the store, and what that tells of it, follows from its key."""
+    return replace(
+        image, source="store", origin="", size=None, direct=False, cmdline="", wanted=None, sound=True
+    )
+
+
+def given(allocation: Allocation) -> Allocation:
+    """The addresses that labctl gives, without those that only guests know, once they run."""
+    return replace(allocation, nics={each: replace(nic, seen=()) for each, nic in allocation.nics.items()})
 
 
 def parts(
@@ -100,16 +125,8 @@ def _plain(value: Any) -> Any:
     return [type(value).__name__, str(value)]
 
 
-def _own(waits: Iterable[Need]) -> tuple[Need, ...]:
-    """Without the steps of other VMs, which come before it starts."""
-    return tuple(need for need in waits if need.holds is Stage.READY)
-
-
 def begun_with(warm: WarmSpec, wanted: Mapping[Address, Spec], store: str) -> dict[Address, Spec]:
-    """The wanted specs where the lab begins with a warm state, whose volumes are in the folder `store`.
-
-    VMs don't wait for one another: all were running at the moment of the save.
-    """
+    """The wanted specs where the lab begins with a warm state, whose volumes are in the folder `store`."""
     memories = {
         vm.name: SavedMemory(f"{store}/{vm.memory}", warm.moment, vm.bytes, vm.variables) for vm in warm.vms
     }
@@ -117,7 +134,7 @@ def begun_with(warm: WarmSpec, wanted: Mapping[Address, Spec], store: str) -> di
     begun = dict(wanted)
     for vm in of_kind(wanted.values(), VmSpec):
         if vm.name in memories:
-            begun[vm.address] = replace(vm, saved=memories[vm.name], after=(), waits=_own(vm.waits))
+            begun[vm.address] = replace(vm, saved=memories[vm.name])
     for disk in of_kind(wanted.values(), DiskSpec):
         begun[disk.address] = replace(disk, saved=disks.get(disk.name, ""))
     return begun

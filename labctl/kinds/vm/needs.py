@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def needs(vm: VmSpec) -> tuple[Need, ...]:
+    """What a VM needs. One that begins with saved memory waits for no other VM: all ran at the moment of the save."""
     disks = [_need(use) for use in vm.disks if use.disk]
     seed = [
         Need(addresses.seed(vm.name), on_replace=Effect.REPLACE) for use in vm.disks if use.name == "seed"
@@ -26,6 +27,8 @@ def needs(vm: VmSpec) -> tuple[Need, ...]:
     order = [Need(addresses.vm(other), Stage.STARTED, stage) for other, stage in vm.after]
     folders = [Need(addresses.folder(vm.name, each), holds=Stage.READY) for each in vm.folders]
     own = [Need(addresses.pool(vm.lab)), *images, *disks, *seed, *networks.values()]
+    if vm.saved:
+        return (*own, *folders, *(need for need in vm.waits if need.holds is Stage.READY))
     return (*own, *order, *folders, *vm.waits)
 
 
