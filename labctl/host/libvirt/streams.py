@@ -14,7 +14,7 @@ import libvirt
 from labctl.core.errors import LabctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Progress = Callable[[int, int], None]  # bytes that are done, bytes in all
 
@@ -36,19 +36,12 @@ def send(
     length: int,
     progress: Progress | None = None,
 ) -> None:
-    """Upload `length` bytes from the source's position into the volume. Holes of a file stay holes."""
-    with _stream(conn) as stream:
-        volume.upload(stream, 0, length, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
-        done = 0
-        for is_data, size in _extents(source, length):
-            if is_data:
-                _send_data(stream, source, size)
-            else:
-                stream.sendHole(size)
-                source.seek(size, os.SEEK_CUR)
-            done += size
-            if progress:
-                progress(done, length)
+    """Upload `length` bytes from the source's position into the volume. Holes of a file stay holes.
+
+    Raises:
+        LabctlError: not all was written, or the source is too short.
+    """
+    _put(conn, volume, length, _read(source, length), progress)
 
 
 def receive(
@@ -66,19 +59,51 @@ def receive(
 def copy(
     conn: libvirt.virConnect, source: libvirt.virStorageVol, target: libvirt.virStorageVol, length: int
 ) -> None:
-    """Write the first `length` bytes of a volume into another one. Holes stay holes."""
-    done = 0
+    """Write the first `length` bytes of a volume into another one. Holes stay holes.
+
+    Raises:
+        LabctlError: not all was written, or the source became shorter.
+    """
+    if _put(conn, target, length, _pieces(conn, source, 0, length)) != length:
+        raise LabctlError("it became shorter while it was read")
+
+
+def _put(
+    conn: libvirt.virConnect,
+    volume: libvirt.virStorageVol,
+    length: int,
+    pieces: Iterable[bytes | int],
+    progress: Progress | None = None,
+) -> int:
+    """Write data and the sizes of holes into a volume, in order, and give how many bytes these were."""
+    done, last = 0, (0, b"")
     with _stream(conn) as stream:
-        target.upload(stream, 0, length, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
-        for piece in _pieces(conn, source, 0, length):
+        volume.upload(stream, 0, length, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+        for piece in pieces:
             if isinstance(piece, bytes):
                 _send(stream, piece)
+                last = last if piece == ZEROS[: len(piece)] else (done, piece)
                 done += len(piece)
             else:
                 stream.sendHole(piece)
                 done += piece
-        if done != length:
-            raise LabctlError("it became shorter while it was read")
+            if progress:
+                progress(done, length)
+    _check_written(conn, volume, *last)
+    return done
+
+
+def _check_written(conn: libvirt.virConnect, volume: libvirt.virStorageVol, offset: int, data: bytes) -> None:
+    """Read back the last bytes that were sent to a volume.
+
+    libvirt writes in the background, in order, up to the first error. If the stream is finished by then, libvirt tells
+    nobody of that error. Where the last bytes are there, all are.
+    """
+    if data and b"".join(receive(conn, volume, offset, len(data))) != data:
+        raise LabctlError(
+            f"{volume.name()} was not written to its end",
+            hint="free some disk space; what was written in part is removed again",
+        )
 
 
 def same(
@@ -143,17 +168,23 @@ def _stream(conn: libvirt.virConnect) -> Iterator[libvirt.virStream]:
     stream.finish()
 
 
-def _send_data(stream: libvirt.virStream, source: BinaryIO, size: int) -> None:
-    data = source.read(size)
-    if len(data) != size:
-        raise LabctlError("the file became shorter while it was read")
-    _send(stream, data)
-
-
 def _send(stream: libvirt.virStream, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[stream.send(bytes(left)) :]
+
+
+def _read(source: BinaryIO, length: int) -> Iterator[bytes | int]:
+    """The next bytes of a file, as data and the sizes of holes."""
+    for is_data, size in _extents(source, length):
+        if is_data:
+            data = source.read(size)
+            if len(data) != size:
+                raise LabctlError("the file became shorter while it was read")
+            yield data
+        else:
+            source.seek(size, os.SEEK_CUR)
+            yield size
 
 
 def _extents(source: BinaryIO, length: int) -> Iterator[tuple[bool, int]]:

@@ -8,11 +8,11 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from labctl.core import identity
+from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import ACTIVE, State
 from labctl.core.record import record, replace
-from labctl.host.libvirt import block_commit, domains
+from labctl.host.libvirt import block_commit, domains, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import layers
@@ -142,3 +142,23 @@ def freeze(vm: VmToSave, name: str, *, folder: str, memory_folder: str) -> None:
         block_commit.call_off(vm.domain)
         root = ET.fromstring(vm.domain.XMLDesc(0 if memory else libvirt.VIR_DOMAIN_XML_INACTIVE))
         vm.domain.snapshotCreateXML(layers.request(root, name, onto, memory), flags)
+
+
+def thaw(pool: Any, vm: VmToSave, tell: Teller) -> None:
+    """Merge the layers in which the disks of a VM went on, so that each disk is again the file that `freeze` froze.
+
+    `pool` is that of the lab, which knows the layers since its last refresh.
+
+    Raises:
+        LabctlError: QEMU can't merge them; the VM goes on in its layers.
+    """
+    frozen = {layer.path for layer in vm.saved.layers}
+    with translated(f"vm/{vm.saved.name}"):
+        if vm.saved.state is State.OFF and not vm.domain.isActive():
+            vm.domain.connect().defineXML(vm.saved.definition)  # nobody has written to its layers
+        for disk in ET.fromstring(vm.domain.XMLDesc()).iterfind("devices/disk"):
+            top, *below = xmltree.layers(disk)[:2]
+            if below and below[0] in frozen and identity.is_layer(top):
+                target = xmltree.attribute(disk, "target", "dev")
+                block_commit.run(vm.domain, target, base=below[0], top=top, tell=tell)
+                volumes.delete(pool, top.rpartition("/")[2])

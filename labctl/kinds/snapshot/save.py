@@ -15,7 +15,7 @@ from labctl.core.lifecycle import State
 from labctl.core.record import replace
 from labctl.host.libvirt import pools, volumes
 from labctl.kinds.snapshot import description, machines, parts
-from labctl.kinds.snapshot.freeze import freeze, paused, paused_note, read
+from labctl.kinds.snapshot.freeze import freeze, paused, paused_note, read, thaw
 from labctl.kinds.snapshot.versions import versions
 
 if TYPE_CHECKING:
@@ -44,14 +44,26 @@ def save(connection: Connection, pool: Any, spec: SnapshotSpec, tell: Teller) ->
         content = description.write(made)
         volumes.upload(virt, pool, made.pool_volume, content, length=len(content), mode=0o600)
     except BaseException:
-        with suppress(
-            LabctlError, libvirt.libvirtError
-        ):  # what failed first is the error; the next run sweeps too
-            parts.sweep(virt, pool, spec.lab, ())  # without its description it is no snapshot
+        _undo(connection, pool, spec, vms, tell)
         raise
     running = sum(vm.state is State.RUNNING for vm in made.vms)
     if running:
         tell.note(paused_note(running, made.paused_s))
+
+
+def _undo(
+    connection: Connection, pool: Any, spec: SnapshotSpec, vms: Sequence[VmToSave], tell: Teller
+) -> None:
+    """Let the disks be what they were, as far as that goes: what failed first is the error, and the next run sweeps."""
+    failed = (LabctlError, libvirt.libvirtError)
+    with suppress(*failed):
+        if parts.read(connection.virt, pool, spec.lab, spec.name):
+            return  # all was written, though libvirt did not tell so: nobody may write to what is frozen
+        pools.refresh(pool)
+        for each in vms:
+            with suppress(*failed):
+                thaw(pool, each, tell.to_the_end())
+        parts.sweep(connection.virt, pool, spec.lab, [each.saved.name for each in vms])
 
 
 def _copies(pool: Any, spec: SnapshotSpec) -> tuple[Copy, ...]:

@@ -5,11 +5,17 @@ from itertools import chain, repeat
 import pytest
 
 from labctl.core.record import replace
+from labctl.kinds import addresses
 from labctl.kinds.vm import hotplug
+from labctl.kinds.vm.disks_and_nics import DiskUse
 from labctl.kinds.vm.filesystems import FilesystemUse
 from labctl.kinds.vm.spec import VmSpec
 
 MIB = 1 << 20
+TOP, MERGE = (
+    "/p/web.data._layer-00000001",
+    "<mirror job='active-commit'><source file='/p/web.data'/></mirror>",
+)
 
 
 class Domain:
@@ -43,3 +49,29 @@ def test_a_folder_that_goes_is_unplugged_and_none_is_plugged_in():
     wanted = replace(now, filesystems=(two,))
     assert hotplug.leaving(now, wanted, ()) == [one]
     assert hotplug.coming(wanted, now) == []
+
+
+class Merged:
+    """A domain with a disk on which QEMU merges layers; libvirt unplugs it when that has ended."""
+
+    def __init__(self) -> None:
+        self.devices = (
+            f"<disk><source file='{TOP}'/><target dev='vdb'/><alias name='ua-disk-data'/>{MERGE}</disk>"
+        )
+
+    def XMLDesc(self, _flags: int = 0) -> str:  # noqa: N802  # libvirt's name
+        return f"<domain><devices>{self.devices}</devices></domain>"
+
+    def blockJobAbort(self, target: str) -> None:  # noqa: N802  # libvirt's name
+        assert target == "vdb"
+        self.devices = self.devices.replace(MERGE, "")
+
+    def detachDeviceFlags(self, _xml: str, _flags: int) -> None:  # noqa: N802  # libvirt's name
+        assert MERGE not in self.devices, "disk vdb already in active block job"
+        self.devices = ""
+
+
+def test_a_disk_whose_layers_are_merged_is_unplugged():
+    domain = Merged()
+    hotplug.detach(domain, DiskUse("data", TOP), addresses.vm("web"))
+    assert domain.devices == ""
