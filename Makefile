@@ -13,16 +13,19 @@ $(SET_UP): pyproject.toml scripts/setup
 	scripts/setup
 	touch $@
 
+# Once more, the lab is destroyed and comes back from what was saved of it; `make demo YES=--yes` does not ask.
 demo: $(SET_UP)
 	scripts/libvirtd
+	$(LABCTL) destroy --quiet $(YES)
 	$(LABCTL) up --yes
 	$(LABCTL) status
 	@echo
 	@echo "log in:   $(LABCTL) ssh web"
+	@echo "destroy it and bring it back in seconds:   make demo"
 	@echo "take it all away again:   make demo-clean"
 
 demo-clean: $(SET_UP)
-	$(LABCTL) destroy --yes
+	$(LABCTL) destroy --yes --warm
 
 lint: $(SET_UP)
 	$(BIN)/ruff check

@@ -58,7 +58,7 @@ def example(labctl, labdir):
 
     run.labfile = labfile
     yield run
-    gone = run("destroy", "--yes")
+    gone = run("destroy", "--yes", "--warm")
     assert gone.code == 0, gone.stderr
 
 
@@ -73,6 +73,7 @@ def test_the_example_lab_comes_up_and_works(example):
     database = next(address["ip"] for address in vms["db"]["addresses"] if address["network"] == "back")
     assert printed["curl -s http://127.0.0.1:8080"] == f"Hello from web, the database is at {database}\n"
     assert printed["labctl ssh web -- cat /etc/hostname"] == "web\n"
+    assert "the lab came back in " in printed["labctl up --yes"], "after it was destroyed"
     assert "127.0.0.1:8080" in printed["labctl status"]
     assert (example.labfile.parent / "stock.txt").read_text() == "42 items in stock\n"
     assert page("") == f"Hi from web, the database is at {database}\n"
@@ -126,7 +127,7 @@ def lines_of_the_tour() -> list[str]:
     """The lines of docs/tour.md, which begin in the example's folder and end with the lab's end."""
     block = TOUR.read_text().partition("```sh\n")[2].partition("```")[0]
     first, *day, last = [line.partition("  #")[0].rstrip() for line in block.splitlines()]
-    assert (first, last) == ("cd examples", "labctl destroy --yes")
+    assert (first, last) == ("cd examples", "labctl destroy --yes --warm")
     return day
 
 
@@ -134,7 +135,7 @@ def a_day(example) -> dict[str, str]:
     """Types the lines of the tour, and gives what each of them printed."""
     program = Path(sys.executable).parent
     environment = {**os.environ, "NO_COLOR": "1", "PATH": f"{program}:{os.environ['PATH']}"}
-    printed = {}
+    printed: dict[str, str] = {}
     for line in lines_of_the_tour():
         done = subprocess.run(
             ["sh", "-c", line],
@@ -147,7 +148,7 @@ def a_day(example) -> dict[str, str]:
             timeout=BOOT_S,
         )
         assert done.returncode == 0, (line, done)
-        printed[line] = done.stdout + done.stderr
+        printed[line] = printed.get(line, "") + done.stdout + done.stderr
     return printed
 
 
