@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labctl.cli import context, exits, interruptions, prompts, run_state, sinks
 from labctl.core.errors import RunFailed, UsageError
 from labctl.core.plan import Action
-from labctl.report.phrases import plural
+from labctl.report.phrases import plural, series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,13 +60,13 @@ def confirmed(plan: Plan, verb: str, *, yes: bool) -> bool:
 
 
 def _loss(plan: Plan) -> str:
-    """Say what would be lost, as in `delete 2 VMs and 1 disk, replace 1 VM`."""
+    """Say what would be lost, as in `delete 1 snapshot, 2 VMs and 1 disk, replace 1 VM`."""
     parts = []
     for action in (Action.DELETE, Action.REPLACE):
         lost = [step.spec for step in plan.steps if step.action is action and step.spec.holds_data]
         words = [spec.word or spec.kind for spec in sorted(lost, key=lambda spec: spec.rank, reverse=True)]
         counts = [plural(words.count(word), word) for word in dict.fromkeys(words)]
-        parts += [f"{action} {' and '.join(counts)}"] * bool(counts)
+        parts += [f"{action} {series(counts)}"] if counts else []
     if losses := [f"{step.address} {step.loss}" for step in plan.steps if step.loss]:
         parts.append(f"lose of {', of '.join(losses)}")
     return ", ".join(parts) or f"delete the lab {plan.lab}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labctl.cli import run_state
 from labctl.core.errors import Interrupted
-from labctl.report import screen
+from labctl.report import screen, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def ask(question: str) -> str:
     """Ask, and give the answer without spaces around it; empty at the end of the input."""
     try:
-        screen.write(sys.stderr, question)
+        screen.write(sys.stderr, f"{wrap.at_spaces(question.rstrip(), wrap.width(sys.stderr))} ")
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         screen.write(sys.stderr, "\n")

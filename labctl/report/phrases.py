@@ -8,6 +8,8 @@ from labctl.core.lifecycle import Stage, State
 from labctl.kinds.vm.transitions import TRANSITIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labctl.core.plan import Plan, Step
 
 DONE = {
@@ -46,3 +48,9 @@ def seconds(value: float) -> str:
 
 def plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def series(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DIGITS = 12  # how much of a digest is shown
 _DIGEST = re.compile(r"[0-9a-f]{40,}")
-COLUMN = 22  # the widest column of names; the description of a longer name begins further right or below
+COLUMN = 24  # the widest column of names; the description of a longer name begins further right or below
 FOLDED = "a new VM is shown with its disks and its seed; -v shows every field"
 NARROW = 30  # with less room than this beside the names, descriptions stand below them
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
@@ -66,10 +66,13 @@ def nothing_to_do(plan: Plan) -> str:
 
 
 def summary(plan: Plan, style: Style) -> list[str]:
-    """`plan: 2 to create, 1 to delete, 4 unchanged`, and a warning if data is lost."""
+    """`plan: 2 to create, 1 to delete, 4 unchanged`, and what data is lost."""
     lines = [*map(style.paint.bold, wrapped([plan.headline()], "", style.width))]
-    if lost := [step.id for step in plan.steps if step.destructive]:
-        lines += map(style.paint.red, wrapped([f"data is lost with: {spans(lost)}"], "", style.width))
+    lost = [step.id for step in plan.steps if step.destructive and step.action.removes]
+    told = [f"data is lost with: {spans(lost)}"] if lost else []
+    told += [f"data is lost with {step.address}: {step.loss}" for step in plan.steps if step.loss]
+    for line in told:
+        lines += map(style.paint.red, wrapped([line], "", style.width))
     return lines
 
 

@@ -61,7 +61,7 @@ class _Line:
 
 
 class Terminal:
-    """Shows events on a terminal. Its live part is there from the first step of a run to the end of the run."""
+    """Shows events on a terminal. Its live part is there from the first step of a plan to its end."""
 
     def __init__(self, stream: TextIO, *, verbose: bool = False, colour: bool = True) -> None:
         self._console = Console(file=stream, no_color=not colour, highlight=False, emoji=False, markup=False)
@@ -84,9 +84,10 @@ class Terminal:
     def _take(self, event: Event) -> None:
         match event:
             case PlanReady(plan):
+                self._clear()  # it may follow another plan of the same run
                 self._done |= done_words(plan)
                 self._before |= prefixed.of_steps(plan, self._paint)
-                self._total = len(plan.steps)
+                self._total, self._count = len(plan.steps), 0
                 screen.write(self._stream, self._plan(plan) + "\n")
             case StepStarted():
                 self._start(event)
@@ -167,10 +168,14 @@ class Terminal:
         """Print above the live part."""
         self._console.print(text, soft_wrap=True)
 
-    def _finish(self, event: Finished) -> None:
+    def _clear(self) -> None:
+        """Take the live part off the screen."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _finish(self, event: Finished) -> None:
+        self._clear()
         if text := plain.finished(event):
             self._say(self._own(text, "" if event.ok else "red"))
         for address, hint in self._hints:

@@ -285,6 +285,14 @@ class TestConfirmation:
         assert "delete 1 VM and 1 disk, replace 1 VM and 1 disk" in str(caught.value)
         assert caught.value.hint == "the same command with --yes does it without asking"
 
+    def test_a_long_question_is_broken_at_spaces(self, monkeypatch, capsys):
+        monkeypatch.setattr("labctl.cli.prompts.wrap.width", lambda _stream: 80)
+        assert not self.ask(monkeypatch, state_changed("saved", "off"), answer="no")
+        assert capsys.readouterr().err.splitlines() == [
+            "this will lose of vm/db its saved memory, which `labctl resume` would bring",
+            "back; type yes to go on: ",
+        ]
+
     def test_destroy_always_counts_as_destructive(self, monkeypatch):
         with pytest.raises(UsageError):
             self.ask(monkeypatch, state_changed("running", "off"), "destroy", terminal=False)

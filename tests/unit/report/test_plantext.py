@@ -220,6 +220,12 @@ def test_what_is_replaced_is_never_folded_into_its_vm():
     assert "data is lost with: disk/a/root, vm/a" in told
 
 
+def test_what_stays_is_not_told_as_lost_but_with_what_it_loses():
+    told = render(state_changed("saved", "off"), Style(width=80))
+    assert "data is lost with vm/db: its saved memory, which `labctl resume` would" in told
+    assert "data is lost with:" not in told
+
+
 def test_a_disk_that_a_vm_gets_later_has_its_own_line():
     before = {"vms": {"a": {"image": "debian-12"}}}
     after = {"vms": {"a": {"image": "debian-12", "disks": [{"name": "data", "size": "1GiB"}]}}}

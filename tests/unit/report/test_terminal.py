@@ -4,10 +4,10 @@ import io
 import re
 import threading
 
-from labctl.core.events import ConsoleLine, Diagnostic, StepOutput, StepProgress, StepStarted
+from labctl.core.events import ConsoleLine, Diagnostic, PlanReady, StepOutput, StepProgress, StepStarted
 from labctl.report.terminal import Terminal
 from tests.terminals import ANSI, Tty
-from tests.unit.report.samples import EVENTS, fed, waited
+from tests.unit.report.samples import EVENTS, fed, sample, waited
 from tests.waiting import wait_until
 
 
@@ -105,3 +105,18 @@ def test_the_terminal_does_not_wait_for_itself(monkeypatch):
         each.join(timeout=60)
     assert not any(each.is_alive() for each in threads)
     fed(sink, end)
+
+
+def test_a_second_plan_of_a_run_begins_on_a_clear_line_and_counts_its_own_steps(monkeypatch):
+    """As when VMs go on once a snapshot is restored, or a stopped pool is started and the rest is asked for."""
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Tty()
+    sink = Terminal(stream)
+    fed(sink, EVENTS[:7])
+    seen = len(stream.getvalue())
+    fed(sink, [PlanReady(sample())])
+    began = ANSI.sub("", stream.getvalue()[seen:]).rpartition("lab shop on")[0]
+    assert began.endswith(("\n", "\r")), "the live part is gone"
+    fed(sink, [StepStarted("vm/db", "update", "start", "starting")])
+    wait_until(lambda: "0 of 9 steps" in ANSI.sub("", stream.getvalue()[seen:]))
+    fed(sink, EVENTS[-1:])
