@@ -11,8 +11,9 @@ from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from labctl.app.lab import Lab
     from labctl.core.events import Event
     from labctl.core.plan import Plan
 
@@ -39,11 +40,16 @@ def run(
 
     Example: `labctl watch web`
     """
-    from labctl.app import watch
-
     lab = context.lab(options, locked=locked, overcommit=overcommit)
     if lab.labfile == "-":
         raise UsageError("what standard input says can't be watched", hint="name a Labfile by -f")
+    return _until_interrupted(lab, vms or (), options)
+
+
+def _until_interrupted(lab: Lab, vms: Iterable[str], options: Options) -> int:
+    """Watch, and give the exit code."""
+    from labctl.app import watch
+
     shown = _Shown(options)
     lab.subscribe(shown)
 
@@ -56,8 +62,8 @@ def run(
         finally:
             run_state.start()
 
-    apply = partial(run, lambda: lab.up(vms or (), confirm=_agreed))
-    sync = partial(run, lambda: lab.sync(vms or ()))
+    apply = partial(run, lambda: lab.up(vms, confirm=_agreed))
+    sync = partial(run, lambda: lab.sync(vms))
 
     def ready() -> None:
         if not options.quiet:

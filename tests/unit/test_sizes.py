@@ -22,7 +22,7 @@ def texts():
 
 def test_no_function_is_long(texts):
     lengths = {
-        f"{name}: {each.name}": each.end_lineno - each.lineno + 1
+        f"{name}:{each.lineno}: {each.name}": each.end_lineno - each.lineno + 1
         for name, text in texts.items()
         for each in functions(ast.parse(text))
     }
