@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, exits, interruptions, known_names
+from labctl.cli import context, exits, interruptions, known_names
 from labctl.cli.arguments import Trust
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
@@ -21,13 +21,7 @@ From = Annotated[
     ),
 ]
 Recipes = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="IMAGE...",
-        parser=arguments.name,
-        autocompletion=known_names.images,
-        help="names of recipes; by default all `build:` images of the Labfile",
-    ),
+    list[str] | None, shared.names("names of recipes; by default all `build:` images of the Labfile")
 ]
 app = typer.Typer(add_completion=False)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import arguments, context, known_names
+from labctl.cli import context
 from labctl.cli.arguments import Locked, Trust
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
@@ -18,13 +18,7 @@ app = typer.Typer(add_completion=False)
 def run(
     options: Options,
     images: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="IMAGE...",
-            parser=arguments.name,
-            autocompletion=known_names.images,
-            help="names of the catalogue; by default all of the Labfile",
-        ),
+        list[str] | None, shared.names("names of the catalogue; by default all of the Labfile")
     ] = None,
     *,
     arch: shared.Arch = None,

@@ -4,21 +4,12 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import arguments, context, known_names
+from labctl.cli import context
 from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.size import format_size
 
-Stored = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="IMAGE...",
-        parser=arguments.name,
-        autocompletion=known_names.images,
-        help="names, or beginnings of digests",
-    ),
-]
 app = typer.Typer(add_completion=False)
 
 
@@ -26,7 +17,7 @@ app = typer.Typer(add_completion=False)
 @with_global_options(json="images-removed")
 def run(
     options: Options,
-    images: Stored,
+    images: Annotated[list[str], shared.names("names, or beginnings of digests")],
     *,
     yes: Yes = False,
 ) -> int:

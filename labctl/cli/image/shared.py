@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,18 +21,16 @@ if TYPE_CHECKING:
     from labctl.host.hosts import Hosts
     from labctl.kinds.image.spec import ImageSpec
 
-Images = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="IMAGE...",
-        parser=arguments.name,
-        autocompletion=known_names.images,
-        help="a name, or the beginning of a digest",
-    ),
-]
 Arch = Annotated[
     str | None, typer.Option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default the host's")
 ]
+
+
+def names(help: str, metavar: str = "IMAGE...") -> Any:  # noqa: A002  # typer's name
+    """The argument that names images, which a shell completes."""
+    return typer.Argument(
+        metavar=metavar, parser=arguments.name, autocompletion=known_names.images, help=help
+    )
 
 
 def host(options: Options) -> Host:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labctl.cli import arguments, context, known_names
+from labctl.cli import context
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.closest_matches import closest_matches
@@ -25,12 +25,7 @@ app = typer.Typer(add_completion=False)
 @with_global_options(json="images")
 def run(
     options: Options,
-    image: Annotated[
-        str,
-        typer.Argument(
-            metavar="IMAGE", parser=arguments.name, autocompletion=known_names.images, help="its name"
-        ),
-    ],
+    image: Annotated[str, shared.names("its name", metavar="IMAGE")],
 ) -> int:
     """Show everything about one image.
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli import arguments, context, known_names
+from labctl.cli import context
+from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.kinds.image.spec import short
 from labctl.report.plain import problem_line
@@ -19,15 +20,7 @@ app = typer.Typer(add_completion=False)
 @with_global_options(json="images-updated")
 def run(
     options: Options,
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="IMAGE...",
-            parser=arguments.name,
-            autocompletion=known_names.images,
-            help="as the Labfile calls them; by default all",
-        ),
-    ] = None,
+    images: Annotated[list[str] | None, shared.names("as the Labfile calls them; by default all")] = None,
 ) -> int:
     """Pin the current versions of the images, and show what changed.
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from labctl.cli import context
@@ -12,7 +14,10 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @with_global_options(json="images-verified")
-def run(options: Options, images: shared.Images = None) -> int:
+def run(
+    options: Options,
+    images: Annotated[list[str] | None, shared.names("a name, or the beginning of a digest")] = None,
+) -> int:
     """Read stored images and compare their digests.
 
     Without a name, all images of the store. The exit code is 1 if one is damaged.
