@@ -75,6 +75,7 @@ class GuestSessions:
         try:
             if keeps_memory:
                 session.set_clock()  # at once: what it does meanwhile may look at it
+                tell.progress("waiting for its guest")  # which does not boot
             async with self._console_told(spec, tell):
                 await session.follow_boot(spec, tell, deadline)
             try:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
 from labctl.kinds.vm.guest_sessions import GuestSessions, answer_s
 from labctl.kinds.vm.spec import VmSpec
@@ -13,6 +14,23 @@ from labctl.kinds.vm.spec import VmSpec
 @pytest.mark.parametrize(("accel", "times"), [("kvm", 1), ("qemu", 4)])
 def test_a_guest_without_kvm_may_take_longer_to_do_what_it_is_told(accel, times):
     assert answer_s(VmSpec("shop", "web", accel=accel)) == 60 * times
+
+
+@pytest.mark.parametrize(("keeps_memory", "told"), [(True, ["waiting for its guest"]), (False, [])])
+def test_a_guest_that_goes_on_is_not_told_as_booting(monkeypatch, keeps_memory, told):
+    async def session(*_arguments):
+        return SimpleNamespace(set_clock=lambda: None, follow_boot=follow_boot)
+
+    async def follow_boot(*_arguments):
+        raise LabctlError("it hung up")
+
+    progress = []
+    sessions, web = GuestSessions(None, None), VmSpec("shop", "web", state=State.PAUSED)
+    monkeypatch.setattr(sessions, "_session", session)
+    tell = SimpleNamespace(progress=progress.append)
+    with pytest.raises(LabctlError, match="hung up"):
+        asyncio.run(sessions.booted(web, tell, web, keeps_memory=keeps_memory))
+    assert progress == told
 
 
 @pytest.mark.parametrize(
