@@ -10,7 +10,7 @@ from labctl.cli import arguments, context, interruptions, known_names, run_state
 from labctl.cli.arguments import User
 from labctl.cli.behind_dashes import BehindDashes
 from labctl.cli.options import Options, with_global_options
-from labctl.core.errors import UsageError
+from labctl.core.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,15 +107,20 @@ class Output:
 
     def code(self, done: Sequence[Ran]) -> int:
         """Write what is left, tell what failed, and give the exit code."""
+        from labctl.app.one_vm import errors_of_several
+
         for lines in itertools.chain(*self._lines.values()):
             lines.close()
         failed = [each for each in done if each.exit_code]
         if self._json:
             context.write_json({"format": FORMAT, "vms": [each.to_json() for each in done]})
+        errors = list[LabctlError]()
         for each in failed:
             if each.error:
                 each.error.where = each.error.where or f"vm/{each.vm}"
-                telling.say_error(each.error)
+                errors.append(each.error)
             elif not (self._single or self._json):
                 context.say(f"error: vm/{each.vm}: exit code {each.exit_code}")
+        if errors:
+            telling.say_error(errors_of_several(errors))
         return done[0].exit_code if self._single else int(bool(failed))

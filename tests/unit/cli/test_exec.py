@@ -5,6 +5,7 @@ import json
 import pytest
 
 from labctl import cli
+from labctl.app.one_vm import NotRunning
 from labctl.app.run_in_vms import Ran
 from labctl.cli import exec as verb
 from labctl.cli.options import Options
@@ -27,8 +28,17 @@ def test_of_several_vms_it_tells_which_failed(capfd):
     assert several.code([GONE, Ran("web", 7)]) == 1
     told = capfd.readouterr()
     assert told.out == "web | a\nweb | half\n"
-    assert told.err == "web | b\nerror: vm/db: it is gone\n  hint: mend it\nerror: vm/web: exit code 7\n"
+    assert told.err == "web | b\nerror: vm/web: exit code 7\nerror: vm/db: it is gone\n  hint: mend it\n"
     assert several.code([Ran("db", 0), Ran("web", 0)]) == 0
+
+
+def test_one_command_brings_up_all_that_it_could_not_run_in(capfd):
+    down = [Ran(vm, 255, error=NotRunning(vm)) for vm in ("db", "web")]
+    assert output("db", "web").code(down) == 1
+    assert capfd.readouterr().err == (
+        "error: vm/db: it is not there yet\nvm/web: it is not there yet\n"
+        "  hint: `labctl up db web` starts them\n"
+    )
 
 
 def test_of_one_vm_the_code_is_the_command_s_and_nothing_is_added(capfd):
