@@ -55,7 +55,8 @@ Warm = Annotated[
     bool | None,
     typer.Option(
         "--warm/--cold",
-        help="begin with what was saved of the lab, else save it; or boot in any case",
+        help="bring the lab back from what was saved of it, or save it once it is ready; --cold does neither. "
+        "By default as the Labfile says",
         show_default=False,
     ),
 ]
