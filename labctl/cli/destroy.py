@@ -8,7 +8,9 @@ from labctl.cli import change, context
 from labctl.cli.arguments import Adopt, OnlyVms, Yes
 from labctl.cli.options import Options, with_global_options
 
-GoneToo = Annotated[bool, typer.Option("--warm", help="also what was saved of the lab, so that the next `up` boots it")]
+GoneToo = Annotated[
+    bool, typer.Option("--warm", help="also what was saved of the lab, so that the next `up` boots it")
+]
 app = typer.Typer(add_completion=False)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.diff import Change
 
+_OTHER = "the lab did not begin with it"
 DESCRIPTION = "description"  # the part that makes the others a warm state
 
 
@@ -63,9 +64,9 @@ class WarmSpec(Spec):
     unstated: ClassVar[bool] = True
 
     lab: str
-    key: str = owned(Effect.REPLACE, unit="digest")
+    key: str = owned(Effect.REPLACE, unit="digest", condition=_OTHER)
     parts: tuple[tuple[str, str], ...] = ()
-    taken: str = owned(Effect.REPLACE, default="", condition="the lab did not begin with it")
+    taken: str = owned(Effect.REPLACE, default="", unit="digest", condition=_OTHER)  # no plan shows the value
     took_s: float = 0.0
     paused_s: float = 0.0
     vms: tuple[WarmVm, ...] = ()

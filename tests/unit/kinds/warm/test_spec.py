@@ -7,6 +7,7 @@ from labctl.core.record import replace
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
 from labctl.kinds.warm.spec import WarmSpec
+from labctl.report import plantext
 from labctl.report.phrases import done_word
 from tests.unit.kinds.warm.conftest import KEY
 
@@ -27,6 +28,12 @@ def test_one_that_the_lab_did_not_begin_with_is_replaced_also_under_the_same_key
     for had in (warm, broken, replace(warm, key="other")):
         (step,) = plan(by_address(NEW), by_address(had)).steps
         assert step.action is Action.REPLACE
+
+
+def test_why_it_is_replaced_is_told_and_nothing_else_of_it(warm):
+    for had in (warm, replace(warm, key="other")):
+        text = plantext.render(plan(by_address(NEW), by_address(had)), plantext.Style())
+        assert text.splitlines()[2:4] == ["-/+ warm/shop  (the lab did not begin with it)", ""]
 
 
 def test_what_stands_on_it_goes_before(warm):
