@@ -1,5 +1,6 @@
 """Warm labs: what became ready once comes back in seconds, and is what a boot would have given."""
 
+import stat
 import time
 from pathlib import Path
 
@@ -8,6 +9,16 @@ import pytest
 from tests.e2e.labfiles import micro_lab
 
 POOL = Path("/var/lib/libvirt/images/labctl-warm")
+STORE = Path("/var/lib/libvirt/images/labctl-images")
+KEPT = (
+    "description",
+    "memory.db",
+    "memory.web",
+    "disk.db.root",
+    "disk.web.root",
+    "disk.web.data",
+    "disk._volume.shared",
+)
 WEB = {
     "networks": [{"name": "front", "ip": "10.94.0.10"}],
     "disks": [{"name": "data", "size": "8MiB"}, {"name": "shared", "volume": "shared"}],
@@ -36,7 +47,11 @@ def lab(make_lab, micro):
 def test_a_lab_comes_back_warm(lab):
     first = lab.ok("up", "--yes")
     assert "2 VMs were paused for" in first.stderr
-    assert first.stderr.index("vm/web: ready") < first.stderr.index("warm/warm: created")
+    told = ["vm/web: ready", "note: the lab is ready, and can be used", "+ warm/warm", "warm/warm: saved"]
+    assert sorted(told, key=first.stderr.index) == told
+    kept = [path.stat() for path in STORE.glob("_warm.warm.*")]
+    assert len(kept) == len(KEPT)
+    assert {stat.S_IMODE(each.st_mode) for each in kept} == {0o600}, "nobody else reads what a guest knows"
     assert sorted(path.name for path in POOL.glob("web.*")) == [
         "web.console",
         "web.data",
@@ -49,7 +64,7 @@ def test_a_lab_comes_back_warm(lab):
     gone = lab.ok("destroy", "--yes")
     assert "what was saved of the lab on" in gone.stderr
     assert "restored from" in lab.ok("plan").stdout
-    lab.ok("up", "--yes")
+    assert "note: the lab came back in " in lab.ok("up", "--yes").stderr
     assert lab.ssh("web", "cat /srv/ran").split() == ["once", "each", "each"]
     assert lab.ssh("web", "ls /srv/mine || echo none").strip().endswith("none")
     assert (
