@@ -122,7 +122,7 @@ def _besides(spec: VmSpec) -> Iterator[str]:
 def _waits(spec: VmSpec) -> Iterator[str]:
     """The VMs that this one waits for, as `after db is ready`, with one text for each stage."""
     stages: dict[Stage, list[str]] = {}
-    for vm, stage in spec.after:
+    for vm, stage in spec.after if not spec.saved else ():  # with its memory it waits for none
         stages.setdefault(stage, []).append(vm)
     for stage, vms in stages.items():
         yield f"after {spans(vms)} {'is' if len(vms) == 1 else 'are'} {stage}"
