@@ -174,6 +174,13 @@ def mended_by(errors: Collection[LabctlError]) -> str:
 
 def hint_after(verb: str) -> str:
     """A hint for what to run after an interruption. It names no command that changes more than `verb` does."""
-    if verb in ("up", "reload"):
-        return f"`labctl {verb}` goes on from here, `labctl destroy` removes what was made"
+    match verb:
+        case "up" | "reload":
+            return f"`labctl {verb}` goes on from here, `labctl destroy` removes what was made"
+        case "snapshot save":
+            return "`labctl snapshot list` shows whether it was taken"
+        case "snapshot restore":
+            return "the same command restores it anew, `labctl resume` lets VMs go on that are paused"
+        case "snapshot delete":
+            return "the next `labctl snapshot delete` or `prune` goes on from here"
     return "the same command goes on from here"
