@@ -16,7 +16,7 @@ from labctl.host.libvirt.dumps import described, dumps
 from labctl.host.machine import lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from labctl.host.host import Host
 
@@ -48,6 +48,23 @@ def find(host: Host, folder: str, *, held: str = "") -> dict[str, list[str]]:
                 if itself or volume not in users:  # the overlay is the better name of the user
                     users.setdefault(volume, []).append(f"domain {domain}")
     return users
+
+
+def standing(users: Mapping[str, Sequence[str]], names: Collection[str]) -> set[str]:
+    """The users of these volumes and, in place of warm states, what stands on those; `users` is what `find` gave."""
+    going, found = list(names), set[str]()
+    for name in going:  # the loop appends to this list
+        for user in users.get(name, ()):
+            if is_warm_state(user):
+                own = (
+                    each
+                    for each in users
+                    if (part := identity.warm_part(each)) and warm_state(part[0]) == user
+                )
+                going += [each for each in own if each not in going]
+            else:
+                found.add(user)
+    return found
 
 
 def warm_state(lab: str) -> str:

@@ -63,6 +63,17 @@ def test_what_stands_on_what_is_told_in_words(host):
     assert "`labctl destroy --warm`" in error.value.hint
 
 
+def test_of_a_damaged_image_the_disks_count_and_not_the_warm_state(host):
+    """It can't be used any more, and hinders nobody to make the image anew; a disk above it would be lost."""
+    folder = pools.path(pools.require(host.virt, STORE))
+    images = {f"{IMAGE}.img"}
+    assert store_users.standing(store_users.find(host, folder), images) == {"labctl-shop/web.root"}
+    volumes.delete(lab_pool(host), "web.root")
+    assert store_users.standing(store_users.find(host, folder), images) == set()
+    circle = {"image": ["warm state of shop"], ROOT: ["warm state of shop"]}  # a guest wrote such a header
+    assert store_users.standing(circle, ["image"]) == set()
+
+
 def test_one_on_which_a_disk_stands_is_needed(host):
     (state,) = warm_store.look(host)
     assert (state.warm.lab, state.users, state.finished) == ("shop", ("labctl-shop/web.root",), True)

@@ -47,7 +47,8 @@ class StoredImage:
 class CheckedImage:
     """An image of the store that was checked: volume → what is `wrong` with it, empty if the image is sound.
 
-    For a damaged image, `users` is what is based on it, and `running` says whether a VM runs on any of that.
+    For a damaged image, `users` are the disks based on it, itself or by a warm state, and domains that boot from it;
+    `running` says whether a VM runs on any of that.
     """
 
     spec: ImageSpec
@@ -91,12 +92,15 @@ class ImageStore:
     def _users_and_running(
         self, pool: libvirt.virStoragePool, names: Collection[str]
     ) -> tuple[tuple[str, ...], bool]:
-        """The users of these volumes of the store, as in `StoredImage`, and whether a running domain uses one."""
+        """What would be lost with these volumes of the store, and whether a running domain uses one.
+
+        A warm state would not: its lab boots.
+        """
         folder = pools.path(pool)
         users = store_users.find(self._host, folder)
         active = self._host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
         runs = any(text and store_users.named_in(text, folder).keys() & set(names) for text in dumps(active))
-        return tuple(sorted({user for name in names for user in users.get(name, ())})), runs
+        return tuple(sorted(store_users.standing(users, names))), runs
 
     def stored(self) -> list[StoredImage]:
         """All complete images in the store."""
