@@ -80,6 +80,7 @@ def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], t
             place.copy(volume, spec.volume(f"disk.{target}"))
     finally:
         _thaw(place, vms, tell.to_the_end())
+    pools.refresh(place.store)  # what copies stand on is read some milliseconds after they were made
     stored = {each.name: each.allocation for each in volumes.facts(place.store)}
     names = [layer.disk for vm in vms for layer in vm.saved.layers] + [each.name for each in spec.disks]
     made = replace(
