@@ -30,9 +30,10 @@ def lab(make_lab, micro, tmp_path):
 def test_a_warm_state_is_kept_as_long_as_a_disk_stands_on_it(lab):
     lab.up()
     check_private()
+    check_stamped(lab)
     assert users(lab) == []
     assert STATE in image(lab)["users"]
-    lab.destroy()
+    assert "what was saved of the lab on" in lab.ok("destroy", "--yes").stderr
     assert image(lab)["users"] == [STATE]
     refused = lab.run("image", "remove", image(lab)["name"], "--yes")
     assert (refused.code, f"in use by {STATE}" in refused.stderr) == (1, True)
@@ -89,6 +90,14 @@ def check_private():
     assert {name: stat.S_IMODE(each.st_mode) for name, each in files.items() if each.st_mode & 0o077} == {}
     assert {each.st_uid for each in files.values()} <= {0, QEMU}
     assert files["memory.web"].st_uid == 0
+
+
+def check_stamped(lab):
+    """All that it consists of, and the image below its disks, is known again."""
+    (described,) = STORE.glob("_warm.kept.*.description")
+    parts = {path.name for path in STORE.glob("_warm.*")} - {described.name}
+    key = image(lab)["digest"].replace(":", "-")
+    assert dict(json.loads(described.read_text())["stamps"]).keys() == {*parts, f"{key}.img"}
 
 
 def listed(lab):

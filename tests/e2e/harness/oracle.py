@@ -21,9 +21,9 @@ Snapshot = dict[str, str]
 FOLDERS = ("/var/lib/libvirt", "/run/libvirt", "/etc/libvirt", "/var/log/libvirt", "/tmp")
 IGNORED = (
     # Images are kept on purpose: they are content-addressed, shared by all labs, and `destroy` must not cost the next
-    # `up` a download. Their pool and its folder stay for the same reason.
-    r"(pool|volume)/labctl-images(/.*)?",
-    r"file/var/lib/libvirt/images/labctl-images(/.*)?",
+    # `up` a download. Their pool and its folder stay for the same reason. Warm states are their lab's.
+    r"(pool|volume)/labctl-images(/(?!_warm\.).*)?",
+    r"file/var/lib/libvirt/images/labctl-images(/(?!_warm\.).*)?",
     r"file/etc/libvirt/storage/(autostart/)?labctl-images\.xml",
     r"file/run/libvirt/storage/(autostart/)?labctl-images\.xml",
     # What the daemons make on first use and never take away. Logs say what was, they are no leaks.
