@@ -1,5 +1,7 @@
 """The whole lab at one moment: saved, changed in every way, and brought back."""
 
+import copy
+import hashlib
 import json
 import signal
 import stat
@@ -9,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.contents import Contents
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import blank_lab, micro_lab, virsh
+from tests.e2e.test_suspended import NUMBER, NUMBERS, PERL
 
 QEMU = 64055  # the uid that Debian gives libvirt-qemu
 POOL = Path("/var/lib/libvirt/images/labctl-time")
 BLANK = {"image": "none", "disk": "1MiB", "memory": "32MiB", "cloud_init": False}
-SHARED = "/dev/disk/by-id/virtio-shared"
+RESTORED = {"web": "running", "db": "running", "spare": "off", "busy": "running", "asleep": "paused"}
+NICS = "ip -o -4 address; ip route"
 # numbers from db to web over one TCP connection; both ends are in memory alone
 LISTEN = "setsid sh -c 'tail -f /dev/null | nc -l -p 5000 >/run/received' >/dev/null 2>&1 </dev/null &"
 SEND = "setsid sh -c 'n=0; while :; do echo $n; n=$((n+1)); sleep 0.2; done | nc {} 5000' >/dev/null 2>&1 </dev/null &"
@@ -23,48 +28,69 @@ TRIES = 20  # of killing labctl at a moment, which one try may miss
 
 
 def test_the_whole_lab_goes_back(make_lab, micro, connection):
-    web = {
-        "networks": [{"name": "front", "ip": "10.93.0.10"}],
-        "disks": [{"name": "data", "size": "8MiB"}, {"name": "shared", "volume": "shared"}],
+    front, shared = {"name": "front", "ip": "10.93.0.10"}, {"name": "shared", "volume": "shared"}
+    web = {"networks": [front, "back"], "disks": [{"name": "data", "size": "8MiB"}, shared]}
+    vms = {
+        "web": web,
+        "db": {"networks": ["front", {"name": "back", "ip": "10.93.2.20"}], "disks": [shared]},
+        "spare": {**BLANK, "state": "off"},
     }
-    vms = {"web": web, "db": {"networks": ["front"]}, "spare": {**BLANK, "state": "off"}}
-    networks, volumes = {"front": {"subnet": "10.93.0.0/24"}}, {"shared": {"size": "4MiB"}}
+    vms |= {"busy": BLANK, "asleep": BLANK}
+    networks = {"front": {"subnet": "10.93.0.0/24"}, "back": {"mode": "isolated", "subnet": "10.93.2.0/24"}}
+    volumes = {"shared": {"size": "4MiB"}}
     lab = make_lab(micro_lab("time", micro, networks=networks, vms=vms, volumes=volumes))
     lab.up()
-    lab.ssh("web", "echo then >/srv/file; echo then >/run/memory; sync")
-    write(lab, "/dev/disk/by-id/virtio-data", "then")
-    write(lab, SHARED, "then")
+    contents = Contents(lab, "web", other="db")
+    contents.begin()
     lab.ssh("web", LISTEN)
     lab.ssh("db", SEND.format("10.93.0.10"))
     received(lab, more_than=3)
+    lab.ok("suspend", "asleep")
 
+    then, nics, file = contents.digests(), lab.ssh("web", NICS), copy.deepcopy(lab.content)
     saved = lab.ok("snapshot", "save", "before", "-m", "all is well")
-    assert "2 VMs were paused for" in saved.stderr
-    assert lab.plan() == {}
+    assert "3 VMs were paused for" in saved.stderr
+    assert lab.plan() == {"vm/asleep": ["update", "state"]}
+    frozen = on_the_host()
     count = received(lab, more_than=3)
-    everything_changes(lab)
+    everything_changes(lab, contents)
+    assert not set(contents.digests()) & set(then)
+    the_power_changes(lab)
     back = lab.ok("snapshot", "restore", "before", "--yes")
     assert "data is lost with: disk/new/root, vm/new" in back.stderr
     assert "data is lost with snapshot/before: all that was done in the lab since" in back.stderr
-    assert lab.ssh("web", "cat /srv/file /run/memory") == "then\nthen\n"
-    assert read(lab, "/dev/disk/by-id/virtio-data") == "then"
-    assert read(lab, SHARED) == "then"
-    assert states(lab) == {"web": "running", "db": "running", "spare": "off", "new": "absent"}
+    assert contents.digests() == then
+    assert on_the_host() == frozen
+    assert lab.ssh("web", NICS) == nics
+    assert states(lab) == RESTORED | {"new": "absent"}
     received(lab, more_than=count)
+    assert lab.ssh("web", "ping -q -c 1 -W 10 10.93.2.20 >/dev/null && echo db answers") == "db answers\n"
     assert abs(int(lab.ssh("web", "date +%s")) - time.time()) < 30, "the clock is right"
 
     differs = lab.plan()
     assert (differs["vm/new"], differs["network/side"]) == (["create"], ["create"])
-    del lab.content["vms"]["new"], lab.content["networks"]["side"], web["networks"][1]
-    assert lab.plan() == {}, "the file as it was then"
+    lab.content = file
+    assert lab.plan() == {"vm/asleep": ["update", "state"]}, "the file as it was then"
+    lab.ok("resume", "asleep")
     lab.ok("snapshot", "delete", "before", "--yes")
     received(lab, more_than=count)
+    assert contents.digests() == then
     assert not [*POOL.glob("_snapshot.*"), *POOL.glob("web.*.*"), *POOL.glob("db.*.*")], "nothing is left"
     assert lab.plan() == {}
+    for blank in ("busy", "asleep"):
+        del lab.content["vms"][blank]
+    lab.ok("up", "--yes")
     what_makes_a_vm_ready_is_looked_at_again(lab)
     nobody_is_ready_before_that(lab, connection)
+    no_two_restores_share_random_numbers(lab)
     lab.destroy()
     assert not POOL.exists()
+
+
+def on_the_host():
+    """The digests of the files in the pool to which nobody writes as long as there is the snapshot."""
+    files = [*POOL.glob("_snapshot.*"), *(POOL / f"{vm}.root" for vm in RESTORED), POOL / "web.data"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def what_makes_a_vm_ready_is_looked_at_again(lab):
@@ -117,33 +143,51 @@ def nobody_is_ready_before_that(lab, connection):
     assert ready(lab) == {"web": True, "db": True, "spare": None}
 
 
+def no_two_restores_share_random_numbers(lab):
+    """Of a guest that reads them all the time, from the moment on at which it is ready."""
+    for path in PERL:
+        lab.ok("copy", path, f"web:{path}")
+    lab.ssh(
+        "web",
+        f"chmod 755 /usr/bin/perl; (while :; do {NUMBER} >>{NUMBERS}; sleep 0.05; done) >/dev/null 2>&1 &",
+    )
+    lab.ok("snapshot", "save", "numbers")
+    every, since_ready = [], []
+    for _ in range(2):
+        lab.ok("snapshot", "restore", "numbers", "--yes")
+        before = lab.ssh("web", f"cat {NUMBERS}").split()
+        lab.ssh("web", f"until [ $(wc -l <{NUMBERS}) -gt {len(before) + 20} ]; do sleep 0.1; done")
+        every.append(set(lab.ssh("web", f"cat {NUMBERS}").split()))
+        since_ready.append(every[-1] - set(before))
+    assert every[0] & every[1], "those from before"
+    assert not since_ready[0] & every[1]
+    assert not since_ready[1] & every[0]
+
+
 def ready(lab):
     return {vm["name"]: vm["ready"] for vm in json.loads(lab.ok("status", "--json").stdout)["vms"]}
 
 
-def everything_changes(lab):
-    """Disks, memory, NICs, networks, VMs, power states."""
-    lab.ssh("web", "echo now >/srv/file; echo now >/run/memory; sync")
-    write(lab, "/dev/disk/by-id/virtio-data", "gone")
-    write(lab, SHARED, "gone")
+def everything_changes(lab, contents):
+    """NICs, networks, VMs, then disks and memory: nothing can be told to a guest without room."""
     lab.content["networks"]["side"] = {"subnet": "10.93.1.0/24"}
-    lab.content["vms"]["web"]["networks"].append("side")
+    lab.content["vms"]["web"]["networks"][1] = "side"
     lab.content["vms"]["new"] = {**BLANK, "networks": ["side"]}
-    lab.up()
+    lab.ok("up", "--yes")
+    assert "10.93.1." in lab.ssh("web", NICS)
+    assert "10.93.2." not in lab.ssh("web", NICS)
+    contents.change()
+
+
+def the_power_changes(lab):
+    """One VM is halted, one paused, one started, one deleted, and so is a network."""
+    lab.ok("halt", "web", "--yes")
+    lab.ok("suspend", "busy")
     virsh("destroy", "time.db")
     virsh("undefine", "time.db")
     virsh("start", "time.spare")
     virsh("net-destroy", "time.front")
     virsh("net-undefine", "time.front")
-
-
-def write(lab, device, word):
-    lab.ssh("web", f"echo {word} | dd of={device} conv=fsync 2>/dev/null")
-
-
-def read(lab, device):
-    lab.ssh("web", "echo 3 >/proc/sys/vm/drop_caches")
-    return lab.ssh("web", f"head -c 4 {device}")
 
 
 def received(lab, more_than):
