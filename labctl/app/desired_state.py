@@ -85,13 +85,14 @@ def _steps_within(vms: Collection[str], wanted: Specs) -> list[ProvisionSpec]:
 def destroy(vms: Iterable[str] = (), *, warm: bool = False) -> DesiredState:
     """Only what outlives the lab, as images, or with `vms` everything except these VMs and their disks.
 
-    With `warm` the lab's warm state goes too.
+    With `warm` the lab's warm state goes too; one that was not saved to its end goes in any case.
     """
     names = tuple(vms)
 
     def desired(_wanted: Specs, existing: Specs) -> Specs:
         if not names:
-            gone_too = {spec.address for spec in of_kind(existing.values(), WarmSpec) if warm}
+            states = of_kind(existing.values(), WarmSpec)
+            gone_too = {spec.address for spec in states if warm or not spec.finished}
             return {
                 address: spec for address, spec in existing.items() if spec.shared and address not in gone_too
             }

@@ -58,7 +58,7 @@ def _images(host: Host) -> Check:
 
 def _warm_states(host: Host) -> Check:
     """The size of the warm states in the store, and of those on which no disk stands."""
-    states = [each for each in warm_store.look(host) if each.finished]
+    states = [each for each in warm_store.look(host) if each.warm.finished]
     sizes = [each.warm.size for each in states]
     unused = [each.warm.size for each in states if not each.users]
     return _in_store("warm states", sizes, unused, "`labctl image prune` removes them")

@@ -76,10 +76,10 @@ def test_of_a_damaged_image_the_disks_count_and_not_the_warm_state(host):
 
 def test_one_on_which_a_disk_stands_is_needed(host):
     (state,) = warm_store.look(host)
-    assert (state.warm.lab, state.users, state.finished) == ("shop", ("labctl-shop/web.root",), True)
+    assert (state.warm.lab, state.users, state.warm.finished) == ("shop", ("labctl-shop/web.root",), True)
     assert unneeded(host) == []
     with pytest.raises(LabctlError, match=r"labctl-shop/web\.root stands on it"):
-        warm_store.remove(host, state.warm)
+        warm_store.remove(host, [state])
     assert warm_store.look(host) == [state]
 
 
@@ -137,7 +137,7 @@ def test_the_disks_of_a_stopped_pool_count(host):
     assert state.users == ("labctl-shop/web.root",)
     host.virt.storagePoolLookupByName("labctl-shop").destroy()
     with host.lock(lab_lock_name("shop")), pytest.raises(LabctlError, match="stands on it"):
-        warm_store.remove(host, state.warm)
+        warm_store.remove(host, [state])
 
 
 def test_a_stopped_store_is_started_to_remove_one(host, world):
@@ -159,3 +159,24 @@ def test_a_warm_state_is_of_the_whole_lab(world):
         world.run(partial(change.destroy, warm=True), "web-1", "web-2")
     session.warm = False
     assert change.up(session, ["web-1"], world.events.append, lambda _plan: True).ok
+
+
+def test_what_a_save_left_that_was_killed_goes_with_its_lab(host, world):
+    volumes.delete(lab_pool(host), "web.root")
+    volumes.delete(pools.require(host.virt, STORE), warm_volume("shop", KEY, "description"))
+    assert world.run(change.destroy) == 0
+    assert warm_store.look(host) == []
+
+
+def test_all_of_a_lab_go_together(host, world):
+    """Only the newest is begun with, so that nothing else would ever remove the others."""
+    store = pools.require(host.virt, STORE)
+    volumes.delete(lab_pool(host), "web.root")
+    for part in ("memory.web", "description"):
+        volumes.create(store, warm_volume("shop", OLD, part), capacity=1 << 20, format="raw")
+    volumes.create(store, warm_volume("shop", "c" * 16, "memory.web"), capacity=1 << 20, format="raw")
+    volumes.create(store, warm_volume("other", OLD, "description"), capacity=1 << 20, format="raw")
+    assert world.run(change.destroy) == 0
+    assert len(warm_store.look(host)) == 4, "`destroy` keeps what is whole"
+    assert world.run(partial(change.destroy, warm=True)) == 0
+    assert [each.warm.lab for each in warm_store.look(host)] == ["other"]

@@ -65,7 +65,7 @@ def images(host: Host) -> list[Row]:
 
 def warm_states(host: Host) -> list[StoredWarm]:
     """The warm states in the store that are finished, by their labs."""
-    found = [each for each in warm_store.look(host) if each.finished]
+    found = [each for each in warm_store.look(host) if each.warm.finished]
     return sorted(found, key=lambda each: natural_sort_key(each.warm.lab))
 
 

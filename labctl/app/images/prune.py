@@ -118,9 +118,10 @@ def _remove(host: Host, unneeded: Unneeded) -> bool:
     elif unneeded.path:
         _delete(unneeded.path)
     elif unneeded.warm:
-        if unneeded.warm not in [each.warm for each in warm_store.look(host, held=unneeded.warm.lab)]:
-            return False
-        warm_store.remove(host, unneeded.warm)
+        states = warm_store.look(host, held=unneeded.warm.lab)
+        found = [each for each in states if each.warm == unneeded.warm]
+        warm_store.remove(host, found)
+        return bool(found)
     elif unneeded.volume in store.leftovers():
         store.drop(unneeded.volume)
     else:

@@ -57,10 +57,12 @@ class WarmDriver:
     update = create
 
     def delete(self, step: StepOf[WarmSpec], _tell: Teller) -> None:
-        """Delete a warm state.
+        """Delete the lab's warm state, and what others were left of it.
 
         Raises:
-            LabctlError: a disk stands on it.
+            LabctlError: a disk stands on one; then none is deleted.
         """
+        lab = step.existing.lab
         with translated(str(step.address)):
-            store.remove(self._host, step.existing)
+            every = store.look(self._host, held=lab)
+            store.remove(self._host, (each for each in every if each.warm.lab == lab))

@@ -8,7 +8,7 @@ from labctl.core import identity
 from labctl.core.found import Found
 from labctl.host.libvirt import pools
 from labctl.kinds import Kind
-from labctl.kinds.warm.spec import DESCRIPTION, WarmSpec
+from labctl.kinds.warm.spec import WarmSpec
 
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
@@ -24,12 +24,15 @@ def _driver(host: Host, keys: Keys) -> WarmDriver:
 
 
 def _observe(look: Look) -> Found[WarmSpec]:
+    """The newest one. Where there is none, what a save left that was killed, so that it can be removed."""
     parts = map(identity.warm_part, look.store_volumes)
-    if not any(part and part[0] == look.lab and part[2] == DESCRIPTION for part in parts):
+    if not any(part and part[0] == look.lab for part in parts):
         return Found()
     from labctl.kinds.warm import states  # few labs have one
 
-    return Found(tuple(states.every(look.virt, pools.require(look.virt, identity.STORE), look.lab)[-1:]))
+    store = pools.require(look.virt, identity.STORE)
+    found = states.every(look.virt, store, look.lab) or states.unfinished(store, look.lab)
+    return Found(tuple(found[-1:]))
 
 
 WARM = Kind(WarmSpec, _driver, _observe)

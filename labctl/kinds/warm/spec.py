@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _OTHER = "the lab did not begin with it"
 DESCRIPTION = "description"  # the part that makes the others a warm state
+UNFINISHED = "it was not saved to its end"  # the problem of parts without a description
 
 
 @record
@@ -74,11 +75,16 @@ class WarmSpec(Spec):
     secret: str = field(default="", repr=False)
     stamps: tuple[tuple[str, str], ...] = ()
     size: int = field(default=0, compare=False)
-    problem: str = owned(Effect.REPLACE, default="", condition="it can't be read")
+    problem: str = owned(Effect.REPLACE, default="", condition="it can't be used")
 
     @property
     def address(self) -> Address:
         return addresses.warm(self.lab)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has a description: without one it is what a save left that was killed, or is under way."""
+        return self.problem != UNFINISHED
 
     def volume(self, part: str) -> str:
         """The volume of the store with this part of it."""

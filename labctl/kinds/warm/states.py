@@ -9,7 +9,7 @@ from labctl.core.errors import LabctlError
 from labctl.core.record import replace
 from labctl.host.libvirt import volumes
 from labctl.kinds.warm import description
-from labctl.kinds.warm.spec import DESCRIPTION, WarmSpec
+from labctl.kinds.warm.spec import DESCRIPTION, UNFINISHED, WarmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -29,10 +29,10 @@ def every(virt: Any, store: Any, lab: str = "") -> list[WarmSpec]:
     return sorted(found, key=lambda each: each.taken)
 
 
-def unfinished(store: Any) -> list[WarmSpec]:
-    """What saves left that were killed, or what one has made so far that is under way, of all labs."""
-    keys = {part[:2] for name in leftovers(volumes.names(store)) if (part := identity.warm_part(name))}
-    left = [WarmSpec(*each, problem="it was not saved to its end") for each in sorted(keys)]
+def unfinished(store: Any, lab: str = "") -> list[WarmSpec]:
+    """What saves of a lab left that were killed, or what one has made so far that is under way; or of all labs."""
+    keys = {part[:2] for name in leftovers(volumes.names(store), lab) if (part := identity.warm_part(name))}
+    left = [WarmSpec(*each, problem=UNFINISHED) for each in sorted(keys)]
     sizes = {each.name: each.allocation for each in volumes.facts(store)} if left else {}
     return [_sized(each, sizes) for each in left]
 

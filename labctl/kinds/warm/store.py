@@ -12,7 +12,7 @@ from labctl.host.libvirt import pools
 from labctl.kinds.warm import states
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from labctl.host.host import Host
     from labctl.kinds.warm.spec import WarmSpec
@@ -20,42 +20,35 @@ if TYPE_CHECKING:
 
 @record
 class StoredWarm:
-    """A warm state in the store, and its users (`host.store_users`), as `labctl-shop/web.root`.
-
-    It is not `finished` if a save was killed, or is under way.
-    """
+    """A warm state in the store, and its users (`host.store_users`), as `labctl-shop/web.root`."""
 
     warm: WarmSpec
     users: tuple[str, ...]
-    finished: bool
 
 
 def look(host: Host, *, held: str = "") -> list[StoredWarm]:
-    """The warm states of all labs. `held` is the lab whose lock the caller holds."""
+    """The warm states of all labs, finished or not. `held` is the lab whose lock the caller holds."""
     store = pools.find(host.virt, identity.STORE)
     if store is None:
         return []
-    every, unfinished = states.every(host.virt, store), states.unfinished(store)
-    users = store_users.find(host, pools.path(store), held=held) if every or unfinished else {}
-    return [
-        *(StoredWarm(each, _users(each, users), finished=True) for each in every),
-        *(StoredWarm(each, _users(each, users), finished=False) for each in unfinished),
-    ]
+    found = [*states.every(host.virt, store), *states.unfinished(store)]
+    users = store_users.find(host, pools.path(store), held=held) if found else {}
+    return [StoredWarm(each, _users(each, users)) for each in found]
 
 
-def remove(host: Host, warm: WarmSpec) -> None:
-    """Delete a warm state. The caller holds the lock of its lab.
+def remove(host: Host, found: Iterable[StoredWarm]) -> None:
+    """Delete warm states. The caller holds the locks of their labs.
 
     Raises:
-        LabctlError: a disk or a domain uses it; then none of it is deleted.
+        LabctlError: a disk or a domain uses one; then nothing is deleted.
     """
-    store = pools.find(host.virt, identity.STORE)
-    if store is None:
-        return
-    if users := _users(warm, store_users.find(host, pools.path(store), held=warm.lab)):
+    gone = tuple(found)
+    if users := [user for each in gone for user in each.users]:
         hint = "`labctl destroy --warm` removes a lab and its warm state, `virsh vol-delete` what labctl did not make"
         raise LabctlError(f"{', '.join(users)} stands on it", hint=hint)
-    states.delete(store, warm)
+    store = pools.require(host.virt, identity.STORE)
+    for each in gone:
+        states.delete(store, each.warm)
 
 
 def _users(warm: WarmSpec, users: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

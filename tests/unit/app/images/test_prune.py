@@ -60,7 +60,7 @@ def test_a_volume_that_became_part_of_an_image_stays(monkeypatch):
 
 def test_an_image_that_only_a_warm_state_needs_goes_with_it(monkeypatch):
     def state(lab: str, key: str, *users: str) -> StoredWarm:
-        return StoredWarm(WarmSpec(lab, key), users, finished=True)
+        return StoredWarm(WarmSpec(lab, key), users)
 
     def image(name: str, *users: str) -> StoredImage:
         return StoredImage(ImageSpec(name, f"sha256-{name}"), 1, users, {})
