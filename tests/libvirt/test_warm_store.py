@@ -9,7 +9,7 @@ from labctl.app.images import prune
 from labctl.core.errors import LabctlError, UsageError
 from labctl.core.identity import warm_volume
 from labctl.host import store_users
-from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt import backing, pools, volumes
 from labctl.host.machine.lock import lab_lock_name
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.image.store import ImageStore
@@ -72,6 +72,20 @@ def test_of_a_damaged_image_the_disks_count_and_not_the_warm_state(host):
     assert store_users.standing(store_users.find(host, folder), images) == set()
     circle = {"image": ["warm state of shop"], ROOT: ["warm state of shop"]}  # a guest wrote such a header
     assert store_users.standing(circle, ["image"]) == set()
+
+
+def test_the_image_of_a_disk_is_below_its_warm_state(host):
+    """By it `status` knows whose images are damaged, and `image build --from` how to boot a copy."""
+    store = pools.require(host.virt, STORE)
+    image = volumes.path(store, f"{IMAGE}.img")
+    facts = [*volumes.facts(lab_pool(host), {"web.root"}), *volumes.facts(store, {ROOT, f"{IMAGE}.img"})]
+    assert {each.name: backing.image_below(host.virt, each) for each in facts} == {
+        "web.root": image,
+        ROOT: image,
+        f"{IMAGE}.img": "",
+    }
+    volumes.delete(store, ROOT)
+    assert backing.image_below(host.virt, facts[0]) == ""
 
 
 def test_one_on_which_a_disk_stands_is_needed(host):
