@@ -23,6 +23,7 @@ from labctl.host.files.content import content_digest
 from labctl.host.libvirt import pools
 from labctl.kinds import addresses
 from labctl.kinds.disk.spec import DiskSpec
+from labctl.kinds.folder import spec as folder
 from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.snapshot import machines
 from labctl.kinds.snapshot.versions import versions
@@ -170,10 +171,12 @@ def begun(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]
 
 
 def done(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]:
-    """The provisioning steps that are done in the warm state with which the lab begins."""
+    """The provisioning steps that are done in the warm state with which the lab begins, and the folders that it has."""
     texts = [vm.definition for vm in warmth.state.vms] if warmth.state else []
-    vms = filter(None, (xml.read(ET.fromstring(text)) for text in texts))
-    return provision.done(wanted.values(), {vm.address: vm for vm in vms})
+    vms = list(filter(None, (xml.read(ET.fromstring(text)) for text in texts)))
+    folders = {each.address: each for vm in vms for each in folder.every(vm.lab, vm.name, vm.records)}
+    copied = {address: each for address, each in folders.items() if address in wanted}
+    return copied | provision.done(wanted.values(), {vm.address: vm for vm in vms})
 
 
 def keep_keys(session: Session, warmth: Warmth) -> None:

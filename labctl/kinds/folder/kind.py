@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.found import Found
 from labctl.kinds import Kind
-from labctl.kinds.folder.spec import FolderSpec, read
+from labctl.kinds.folder.spec import FolderSpec, every
 
 if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
@@ -23,15 +23,8 @@ def _driver(host: Host, keys: Keys) -> FolderDriver:
 
 def _observe(look: Look) -> Found[FolderSpec]:
     """The folders that the metadata of VMs have records of."""
-    kept = ((vm.name, vm.records.get(FolderSpec.kind, {})) for vm in look.found("vm").specs)
-    return Found(
-        tuple(
-            read(look.lab, vm, target, record)
-            for vm, records in kept
-            for target, record in records.items()
-            if target.startswith("/")
-        )
-    )
+    vms = look.found("vm").specs
+    return Found(tuple(each for vm in vms for each in every(look.lab, vm.name, vm.records)))
 
 
 FOLDER = Kind(FolderSpec, _driver, _observe)

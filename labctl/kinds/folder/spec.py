@@ -12,10 +12,10 @@ from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from labctl.core.address import Address
-    from labctl.core.records import Record
+    from labctl.core.records import Record, Records
 
 RSYNC = "rsync"
 
@@ -103,6 +103,12 @@ class FolderSpec(Spec):
             "exclude": json.dumps(self.exclude),
             "content": self.content or "",
         }
+
+
+def every(lab: str, vm: str, records: Mapping[str, Records]) -> list[FolderSpec]:
+    """The folders of a VM, by the records in its metadata."""
+    own = records.get(FolderSpec.kind, {})
+    return [read(lab, vm, target, kept) for target, kept in own.items() if target.startswith("/")]
 
 
 def read(lab: str, vm: str, target: str, kept: Record) -> FolderSpec:
