@@ -89,7 +89,7 @@ def brought_up(lab: Lab) -> tuple[dict[str, dict[str, str]], float]:
     with ThreadPoolExecutor() as threads:
         facts = dict(zip(VMS, threads.map(lambda vm: facts_of(lab, vm), VMS), strict=True))
     leases = virsh("net-dhcp-leases", f"{lab.name}.back")  # of a dnsmasq that is as new as the network
-    assert facts["web"]["address of web"].split()[-1] in leases, (facts, leases)
+    assert f" {facts['db']['address of web']}/" in leases, (facts, leases)
     return facts, seconds
 
 
