@@ -29,6 +29,7 @@ from labctl.core.record import replace
 from labctl.host.files import run_folder
 from labctl.kinds import addresses
 from labctl.kinds.vm.spec import VmSpec
+from labctl.kinds.warm.spec import not_saved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,8 +58,14 @@ def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Fi
 
     def follow(first: Prepared, seconds: float) -> Prepared | None:
         warm_states.tell_gain(first, seconds, sink)
-        save = warm_states.to_save(session, first, seconds, look, sink)
-        return save and _look(session, "snapshot save", save)
+        try:
+            save = warm_states.to_save(session, first, seconds, look, sink)
+            return save and _look(session, "snapshot save", save)
+        except Interrupted:
+            raise
+        except LabctlError as error:  # the lab is ready in any case
+            sink(Diagnostic("warning", *not_saved(error)))
+            return None
 
     return apply(session, "up", desired, sink, confirm, follow=follow, whole=whole)
 

@@ -7,17 +7,28 @@ import pytest
 from labctl.app import change
 from labctl.app.images import prune
 from labctl.core.errors import LabctlError, UsageError
+from labctl.core.events import Diagnostic, Ending, StepDone
 from labctl.core.identity import warm_volume
+from labctl.core.plan import Plan
+from labctl.core.planning import plan
+from labctl.core.stop import Stop
+from labctl.engine.execute import execute
 from labctl.host import store_users
+from labctl.host.access.keys import Keys
+from labctl.host.files.lab_folder import LabFolder
+from labctl.host.hosts import Hosts
 from labctl.host.libvirt import backing, pools, volumes
 from labctl.host.machine.lock import lab_lock_name
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.image.store import ImageStore
 from labctl.kinds.warm import store as warm_store
+from labctl.kinds.warm.driver import WarmDriver
+from labctl.kinds.warm.spec import WarmSpec
 
 KEY, OLD = "a" * 16, "b" * 16
 IMAGE = "sha256-" + "a" * 64
 ROOT = warm_volume("shop", KEY, "disk.web.root")
+FOREIGN = "<domain type='test'><name>shop.db</name><memory>65536</memory><os><type>hvm</type></os></domain>"
 
 
 @pytest.fixture
@@ -194,3 +205,41 @@ def test_all_of_a_lab_go_together(host, world):
     assert len(warm_store.look(host)) == 4, "`destroy` keeps what is whole"
     assert world.run(partial(change.destroy, warm=True)) == 0
     assert [each.warm.lab for each in warm_store.look(host)] == ["other"]
+
+
+def test_a_state_that_cant_be_replaced_is_a_warning_and_no_failure(world, host):
+    """The lab is ready by then."""
+    had = warm_store.look(host)[0].warm
+    (step,) = plan({had.address: WarmSpec("shop", OLD)}, {had.address: had}).steps
+    world.events = []
+    driver = WarmDriver(host, Keys(LabFolder(world.folder, "shop")))
+    outcome = execute(
+        Plan("shop", host.uri, (step,)), Hosts(host), lambda *_: driver, world.events.append, Stop()
+    )
+    assert outcome.ending is Ending.DONE
+    told = [event.summary for event in world.events if isinstance(event, Diagnostic)]
+    assert told == ["warm/shop: the lab was not saved: labctl-shop/web.root stands on it"]
+    assert [each.warm.key for each in warm_store.look(host)] == [KEY]
+
+
+def test_a_lab_that_is_ready_stays_so_where_it_cant_be_looked_at_once_more(world):
+    """Somebody took the name of one of its VMs meanwhile."""
+    world.edit("name: shop", "name: shop\nwarm: true")
+    world.events = []
+
+    def taken(event):
+        world.events.append(event)
+        if isinstance(event, StepDone) and event.address == "vm/web-2":
+            domain = world.domain("db")
+            domain.destroy()
+            domain.undefine()
+            world.host.virt.defineXML(FOREIGN)
+
+    finished = change.up(world.session(), (), taken, lambda _plan: True)
+    assert finished.ending is Ending.DONE
+    assert world.events[-1] == finished
+    (warning,) = [
+        each for each in world.events if isinstance(each, Diagnostic) and each.severity == "warning"
+    ]
+    assert warning.summary.startswith("the lab was not saved: ")
+    assert "shop.db" in warning.summary

@@ -13,6 +13,7 @@ from labctl.host.access.streams import FEW_BYTES
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.warm import store
 from labctl.kinds.warm.save import save
+from labctl.kinds.warm.spec import not_saved
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
@@ -32,17 +33,21 @@ class WarmDriver:
         self._keys = keys
 
     async def create(self, step: StepOf[WarmSpec], tell: Teller) -> None:
-        """Save the lab. It is ready and goes on in any case: what stands against it is a warning."""
+        """Save the lab, in place of what was saved of it before.
+
+        It is ready and goes on in any case: what stands against it is a warning.
+        """
         spec = step.wanted
         try:
+            if step.before is not None:
+                await self._host.connection.call(self._delete, spec)
             tell.progress("writing to its disks")
             await asyncio.gather(*(self._sync(spec.lab, vm.name) for vm in spec.vms))
             await self._host.connection.call(self._save, spec, tell)
         except Interrupted:
             raise
         except LabctlError as error:
-            hint = f"{error.hint}; the next `labctl up` boots it" if error.hint else ""
-            tell.warn(f"the lab was not saved: {error}", hint or "the next `labctl up` boots it")
+            tell.warn(*not_saved(error))
 
     async def _sync(self, lab: str, vm: str) -> None:
         """Let a guest write all to its disks, so that it can also boot from what is saved of them."""
@@ -62,7 +67,9 @@ class WarmDriver:
         Raises:
             LabctlError: a disk stands on one; then none is deleted.
         """
-        lab = step.existing.lab
-        with translated(str(step.address)):
-            every = store.look(self._host, held=lab)
-            store.remove(self._host, (each for each in every if each.warm.lab == lab))
+        self._delete(step.existing)
+
+    def _delete(self, spec: WarmSpec) -> None:
+        with translated(str(spec.address)):
+            every = store.look(self._host, held=spec.lab)
+            store.remove(self._host, (each for each in every if each.warm.lab == spec.lab))

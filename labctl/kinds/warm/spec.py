@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
 from labctl.core.record import field, record
 from labctl.core.size import format_size
 from labctl.core.spec import BriefPart, Effect, Spec, owned
+from labctl.core.verbs import UPDATE
 from labctl.kinds import addresses
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from labctl.core.address import Address
     from labctl.core.diff import Change
+    from labctl.core.errors import LabctlError
+    from labctl.core.verbs import Verb
 
 _OTHER = "the lab did not begin with it"
 DESCRIPTION = "description"  # the part that makes the others a warm state
@@ -95,6 +98,10 @@ class WarmSpec(Spec):
         """When it was taken, for people, in local time: `26 Nov 12:03`; empty if that is not known."""
         return format(datetime.fromisoformat(self.taken).astimezone(), "%-d %b %H:%M") if self.taken else ""
 
+    def verbs(self, effect: Effect | None, before: Spec | None) -> tuple[Verb[Any], ...]:
+        """Saving deletes what it replaces: if that can't be deleted, the lab is not saved, and no step fails."""
+        return (UPDATE,) if effect is Effect.REPLACE else super().verbs(effect, before)
+
     def done(self, changes: Collection[Change]) -> str:
         del changes
         return "" if self.taken else "saved"
@@ -102,3 +109,9 @@ class WarmSpec(Spec):
     def brief(self) -> tuple[BriefPart, ...]:
         words = "the lab as it is now, for the next `labctl up`"
         return (BriefPart(f"of {self.moment}, {format_size(self.size)}" if self.taken else words),)
+
+
+def not_saved(error: LabctlError) -> tuple[str, str]:
+    """What is told of a lab that is ready and could not be saved, and the hint to it."""
+    boots = "the next `labctl up` boots it"
+    return f"the lab was not saved: {error}", f"{error.hint}; {boots}" if error.hint else boots
