@@ -16,8 +16,7 @@ from labctl.core.record import record
 from labctl.core.size import format_size
 from labctl.core.spans import spans
 from labctl.core.spec import find, of_kind
-from labctl.engine import provision
-from labctl.engine import warm as keys
+from labctl.engine import provision, warm_key
 from labctl.engine.compose import compose
 from labctl.host.files.content import content_digest
 from labctl.host.libvirt import pools
@@ -58,8 +57,8 @@ class Warmth:
     """
 
     state: WarmSpec | None = None
-    parts: Callable[[bytes], keys.Parts] | None = None
-    made_from: keys.Parts = ()
+    parts: Callable[[bytes], warm_key.Parts] | None = None
+    made_from: warm_key.Parts = ()
     notes: tuple[Problem, ...] = ()
     store: str = ""
 
@@ -121,12 +120,12 @@ def _parts(
     allocation: Allocation,
     sites: Callable[[Address], Site],
     secret: bytes,
-) -> keys.Parts:
+) -> warm_key.Parts:
     """The digests of all that goes into the lab."""
     from labctl.kinds.seed import render as seed_files  # few labs are warm
 
-    allocation = keys.given(allocation)
-    specs = compose(filled, allocation, lambda address: keys.counted(sites(address), secret))
+    allocation = warm_key.given(allocation)
+    specs = compose(filled, allocation, lambda address: warm_key.counted(sites(address), secret))
     virt = session.hosts.of(addresses.pool(session.lab.name)).virt
     nobody = seed_files.HostKey("", "")
     copied = {path: content_digest(path) for path in provision.copied_files(session.lab, once=True)}
@@ -135,7 +134,7 @@ def _parts(
         "host": [versions(virt), machines.cpu_of_host(virt.getCapabilities())],
         "seeds": [seed_files.files(each, "", nobody) for each in of_kind(specs.values(), SeedSpec)],
     }
-    return keys.parts(session.loaded.lab, allocation, specs, others, secret)
+    return warm_key.parts(session.loaded.lab, allocation, specs, others, secret)
 
 
 _DIFFERS = {
@@ -147,12 +146,12 @@ _DIFFERS = {
 }
 
 
-def _against(session: Session, state: WarmSpec, parts_by: Callable[[bytes], keys.Parts]) -> str:
+def _against(session: Session, state: WarmSpec, parts_by: Callable[[bytes], warm_key.Parts]) -> str:
     """Why a lab can't begin with a warm state; empty if it can."""
     if state.problem:
         return state.problem
     parts = parts_by(bytes.fromhex(state.secret))
-    if state.key != keys.key(parts):
+    if state.key != warm_key.key(parts):
         had = dict(state.parts)
         different = next((name for name, digest in parts if had.get(name) != digest), "")
         return _DIFFERS.get(different, "this labctl makes the lab in another way")
@@ -167,7 +166,7 @@ def _against(session: Session, state: WarmSpec, parts_by: Callable[[bytes], keys
 
 def begun(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]:
     """The wanted specs, of a lab that begins with its warm state if there is one."""
-    return keys.begun_with(warmth.state, wanted, warmth.store) if warmth.state else dict(wanted)
+    return warm_key.begun_with(warmth.state, wanted, warmth.store) if warmth.state else dict(wanted)
 
 
 def done(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]:
@@ -206,6 +205,9 @@ def to_save(
     specs = again.observed.specs.values()
     running = [vm for vm in of_kind(specs, VmSpec) if vm.state is State.RUNNING]
     problems = [problem for vm in running for problem in _unsavable(vm, again.observed.folder or "")]
+    if again.plan.changes:
+        others = ", ".join(str(step.address) for step in again.plan.steps if not step.recurs)
+        problems.append(Problem(f"it is not as the Labfile says any more, see `labctl plan`: {others}"))
     if again.warm.parts and again.warm.parts(session.secret) != first.warm.made_from:
         problems.append(Problem("what it is made from changed while it came up"))
     for each in problems:
@@ -216,7 +218,7 @@ def to_save(
     sink(Diagnostic("note", "the lab is ready, and can be used; it is saved now, for the next `labctl up`"))
     state = WarmSpec(
         session.lab.name,
-        keys.key(first.warm.made_from),
+        warm_key.key(first.warm.made_from),
         first.warm.made_from,
         vms=tuple(WarmVm(vm.name) for vm in running),
         disks=tuple(WarmDisk(disk.name) for disk in of_kind(specs, DiskSpec) if disk.owner is None),
@@ -246,3 +248,9 @@ def _unsavable(vm: VmSpec, folder: str) -> Iterator[Problem]:
     if not vm.scripted:
         summary = "it can't be saved: without a seed nobody can set its clock"
         yield Problem(summary, str(vm.address), hint="leave `cloud_init: false` out")
+    if (
+        vm.reports
+    ):  # by then the DHCP server may have given it to somebody else, and the guest would use it all the same
+        nics = spans(nic.name for nic in vm.nics if nic.guest.dhcp4)
+        summary = f"it can't be saved: it has an address from a DHCP server that is not labctl's, at {nics}"
+        yield Problem(summary, str(vm.address), hint="with an `ip` of its own there it can be saved")

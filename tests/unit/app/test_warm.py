@@ -3,14 +3,25 @@
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from labctl.app import warm
+from labctl.app.desired_state import up
+from labctl.app.prepare import Prepared
 from labctl.core import records
+from labctl.core.address import Address
 from labctl.core.identity import records_namespace
+from labctl.core.lifecycle import State
+from labctl.core.planning import plan
 from labctl.core.record import replace
+from labctl.engine.allocation import Allocation
+from labctl.engine.observe import Observed
+from labctl.engine.sources import Sources
 from labctl.kinds.folder.spec import FolderSpec
 from labctl.kinds.vm import xml
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.warm.spec import WarmSpec, WarmVm
+from tests.composed import SECRET, applied, specs, with_steps
 
 STATE = WarmSpec("shop", "0123456789abcdef", taken="2026-11-26T12:03:00+00:00", took_s=112.4)
 SITE = FolderSpec("shop", "web", "/srv/site", "/home/me/site", content="1" * 64)
@@ -45,3 +56,57 @@ def test_what_was_copied_before_the_save_is_not_copied_again():
         done = warm.done({wanted.address: wanted}, warm.Warmth(saved_with(SITE, gone)))
         assert done == {SITE.address: SITE}
     assert warm.done({SITE.address: SITE}, warm.Warmth()) == {}
+
+
+MADE_FROM = (("Labfile", "0" * 64),)
+WEB = Address("vm", "web")
+SESSION = SimpleNamespace(lab=SimpleNamespace(name="shop"), secret=SECRET)
+SHOP = {
+    "networks": {"office": {"external": "br0"}, "front": {"subnet": "10.0.0.0/24"}},
+    "vms": {
+        "web": {"image": "debian-12", "networks": ["front"], "provision": [{"shell": "x", "run": "always"}]}
+    },
+}
+
+
+def prepared(wanted, existing):
+    existing = with_steps(existing, wanted)
+    made = plan(up()(wanted, existing), existing)
+    return Prepared(made, Observed(existing, folder="/p"), Allocation(), Sources(), (), ())
+
+
+def saved(content=SHOP, edit=lambda existing: existing):
+    """Whether a lab that became ready is saved when it is looked at once more, and what is told."""
+    events = []
+    wanted = specs(content)
+    first = replace(prepared(wanted, {}), warm=warm.Warmth(made_from=MADE_FROM))
+    again = prepared(wanted, edit(applied(wanted)))
+    desired = warm.to_save(SESSION, first, 100.0, lambda: again, events.append)
+    return desired is not None, [event.summary for event in events]
+
+
+def with_state(state):
+    return lambda existing: {**existing, WEB: replace(existing[WEB], state=state)}
+
+
+def test_a_lab_that_is_as_it_should_be_is_saved_also_with_what_runs_each_time():
+    assert saved() == (
+        True,
+        ["the lab is ready, and can be used; it is saved now, for the next `labctl up`"],
+    )
+
+
+@pytest.mark.parametrize("state", [State.OFF, State.PAUSED])
+def test_a_lab_that_is_not_what_the_labfile_says_any_more_is_not_saved(state):
+    """Somebody, or a step, may have shut a VM down meanwhile."""
+    done, told = saved(edit=with_state(state))
+    assert not done
+    assert "it is not as the Labfile says any more, see `labctl plan`: vm/web" in told[0]
+
+
+def test_a_vm_with_an_address_that_somebody_else_gave_is_not_saved():
+    """A week later its lease is over, and it would use the address all the same."""
+    office = {**SHOP, "vms": {"web": {**SHOP["vms"]["web"], "networks": ["office"]}}}
+    done, told = saved(office)
+    assert not done
+    assert "from a DHCP server that is not labctl's, at office" in told[0]

@@ -17,13 +17,12 @@ from labctl.core.record import is_record, replace, values
 from labctl.core.spec import of_kind
 from labctl.core.unquoted import Unquoted
 from labctl.kinds.disk.spec import DiskSpec
-from labctl.kinds.folder.spec import FolderSpec
 from labctl.kinds.image.spec import ImageSpec
 from labctl.kinds.vm.disks_and_nics import SavedMemory
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from labctl.core.address import Address
     from labctl.core.spec import Spec
@@ -88,16 +87,10 @@ def parts(
     labfile = {name: value for name, value in values(lab).items() if name not in _IDLE}
     for section in ("networks", "volumes", "vms"):
         labfile[section] = sorted(labfile[section], key=lambda each: str(each.name))
+    composed = sorted(specs.values(), key=lambda each: str(each.address))
     told: dict[str, Any] = {"Labfile": labfile, "images": images, **others}
-    told |= {"addresses": [allocation.networks, allocation.nics], "labctl": _told(lab, specs.values())}
+    told |= {"addresses": [allocation.networks, allocation.nics], "labctl": composed}
     return tuple((name, digest(value, secret)) for name, value in told.items())
-
-
-def _told(lab: LabModel, specs: Collection[Spec]) -> list[Spec]:
-    """The specs as they count: what is in a copied folder matters only where a step may have used it."""
-    steps = lab.provision or any(vm.provision for vm in lab.vms)
-    folders = {each.address: replace(each, content=None) for each in of_kind(specs, FolderSpec) if not steps}
-    return [folders.get(each.address, each) for each in sorted(specs, key=lambda each: str(each.address))]
 
 
 def key(parts: Parts) -> str:
