@@ -141,7 +141,16 @@ def object_uuid(lab: str, kind: str, name: str) -> str:
 
 def mac_address(lab: str, vm: str, nic: str) -> str:
     """A MAC with QEMU's prefix 52:54:00, which libvirt uses for the MACs that it generates, too."""
-    digest = _digest(f"{lab}/{vm}/{nic}")
+    return _mac(f"{lab}/{vm}/{nic}")
+
+
+def bridge_mac(lab: str, network: str) -> str:
+    """The MAC of the host on a network: guests that come back to a network that was made anew still know it."""
+    return _mac(f"{lab}/{network}")
+
+
+def _mac(text: str) -> str:
+    digest = _digest(text)
     return f"52:54:00:{digest[0:2]}:{digest[2:4]}:{digest[4:6]}"
 
 

@@ -9,8 +9,8 @@ from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from labctl.core import identity, xmltree
 from labctl.core import spec as specs
-from labctl.core import xmltree
 from labctl.core.record import replace
 from labctl.core.xmlfields import Children, Declaration, Fixed, Property, Rendered, Strings, Written
 from labctl.core.xmlforms import NO, NUMBER, YES, Form
@@ -47,6 +47,10 @@ def _nat6(spec: NetworkSpec) -> str:
     return "yes" if spec.mode == "nat" and spec.subnet6 else ""
 
 
+def _bridge_mac(spec: NetworkSpec) -> str:
+    return identity.bridge_mac(spec.lab, spec.name) if _has_own_bridge(spec) else ""
+
+
 NETWORK = Declaration(
     "network",
     NetworkSpec,
@@ -61,6 +65,7 @@ NETWORK = Declaration(
     # that, and can't be reached.
     Fixed("bridge/@stp", "off", when=_has_own_bridge),
     Fixed("bridge/@delay", "0", when=_has_own_bridge),
+    Written(_bridge_mac, "mac/@address"),
     Property("mtu", "mtu/@size", NUMBER),
     Property("domain", "domain/@name"),
     Fixed("domain/@localOnly", "yes", when=lambda spec: spec.domain),

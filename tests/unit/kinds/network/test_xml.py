@@ -37,3 +37,31 @@ def test_a_boot_server_stands_alone():
 def test_a_boot_files_name_that_dnsmasq_would_take_for_more_gets_into_no_xml(name):
     with pytest.raises(ValueError, match="can't be a boot file's name"):
         NetworkSpec("lab", "n", host4="10.0.0.1/24", boot_file=name).rendered()
+
+
+def bridge_mac(lab: str, name: str, mode: str) -> str | None:
+    element = network_xml.render(NetworkSpec(lab, name, mode)).find("mac")
+    return None if element is None else element.get("address")
+
+
+def test_a_network_that_is_made_anew_has_the_mac_that_it_had():
+    """Guests that come back from memory know the host by it."""
+    assert (
+        bridge_mac("shop", "front", "nat") == bridge_mac("shop", "front", "isolated") == "52:54:00:0c:15:70"
+    )
+    assert (
+        len(
+            {
+                bridge_mac("shop", "front", "nat"),
+                bridge_mac("shop", "back", "nat"),
+                bridge_mac("x", "front", "nat"),
+            }
+        )
+        == 3
+    )
+
+
+def test_a_network_without_a_bridge_of_its_own_has_none():
+    """It is refused there by libvirt."""
+    assert bridge_mac("shop", "front", "bridge") is None
+    assert bridge_mac("shop", "front", "macvtap") is None
