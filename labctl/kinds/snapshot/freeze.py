@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -18,7 +19,7 @@ from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.snapshot import layers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from labctl.core.events import Teller
     from labctl.host.libvirt.connection import Connection
@@ -144,21 +145,22 @@ def freeze(vm: VmToSave, name: str, *, folder: str, memory_folder: str) -> None:
         vm.domain.snapshotCreateXML(layers.request(root, name, onto, memory), flags)
 
 
-def thaw(pool: Any, vm: VmToSave, tell: Teller) -> None:
-    """Merge the layers in which the disks of a VM went on, so that each disk is again the file that `freeze` froze.
+def thaw(pool: Any, vm: VmToSave, tell: Teller, *, onto: Collection[str]) -> None:
+    """Merge the layers in which the disks of a VM went on, so that each disk is again the file that it was.
 
-    `pool` is that of the lab, which knows the layers since its last refresh.
+    `pool` is that of the lab, which knows the layers since its last refresh. `onto` has the paths of those files.
 
     Raises:
         LabctlError: QEMU can't merge them; the VM goes on in its layers.
     """
-    frozen = {layer.path for layer in vm.saved.layers}
     with translated(f"vm/{vm.saved.name}"):
         if vm.saved.state is State.OFF and not vm.domain.isActive():
             vm.domain.connect().defineXML(vm.saved.definition)  # nobody has written to its layers
         for disk in ET.fromstring(vm.domain.XMLDesc()).iterfind("devices/disk"):
-            top, *below = xmltree.layers(disk)[:2]
-            if below and below[0] in frozen and identity.is_layer(top):
+            files = xmltree.layers(disk)
+            above = [*takewhile(lambda file: identity.is_layer(file) and file not in onto, files)]
+            if above and len(above) < len(files) and (base := files[len(above)]) in onto:
                 target = xmltree.attribute(disk, "target", "dev")
-                block_commit.run(vm.domain, target, base=below[0], top=top, tell=tell)
-                volumes.delete(pool, top.rpartition("/")[2])
+                block_commit.run(vm.domain, target, base=base, top=above[0], tell=tell)
+                for each in above:
+                    volumes.delete(pool, each.rpartition("/")[2])

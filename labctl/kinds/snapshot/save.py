@@ -62,7 +62,8 @@ def _undo(
         pools.refresh(pool)
         for each in vms:
             with suppress(*failed):
-                thaw(pool, each, tell.to_the_end())
+                frozen = {layer.path for layer in each.saved.layers}
+                thaw(pool, each, tell.to_the_end(), onto=frozen)
         parts.sweep(connection.virt, pool, spec.lab, [each.saved.name for each in vms])
 
 

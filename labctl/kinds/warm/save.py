@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
-from labctl.core import identity, xmltree
+import libvirt
+
+from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
 from labctl.core.record import record, replace
 from labctl.core.size import format_sizes
-from labctl.host.libvirt import block_commit, pools, volumes
-from labctl.host.libvirt.connection import translated
+from labctl.host.libvirt import pools, volumes
 from labctl.kinds.snapshot import room
-from labctl.kinds.snapshot.freeze import freeze, paused, paused_note, read
+from labctl.kinds.snapshot.freeze import freeze, paused, paused_note, read, thaw
 from labctl.kinds.snapshot.spec import SavedVm
 from labctl.kinds.warm import description, states
 from labctl.kinds.warm.spec import DESCRIPTION, WarmDisk, WarmSpec, WarmVm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from labctl.core.events import Teller
     from labctl.host.access.keys import Keys
@@ -49,8 +49,7 @@ def save(host: Host, keys: Keys, spec: WarmSpec, tell: Teller) -> None:
         LabctlError: a VM can't be saved, or there is no room; then none was paused.
     """
     place = _Place(host, host.pool(identity.pool_name(spec.lab)), host.pool(identity.STORE))
-    states.delete_all(place.store, states.leftovers(volumes.names(place.store), spec.lab))
-    states.delete(place.store, spec)  # of an earlier call, which lost libvirt
+    states.sweep(place.store, spec)
     _thaw(place, _vms(host, spec), tell)
     vms = _vms(host, spec)
     _check_room(place, spec, vms)
@@ -61,7 +60,8 @@ def save(host: Host, keys: Keys, spec: WarmSpec, tell: Teller) -> None:
             host.virt, place.store, made.volume(DESCRIPTION), content, length=len(content), mode=0o600
         )
     except BaseException:
-        states.delete(place.store, spec)
+        with suppress(LabctlError, libvirt.libvirtError):  # what failed first is the error
+            states.sweep(place.store, spec)
         raise
     tell.note(paused_note(len(made.vms), made.paused_s))
 
@@ -82,15 +82,19 @@ def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], t
         _thaw(place, vms, tell.to_the_end())
     pools.refresh(place.store)  # what copies stand on is read some milliseconds after they were made
     stored = {each.name: each.allocation for each in volumes.facts(place.store)}
+    variables = _variables(place, vms)
     names = [layer.disk for vm in vms for layer in vm.saved.layers] + [each.name for each in spec.disks]
     made = replace(
         spec,
         taken=taken,
         paused_s=paused_s,
-        vms=tuple(_described(spec, vm, keys, stored) for vm in vms),
+        vms=tuple(_described(spec, vm, keys, stored, variables) for vm in vms),
         disks=tuple(WarmDisk(each, spec.volume(f"disk.{identity.volume_name(each)}")) for each in names),
     )
-    return replace(made, stamps=states.stamps(place.store, made))
+    stamps = states.stamps(place.store, made)
+    if lacking := [volume for volume, stamp in stamps if not stamp]:
+        raise LabctlError(f"{', '.join(lacking)} went from {pools.path(place.store)} meanwhile")
+    return replace(made, stamps=stamps)
 
 
 def _own_disks(vms: Sequence[VmToSave]) -> dict[str, str]:
@@ -103,6 +107,8 @@ def _frozen(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller
     """Save memory and volumes of the lab at one moment; gives the seconds for which the VMs were paused."""
     connection, began = place.host.connection, time.monotonic()
     folder, memory_folder = pools.path(place.pool), pools.path(place.store)
+    for vm in vms:  # libvirt does not notice the file that QEMU writes: so it knows of it, whatever happens
+        volumes.create(place.store, vm.saved.memory, capacity=0, format="raw")
     with paused(connection, vms, tell):
         connection.in_parallel(
             vms, lambda vm: freeze(vm, spec.key, folder=folder, memory_folder=memory_folder)
@@ -124,16 +130,21 @@ def _variables(place: _Place, vms: Sequence[VmToSave]) -> list[str]:
     return sorted({identity.nvram_volume(vm.saved.name) for vm in vms} & volumes.names(place.pool))
 
 
-def _described(spec: WarmSpec, vm: VmToSave, keys: Keys, stored: dict[str, int]) -> WarmVm:
-    """A VM of the warm state; `stored` has the bytes of the volumes in the store."""
+def _described(
+    spec: WarmSpec, vm: VmToSave, keys: Keys, stored: dict[str, int], variables: Collection[str]
+) -> WarmVm:
+    """A VM of the warm state.
+
+    `stored` has the bytes of the volumes in the store, `variables` the lab's volumes with the variables of UEFIs.
+    """
     name, memory = vm.saved.name, vm.saved.memory
-    variables = spec.volume(identity.nvram_volume(name))
+    own = identity.nvram_volume(name)
     private, public = keys.host(name)
     return WarmVm(
         name,
         memory,
-        stored[memory],
-        variables if variables in stored else "",
+        stored.get(memory, 0),
+        spec.volume(own) if own in variables else "",
         vm.saved.definition,
         private,
         public,
@@ -141,24 +152,14 @@ def _described(spec: WarmSpec, vm: VmToSave, keys: Keys, stored: dict[str, int])
 
 
 def _thaw(place: _Place, vms: Sequence[VmToSave], tell: Teller) -> None:
-    """Merge the layers in which the disks went on, so that each disk is one file again.
+    """Let each disk be one file again, which it was: a lab that has just been made has no snapshots.
 
-    A lab that has just been made has no others: those that are there before the save are of a try that lost libvirt.
+    Layers that are there before the save are of a try that lost libvirt.
     """
     pools.refresh(place.pool)
-    place.host.connection.in_parallel(vms, lambda vm: _merge(place, vm, tell))
-
-
-def _merge(place: _Place, vm: VmToSave, tell: Teller) -> None:
-    with translated(f"vm/{vm.saved.name}"):
-        for disk in ET.fromstring(vm.domain.XMLDesc()).iterfind("devices/disk"):
-            files = xmltree.layers(disk)
-            above = [*takewhile(identity.is_layer, files)]
-            if above and len(above) < len(files):
-                target, base = xmltree.attribute(disk, "target", "dev"), files[len(above)]
-                block_commit.run(vm.domain, target, base=base, top=above[0], tell=tell)
-                for each in above:
-                    volumes.delete(place.pool, each.rpartition("/")[2])
+    folder = pools.path(place.pool)
+    disks = {f"{folder}/{identity.volume_name(layer.disk)}" for vm in vms for layer in vm.saved.layers}
+    place.host.connection.in_parallel(vms, lambda vm: thaw(place.pool, vm, tell, onto=disks))
 
 
 def _check_room(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave]) -> None:

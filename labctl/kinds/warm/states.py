@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import replace
-from labctl.host.libvirt import volumes
+from labctl.host.libvirt import pools, volumes
 from labctl.kinds.warm import description
 from labctl.kinds.warm.spec import DESCRIPTION, UNFINISHED, WarmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
 
 def every(virt: Any, store: Any, lab: str = "") -> list[WarmSpec]:
@@ -60,11 +60,12 @@ def parts(warm: WarmSpec) -> set[str]:
 def stamps(store: Any, warm: WarmSpec) -> tuple[tuple[str, str], ...]:
     """By each of its volumes, and of its images, what changes when somebody writes to it.
 
-    A volume that is missing is left out.
+    The stamp of a volume that is missing is empty.
     """
     below = {each.backing or "" for each in volumes.facts(store, {each.volume for each in warm.disks})}
     images = {path.rpartition("/")[2] for path in below if path}
-    found = volumes.stamps(store, parts(warm) | images, volumes.CONTENT_STAMP)
+    names = parts(warm) | images
+    found = dict.fromkeys(names, "") | volumes.stamps(store, names, volumes.CONTENT_STAMP)
     return tuple(sorted(found.items()))
 
 
@@ -75,14 +76,20 @@ def leftovers(names: Iterable[str], lab: str = "") -> set[str]:
     return {name for name, part in found.items() if part[:2] not in whole}
 
 
+def sweep(store: Any, warm: WarmSpec) -> None:
+    """Delete what saves of the lab left in the store that did not come to their end, and all of this warm state.
+
+    A save that lost libvirt may have come to its end without knowing it.
+    """
+    pools.refresh(store)
+    for name in sorted(leftovers(volumes.names(store), warm.lab)):
+        volumes.delete(store, name)
+    delete(store, warm)
+
+
 def delete(store: Any, warm: WarmSpec) -> None:
     """Delete its volumes, the description last: as long as that is there, this can be done again."""
     start, described = warm.volume(""), warm.volume(DESCRIPTION)
     own = {name for name in volumes.names(store) if name.startswith(start)}
-    delete_all(store, own - {described})
-    volumes.delete(store, described)
-
-
-def delete_all(store: Any, names: Collection[str]) -> None:
-    for name in sorted(names):
+    for name in (*sorted(own - {described}), described):
         volumes.delete(store, name)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from labctl.core.record import replace
-from labctl.host.libvirt import volumes
+from labctl.host.libvirt import pools, volumes
 from labctl.host.libvirt.volumes import Facts
 from labctl.kinds.warm import description, states
 from tests.unit.kinds.warm.conftest import KEY, START
@@ -35,7 +35,7 @@ def store(monkeypatch):
     monkeypatch.setattr(
         volumes,
         "facts",
-        lambda pool, names: [Facts(name, allocation=len(pool[name])) for name in names],
+        lambda pool, names: [Facts(name, allocation=len(pool[name])) for name in names if name in pool],
     )
     return made
 
@@ -79,3 +79,24 @@ def test_its_stamps_are_those_of_its_volumes_and_of_the_images_below(warm, monke
     monkeypatch.setattr(volumes, "facts", lambda _pool, _names: below)
     monkeypatch.setattr(volumes, "stamps", lambda _pool, names, _parts: dict.fromkeys(names, "1"))
     assert dict(states.stamps(SimpleNamespace(), warm)).keys() == states.parts(warm) | {"debian-12.img"}
+
+
+def test_what_is_missing_is_not_what_it_was(warm, store):
+    """Neither if it was there, nor if nobody noticed that it was missing."""
+    store.update(dict.fromkeys(states.parts(warm), b"1"))
+    whole = states.stamps(store, warm)
+    assert dict(whole) == dict.fromkeys(states.parts(warm), "1")
+    for part in states.parts(warm):
+        lacking = store.pop(part)
+        less = tuple(each for each in whole if each[0] != part)
+        assert states.stamps(store, warm) not in (whole, less)
+        store[part] = lacking
+
+
+def test_what_saves_left_is_swept_also_what_libvirt_did_not_notice(warm, store, monkeypatch):
+    whole = {f"{OTHER}description", f"{OTHER}memory.web"}
+    store.update(dict.fromkeys(whole | FOREIGN | {f"{START}description", "_warm.shop.k.disk.web.root"}, b""))
+    monkeypatch.setattr(pools, "refresh", lambda pool: pool.update({f"{START}memory.web": b""}))
+    monkeypatch.setattr(volumes, "delete", lambda pool, name: pool.pop(name))
+    states.sweep(store, warm)
+    assert store.keys() == whole | FOREIGN
