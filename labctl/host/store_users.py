@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from labctl.host.host import Host
 
-WAIT_S = 120.0  # how long to wait for another labctl that changes a lab whose pool is stopped
+WAIT_S = 120.0
 _WARM = "warm state of "
 
 
-def find(host: Host, folder: str, *, held: str = "") -> dict[str, list[str]]:
+def find(host: Host, folder: str, *, held: str = "", wait_s: float = WAIT_S) -> dict[str, list[str]]:
     """Volume of the pool in a folder → its users.
 
     They are overlays (`labctl-shop/web.root`), the warm states that overlays in the store are part of
@@ -34,12 +34,16 @@ def find(host: Host, folder: str, *, held: str = "") -> dict[str, list[str]]:
         host: where to look. The stopped pools of labs are started for it, each under the lock of its lab.
         folder: that of the pool.
         held: the lab whose lock the caller holds.
+        wait_s: how long to wait for another labctl that changes a lab whose pool is stopped.
+
+    Raises:
+        LabHeld: it still does.
     """
     users: dict[str, list[str]] = {}
     with translated(host.uri):
         for pool in host.virt.listAllStoragePools():
             # one at a time: `_contents` makes parallel calls itself
-            (there,) = described([pool], lambda each: _contents(host, each, held))
+            (there,) = described([pool], lambda each: _contents(host, each, held, wait_s))
             for each in there or ():
                 if each.backing and each.backing.startswith(f"{folder}/"):
                     users.setdefault(each.backing.rpartition("/")[2], []).append(_named(pool, each.name))
@@ -102,7 +106,7 @@ def _domains(virt: libvirt.virConnect, folder: str) -> Iterator[tuple[str, dict[
                 yield domain.name(), named_in(text, folder)
 
 
-def _contents(host: Host, pool: libvirt.virStoragePool, held: str) -> list[volumes.Facts]:
+def _contents(host: Host, pool: libvirt.virStoragePool, held: str, wait_s: float) -> list[volumes.Facts]:
     """The volumes of a pool. A stopped pool of a lab still has its disks, so it is started to list them.
 
     It is started under the lab's lock: another labctl may be removing the pool.
@@ -118,5 +122,5 @@ def _contents(host: Host, pool: libvirt.virStoragePool, held: str) -> list[volum
         return []
     if lab == held:
         return volumes.facts(pools.started(pool))
-    with host.lock(lock.lab_lock_name(lab), wait_s=WAIT_S):
+    with host.lock(lock.lab_lock_name(lab), wait_s=wait_s):
         return volumes.facts(pools.started(pool))

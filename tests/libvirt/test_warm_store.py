@@ -7,7 +7,7 @@ import pytest
 from labctl.app import change
 from labctl.app.images import prune
 from labctl.core.errors import LabctlError, UsageError
-from labctl.core.events import Diagnostic, Ending, StepDone
+from labctl.core.events import Diagnostic, Ending, StepDone, StepFailed
 from labctl.core.identity import warm_volume
 from labctl.core.plan import Plan
 from labctl.core.planning import plan
@@ -21,6 +21,7 @@ from labctl.host.libvirt import backing, pools, volumes
 from labctl.host.machine.lock import lab_lock_name
 from labctl.kinds.image.spec import POOL as STORE
 from labctl.kinds.image.store import ImageStore
+from labctl.kinds.warm import driver as warm_driver
 from labctl.kinds.warm import store as warm_store
 from labctl.kinds.warm.driver import WarmDriver
 from labctl.kinds.warm.spec import WarmSpec
@@ -193,6 +194,34 @@ def test_what_a_save_left_that_was_killed_goes_with_its_lab(host, world):
     assert warm_store.look(host) == []
 
 
+def test_a_disk_on_what_a_killed_save_left_is_in_no_way_of_what_is_whole(host, world):
+    """Somebody put it there. It stays, and so does what it needs."""
+    store, pool = pools.require(host.virt, STORE), lab_pool(host)
+    volumes.delete(pool, "web.root")
+    torn = warm_volume("shop", OLD, "disk.web.root")
+    volumes.create(store, torn, capacity=1 << 20)
+    foreign = define(world, "mine")
+    volumes.create(foreign, "mine", capacity=1 << 20, backing=(volumes.path(store, torn), "qcow2"))
+    assert world.run(partial(change.destroy, warm=True)) == 1
+    (failed,) = [each for each in world.events if isinstance(each, StepFailed)]
+    assert "mine/mine stands on it" in str(failed.error)
+    assert volumes.names(store) == {f"{IMAGE}.img", torn}
+
+
+def test_it_is_told_soon_if_another_labctl_keeps_it_from_going(host, world, monkeypatch):
+    """Whether the disks of that lab stand on it can't be told; nobody waits for minutes."""
+    monkeypatch.setattr(warm_driver, "WAIT_S", 0.0)
+    volumes.delete(lab_pool(host), "web.root")
+    define(world, "labctl-other").destroy()
+    with host.lock(lab_lock_name("other")):
+        assert world.run(partial(change.destroy, warm=True)) == 1
+    (failed,) = [each for each in world.events if isinstance(each, StepFailed)]
+    assert "another labctl holds the lab other" in str(failed.error)
+    assert len(warm_store.look(host)) == 1
+    assert world.run(partial(change.destroy, warm=True)) == 0
+    assert warm_store.look(host) == []
+
+
 def test_all_of_a_lab_go_together(host, world):
     """Only the newest is begun with, so that nothing else would ever remove the others."""
     store = pools.require(host.virt, STORE)
@@ -202,7 +231,8 @@ def test_all_of_a_lab_go_together(host, world):
     volumes.create(store, warm_volume("shop", "c" * 16, "memory.web"), capacity=1 << 20, format="raw")
     volumes.create(store, warm_volume("other", OLD, "description"), capacity=1 << 20, format="raw")
     assert world.run(change.destroy) == 0
-    assert len(warm_store.look(host)) == 4, "`destroy` keeps what is whole"
+    kept = [(each.warm.lab, each.warm.key) for each in warm_store.look(host)]
+    assert sorted(kept) == [("other", OLD), ("shop", KEY), ("shop", OLD)], "`destroy` keeps what is whole"
     assert world.run(partial(change.destroy, warm=True)) == 0
     assert [each.warm.lab for each in warm_store.look(host)] == ["other"]
 

@@ -12,7 +12,7 @@ from labctl.kinds.snapshot.description import checked
 from labctl.kinds.warm.spec import WarmDisk, WarmSpec, WarmVm
 
 FORMAT = 1
-_NOT_WRITTEN = ("size", "problem")
+_NOT_WRITTEN = ("size", "problem", "aside")
 
 
 def write(spec: WarmSpec) -> bytes:

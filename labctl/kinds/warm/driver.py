@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.host.host import Host
     from labctl.kinds.warm.spec import WarmSpec
 
+WAIT_S = 3.0  # how long to wait for another labctl that changes a lab whose pool is stopped
 SYNC_S = 120.0  # how long a guest may take to write what it has not written to its disks
 
 
@@ -40,7 +41,7 @@ class WarmDriver:
         spec = step.wanted
         try:
             if step.before is not None:
-                await self._host.connection.call(self._delete, spec)
+                await self._host.connection.call(self._delete, step.existing)
             tell.progress("writing to its disks")
             await asyncio.gather(*(self._sync(spec.lab, vm.name) for vm in spec.vms))
             await self._host.connection.call(self._save, spec, tell)
@@ -62,14 +63,14 @@ class WarmDriver:
     update = create
 
     def delete(self, step: StepOf[WarmSpec], _tell: Teller) -> None:
-        """Delete the lab's warm state, and what others were left of it.
+        """Delete a warm state, or what is left of one.
 
         Raises:
-            LabctlError: a disk stands on one; then none is deleted.
+            LabctlError: a disk stands on it, or another labctl holds a lab of which that can't be told.
         """
         self._delete(step.existing)
 
-    def _delete(self, spec: WarmSpec) -> None:
-        with translated(str(spec.address)):
-            every = store.look(self._host, held=spec.lab)
-            store.remove(self._host, (each for each in every if each.warm.lab == spec.lab))
+    def _delete(self, warm: WarmSpec) -> None:
+        with translated(str(warm.address)):
+            every = store.look(self._host, held=warm.lab, wait_s=WAIT_S)
+            store.remove(self._host, [each for each in every if each.warm.volume("") == warm.volume("")])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.core.found import Found
+from labctl.core.record import replace
 from labctl.host.libvirt import pools
 from labctl.kinds import Kind
 from labctl.kinds.warm.spec import WarmSpec
@@ -24,15 +25,15 @@ def _driver(host: Host, keys: Keys) -> WarmDriver:
 
 
 def _observe(look: Look) -> Found[WarmSpec]:
-    """The newest one. Where there is none, what a save left that was killed, so that it can be removed."""
+    """The warm states of the lab, and what saves left that were killed, so that all of it can be removed."""
     parts = map(identity.warm_part, look.store_volumes)
     if not any(part and part[0] == look.lab for part in parts):
         return Found()
     from labctl.kinds.warm import states  # few labs have one
 
     store = pools.require(look.virt, identity.STORE)
-    found = states.every(look.virt, store, look.lab) or states.unfinished(store, look.lab)
-    return Found(tuple(found[-1:]))
+    *others, first = *states.unfinished(store, look.lab), *states.every(look.virt, store, look.lab)
+    return Found((first, *(replace(each, aside=True) for each in others)))
 
 
 WARM = Kind(WarmSpec, _driver, _observe)

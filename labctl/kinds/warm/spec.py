@@ -58,7 +58,7 @@ class WarmSpec(Spec):
     of. `secret` is the key of the lab's digests, in hex. `stamps` tell whether somebody wrote to its volumes since.
     `taken` is the moment in ISO 8601 and UTC, empty for one that is to be made: that replaces any other. The lab had
     then been made in `took_s` seconds. `size` has the bytes that it takes. `problem` says why it can't be used: nothing
-    but its key is known then.
+    but its key is known then. `aside` are all of a lab but the one that it could begin with.
     """
 
     kind: ClassVar[str] = "warm"
@@ -79,10 +79,11 @@ class WarmSpec(Spec):
     stamps: tuple[tuple[str, str], ...] = ()
     size: int = field(default=0, compare=False)
     problem: str = owned(Effect.REPLACE, default="", condition="it can't be used")
+    aside: bool = False
 
     @property
     def address(self) -> Address:
-        return addresses.warm(self.lab)
+        return addresses.warm(f"{self.lab}/{self.key}" if self.aside else self.lab)
 
     @property
     def finished(self) -> bool:
@@ -104,7 +105,7 @@ class WarmSpec(Spec):
 
     def done(self, changes: Collection[Change]) -> str:
         del changes
-        return "" if self.taken else "saved"
+        return "" if self.taken or self.problem else "saved"
 
     def brief(self) -> tuple[BriefPart, ...]:
         words = "the lab as it is now, for the next `labctl up`"

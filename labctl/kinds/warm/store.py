@@ -26,13 +26,13 @@ class StoredWarm:
     users: tuple[str, ...]
 
 
-def look(host: Host, *, held: str = "") -> list[StoredWarm]:
-    """The warm states of all labs, finished or not. `held` is the lab whose lock the caller holds."""
+def look(host: Host, *, held: str = "", wait_s: float = store_users.WAIT_S) -> list[StoredWarm]:
+    """The warm states of all labs, finished or not. `held` and `wait_s` are as for `store_users.find`."""
     store = pools.find(host.virt, identity.STORE)
     if store is None:
         return []
     found = [*states.every(host.virt, store), *states.unfinished(store)]
-    users = store_users.find(host, pools.path(store), held=held) if found else {}
+    users = store_users.find(host, pools.path(store), held=held, wait_s=wait_s) if found else {}
     return [StoredWarm(each, _users(each, users)) for each in found]
 
 

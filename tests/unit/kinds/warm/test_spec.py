@@ -6,7 +6,7 @@ from labctl.core.planning import plan
 from labctl.core.record import replace
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.pool.spec import PoolSpec
-from labctl.kinds.warm.spec import WarmSpec
+from labctl.kinds.warm.spec import UNFINISHED, WarmSpec
 from labctl.report import plantext
 from labctl.report.phrases import done_word
 from tests.unit.kinds.warm.conftest import KEY
@@ -46,6 +46,13 @@ def test_what_stands_on_it_goes_before(warm):
 def test_of_one_that_cant_be_read_no_moment_is_known(warm):
     assert replace(NEW, problem="x").moment == ""
     assert warm.moment
+
+
+def test_of_what_a_killed_save_left_is_told_that_it_goes(warm):
+    """It has an address of its own beside a warm state, which stays."""
+    left = replace(NEW, problem=UNFINISHED, key="f" * 16, size=1 << 20, aside=True)
+    (step,) = plan(by_address(warm), by_address(warm, left)).steps
+    assert (str(step.address), done_word(step)) == ("warm/shop/ffffffffffffffff", "deleted")
 
 
 def test_a_new_one_is_told_as_saved(warm):
