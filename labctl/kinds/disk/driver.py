@@ -31,21 +31,42 @@ class DiskDriver:
         self._host = host
         self._images = images
         self._overlays = Overlays()
+        self._begun = set[str]()  # the volumes with saved content that this run makes
 
     def create(self, step: StepOf[DiskSpec], _tell: Teller) -> None:
         spec = step.wanted
         with translated(str(spec.address)):
             pool = self._host.pool(identity.pool_name(spec.lab))
             if volumes.find(pool, spec.volume) is not None:
-                if volumes.stamps(pool, [spec.volume]):
+                if not volumes.stamps(pool, [spec.volume]):
+                    pools.refresh(pool)  # someone removed the file, which libvirt lists until the refresh
+                elif spec.saved:
+                    self._remove_begun(pool, spec)
+                else:
                     return  # an earlier run made the volume; libvirt never leaves a partial one
-                pools.refresh(pool)  # someone removed the file, which libvirt lists until the refresh
+            if spec.saved:
+                self._begun.add(spec.volume)
             if spec.saved and spec.format == "raw":
                 store = self._host.pool(self._images)
                 volumes.copy(self._host.virt, store, spec.saved, spec.volume, to=pool)
                 return
             backing, capacity = self._base(spec)
             volumes.create(pool, spec.volume, capacity=capacity, format=spec.format, backing=backing)
+
+    def _remove_begun(self, pool: Any, spec: DiskSpec) -> None:
+        """Remove what an earlier call made of a disk with saved content, and lost libvirt: it may be half a copy.
+
+        Raises:
+            LabctlError: it is not of this run, so that the memory that was saved with the disk does not fit to it.
+        """
+        if spec.volume not in self._begun:
+            raise LabctlError(
+                f"{volumes.path(pool, spec.volume)} is there already, to which the lab's saved memory does not fit",
+                where=str(spec.address),
+                hint="`labctl up --cold` boots the lab with it; to begin with what was saved, move it away, then"
+                " `labctl destroy` and `labctl up`",
+            )
+        volumes.delete(pool, spec.volume)
 
     def _base(self, spec: DiskSpec) -> tuple[tuple[str, str] | None, int]:
         name = spec.saved or spec.base
