@@ -1,12 +1,13 @@
 """Warm labs: what became ready once comes back in seconds, and is what a boot would have given."""
 
+import os
 import stat
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.labfiles import micro_lab
+from tests.e2e.labfiles import micro_lab, virsh
 
 POOL = Path("/var/lib/libvirt/images/labctl-warm")
 STORE = Path("/var/lib/libvirt/images/labctl-images")
@@ -44,6 +45,19 @@ def lab(make_lab, micro):
     made.run("destroy", "--yes", "--warm")
 
 
+@pytest.fixture
+def saved(make_lab, micro):
+    """A lab of one VM that was saved, and was destroyed."""
+    networks = {"front": {"subnet": "10.94.0.0/24"}}
+    made = make_lab(
+        micro_lab("warm", micro, networks=networks, vms={"web": WEB | {"disks": []}}) | {"warm": True}
+    )
+    made.ok("up", "--yes")
+    made.ok("destroy", "--yes")
+    yield made
+    made.run("destroy", "--yes", "--warm")
+
+
 def test_a_lab_comes_back_warm(lab):
     first = lab.ok("up", "--yes")
     assert "2 VMs were paused for" in first.stderr
@@ -72,3 +86,38 @@ def test_a_lab_comes_back_warm(lab):
     )
     lab.ok("plan", "--exit-code")
     assert abs(int(lab.ssh("web", "date +%s")) - time.time()) < 30
+
+
+def test_a_vm_whose_memory_qemu_refuses_boots_from_its_saved_disk(saved):
+    """QEMU finds it only while it loads, and exits. The next new lab is saved anew."""
+    memory = STORE / next(STORE.glob("_warm.warm.*.memory.web")).name
+    had, content = memory.stat(), memory.read_bytes()
+    with memory.open("r+b") as file:
+        file.seek(content.index(b"QEVM"))  # what QEMU wrote begins with that
+        file.write(bytes(4))
+    os.utime(memory, ns=(had.st_atime_ns, had.st_mtime_ns))
+    assert "restored from" in saved.ok("plan").stdout
+    booted = saved.ok("up", "--yes")
+    assert "its saved memory can't be restored, so it boots" in booted.stderr
+    assert "random numbers" not in booted.stderr
+    assert saved.ssh("web", "cat /srv/ran").split() == ["once", "each", "each"]
+    saved.ok("plan", "--exit-code")
+    saved.ok("destroy", "--yes")
+    assert "are gone or were written to" in saved.ok("plan").stderr
+    assert "warm/warm: saved" in saved.ok("up", "--yes").stderr
+    assert memory.exists()
+
+
+def test_memory_does_not_come_back_over_a_disk_that_stayed(saved):
+    """The domain and the pool were undefined, and nothing showed that the folder was there still."""
+    saved.ok("up", "--yes")
+    saved.ssh("web", "echo mine >/srv/mine; sync")
+    virsh("destroy", "warm.web")
+    virsh("undefine", "warm.web")
+    virsh("pool-destroy", "labctl-warm")
+    virsh("pool-undefine", "labctl-warm")
+    refused = saved.run("up", "--yes")
+    assert refused.code == 1
+    assert f"{POOL}/web.root is there already, to which the lab's saved memory does not fit" in refused.stderr
+    saved.ok("up", "--yes", "--cold")
+    assert saved.ssh("web", "cat /srv/mine").strip() == "mine"

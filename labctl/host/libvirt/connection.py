@@ -25,13 +25,6 @@ NO_URI = "a libvirt URI is one as qemu:///system; a command for a VM stands behi
 CALLS_IN_FLIGHT = 4
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
 REOPEN_S, REOPEN_POLL_S = 30.0, 0.1  # a daemon that restarts does not answer for a moment
-LOST = (
-    libvirt.VIR_ERR_SYSTEM_ERROR,
-    libvirt.VIR_ERR_RPC,
-    libvirt.VIR_ERR_INVALID_CONN,
-    libvirt.VIR_ERR_NO_CONNECT,
-    libvirt.VIR_ERR_INTERNAL_ERROR,
-)
 T = TypeVar("T")
 
 

@@ -46,11 +46,17 @@ def put_onto(text: str, onto: Mapping[str, str]) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def own_disks(text: str) -> list[str]:
-    """The files of a domain's disks that only its guest writes to. Pure."""
-    disks = ET.fromstring(text).iterfind("devices/disk")
-    own = (each for each in disks if each.find("readonly") is None and each.find("shareable") is None)
-    return [path for each in own if (path := xmltree.attribute(each, "source", "file"))]
+def without_chains(text: str) -> str:
+    """The XML of a domain without what its qcow2 disks stood on: the files say that themselves. Pure.
+
+    No disk becomes qcow2 by this: a guest may have written such a header to its raw disk, with any file of the host.
+    """
+    root = ET.fromstring(text)
+    for disk in root.iterfind("devices/disk"):
+        if xmltree.attribute(disk, "driver", "type") == "qcow2":
+            for below in disk.findall("backingStore"):
+                disk.remove(below)
+    return ET.tostring(root, encoding="unicode")
 
 
 def with_metadata(text: str, definition: str) -> str:

@@ -17,13 +17,14 @@ from labctl.core.size import format_size
 from labctl.core.spec import Effect
 from labctl.host.access import console
 from labctl.host.files import pinned
-from labctl.host.libvirt import domains, pools, saved_memory, volumes
+from labctl.host.libvirt import domains, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.domain_state import state_of
 from labctl.kinds.vm import definition, hotplug, notes, virdomain
 from labctl.kinds.vm.filesystems import TAG
 from labctl.kinds.vm.guest_sessions import GuestSessions
 from labctl.kinds.vm.transitions import transition
+from labctl.kinds.vm.warm_starts import WarmStarts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,20 +49,14 @@ class VmDriver:
         self._connection = host.connection
         self._keys = keys
         self._guests = GuestSessions(host.connection, keys)
+        self._warm = WarmStarts(host.connection)
 
     def create(self, step: StepOf[VmSpec], _tell: Teller) -> None:
         spec = step.wanted
         with translated(str(spec.address)):
-            if spec.saved and spec.saved.variables:
-                self._put_variables(spec, spec.saved.variables)
+            if spec.saved:
+                self._warm.put_variables(spec, spec.saved)
             self._define(spec, None)
-
-    def _put_variables(self, spec: VmSpec, saved: str) -> None:
-        """Give a new VM the variables of its UEFI that were saved with its memory."""
-        virt, volume = self._connection.virt, identity.nvram_volume(spec.name)
-        pool, store = (pools.require(virt, name) for name in (identity.pool_name(spec.lab), identity.STORE))
-        volumes.delete(pool, volume)  # an earlier call made it
-        volumes.copy(virt, store, saved, volume, to=pool)
 
     def start(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Start, resume or restore the VM, as its current state requires. One that runs is not told as started."""
@@ -70,7 +65,7 @@ class VmDriver:
             domain = self._require(spec)
             _check_folders(spec)
             if spec.saved and step.action.makes:
-                virdomain.bring_back(domain, spec.saved, tell)
+                self._warm.bring_back(domain, spec, spec.saved, tell)
             behind = state_of(domain) in (State.PAUSED, State.SAVED)
             began = virdomain.run(domain, spec, tell)
             if behind:
@@ -180,8 +175,18 @@ class VmDriver:
         if spec.scripted:
             before = None if step.action.makes else step.existing
             async with self._explained(spec):
-                await self._guests.booted(spec, tell, before, keeps_memory=_keeps_memory(step))
+                await self._guests.booted(spec, tell, before, keeps_memory=self._keeps_memory(step))
         tell.stage(Stage.BOOTED)
+
+    def _keeps_memory(self, step: StepOf[VmSpec]) -> bool:
+        """Whether the guest has a past in its memory: it does not boot by this step.
+
+        Of one that runs already, a run that was ended may have let it go on without telling it anything.
+        """
+        if step.action.makes:
+            return self._warm.keeps_memory(step.wanted)
+        restart = step.effect is Effect.RESTART
+        return not transition(step.existing.state, step.wanted.state, restart=restart).boots
 
     async def ready(self, step: StepOf[VmSpec], tell: Teller) -> None:
         """Wait for the `ready` conditions, then mark the running domain as ready in its metadata."""
@@ -243,10 +248,7 @@ class VmDriver:
             remembers = bool(domain.isActive() or domain.hasManagedSaveImage())
             live = domain.XMLDesc() if domain.isActive() else None
             return definition.past(domain.XMLDesc(_INACTIVE), live, remembers=remembers)
-        if spec.saved:
-            text = saved_memory.domain_xml(self._connection.virt, spec.saved.path)
-            return definition.past(text, None, remembers=True)
-        return None
+        return self._warm.past(spec.saved) if spec.saved else None
 
     def _find(self, spec: VmSpec) -> Any:
         return domains.find(self._connection.virt, spec.lab, spec.name)
@@ -270,14 +272,3 @@ def _check_folders(spec: VmSpec) -> None:
 def _replaced(step: StepOf[VmSpec]) -> set[str]:
     """The addresses of the objects that the VM needs and that the plan replaces."""
     return {change.field for change in step.changes if change.after == REPLACED}
-
-
-def _keeps_memory(step: StepOf[VmSpec]) -> bool:
-    """Whether the guest has a past in its memory: it does not boot by this step.
-
-    Of one that runs already, a run that was ended may have let it go on without telling it anything.
-    """
-    if step.action.makes:
-        return step.wanted.saved is not None
-    restart = step.effect is Effect.RESTART
-    return not transition(step.existing.state, step.wanted.state, restart=restart).boots

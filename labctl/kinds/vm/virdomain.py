@@ -11,15 +11,14 @@ import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
-from labctl.host.libvirt import block_commit, domains, saved_memory
-from labctl.host.libvirt.connection import LOST, call_on, code
+from labctl.host.libvirt import block_commit, domains
+from labctl.host.libvirt.connection import call_on
 from labctl.host.libvirt.domain_state import state_of
 from labctl.host.libvirt.registrations import registered
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.host.libvirt.connection import Connection
-    from labctl.kinds.vm.disks_and_nics import SavedMemory
     from labctl.kinds.vm.spec import VmSpec
 
 SHUTDOWN_S = 60.0
@@ -57,22 +56,6 @@ def run(domain: Any, spec: VmSpec, tell: Teller) -> bool:
         if now != State.RUNNING:
             raise
     return state != State.RUNNING
-
-
-def bring_back(domain: Any, saved: SavedMemory, tell: Teller) -> None:
-    """Let a new domain go on from saved memory, paused. Where that can't be used, it is off and can boot."""
-    if domain.isActive():
-        return  # an earlier call did it, and lost the connection
-    try:
-        virt = domain.connect()
-        text = saved_memory.domain_xml(virt, saved.path)
-        text = saved_memory.put_onto(text, {path: path for path in saved_memory.own_disks(text)})
-        text = saved_memory.with_metadata(text, domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-        saved_memory.restore(virt, saved.path, text)
-    except libvirt.libvirtError as error:
-        if code(error) in LOST:
-            raise
-        tell.warn(f"its saved memory can't be restored, so it boots: {error.get_error_message() or error}")
 
 
 def settled(domain: Any, tell: Teller) -> State:

@@ -25,3 +25,15 @@ def test_it_has_the_metadata_of_its_definition():
     assert [each.tag for each in root.find("metadata")] == ["has"]
     without = ET.fromstring(saved_memory.with_metadata(DOMAIN, "<domain/>"))
     assert without.find("metadata") is None
+
+
+def test_a_disk_that_is_no_qcow2_never_becomes_one():
+    """A guest may have written the header of a qcow2 to its raw volume, also where an edit made it its own."""
+    text = DOMAIN.replace(
+        "type='raw'/><source file='/pool/web.root'", "type='qcow2'/><source file='/pool/web.root'"
+    )
+    text = text.replace("<target dev='vdb'/>", "<backingStore/><target dev='vdb'/>")
+    root, shared = ET.fromstring(saved_memory.without_chains(text)).iterfind("devices/disk")
+    assert (root.find("driver").get("type"), root.find("backingStore")) == ("qcow2", None)
+    assert shared.find("driver").get("type") == "raw"
+    assert shared.find("backingStore") is not None, "libvirt does not look what it stands on"
