@@ -77,7 +77,8 @@ def unneeded(host: Host, here: Path | None) -> list[Unneeded]:
 
 
 def _warm_state(host: Host, warm: WarmSpec) -> Unneeded:
-    what = f"{store_users.warm_state(warm.lab)} ({warm.moment or warm.problem})"
+    boots = f"{warm.moment}; no disk stands on it, and the next `labctl up` of the lab boots"
+    what = f"{store_users.warm_state(warm.lab)} ({warm.problem or boots})"
     return Unneeded(what, warm.size, (host.lock_name(lock.lab_lock_name(warm.lab)),), warm=warm)
 
 

@@ -17,6 +17,7 @@ def run(options: Options, *, yes: Yes = False) -> int:
     """Remove the images that no disk and no Labfile.lock needs.
 
     The warm states on which no disk stands go too, and the images that only they need.
+    A lab that runs and did not begin with its own loses that too: its next `up` boots.
     Shows what would be removed and how much space that frees, and asks.
 
     Example: `labctl image prune`

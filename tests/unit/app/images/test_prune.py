@@ -83,3 +83,15 @@ def test_an_image_that_only_a_warm_state_needs_goes_with_it(monkeypatch):
     assert [each.warm.key for each in found if each.warm] == ["1", "4"]
     assert [each.image.spec.label for each in found if each.image] == ["a"]
     assert [bool(each.warm) for each in found] == sorted([bool(each.warm) for each in found], reverse=True)
+
+
+def test_what_a_lab_loses_is_told(monkeypatch):
+    """A lab may run whose state no disk stands on, since it was booted and then saved."""
+    whole = WarmSpec("shop", "1", taken="2026-11-26T12:03:09+00:00")
+    torn = WarmSpec("shop", "2", problem="it was not saved to its end")
+    monkeypatch.setattr(warm_store, "look", lambda _host: [StoredWarm(whole, ()), StoredWarm(torn, ())])
+    told = [each.what for each in prune.unneeded(Host("qemu:///system"), None) if each.warm]
+    assert told == [
+        f"warm state of shop ({whole.moment}; no disk stands on it, and the next `labctl up` of the lab boots)",
+        "warm state of shop (it was not saved to its end)",
+    ]
