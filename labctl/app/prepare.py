@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from labctl.app import folders, held_disks, preflight, trust
+from labctl.app import folders, held_disks, preflight, remembered, trust
 from labctl.app import warm as warm_states
 from labctl.app.warm import Warmth
 from labctl.core import identity
@@ -154,13 +154,15 @@ def _with_labfile(session: Session, observed: Observed, *, warm: bool) -> _State
         session.take_secret(bytes.fromhex(warmth.state.secret))
         sites = _sites(session, observed, sources, sharing)
     wanted = onward(observed, compose(lab, allocation, sites))
-    existing = _existing(session, observed, wanted, sources) | warm_states.done(wanted, warmth)
+    saved = remembered.look(wanted, observed.specs, warmth.state)
+    existing = _existing(session, observed, wanted, sources)
+    existing |= remembered.done(wanted, existing, saved)
     wanted = _with_playbooks(session, keep(wanted, existing, session.secret))
     astray = folders.led_elsewhere(session, wanted, existing)
     preflight.refuse([*edits.check_xml_edits(lab, wanted.values()), *astray])
     reaches = host_reaches(lab, sources, allocation, wanted.values())
     wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
-    wanted = warm_states.begun(wanted, warmth)
+    wanted = remembered.noted(warm_states.begun(wanted, warmth), saved)
     notes = (*sources.notes, *warmth.notes)
     return _States(observed, wanted, existing, allocation, sources, reaches, sharing, notes, warmth)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 from labctl.app.unsavable import unsavable
 from labctl.core import identity
@@ -22,11 +21,9 @@ from labctl.host.files.content import content_digest
 from labctl.host.libvirt import pools
 from labctl.kinds import addresses
 from labctl.kinds.disk.spec import DiskSpec
-from labctl.kinds.folder import spec as folder
 from labctl.kinds.seed.spec import SeedSpec
 from labctl.kinds.snapshot import machines
 from labctl.kinds.snapshot.versions import versions
-from labctl.kinds.vm import xml
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.warm import states
 from labctl.kinds.warm.spec import WarmDisk, WarmSpec, WarmVm
@@ -167,15 +164,6 @@ def _against(session: Session, state: WarmSpec, parts_by: Callable[[bytes], warm
 def begun(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]:
     """The wanted specs, of a lab that begins with its warm state if there is one."""
     return warm_key.begun_with(warmth.state, wanted, warmth.store) if warmth.state else dict(wanted)
-
-
-def done(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]:
-    """The provisioning steps that are done in the warm state with which the lab begins, and the folders that it has."""
-    texts = [vm.definition for vm in warmth.state.vms] if warmth.state else []
-    vms = list(filter(None, (xml.read(ET.fromstring(text)) for text in texts)))
-    folders = {each.address: each for vm in vms for each in folder.every(vm.lab, vm.name, vm.records)}
-    copied = {address: each for address, each in folders.items() if address in wanted}
-    return copied | provision.done(wanted.values(), {vm.address: vm for vm in vms})
 
 
 def keep_keys(session: Session, warmth: Warmth) -> None:

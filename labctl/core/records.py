@@ -41,3 +41,11 @@ def render(records: Mapping[str, Mapping[str, str]]) -> str:
     for key, record in records.items():
         ET.SubElement(root, "record", {"key": key, **record})
     return ET.tostring(root, encoding="unicode")
+
+
+def element(kind: str, records: Mapping[str, Mapping[str, str]]) -> Element:
+    """The element of one kind as a domain's metadata has it."""
+    root = ET.fromstring(render(records))
+    for each in root.iter():
+        each.tag = f"{{{records_namespace(kind)}}}{each.tag}"
+    return root

@@ -96,6 +96,12 @@ def done(wanted: Iterable[Spec], existing: Mapping[Address, Spec]) -> dict[Addre
     return found
 
 
+def fetches(wanted: Iterable[Spec], vm: str) -> set[str]:
+    """The keys of the steps that copy something of this VM to the user's machine."""
+    steps = of_kind(wanted, ProvisionSpec)
+    return {step.key for step in steps if vm in step.on and isinstance(step.work, Fetch)}
+
+
 def keys(lab: LabModel) -> dict[str, set[str]]:
     """The keys of the steps of each VM, those of the lab among them; also of VMs that are to be off."""
     found = {vm.name: {key for key, _ in _keyed(vm.provision)} for vm in lab.vms}

@@ -26,6 +26,7 @@ WEB = {
     "provision": [
         {"shell": "echo once >>/srv/ran"},
         {"shell": "echo each >>/srv/ran; touch /run/fit", "run": "always"},
+        {"fetch": {"source": "/etc/hostname", "target": "fetched"}},
     ],
     "ready": [{"exec": "test -e /run/fit"}],
 }
@@ -121,3 +122,19 @@ def test_memory_does_not_come_back_over_a_disk_that_stayed(saved):
     assert f"{POOL}/web.root is there already, to which the lab's saved memory does not fit" in refused.stderr
     saved.ok("up", "--yes", "--cold")
     assert saved.ssh("web", "cat /srv/mine").strip() == "mine"
+
+
+def test_a_vm_that_was_not_made_on_its_disk_that_was_runs_no_step_twice(saved):
+    """As after an `up` that was ended between the two. What was fetched is fetched again: a new clone lacks it."""
+    fetched = saved.labctl.folder / "fetched"
+    fetched.unlink()
+    saved.ok("up", "--yes")
+    assert fetched.read_text() == "web\n"
+    for call in ("destroy", "undefine"):
+        virsh(call, "warm.web")
+    fetched.unlink()
+    assert "provision/web/1" not in saved.ok("plan").stdout
+    saved.ok("up", "--yes")
+    assert saved.ssh("web", "cat /srv/ran").split() == ["once", "each", "each", "each"]
+    assert fetched.exists()
+    saved.ok("plan", "--exit-code")

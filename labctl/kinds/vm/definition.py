@@ -47,6 +47,8 @@ def anew(spec: VmSpec, past: Past | None, keys: str) -> Element:
         preserve.generation(past.defined, root)
         nvram.stay(past.defined, root, spec.nvram)
         preserve.metadata(past.defined, root)
+    if past is None or spec.saved:  # it is made: nothing else has noted anything
+        preserve.records(spec.records, root)
     return root
 
 

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.core import records as core_records
 from labctl.core import xmltree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labctl.core.records import Records
     from labctl.core.xmltree import Element
 
 
@@ -20,6 +24,19 @@ def metadata(old: Element, new: Element) -> None:
         return
     there = {each.tag for each in new_holder}
     new_holder.extend(each for each in old_holder if each.tag not in there)
+
+
+def records(kept: Mapping[str, Records], new: Element) -> None:
+    """Put what these kinds keep into the metadata, in place of what they have there."""
+    holder = new.find("metadata")
+    if holder is None:
+        return
+    for kind, found in kept.items():
+        element = core_records.element(kind, found)
+        for had in holder.findall(element.tag):
+            holder.remove(had)
+        if found:
+            holder.append(element)
 
 
 def generation(old: Element, new: Element) -> None:
