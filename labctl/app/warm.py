@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from labctl.app import made_from
 from labctl.app.unsavable import unsavable
 from labctl.core import identity
 from labctl.core.errors import Problem, UsageError
@@ -15,15 +16,10 @@ from labctl.core.record import record
 from labctl.core.size import format_size
 from labctl.core.spans import spans
 from labctl.core.spec import find, of_kind
-from labctl.engine import provision, warm_key
-from labctl.engine.compose import compose
-from labctl.host.files.content import content_digest
+from labctl.engine import warm_key
 from labctl.host.libvirt import pools
 from labctl.kinds import addresses
 from labctl.kinds.disk.spec import DiskSpec
-from labctl.kinds.seed.spec import SeedSpec
-from labctl.kinds.snapshot import machines
-from labctl.kinds.snapshot.versions import versions
 from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.warm import states
 from labctl.kinds.warm.spec import WarmDisk, WarmSpec, WarmVm
@@ -47,17 +43,16 @@ if TYPE_CHECKING:
 class Warmth:
     """What a run knows of warm states.
 
-    `state` is the one that the lab begins with, None where it boots; its volumes are in the folder `store`. `parts`
-    gives the digests of what goes into the lab now, made with a key; None where nobody wants it to be saved.
-    `made_from` are those of a lab that is made anew, as they were before. `notes` say why it boots although there is a
-    warm state.
+    A lab that is not to be warm has nothing of this. One that begins with a state has just that: `state`, whose volumes
+    are in the folder `store`. One that boots is `to_save`, with the digests of what it is made from; `notes` say why it
+    boots although there is a state. The next look finds it made: `now` gives the digests anew, with a key for them.
     """
 
     state: WarmSpec | None = None
-    parts: Callable[[bytes], warm_key.Parts] | None = None
-    made_from: warm_key.Parts = ()
-    notes: tuple[Problem, ...] = ()
     store: str = ""
+    to_save: warm_key.Parts | None = None
+    now: Callable[[bytes], warm_key.Parts] | None = None
+    notes: tuple[Problem, ...] = ()
 
 
 def asked(session: Session) -> bool:
@@ -92,17 +87,17 @@ def look(
     """
     if not asked(session):
         return Warmth()
-    parts = partial(_parts, session, filled, allocation, sites)
+    now = partial(made_from.parts, session, filled, allocation, sites)
     if not absent(observed):
-        return Warmth(parts=parts)
+        return Warmth(now=now)
     state = find(observed.specs, addresses.warm(session.lab.name), WarmSpec)
-    reason = _against(session, state, parts) if state else ""
+    reason = _against(session, state, now) if state else ""
     if state and not reason:
         return Warmth(state, store=observed.stores[session.hosts.of(state.address)])
     on = _on(state) if state else ""
     summary = f"the lab boots, and does not begin with what was saved of it{on}: {reason}"
     notes = (Problem(summary, severity="note"),) if reason else ()
-    return Warmth(parts=parts, made_from=parts(session.secret), notes=notes)
+    return Warmth(to_save=now(session.secret), notes=notes)
 
 
 def absent(observed: Observed) -> bool:
@@ -111,43 +106,21 @@ def absent(observed: Observed) -> bool:
     return not any((*of_kind(specs, VmSpec), *of_kind(specs, DiskSpec)))
 
 
-def _parts(
-    session: Session,
-    filled: LabModel,
-    allocation: Allocation,
-    sites: Callable[[Address], Site],
-    secret: bytes,
-) -> warm_key.Parts:
-    """The digests of all that goes into the lab."""
-    from labctl.kinds.seed import render as seed_files  # few labs are warm
-
-    allocation = warm_key.given(allocation)
-    specs = compose(filled, allocation, lambda address: warm_key.counted(sites(address), secret))
-    virt = session.hosts.of(addresses.pool(session.lab.name)).virt
-    nobody = seed_files.HostKey("", "")
-    copied = {path: content_digest(path) for path in provision.copied_files(session.lab, once=True)}
-    others = {
-        "files": [copied, sites(addresses.pool(session.lab.name)).plays],
-        "host": [versions(virt), machines.cpu_of_host(virt.getCapabilities())],
-        "seeds": [seed_files.files(each, "", nobody) for each in of_kind(specs.values(), SeedSpec)],
-    }
-    return warm_key.parts(session.loaded.lab, allocation, specs, others, secret)
-
-
 _DIFFERS = {
+    "place": "its Labfile was another file",
     "Labfile": "the Labfile says something else now",
     "images": "its images are others now",
     "files": "what its provisioning steps copy or play is not the same now",
-    "host": "libvirt, QEMU or the CPU of the host is another one now",
+    "host": "libvirt, QEMU, a firmware or the CPU of the host is another one now",
     "addresses": "its addresses are others now, since a subnet that it had is taken",
 }
 
 
-def _against(session: Session, state: WarmSpec, parts_by: Callable[[bytes], warm_key.Parts]) -> str:
+def _against(session: Session, state: WarmSpec, now: Callable[[bytes], warm_key.Parts]) -> str:
     """Why a lab can't begin with a warm state; empty if it can."""
     if state.problem:
         return state.problem
-    parts = parts_by(bytes.fromhex(state.secret))
+    parts = now(bytes.fromhex(state.secret))
     if state.key != warm_key.key(parts):
         had = dict(state.parts)
         different = next((name for name, digest in parts if had.get(name) != digest), "")
@@ -187,7 +160,8 @@ def to_save(
 
     `first` is what the run was made from, `look` makes the same anew. The run took the `seconds`.
     """
-    if not first.warm.made_from:
+    was = first.warm.to_save
+    if was is None:
         return None
     again = look()
     specs = again.observed.specs.values()
@@ -196,7 +170,7 @@ def to_save(
     if again.plan.changes:
         others = ", ".join(str(step.address) for step in again.plan.steps if not step.recurs)
         problems.append(Problem(f"it is not as the Labfile says any more, see `labctl plan`: {others}"))
-    if again.warm.parts and again.warm.parts(session.secret) != first.warm.made_from:
+    if again.warm.now and again.warm.now(session.secret) != was:
         problems.append(Problem("what it is made from changed while it came up"))
     for each in problems:
         summary = f"{each.path}: {each.summary}".removeprefix(": ")
@@ -206,8 +180,8 @@ def to_save(
     sink(Diagnostic("note", "the lab is ready, and can be used; it is saved now, for the next `labctl up`"))
     state = WarmSpec(
         session.lab.name,
-        warm_key.key(first.warm.made_from),
-        first.warm.made_from,
+        warm_key.key(was),
+        was,
         vms=tuple(WarmVm(vm.name) for vm in running),
         disks=tuple(WarmDisk(disk.name) for disk in of_kind(specs, DiskSpec) if disk.owner is None),
         secret=session.secret.hex(),

@@ -32,14 +32,9 @@ if TYPE_CHECKING:
     from labctl.labfile.model import LabModel
 
 Parts = tuple[tuple[str, str], ...]
-_IDLE = (
-    "positions",
-    "path",
-    "outside",
-    "written",
-    "description",
-    "warm",
-)  # fields of a Labfile that make no lab
+_PLACE = ("path", "folder")
+# fields of the Labfile itself that make no lab; what is called the same in its VMs and networks counts
+_IDLE = ("positions", "outside", "written", "description", "warm")
 
 
 def counted(site: Site, secret: bytes) -> Site:
@@ -80,16 +75,23 @@ def parts(
         lab: the Labfile, before references are filled in.
         allocation: the addresses.
         specs: the wanted specs, with digests made with `secret`.
-        others: what no spec has, by what it is.
+        others: what no spec has, by what it is; `labctl` is what tells one labctl from another.
         secret: the key of the lab's digests.
+
+    The Labfile's place counts by itself, and not only by what the specs have of it: on a host that several people use,
+    each has labs of their own, whose guests know their keys, even where their Labfiles say the same.
     """
     images = sorted(image.key for image in of_kind(specs.values(), ImageSpec))
-    labfile = {name: value for name, value in values(lab).items() if name not in _IDLE}
+    labfile = {name: value for name, value in values(lab).items() if name not in (*_IDLE, *_PLACE)}
     for section in ("networks", "volumes", "vms"):
         labfile[section] = sorted(labfile[section], key=lambda each: str(each.name))
     composed = sorted(specs.values(), key=lambda each: str(each.address))
-    told: dict[str, Any] = {"Labfile": labfile, "images": images, **others}
-    told |= {"addresses": [allocation.networks, allocation.nics], "labctl": composed}
+    place = [getattr(lab, name) for name in _PLACE]
+    told: dict[str, Any] = {"place": place, "Labfile": labfile, "images": images, **others}
+    told |= {
+        "addresses": [allocation.networks, allocation.nics],
+        "labctl": [composed, told.pop("labctl", None)],
+    }
     return tuple((name, digest(value, secret)) for name, value in told.items())
 
 

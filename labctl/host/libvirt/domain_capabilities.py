@@ -28,6 +28,7 @@ class DomainCapabilities:
     """
 
     lacks: Literal["", "arch", "emulator", "machine", "accel"] = ""
+    emulator: str = ""  # the path of QEMU; empty if libvirt does not say
     cpus: int | None = None
     firmware: Words = None
     loaders: Words = None  # the files of firmware that libvirt may choose
@@ -70,6 +71,7 @@ def read(text: str) -> DomainCapabilities:
     vcpu = root.find("vcpu")
     models = [] if root.find("cpu") is None else root.findall("cpu/mode[@name='custom']/model")
     return DomainCapabilities(
+        emulator=root.findtext("path", ""),
         cpus=int(vcpu.get("max", 0)) or None if vcpu is not None else None,
         firmware=_words(root, "os/enum[@name='firmware']"),
         loaders=_loaders(root),

@@ -55,7 +55,7 @@ def saved(content=SHOP, edit=lambda existing: existing):
     """Whether a lab that became ready is saved when it is looked at once more, and what is told."""
     events = []
     wanted = specs(content)
-    first = replace(prepared(wanted, {}), warm=warm.Warmth(made_from=MADE_FROM))
+    first = replace(prepared(wanted, {}), warm=warm.Warmth(to_save=MADE_FROM))
     again = prepared(wanted, edit(applied(wanted)))
     desired = warm.to_save(SESSION, first, 100.0, lambda: again, events.append)
     return desired is not None, [event.summary for event in events]

@@ -21,7 +21,7 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.warm.spec import WarmDisk, WarmSpec, WarmVm
 from tests.composed import SECRET, composed
 
-IDLE = (".positions", ".path", ".outside", ".written", ".description", ".warm")  # they make no lab
+IDLE = (".positions", ".outside", ".written", ".description", ".warm")  # they make no lab
 GOLDEN = [Path(__file__).parents[2] / "golden" / f"{name}.yaml" for name in ("hardware", "direct", "shared")]
 PIN = "4711"
 RICH = {
@@ -108,7 +108,7 @@ def test_any_change_of_anything_that_makes_the_lab_is_another_key(content):
         parts = [warm_key.parts(*(given | {what: each}).values(), {}, SECRET) for each in (one, other)]
         return parts[0] != parts[1]
 
-    for where, other in changed(replace(lab, positions={}, path=None, outside={}, written={})):
+    for where, other in changed(replace(lab, positions={}, outside={}, written={})):
         assert differ("lab", lab, other) is not where.startswith(IDLE), where
     for name in ("networks", "nics"):
         for where, other in changed(getattr(allocation, name)):
@@ -196,7 +196,34 @@ def test_the_parts_say_what_differs():
     parts = dict(warm_key.parts(lab, allocation, specs, {"files": ["x"]}, SECRET))
     others = dict(warm_key.parts(replace(lab, name="b"), allocation, specs, {"files": ["y"]}, SECRET))
     assert [name for name in parts if parts[name] != others[name]] == ["Labfile", "files"]
-    assert [*parts] == ["Labfile", "images", "files", "addresses", "labctl"]
+    assert [*parts] == ["place", "Labfile", "images", "files", "addresses", "labctl"]
+
+
+@pytest.mark.parametrize("moved", [{"folder": Path("/labs/other")}, {"path": Path("/labs/shop/other.yaml")}])
+def test_a_labfile_elsewhere_is_told_as_that_and_not_as_an_edit(moved):
+    lab, allocation, specs = made()
+    one, other = (
+        dict(warm_key.parts(each, allocation, specs, {}, SECRET)) for each in (lab, replace(lab, **moved))
+    )
+    assert [name for name in one if one[name] != other[name]] == ["place"]
+
+
+def test_two_people_with_the_same_labfile_have_warm_states_of_their_own():
+    """Nothing else of this lab has the place, as a path of a file that it copies would."""
+    lab, allocation, specs = composed({"vms": {"web": {"image": "debian-12"}}})
+    mine, hers = (
+        replace(lab, folder=Path(each), path=Path(each) / "Labfile.yaml") for each in ("/me", "/her")
+    )
+    assert (
+        len({warm_key.key(warm_key.parts(each, allocation, specs, {}, SECRET)) for each in (mine, hers)}) == 2
+    )
+
+
+def test_another_labctl_is_another_key():
+    assert (
+        len({warm_key.key(warm_key.parts(*made(), {"labctl": each}, SECRET)) for each in ("0.1.0", "0.2.0")})
+        == 2
+    )
 
 
 STATE = WarmSpec(

@@ -8,6 +8,7 @@ from labctl.host.libvirt.domain_capabilities import DomainCapabilities
 
 TEXT = """\
 <domainCapabilities>
+  <path>/usr/bin/qemu-system-x86_64</path>
   <vcpu max='255'/>
   <os supported='yes'>
     <enum name='firmware'><value>efi</value></enum>
@@ -47,6 +48,7 @@ def error(code):
 
 def test_the_words_are_those_of_the_xml():
     assert domain_capabilities.look(Virt(), "x86_64", "pc", "qemu") == DomainCapabilities(
+        emulator="/usr/bin/qemu-system-x86_64",
         cpus=255,
         firmware=frozenset({"efi"}),
         loaders=frozenset({"/f/CODE.fd"}),
