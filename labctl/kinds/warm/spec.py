@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labctl.core import identity
 from labctl.core.record import field, record
 from labctl.core.size import format_size
-from labctl.core.spec import BriefPart, Effect, Spec, owned
+from labctl.core.spec import BriefPart, Effect, Need, Spec, owned
 from labctl.core.verbs import UPDATE
 from labctl.kinds import addresses
 
@@ -84,6 +84,10 @@ class WarmSpec(Spec):
     @property
     def address(self) -> Address:
         return addresses.warm(f"{self.lab}/{self.key}" if self.aside else self.lab)
+
+    def needs(self) -> tuple[Need, ...]:
+        """The lab's pool, which is not removed while somebody looks for what stands on the warm state."""
+        return (Need(addresses.pool(self.lab)),)
 
     @property
     def finished(self) -> bool:

@@ -43,6 +43,13 @@ def test_what_stands_on_it_goes_before(warm):
     assert "delete disk/web/root" in needs["delete warm/shop"]
 
 
+def test_it_goes_before_the_pool_of_its_lab(warm):
+    """What removes it looks for disks in all pools, and would start one again that another step is removing."""
+    held = by_address(PoolSpec("shop", "/p"), warm, replace(warm, key="f" * 16, aside=True))
+    needs = {each.id: each.needs for each in operations(plan({}, held))}
+    assert {"delete warm/shop", f"delete warm/shop/{'f' * 16}"} <= set(needs["delete pool/shop"])
+
+
 def test_of_one_that_cant_be_read_no_moment_is_known(warm):
     assert replace(NEW, problem="x").moment == ""
     assert warm.moment
