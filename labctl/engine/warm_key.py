@@ -87,11 +87,15 @@ def parts(
         labfile[section] = sorted(labfile[section], key=lambda each: str(each.name))
     composed = sorted(specs.values(), key=lambda each: str(each.address))
     place = [getattr(lab, name) for name in _PLACE]
-    told: dict[str, Any] = {"place": place, "Labfile": labfile, "images": images, **others}
-    told |= {
-        "addresses": [allocation.networks, allocation.nics],
-        "labctl": [composed, told.pop("labctl", None)],
+    given = [allocation.networks, allocation.nics]  # the seeds, which are among the others, follow from them
+    told: dict[str, Any] = {
+        "place": place,
+        "Labfile": labfile,
+        "images": images,
+        "addresses": given,
+        **others,
     }
+    told["labctl"] = [composed, told.pop("labctl", None)]
     return tuple((name, digest(value, secret)) for name, value in told.items())
 
 

@@ -1,7 +1,8 @@
 """`python -m tests.e2e.meddled ARG …` is labctl, in which something happens before one of its calls of libvirt.
 
 The variable MEDDLE_AT is the number of this call among those that change something, or their name, as in
-`virDomain.resume`, for the first of them. MEDDLE_WITH is a shell command.
+`virDomain.resume`, for the first of them; `virDomain.resume+2` is the second call after that. MEDDLE_WITH is a shell
+command.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def meddled(lab: Lab, at: int | str, *command: str, do: str = KILL) -> Finished:
 
 def meddling(at: str, command: str) -> Asked:
     lock, calls, sending = threading.Lock(), list[str](), set[Any]()
+    start = at.partition("+")[0]
 
     def changes(name: str, thing: Any) -> bool:
         """Whether it does; so does the end of a stream on which something was sent."""
@@ -52,7 +54,8 @@ def meddling(at: str, command: str) -> Asked:
             if changes(name, thing):
                 first = name not in calls
                 calls.append(name)
-                if str(len(calls)) == at or (first and name == at):
+                since = f"{start}+{len(calls) - calls.index(start) - 1}" if start in calls else ""
+                if at in (str(len(calls)), since) or (first and name == at):
                     subprocess.run(["sh", "-c", command], check=True)
         return call()
 

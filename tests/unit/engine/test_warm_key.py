@@ -196,7 +196,7 @@ def test_the_parts_say_what_differs():
     parts = dict(warm_key.parts(lab, allocation, specs, {"files": ["x"]}, SECRET))
     others = dict(warm_key.parts(replace(lab, name="b"), allocation, specs, {"files": ["y"]}, SECRET))
     assert [name for name in parts if parts[name] != others[name]] == ["Labfile", "files"]
-    assert [*parts] == ["place", "Labfile", "images", "files", "addresses", "labctl"]
+    assert [*parts] == ["place", "Labfile", "images", "addresses", "files", "labctl"]
 
 
 @pytest.mark.parametrize("moved", [{"folder": Path("/labs/other")}, {"path": Path("/labs/shop/other.yaml")}])
