@@ -106,12 +106,13 @@ def destroy(
         warm_states.refuse_some(names)
     desired = desired_state.destroy(names, warm=warm)
 
-    def kept(first: Prepared, _seconds: float) -> None:
-        warm_states.tell_kept(first, sink)
+    def kept(first: Prepared, _seconds: float = 0.0) -> None:
+        if not names:  # without some of its VMs the lab does not begin with it
+            warm_states.tell_kept(first, sink)
 
     def idle(prepared: Prepared) -> None:
         local_files.forget_leftovers(session, prepared.observed, sink)
-        warm_states.tell_kept(prepared, sink)
+        kept(prepared)
 
     return apply(
         session,

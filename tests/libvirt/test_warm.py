@@ -83,9 +83,3 @@ def test_a_disk_of_which_nothing_was_saved_begins_with_its_image(make, store):
 def test_what_was_saved_may_be_gone_by_now(make):
     with pytest.raises(LabctlError, match="what was saved of it is not in the store"):
         make(saved=SAVED)
-
-
-def test_what_a_killed_run_left_is_made_afresh(make, store):
-    volumes.create(store, SAVED, capacity=2 << 20)
-    make(saved=SAVED)
-    assert make(afresh=True).backing == volumes.path(store, "debian.img")
