@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from labctl.kinds.vm.spec import VmSpec
 from labctl.kinds.warm.spec import not_saved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from labctl.app.prepare import DesiredState
     from labctl.app.session import Session
@@ -162,8 +162,8 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
         outcome = _carry_out(session, prepared, sink, began, applying=applying)
         if applying and outcome.ending is Ending.DONE:
             outcome = outcome.then(_spread(session, desired, prepared.plan, sink, began))
-        if outcome.ending is Ending.DONE and (then := follow(prepared, time.monotonic() - began)):
-            outcome = outcome.then(_second_plan(session, then, prepared, sink, began))
+        if outcome.ending is Ending.DONE:
+            outcome = outcome.then(_second_plan(session, follow, prepared, sink, began))
     return telling.finish(outcome, verb, sink, began)
 
 
@@ -203,12 +203,19 @@ def _carry_out(session: Session, prepared: Prepared, sink: Sink, began: float, *
 
 
 def _run(session: Session, plan: Plan, sink: Sink, began: float, *, applying: bool) -> Outcome:
-    """Run the plan. Where it ends by an error, that is told as an end too: a terminal has to be given back."""
-    try:
+    """Run the plan."""
+    with _end_told(sink, began):
         if applying:
             session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
         return _execute(session, plan, sink)
-    except BaseException as error:  # asked to stop at once, or a bug
+
+
+@contextmanager
+def _end_told(sink: Sink, began: float) -> Iterator[None]:
+    """Tell an error that ends the block, after the first change, as an end too: a terminal has to be given back."""
+    try:
+        yield
+    except BaseException as error:  # asked to stop at once, nothing follows from what there is now, or a bug
         interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
         telling.ended(sink, began, Ending.INTERRUPTED if interrupted else Ending.FAILED)
         raise
@@ -245,14 +252,16 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
 
 
 def _second_plan(
-    session: Session, prepared: Prepared, first: Prepared, sink: Sink, began: float
+    session: Session, follow: Follow, first: Prepared, sink: Sink, began: float
 ) -> Outcome | None:
     """Run what follows from the first plan, as VMs that go on from a snapshot; None where nothing does.
 
     Nobody is asked and nothing is checked once more: the first plan had the yes and the checks for both, and what is
     between the two is no state to leave a lab in.
     """
-    if not prepared.plan:
+    with _end_told(sink, began):
+        prepared = follow(first, time.monotonic() - began)
+    if prepared is None or not prepared.plan:
         return None
     telling.warn([each for each in prepared.warnings if each not in first.warnings], sink)
     sink(PlanReady(prepared.plan))

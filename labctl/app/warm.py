@@ -116,15 +116,20 @@ _DIFFERS = {
 }
 
 
+def difference(had: warm_key.Parts, parts: warm_key.Parts) -> str:
+    """What became of a lab with another key, in words. A labctl of another version knows other parts."""
+    of_state = dict(had)
+    different = next((name for name, digest in parts if of_state.get(name, digest) != digest), "")
+    return _DIFFERS.get(different, "this labctl makes the lab in another way")
+
+
 def _against(session: Session, state: WarmSpec, now: Callable[[bytes], warm_key.Parts]) -> str:
     """Why a lab can't begin with a warm state; empty if it can."""
     if state.problem:
         return state.problem
     parts = now(bytes.fromhex(state.secret))
     if state.key != warm_key.key(parts):
-        had = dict(state.parts)
-        different = next((name for name, digest in parts if had.get(name) != digest), "")
-        return _DIFFERS.get(different, "this labctl makes the lab in another way")
+        return difference(state.parts, parts)
     if session.keys.secret() not in (None, bytes.fromhex(state.secret)):
         return f"{session.folder.path} has the keys of another lab"
     host = session.hosts.of(state.address)
@@ -210,9 +215,7 @@ def _unsavable(vm: VmSpec, folder: str) -> Iterator[Problem]:
     if not vm.scripted:
         summary = "it can't be saved: without a seed nobody can set its clock"
         yield Problem(summary, str(vm.address), hint="leave `cloud_init: false` out")
-    if (
-        vm.reports
-    ):  # by then the DHCP server may have given it to somebody else, and the guest would use it all the same
+    if vm.reports:  # its guest would go on with an address that somebody else may have by then
         nics = spans(nic.name for nic in vm.nics if nic.guest.dhcp4)
         summary = f"it can't be saved: it has an address from a DHCP server that is not labctl's, at {nics}"
         yield Problem(summary, str(vm.address), hint="with an `ip` of its own there it can be saved")

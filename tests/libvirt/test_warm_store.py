@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from labctl.app import change
+from labctl.app import change, desired_state
 from labctl.app.images import prune
-from labctl.core.errors import LabctlError, UsageError
-from labctl.core.events import Diagnostic, Ending, StepDone, StepFailed
+from labctl.core.errors import Interrupted, LabctlError, UsageError
+from labctl.core.events import Diagnostic, Ending, Finished, StepDone, StepFailed
 from labctl.core.identity import warm_volume
 from labctl.core.plan import Plan
 from labctl.core.planning import plan
@@ -273,3 +273,20 @@ def test_a_lab_that_is_ready_stays_so_where_it_cant_be_looked_at_once_more(world
     ]
     assert warning.summary.startswith("the lab was not saved: ")
     assert "shop.db" in warning.summary
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"), [(LabctlError, Ending.FAILED), (Interrupted, Ending.INTERRUPTED)]
+)
+def test_a_run_from_which_nothing_can_follow_ends_by_an_event(world, error, ending):
+    """The terminal is given back by that."""
+
+    def fails(_first, _seconds):
+        raise error("x")
+
+    events = []
+    with pytest.raises(error):
+        change.apply(
+            world.session(), "up", desired_state.up(), events.append, lambda _plan: True, follow=fails
+        )
+    assert (type(events[-1]), events[-1].ending) == (Finished, ending)

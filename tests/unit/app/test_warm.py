@@ -86,3 +86,22 @@ def test_a_vm_with_an_address_that_somebody_else_gave_is_not_saved():
     done, told = saved(office)
     assert not done
     assert "from a DHCP server that is not labctl's, at office" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("had", "told"),
+    [
+        ({"place": "/other", "Labfile": "edited"}, "its Labfile was another file"),
+        ({"Labfile": "edited", "host": "old"}, "the Labfile says something else now"),
+        (
+            {"host": "old", "labctl": "old"},
+            "libvirt, QEMU, a firmware or the CPU of the host is another one now",
+        ),
+        ({"labctl": "old"}, "this labctl makes the lab in another way"),
+        ({"place": None}, "this labctl makes the lab in another way"),  # as one knew nothing of places
+    ],
+)
+def test_of_all_that_differs_the_first_is_told(had, told):
+    now = {"place": "/here", "Labfile": "as it is", "host": "new", "labctl": "new"}
+    was = {name: digest for name, digest in {**now, **had}.items() if digest}
+    assert warm.difference(tuple(was.items()), tuple(now.items())) == told
