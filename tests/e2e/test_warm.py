@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.core import identity
 from tests.e2e.labfiles import micro_lab, virsh
 
 POOL = Path("/var/lib/libvirt/images/labctl-warm")
@@ -76,10 +77,13 @@ def test_a_lab_comes_back_warm(lab):
     lab.ok("plan", "--exit-code")
     lab.ssh("web", "echo mine >/srv/mine; sync")
     keys = lab.ssh("web", "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null; hostname")
+    bridge = Path("/sys/class/net") / identity.bridge_name("warm", "front") / "address"
+    host = bridge.read_text()
     gone = lab.ok("destroy", "--yes")
     assert "what was saved of the lab on" in gone.stderr
     assert "restored from" in lab.ok("plan").stdout
     assert "note: the lab came back in " in lab.ok("up", "--yes").stderr
+    assert bridge.read_text() == host, "guests have it in their caches"
     assert lab.ssh("web", "cat /srv/ran").split() == ["once", "each", "each"]
     assert lab.ssh("web", "ls /srv/mine || echo none").strip().endswith("none")
     assert (

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.e2e.labfiles import Lab, virsh
+from tests.waiting import wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples"
 WARM_UPS = int(os.environ.get("LABCTL_WARM_UPS", "3"))
@@ -88,8 +89,8 @@ def brought_up(lab: Lab) -> tuple[dict[str, dict[str, str]], float]:
         assert answer.read().startswith(b"Hello from web, the database is at 10.")
     with ThreadPoolExecutor() as threads:
         facts = dict(zip(VMS, threads.map(lambda vm: facts_of(lab, vm), VMS), strict=True))
-    leases = virsh("net-dhcp-leases", f"{lab.name}.back")  # of a dnsmasq that is as new as the network
-    assert f" {facts['db']['address of web']}/" in leases, (facts, leases)
+    leased = f" {facts['db']['address of web']}/"
+    wait_until(lambda: leased in virsh("net-dhcp-leases", f"{lab.name}.back"))  # its dnsmasq is new, too
     return facts, seconds
 
 
