@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,7 @@ def parts(
     copied = {path: content_digest(path) for path in provision.copied_files(session.lab, once=True)}
     vms = list(of_kind(specs.values(), VmSpec))
     others = {
+        "user": os.getuid(),  # nobody is given the memory of another user's lab
         "files": [copied, sites(addresses.pool(session.lab.name)).plays],
         "host": [
             of_host(host, [vm for vm in vms if session.hosts.of(vm.address) is host])

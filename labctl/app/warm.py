@@ -109,6 +109,7 @@ def absent(observed: Observed) -> bool:
 _DIFFERS = {
     "place": "its Labfile was another file",
     "Labfile": "the Labfile says something else now",
+    "user": "another user saved it",
     "images": "its images are others now",
     "files": "what its provisioning steps copy or play is not the same now",
     "host": "libvirt, QEMU, a firmware or the CPU of the host is another one now",

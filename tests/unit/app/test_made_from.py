@@ -1,12 +1,15 @@
 """What of the host, and of labctl, is in the key of a warm state."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from labctl.app import made_from
 from labctl.core.record import replace
 from labctl.core.spec import of_kind
+from labctl.engine.compose import Site
+from labctl.host.hosts import Hosts
 from labctl.kinds.vm import metadata
 from labctl.kinds.vm.spec import VmSpec
 from tests.composed import composed
@@ -86,3 +89,20 @@ def test_another_labctl_makes_another_definition(monkeypatch):
     monkeypatch.setattr(metadata, "VERSION", "0.9.9")
     assert made_from.definitions(vms()) != one
     assert made_from.definitions([replace(each, cpus=7) for each in vms()]) != one
+
+
+def test_another_user_makes_another_lab(folder, monkeypatch):
+    lab, allocation, _ = composed({})
+    session = SimpleNamespace(
+        lab=lab, loaded=SimpleNamespace(lab=lab), hosts=Hosts(MadeUpHost(virt=Virt(folder), local=True))
+    )
+    site = Site("x86_64", kvm=True, types=frozenset({"kvm"}), pool="/pool", store="/store")
+
+    def parts():
+        return dict(made_from.parts(session, lab, allocation, lambda _address: site, b"secret"))
+
+    one = parts()
+    assert one == parts()
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    other = parts()
+    assert [name for name in one if one[name] != other[name]] == ["user"]
