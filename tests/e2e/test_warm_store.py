@@ -2,11 +2,13 @@
 
 import json
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.labfiles import micro_lab
+from tests.e2e.meddled import KILLED, meddled
 from tests.schemas import fits
 
 QEMU = 64055  # the uid that Debian gives libvirt-qemu
@@ -21,8 +23,7 @@ def lab(make_lab, micro, tmp_path):
     networks = {"front": {"subnet": "10.95.0.0/24"}}
     content = micro_lab("kept", micro, networks=networks, vms={"web": web}) | {"warm": True}
     made = make_lab(content)
-    run = made.run
-    made.run = lambda *arguments: run(*arguments, LABCTL_CACHE_DIR=str(tmp_path / "cache"))
+    made.run = partial(made.run, LABCTL_CACHE_DIR=str(tmp_path / "cache"))
     yield made
     made.run("destroy", "--yes", "--warm")
 
@@ -69,6 +70,17 @@ def test_a_lab_and_its_warm_state_go_together(lab):
     assert not [*STORE.glob("_warm*")]
     assert lab.run("plan", "--json").stdout.count('"action": "create"') > 0
     assert "restored from" not in lab.run("plan").stdout
+
+
+def test_what_a_killed_save_left_goes_with_its_lab(lab):
+    """Also the memory alone, which QEMU wrote: libvirt does not notice its file by itself."""
+    killed = meddled(lab, "virDomain.resume", "up", "--yes")
+    (memory,) = STORE.glob("_warm*")
+    assert (killed.code, memory.name.endswith(".memory.web")) == (KILLED, True)
+    assert memory.stat().st_blocks * 512 > 1 << 20
+    assert stat.S_IMODE(memory.stat().st_mode) == 0o600
+    lab.ok("destroy", "--yes")
+    assert not [*STORE.glob("_warm*")]
 
 
 def snapshots_come_and_go(lab):
