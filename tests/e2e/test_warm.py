@@ -134,6 +134,7 @@ def test_a_vm_that_was_not_made_on_its_disk_that_was_runs_no_step_twice(saved):
     fetched.unlink()
     saved.ok("up", "--yes")
     assert fetched.read_text() == "web\n"
+    saved.ssh("web", "sync")
     for call in ("destroy", "undefine"):
         virsh(call, "warm.web")
     fetched.unlink()
