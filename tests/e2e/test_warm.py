@@ -63,7 +63,12 @@ def saved(make_lab, micro):
 def test_a_lab_comes_back_warm(lab):
     first = lab.ok("up", "--yes")
     assert "2 VMs were paused for" in first.stderr
-    told = ["vm/web: ready", "note: the lab is ready, and can be used", "+ warm/warm", "warm/warm: saved"]
+    told = [
+        "vm/web: ready",
+        "note: the lab is ready, and can be used",
+        "+ warm/warm",
+        "warm/warm: the lab was saved; 2 VMs",
+    ]
     assert sorted(told, key=first.stderr.index) == told
     kept = [path.stat() for path in STORE.glob("_warm.warm.*")]
     assert len(kept) == len(KEPT)
@@ -109,7 +114,7 @@ def test_a_vm_whose_memory_qemu_refuses_boots_from_its_saved_disk(saved):
     saved.ok("plan", "--exit-code")
     saved.ok("destroy", "--yes")
     assert "are gone or were written to" in saved.ok("plan").stderr
-    assert "warm/warm: saved" in saved.ok("up", "--yes").stderr
+    assert "warm/warm: the lab was saved" in saved.ok("up", "--yes").stderr
     assert memory.exists()
 
 

@@ -63,7 +63,7 @@ def save(host: Host, keys: Keys, spec: WarmSpec, tell: Teller) -> None:
         with suppress(LabctlError, libvirt.libvirtError):  # what failed first is the error
             states.sweep(place.store, spec)
         raise
-    tell.note(paused_note(len(made.vms), made.paused_s))
+    tell.note(f"the lab was saved; {paused_note(len(made.vms), made.paused_s)}")
 
 
 def _vms(host: Host, spec: WarmSpec) -> list[VmToSave]:

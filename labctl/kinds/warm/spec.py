@@ -108,8 +108,9 @@ class WarmSpec(Spec):
         return (UPDATE,) if effect is Effect.REPLACE else super().verbs(effect, before)
 
     def done(self, changes: Collection[Change]) -> str:
+        """Of a save just that it is over: whether the lab was saved, its driver tells."""
         del changes
-        return "" if self.taken or self.problem else "saved"
+        return "" if self.taken or self.problem else "done"
 
     def brief(self) -> tuple[BriefPart, ...]:
         words = "the lab as it is now, for the next `labctl up`"

@@ -62,10 +62,10 @@ def test_of_what_a_killed_save_left_is_told_that_it_goes(warm):
     assert (str(step.address), done_word(step)) == ("warm/shop/ffffffffffffffff", "deleted")
 
 
-def test_a_new_one_is_told_as_saved(warm):
-    """Also where it replaces another one."""
+def test_of_a_new_one_is_told_that_it_is_over(warm):
+    """Also where it replaces another one. Whether the lab was saved, the driver tells."""
     for existing in ({}, by_address(warm)):
         (step,) = plan(by_address(NEW), existing).steps
-        assert done_word(step) == "saved"
+        assert done_word(step) == "done"
     (gone,) = plan({}, by_address(warm)).steps
     assert done_word(gone) == "deleted"
