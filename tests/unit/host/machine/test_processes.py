@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,8 @@ def test_one_that_ended_is_none_also_before_somebody_waits_for_it():
 def test_those_of_this_user_are_found_by_how_their_arguments_begin():
     with subprocess.Popen(["sleep", "61.5", "0"]) as child:
         try:
+            while not Path(f"/proc/{child.pid}/cmdline").read_bytes():
+                time.sleep(0.01)  # for a moment, a program that has just begun shows no arguments
             assert (child.pid, ["sleep", "61.5", "0"]) in processes.own_with(("sleep", "61.5"))
             assert not list(processes.own_with(("sleep", "61")))
         finally:
