@@ -187,8 +187,8 @@ def what_is_wrong_is_told_at_once(lab):
     done = lab.run("exec", "--all", "--", "true")
     assert done.code == 1
     for vm in VMS:
-        assert f"error: vm/{vm}: it is paused" in done.stderr
-        assert f"`labctl resume {vm}` resumes it" in done.stderr
+        assert f"vm/{vm}: it is paused" in done.stderr
+    assert "`labctl resume web hidden` resumes them" in done.stderr
     lab.ok("resume", "--yes")
     assert "there is no folder /nowhere" in lab.run("copy", "Labfile.yaml", "web:/nowhere/").stderr
 
