@@ -319,3 +319,23 @@ def test_a_save_that_is_killed_anywhere_leaves_no_state_and_a_lab_that_runs(warm
     lab.destroy()
     lab.ok("image", "prune", "--yes")
     assert parts() == {}
+
+
+def test_a_lab_that_is_killed_anywhere_while_it_comes_back_is_brought_up(warm, micro):
+    """By memory, or from the disks that were saved with it. No step is done twice, and `destroy` leaves nothing."""
+    content = plain(micro)
+    content["vms"]["db"] = {"provision": [ONCE]}
+    lab = warm(content)
+    up(lab)
+    lab.destroy()
+    for at in moments(45):
+        ended = meddled(lab, at + 1, "up", "--yes")
+        if ended.code != KILLED:
+            assert ended.code == 0, (at, ended)
+            break
+        told = up(lab)
+        assert lab.ssh("web", "cat /srv/ran").split().count("once") == 1, (at, told)
+        assert lab.ok("exec", "db", "--", "cat", "/srv/ran").stdout.split() == ["once"], (at, told)
+        lab.destroy()
+        assert not POOL.exists(), at
+        assert begins(lab) == "", at
