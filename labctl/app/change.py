@@ -240,7 +240,7 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
     """Tell guests the names of those whose addresses are known only since this run; None where none are new."""
     if not any(step.after and step.after.reports for step in steps_of(plan.steps, VmSpec)):
         return None
-    again = _look(session, "up", desired, frozenset()).plan
+    again = _look(session, "up", desired).plan
     updates = [step for step in steps_of(again.steps, VmSpec) if step.action is Action.UPDATE]
     others = [step for step in again.steps if not step.recurs]  # what runs each time has run
     if not updates or len(updates) != len(others) or not all(each.trusted for each in again.reaches):

@@ -152,7 +152,6 @@ def _with_labfile(session: Session, observed: Observed, *, warm: bool) -> _State
     warmth = warm_states.look(session, lab, allocation, sites, observed) if warm else Warmth()
     if warmth.state:
         session.take_secret(bytes.fromhex(warmth.state.secret))
-        sites = _sites(session, observed, sources, sharing)
     wanted = onward(observed, compose(lab, allocation, sites))
     saved = remembered.look(wanted, observed.specs, warmth.state)
     existing = _existing(session, observed, wanted, sources)
@@ -190,10 +189,10 @@ def _sources(session: Session, lab: LabModel, observed: Observed) -> Sources:
 def _sites(
     session: Session, observed: Observed, sources: Sources, sharing: Mapping[Host, Sharing | None]
 ) -> Callable[[Address], Site]:
-    """A function that gives the site of an object."""
+    """A function that gives the site of an object, with the key of digests that the session has by then."""
     hosts = session.hosts
     sites = {host: replace(_site(session, host, observed, sources), sharing=sharing[host]) for host in hosts}
-    return lambda address: sites[hosts.of(address)]
+    return lambda address: replace(sites[hosts.of(address)], secret=session.secret)
 
 
 def _site(session: Session, host: Host, observed: Observed, sources: Sources) -> Site:
@@ -208,7 +207,6 @@ def _site(session: Session, host: Host, observed: Observed, sources: Sources) ->
         store=observed.stores.get(host) or f"{root}/{STORE}",
         images=sources.images,
         blobs=sources.blobs,
-        secret=session.secret,
         copies={path: content_digest(path) for path in provision.copied_files(session.lab)},
         plays={
             each.folder: played_folder.digest(each.folder, not_played)
