@@ -1,7 +1,6 @@
 """What labctl makes of faults: killed, interrupted, libvirtd restarted, guests that fail or say nothing."""
 
 import os
-import random
 import shutil
 import signal
 import socket
@@ -14,9 +13,9 @@ import pytest
 from labctl.core.identity import XMLNS
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import CHANGES, Lab, blank_lab, micro_lab, virsh
+from tests.e2e.moments import moments
 
-SEED = os.environ.get("LABCTL_SEED", "1")
-MOMENTS = 40  # as many events as the blank lab's `up` has, and a few more
+MOMENTS = range(40)  # as many events as the blank lab's `up` has, and a few more
 
 
 def blank(make_lab) -> Lab:
@@ -41,14 +40,7 @@ def killed_after(lab: Lab, events: int, *command: str) -> None:
     process.communicate()
 
 
-def moments(number: int) -> list[int]:
-    """Chosen by LABCTL_SEED; all of them where it says `all`."""
-    if SEED == "all":
-        return list(range(MOMENTS))
-    return sorted(random.Random(SEED).sample(range(MOMENTS), number))  # noqa: S311  # the same moments for the same seed
-
-
-@pytest.mark.parametrize("moment", moments(4))
+@pytest.mark.parametrize("moment", moments(MOMENTS, 4))
 def test_a_killed_up_is_finished_by_the_next(make_lab, moment):
     """Also when that one is killed too."""
     lab = blank(make_lab)
@@ -58,7 +50,7 @@ def test_a_killed_up_is_finished_by_the_next(make_lab, moment):
     lab.destroy()
 
 
-@pytest.mark.parametrize("moment", moments(4))
+@pytest.mark.parametrize("moment", moments(MOMENTS, 4))
 def test_what_a_killed_run_left_is_destroyed(make_lab, moment):
     """Without the local files, and although `destroy` itself is killed once."""
     lab = blank(make_lab)
@@ -182,7 +174,7 @@ def test_who_thinks_before_he_says_yes_is_still_connected(make_lab, meanwhile):
     assert "faulty" not in lab.ok("list").stdout
 
 
-@pytest.mark.parametrize("moment", moments(2))
+@pytest.mark.parametrize("moment", moments(MOMENTS, 2))
 def test_a_restarted_libvirtd_loses_no_step(make_lab, moment):
     """Whatever was under way is looked at again and finished."""
     lab = blank(make_lab)

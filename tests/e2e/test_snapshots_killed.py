@@ -1,8 +1,6 @@
 """A save, a restore, a delete and a destroy with snapshots, killed before each call by which they change something."""
 
 import itertools
-import os
-import random
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -11,9 +9,9 @@ import pytest
 
 from tests.e2e.labfiles import Lab, blank_lab, virsh
 from tests.e2e.meddled import KILLED, meddled
+from tests.e2e.moments import moments
 from tests.e2e.test_snapshots import POOL, kill_at, quick_lab, snapshots, states
 
-SEED = os.environ.get("LABCTL_SEED", "1")
 RUN = {"web": "running", "db": "running"}
 THEN, NOW = 7, 9  # bytes that are on disks
 SIZE, LARGE = 64 << 10, 256 << 20  # how many
@@ -21,7 +19,7 @@ SAVE = ("snapshot", "save", "s1")
 RESTORE = ("snapshot", "restore", "s1", "--yes")
 DELETE = ("snapshot", "delete", "s1", "--yes")
 DESTROY = ("destroy", "--yes")
-MOST_CALLS = 30  # of destroy, and a few more
+CALLS = range(1, 30)  # of destroy, and a few more
 
 
 @pytest.fixture
@@ -67,12 +65,6 @@ def settle() -> None:
     """Wait for what libvirtd was asked for already: it goes on with that."""
     for vm in RUN:
         subprocess.run(["virsh", "dommemstat", f"time.{vm}"], check=False, capture_output=True)
-
-
-def moments(number: int) -> list[int]:
-    """The numbers of some calls, chosen by LABCTL_SEED; of all where it says `all`."""
-    every = range(1, MOST_CALLS)
-    return list(every) if SEED == "all" else sorted(random.Random(SEED).sample(every, number))  # noqa: S311  # the same for a seed
 
 
 def goes_on(lab: Lab, at: int, byte: int) -> None:
@@ -191,7 +183,7 @@ def test_a_merge_that_was_killed_stands_in_nobodys_way(make_lab):
         assert not merges("time.web")
 
 
-@pytest.mark.parametrize("moment", moments(2))
+@pytest.mark.parametrize("moment", moments(CALLS, 2))
 @pytest.mark.parametrize(
     "command", [SAVE, RESTORE, DELETE, DESTROY], ids=["save", "restore", "delete", "destroy"]
 )

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -15,8 +14,8 @@ import pytest
 
 from tests.e2e.labfiles import Content, Lab, micro_lab, virsh
 from tests.e2e.meddled import KILLED, meddled
+from tests.e2e.moments import moments
 
-SEED = os.environ.get("LABCTL_SEED", "1")
 STORE = Path("/var/lib/libvirt/images/labctl-images")
 POOL = Path("/var/lib/libvirt/images/labctl-warm")
 INSTEAD = re.compile(r"what was saved of it(?: on \d+ \w+ \d+:\d+)?: (.*)")
@@ -296,15 +295,10 @@ def test_who_interrupts_the_save_has_a_lab_that_runs(warm, micro):
     assert lab.ssh("web", "cat /srv/ran").split() == ["once", "each"]
 
 
-def moments(most: int) -> list[int]:
-    """The numbers of two calls, chosen by LABCTL_SEED; of all where it says `all`."""
-    return [*range(most)] if SEED == "all" else sorted(random.Random(SEED).sample(range(most), 2))  # noqa: S311
-
-
 def test_a_save_that_is_killed_anywhere_leaves_no_state_and_a_lab_that_runs(warm, micro):
     """What it left goes with the next save."""
     lab = warm(plain(micro))
-    for at in moments(16):
+    for at in moments(range(16), 2):
         ended = meddled(lab, f"virDomain.suspend+{at}", "up", "--yes")
         if ended.code != KILLED:
             assert ended.code == 0, (at, ended)
@@ -334,7 +328,7 @@ def test_a_lab_that_is_killed_anywhere_while_it_comes_back_is_brought_up(warm, m
     lab = warm(content)
     up(lab)
     lab.destroy()
-    for at in moments(45):
+    for at in moments(range(45), 2):
         ended = meddled(lab, at + 1, "up", "--yes")
         if ended.code != KILLED:
             assert ended.code == 0, (at, ended)
