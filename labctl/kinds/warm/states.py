@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
 def every(virt: Any, store: Any, lab: str = "") -> list[WarmSpec]:
     """The warm states of a lab, or of all labs, the newest last. `store` is the virStoragePool."""
-    names = volumes.names(store)
-    parts = [part for part in map(identity.warm_part, names) if part and lab in ("", part[0])]
-    of_states = {name for name in names if (part := identity.warm_part(name)) and lab in ("", part[0])}
-    sizes = {each.name: each.allocation for each in volumes.facts(store, of_states)}
+    there = _of_states(volumes.names(store), lab)
+    sizes = _sizes(store, set(there))
     found = [
         _sized(description.read(lab, key, content), sizes)
-        for lab, key, part in sorted(parts)
+        for lab, key, part in sorted(there.values())
         if part == DESCRIPTION and (content := _content(virt, store, lab, key)) is not None
     ]
     return sorted(found, key=lambda each: each.taken)
@@ -31,10 +29,19 @@ def every(virt: Any, store: Any, lab: str = "") -> list[WarmSpec]:
 
 def unfinished(store: Any, lab: str = "") -> list[WarmSpec]:
     """What saves of a lab left that were killed, or what one has made so far that is under way; or of all labs."""
-    keys = {part[:2] for name in leftovers(volumes.names(store), lab) if (part := identity.warm_part(name))}
-    left = [WarmSpec(*each, problem=UNFINISHED) for each in sorted(keys)]
-    sizes = {each.name: each.allocation for each in volumes.facts(store)} if left else {}
-    return [_sized(each, sizes) for each in left]
+    left = leftovers(volumes.names(store), lab)
+    sizes = _sizes(store, left)
+    keys = {part[:2] for part in _of_states(left).values()}
+    return [_sized(WarmSpec(*each, problem=UNFINISHED), sizes) for each in sorted(keys)]
+
+
+def _of_states(names: Iterable[str], lab: str = "") -> dict[str, tuple[str, str, str]]:
+    """Volume → its lab, key and part, of those that are parts of warm states of a lab, or of all labs."""
+    return {name: part for name in names if (part := identity.warm_part(name)) and lab in ("", part[0])}
+
+
+def _sizes(store: Any, names: set[str]) -> dict[str, int]:
+    return {each.name: each.allocation for each in volumes.facts(store, names)}
 
 
 def _content(virt: Any, store: Any, lab: str, key: str) -> bytes | None:
@@ -71,7 +78,7 @@ def stamps(store: Any, warm: WarmSpec) -> tuple[tuple[str, str], ...]:
 
 def leftovers(names: Iterable[str], lab: str = "") -> set[str]:
     """Those of the store's volumes that belong to no described warm state, as runs leave them that were killed."""
-    found = {name: part for name in names if (part := identity.warm_part(name)) and lab in ("", part[0])}
+    found = _of_states(names, lab)
     whole = {(lab, key) for lab, key, part in found.values() if part == DESCRIPTION}
     return {name for name, part in found.items() if part[:2] not in whole}
 
