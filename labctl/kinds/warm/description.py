@@ -48,10 +48,10 @@ def _sensible(warm: WarmSpec) -> WarmSpec:
     for vm in warm.vms:
         ET.fromstring(vm.definition)
         variables = warm.volume(identity.nvram_volume(vm.name))
-        sensible &= vm.memory == warm.volume(f"memory.{vm.name}") and vm.variables in ("", variables)
+        sensible &= vm.memory == warm.memory_volume(vm.name) and vm.variables in ("", variables)
         sensible &= "/" not in vm.name
     for disk in warm.disks:
-        sensible &= disk.volume == warm.volume(f"disk.{identity.volume_name(disk.name)}")
+        sensible &= disk.volume == warm.disk_volume(disk.name)
     if not sensible:
         raise ValueError(warm.address)
     return warm

@@ -68,7 +68,7 @@ def save(host: Host, keys: Keys, spec: WarmSpec, tell: Teller) -> None:
 
 def _vms(host: Host, spec: WarmSpec) -> list[VmToSave]:
     wanted = (SavedVm(vm.name, State.RUNNING) for vm in spec.vms)
-    return [read(host.virt, spec.lab, vm, spec.volume(f"memory.{vm.name}")) for vm in wanted]
+    return [read(host.virt, spec.lab, vm, spec.memory_volume(vm.name)) for vm in wanted]
 
 
 def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller) -> WarmSpec:
@@ -76,20 +76,20 @@ def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], t
     try:
         paused_s = _frozen(place, spec, vms, tell)
         tell.progress("copying its disks")
-        for volume, target in _own_disks(vms).items():
-            place.copy(volume, spec.volume(f"disk.{target}"))
+        for volume, disk in _own_disks(vms).items():
+            place.copy(volume, spec.disk_volume(disk))
     finally:
         _thaw(place, vms, tell.to_the_end())
     pools.refresh(place.store)  # what copies stand on is read some milliseconds after they were made
     stored = {each.name: each.allocation for each in volumes.facts(place.store)}
     variables = _variables(place, vms)
-    names = [layer.disk for vm in vms for layer in vm.saved.layers] + [each.name for each in spec.disks]
+    names = (*_own_disks(vms).values(), *(each.name for each in spec.disks))
     made = replace(
         spec,
         taken=taken,
         paused_s=paused_s,
         vms=tuple(_described(spec, vm, keys, stored, variables) for vm in vms),
-        disks=tuple(WarmDisk(each, spec.volume(f"disk.{identity.volume_name(each)}")) for each in names),
+        disks=tuple(WarmDisk(each, spec.disk_volume(each)) for each in names),
     )
     stamps = states.stamps(place.store, made)
     if lacking := [volume for volume, stamp in stamps if not stamp]:
@@ -98,9 +98,9 @@ def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], t
 
 
 def _own_disks(vms: Sequence[VmToSave]) -> dict[str, str]:
-    """The volume of each disk of a VM as it was frozen → the name of the disk's volume."""
+    """The volume of each disk of a VM as it was frozen → the disk."""
     layers = (layer for vm in vms for layer in vm.saved.layers)
-    return {each.path.rpartition("/")[2]: identity.volume_name(each.disk) for each in layers}
+    return {each.path.rpartition("/")[2]: each.disk for each in layers}
 
 
 def _frozen(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller) -> float:
@@ -114,8 +114,7 @@ def _frozen(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller
             vms, lambda vm: freeze(vm, spec.key, folder=folder, memory_folder=memory_folder)
         )
         for each in spec.disks:
-            volume = identity.volume_name(each.name)
-            place.copy(volume, spec.volume(f"disk.{volume}"))
+            place.copy(identity.volume_name(each.name), spec.disk_volume(each.name))
         for volume in _variables(place, vms):
             place.copy(volume, spec.volume(volume))
     paused_s = round(time.monotonic() - began, 3)

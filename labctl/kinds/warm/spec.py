@@ -98,6 +98,14 @@ class WarmSpec(Spec):
         """The volume of the store with this part of it."""
         return identity.warm_volume(self.lab, self.key, part)
 
+    def memory_volume(self, vm: str) -> str:
+        """The volume of the store with the memory of a VM."""
+        return self.volume(f"memory.{vm}")
+
+    def disk_volume(self, disk: str) -> str:
+        """The volume of the store with the content of a disk."""
+        return self.volume(f"disk.{identity.volume_name(disk)}")
+
     @property
     def moment(self) -> str:
         """When it was taken, for people, in local time: `26 Nov 12:03`; empty if that is not known."""
