@@ -72,9 +72,10 @@ def _vms(host: Host, spec: WarmSpec) -> list[VmToSave]:
 
 
 def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller) -> WarmSpec:
+    variables = _variables(place, vms)
     taken = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        paused_s = _frozen(place, spec, vms, tell)
+        paused_s = _frozen(place, spec, vms, variables, tell)
         tell.progress("copying its disks")
         for volume, disk in _own_disks(vms).items():
             place.copy(volume, spec.disk_volume(disk))
@@ -82,7 +83,6 @@ def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], t
         _thaw(place, vms, tell.to_the_end())
     pools.refresh(place.store)  # what copies stand on is read some milliseconds after they were made
     stored = {each.name: each.allocation for each in volumes.facts(place.store)}
-    variables = _variables(place, vms)
     names = (*_own_disks(vms).values(), *(each.name for each in spec.disks))
     made = replace(
         spec,
@@ -103,7 +103,9 @@ def _own_disks(vms: Sequence[VmToSave]) -> dict[str, str]:
     return {each.path.rpartition("/")[2]: each.disk for each in layers}
 
 
-def _frozen(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller) -> float:
+def _frozen(
+    place: _Place, spec: WarmSpec, vms: Sequence[VmToSave], variables: Collection[str], tell: Teller
+) -> float:
     """Save memory and volumes of the lab at one moment; gives the seconds for which the VMs were paused."""
     connection, began = place.host.connection, time.monotonic()
     folder, memory_folder = pools.path(place.pool), pools.path(place.store)
@@ -115,7 +117,7 @@ def _frozen(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave], tell: Teller
         )
         for each in spec.disks:
             place.copy(identity.volume_name(each.name), spec.disk_volume(each.name))
-        for volume in _variables(place, vms):
+        for volume in variables:
             place.copy(volume, spec.volume(volume))
     paused_s = round(time.monotonic() - began, 3)
     for each in (place.pool, place.store):
