@@ -10,6 +10,7 @@ import libvirt
 from labctl.core import identity
 from labctl.core.found import Found
 from labctl.core.record import replace
+from labctl.host.libvirt import backing
 from labctl.kinds import Kind
 from labctl.kinds.disk.spec import DiskSpec
 
@@ -29,17 +30,17 @@ def _driver(host: Host, _keys: Keys) -> DiskDriver:
 
 def _observe(look: Look) -> Found[DiskSpec]:
     disks = [
-        _in_layers(_on_its_image(look, read(facts, look.lab, name)), look.above.get(name, ()))
+        _in_layers(_on_its_image(look, facts, read(facts, look.lab, name)), look.above.get(name, ()))
         for name, facts in look.stored.disks.items()
     ]
     return Found(tuple(_as_large(look, disk) if disk.above else disk for disk in disks))
 
 
-def _on_its_image(look: Look, disk: DiskSpec) -> DiskSpec:
+def _on_its_image(look: Look, facts: Facts, disk: DiskSpec) -> DiskSpec:
     """A disk that stands on what was saved of it stands on the image that this stands on."""
     if not identity.warm_part(disk.base):
         return disk
-    image = next(iter(look.backing(f"{look.store}/{disk.base}")), "")
+    image = backing.image_below(look.virt, facts)
     return replace(disk, base=image.rpartition("/")[2], saved=disk.base)
 
 
