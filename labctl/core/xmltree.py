@@ -62,6 +62,13 @@ def follow(root: Element, steps: Iterable[str]) -> Element | None:
     return element
 
 
+def remove(parent: Element, *tags: str) -> None:
+    """Remove all children with these tags."""
+    for tag in tags:
+        for element in parent.findall(tag):
+            parent.remove(element)
+
+
 def attribute(root: Element, path: str, name: str) -> str:
     """The attribute of the element at a path; empty where it is missing."""
     element = find(root, path)

@@ -41,8 +41,7 @@ def put_onto(text: str, onto: Mapping[str, str]) -> str:
         if above and source is not None and driver is not None:
             source.set("file", above)
             driver.set("type", "qcow2")
-            for below in disk.findall("backingStore"):  # the files say themselves what they stand on
-                disk.remove(below)
+            xmltree.remove(disk, "backingStore")  # the files say themselves what they stand on
     return ET.tostring(root, encoding="unicode")
 
 
@@ -54,16 +53,14 @@ def without_chains(text: str) -> str:
     root = ET.fromstring(text)
     for disk in root.iterfind("devices/disk"):
         if xmltree.attribute(disk, "driver", "type") == "qcow2":
-            for below in disk.findall("backingStore"):
-                disk.remove(below)
+            xmltree.remove(disk, "backingStore")
     return ET.tostring(root, encoding="unicode")
 
 
 def with_metadata(text: str, definition: str) -> str:
     """The XML of a domain with the metadata of its definition in place of its own. Pure."""
     root, has = ET.fromstring(text), ET.fromstring(definition).find("metadata")
-    for had in root.findall("metadata"):
-        root.remove(had)
+    xmltree.remove(root, "metadata")
     if has is not None:
         root.append(has)
     return ET.tostring(root, encoding="unicode")

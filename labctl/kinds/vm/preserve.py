@@ -33,8 +33,7 @@ def records(kept: Mapping[str, Records], new: Element) -> None:
         return
     for kind, found in kept.items():
         element = core_records.element(kind, found)
-        for had in holder.findall(element.tag):
-            holder.remove(had)
+        xmltree.remove(holder, element.tag)
         if found:
             holder.append(element)
 

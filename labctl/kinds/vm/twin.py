@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.core import xmltree
 from labctl.core.xmlfields import Place
 from labctl.kinds.vm.devices.disk import DISK
 from labctl.kinds.vm.devices.filesystem import FILESYSTEM
@@ -29,7 +30,7 @@ def make_twin(root: Element, source: str) -> None:
     """Make a VM's definition that of its twin: its root disk is the file `source`, and nothing leads elsewhere."""
     name = Place("name")
     name.put(root, f"{name.get(root)}.golden")
-    _remove(root, "uuid", "metadata")
+    xmltree.remove(root, "uuid", "metadata")
     devices = Place("devices").element(root)
     assert devices is not None  # libvirt's definitions have it
     for element in (*NIC.elements(root), *FILESYSTEM.elements(root)):
@@ -40,12 +41,6 @@ def make_twin(root: Element, source: str) -> None:
     for disk in DISK.elements(root):
         if DISK.read(disk).name == "root":
             Place("source/@file").put(disk, source)
-            _remove(disk, "backingStore")  # the file itself says what it stands on
+            xmltree.remove(disk, "backingStore")  # the file itself says what it stands on
     for device in devices:
-        _remove(device, "log")
-
-
-def _remove(parent: Element, *tags: str) -> None:
-    for tag in tags:
-        for element in parent.findall(tag):
-            parent.remove(element)
+        xmltree.remove(device, "log")
