@@ -119,10 +119,7 @@ def _frozen(
             place.copy(identity.volume_name(each.name), spec.disk_volume(each.name))
         for volume in variables:
             place.copy(volume, spec.volume(volume))
-    paused_s = round(time.monotonic() - began, 3)
-    for each in (place.pool, place.store):
-        pools.refresh(each)  # libvirt notices only so what QEMU made
-    return paused_s
+    return round(time.monotonic() - began, 3)
 
 
 def _variables(place: _Place, vms: Sequence[VmToSave]) -> list[str]:
@@ -157,7 +154,7 @@ def _thaw(place: _Place, vms: Sequence[VmToSave], tell: Teller) -> None:
 
     Layers that are there before the save are of a try that lost libvirt.
     """
-    pools.refresh(place.pool)
+    pools.refresh(place.pool)  # libvirt notices only so what QEMU made
     folder = pools.path(place.pool)
     disks = {f"{folder}/{identity.volume_name(layer.disk)}" for vm in vms for layer in vm.saved.layers}
     place.host.connection.in_parallel(vms, lambda vm: thaw(place.pool, vm, tell, onto=disks))
