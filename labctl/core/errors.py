@@ -178,7 +178,7 @@ def hint_after(verb: str) -> str:
         case "up" | "reload":
             return f"`labctl {verb}` goes on from here, `labctl destroy` removes what was made"
         case "snapshot save":
-            return "`labctl snapshot list` shows whether it was taken"
+            return "`labctl snapshot list` shows whether it was taken, `labctl resume` lets VMs go on that are paused"
         case "snapshot restore":
             return "the same command restores it anew, `labctl resume` lets VMs go on that are paused"
         case "snapshot delete":

@@ -29,7 +29,10 @@ def test_of_both_kinds_both_are_told():
     [
         ("up", "`labctl up` goes on from here, `labctl destroy` removes what was made"),
         ("halt", "the same command goes on from here"),
-        ("snapshot save", "`labctl snapshot list` shows whether it was taken"),
+        (
+            "snapshot save",
+            "`labctl snapshot list` shows whether it was taken, `labctl resume` lets VMs go on that are paused",
+        ),
         (
             "snapshot restore",
             "the same command restores it anew, `labctl resume` lets VMs go on that are paused",
