@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from labctl.report.wrap import wrapped
@@ -21,7 +21,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], paint: Paint, wid
     """The lines of a table, with its head in capitals.
 
     If the table is wider than `width`, cells with several texts take several lines, and if that does not suffice, they
-    stand below their row. Nothing is cut off. A `width` of None sets no limit.
+    stand below their row. Nothing is cut off. A `width` of None sets no limit. Without rows the head is all.
     """
     head = [cell.upper() for cell in head]
     grid = [[(cell,) if isinstance(cell, str) else tuple(cell) or ("-",) for cell in row] for row in rows]
@@ -52,7 +52,7 @@ def _shrink(rooms: list[int], least: dict[int, int], width: int, heads: Sequence
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[Sequence[str]]]) -> list[str]:
     """The lines of a table, each cell of which is a list of lines."""
     columns = zip(head, *rows, strict=True)
-    widths = [max(len(name), *(len(line) for cell in cells for line in cell)) for name, *cells in columns]
+    widths = [max(map(len, [name, *chain.from_iterable(cells)])) for name, *cells in columns]
     lines = [cells for row in rows for cells in zip_longest(*row, fillvalue="")]
     return [_line(cells, widths) for cells in (head, *lines)]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.size import format_size
 from labctl.kinds.image.spec import short
+from labctl.report import wrap
 from labctl.report.colour import Paint
 from labctl.report.table import table
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from labctl.app.images.catalogue import Row
     from labctl.kinds.image.store import StoredImage
     from labctl.kinds.warm.store import StoredWarm
+    from labctl.report.table import Cell
 
 app = typer.Typer(add_completion=False)
 
@@ -48,34 +51,38 @@ def run(
         context.write_json({"format": FORMAT, **shown})
         return 0
     paint = Paint.on_stdout(allowed=options.colour)
-    tables = [table(HEAD, [_cells(row) for row in rows], paint)] * bool(rows)
-    tables += [table(WARM_HEAD, [_warm_cells(each) for each in warm], paint)] * bool(warm)
-    if tables:
-        context.write("\n\n".join(tables))
+    if rows or warm:
+        context.write(tables(rows, warm, paint, wrap.width(sys.stdout)))
     else:
         context.say("the store is empty; `labctl image pull NAME` puts an image into it")
     return 0
 
 
-def _cells(row: Row) -> list[str]:
+def tables(rows: Sequence[Row], warm: Sequence[StoredWarm], paint: Paint, width: int | None) -> str:
+    """The table of images and that of warm states, without those that would be empty, no wider than `width`."""
+    both = ((HEAD, [*map(_cells, rows)]), (WARM_HEAD, [*map(_warm_cells, warm)]))
+    return "\n\n".join(table(head, lines, paint, width) for head, lines in both if lines)
+
+
+def _cells(row: Row) -> list[Cell]:
     what = row.entry.description if row.entry else ""
     if row.stored is None:
-        return [row.name, "-", "-", "-", "-", what or "-"]
+        return [row.name, "-", "-", "-", ("-",), (what or "-",)]
     spec = row.stored.spec
     return [
         row.name,
         spec.arch or "-",
         short(spec.key),
         row.stored.state if row.stored.state == "missing" else _size_and_state(row.stored),
-        _used(row.stored.users),
-        what or spec.origin,
+        (_used(row.stored.users),),
+        (what or spec.origin,),
     ]
 
 
-def _warm_cells(state: StoredWarm) -> list[str]:
+def _warm_cells(state: StoredWarm) -> list[Cell]:
     warm = state.warm
     what = warm.problem or "what `labctl up` of the lab begins with"
-    return [warm.lab, warm.moment or "-", format_size(warm.size), _used(state.users), what]
+    return [warm.lab, warm.moment or "-", format_size(warm.size), (_used(state.users),), (what,)]
 
 
 def _used(users: Sequence[str]) -> str:

@@ -92,3 +92,8 @@ def test_states_have_their_colours_and_nothing_else_changes():
         painted = unsealed(coloured(HEAD, ROWS, Paint(enabled=True), width))
         assert "\x1b[32mrunning\x1b[0m" in painted
         assert re.sub(r"\x1b\[\d+m", "", painted) == text(width=width)
+
+
+@pytest.mark.parametrize("width", [None, 40])
+def test_a_table_without_rows_is_its_head(width):
+    assert table(HEAD[:3], [], Paint(), width) == "VM  STATE  READY"
