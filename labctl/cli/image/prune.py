@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from labctl.cli import context
@@ -7,6 +9,7 @@ from labctl.cli.arguments import Yes
 from labctl.cli.image import shared
 from labctl.cli.options import Options, with_global_options
 from labctl.core.size import format_size
+from labctl.report import wrap
 
 app = typer.Typer(add_completion=False)
 
@@ -29,7 +32,7 @@ def run(options: Options, *, yes: Yes = False) -> int:
     total = sum(each.bytes for each in found)
     if not options.json:
         for each in found:
-            context.write(f"- {each.what}: {format_size(each.bytes)}")
+            context.write(wrap.at_spaces(f"- {each.what}: {format_size(each.bytes)}", wrap.width(sys.stdout)))
     removed: list[prune.Unneeded] = []
     if not found:
         context.say("nothing to remove: all is in use, or pinned by a Labfile.lock")
