@@ -1,6 +1,7 @@
 import contextlib
 import io
 import os
+import re
 import subprocess
 import sys
 from ipaddress import IPv4Address, IPv4Network
@@ -192,6 +193,14 @@ def test_starting_labs_load_without_a_warning(tmp_path, name):
     found = load(str(path))
     assert found.warnings == ()
     assert found.lab.name == name
+
+
+def test_the_lab_that_the_readme_begins_with_comes_back_in_seconds(tmp_path):
+    """Its first screen types `init`, `up`, `destroy` and `up`, and says that nothing boots then."""
+    name = re.search(r"^labctl init (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE)[1]
+    path = tmp_path / "Labfile.yaml"
+    path.write_text(init_templates.template_text(name))
+    assert load(str(path)).lab.warm
 
 
 def test_the_example_loads_and_explains_itself():
