@@ -168,6 +168,7 @@ def to_save(
     """
     was = first.warm.to_save
     if was is None:
+        _tell_unsaved(session, first, sink)
         return None
     again = look()
     specs = again.observed.specs.values()
@@ -194,6 +195,13 @@ def to_save(
         took_s=round(seconds, 3),
     )
     return lambda _wanted, existing: {**existing, state.address: state}
+
+
+def _tell_unsaved(session: Session, first: Prepared, sink: Sink) -> None:
+    """Say that nothing is saved of a lab that another run began to make, as one that was interrupted."""
+    if first.warm.now and not find(first.observed.specs, addresses.warm(session.lab.name), WarmSpec):
+        summary = "the lab boots at the next `labctl up`, too: a part of it was there before this one"
+        sink(Diagnostic("note", summary, "a lab is saved by the `up` that makes all of it"))
 
 
 def tell_kept(prepared: Prepared, sink: Sink) -> None:

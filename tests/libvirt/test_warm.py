@@ -13,6 +13,7 @@ from labctl.kinds.disk.driver import DiskDriver
 from labctl.kinds.disk.spec import DiskSpec
 
 SAVED = warm_volume("shop", "k", "disk.web.root")
+BEGUN_BEFORE = "the lab boots at the next `labctl up`, too: a part of it was there before this one"
 
 
 def told(world) -> list[str]:
@@ -35,6 +36,22 @@ def test_vms_without_a_seed_are_not_saved_and_the_lab_is_up(warm_world):
     reasons = [each for each in told(warm_world) if "without a seed nobody can set its clock" in each]
     assert sorted(each.split(": ")[1] for each in reasons) == ["vm/db", "vm/web-1", "vm/web-2"]
     assert not warm_world.plan()
+
+
+def test_an_up_that_goes_on_from_another_one_tells_that_it_saves_nothing(warm_world):
+    assert warm_world.run(change.up, "db") == 0
+    assert warm_world.run() == 0
+    assert BEGUN_BEFORE in told(warm_world)
+    assert warm_world.run() == 0
+    assert told(warm_world) == []
+
+
+def test_where_something_is_saved_an_up_of_what_was_halted_tells_nothing(warm_world, store):
+    assert warm_world.run() == 0
+    volumes.create(store, warm_volume("shop", "k", "description"), capacity=1 << 20, format="raw")
+    assert warm_world.run(change.halt) == 0
+    assert warm_world.run() == 0
+    assert BEGUN_BEFORE not in told(warm_world)
 
 
 def test_what_fails_between_ready_and_the_save_is_a_warning(warm_world, monkeypatch):
