@@ -12,6 +12,7 @@ import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from labctl.core.identity import without_layers
 from labctl.core.lifecycle import Stage
 from labctl.core.questions import Questions
 from labctl.core.record import field, fields, getter, record
@@ -231,10 +232,12 @@ class Spec(Questions):
     def fingerprint(self) -> str:
         """A digest of the owned settings. It is stored with the applied object, and tells an edit from drift.
 
-        IP addresses count as their texts, as in fingerprints of earlier versions.
+        IP addresses count as their texts, as in fingerprints of earlier versions. Layers that snapshots put on disks
+        do not count.
         """
         own = [(each.name, getattr(self, each.name)) for each in owned_by(type(self)).settings]
-        return hashlib.sha256(_ADDRESS.sub(r"\1", repr(own)).encode()).hexdigest()[:16]
+        text = without_layers(_ADDRESS.sub(r"\1", repr(own)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 S = TypeVar("S", bound=Spec)

@@ -228,3 +228,14 @@ def test_a_disk_that_is_made_anew_has_nothing_on_top():
     made = plan(lab(NETWORK, other, VM.keep(was)), lab(NETWORK, DISK, was))
     (vm,) = [step for step in made.steps if step.address == VM.address]
     assert (vm.action, vm.after.disks[0].source) == (Action.REPLACE, "/pool/web.root")
+
+
+def test_the_layer_that_a_snapshot_put_on_a_disk_is_no_edit_of_the_labfile():
+    root, layer, other = (
+        replace(VM, disks=(DiskUse("root", f"/pool/labctl-shop/{name}"),))
+        for name in ("web.root", "web.root._layer-5f0c91d2", "web.root.by-hand")
+    )
+    assert layer.fingerprint() == root.fingerprint() != other.fingerprint()
+    drifted = replace(layer, cpus=layer.cpus + 1)
+    (step,) = plan(lab(layer), lab(drifted), applied={VM.address: root.fingerprint()}).steps
+    assert step.cause == "changed outside labctl"
