@@ -121,18 +121,12 @@ def layer_name(disk: str) -> str:
 
 
 _LAYER = "_layer-"  # the mark of labctl's layers: virsh's snapshots put their own name, as a date, after the last dot
-_LAYER_END = re.compile(rf"\.{_LAYER}[0-9a-f]{{8}}")
-_LAYER_NAME = re.compile(rf"[^.]+\.[^.]+{_LAYER_END.pattern}")
+_LAYER_NAME = re.compile(rf"[^.]+\.[^.]+\.{_LAYER}[0-9a-f]{{8}}")
 
 
 def is_layer(path: str) -> bool:
     """Whether a volume, or the file at a path, has the name of a layer that labctl put on a disk."""
     return _LAYER_NAME.fullmatch(path.rpartition("/")[2]) is not None
-
-
-def without_layers(text: str) -> str:
-    """A text with the files of disks as they were named before the first snapshot."""
-    return _LAYER_END.sub("", text)
 
 
 def disk_of_layer(path: str) -> str | None:

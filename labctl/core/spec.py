@@ -12,7 +12,6 @@ import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from labctl.core.identity import without_layers
 from labctl.core.lifecycle import Stage
 from labctl.core.questions import Questions
 from labctl.core.record import field, fields, getter, record
@@ -136,6 +135,11 @@ class Item:
     def key(self) -> str:
         raise NotImplementedError
 
+    @property
+    def as_applied(self) -> Item:
+        """The item as labctl applied it: for the fingerprint, without what a snapshot added since."""
+        return self
+
     def effect(self, declared: Effect) -> Effect:
         """The effect of adding, removing or changing this item; `declared` is that of the field."""
         return declared
@@ -232,12 +236,10 @@ class Spec(Questions):
     def fingerprint(self) -> str:
         """A digest of the owned settings. It is stored with the applied object, and tells an edit from drift.
 
-        IP addresses count as their texts, as in fingerprints of earlier versions. Layers that snapshots put on disks
-        do not count.
+        IP addresses count as their texts, as in fingerprints of earlier versions.
         """
-        own = [(each.name, getattr(self, each.name)) for each in owned_by(type(self)).settings]
-        text = without_layers(_ADDRESS.sub(r"\1", repr(own)))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        own = [(each.name, _as_applied(getattr(self, each.name))) for each in owned_by(type(self)).settings]
+        return hashlib.sha256(_ADDRESS.sub(r"\1", repr(own)).encode()).hexdigest()[:16]
 
 
 S = TypeVar("S", bound=Spec)
@@ -251,6 +253,10 @@ def of_kind(specs: Iterable[Spec | None], kind: type[S]) -> Iterator[S]:
 def find(specs: Mapping[Address, Spec], address: Address, kind: type[S]) -> S | None:
     """The spec at an address, as one of this kind; None where there is none."""
     return next(of_kind((specs.get(address),), kind), None)
+
+
+def _as_applied(value: Any) -> Any:
+    return tuple(item.as_applied for item in value) if is_items(value) else value
 
 
 def is_items(value: object) -> bool:

@@ -64,6 +64,14 @@ class DiskUse(Item):
             volume=(self.source, self.format),
         )
 
+    @property
+    def as_applied(self) -> DiskUse:
+        """The disk without overlays: labctl applied its volume."""
+        if not self.volume:
+            return self
+        source, form = self.volume
+        return replace(self, source=source, format=form, below=(), volume=())
+
     def anew(self) -> DiskUse:
         """This disk without overlays, for a volume that is made anew."""
         if not self.volume:

@@ -231,11 +231,11 @@ def test_a_disk_that_is_made_anew_has_nothing_on_top():
 
 
 def test_the_layer_that_a_snapshot_put_on_a_disk_is_no_edit_of_the_labfile():
-    root, layer, other = (
-        replace(VM, disks=(DiskUse("root", f"/pool/labctl-shop/{name}"),))
-        for name in ("web.root", "web.root._layer-5f0c91d2", "web.root.by-hand")
-    )
-    assert layer.fingerprint() == root.fingerprint() != other.fingerprint()
-    drifted = replace(layer, cpus=layer.cpus + 1)
-    (step,) = plan(lab(layer), lab(drifted), applied={VM.address: root.fingerprint()}).steps
+    use, path = DiskUse("root", "/pool/labctl-shop/web.root", format="raw"), "/pool/labctl-shop/web.root"
+    layer = replace(use, source=f"{path}._layer-5f0c91d2", format="qcow2", below=(path,))
+    wanted = replace(VM, disks=(use,))
+    drifted = replace(wanted, disks=(layer,), cpus=wanted.cpus + 1)
+    goes_on = replace(wanted, disks=(use.onward(layer),))
+    (step,) = plan(lab(goes_on), lab(drifted), applied={VM.address: wanted.fingerprint()}).steps
     assert step.cause == "changed outside labctl"
+    assert replace(wanted, disks=(layer,)).fingerprint() != wanted.fingerprint()
