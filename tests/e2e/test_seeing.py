@@ -7,6 +7,7 @@ import termios
 import threading
 from xml.etree import ElementTree as ET
 
+from tests.e2e.following import Following
 from tests.e2e.labfiles import micro_lab
 from tests.terminals import ANSI
 from tests.waiting import wait_until
@@ -15,6 +16,7 @@ LATE = "/tmp/late"  # makes db ready
 SAYS = "echo Started late.service >/dev/console; sleep 6"  # a boot that is looked at more than once, on any machine
 TIMEOUT = ("--timeout", "300s")
 COLUMNS = 80
+STATE_OF_DB = re.compile(r"db +(\w+) +(\S+)")
 
 
 class Screen:
@@ -54,7 +56,7 @@ def test_a_lab_is_seen_while_it_comes_up(make_lab, micro, labdir):
             },
         )
     )
-    waiting, watching = lab.start("wait", *TIMEOUT), lab.start("status", "--watch")
+    waiting, watching = lab.start("wait", *TIMEOUT), Following(lab.start("status", "--watch"))
     interrupted_while_it_waits(lab)
     the_time_is_up(lab)
     lab.ssh("db", f"touch {LATE}")
@@ -62,6 +64,8 @@ def test_a_lab_is_seen_while_it_comes_up(make_lab, micro, labdir):
     said, told = waiting.communicate(timeout=60)
     assert (waiting.returncode, said) == (0, "")
     assert sorted(line.split(" (")[0] for line in told.splitlines()) == ["vm/db: ready", "vm/web: ready"]
+    watching.until(lambda line: re.match(r"db +running +yes ", line))
+    assert watching.interrupted() == (130, "interrupted\n")
     each_change_was_shown(watching)
     pictures(lab, labdir)
 
@@ -96,13 +100,10 @@ def only_waited_for(lab):
 
 
 def each_change_was_shown(watching):
-    watching.send_signal(signal.SIGINT)
-    shown, told = watching.communicate(timeout=60)
-    assert (watching.returncode, told) == (130, "interrupted\n"), told
-    states = re.findall(r"^db +(\w+) +(\S+)", shown, re.MULTILINE)
+    states = [row.groups() for row in map(STATE_OF_DB.match, watching.lines) if row]
     order = list(dict.fromkeys(states))
     assert order[0] == ("absent", "-")
-    assert order[-2:] == [("running", "no"), ("running", "yes")], shown
+    assert order[-2:] == [("running", "no"), ("running", "yes")], watching.lines
 
 
 def pictures(lab, folder):
