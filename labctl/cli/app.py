@@ -36,7 +36,7 @@ class TopVerbs(Verbs):
         "for other tools": ("ssh-config", "inventory"),
         "save it": ("snapshot",),
         "images": ("image",),
-        "more": ("doctor", "completion", "help"),
+        "more": ("rootless", "doctor", "completion", "help"),
     }
 
     def get_params(self, ctx: Any) -> list[Any]:

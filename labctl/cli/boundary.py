@@ -25,7 +25,7 @@ def main(argv: list[str]) -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # as stderr: what can't be encoded is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
-    interruptions.watch(_leave_interrupted)
+    interruptions.end_by(_leave_interrupted)
     code = guarded(argv)
     if code != exits.INTERRUPTED:
         _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt

@@ -15,7 +15,7 @@ Shell = Literal["bash", "zsh", "fish"]
 
 
 @app.command()
-@with_global_options(json=None)
+@with_global_options(json=None, libvirt=False)
 def run(
     _options: Options,
     shell: Annotated[Shell, typer.Argument(help="the shell that you use")],

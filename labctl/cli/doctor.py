@@ -20,7 +20,7 @@ SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
 @app.command()
-@with_global_options(json="doctor")
+@with_global_options(json="doctor", libvirt=False)
 def run(options: Options) -> int:
     """Check this host and say how to mend it.
 

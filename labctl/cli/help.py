@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options(json=None)
+@with_global_options(json=None, libvirt=False)
 def run(
     _options: Options,
     verb: Annotated[

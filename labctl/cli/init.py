@@ -16,7 +16,7 @@ STARTS = template_names()
 
 
 @app.command()
-@with_global_options(json=None)
+@with_global_options(json=None, libvirt=False)
 def run(
     options: Options,
     start: Annotated[

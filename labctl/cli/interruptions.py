@@ -21,6 +21,12 @@ class _Heard:
     """When a run was last asked to end by a signal, on the monotonic clock."""
 
     at = -REACTION_S
+    leave: Callable[[], object] | None = None  # how to end the process where nobody reacts
+
+
+def end_by(leave: Callable[[], object]) -> None:
+    """Say how the process ends where nobody reacts to a signal, once `watch` is called."""
+    _Heard.leave = leave
 
 
 @contextmanager
@@ -53,11 +59,14 @@ def until_interrupted(stop: Callable[[], bool] = lambda: False) -> Iterator[None
         yield
 
 
-def watch(leave: Callable[[], object]) -> None:
+def watch() -> None:
     """Let a signal end a run whose main thread hangs in a call to libvirt, which Python's own handlers wait for.
 
-    `leave` is called in a thread of its own where nobody reacted.
+    This starts a thread, in which the process ends where nobody reacted. It is called once the process is where it
+    stays: only a process with one thread can go inside a user's own libvirt.
     """
+    if (leave := _Heard.leave) is None:
+        return  # no process of its own: a test, or a program that calls labctl
     receiver, sender = os.pipe()
     os.set_blocking(sender, False)
     signal.set_wakeup_fd(sender, warn_on_full_buffer=False)

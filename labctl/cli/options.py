@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
 
+from labctl.cli import inside, interruptions
 from labctl.core.errors import UsageError
 from labctl.core.record import fields, record, replace
 
@@ -118,8 +119,11 @@ class Options:
         return not (self.no_color or os.environ.get("NO_COLOR"))
 
 
-def with_global_options(*, json: str | None) -> Decorator:
+def with_global_options(*, json: str | None, libvirt: bool = True, connect: str = "") -> Decorator:
     """Add the global options to the function of a verb, which gets their values as its first argument.
+
+    With `libvirt` the verb runs where libvirt is: inside the user's own, for whoever can't reach the system's.
+    `connect` is the connection of a verb that has no other.
 
     `json` names the form of what the verb prints with --json: a schema of `labctl schema`, or the address of somebody
     else's form. With None it prints none, and the option is refused.
@@ -127,17 +131,19 @@ def with_global_options(*, json: str | None) -> Decorator:
     parameters = {**_PARAMETERS, "json": _json_option(json)}
 
     def decorated(verb: VerbFunction) -> TyperFunction:
-        return _command(verb, parameters, has_json=json is not None)
+        return _command(verb, parameters, has_json=json is not None, libvirt=libvirt, connect=connect)
 
     return decorated
 
 
 def before_verbs(callback: VerbFunction) -> TyperFunction:
     """Add the global options to the function that stands for a group of verbs, before one of them."""
-    return _command(callback, _PARAMETERS, has_json=True)
+    return _command(callback, _PARAMETERS, has_json=True, libvirt=False)
 
 
-def _command(verb: VerbFunction, parameters: Parameters, *, has_json: bool) -> TyperFunction:
+def _command(
+    verb: VerbFunction, parameters: Parameters, *, has_json: bool, libvirt: bool, connect: str = ""
+) -> TyperFunction:
     """The command that typer calls. It does not run the verb but returns the call of it.
 
     `labctl.cli.run` makes this call once typer has returned: typer would turn Ctrl-C and a closed pipe into exit codes
@@ -151,14 +157,23 @@ def _command(verb: VerbFunction, parameters: Parameters, *, has_json: bool) -> T
     def command(ctx: typer.Context, **given: Any) -> Callable[[], int]:
         own = {name: value for name, value in given.items() if name not in parameters}
         options = Options.of(ctx)
+        options = replace(options, connect=connect) if connect else options
         if options.json and not has_json:
             raise UsageError(f"`{ctx.command_path}` has no JSON to print", hint="leave out --json")
-        return functools.partial(verb, options, **own)
+        return functools.partial(_run, functools.partial(verb, options, **own), options, libvirt=libvirt)
 
     _, *own = inspect.signature(verb, eval_str=True).parameters.values()
     added = {**parameters, "file": _LONG_FILE} if any(map(_follows, own)) else parameters
     command.__signature__ = inspect.Signature([_CONTEXT, *own, *added.values()])  # type: ignore[attr-defined]
     return command
+
+
+def _run(call: Callable[[], int], options: Options, *, libvirt: bool) -> int:
+    """Call a verb, where it has to run. Only then threads are begun."""
+    if libvirt:
+        inside.go(options)
+    interruptions.watch()
+    return call()
 
 
 def _json_option(form: str | None) -> inspect.Parameter:

@@ -32,7 +32,7 @@ Schema = Literal[
 
 
 @app.command()
-@with_global_options(json="https://json-schema.org/draft/2020-12/schema")
+@with_global_options(json="https://json-schema.org/draft/2020-12/schema", libvirt=False)
 def run(
     _options: Options,
     schema: Annotated[Schema, typer.Argument(help="of the Labfile, or of what labctl prints")] = "labfile",

@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options(json="show")
+@with_global_options(json="show", libvirt=False)
 def run(
     options: Options,
     path: Annotated[

@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options(json="trust")
+@with_global_options(json="trust", libvirt=False)
 def run(
     options: Options,
     *,

@@ -11,7 +11,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options(json="validate")
+@with_global_options(json="validate", libvirt=False)
 def run(options: Options) -> int:
     """Check the Labfile and show every problem at once.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from labctl.core.errors import LabctlError
 from labctl.host.libvirt import uri
 from labctl.host.machine import command, lock
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from labctl.host.libvirt.capabilities import Capabilities
     from labctl.host.libvirt.connection import Connection
+
+
+OUTSIDE = "you can't reach the system's libvirt, and your own is reached from inside alone"
+INSIDE = "`labctl` goes there by itself; run another program by `labctl rootless exec -- PROGRAM`"
 
 
 class Host:
@@ -36,6 +41,8 @@ class Host:
         # here and below: these modules import libvirt, which `validate` does without
         from labctl.host.libvirt.connection import Connection
 
+        if self.rootless:
+            raise LabctlError(OUTSIDE, where=self.uri, hint=INSIDE)
         return Connection(self.uri)
 
     @property
@@ -53,6 +60,11 @@ class Host:
         from labctl.host.libvirt import capabilities
 
         return capabilities.look(self.virt, local=self.local)
+
+    @property
+    def rootless(self) -> bool:
+        """Whether it is the user's own libvirt, and this process is outside of it."""
+        return self.uri == uri.ROOTLESS
 
     @property
     def local(self) -> bool:

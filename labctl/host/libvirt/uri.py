@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 
+from labctl.host.rootless import outside
+
+SYSTEM, SESSION = "qemu:///system", "qemu:///session"
+ROOTLESS = "rootless"  # asks for the system's libvirt in this user's own namespaces: `labctl.host.rootless`
+_SOCKET = "/run/libvirt/libvirt-sock"
+
 
 def choose_uri(asked: str | None) -> str:
-    """The connection to use: what was asked for, the environment's, else the first that answers.
+    """The connection to use, or ROOTLESS: what was asked for, the environment's, else the system's or the user's own.
 
-    An empty answer of the environment counts as none.
+    An empty answer of the environment counts as none. Inside a user's own libvirt, that is the system's.
     """
-    if uri := asked or os.environ.get("LABCTL_CONNECT") or os.environ.get("LIBVIRT_DEFAULT_URI"):
-        return uri
-    return (
-        "qemu:///system"
-        if os.geteuid() == 0 or os.access("/run/libvirt/libvirt-sock", os.W_OK)
-        else "qemu:///session"
-    )
+    found = asked or os.environ.get("LABCTL_CONNECT") or os.environ.get("LIBVIRT_DEFAULT_URI")
+    if not found:
+        found = SYSTEM if os.geteuid() == 0 or os.access(_SOCKET, os.W_OK) else ROOTLESS
+    return SYSTEM if found == ROOTLESS and outside.inside() else found
 
 
 def is_local(uri: str) -> bool:

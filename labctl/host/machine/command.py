@@ -26,7 +26,7 @@ SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # Debian's PATH for ordinary users lac
 
 def path(tool: str) -> str | None:
     """The path of a program; None if the host doesn't have it."""
-    return shutil.which(tool, path=_search_path())
+    return shutil.which(tool, path=search_path())
 
 
 class Failed(LabctlError):
@@ -110,7 +110,7 @@ async def follow(
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    return {**os.environ, "LC_ALL": "C.UTF-8", "PATH": _search_path(), **more}
+    return {**os.environ, "LC_ALL": "C.UTF-8", "PATH": search_path(), **more}
 
 
 def _start(
@@ -169,5 +169,6 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def _search_path() -> str:
+def search_path() -> str:
+    """PATH, with the folders of programs that only daemons need as a rule."""
     return f"{os.environ.get('PATH', os.defpath)}:{SBIN}"

@@ -7,13 +7,16 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host.machine import listeners
+from labctl.host.machine.listeners import Process
+from labctl.host.rootless import outside
 
 if TYPE_CHECKING:
     from labctl.core.endpoint import Endpoint
-    from labctl.host.machine.listeners import Process
 
+_BACKLOG = 128
 _PRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
@@ -32,18 +35,56 @@ def refusal(endpoint: Endpoint, protocol: str) -> Refusal | None:
     Raises:
         OSError: the kernel refuses it for a reason that nobody foresaw.
     """
+    if outside.inside():
+        return _asked(endpoint, protocol, listen=False)[0]
+    try:
+        _bound(endpoint, protocol).close()
+    except OSError as error:
+        return _refusal(error, endpoint, protocol)
+    return None
+
+
+def listening(endpoint: Endpoint, protocol: str) -> socket.socket:
+    """A socket that listens there, of this machine also for labctl inside a user's own libvirt.
+
+    Raises:
+        LabctlError: nothing can listen there.
+        OSError: the kernel refuses it for a reason that nobody foresaw.
+    """
+    if outside.inside():
+        refused, given = _asked(endpoint, protocol, listen=True)
+        if refused:
+            raise LabctlError(refused.summary, hint=refused.hint)
+        return socket.socket(fileno=given[0])
+    made = _bound(endpoint, protocol)
+    if made.type == socket.SOCK_STREAM:
+        made.listen(_BACKLOG)
+    return made
+
+
+def _bound(endpoint: Endpoint, protocol: str) -> socket.socket:
     family = socket.AF_INET6 if endpoint.ip.version == 6 else socket.AF_INET
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
-    with socket.socket(family, kind) as tried:
+    made = socket.socket(family, kind)
+    try:
         if kind == socket.SOCK_STREAM:  # connections that ended a moment ago are no obstacle
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
-            tried.bind((str(endpoint.ip), endpoint.port))
-        except OSError as error:
-            return _refusal(error, endpoint, protocol)
-    return None
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((str(endpoint.ip), endpoint.port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _asked(endpoint: Endpoint, protocol: str, *, listen: bool) -> tuple[Refusal | None, list[int]]:
+    """What the process outside says of a port of the machine, and the socket that it opened."""
+    found, given = outside.ask({"endpoint": str(endpoint), "protocol": protocol, "listen": listen})
+    if not found:
+        return None, given
+    owner = Process(*found["owner"]) if found["owner"] else None
+    return Refusal(found["summary"], found["hint"], owner), given
 
 
 def _refusal(error: OSError, endpoint: Endpoint, protocol: str) -> Refusal:

@@ -11,7 +11,8 @@ import os, signal, sys, threading, time
 from labctl.cli import interruptions
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background inherit that it is ignored
 interruptions.REACTION_S = 0.2
-interruptions.watch(lambda: os._exit(99))
+interruptions.end_by(lambda: os._exit(99))
+interruptions.watch()
 asked = []
 def stop():
     asked.append(1)

@@ -50,6 +50,8 @@ PACKAGES = {
     "rsync": ("rsync", "rsync", "rsync"),
     "virtiofsd": ("virtiofsd", "virtiofsd", "virtiofsd"),
     "virtiofsd of qemu": ("qemu-system-common", "virtiofsd", "virtiofsd"),
+    "uidmap": ("uidmap", "shadow-utils", "shadow"),
+    "pasta": ("passt", "passt", "passt"),
     "ssh-keygen": ("openssh-client", "openssh-clients", "openssh"),
 }
 _VIRTIOFSD_DEBIAN, _VIRTIOFSD_UBUNTU = 13, 23  # the first with a package of its own

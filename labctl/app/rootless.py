@@ -1,0 +1,73 @@
+"""Looks at a user's own libvirt from outside, and ends it once its VMs are shut down."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from labctl.core.record import record
+from labctl.host.host import Host
+from labctl.host.libvirt.connection import translated
+from labctl.host.rootless import joining, world
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from labctl.host.rootless.state import Holder
+
+SHUTDOWN_S = 60.0
+_POLL_S = 0.1
+
+
+@record
+class Running:
+    """A user's own libvirt that is there, with the names of its running domains."""
+
+    holder: Holder
+    vms: tuple[str, ...]
+
+
+def running() -> Running | None:
+    """Look what runs; None if there is no libvirt of this user's own.
+
+    Raises:
+        LabctlError: it does not answer.
+    """
+    holder = world.running()
+    return Running(holder, tuple(joining.called_inside(holder.init, _active))) if holder else None
+
+
+def stop(found: Running) -> list[str]:
+    """Shut its domains down, end it, and give the names of those that did not shut down in time.
+
+    Raises:
+        LabctlError: it does not answer, or does not end.
+    """
+    cut: list[str] = joining.called_inside(found.holder.init, _shut_down) if found.vms else []
+    world.end(found.holder)
+    return cut
+
+
+def _active() -> list[str]:
+    with Host() as host, translated(host.uri):
+        return sorted(each.name() for each in _domains(host))
+
+
+def _shut_down() -> list[str]:
+    """Ask all guests to shut down, and cut the power of those that do not."""
+    with Host() as host, translated(host.uri):
+        for each in _domains(host):
+            if each.isActive():
+                each.shutdown()
+        deadline = time.monotonic() + SHUTDOWN_S
+        while (left := _domains(host)) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        for each in left:
+            each.destroy()
+        return sorted(each.name() for each in left)
+
+
+def _domains(host: Host) -> list[Any]:
+    import libvirt  # `rootless status` does without
+
+    return list(host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE))

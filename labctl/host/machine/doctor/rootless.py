@@ -1,0 +1,157 @@
+"""What a user's own libvirt needs of this machine: namespaces with many uids, devices, libvirt's programs."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.host.files import owners
+from labctl.host.machine import command, logout
+from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labctl.host.machine.doctor.check import Distribution
+
+IDS = 65536  # uids and gids of the inside: dnsmasq and QEMU's helpers run as others than root there
+ASK = "  # as root: ask whoever administers this machine"
+TUN = Path("/dev/net/tun")
+FOLDERS = ("/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt")
+_FIRST = 100_000  # the first uid that useradd gives to users' ranges
+_TRY = ("unshare", "--user", "--map-root-user", "--map-auto", "--mount", "--net", "--pid", "--fork", "true")
+_TRY_S = 10.0
+# sysctl, the value that stands in the way, what it should be
+_SYSCTLS = (
+    ("user.max_user_namespaces", 0, 10000),
+    ("kernel.unprivileged_userns_clone", 0, 1),
+    ("kernel.apparmor_restrict_unprivileged_userns", 1, 0),
+)
+
+
+def checks(distribution: Distribution, root: Path = Path("/")) -> Iterator[Check]:
+    """Check what is needed. A verdict of `fail` means that it can't be started."""
+    needed = [_daemons(distribution, root), _uidmap(distribution), *_ranges(distribution, root)]
+    needed += [*_sysctls(distribution, root), _tun(distribution, root)]
+    if all(each.verdict == OK for each in needed):
+        needed.append(_tried())
+    yield from needed
+    yield _pasta(distribution)
+    if logout.ends_processes():
+        found = "this machine ends your processes, labs with them, when you log out"
+        yield Check("logout", WARN, found, logout.LINGER)
+
+
+def _root_does(distribution: Distribution, what: str) -> str:
+    """A command of root's, and whom to ask for it."""
+    return distribution.as_root(what) + ASK
+
+
+def _daemons(distribution: Distribution, root: Path) -> Check:
+    missing = [
+        each for each in ("libvirtd", "virtlogd", "ip", "unshare", "setpriv") if not command.path(each)
+    ]
+    missing += [each for each in FOLDERS if not (root / each[1:]).is_dir()]
+    if missing:
+        fix = distribution.install("libvirt", "qemu", "dnsmasq") + ASK
+        return Check("libvirtd", FAIL, f"not there: {', '.join(missing)}", fix)
+    return Check("libvirtd", OK, "installed, and it need not run")
+
+
+def _uidmap(distribution: Distribution) -> Check:
+    for name in ("newuidmap", "newgidmap"):
+        path = command.path(name)
+        if path is None:
+            return Check("uidmap", FAIL, f"{name} is not there", distribution.install("uidmap") + ASK)
+        if not _has_right(path):
+            fix = _root_does(distribution, f"chmod u+s {path}")
+            return Check("uidmap", FAIL, f"{path} has lost its right to map uids", fix)
+    return Check("uidmap", OK, "newuidmap and newgidmap are there")
+
+
+def _has_right(path: str) -> bool:
+    """Whether a program runs as root, or has capabilities of its own."""
+    return bool(Path(path).stat().st_mode & stat.S_ISUID) or "security.capability" in os.listxattr(path)
+
+
+def _ranges(distribution: Distribution, root: Path) -> Iterator[Check]:
+    user = owners.user()
+    lacking = {
+        name: ids for name in ("subuid", "subgid") if (ids := _own_ids(root / "etc" / name, user)) < IDS
+    }
+    if not lacking:
+        yield Check("subuid", OK, f"{user} has {IDS} uids and gids beside the own")
+        return
+    first = max(_next(root / "etc" / name) for name in ("subuid", "subgid"))
+    options = " ".join(f"--add-{name}s {first}-{first + IDS - 1}" for name in lacking)
+    fix = _root_does(distribution, f"usermod {options} {user}")
+    for name, ids in lacking.items():
+        yield Check(name, FAIL, f"/etc/{name} has {ids or 'none'} for {user}, and {IDS} are needed", fix)
+
+
+def _entries(path: Path) -> Iterator[tuple[str, int, int]]:
+    """The lines of a file of ranges: https://man7.org/linux/man-pages/man5/subuid.5.html"""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        owner, *numbers = line.split(":")
+        if len(numbers) == 2 and all(each.isdecimal() for each in numbers):
+            yield owner, int(numbers[0]), int(numbers[1])
+
+
+def _own_ids(path: Path, user: str) -> int:
+    """The size of the largest range: they are mapped from one alone."""
+    return max((count for owner, _, count in _entries(path) if owner in (user, str(os.getuid()))), default=0)
+
+
+def _next(path: Path) -> int:
+    return max((first + count for _, first, count in _entries(path)), default=_FIRST)
+
+
+def _sysctls(distribution: Distribution, root: Path) -> Iterator[Check]:
+    for name, hinders, better in _SYSCTLS:
+        try:
+            value = int((root / "proc/sys" / name.replace(".", "/")).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue  # this kernel has none
+        if value == hinders:
+            keep = f"sysctl -w {name}={better} && echo {name}={better} >/etc/sysctl.d/99-labctl.conf"
+            fix = _root_does(distribution, f"sh -c '{keep}'")
+            yield Check("user namespaces", FAIL, f"{name} is {value}, so users may have none", fix)
+
+
+def _tried() -> Check:
+    """Make namespaces for a moment: what else may forbid them has no file to be read."""
+    try:
+        done = subprocess.run(
+            _TRY, capture_output=True, text=True, errors="replace", timeout=_TRY_S, check=False
+        )
+        why = done.stderr.strip() if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = str(error)
+    if why:
+        fix = f"in a container, run it with --security-opt seccomp=unconfined; see `{' '.join(_TRY)}`"
+        return Check("user namespaces", FAIL, why, fix)
+    return Check("user namespaces", OK, "this user can make them")
+
+
+def _tun(distribution: Distribution, root: Path) -> Check:
+    node = root / str(TUN)[1:]
+    if not node.exists():
+        return Check("/dev/net/tun", FAIL, "not there", _root_does(distribution, "modprobe tun"))
+    if not os.access(node, os.R_OK | os.W_OK):
+        fix = _root_does(distribution, f"chmod 0666 {TUN}")
+        return Check("/dev/net/tun", FAIL, "this user can't open it, as udev would let everybody", fix)
+    return Check("/dev/net/tun", OK, "can be opened")
+
+
+def _pasta(distribution: Distribution) -> Check:
+    if path := command.path("pasta"):
+        return Check("pasta", OK, path)
+    found = "not found: labs work, but have no way out of this machine"
+    return Check("pasta", WARN, found, distribution.install("pasta") + ASK)

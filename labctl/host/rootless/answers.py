@@ -1,0 +1,49 @@
+"""What the process outside answers to labctl inside: whether a port of the machine is free, and a socket for it."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.endpoint import Endpoint
+from labctl.host.machine import ports
+
+if TYPE_CHECKING:
+    from labctl.host.rootless.outside import Answer, Reply, Request
+
+_PROC = Path("/proc")
+
+
+def answers(init: int) -> Answer:
+    """What answers requests from inside the world with this PID 1."""
+    return partial(_answer, init)
+
+
+def _answer(init: int, request: Request) -> Reply:
+    endpoint, protocol = Endpoint.parse(request["endpoint"]), request["protocol"]
+    refused = ports.refusal(endpoint, protocol)
+    if refused:
+        inner = _inner_pid(refused.owner.pid, init) if refused.owner else None
+        owner = [inner, refused.owner.name] if refused.owner and inner else None
+        return {"summary": refused.summary, "hint": refused.hint, "owner": owner}, []
+    if not request["listen"]:
+        return {}, []
+    return {}, [ports.listening(endpoint, protocol).detach()]
+
+
+def _inner_pid(pid: int, init: int) -> int | None:
+    """The PID that a process has inside; None if it is outside."""
+    try:
+        if _namespace(pid) != _namespace(init):
+            return None
+        status = (_PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def _namespace(pid: int) -> Path:
+    return (_PROC / str(pid) / "ns/pid").readlink()

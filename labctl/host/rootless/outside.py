@@ -1,0 +1,69 @@
+"""What labctl inside asks of its process outside: what goes on at the machine's ports, and sockets there.
+
+The two share a socket. A request is JSON and comes with a socket of its own, on which the answer goes back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from labctl.core.errors import LabctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Request = dict[str, Any]
+    Reply = tuple[dict[str, Any], list[int]]  # what is said, and descriptors that go with it
+    Answer = Callable[[Request], Reply]
+
+VARIABLE = "LABCTL_ROOTLESS"  # of the environment of all that is inside: the descriptor of the shared socket
+_MOST = 65536  # bytes of a message
+
+
+def inside() -> bool:
+    """Whether this process is in a user's own libvirt."""
+    return VARIABLE in os.environ
+
+
+def keep_for_programs() -> None:
+    """Let a program that takes this process's place, as another labctl, ask as well."""
+    os.set_inheritable(int(os.environ[VARIABLE]), True)  # noqa: FBT003  # as os has it
+
+
+def ask(request: Request) -> Reply:
+    """Ask the process outside; gives its answer, and descriptors that came with it.
+
+    Raises:
+        LabctlError: it is not there, as for a program that another one started inside.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        try:
+            with socket.socket(fileno=os.dup(int(os.environ[VARIABLE]))) as control:
+                socket.send_fds(control, [json.dumps(request).encode()], [theirs.fileno()])
+            theirs.close()
+            data, descriptors, _flags, _address = socket.recv_fds(ours, _MOST, 1)
+        except (OSError, ValueError) as error:
+            raise LabctlError("nobody outside can be asked for the ports of this machine") from error
+    if not data:
+        raise LabctlError("nobody outside answers about the ports of this machine")
+    return json.loads(data), list(descriptors)
+
+
+def serve(control: socket.socket, answer: Answer) -> None:
+    """Answer requests until nobody is left inside to ask. Descriptors of an answer are closed once they are sent."""
+    while True:
+        data, descriptors, _flags, _address = socket.recv_fds(control, _MOST, 1)
+        if not data:
+            return
+        with socket.socket(fileno=descriptors[0]) as reply:
+            try:
+                found, given = answer(json.loads(data))
+            except (LabctlError, OSError):
+                continue  # who asked is told by the end of its socket
+            socket.send_fds(reply, [json.dumps(found).encode()], given)
+        for each in given:
+            os.close(each)

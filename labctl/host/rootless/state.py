@@ -1,0 +1,115 @@
+"""What is kept of a user's own libvirt between its starts, and who uses it: a folder of the user's data.
+
+rootless/
+lib, cache, log, etc    stand for libvirt's own folders, which `contents` says
+run                     where a /run is put together
+holder.json             who holds the namespaces: processes, with their start and boot
+used.lock               shared by each labctl that is inside; who starts or ends the world has it alone
+held.lock               the world's for as long as it is there, on whatever machine that shares this home
+world.log               what its processes say
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from labctl.core.record import record
+from labctl.host.files.private import private_folder, user_folder, write_private
+from labctl.host.machine.processes import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def root() -> Path:
+    """The folder; it need not exist.
+
+    Raises:
+        LabctlError: nobody knows the user's home.
+    """
+    import platformdirs  # whoever may use the system's libvirt does without it
+
+    return user_folder("LABCTL_DATA_DIR", platformdirs.user_data_dir("labctl")) / "rootless"
+
+
+@record
+class Holder:
+    """The process that keeps a world, and PID 1 of it, both as seen from outside."""
+
+    keeper: Identity
+    init: Identity
+
+    @property
+    def alive(self) -> bool:
+        return self.keeper.alive and self.init.alive
+
+
+@record
+class State:
+    """The folder of one world."""
+
+    folder: Path
+
+    def make(self) -> None:
+        """Make the folder, for its owner alone.
+
+        Raises:
+            LabctlError: it can't be made.
+        """
+        private_folder(self.folder)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "world.log"
+
+    def holder(self) -> Holder | None:
+        """Who holds the world now; None if nobody does."""
+        found = self.last_holder()
+        return found if found and found.alive else None
+
+    def last_holder(self) -> Holder | None:
+        """Who holds the world, or held it last."""
+        try:
+            read = json.loads((self.folder / "holder.json").read_text(encoding="utf-8"))
+            return Holder(Identity(**read["keeper"]), Identity(**read["init"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # never written, or of another version
+
+    def write_holder(self, holder: Holder) -> None:
+        """Say who holds the world."""
+        parts = {"keeper": holder.keeper, "init": holder.init}
+        named = {
+            name: {"pid": each.pid, "started": each.started, "boot": each.boot}
+            for name, each in parts.items()
+        }
+        write_private(self.folder / "holder.json", json.dumps(named).encode())
+
+    @contextmanager
+    def using(self) -> Iterator[int]:
+        """Keep the world from ending by itself, and others from starting it, while the block runs.
+
+        Gives the descriptor that has the lock.
+        """
+        descriptor = self.open_lock("used.lock")
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def open_lock(self, name: str) -> int:
+        return os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def taken(descriptor: int) -> bool:
+    """Take a lock alone, at once; whether that worked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,151 @@
+"""Starts, finds and ends the user's own libvirt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.core.errors import LabctlError
+from labctl.host.machine import command, logout
+from labctl.host.machine.doctor import rootless
+from labctl.host.machine.doctor.check import FAIL, distribution
+from labctl.host.rootless import holder, init, state
+from labctl.host.rootless.state import Holder, State, taken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PACKAGES = Path(__file__).parents[3]  # where labctl itself is
+_END_S = 30.0
+_POLL_S = 0.02
+
+
+def own() -> State:
+    """The folder of this user's world, which is made unless it exists.
+
+    Raises:
+        LabctlError: it can't be made.
+    """
+    found = State(state.root())
+    found.make()
+    return found
+
+
+def running() -> Holder | None:
+    """Who holds this user's world; None if it is not there. Nothing is made."""
+    return State(state.root()).holder()
+
+
+def ensure(world: State, starting: Callable[[], object]) -> Holder:
+    """Start the world unless it is there. The caller uses it (`State.using`), so that it does not end meanwhile.
+
+    `starting` is called before it is started, which takes seconds.
+
+    Raises:
+        LabctlError: this machine lacks something, or a part of it failed.
+    """
+    if found := world.holder():
+        return found
+    lock = world.open_lock("start.lock")
+    try:
+        _wait_for(lock)
+        return world.holder() or _start(world, starting)
+    finally:
+        os.close(lock)
+
+
+def _wait_for(lock: int) -> None:
+    while not taken(lock):  # another labctl starts it
+        time.sleep(_POLL_S)
+
+
+def _start(world: State, starting: Callable[[], object]) -> Holder:
+    refuse_lacking()
+    starting()
+    held = world.open_lock("held.lock")
+    try:
+        if not taken(held):
+            raise LabctlError(
+                "your rootless libvirt runs on another machine, or is just ending",
+                where=str(world.folder),
+                hint="`labctl rootless stop` there, or set LABCTL_DATA_DIR to a folder of this machine alone",
+            )
+        _wait_for_end(world.last_holder())
+        _launch(world, held)
+    finally:
+        os.close(held)
+    found = world.holder()
+    if found is None:
+        raise LabctlError("the rootless libvirt ended as soon as it was started", where=str(world.log))
+    return found
+
+
+def refuse_lacking() -> None:
+    """Raise an error if this machine lacks what a user's own libvirt needs.
+
+    Raises:
+        LabctlError: with all that is lacking, and how to mend it.
+    """
+    lacking = [each for each in rootless.checks(distribution()) if each.verdict == FAIL]
+    if lacking:
+        lines = [f"  {each.name}: {each.found}\n    mend it: {each.fix}" for each in lacking]
+        summary = "you can't reach the system's libvirt, and this machine lacks what one of your own needs:"
+        raise LabctlError("\n".join([summary, *lines]), hint="`labctl doctor` checks all of it")
+
+
+def _launch(world: State, held: int) -> None:
+    """Start the holder, which goes on when labctl ends, and wait until libvirtd inside answers."""
+    receiver, sender = os.pipe()
+    argv = [sys.executable, "-P", "-m", holder.__name__, str(world.folder), str(sender)]
+    kept = {name: os.environ[name] for name in ("HOME", "LD_LIBRARY_PATH") if name in os.environ}
+    environment = {**kept, "PATH": command.search_path(), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(_PACKAGES)}
+    with world.log.open("wb") as log, os.fdopen(receiver, encoding="utf-8") as answers:
+        subprocess.Popen(
+            [*logout.outlasting(), *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(sender, held),
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(sender)
+        answer = answers.readline().strip()
+    if answer != init.READY:
+        raise LabctlError(
+            f"your rootless libvirt did not start: {answer or 'it ended without a word'}",
+            hint=f"`labctl doctor` checks what it needs; {world.log} has what its processes said",
+        )
+
+
+def _wait_for_end(last: Holder | None) -> None:
+    """Wait until the processes of an earlier world are gone, which takes a moment longer than its holder's end."""
+    deadline = time.monotonic() + _END_S
+    while last and last.init.alive:
+        if time.monotonic() > deadline:
+            raise LabctlError(f"PID {last.init.pid} of an earlier rootless libvirt does not end")
+        time.sleep(_POLL_S)
+
+
+def end(found: Holder) -> None:
+    """End the world, with all that runs in it, and wait until it is gone.
+
+    Raises:
+        LabctlError: it does not end.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(found.init.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _END_S
+    while found.keeper.alive or found.init.alive:
+        if time.monotonic() > deadline:
+            raise LabctlError(
+                f"PID {found.init.pid} does not end", hint=f"`kill -9 {found.keeper.pid}` ends it"
+            )
+        time.sleep(_POLL_S)
