@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl.core.size import format_size
-from labctl.host.libvirt import pools
+from labctl.host.libvirt import pools, uri
 from labctl.host.machine import firewall
-from labctl.host.machine.doctor import kvm, libvirtd, network, resources, tools
-from labctl.host.machine.doctor.check import FAIL, OK, Check, distribution
+from labctl.host.machine.doctor import kvm, libvirtd, network, resources, rootless, tools
+from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, distribution
+from labctl.host.rootless import state, world
 from labctl.kinds.image.store import ImageStore
 from labctl.kinds.warm import store as warm_store
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labctl.host.host import Host
+    from labctl.host.machine.doctor.check import Distribution
 
 FORMAT = 1
 
@@ -23,6 +25,9 @@ FORMAT = 1
 def examine(host: Host) -> Iterator[Check]:
     """Give the result of each check as soon as it is done. A libvirt that does not answer is a failed check."""
     here = distribution()
+    if host.rootless:
+        yield from _rootless(here)
+        return
     if host.local:
         yield from kvm.checks(here)
     seen = libvirtd.connect(host.uri)
@@ -30,17 +35,34 @@ def examine(host: Host) -> Iterator[Check]:
     if not host.local:
         return  # the rest can only be checked on the host itself
     yield from libvirtd.console_logs(host.uri)
-    if host.uri == libvirtd.SYSTEM:
+    if host.uri == uri.SESSION:
+        yield Check(
+            "networks", WARN, "qemu:///session has no networks of labs", "labctl -c rootless has them"
+        )
+    if host.uri == uri.SYSTEM:
         yield from tools.groups(here)
     yield from tools.programs(here)
     yield resources.memory()
-    yield from resources.pool(_pool_root(seen), here, system=host.uri == libvirtd.SYSTEM)
+    yield from resources.pool(_pool_root(seen), here, system=host.uri == uri.SYSTEM)
     if seen.virt:
         yield _images(host)
         yield _warm_states(host)
     version = seen.virt.getLibVersion() if seen.virt else 0
     yield from network.firewalls(here, firewall.read_rules(host.output, version or firewall.NFTABLES))
     yield network.dns_port()
+
+
+def _rootless(here: Distribution) -> Iterator[Check]:
+    """What a user's own libvirt needs, and whether it runs. It is not started to look inside."""
+    yield from kvm.checks(here)
+    yield from rootless.checks(here)
+    yield from rootless.kvm_inside(here)
+    running = world.running()
+    found = f"runs, kept by PID {running.keeper.pid}" if running else "does not run; what needs it starts it"
+    yield Check("rootless", OK, f"your own libvirt {found}")
+    yield from tools.programs(here)
+    yield resources.memory()
+    yield from resources.pool(str(state.root()), here, system=False)
 
 
 def failed(checks: list[Check]) -> bool:

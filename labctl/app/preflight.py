@@ -83,11 +83,13 @@ def check(
         from labctl.app import (
             forwards,
             hardware,
+            network_modes,
             restorable,
             rsync_in_guests,
             traffic,
         )  # most runs have nothing to do
 
+        errors += network_modes.check(session, plan)
         errors += hardware.check(session, plan, observed)
         if provision.playbooks(session.lab):
             from labctl.app import playbooks

@@ -22,7 +22,14 @@ def run(argv: list[str]) -> int:
         LabctlError: the command failed. `boundary` shows the error.
     """
     call = parse(argv)
-    return call() if callable(call) else call
+    if not callable(call):
+        return call
+    from labctl.cli import inside, interruptions, options  # as typer below
+
+    if isinstance(call, options.Call) and call.libvirt:
+        inside.go(call.options)
+    interruptions.watch()  # a process with several threads could not go inside
+    return call()
 
 
 def parse(argv: list[str]) -> Callable[[], int] | int:

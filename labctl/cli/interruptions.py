@@ -65,8 +65,9 @@ def watch() -> None:
     This starts a thread, in which the process ends where nobody reacted. It is called once the process is where it
     stays: only a process with one thread can go inside a user's own libvirt.
     """
-    if (leave := _Heard.leave) is None:
-        return  # no process of its own: a test, or a program that calls labctl
+    leave, _Heard.leave = _Heard.leave, None
+    if leave is None:
+        return  # it watches already, or this is no process of labctl's own
     receiver, sender = os.pipe()
     os.set_blocking(sender, False)
     signal.set_wakeup_fd(sender, warn_on_full_buffer=False)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
 
-from labctl.cli import inside, interruptions
 from labctl.core.errors import UsageError
 from labctl.core.record import fields, record, replace
 
@@ -119,6 +118,16 @@ class Options:
         return not (self.no_color or os.environ.get("NO_COLOR"))
 
 
+class Call(functools.partial[int]):
+    """The call of a verb, with its arguments; `libvirt` says whether it runs where libvirt is."""
+
+    libvirt: bool
+
+    @property
+    def options(self) -> Options:
+        return cast("Options", self.args[0])
+
+
 def with_global_options(*, json: str | None, libvirt: bool = True, connect: str = "") -> Decorator:
     """Add the global options to the function of a verb, which gets their values as its first argument.
 
@@ -160,20 +169,14 @@ def _command(
         options = replace(options, connect=connect) if connect else options
         if options.json and not has_json:
             raise UsageError(f"`{ctx.command_path}` has no JSON to print", hint="leave out --json")
-        return functools.partial(_run, functools.partial(verb, options, **own), options, libvirt=libvirt)
+        call = Call(verb, options, **own)
+        call.libvirt = libvirt
+        return call
 
     _, *own = inspect.signature(verb, eval_str=True).parameters.values()
     added = {**parameters, "file": _LONG_FILE} if any(map(_follows, own)) else parameters
     command.__signature__ = inspect.Signature([_CONTEXT, *own, *added.values()])  # type: ignore[attr-defined]
     return command
-
-
-def _run(call: Callable[[], int], options: Options, *, libvirt: bool) -> int:
-    """Call a verb, where it has to run. Only then threads are begun."""
-    if libvirt:
-        inside.go(options)
-    interruptions.watch()
-    return call()
 
 
 def _json_option(form: str | None) -> inspect.Parameter:

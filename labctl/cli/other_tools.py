@@ -81,6 +81,13 @@ _SNAPSHOT_VERBS: Verbs = {
     **dict.fromkeys(("clean", "gc", "purge"), ("prune",)),
 }
 
+_ROOTLESS_VERBS: Verbs = {
+    **dict.fromkeys(("shell", "nsenter", "unshare", "run", "enter"), ("exec",)),
+    **dict.fromkeys(("down", "kill", "end", "exit"), ("stop",)),
+    **dict.fromkeys(("info", "list"), ("status",)),
+    **dict.fromkeys(("start", "up"), "`labctl up` starts it, as every command that needs it"),
+}
+
 _YES = "`--yes` answers the question"
 _BEHIND = "a command for a VM stands behind --, as in `labctl ssh web -- uptime`"
 _NAMES = "VMs are named behind the verb, as in `labctl up web`; without names it is about all of them"
@@ -139,4 +146,5 @@ VERBS = {  # by the command before the verb
     "labctl": _VERBS,
     "labctl image": _IMAGE_VERBS,
     "labctl snapshot": _SNAPSHOT_VERBS,
+    "labctl rootless": _ROOTLESS_VERBS,
 }

@@ -23,6 +23,7 @@ Schema = Literal[
     "images-verified",
     "labs",
     "plan",
+    "rootless",
     "show",
     "snapshots",
     "status",

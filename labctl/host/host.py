@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from labctl.core.errors import LabctlError
 from labctl.host.libvirt import uri
 from labctl.host.machine import command, lock
+from labctl.host.rootless import outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,11 @@ class Host:
     def rootless(self) -> bool:
         """Whether it is the user's own libvirt, and this process is outside of it."""
         return self.uri == uri.ROOTLESS
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is the user's own libvirt, and this process is inside of it."""
+        return self.uri == uri.SYSTEM and outside.inside()
 
     @property
     def local(self) -> bool:

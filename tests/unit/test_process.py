@@ -12,6 +12,10 @@ ALLOWED = {
     "host/access/shared_ssh.py": "ends ways through a VM that is gone",
     "host/machine/forwarders.py": "ends the forwarders that it started",
     "host/machine/command.py": "sends signals to the commands that it started",
+    "host/rootless/world.py": "asks PID 1 of a user's own libvirt to end",
+    "host/rootless/holder.py": "a process of its own, which outlasts the terminal",
+    "host/rootless/init.py": "a process of its own, PID 1",
+    "host/rootless/joining.py": "the process outside follows the one inside, and those between end",
     "labfile/docs.py": "a program of its own, which writes docs/labfile.md",
     "__main__.py": "the command line's entry",
 }

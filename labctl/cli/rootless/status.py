@@ -7,17 +7,23 @@ from labctl.cli.options import Options, with_global_options
 
 app = typer.Typer(add_completion=False)
 
+FORMAT = 1
+
 
 @app.command()
-@with_global_options(json=None, libvirt=False)
-def run(_options: Options) -> int:
+@with_global_options(json="rootless", libvirt=False)
+def run(options: Options) -> int:
     """Say whether your own libvirt runs, and where its files are.
 
     Example: `labctl rootless status`
     """
     from labctl.host.rootless import state, world
 
-    found = world.running()
+    found, folder = world.running(), str(state.root())
+    if options.json:
+        pid = found.keeper.pid if found else None
+        context.write_json({"format": FORMAT, "running": found is not None, "pid": pid, "folder": folder})
+        return 0
     said = f"running, kept by PID {found.keeper.pid}" if found else "not running; the next command starts it"
-    context.write(f"your own libvirt: {said}\nits files: {state.root()}")
+    context.write(f"your own libvirt: {said}\nits files: {folder}")
     return 0

@@ -9,16 +9,19 @@ from labctl.cli import exits
 from labctl.cli.app import TopVerbs
 from labctl.cli.image import ImageVerbs
 from labctl.cli.options import Options
+from labctl.cli.rootless import RootlessVerbs
 from labctl.cli.snapshot import SnapshotVerbs
 from labctl.core.errors import UsageError
 from labctl.core.record import values
 
-GROUPS = ("image", "snapshot")
+GROUPS = ("image", "snapshot", "rootless")
 IMAGE_VERBS = [verb for verbs in ImageVerbs.panels.values() for verb in verbs]
 SNAPSHOT_VERBS = [verb for verbs in SnapshotVerbs.panels.values() for verb in verbs]
+ROOTLESS_VERBS = [verb for verbs in RootlessVerbs.panels.values() for verb in verbs]
 PATHS = [(verb,) for verbs in TopVerbs.panels.values() for verb in verbs if verb not in (*GROUPS, "help")]
 PATHS += [("image", verb) for verb in IMAGE_VERBS]
 PATHS += [("snapshot", verb) for verb in SNAPSHOT_VERBS]
+PATHS += [("rootless", verb) for verb in ROOTLESS_VERBS]
 
 
 def command(path):

@@ -227,12 +227,12 @@ def test_an_interruption_ends_a_run_that_hangs_in_a_library():
 import ctypes, os, signal, threading, time
 import labctl.cli
 from labctl.cli.boundary import main
-def run(argv):
+def hang():
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64)
     lock(mutex)
     lock(mutex)
-labctl.cli.run = run
+labctl.cli.parse = lambda argv: hang
 main([])
 """
     done = python("-c", script, "status", timeout=20)

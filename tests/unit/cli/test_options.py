@@ -23,6 +23,8 @@ WITHOUT = [
     "graph",
     "help",
     "init",
+    "rootless exec",
+    "rootless stop",
     "screenshot",
     "send-keys",
     "ssh",

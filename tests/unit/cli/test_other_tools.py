@@ -8,7 +8,7 @@ import pytest
 from labctl.cli import other_tools, run
 from labctl.cli.app import TopVerbs
 from labctl.core.errors import UsageError
-from tests.unit.cli.test_app import GROUPS, IMAGE_VERBS, SNAPSHOT_VERBS, command
+from tests.unit.cli.test_app import GROUPS, IMAGE_VERBS, ROOTLESS_VERBS, SNAPSHOT_VERBS, command
 
 PAGE = Path(__file__).parents[3] / "docs" / "from-vagrant.md"
 
@@ -83,6 +83,7 @@ def test_no_word_shadows_a_verb():
     assert not other_tools.VERBS["labctl"].keys() & set(VERBS)
     assert not other_tools.VERBS["labctl image"].keys() & set(IMAGE_VERBS)
     assert not other_tools.VERBS["labctl snapshot"].keys() & set(SNAPSHOT_VERBS)
+    assert not other_tools.VERBS["labctl rootless"].keys() & set(ROOTLESS_VERBS)
 
 
 @pytest.mark.parametrize(

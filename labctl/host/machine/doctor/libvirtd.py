@@ -12,6 +12,7 @@ import libvirt
 
 from labctl.core.record import field, record
 from labctl.host.files import owners
+from labctl.host.libvirt.uri import SESSION, SYSTEM
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from labctl.host.machine.doctor.check import Distribution
 
-SYSTEM, SESSION = "qemu:///system", "qemu:///session"
 # The architectures of guests beside the host's own → the package of their QEMU
 OTHERS = {"aarch64": "qemu-system-arm", "riscv64": "qemu-system-misc"}
 ASLEEP = "is not started yet; libvirt starts it when it is first used"

@@ -45,6 +45,17 @@ def checks(distribution: Distribution, root: Path = Path("/")) -> Iterator[Check
         yield Check("logout", WARN, found, logout.LINGER)
 
 
+def kvm_inside(distribution: Distribution, node: Path = Path("/dev/kvm")) -> Iterator[Check]:
+    """Check whether QEMU inside may open KVM where its user may: libvirt takes the user's groups from it."""
+    if not os.access(node, os.R_OK | os.W_OK):
+        return
+    inside = ("unshare", "--user", "--map-root-user", "--map-auto", "setpriv", "--clear-groups", "--")
+    if command.output(*inside, "test", "-r", str(node), "-a", "-w", str(node)) is None:
+        found = f"{node} is yours by a group, which does not count inside: VMs are emulated there"
+        fix = _root_does(distribution, f"setfacl -m u:{owners.user()}:rw {node}")
+        yield Check("kvm inside", WARN, found, fix)
+
+
 def _root_does(distribution: Distribution, what: str) -> str:
     """A command of root's, and whom to ask for it."""
     return distribution.as_root(what) + ASK

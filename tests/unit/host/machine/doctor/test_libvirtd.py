@@ -50,7 +50,7 @@ def test_logs_of_consoles_without_a_bound_are_told(tmp_path, monkeypatch, text, 
     if text:
         (tmp_path / "libvirt").mkdir()
         (tmp_path / "libvirt/qemu.conf").write_text(f"# QEMU\n{text}\n")
-    found = [(check.name, check.verdict) for check in libvirtd.console_logs(libvirtd.SESSION)]
+    found = [(check.name, check.verdict) for check in libvirtd.console_logs("qemu:///session")]
     assert found == [("console logs", "warn")] * warned
 
 
