@@ -1,8 +1,10 @@
 """Fixtures of the tests that boot guests: they run inside the private libvirtd only."""
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.e2e.micro import MicroGuest, bare, build
 from tests.surroundings import prepared
 
 LABCTL_TIMEOUT_S = 600
+REPOSITORY = Path(__file__).parents[2]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,6 +54,23 @@ def connection() -> Iterator[libvirt.virConnect]:
 @pytest.fixture(scope="session")
 def micro() -> MicroGuest:
     return build()
+
+
+@pytest.fixture(scope="session")
+def view() -> Iterator[Path]:
+    """Python and labctl where everybody may read them; root's home, which may hold both, stays closed."""
+    folder = Path("/run/labctl-e2e-view")
+    places = {"python": sys.base_prefix, "packages": sysconfig.get_path("platlib")}
+    for name, source in places.items():
+        (folder / name).mkdir(parents=True)
+        subprocess.run(["mount", "--bind", source, folder / name], check=True)
+    (folder / "labctl").mkdir()
+    for tree in ("labctl", "schemas", "templates"):
+        subprocess.run(["cp", "-r", "--no-preserve=all", REPOSITORY / tree, folder / "labctl"], check=True)
+    yield folder
+    for name in places:
+        subprocess.run(["umount", folder / name], check=True)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import pwd
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -24,23 +23,6 @@ name: shop
 networks: {front: {}}
 vms: {web: {image: ./disk.qcow2, memory: 64MiB, state: off, networks: [front]}}
 """
-
-
-@pytest.fixture(scope="module")
-def view():
-    """Python and labctl where everybody may read them; root's home, which may hold both, stays closed."""
-    folder = Path("/run/labctl-e2e-view")
-    places = {"python": sys.base_prefix, "packages": sysconfig.get_path("platlib")}
-    for name, source in places.items():
-        (folder / name).mkdir(parents=True)
-        subprocess.run(["mount", "--bind", source, folder / name], check=True)
-    (folder / "labctl").mkdir()
-    for tree in ("labctl", "schemas", "templates"):
-        subprocess.run(["cp", "-r", "--no-preserve=all", REPOSITORY / tree, folder / "labctl"], check=True)
-    yield folder
-    for name in places:
-        subprocess.run(["umount", folder / name], check=True)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

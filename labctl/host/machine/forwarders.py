@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,10 +18,12 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host.files import owners
-from labctl.host.machine import command, listeners, ports, processes
+from labctl.host.machine import command, listeners, ports, processes, udp_relay
+from labctl.host.rootless import outside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import socket
+    from collections.abc import Iterator, Sequence
 
     from labctl.core.endpoint import Endpoint
     from labctl.host.machine.processes import Identity
@@ -32,8 +35,10 @@ _DEADLINE_S = 10.0  # to begin to listen, and to end
 _POLL_S = 0.01
 # In seconds: a guest that is gone is noticed, a half of a connection may stay open, a client of UDP may be silent.
 _TCP_GUEST = "connect-timeout=15,keepalive,keepidle=60,keepintvl=10,keepcnt=6"
-_TCP_CLIENT = "reuseaddr,fork,max-children=512,backlog=128,keepalive,keepidle=60,keepintvl=10,keepcnt=6"
-_UDP_CLIENT = "reuseaddr,fork,max-children=128"
+_TCP_ACCEPTED = "fork,max-children=512,keepalive,keepidle=60,keepintvl=10,keepcnt=6"
+_TCP_CLIENT = f"reuseaddr,backlog=128,{_TCP_ACCEPTED}"
+_UDP_CLIENTS = 128
+_UDP_CLIENT = f"reuseaddr,fork,max-children={_UDP_CLIENTS}"
 _HALF_OPEN_S, _SILENT_S = 600, 60
 _STARTED: dict[int, subprocess.Popen[bytes]] = {}  # by PID: children of this process have to be waited for
 
@@ -90,7 +95,7 @@ def start(mark: Mark, listens: Endpoint, protocol: str, to: Endpoint) -> Identit
     Raises:
         LabctlError: it can't listen there, as on a port that is taken.
     """
-    process = _popen([str(mark), *arguments(listens, protocol, to)], _tool())
+    process = _forwarding((str(mark),), listens, protocol, to)
     _STARTED[process.pid] = process
     try:
         _listening(process, listens, protocol)
@@ -107,8 +112,7 @@ def attached(listens: Endpoint, protocol: str, to: Endpoint) -> subprocess.Popen
     Raises:
         LabctlError: it can't listen there, as on a port that is taken.
     """
-    argv = ["setpriv", "--pdeathsig", "TERM", "--", _tool(), *arguments(listens, protocol, to)]
-    process = _popen(argv)
+    process = _forwarding((), listens, protocol, to)
     try:
         _listening(process, listens, protocol)
     except BaseException:
@@ -120,6 +124,45 @@ def attached(listens: Endpoint, protocol: str, to: Endpoint) -> subprocess.Popen
 def detach(process: subprocess.Popen[bytes]) -> None:
     """End what `attached` started, with its connections."""
     _kill_group(process)
+
+
+def _forwarding(
+    mark: Sequence[str], listens: Endpoint, protocol: str, to: Endpoint
+) -> subprocess.Popen[bytes]:
+    """A process that forwards; without a mark it ends with labctl.
+
+    In a user's own libvirt it gets a socket that listens outside, and reaches the guest from inside.
+    """
+    argv, handed = [_tool(), *arguments(listens, protocol, to)], None
+    if outside.inside():
+        handed = ports.listening(listens, protocol)
+        argv = [_tool(), *_accepting(handed.fileno(), to)]
+        if protocol == "udp":
+            argv = [sys.executable, *_relaying(handed.fileno(), to)]
+    try:
+        if mark:
+            return _popen([*mark, *argv[1:]], argv[0], handed)
+        return _popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], None, handed)
+    finally:
+        if handed:
+            handed.close()
+
+
+def _accepting(descriptor: int, to: Endpoint) -> list[str]:
+    """The arguments of socat for a TCP socket that listens already."""
+    there = 6 if to.ip.version == 6 else 4
+    return [
+        "-t", str(_HALF_OPEN_S),
+        f"ACCEPT-FD:{descriptor},{_TCP_ACCEPTED}",
+        f"TCP{there}:{to},{_TCP_GUEST}",
+    ]  # fmt: skip
+
+
+def _relaying(descriptor: int, to: Endpoint) -> list[str]:
+    """The arguments of Python for a UDP socket, which socat can't take over."""
+    there = 6 if to.ip.version == 6 else 4
+    program = str(Path(udp_relay.__file__))
+    return ["-S", "-s", "-B", program, str(descriptor), str(_SILENT_S), str(_UDP_CLIENTS), f"UDP{there}:{to}"]
 
 
 def running(uri: str, lab: str | None = None) -> list[Forwarder]:
@@ -209,8 +252,8 @@ def _tool() -> str:
     return found
 
 
-def _popen(argv: list[str], executable: str | None = None) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, with nothing of labctl's: no terminal, files, folder, or environment."""
+def _popen(argv: list[str], executable: str | None, handed: socket.socket | None) -> subprocess.Popen[bytes]:
+    """A process in a session of its own, with nothing of labctl's but a socket that is handed over."""
     return subprocess.Popen(
         argv,
         executable=executable,
@@ -218,12 +261,15 @@ def _popen(argv: list[str], executable: str | None = None) -> subprocess.Popen[b
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
-        env={"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)},
+        env={"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath), "PYTHONHOME": sys.base_prefix},
+        pass_fds=(handed.fileno(),) if handed else (),
         start_new_session=True,
     )
 
 
 def _listening(process: subprocess.Popen[bytes], endpoint: Endpoint, protocol: str) -> None:
+    if outside.inside():
+        return  # the socket listened before the process had it
     deadline = time.monotonic() + _DEADLINE_S
     while not listeners.listens(process.pid, endpoint, protocol):
         if process.poll() is not None or time.monotonic() > deadline:

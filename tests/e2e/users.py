@@ -1,0 +1,139 @@
+"""Ordinary users of the tests' machine, with what useradd gives them: a home, and ranges of uids and gids."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.e2e.conftest import Labctl, with_trust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOMES = Path("/tmp/labctl-tests-homes")
+FIRST = 4001  # the first uid
+IDS = 65536
+FILES = ("passwd", "group", "subuid", "subgid")
+
+
+@dataclass(frozen=True)
+class User:
+    """A user; `view` has Python and labctl where everybody may read them."""
+
+    name: str
+    uid: int
+    view: Path
+
+    @property
+    def home(self) -> Path:
+        return HOMES / self.name
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "USER": self.name,
+            "LD_LIBRARY_PATH": str(self.view / "python/lib"),  # where Python is not the system's
+            "PYTHONPATH": f"{self.view / 'labctl'}:{self.view / 'packages'}",
+            "NO_COLOR": "1",
+        }
+
+    @property
+    def python(self) -> Path:
+        return self.view / f"python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+
+    def labctl(self, folder: str = "lab") -> UserLabctl:
+        made = self.home / folder
+        if not made.exists():
+            made.mkdir()
+            os.chown(made, self.uid, self.uid)
+        return UserLabctl(made, user=self)
+
+    def processes(self) -> list[str]:
+        """What runs as this user, or with one of the uids of the range."""
+        first = IDS * (self.uid - FIRST + 4)
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                owner, words = folder.stat().st_uid, (folder / "cmdline").read_text().split("\0")
+            except OSError:
+                continue
+            if owner == self.uid or first <= owner < first + IDS:
+                found.append(" ".join(words).strip())
+        return [each for each in found if each]
+
+
+@dataclass(frozen=True)
+class UserLabctl(Labctl):
+    """labctl as an ordinary user."""
+
+    user: User | None = None
+
+    def start(self, *arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **environment):
+        assert self.user is not None
+        process = subprocess.Popen(
+            [self.user.python, "-m", "labctl", *with_trust(arguments)],
+            cwd=self.folder,
+            env={**self.user.environment(), **environment},
+            user=self.user.uid,
+            group=self.user.uid,
+            extra_groups=[],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+
+@contextmanager
+def added(view: Path, names: tuple[str, ...], without_ranges: tuple[str, ...] = ()) -> Iterator[list[User]]:
+    """Users that are there while the block runs, in the tests' own mounts; some have no ranges of uids."""
+    with ExitStack() as ends:
+        users = [User(name, FIRST + n, view) for n, name in enumerate((*names, *without_ranges))]
+        for file in FILES:
+            ends.enter_context(
+                _covered(
+                    Path("/etc") / file,
+                    "".join(
+                        _line(file, each)
+                        for each in users
+                        if not (file.startswith("sub") and each.name in without_ranges)
+                    ),
+                )
+            )
+        for each in users:
+            each.home.mkdir(parents=True, mode=0o700)
+            os.chown(each.home, each.uid, each.uid)
+        ends.callback(shutil.rmtree, HOMES)
+        yield users
+
+
+def _line(file: str, user: User) -> str:
+    first = IDS * (user.uid - FIRST + 4)
+    return {
+        "passwd": f"{user.name}:x:{user.uid}:{user.uid}::{user.home}:/bin/sh\n",
+        "group": f"{user.name}:x:{user.uid}:\n",
+    }.get(file, f"{user.name}:{first}:{IDS}\n")
+
+
+@contextmanager
+def _covered(file: Path, more: str) -> Iterator[None]:
+    """A file of the machine with lines more."""
+    own = Path("/run") / f"labctl-e2e-{file.name}"
+    own.write_text((file.read_text() if file.exists() else "") + more)
+    if not file.exists():
+        file.touch()
+    subprocess.run(["mount", "--bind", own, file], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", file], check=True)
+        own.unlink()
