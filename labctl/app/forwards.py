@@ -24,7 +24,8 @@ REMOTE = "forwards are made on the machine of libvirt, so they need a local one"
 def check(session: Session, plan: Plan) -> Iterator[Problem]:
     """The problems of the forwards that a plan begins: ports that are taken, or that this user may not have."""
     begins = [step for step in steps_of(plan.steps, ForwardSpec) if step.after]
-    if any(session.hosts.of(step.address).local for step in begins) and not command.path(forwarders.TOOL):
+    hosts = [session.hosts.of(step.address) for step in begins]
+    if any(host.local and not host.inside for host in hosts) and not command.path(forwarders.TOOL):
         hint = distribution().install(forwarders.TOOL)
         path = begins[0].wanted.stated
         yield _problem(session, begins[0].wanted, f"{forwarders.TOOL} is not installed", hint, ".".join(path))

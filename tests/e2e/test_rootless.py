@@ -1,10 +1,14 @@
 """labctl as a user with no rights: a libvirt of one's own, with networks and all."""
 
 import http.client
+import json
 import os
+import pty
 import shutil
 import signal
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,9 @@ from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, blank_lab, micro_lab
 
 READABLE = Path("/tmp/labctl-tests-micro")
+DATA = "/dev/disk/by-id/virtio-data"
+SUBNET = ip_network("10.90.1.0/24")
+HERE, FAR = "10.77.0.2", "10.77.0.1"  # this machine, and one that it reaches
 SERVER = "mkdir -p /srv/w && hostname >/srv/w/name && httpd -p 80 -h /srv/w"
 
 
@@ -59,24 +66,53 @@ def readable(micro):
     shutil.rmtree(READABLE)
 
 
+@pytest.fixture(scope="module")
+def far():
+    """A machine that this one reaches, with a server."""
+    for words in (
+        "netns add far",
+        "link add up0 type veth peer name up1",
+        "link set up1 netns far",
+        f"addr add {HERE}/24 dev up0",
+        "link set up0 up",
+        f"-n far addr add {FAR}/24 dev up1",
+        "-n far link set up1 up",
+        f"route add default via {FAR}",
+    ):
+        subprocess.run(["ip", *words.split()], check=True)
+    with in_far(f"""
+import socket
+import subprocess
+import sys
+server = socket.create_server(("{FAR}", 7000))
+print("ready", flush=True)
+while True:
+    server.accept()[0].send(b"far")
+"""):
+        yield
+    for words in ("netns del far", "link del up0"):
+        subprocess.run(["ip", *words.split()], check=False)
+
+
+@contextmanager
+def in_far(program):
+    """A program of Python runs on the far machine while the block does; gives its output."""
+    argv = ["ip", "netns", "exec", "far", sys.executable, "-c", program]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+
+
 def blank(user, name="shop", **vm):
     content = blank_lab(name, networks={"front": {}}, vms={"web": {"networks": ["front"], **vm}})
     return Lab(user.labctl(), content)
 
 
-def test_a_lab_of_one_who_has_no_rights(alice, readable):
-    lab = Lab(
-        alice.labctl(),
-        micro_lab(
-            "shop",
-            readable,
-            networks={"front": {}, "back": {"mode": "isolated"}},
-            vms={
-                "web": {"networks": ["front", "back"], "forwards": ["8080:80"]},
-                "db": {"networks": ["back"]},
-            },
-        ),
-    )
+def test_a_lab_of_one_who_has_no_rights(alice, readable, far):
+    lab = micro_pair(alice, readable)
     begun = lab.ok("up", "--yes")
     assert begun.stderr.count("starting a libvirt of your own") == 1
     assert lab.plan() == {}
@@ -84,11 +120,23 @@ def test_a_lab_of_one_who_has_no_rights(alice, readable):
     lab.ssh("web", SERVER)
     assert get("127.0.0.1:8080") == "web"
     what_it_writes_is_the_users(lab, alice)
-    lab.ssh("web", "echo kept >/root/note && sync")
+    nobody_reaches_in_and_only_packets_of_the_machine_go_out(lab, alice)
+    lab.ssh("web", f"echo kept >{DATA} && sync")
     a_killed_holder_is_started_again(lab, alice)
     a_stop_keeps_the_lab(lab)
     lab.destroy()
     assert not list((alice.home / ".local/share/labctl/rootless/lib/images").glob("labctl-shop/*"))
+
+
+def micro_pair(user, readable):
+    web = {
+        "networks": ["front", "back"],
+        "forwards": ["8080:80"],
+        "disks": [{"name": "data", "size": "1MiB"}],
+    }
+    networks = {"front": {"subnet": str(SUBNET)}, "back": {"mode": "isolated"}}
+    content = micro_lab("shop", readable, networks=networks, vms={"web": web, "db": {"networks": ["back"]}})
+    return Lab(user.labctl(), content)
 
 
 def get(place):
@@ -112,6 +160,7 @@ def a_killed_holder_is_started_again(lab, user):
     assert lab.plan() == {}
     lab.ssh("web", SERVER)
     assert get("127.0.0.1:8080") == "web"
+    assert lab.ssh("web", f"head -c 4 {DATA}") == "kept"
 
 
 def holder(lab):
@@ -125,5 +174,166 @@ def a_stop_keeps_the_lab(lab):
     assert "what runs is shut down: shop.db, shop.web" in refused.stderr
     lab.ok("rootless", "stop", "--yes")
     assert "not running" in lab.ok("rootless", "status").stdout
-    assert lab.plan()["vm/web"] == ["update", "state"]
+    assert lab.plan()["vm/web"][:2] == ["update", "state"]
     assert "off" in lab.ok("status").stdout
+
+
+CAPTURE = """
+import socket
+packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+packets.bind(("up1", 0x0800))
+print("ready", flush=True)
+while True:
+    data = packets.recv(2048)
+    print(*(socket.inet_ntoa(data[at : at + 4]) for at in (12, 16)), flush=True)
+"""
+
+
+def nobody_reaches_in_and_only_packets_of_the_machine_go_out(lab, user):
+    guest = address_of(lab, "web")
+    with (
+        in_far(CAPTURE) as packets,
+        socket.create_server(("", 7100)),
+        socket.create_server(("127.0.0.1", 7101)),
+    ):
+        assert lab.ssh("web", f"nc -w 20 {FAR} 7000 </dev/null") == "far"
+        for place in (f"{HERE} 7100", f"{SUBNET[1]} 7101", f"{SUBNET[1]} 7100", f"{FAR} 7100"):
+            assert lab.run("ssh", "web", "--", f"nc -w 3 {place} </dev/null").code != 0, place
+        for place in (("127.0.0.1", 7101), ("127.0.0.1", 7100), ("127.0.0.1", 8080)):
+            assert not reached_from(user, *place), place
+        with pytest.raises(OSError, match=r"timed out|unreachable|route"):
+            socket.create_connection((guest, 80), 3)
+        lab.ssh("web", f"nc -w 20 {FAR} 7000 </dev/null")  # after which all that was sent before has come
+        seen = captured(packets)
+    to_guests = {packet for packet in seen if ip_address(packet[1]) in SUBNET}
+    assert {source for source, _ in seen} == {HERE, FAR}
+    assert to_guests <= {(HERE, guest)}  # what this test itself sent in vain
+
+
+def address_of(lab, name):
+    vms = {vm["name"]: vm for vm in json.loads(lab.ok("status", "--json").stdout)["vms"]}
+    return next(each["ip"] for each in vms[name]["addresses"] if ip_address(each["ip"]) in SUBNET)
+
+
+def captured(packets):
+    """The packets so far, as pairs of addresses."""
+    os.set_blocking(packets.fileno(), False)
+    return [tuple(line.split()) for line in packets.read().splitlines()]
+
+
+def reached_from(user, address, port):
+    """Whether a program inside the user's own libvirt reaches a port."""
+    program = f"import socket; socket.create_connection(({address!r}, {port}), 3)"
+    return user.labctl()("rootless", "exec", "--", str(user.python), "-c", program).code == 0
+
+
+def test_two_users_at_once_see_nothing_of_each_other(alice, bob, far):
+    labs = {}
+    for user, port in ((alice, 8081), (bob, 8082)):
+        labs[user.name] = lab = blank(user, forwards=[f"{port}:80"])
+        lab.up()
+        assert f"127.0.0.1:{port}" in lab.ok("forward").stdout
+    assert "8081" not in labs["bob"].ok("forward").stdout
+    for user, port in ((alice, 8082), (bob, 8081)):
+        assert not reached_from(user, "127.0.0.1", port)
+        assert not reached_from(user, HERE, port)
+    with socket.create_connection(("127.0.0.1", 8082), 20):
+        pass
+    labs["bob"].content["vms"]["web"]["forwards"] = ["8081:80"]
+    refused = labs["bob"].run("up", "--yes")
+    assert refused.code != 0
+    assert "port 8081 of 127.0.0.1 is taken by" in refused.stderr
+    for lab in labs.values():
+        lab.destroy()
+
+
+def test_it_ends_by_itself_when_no_lab_is_left(alice):
+    lab = blank(alice)
+    lab.up()
+    lab.destroy()
+    assert "running" in lab.ok("rootless", "status").stdout
+    daemons.wait_until(lambda: not alice.processes(), "it ends when nobody needs it")
+
+
+def test_without_pasta_all_but_the_way_out_is_there(alice):
+    pasta = shutil.which("pasta")
+    subprocess.run(["mount", "--bind", "/dev/null", pasta], check=True)
+    try:
+        lab = blank(alice)
+        said = lab.ok("up", "--yes").stderr
+        assert said.count("pasta is not there, so labs have no way out") == 1
+        assert "pasta is not there" not in lab.ok("up", "--yes").stderr
+        lab.destroy()
+    finally:
+        subprocess.run(["umount", pasta], check=True)
+
+
+def test_without_uids_all_that_lacks_is_told_and_nothing_is_made(people):
+    carol = people["carol"]
+    refused = blank(carol).run("up", "--yes")
+    assert refused.code == 1
+    for file in ("subuid", "subgid"):
+        assert f"/etc/{file} has none for carol, and 65536 are needed" in refused.stderr
+    assert "usermod --add-subuids" in refused.stderr
+    assert "ask whoever administers this machine" in refused.stderr
+    assert not carol.processes()
+    checked = carol.labctl()("doctor")
+    assert checked.code == 1
+    assert "✗ subuid" in checked.stdout
+
+
+def test_doctor_says_that_a_user_can_have_labs(alice):
+    checked = alice.labctl()("doctor")
+    for name in ("libvirtd", "uidmap", "subuid", "/dev/net/tun", "user namespaces", "pasta", "rootless"):
+        assert f"✓ {name}" in checked.stdout, checked.stdout
+    assert not alice.processes()
+
+
+@pytest.mark.parametrize("mode", ["bridge", "macvtap", "routed"])
+def test_a_network_that_reaches_the_machine_is_an_error_of_the_plan(alice, mode):
+    lab = blank(alice)
+    lab.content["networks"]["front"] = {"mode": mode, **({"bridge": "lo"} if mode == "bridge" else {})}
+    refused = lab.run("plan")
+    assert refused.code == 2
+    assert "your own libvirt, rootless, can't reach" in refused.stderr
+    assert "mode: nat" in refused.stderr
+
+
+def test_the_users_daemon_has_no_networks_and_the_systems_is_never_replaced(alice):
+    lab = blank(alice)
+    refused = lab.run("plan", "-c", "qemu:///session")
+    assert refused.code == 2
+    assert "qemu:///session, has no networks (labctl -c rootless has them)" in refused.stderr
+    system = lab.run("plan", "-c", "qemu:///system")
+    assert system.code == 1
+    assert "can't connect to libvirt" in system.stderr
+    assert not any("rootless" in each for each in alice.processes())
+
+
+def test_a_terminal_that_closes_ends_nothing(alice):
+    """As a logout does where logind is told nothing else."""
+    leader, terminal = pty.openpty()
+    lab = blank(alice)
+    command = lab.start("up", "--yes", stdin=terminal, stderr=terminal)
+    os.close(terminal)
+    assert command.wait(timeout=120) == 0
+    os.close(leader)
+    assert "running" in lab.ok("status").stdout
+    lab.destroy()
+
+
+def test_a_full_home_is_told(alice):
+    size = f"size=2m,uid={alice.uid},gid={alice.uid},mode=700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", alice.home], check=True)
+    try:
+        lab = blank(alice)
+        lab.write()
+        with suppress(OSError):
+            (alice.home / "filler").write_bytes(bytes(4 << 20))
+        refused = lab.run("rootless", "exec", "--", "true")
+        assert refused.code == 1
+        assert "No space left" in refused.stderr
+        assert "internal error" not in refused.stderr
+        assert not alice.processes()
+    finally:
+        subprocess.run(["umount", alice.home], check=True)

@@ -1,5 +1,7 @@
 """The processes that forward ports of this host to guests: one `socat` for each port.
 
+In a user's own libvirt it is a `relay`.
+
 They outlive labctl. A process of a lab has labctl's mark as its first argument, where `ps` shows it and where it is
 found again if nothing else tells of it. socat has a child for each connection, with the same arguments.
 """
@@ -18,11 +20,10 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host.files import owners
-from labctl.host.machine import command, listeners, ports, processes, udp_relay
+from labctl.host.machine import command, listeners, ports, processes, relay
 from labctl.host.rootless import outside
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Sequence
 
     from labctl.core.endpoint import Endpoint
@@ -35,10 +36,8 @@ _DEADLINE_S = 10.0  # to begin to listen, and to end
 _POLL_S = 0.01
 # In seconds: a guest that is gone is noticed, a half of a connection may stay open, a client of UDP may be silent.
 _TCP_GUEST = "connect-timeout=15,keepalive,keepidle=60,keepintvl=10,keepcnt=6"
-_TCP_ACCEPTED = "fork,max-children=512,keepalive,keepidle=60,keepintvl=10,keepcnt=6"
-_TCP_CLIENT = f"reuseaddr,backlog=128,{_TCP_ACCEPTED}"
-_UDP_CLIENTS = 128
-_UDP_CLIENT = f"reuseaddr,fork,max-children={_UDP_CLIENTS}"
+_TCP_CLIENT = "reuseaddr,fork,max-children=512,backlog=128,keepalive,keepidle=60,keepintvl=10,keepcnt=6"
+_UDP_CLIENT = "reuseaddr,fork,max-children=128"
 _HALF_OPEN_S, _SILENT_S = 600, 60
 _STARTED: dict[int, subprocess.Popen[bytes]] = {}  # by PID: children of this process have to be waited for
 
@@ -129,40 +128,21 @@ def detach(process: subprocess.Popen[bytes]) -> None:
 def _forwarding(
     mark: Sequence[str], listens: Endpoint, protocol: str, to: Endpoint
 ) -> subprocess.Popen[bytes]:
-    """A process that forwards; without a mark it ends with labctl.
-
-    In a user's own libvirt it gets a socket that listens outside, and reaches the guest from inside.
-    """
-    argv, handed = [_tool(), *arguments(listens, protocol, to)], None
-    if outside.inside():
-        handed = ports.listening(listens, protocol)
-        argv = [_tool(), *_accepting(handed.fileno(), to)]
-        if protocol == "udp":
-            argv = [sys.executable, *_relaying(handed.fileno(), to)]
-    try:
-        if mark:
-            return _popen([*mark, *argv[1:]], argv[0], handed)
-        return _popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], None, handed)
-    finally:
-        if handed:
-            handed.close()
+    """A process that forwards; without a mark it ends with labctl."""
+    if not outside.inside():
+        return _begun(mark, [_tool(), *arguments(listens, protocol, to)])
+    with ports.listening(
+        listens, protocol
+    ) as handed:  # socat has no way from a port outside to a guest inside
+        program = [sys.executable, "-S", "-s", "-B", str(Path(relay.__file__))]
+        there = f"{protocol.upper()}{to.ip.version}:{to}"
+        return _begun(mark, [*program, str(handed.fileno()), there], handed.fileno())
 
 
-def _accepting(descriptor: int, to: Endpoint) -> list[str]:
-    """The arguments of socat for a TCP socket that listens already."""
-    there = 6 if to.ip.version == 6 else 4
-    return [
-        "-t", str(_HALF_OPEN_S),
-        f"ACCEPT-FD:{descriptor},{_TCP_ACCEPTED}",
-        f"TCP{there}:{to},{_TCP_GUEST}",
-    ]  # fmt: skip
-
-
-def _relaying(descriptor: int, to: Endpoint) -> list[str]:
-    """The arguments of Python for a UDP socket, which socat can't take over."""
-    there = 6 if to.ip.version == 6 else 4
-    program = str(Path(udp_relay.__file__))
-    return ["-S", "-s", "-B", program, str(descriptor), str(_SILENT_S), str(_UDP_CLIENTS), f"UDP{there}:{to}"]
+def _begun(mark: Sequence[str], argv: list[str], *handed: int) -> subprocess.Popen[bytes]:
+    if mark:
+        return _popen([*mark, *argv[1:]], argv[0], handed)
+    return _popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], None, handed)
 
 
 def running(uri: str, lab: str | None = None) -> list[Forwarder]:
@@ -252,8 +232,8 @@ def _tool() -> str:
     return found
 
 
-def _popen(argv: list[str], executable: str | None, handed: socket.socket | None) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, with nothing of labctl's but a socket that is handed over."""
+def _popen(argv: list[str], executable: str | None, handed: Sequence[int]) -> subprocess.Popen[bytes]:
+    """A process in a session of its own, with nothing of labctl's but descriptors handed over."""
     return subprocess.Popen(
         argv,
         executable=executable,
@@ -262,14 +242,17 @@ def _popen(argv: list[str], executable: str | None, handed: socket.socket | None
         stderr=subprocess.DEVNULL,
         cwd="/",
         env={"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath), "PYTHONHOME": sys.base_prefix},
-        pass_fds=(handed.fileno(),) if handed else (),
+        pass_fds=handed,
         start_new_session=True,
     )
 
 
 def _listening(process: subprocess.Popen[bytes], endpoint: Endpoint, protocol: str) -> None:
-    if outside.inside():
-        return  # the socket listened before the process had it
+    if outside.inside():  # the socket listened before the process had it
+        time.sleep(_POLL_S)
+        if process.poll() is not None:
+            raise LabctlError(f"what forwards {endpoint} ended at once")
+        return
     deadline = time.monotonic() + _DEADLINE_S
     while not listeners.listens(process.pid, endpoint, protocol):
         if process.poll() is not None or time.monotonic() > deadline:
