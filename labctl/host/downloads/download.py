@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.core.size import format_size
-from labctl.host.downloads import https
+from labctl.host.downloads import https, shared
 from labctl.host.downloads.https import PARTIAL, RETRIES, UNSATISFIABLE, Retry, RetryPolicy
 from labctl.host.downloads.partial import PartialDownload
 from labctl.host.files import cache, os_errors
@@ -57,7 +57,7 @@ class RemoteFile:
 def fetch(
     source: RemoteFile, progress: Progress, client: httpx.Client | None = None, policy: RetryPolicy = RETRIES
 ) -> Path:
-    """Download a file into the cache unless it is there already, and return its path.
+    """Download a file into the cache unless it is there, and return its path; this machine may have it for all users.
 
     One process at a time downloads a file. An interrupted download is kept and resumed, also when `progress` raises.
 
@@ -70,8 +70,10 @@ def fetch(
     with lock.held(cache.lock_name(f"download of {source.key}"), wait_s=WAIT_S):
         if not done.exists():
             try:
-                with https.open_client(client) as ours, PartialDownload(part, source.algorithm) as file:
-                    _Download(ours, source, file, progress, policy).complete()
+                with PartialDownload(part, source.algorithm) as file:
+                    if not shared.copied(source.algorithm, source.digest, source.limit, file, progress):
+                        with https.open_client(client) as ours:
+                            _Download(ours, source, file, progress, policy).complete()
                     file.publish(done)
             except OSError as error:
                 raise os_errors.as_labctl_error(error, "can't write it", part) from error
