@@ -12,6 +12,7 @@ class MadeUpHost(SimpleNamespace):
     """Told from other hosts as real ones are: by which it is, not by what it has."""
 
     uri = "qemu:///system"
+    inside = False
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:

@@ -1,0 +1,43 @@
+"""Which connection is meant."""
+
+import pytest
+
+from labctl.host.libvirt import uri
+from labctl.host.rootless import outside
+
+ROOT, USER = 0, 1000
+
+
+@pytest.fixture
+def chosen(monkeypatch):
+    def of(asked=None, *, user=USER, reaches=False, **environment):
+        for name in ("LABCTL_CONNECT", "LIBVIRT_DEFAULT_URI", outside.VARIABLE):
+            monkeypatch.delenv(name, raising=False)
+        for name, text in environment.items():
+            monkeypatch.setenv(name, text)
+        monkeypatch.setattr(uri.os, "geteuid", lambda: user)
+        monkeypatch.setattr(uri.os, "access", lambda *_: reaches)
+        return uri.choose_uri(asked)
+
+    return of
+
+
+def test_who_reaches_the_systems_libvirt_has_that_and_others_their_own(chosen):
+    assert chosen(user=ROOT) == "qemu:///system"
+    assert chosen(reaches=True) == "qemu:///system"
+    assert chosen() == "rootless"
+
+
+def test_what_was_asked_for_is_taken_without_a_look(chosen):
+    assert chosen("qemu:///system") == "qemu:///system"
+    assert chosen("rootless", reaches=True) == "rootless"
+    assert chosen(LABCTL_CONNECT="rootless", LIBVIRT_DEFAULT_URI="test:///default") == "rootless"
+    assert chosen(LIBVIRT_DEFAULT_URI="qemu:///session") == "qemu:///session"
+    assert chosen(LABCTL_CONNECT="", reaches=True) == "qemu:///system"
+
+
+def test_inside_it_is_the_systems(chosen):
+    inside = {outside.VARIABLE: "5"}
+    assert chosen("rootless", user=ROOT, **inside) == "qemu:///system"
+    assert chosen(user=ROOT, LABCTL_CONNECT="rootless", **inside) == "qemu:///system"
+    assert chosen("qemu:///session", user=ROOT, **inside) == "qemu:///session"

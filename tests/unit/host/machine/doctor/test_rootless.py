@@ -1,0 +1,143 @@
+"""What lacks for a libvirt of one's own, and what mends it."""
+
+import os
+
+import pytest
+
+from labctl.host.machine import logout
+from labctl.host.machine.doctor import rootless
+from labctl.host.machine.doctor.check import Distribution
+
+DEBIAN = Distribution(0, "sudo ")
+ASK = "  # as root: ask whoever administers this machine"
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine that has all of it, as far as files say."""
+    for folder in (*rootless.FOLDERS, "/etc", "/dev/net", "/proc/sys/user", "/proc/sys/kernel"):
+        (tmp_path / folder[1:]).mkdir(parents=True, exist_ok=True)
+    (tmp_path / "dev/net/tun").touch()
+    (tmp_path / "proc/sys/user/max_user_namespaces").write_text("96365\n")
+    for name in ("subuid", "subgid"):
+        (tmp_path / "etc" / name).write_text("other:100000:65536\ndana:165536:65536\n")
+    tool = tmp_path / "tool"
+    tool.touch()
+    tool.chmod(0o4755)
+    monkeypatch.setattr(rootless.owners, "user", lambda: "dana")
+    monkeypatch.setattr(rootless.command, "path", lambda _name: str(tool))
+    monkeypatch.setattr(rootless, "_TRY", ("true",))
+    monkeypatch.setattr(logout, "ends_processes", lambda: False)
+    return tmp_path
+
+
+def found(machine):
+    return {check.name: (check.verdict, check.found, check.fix) for check in rootless.checks(DEBIAN, machine)}
+
+
+def test_a_machine_that_has_all_of_it(machine):
+    verdicts = {name: verdict for name, (verdict, *_) in found(machine).items()}
+    assert verdicts == dict.fromkeys(
+        ("libvirtd", "uidmap", "subuid", "/dev/net/tun", "user namespaces", "pasta"), "ok"
+    )
+
+
+def test_missing_programs(machine, monkeypatch):
+    monkeypatch.setattr(rootless.command, "path", lambda _name: None)
+    checks = found(machine)
+    assert checks["uidmap"] == ("fail", "newuidmap is not there", f"sudo apt-get install uidmap{ASK}")
+    assert checks["libvirtd"][0] == "fail"
+    assert checks["libvirtd"][2] == (
+        f"sudo apt-get install libvirt-daemon-system qemu-system-x86 dnsmasq-base{ASK}"
+    )
+    assert checks["pasta"] == (
+        "warn",
+        "not found: labs work, but have no way out of this machine",
+        f"sudo apt-get install passt{ASK}",
+    )
+    assert "user namespaces" not in checks  # to try it would tell nothing new
+
+
+def test_a_program_without_its_right(machine):
+    (machine / "tool").chmod(0o755)
+    verdict, text, fix = found(machine)["uidmap"]
+    assert (verdict, text) == ("fail", f"{machine / 'tool'} has lost its right to map uids")
+    assert fix == f"sudo chmod u+s {machine / 'tool'}{ASK}"
+
+
+@pytest.mark.parametrize(
+    ("line", "has"), [("", "none"), ("dana:165536:1000\n", "1000"), ("dana:x:65536\n", "none")]
+)
+def test_ranges_of_uids(machine, line, has):
+    (machine / "etc/subgid").write_text(f"other:100000:65536\n{line}")
+    checks = found(machine)
+    assert "subuid" not in checks
+    assert checks["subgid"] == (
+        "fail",
+        f"/etc/subgid has {has} for dana, and 65536 are needed",
+        f"sudo usermod --add-subgids 231072-296607 dana{ASK}",
+    )
+
+
+def test_no_ranges_at_all(machine):
+    for name in ("subuid", "subgid"):
+        (machine / "etc" / name).unlink()
+    fix = f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 dana{ASK}"
+    checks = found(machine)
+    assert checks["subuid"][2] == checks["subgid"][2] == fix
+
+
+def test_a_range_may_name_the_uid(machine):
+    for name in ("subuid", "subgid"):
+        (machine / "etc" / name).write_text(f"{os.getuid()}:100000:65536\n")
+    assert found(machine)["subuid"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "better"),
+    [
+        ("user.max_user_namespaces", 0, 10000),
+        ("kernel.unprivileged_userns_clone", 0, 1),
+        ("kernel.apparmor_restrict_unprivileged_userns", 1, 0),
+    ],
+)
+def test_what_forbids_user_namespaces(machine, name, value, better):
+    (machine / "proc/sys" / name.replace(".", "/")).write_text(f"{value}\n")
+    verdict, text, fix = found(machine)["user namespaces"]
+    assert (verdict, text) == ("fail", f"{name} is {value}, so users may have none")
+    assert fix.startswith(f"sudo sh -c 'sysctl -w {name}={better} ")
+
+
+def test_what_forbids_them_without_a_file_is_found_by_a_try(machine, monkeypatch):
+    monkeypatch.setattr(rootless, "_TRY", ("sh", "-c", "echo Operation not permitted >&2; exit 1"))
+    verdict, text, fix = found(machine)["user namespaces"]
+    assert (verdict, text) == ("fail", "Operation not permitted")
+    assert "seccomp" in fix
+
+
+def test_the_device_for_networks(machine, monkeypatch):
+    (machine / "dev/net/tun").unlink()
+    assert found(machine)["/dev/net/tun"] == ("fail", "not there", f"sudo modprobe tun{ASK}")
+    (machine / "dev/net/tun").touch()
+    monkeypatch.setattr(rootless.os, "access", lambda *_: False)
+    assert found(machine)["/dev/net/tun"][2] == f"sudo chmod 0666 /dev/net/tun{ASK}"
+
+
+def test_a_machine_that_ends_what_users_leave(machine, monkeypatch):
+    monkeypatch.setattr(logout, "ends_processes", lambda: True)
+    assert found(machine)["logout"] == (
+        "warn",
+        "this machine ends your processes, labs with them, when you log out",
+        "loginctl enable-linger",
+    )
+
+
+def test_kvm_by_a_group_does_not_count_inside(machine, monkeypatch):
+    node = machine / "tool"
+    monkeypatch.setattr(rootless.command, "output", lambda *_: None)
+    (check,) = rootless.kvm_inside(DEBIAN, node)
+    assert (check.name, check.verdict) == ("kvm inside", "warn")
+    assert check.fix == f"sudo setfacl -m u:dana:rw {node}{ASK}"
+    monkeypatch.setattr(rootless.command, "output", lambda *_: "")
+    assert not [*rootless.kvm_inside(DEBIAN, node)]
+    assert not [*rootless.kvm_inside(DEBIAN, machine / "none")]

@@ -1,0 +1,47 @@
+"""What is kept of a user's own libvirt, and who uses it."""
+
+import os
+
+import pytest
+
+from labctl.host.machine import processes
+from labctl.host.rootless.state import Holder, State, taken
+
+
+@pytest.fixture
+def state(tmp_path):
+    made = State(tmp_path / "rootless")
+    made.make()
+    return made
+
+
+def test_the_folder_is_its_owners_alone(state):
+    assert state.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_holder_counts_while_both_of_its_processes_live(state):
+    assert state.holder() is None
+    own = processes.identity(os.getpid())
+    state.write_holder(Holder(own, own))
+    assert state.holder() == Holder(own, own)
+    gone = processes.Identity(own.pid, "1", own.boot)  # somebody else's PID by now
+    for dead in (Holder(gone, own), Holder(own, gone)):
+        state.write_holder(dead)
+        assert state.holder() is None
+        assert state.last_holder() == dead
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"keeper": 1}', '{"keeper": {"pid": 1}, "init": {}}', "\udcff"])
+def test_what_is_no_record_names_nobody(state, text):
+    (state.folder / "holder.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert state.holder() is None
+
+
+def test_it_does_not_end_while_one_uses_it(state):
+    with state.using(), state.using():
+        alone = state.open_lock("used.lock")
+        assert not taken(alone)
+        os.close(alone)
+    alone = state.open_lock("used.lock")
+    assert taken(alone)
+    os.close(alone)
