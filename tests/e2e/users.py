@@ -61,12 +61,13 @@ class User:
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                owner, words = folder.stat().st_uid, (folder / "cmdline").read_text().split("\0")
+                owner, name = folder.stat().st_uid, (folder / "comm").read_text().strip()
+                words = (folder / "cmdline").read_text().replace("\0", " ").strip()
             except OSError:
-                continue
+                continue  # it ended
             if owner == self.uid or first <= owner < first + IDS:
-                found.append(" ".join(words).strip())
-        return [each for each in found if each]
+                found.append(words or name)
+        return found
 
 
 @dataclass(frozen=True)

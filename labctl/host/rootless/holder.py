@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labctl.core.errors import LabctlError
 from labctl.host.machine import command, processes
 from labctl.host.rootless import contents, init
 from labctl.host.rootless.state import Holder, State
@@ -23,7 +24,7 @@ UNSHARE = (
 )  # fmt: skip
 # Nothing of the machine's loopback and of the world's leads to the other; addresses and names are the machine's
 PASTA = (
-    "pasta", "--foreground", "--quiet", "--config-net", "--no-map-gw", "--dns-forward", contents.RESOLVER,
+    "--foreground", "--quiet", "--config-net", "--no-map-gw", "--dns-forward", contents.RESOLVER,
     "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none",
 )  # fmt: skip
 _DIES = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -31,25 +32,35 @@ _DIES = ("setpriv", "--pdeathsig", "KILL", "--")
 
 def main(folder: Path, told: int) -> None:
     """Be the holder."""
-    with os.fdopen(told, "w", encoding="utf-8") as starter:
-        receiver, sender = os.pipe()
-        pasta = command.path("pasta")
-        argv = [sys.executable, "-P", "-m", init.__name__, str(folder), str(sender), str(int(bool(pasta)))]
-        world = subprocess.Popen([*_DIES, *UNSHARE, *argv], pass_fds=(sender,))
-        os.close(sender)
-        with os.fdopen(receiver, encoding="utf-8") as answers:
-            answer = answers.readline().strip()
-        if answer != init.READY:
-            starter.write(f"{answer or _last_line(State(folder).log)}\n")
-            return
-        first = _child(world.pid)
-        if pasta:
-            subprocess.Popen([*_DIES, pasta, *PASTA[1:], str(first)])
-        identities = Holder(processes.identity(os.getpid()), processes.identity(first))
-        State(folder).write_holder(identities)
-        starter.write(f"{init.READY}\n")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    state, pasta = State(folder), command.path("pasta")
+    with os.fdopen(told, "w", encoding="utf-8") as starter:
+        try:
+            world, answer = _begun(state, resolver=pasta is not None)
+            if answer != init.READY:
+                starter.write(f"{answer}\n")
+                return
+            first = _child(world.pid)
+            way_out = subprocess.Popen([*_DIES, pasta, *PASTA, str(first)]) if pasta else None
+            state.write_holder(Holder(processes.identity(os.getpid()), processes.identity(first)))
+            starter.write(f"{init.READY}\n")
+        except (OSError, LabctlError) as error:
+            starter.write(f"{error}\n")
+            return
     world.wait()
+    if way_out:
+        way_out.terminate()
+        way_out.wait()
+
+
+def _begun(state: State, *, resolver: bool) -> tuple[subprocess.Popen[bytes], str]:
+    """Start PID 1, and give what it says: that it is ready, or what failed."""
+    receiver, sender = os.pipe()
+    argv = [sys.executable, "-P", "-m", init.__name__, str(state.folder), str(sender), str(int(resolver))]
+    world = subprocess.Popen([*_DIES, *UNSHARE, *argv], pass_fds=(sender,))
+    os.close(sender)
+    with os.fdopen(receiver, encoding="utf-8") as answers:
+        return world, answers.readline().strip() or _last_line(state.log)
 
 
 def _child(pid: int) -> int:
