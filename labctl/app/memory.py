@@ -13,6 +13,7 @@ from labctl.core.plan import steps_of
 from labctl.core.record import replace
 from labctl.core.size import format_size
 from labctl.core.spans import spans
+from labctl.host.rootless import outside
 from labctl.kinds.disk.spec import DiskSpec
 from labctl.kinds.vm import xml
 
@@ -60,12 +61,14 @@ def growth(snapshot: SnapshotSpec, now: Iterable[VmSpec]) -> int:
 
 
 def available(host: Host) -> int | None:
-    """The memory that is available for VMs, in bytes; None if libvirt's driver has no real memory (`test:///`)."""
+    """The memory that is available for VMs and their user, in bytes; None if libvirt's driver has no real memory (`test:///`)."""
     try:
         stats = host.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
     except libvirt.libvirtError:
         return None
-    return sum(int(stats.get(name, 0)) for name in ("free", "buffers", "cached")) << 10
+    free = sum(int(stats.get(name, 0)) for name in ("free", "buffers", "cached")) << 10
+    left = outside.memory_left() if host.inside else None
+    return free if left is None else min(free, left)
 
 
 def below_needs(session: Session, plan: Plan, sources: Sources) -> Iterator[Problem]:

@@ -80,7 +80,9 @@ def _bound(endpoint: Endpoint, protocol: str) -> socket.socket:
 
 def _asked(endpoint: Endpoint, protocol: str, *, listen: bool) -> tuple[Refusal | None, list[int]]:
     """What the process outside says of a port of the machine, and the socket that it opened."""
-    found, given = outside.ask({"endpoint": str(endpoint), "protocol": protocol, "listen": listen})
+    found, given = outside.ask(
+        {"about": "port", "endpoint": str(endpoint), "protocol": protocol, "listen": listen}
+    )
     if not found:
         return None, given
     owner = Process(*found["owner"]) if found["owner"] else None

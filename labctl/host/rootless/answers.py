@@ -1,4 +1,4 @@
-"""What the process outside answers to labctl inside: whether a port of the machine is free, and a socket for it."""
+"""What the process outside answers to labctl inside: about ports, with sockets for them, and memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.endpoint import Endpoint
-from labctl.host.machine import ports
+from labctl.host.machine import cgroups, ports
 
 if TYPE_CHECKING:
     from labctl.host.rootless.outside import Answer, Reply, Request
@@ -22,6 +22,12 @@ def answers(init: int) -> Answer:
 
 
 def _answer(init: int, request: Request) -> Reply:
+    if request["about"] == "memory":
+        return {"left": cgroups.memory_left(init)}, []
+    return _port(init, request)
+
+
+def _port(init: int, request: Request) -> Reply:
     endpoint, protocol = Endpoint.parse(request["endpoint"]), request["protocol"]
     refused = ports.refusal(endpoint, protocol)
     if refused:

@@ -53,6 +53,18 @@ def ask(request: Request) -> Reply:
     return json.loads(data), list(descriptors)
 
 
+def memory_left() -> int | None:
+    """The bytes of memory that the machine lets the user's groups of processes take.
+
+    None where nothing limits them, or nobody outside can be asked.
+    """
+    try:
+        left: int | None = ask({"about": "memory"})[0]["left"]
+    except LabctlError:
+        return None
+    return left
+
+
 def serve(control: socket.socket, answer: Answer) -> None:
     """Answer requests until nobody is left inside to ask. Descriptors of an answer are closed once they are sent."""
     while True:

@@ -28,6 +28,7 @@ class Session:
     """As much of one as is looked at; `free` is the host's memory in bytes."""
 
     overcommit = False
+    inside = False
 
     def __init__(self, tmp_path, free=None):
         (tmp_path / "Labfile.yaml").write_text(CONTENT)
@@ -132,3 +133,14 @@ def test_the_memory_that_a_restore_brings_back_is_counted(tmp_path):
     assert (problem.path, problem.where) == ("snapshot/s1", None)
     assert problem.summary == "it needs 1GiB of memory, and the host has 1023MiB available"
     assert problem.hint == "halt another lab, or go on with --overcommit"
+
+
+@pytest.mark.parametrize(("left", "has"), [(600 * MIB, "600MiB"), (None, "1023MiB"), (4096 * MIB, "1023MiB")])
+def test_in_a_users_own_libvirt_what_the_user_may_have_counts(tmp_path, monkeypatch, left, has):
+    monkeypatch.setattr(memory.outside, "memory_left", lambda: left)
+    session = Session(tmp_path, free=1023 * MIB)
+    session.inside = True
+    there = SnapshotSpec("shop", "s1")
+    made = plan({there.address: replace(there, restored=True, growth=2048 * MIB)}, {there.address: there})
+    (problem,) = memory.shortage(session, made)
+    assert problem.summary == f"it needs 2GiB of memory, and the host has {has} available"

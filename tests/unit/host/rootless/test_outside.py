@@ -85,3 +85,11 @@ def test_a_program_that_has_not_the_socket_is_told(monkeypatch):
     monkeypatch.setenv(outside.VARIABLE, "987")
     with pytest.raises(LabctlError, match="nobody outside can be asked"):
         ports.listening(Endpoint.parse("127.0.0.1:8080"), "tcp")
+
+
+@pytest.mark.usefixtures("inside")
+def test_what_the_users_groups_leave(monkeypatch):
+    monkeypatch.setattr(
+        "labctl.host.machine.cgroups.memory_left", lambda pid: 5 if pid == os.getpid() else None
+    )
+    assert outside.memory_left() == 5
