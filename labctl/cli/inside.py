@@ -46,8 +46,10 @@ def refuse_root() -> None:
 
 
 def _tell() -> None:
-    from labctl.host.machine import command
+    from labctl.host.machine import command, logout
 
     say(STARTING)
+    if logout.ends_processes():
+        say(f"it ends when you log out, labs with it: `{logout.LINGER}` before keeps it")
     if not command.path("pasta"):
         say(NO_WAY_OUT)

@@ -13,12 +13,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from tests.e2e import users as ordinary
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, blank_lab, micro_lab
+from tests.surroundings import prepared
+
+EXAMPLE = Path(__file__).parents[2] / "examples"
+BOOT_S = 2400  # emulated guests, one after the other, on a machine that does other things too
 
 READABLE = Path("/tmp/labctl-tests-micro")
 DATA = "/dev/disk/by-id/virtio-data"
@@ -124,6 +129,7 @@ def test_a_lab_of_one_who_has_no_rights(alice, readable, far):
     lab.ssh("web", SERVER)
     assert get("127.0.0.1:8080") == "web"
     what_it_writes_is_the_users(lab, alice)
+    signals_reach_the_process_inside(lab)
     nobody_reaches_in_and_only_packets_of_the_machine_go_out(lab, alice)
     lab.ssh("web", f"echo kept >{DATA} && sync")
     a_killed_holder_is_started_again(lab, alice)
@@ -154,6 +160,19 @@ def get(place):
 def what_it_writes_is_the_users(lab, user):
     for path in (lab.path.parent / ".labctl").rglob("*"):
         assert path.stat().st_uid == user.uid, path
+
+
+def signals_reach_the_process_inside(lab):
+    """And its forward ends with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = lab.start("forward", "web", "8090:80")
+        assert "127.0.0.1:8090 leads to web" in process.stderr.readline()
+        assert get("127.0.0.1:8090") == "web"
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        assert process.returncode == 130
+        with socket.create_server(("127.0.0.1", 8090)):
+            pass
 
 
 def a_killed_holder_is_started_again(lab, user):
@@ -343,3 +362,21 @@ def test_a_full_home_is_told(alice):
         daemons.wait_until(lambda: not alice.processes(), "what was begun ends")
     finally:
         subprocess.run(["umount", alice.home], check=True)
+
+
+@pytest.mark.slow
+def test_the_example_lab_as_a_user(alice):
+    """README's demo without sudo; Debian was built before, since nothing outside is reached."""
+    for name in ("builds", "apt"):
+        cached = alice.home / ".cache/labctl" / name
+        shutil.copytree(prepared() / "labctl" / name, cached, symlinks=True)
+    lab = alice.home / "example"
+    shutil.copytree(EXAMPLE, lab)
+    subprocess.run(["chown", "-R", f"{alice.uid}:{alice.uid}", alice.home], check=True)
+    labctl = alice.labctl("example")
+    begun = labctl("up", "--yes", timeout_s=BOOT_S)
+    assert begun.code == 0, begun.stderr
+    assert "nothing to do" in labctl("up", "--yes").stderr
+    with urlopen("http://127.0.0.1:8080", timeout=60) as answer:
+        assert answer.read().decode().startswith("Hello from web")
+    assert labctl("destroy", "--yes").code == 0

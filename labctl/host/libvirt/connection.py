@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ import libvirt
 
 from labctl.core.errors import LabctlError
 from labctl.host.libvirt.parallel import CallsInFlight
-from labctl.host.libvirt.uri import is_local
+from labctl.host.libvirt.uri import SYSTEM, is_local
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -95,11 +96,16 @@ class Connection:
             raise LabctlError(
                 f"can't connect to libvirt: {error.get_error_message()}",
                 where=self.uri,
-                hint=DOCTOR if ":" in self.uri else NO_URI,
+                hint=self._hint(),
             ) from error
         if self._watched:
             self._keep_alive(virt)
         return virt
+
+    def _hint(self) -> str:
+        if self.uri == SYSTEM and os.geteuid() != 0:
+            return f"`-c rootless` needs no rights; {DOCTOR}"
+        return DOCTOR if ":" in self.uri else NO_URI
 
     def watch(self) -> None:
         """Send keepalive messages, to notice a daemon that no longer answers. This needs libvirt's event loop.

@@ -7,12 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-# <linux/sched.h>; os.unshare comes with Python 3.12, labctl supports 3.11
-CLONE_NEWNS = 0x00020000
-CLONE_NEWIPC = 0x08000000
-CLONE_NEWPID = 0x20000000
-CLONE_NEWNET = 0x40000000
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+from labctl.host.rootless.namespaces import NEWIPC, NEWNET, NEWNS, NEWPID, end_with_parent
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -27,13 +22,15 @@ def run_isolated(prepare: Callable[[], None], command: Sequence[str]) -> int:
 
 def _hold(prepare: Callable[[], None], command: Sequence[str]) -> int:
     """Enter the namespaces; those of processes begin with the next child."""
-    _checked(libc.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET))
+    _checked(libc.unshare(NEWNS | NEWIPC | NEWPID | NEWNET))
     return _followed(lambda: _be_init(prepare, command))
 
 
 def _followed(body: Callable[[], int]) -> int:
     """Run the body in a child, with our signals, and give its exit code."""
-    _die_with_parent()  # a killed `make` or `timeout` takes the launcher along, and that takes PID 1
+    end_with_parent(
+        signal.SIGKILL
+    )  # a killed `make` or `timeout` takes the launcher along, and that takes PID 1
     child = os.fork()
     if child == 0:
         _exit_with(body)
@@ -46,7 +43,7 @@ def _followed(body: Callable[[], int]) -> int:
 
 def _be_init(prepare: Callable[[], None], command: Sequence[str]) -> int:
     """PID 1: prepare, start the command, reap orphans. When it returns, the kernel kills all others."""
-    _die_with_parent()
+    end_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     prepare()
     child = os.fork()
@@ -87,10 +84,6 @@ def _exit_with(body: Callable[[], int]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def _die_with_parent() -> None:
-    _checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
 def _checked(result: int) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labctl.host.rootless.contents import PACKAGED
 from tests.e2e.harness import daemons
 from tests.surroundings import prepared
 
@@ -21,14 +22,6 @@ DEVICES = {  # name: (major, minor); no kvm: a node that can't be used costs lib
     "tty": (5, 0),
     "net/tun": (10, 200),
 }
-PACKAGED = (  # libvirtd and virtlogd expect them
-    "/var/lib/libvirt/images",
-    "/var/lib/libvirt/boot",
-    "/var/lib/libvirt/dnsmasq",
-    "/var/lib/libvirt/swtpm",
-    "/var/log/libvirt/qemu",
-    "/run/lock",  # locks of consoles and channels, and labctl's
-)
 ASTRAY = (  # beginnings of variables' names
     "LABCTL_CONNECT",
     "LABCTL_SET_",

@@ -9,6 +9,7 @@ import libvirt
 import pytest
 
 from labctl.core.errors import LabctlError
+from labctl.host.libvirt import connection
 from labctl.host.libvirt.connection import Connection, call_on, once
 
 
@@ -66,3 +67,15 @@ def test_a_closed_connection_leaves_no_thread():
     connection.close()
     worker.join(10)
     assert not worker.is_alive()
+
+
+@pytest.mark.parametrize(("user", "told"), [(1000, True), (0, False)])
+def test_who_may_not_use_the_systems_libvirt_is_told_of_one_of_their_own(monkeypatch, user, told):
+    def refused(_uri):
+        raise libvirt.libvirtError("authentication failed")
+
+    monkeypatch.setattr(connection.libvirt, "open", refused)
+    monkeypatch.setattr(connection.os, "geteuid", lambda: user)
+    with pytest.raises(LabctlError) as error:
+        Connection("qemu:///system")
+    assert ("-c rootless" in error.value.hint) == told
