@@ -55,10 +55,10 @@ class User:
             os.chown(made, self.uid, self.uid)
         return UserLabctl(made, user=self)
 
-    def processes(self) -> list[str]:
-        """What runs as this user, or with one of the uids of the range."""
+    def processes(self) -> dict[int, str]:
+        """PID → arguments of what runs as this user, or with one of the uids of the range."""
         first = IDS * (self.uid - FIRST + 4)
-        found = []
+        found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 owner, name = folder.stat().st_uid, (folder / "comm").read_text().strip()
@@ -66,7 +66,7 @@ class User:
             except OSError:
                 continue  # it ended
             if owner == self.uid or first <= owner < first + IDS:
-                found.append(words or name)
+                found[int(folder.name)] = words or name
         return found
 
 
