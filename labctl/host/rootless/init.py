@@ -87,18 +87,18 @@ def _live(state: State, libvirtd: subprocess.Popen[bytes]) -> None:
         heard = signal.sigtimedwait(_HEARD, _LOOK_S)
         if heard and heard.si_signo == signal.SIGTERM:
             break
-        if _ended(libvirtd.pid):
+        if reaped(libvirtd.pid):
             libvirtd = _start()
         if any(any(Path("/").glob(each[1:])) for each in _OBJECTS):
             needed = time.monotonic()
-        elif time.monotonic() - needed > IDLE_S and _alone(state):
+        elif time.monotonic() - needed > IDLE_S and alone(state):
             break
     libvirtd.terminate()
     with suppress(subprocess.TimeoutExpired):
         libvirtd.wait(_END_S)
 
 
-def _ended(libvirtd: int) -> bool:
+def reaped(libvirtd: int) -> bool:
     """Reap all processes that ended; whether libvirtd was one of them."""
     found = False
     with suppress(ChildProcessError):
@@ -107,9 +107,13 @@ def _ended(libvirtd: int) -> bool:
     return found
 
 
-def _alone(state: State) -> bool:
+def alone(state: State) -> bool:
     """Whether no labctl is inside; then none gets in any more: the lock is this process's until it ends."""
-    return taken(state.open_lock("used.lock"))
+    lock = state.open_lock("used.lock")
+    if taken(lock):
+        return True
+    os.close(lock)
+    return False
 
 
 if __name__ == "__main__":

@@ -95,8 +95,9 @@ def refuse_lacking() -> None:
     lacking = [each for each in rootless.checks(distribution()) if each.verdict == FAIL]
     if lacking:
         lines = [f"  {each.name}: {each.found}\n    mend it: {each.fix}" for each in lacking]
-        summary = "you can't reach the system's libvirt, and this machine lacks what one of your own needs:"
-        raise LabctlError("\n".join([summary, *lines]), hint="`labctl doctor` checks all of it")
+        summary = "this machine lacks what a libvirt of your own, rootless, needs:"
+        hint = "`labctl doctor` checks all of it; who is in the group libvirt reaches the system's libvirt instead"
+        raise LabctlError("\n".join([summary, *lines]), hint=hint)
 
 
 def _launch(world: State, held: int) -> None:
