@@ -1,12 +1,15 @@
 """What is kept of a user's own libvirt between its starts, and who uses it: a folder of the user's data.
 
-rootless/
-lib, cache, log, etc    stand for libvirt's own folders, which `contents` says
-run                     where a /run is put together
-holder.json             who holds the namespaces: processes, with their start and boot
-used.lock               shared by each labctl that is inside; who starts or ends the world has it alone
-held.lock               the world's for as long as it is there, on whatever machine that shares this home
-world.log               what its processes say
+    rootless/
+        lib, cache, log, etc    stand for libvirt's own folders, which `contents` says
+        run                     where a /run is put together
+        holder.json             who holds the namespaces: processes, with their start and boot
+        start.lock              of the labctl that starts it
+        used.lock               shared by each labctl that is inside; who starts or ends the world has it alone
+        held.lock               the world's for as long as it is there, on whatever machine that shares this home
+        world.log               what its processes say
+
+The kernel lets go of a lock when its process ends, however it does.
 """
 
 from __future__ import annotations
