@@ -29,6 +29,7 @@ READABLE = Path("/tmp/labctl-tests-micro")
 DATA = "/dev/disk/by-id/virtio-data"
 SUBNET = ip_network("10.90.1.0/24")
 HERE, FAR = "10.77.0.2", "10.77.0.1"  # this machine, and one that it reaches
+ASK_FAR = f"timeout 20 nc {FAR} 7000 </dev/null || true"  # older versions of pasta lose the end of a stream
 SERVER = "mkdir -p /srv/w && hostname >/srv/w/name && httpd -p 80 -h /srv/w"
 
 
@@ -219,14 +220,14 @@ def nobody_reaches_in_and_only_packets_of_the_machine_go_out(lab, user):
         socket.create_server(("", 7100)),
         socket.create_server(("127.0.0.1", 7101)),
     ):
-        assert lab.ssh("web", f"nc -w 20 {FAR} 7000 </dev/null") == "far"
+        assert lab.ssh("web", ASK_FAR) == "far"
         for place in (f"{HERE} 7100", f"{SUBNET[1]} 7101", f"{SUBNET[1]} 7100", f"{FAR} 7100"):
-            assert lab.run("ssh", "web", "--", f"nc -w 3 {place} </dev/null").code != 0, place
+            assert lab.run("ssh", "web", "--", f"timeout 5 nc {place} </dev/null").code != 0, place
         for place in (("127.0.0.1", 7101), ("127.0.0.1", 7100), ("127.0.0.1", 8080)):
             assert not reached_from(user, *place), place
         with pytest.raises(OSError, match=r"timed out|unreachable|route"):
             socket.create_connection((guest, 80), 3)
-        lab.ssh("web", f"nc -w 20 {FAR} 7000 </dev/null")  # after which all that was sent before has come
+        lab.ssh("web", ASK_FAR)  # after which all that was sent before has come
         seen = captured(packets)
     to_guests = {packet for packet in seen if ip_address(packet[1]) in SUBNET}
     assert {source for source, _ in seen} == {HERE}
