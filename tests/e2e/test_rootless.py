@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -94,6 +95,7 @@ def far():
 import socket
 import subprocess
 import sys
+import threading
 server = socket.create_server(("{FAR}", 7000))
 print("ready", flush=True)
 while True:
@@ -217,12 +219,14 @@ def nobody_reaches_in_and_only_packets_of_the_machine_go_out(lab, user):
     guest = address_of(lab, "web")
     with (
         in_far(CAPTURE) as packets,
-        socket.create_server(("", 7100)),
-        socket.create_server(("127.0.0.1", 7101)),
+        answering("", 7100),
+        answering("127.0.0.1", 7101),
     ):
         assert lab.ssh("web", ASK_FAR) == "far"
         for place in (f"{HERE} 7100", f"{SUBNET[1]} 7101", f"{SUBNET[1]} 7100", f"{FAR} 7100"):
-            assert lab.run("ssh", "web", "--", f"timeout 5 nc {place} </dev/null").code != 0, place
+            assert lab.ssh("web", f"timeout 5 nc {place} </dev/null || true") == "", place
+        with socket.create_connection(("127.0.0.1", 7101), 20) as here:
+            assert here.recv(7) == b"reached"
         for place in (("127.0.0.1", 7101), ("127.0.0.1", 7100), ("127.0.0.1", 8080)):
             assert not reached_from(user, *place), place
         with pytest.raises(OSError, match=r"timed out|unreachable|route"):
@@ -232,6 +236,21 @@ def nobody_reaches_in_and_only_packets_of_the_machine_go_out(lab, user):
     to_guests = {packet for packet in seen if ip_address(packet[1]) in SUBNET}
     assert {source for source, _ in seen} == {HERE}
     assert to_guests <= {(HERE, guest)}  # what this test itself sent in vain
+
+
+@contextmanager
+def answering(address, port):
+    """A server of this machine, which answers `reached`."""
+    with socket.create_server((address, port)) as server:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    server.accept()[0].send(b"reached")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def address_of(lab, name):
