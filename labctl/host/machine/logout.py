@@ -8,17 +8,30 @@ from labctl.host.machine import command
 
 LINGER = "loginctl enable-linger"
 _LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
-_OF_USER = ("systemd-run", "--user", "--scope", "--quiet", "--collect", "--")
+_SCOPE = ("systemd-run", "--user", "--scope", "--quiet", "--collect", "--")
+_RUNTIME, _BUS = "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"  # where systemd-run finds the user's systemd
 
 
 def ends_processes() -> bool:
     """Whether this machine ends all processes of this user at the last logout."""
-    return _kills() and not _lingers()
+    return not _lingers() and _kills()
 
 
 def outlasting() -> tuple[str, ...]:
     """A command that executes another so that it outlasts the logout; empty where none is needed, or helps."""
-    return _OF_USER if _kills() and _lingers() else ()
+    if not (_kills() and _lingers()):
+        return ()
+    found = _of_user()
+    return () if command.output(*found, "true") is None else found
+
+
+def _of_user() -> tuple[str, ...]:
+    """A command that executes another in a scope of the user's systemd. The other one is told nothing of that."""
+    known = {_RUNTIME: os.environ.get(_RUNTIME) or f"/run/user/{os.geteuid()}"}
+    if _BUS in os.environ:
+        known[_BUS] = os.environ[_BUS]
+    variables = (f"{name}={value}" for name, value in known.items())
+    return ("env", *variables, *_SCOPE, "env", "-u", _RUNTIME, "-u", _BUS)
 
 
 def _kills() -> bool:

@@ -1,8 +1,48 @@
 """What logind does to what a user leaves behind."""
 
+import os
+import subprocess
+
 import pytest
 
 from labctl.host.machine import logout
+
+SYSTEMD_RUN = """#!/bin/sh
+[ -n "$XDG_RUNTIME_DIR" ] || { echo Failed to connect to bus >&2; exit 1; }
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A machine that ends processes, and a user who lingers: a folder of programs that say so."""
+    said = {"busctl": "#!/bin/sh\necho b true\n", "loginctl": "#!/bin/sh\necho yes\n"}
+    for name, text in {**said, "systemd-run": SYSTEMD_RUN}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("programs")
+def test_systemd_is_found_from_a_bare_environment_and_the_program_gets_that(monkeypatch):
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/user/7/bus")
+    bare = {"PATH": os.environ["PATH"]}
+    done = subprocess.run([*logout.outlasting(), "env"], env=bare, capture_output=True, text=True, check=True)
+    assert logout.outlasting()[:3] == (
+        "env",
+        f"XDG_RUNTIME_DIR=/run/user/{os.geteuid()}",
+        "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/7/bus",
+    )
+    assert {line.partition("=")[0] for line in done.stdout.splitlines()} - {"PWD", "SHLVL", "_"} == {"PATH"}
+
+
+def test_a_systemd_that_refuses_is_done_without(programs):
+    (programs / "systemd-run").write_text("#!/bin/sh\nexit 1\n")
+    assert logout.outlasting() == ()
 
 
 @pytest.mark.parametrize(
@@ -15,6 +55,7 @@ from labctl.host.machine import logout
     ],
 )
 def test_what_becomes_of_processes(monkeypatch, kills, lingers, ends, outlasts):
-    monkeypatch.setattr(logout.command, "output", lambda tool, *_: kills if tool == "busctl" else lingers)
+    said = {"busctl": kills, "loginctl": lingers, "env": ""}
+    monkeypatch.setattr(logout.command, "output", lambda tool, *_: said[tool])
     assert logout.ends_processes() == ends
     assert bool(logout.outlasting()) == outlasts
