@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from labctl.host.machine import command
 
 LINGER = "loginctl enable-linger"
 _LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 _SCOPE = ("systemd-run", "--user", "--scope", "--quiet", "--collect", "--")
+_CGROUP = Path("/proc/self/cgroup")
 _RUNTIME, _BUS = "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"  # where systemd-run finds the user's systemd
 
 
-def ends_processes() -> bool:
-    """Whether this machine ends all processes of this user at the last logout."""
-    return not _lingers() and _kills()
+def ends_processes(cgroup: Path = _CGROUP) -> bool:
+    """Whether what this process starts ends at the last logout of this user; `cgroup` says where it runs."""
+    return not _lingers() and (_kills() or _below_systemd(cgroup))
 
 
 def outlasting() -> tuple[str, ...]:
@@ -37,6 +39,14 @@ def _of_user() -> tuple[str, ...]:
 def _kills() -> bool:
     """Whether logind ends what a session leaves behind, which few distributions have set."""
     return (command.output("busctl", "get-property", *_LOGIND, "KillUserProcesses") or "").strip() == "b true"
+
+
+def _below_systemd(cgroup: Path) -> bool:
+    """Whether the user's systemd started it, as the terminals of desktops; that one ends with the last session."""
+    try:
+        return f"/user@{os.geteuid()}.service/" in cgroup.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def _lingers() -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -57,5 +58,17 @@ def test_a_systemd_that_refuses_is_done_without(programs):
 def test_what_becomes_of_processes(monkeypatch, kills, lingers, ends, outlasts):
     said = {"busctl": kills, "loginctl": lingers, "env": ""}
     monkeypatch.setattr(logout.command, "output", lambda tool, *_: said[tool])
-    assert logout.ends_processes() == ends
+    assert logout.ends_processes(Path("/dev/null")) == ends
     assert bool(logout.outlasting()) == outlasts
+
+
+@pytest.mark.parametrize(("lingers", "ends"), [("no\n", True), ("yes\n", False)])
+def test_what_the_users_systemd_started_ends_with_it(monkeypatch, tmp_path, lingers, ends):
+    monkeypatch.setattr(
+        logout.command, "output", lambda tool, *_: lingers if tool == "loginctl" else "b false\n"
+    )
+    group, user = tmp_path / "cgroup", os.geteuid()
+    group.write_text(f"0::/user.slice/user-{user}.slice/session-2.scope\n")
+    assert not logout.ends_processes(group)
+    group.write_text(f"0::/user.slice/user-{user}.slice/user@{user}.service/app.slice/vte-spawn-7.scope\n")
+    assert logout.ends_processes(group) == ends
