@@ -74,7 +74,7 @@ def fill(folder: Path, *, resolver: bool) -> None:
     )  # what is mounted outside later, as a stick, comes in, and nothing goes out
     _mount("-t", "sysfs", "sysfs", "/sys")  # /sys/class/net shows the mounter's network namespace
     if resolver:
-        _cover_resolver(folder)
+        cover_resolver(folder)
     _cover_run(folder / "run")
     for target, name in OWN.items():
         (folder / name).mkdir(exist_ok=True)
@@ -88,12 +88,20 @@ def fill(folder: Path, *, resolver: bool) -> None:
     run("ip", "link", "set", "lo", "up")
 
 
-def _cover_resolver(folder: Path) -> None:
-    """Name servers of the machine may listen on its loopback, which is not the world's."""
-    own = folder / "resolv.conf"
-    own.write_text(f"nameserver {RESOLVER}\n", encoding="utf-8")
-    if Path("/etc/resolv.conf").exists():
-        _mount("--bind", str(own), "/etc/resolv.conf")
+def cover_resolver(folder: Path, machines: Path = Path("/etc/resolv.conf")) -> None:
+    """Bind a file of the world's over the machine's, whose name servers may listen on the machine's loopback.
+
+    To be called again and again: when the machine puts another file in the place, the kernel takes the mount away.
+
+    Raises:
+        Failed: the kernel refuses it.
+        OSError: a file can't be read or written.
+    """
+    own, text = folder / "resolv.conf", f"nameserver {RESOLVER}\n"
+    if not machines.exists() or machines.read_text(encoding="utf-8", errors="replace") == text:
+        return
+    own.write_text(text, encoding="utf-8")
+    _mount("--bind", str(own), str(machines))
 
 
 def _cover_run(new: Path) -> None:

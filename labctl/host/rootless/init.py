@@ -48,7 +48,7 @@ def main(folder: Path, told: int, *, resolver: bool) -> None:
             holder.write(f"{error}\n")
             return
         holder.write(f"{READY}\n")
-    _live(State(folder), libvirtd)
+    _live(State(folder), libvirtd, resolver=resolver)
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -80,8 +80,8 @@ def _answers() -> bool:
         return client.connect_ex(SOCKET) == 0
 
 
-def _live(state: State, libvirtd: subprocess.Popen[bytes]) -> None:
-    """Reap what ends, start libvirtd again when it does, and see when the world is of no use."""
+def _live(state: State, libvirtd: subprocess.Popen[bytes], *, resolver: bool) -> None:
+    """Reap what ends, keep what has to be there, and see when the world is of no use."""
     needed = time.monotonic()
     while True:
         heard = signal.sigtimedwait(_HEARD, _LOOK_S)
@@ -89,6 +89,8 @@ def _live(state: State, libvirtd: subprocess.Popen[bytes]) -> None:
             break
         if reaped(libvirtd.pid):
             libvirtd = _start()
+        if resolver:
+            keep_resolver(state.folder)
         if any(any(Path("/").glob(each[1:])) for each in _OBJECTS):
             needed = time.monotonic()
         elif time.monotonic() - needed > IDLE_S and alone(state):
@@ -96,6 +98,14 @@ def _live(state: State, libvirtd: subprocess.Popen[bytes]) -> None:
     libvirtd.terminate()
     with suppress(subprocess.TimeoutExpired):
         libvirtd.wait(_END_S)
+
+
+def keep_resolver(folder: Path) -> None:
+    """See that names are asked of pasta. What hinders that is told, and tried again at the next look."""
+    try:
+        contents.cover_resolver(folder)
+    except (contents.Failed, OSError) as error:
+        sys.stderr.write(f"/etc/resolv.conf: {error}\n")
 
 
 def reaped(libvirtd: int) -> bool:
