@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from labctl.core.size import format_size
 from labctl.host.libvirt import pools, uri
-from labctl.host.machine import firewall
+from labctl.host.machine import command, firewall
 from labctl.host.machine.doctor import kvm, libvirtd, network, resources, rootless, tools
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, distribution
-from labctl.host.rootless import state, world
+from labctl.host.rootless import state, way_out, world
 from labctl.kinds.image.store import ImageStore
 from labctl.kinds.warm import store as warm_store
 
@@ -60,6 +60,10 @@ def _rootless(here: Distribution) -> Iterator[Check]:
     running = world.running()
     found = f"runs, kept by PID {running.keeper.pid}" if running else "does not run; what needs it starts it"
     yield Check("rootless", OK, f"your own libvirt {found}")
+    if running and command.path("pasta") and not way_out.is_open(running.init.pid):
+        found = "labs have none: pasta does not run, or this machine has no way out itself"
+        fix = f"{state.State(state.root()).log} has what pasta said; it is started again within a minute"
+        yield Check("way out", WARN, found, fix)
     yield from tools.programs(here)
     yield resources.memory()
     yield from resources.pool(str(state.root()), here, system=False)

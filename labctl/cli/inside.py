@@ -11,9 +11,6 @@ from labctl.core.errors import UsageError
 if TYPE_CHECKING:
     from labctl.cli.options import Options
 
-STARTING = "starting a libvirt of your own, rootless: it takes some seconds, the first time of all some more"
-NO_WAY_OUT = "pasta is not there, so labs have no way out of this machine: `labctl doctor` names the package"
-
 
 def go(options: Options) -> None:
     """Go on inside, if that is where the verb has to run: see `host.rootless.joining`.
@@ -31,7 +28,7 @@ def go(options: Options) -> None:
     refuse_root()
     own = world.own()
     with own.using():  # the process outside never leaves this block
-        holder = world.ensure(own, lambda: None if options.quiet else _tell())
+        holder = world.ensure(own, (lambda _: None) if options.quiet else say)
         joining.go_inside(holder.init, os._exit)
 
 
@@ -43,13 +40,3 @@ def refuse_root() -> None:
     """
     if os.geteuid() == 0:
         raise UsageError("root has no rootless libvirt", hint="-c qemu:///system is for you")
-
-
-def _tell() -> None:
-    from labctl.host.machine import command, logout
-
-    say(STARTING)
-    if logout.ends_processes():
-        say(f"it ends when you log out, labs with it: `{logout.LINGER}` before keeps it")
-    if not command.path("pasta"):
-        say(NO_WAY_OUT)

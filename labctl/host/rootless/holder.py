@@ -8,6 +8,7 @@ It and all that it started end together, whatever kills it.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -15,19 +16,16 @@ from pathlib import Path
 
 from labctl.core.errors import LabctlError
 from labctl.host.machine import command, processes
-from labctl.host.rootless import contents, init
+from labctl.host.rootless import init
 from labctl.host.rootless.state import Holder, State
+from labctl.host.rootless.way_out import WayOut
 
 UNSHARE = (
     "unshare", "--user", "--map-root-user", "--map-auto",
     "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
 )  # fmt: skip
-# Nothing of the machine's loopback and of the world's leads to the other; addresses and names are the machine's
-PASTA = (
-    "--foreground", "--quiet", "--config-net", "--no-map-gw", "--dns-forward", contents.RESOLVER,
-    "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none",
-)  # fmt: skip
 _DIES = ("setpriv", "--pdeathsig", "KILL", "--")
+_LOOK_S = 1.0
 
 
 def main(folder: Path, told: int) -> None:
@@ -41,16 +39,25 @@ def main(folder: Path, told: int) -> None:
                 starter.write(f"{answer}\n")
                 return
             first = _child(world.pid)
-            way_out = subprocess.Popen([*_DIES, pasta, *PASTA, str(first)]) if pasta else None
+            way_out = WayOut(pasta, first, _DIES) if pasta else None
+            if way_out:
+                way_out.wait()
             state.write_holder(Holder(processes.identity(os.getpid()), processes.identity(first)))
             starter.write(f"{init.READY}\n")
         except (OSError, LabctlError) as error:
             starter.write(f"{error}\n")
             return
-    world.wait()
+    _keep(world, way_out)
+
+
+def _keep(world: subprocess.Popen[bytes], way_out: WayOut | None) -> None:
+    """Wait for the end of the world, and keep the way out of it until then."""
     if way_out:
-        way_out.terminate()
-        way_out.wait()
+        ended = os.pidfd_open(world.pid)
+        while not select.select([ended], [], [], _LOOK_S)[0]:
+            way_out.keep()
+        way_out.end()
+    world.wait()
 
 
 def _begun(state: State, *, resolver: bool) -> tuple[subprocess.Popen[bytes], str]:

@@ -15,12 +15,16 @@ from labctl.core.errors import LabctlError
 from labctl.host.machine import command, logout
 from labctl.host.machine.doctor import rootless
 from labctl.host.machine.doctor.check import FAIL, distribution
-from labctl.host.rootless import holder, init, state
+from labctl.host.rootless import holder, init, state, way_out
 from labctl.host.rootless.state import Holder, State, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+STARTING = "starting a libvirt of your own, rootless: it takes some seconds, the first time of all some more"
+AT_LOGOUT = f"it ends when you log out, labs with it: `{logout.LINGER}` before keeps it"
+NO_PASTA = "pasta is not there, so labs have no way out of this machine: `labctl doctor` names the package"
+NO_WAY_OUT = "pasta found no way out of this machine, so labs have none until it does; its words are in {}"
 _PACKAGES = Path(__file__).parents[3]  # where labctl itself is
 _END_S = 30.0
 _POLL_S = 0.02
@@ -42,10 +46,10 @@ def running() -> Holder | None:
     return State(state.root()).holder()
 
 
-def ensure(world: State, starting: Callable[[], object]) -> Holder:
+def ensure(world: State, say: Callable[[str], object]) -> Holder:
     """Start the world unless it is there. The caller uses it (`State.using`), so that it does not end meanwhile.
 
-    `starting` is called before it is started, which takes seconds.
+    `say` is called with what the user may want to know when it is started, which takes seconds.
 
     Raises:
         LabctlError: this machine lacks something, or a part of it failed.
@@ -55,7 +59,7 @@ def ensure(world: State, starting: Callable[[], object]) -> Holder:
     lock = world.open_lock("start.lock")
     try:
         _wait_for(lock)
-        return world.holder() or _start(world, starting)
+        return world.holder() or _start(world, say)
     finally:
         os.close(lock)
 
@@ -65,9 +69,11 @@ def _wait_for(lock: int) -> None:
         time.sleep(_POLL_S)
 
 
-def _start(world: State, starting: Callable[[], object]) -> Holder:
+def _start(world: State, say: Callable[[str], object]) -> Holder:
     refuse_lacking()
-    starting()
+    say(STARTING)
+    if logout.ends_processes():
+        say(AT_LOGOUT)
     held = world.open_lock("held.lock")
     try:
         if not taken(held):
@@ -83,6 +89,8 @@ def _start(world: State, starting: Callable[[], object]) -> Holder:
     found = world.holder()
     if found is None:
         raise LabctlError("the rootless libvirt ended as soon as it was started", where=str(world.log))
+    if not way_out.is_open(found.init.pid):
+        say(NO_WAY_OUT.format(world.log) if command.path("pasta") else NO_PASTA)
     return found
 
 

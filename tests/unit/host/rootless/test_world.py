@@ -16,7 +16,7 @@ def own(tmp_path, monkeypatch):
     return world.own()
 
 
-def no_start():
+def no_start(_said):
     raise AssertionError("it is started")
 
 
@@ -47,5 +47,5 @@ def test_a_home_that_several_machines_share_has_one(own, monkeypatch):
     held = own.open_lock("held.lock")
     assert taken(held)
     with pytest.raises(LabctlError, match="runs on another machine"):
-        world.ensure(own, lambda: None)
+        world.ensure(own, lambda _: None)
     os.close(held)
