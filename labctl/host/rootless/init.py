@@ -1,4 +1,4 @@
-"""PID 1 of a user's own libvirt: makes the inside, runs libvirtd, and ends when no lab is left and nobody is inside.
+"""PID 1 of a user's own libvirt: makes the inside, and runs libvirtd until no lab is left and nobody is inside.
 
 `python -m labctl.host.rootless.init FOLDER TOLD RESOLVER`: the world's folder, the descriptor on which its holder is
 told, and 1 where names are asked of pasta. When it ends, the kernel ends every process inside.
@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from labctl.host.rootless import contents
+from labctl.host.rootless.daemon import Daemon
 from labctl.host.rootless.state import State, taken
 
 READY = "ready"
-SOCKET = "/run/libvirt/libvirt-sock"
-START_S = 120.0  # for libvirtd to answer: the machine does other things too
+DAEMONS = (
+    Daemon("virtlogd", "/run/libvirt/virtlogd-sock"),
+    Daemon("libvirtd", "/run/libvirt/libvirt-sock"),
+)
 IDLE_S = 60.0  # how long the world stays when it is of no use any more
 _LOOK_S = 5.0
-_POLL_S = 0.02
-_END_S = 10.0
 # What says that there is a lab, or something else that somebody made: domains and networks, defined or running
 _OBJECTS = (
     "/etc/libvirt/qemu/*.xml",
@@ -42,62 +41,33 @@ def main(folder: Path, told: int, *, resolver: bool) -> None:
     with os.fdopen(told, "w", encoding="utf-8") as holder:
         try:
             contents.fill(folder, resolver=resolver)
-            contents.run("virtlogd", "-d")
-            libvirtd = _start()
+            for each in DAEMONS:
+                each.start()
         except (contents.Failed, OSError) as error:
             holder.write(f"{error}\n")
             return
         holder.write(f"{READY}\n")
-    _live(State(folder), libvirtd, resolver=resolver)
+    _live(State(folder), resolver=resolver)
+    for each in reversed(DAEMONS):
+        each.end()
 
 
-def _start() -> subprocess.Popen[bytes]:
-    """Start libvirtd, and wait until it answers.
-
-    Raises:
-        Failed: it ended, or took too long.
-    """
-    try:
-        process = subprocess.Popen(["libvirtd"], preexec_fn=_unblocked)  # noqa: PLW1509  # one thread
-    except OSError as error:
-        raise contents.Failed("libvirtd", str(error)) from error
-    deadline = time.monotonic() + START_S
-    while not _answers():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise contents.Failed(
-                "libvirtd", "it does not answer; /var/log/libvirt/libvirtd.log inside may say why"
-            )
-        time.sleep(_POLL_S)
-    return process
-
-
-def _unblocked() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
-
-
-def _answers() -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(SOCKET) == 0
-
-
-def _live(state: State, libvirtd: subprocess.Popen[bytes], *, resolver: bool) -> None:
+def _live(state: State, *, resolver: bool) -> None:
     """Reap what ends, keep what has to be there, and see when the world is of no use."""
     needed = time.monotonic()
     while True:
         heard = signal.sigtimedwait(_HEARD, _LOOK_S)
         if heard and heard.si_signo == signal.SIGTERM:
             break
-        if reaped(libvirtd.pid):
-            libvirtd = _start()
+        ended = reaped()
+        for each in DAEMONS:
+            each.keep(ended)
         if resolver:
             keep_resolver(state.folder)
-        if any(any(Path("/").glob(each[1:])) for each in _OBJECTS):
+        if any(any(Path("/").glob(pattern[1:])) for pattern in _OBJECTS):
             needed = time.monotonic()
         elif time.monotonic() - needed > IDLE_S and alone(state):
             break
-    libvirtd.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        libvirtd.wait(_END_S)
 
 
 def keep_resolver(folder: Path) -> None:
@@ -108,18 +78,21 @@ def keep_resolver(folder: Path) -> None:
         sys.stderr.write(f"/etc/resolv.conf: {error}\n")
 
 
-def reaped(libvirtd: int) -> bool:
-    """Reap all processes that ended; whether libvirtd was one of them."""
-    found = False
+def reaped() -> set[int]:
+    """Reap all processes that ended; their PIDs."""
+    found = set()
     with suppress(ChildProcessError):
         while pid := os.waitpid(-1, os.WNOHANG)[0]:
-            found |= pid == libvirtd
+            found.add(pid)
     return found
 
 
 def alone(state: State) -> bool:
     """Whether no labctl is inside; then none gets in any more: the lock is this process's until it ends."""
-    lock = state.open_lock("used.lock")
+    try:
+        lock = state.open_lock("used.lock")
+    except OSError:
+        return False  # the home may be away for a moment
     if taken(lock):
         return True
     os.close(lock)

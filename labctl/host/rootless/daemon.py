@@ -1,0 +1,83 @@
+"""A daemon of libvirt's, which PID 1 starts, and starts again when it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from labctl.host.rootless.contents import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+START_S = 120.0  # for it to answer at first: the machine does other things too
+PAUSE_S = 5.0  # from one start to the next
+_POLL_S = 0.02
+_END_S = 10.0
+
+
+class Daemon:
+    """One that answers at a socket. PID 1 blocks signals and reaps processes, its children too."""
+
+    def __init__(self, program: str, place: str) -> None:
+        self._program, self._place = program, place
+        self._process: subprocess.Popen[bytes] | None = None
+        self._begun = 0.0
+
+    def start(self) -> None:
+        """Start it, and wait until it answers.
+
+        Raises:
+            Failed: it is not there, has ended, or takes too long.
+        """
+        self._begin()
+        while not self._answers():
+            ended = self._process is None or self._process.poll() is not None
+            if ended or time.monotonic() - self._begun > START_S:
+                raise Failed(
+                    self._program, "it does not answer; /var/log/libvirt/libvirtd.log inside may say why"
+                )
+            time.sleep(_POLL_S)
+
+    def keep(self, reaped: Collection[int]) -> None:
+        """Start it again if it is among the processes that ended. What hinders that is told, and tried again later."""
+        if self._process and self._process.pid in reaped:
+            self._process = None
+            _tell(f"{self._program} has ended, and is started again")
+        if self._process is None and time.monotonic() - self._begun >= PAUSE_S:
+            try:
+                self._begin()
+            except Failed as error:
+                _tell(str(error))
+
+    def end(self) -> None:
+        """Ask it to end, and wait a while."""
+        if self._process:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_S)
+
+    def _begin(self) -> None:
+        self._begun = time.monotonic()
+        try:
+            self._process = subprocess.Popen([self._program], preexec_fn=_unblocked)  # noqa: PLW1509  # one thread
+        except OSError as error:
+            raise Failed(self._program, error.strerror or str(error)) from error
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(self._place) == 0
+
+
+def _unblocked() -> None:
+    """Let the daemon hear signals: PID 1 does not, and what it starts has that from it."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
