@@ -292,6 +292,29 @@ def test_two_users_at_once_see_nothing_of_each_other(alice, bob, far):
         lab.destroy()
 
 
+def test_parts_that_are_killed_are_started_again(alice, far):
+    lab = blank(alice)
+    lab.up()
+    assert reached_from(alice, FAR, 7000)
+    for program in ("pasta", "virtlogd", "libvirtd"):
+        killed = named(alice, program)
+        assert killed, alice.processes()
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        daemons.wait_until(
+            lambda program=program, killed=killed: named(alice, program) - killed, f"{program} runs again"
+        )
+    daemons.wait_until(lambda: reached_from(alice, FAR, 7000), "the way out is there again")
+    daemons.wait_until(lambda: lab.run("plan").code == 0, "libvirtd answers again")
+    assert lab.plan() == {}
+    lab.destroy()
+
+
+def named(user, program):
+    """The processes of a user that run this program."""
+    return {pid for pid, said in user.processes().items() if Path(said.split()[0]).name == program}
+
+
 def test_it_ends_by_itself_when_no_lab_is_left(alice):
     lab = blank(alice)
     lab.up()
