@@ -6,6 +6,8 @@ inside, which `socat` can't do. Its limits are those of the forwarders with soca
 
 from __future__ import annotations
 
+import resource
+import select
 import selectors
 import socket
 import sys
@@ -18,29 +20,40 @@ CONNECTIONS, CLIENTS = 512, 128
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))
 _MOST = 65536  # bytes of a datagram, and of a piece of a stream
 _LOOK_S = 1.0
+_PAUSE_S = 0.1
+_OWN_DESCRIPTORS = 16  # beside the two of each connection
 
 Guest = tuple[str, int]
 
 
 def forward_tcp(listening: socket.socket, guest: Guest) -> None:
     """Connect to the guest anew for each connection, for ever."""
-    free = threading.BoundedSemaphore(CONNECTIONS)
+    free = threading.BoundedSemaphore(_connections())
     while True:
         free.acquire()
-        client, _ = listening.accept()
-        threading.Thread(target=_connected, args=(client, guest, free), daemon=True).start()
+        try:
+            client, _ = listening.accept()
+            threading.Thread(target=_connected, args=(client, guest, free), daemon=True).start()
+        except (OSError, RuntimeError):  # as of too many files of all processes, or of too many threads
+            free.release()
+            time.sleep(_PAUSE_S)
+
+
+def _connections() -> int:
+    """Raise the limit of descriptors as far as it goes; how many connections fit it."""
+    _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return min(CONNECTIONS, (most - _OWN_DESCRIPTORS) // 2)
 
 
 def _connected(client: socket.socket, guest: Guest, free: threading.BoundedSemaphore) -> None:
-    with client, suppress(OSError), socket.create_connection(guest, CONNECT_S) as server:
-        server.settimeout(None)
-        for each in (client, server):
-            _keep_alive(each)
-        back = threading.Thread(target=_copy, args=(server, client), daemon=True)
-        back.start()
-        _copy(client, server)
-        back.join()
-    free.release()
+    try:
+        with client, suppress(OSError), socket.create_connection(guest, CONNECT_S) as server:
+            for each in (client, server):
+                _keep_alive(each)
+            copy(client, server)
+    finally:
+        free.release()
 
 
 def _keep_alive(connection: socket.socket) -> None:
@@ -50,14 +63,58 @@ def _keep_alive(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Copy until the source ends; then the other direction may go on for a while."""
-    with suppress(OSError):
-        while piece := source.recv(_MOST):
-            target.sendall(piece)
-    with suppress(OSError):
-        target.settimeout(HALF_OPEN_S)
-        target.shutdown(socket.SHUT_WR)
+def copy(client: socket.socket, server: socket.socket) -> None:
+    """Copy both ways until both have ended, or one has and nothing came the other way for HALF_OPEN_S."""
+    for end in (client, server):
+        end.settimeout(0)
+    ways = [_Way(client, server), _Way(server, client)]
+    while ways and _wait(ways, None if len(ways) == 2 else HALF_OPEN_S):
+        for each in ways:
+            each.go_on()
+        ways = [each for each in ways if not each.ended]
+
+
+class _Way:
+    """One way of a connection, with what the target has not taken yet of the last piece."""
+
+    def __init__(self, source: socket.socket, target: socket.socket) -> None:
+        self._source, self._target = source, target
+        self._piece = memoryview(b"")
+        self.ended = False
+
+    @property
+    def awaits(self) -> tuple[int, int]:
+        """The descriptor to poll, and for what."""
+        if self._piece:
+            return self._target.fileno(), select.POLLOUT
+        return self._source.fileno(), select.POLLIN
+
+    def go_on(self) -> None:
+        """Receive or send what can be at once."""
+        try:
+            if self._piece:
+                self._piece = self._piece[self._target.send(self._piece) :]
+                return
+            self._piece = memoryview(self._source.recv(_MOST))
+            self.ended = not self._piece
+        except BlockingIOError:
+            return  # the other way was meant
+        except OSError:
+            self.ended = True
+        if self.ended:
+            with suppress(OSError):
+                self._target.shutdown(socket.SHUT_WR)
+
+
+def _wait(ways: list[_Way], most_s: float | None) -> bool:
+    """Wait until one of them can go on; whether one can."""
+    wanted: dict[int, int] = {}
+    for descriptor, event in (each.awaits for each in ways):
+        wanted[descriptor] = wanted.get(descriptor, 0) | event
+    poll = select.poll()
+    for descriptor, events in wanted.items():
+        poll.register(descriptor, events)
+    return bool(poll.poll(None if most_s is None else most_s * 1000))
 
 
 class Datagrams:
