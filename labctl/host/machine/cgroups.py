@@ -24,6 +24,16 @@ def _left(group: Path) -> int | None:
     """What one group leaves; None without a limit."""
     try:
         most = (group / "memory.max").read_text(encoding="ascii").strip()
-        return None if most == "max" else max(0, int(most) - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):
+        if most == "max":
+            return None
+        taken = int((group / "memory.current").read_text(encoding="ascii")) - _file_pages(group)
+        return max(0, int(most) - taken)
+    except (OSError, ValueError, KeyError):
         return None  # no such controller here
+
+
+def _file_pages(group: Path) -> int:
+    """The bytes of files that the kernel keeps in memory, and drops before the limit is reached."""
+    lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+    found = dict(line.split(maxsplit=1) for line in lines)
+    return int(found["active_file"]) + int(found["inactive_file"])

@@ -16,7 +16,9 @@ def machine(tmp_path):
     return tmp_path
 
 
-def limit(machine, group, most, current):
+def limit(machine, group, most, current, files=0):
+    stat = f"anon 7\nfile {3 * files}\ninactive_file {files}\nactive_file {2 * files}\n"
+    (machine / "groups" / group / "memory.stat").write_text(stat)
     (machine / "groups" / group / "memory.max").write_text(f"{most}\n")
     (machine / "groups" / group / "memory.current").write_text(f"{current}\n")
 
@@ -40,3 +42,8 @@ def test_the_closest_limit_counts(machine):
     assert left(machine) == 40 * MIB
     limit(machine, "user.slice", 100 * MIB, 101 * MIB)
     assert left(machine) == 0
+
+
+def test_what_the_kernel_keeps_of_files_is_left(machine):
+    limit(machine, "user.slice", 100 * MIB, 90 * MIB, 20 * MIB)
+    assert left(machine) == 70 * MIB
