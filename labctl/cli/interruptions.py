@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 REACTION_S = 1.0  # in which Python deals with a signal where it can
+# One to a group of processes comes twice inside a user's own libvirt: the process outside is of the group, and passes
+# its own on. Nobody asks twice as fast as that.
+TWICE_S = 0.1
 
 
 class _Heard:
     """When a run was last asked to end by a signal, on the monotonic clock."""
 
     at = -REACTION_S
+    first: dict[int, float] = {}  # noqa: RUF012  # by its number, also where it was nothing to react to
     leave: Callable[[], object] | None = None  # how to end the process where nobody reacts
 
 
@@ -36,7 +40,10 @@ def asking(stop: Callable[[], bool]) -> Iterator[None]:
     `stop` asks it, and says whether the run is changing something. One that is not ends as every Python program does.
     """
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if _since(number) < TWICE_S:
+            return
+        _Heard.first[number] = time.monotonic()
         if not stop():
             raise KeyboardInterrupt
         _Heard.at = time.monotonic()
@@ -45,8 +52,14 @@ def asking(stop: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     finally:
+        time.sleep(max(0.0, TWICE_S - min(map(_since, SIGNALS))))  # or its double met another handler
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _since(number: int) -> float:
+    """The seconds since a signal asked a run to end."""
+    return time.monotonic() - _Heard.first.get(number, -TWICE_S)
 
 
 @contextmanager

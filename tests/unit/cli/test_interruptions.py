@@ -37,6 +37,40 @@ def test_a_run_that_changes_something_is_asked_and_another_ends_as_python_does(n
     assert (done.returncode, done.stderr) == (code, "")
 
 
+TO_THE_GROUP = """
+import os, signal, sys, threading, time
+from labctl.cli import interruptions
+signal.signal(signal.SIGINT, signal.default_int_handler)
+asked = []
+def stop():
+    asked.append(1)
+    return %(changing)s
+def again():
+    time.sleep(0.02)
+    os.kill(os.getpid(), signal.%(name)s)
+threading.Thread(target=again).start()
+try:
+    with interruptions.asking(stop):
+        os.kill(os.getpid(), signal.%(name)s)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.%(name)s)
+except KeyboardInterrupt:
+    time.sleep(0.3)
+    sys.exit(98)
+sys.exit(len(asked))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(("changing", "code"), [(True, 2), (False, 98)])
+def test_one_that_comes_twice_at_once_is_one_request(name, changing, code):
+    script = TO_THE_GROUP % {"name": name, "changing": changing}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_handlers_are_as_before_afterwards():
     from labctl.cli import interruptions
 
