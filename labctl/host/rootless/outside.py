@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from labctl.core.errors import LabctlError
@@ -37,12 +38,12 @@ def ask(request: Request) -> Reply:
     """Ask the process outside; gives its answer, and descriptors that came with it.
 
     Raises:
-        LabctlError: it is not there, as for a program that another one started inside.
+        LabctlError: it is not there, as for a program that another one started inside; or it can't answer.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         try:
-            with socket.socket(fileno=os.dup(int(os.environ[VARIABLE]))) as control:
+            with _shared() as control:
                 socket.send_fds(control, [json.dumps(request).encode()], [theirs.fileno()])
             theirs.close()
             data, descriptors, _flags, _address = socket.recv_fds(ours, _MOST, 1)
@@ -50,7 +51,24 @@ def ask(request: Request) -> Reply:
             raise LabctlError("nobody outside can be asked for the ports of this machine") from error
     if not data:
         raise LabctlError("nobody outside answers about the ports of this machine")
-    return json.loads(data), list(descriptors)
+    found = json.loads(data)
+    if "error" in found:
+        raise LabctlError(f"outside of your own libvirt: {found['error']}")
+    return found, list(descriptors)
+
+
+def _shared() -> socket.socket:
+    """The socket that the variable names, which a program may have inherited without the descriptor.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is something else.
+    """
+    found = socket.socket(fileno=os.dup(int(os.environ[VARIABLE])))
+    if (found.family, found.type) != (socket.AF_UNIX, socket.SOCK_SEQPACKET):
+        found.close()
+        raise ValueError(f"{VARIABLE} names another socket")
+    return found
 
 
 def memory_left() -> int | None:
@@ -66,16 +84,27 @@ def memory_left() -> int | None:
 
 
 def serve(control: socket.socket, answer: Answer) -> None:
-    """Answer requests until nobody is left inside to ask. Descriptors of an answer are closed once they are sent."""
+    """Answer requests until nobody is left inside to ask."""
     while True:
         data, descriptors, _flags, _address = socket.recv_fds(control, _MOST, 1)
         if not data:
             return
-        with socket.socket(fileno=descriptors[0]) as reply:
-            try:
-                found, given = answer(json.loads(data))
-            except (LabctlError, OSError):
-                continue  # who asked is told by the end of its socket
-            socket.send_fds(reply, [json.dumps(found).encode()], given)
-        for each in given:
-            os.close(each)
+        for each in descriptors:
+            with socket.socket(fileno=each) as reply:
+                _answer(reply, data, answer)
+
+
+def _answer(reply: socket.socket, data: bytes, answer: Answer) -> None:
+    """Answer a request, or say why not. Descriptors of the answer are closed once they are sent."""
+    found: dict[str, Any]
+    given: list[int] = []
+    try:
+        found, given = answer(json.loads(data))
+    except LabctlError as error:
+        found = {"error": str(error)}
+    except Exception as error:  # noqa: BLE001  # the next one asks this same thread
+        found = {"error": f"{type(error).__name__}: {error}"}
+    with suppress(OSError):  # who asked may have ended
+        socket.send_fds(reply, [json.dumps(found).encode()], given)
+    for each in given:
+        os.close(each)

@@ -1,10 +1,12 @@
 """What one process asks of another: here both are in the same namespaces."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 
 import pytest
 
@@ -74,17 +76,44 @@ def test_who_has_a_port_is_named_by_its_pid_inside_or_not_at_all(free_port):
 
 
 @pytest.mark.usefixtures("inside")
-def test_what_the_kernel_refuses_is_an_error_and_the_next_question_is_answered(free_port, monkeypatch):
-    monkeypatch.setattr(ports, "_bound", lambda *_: (_ for _ in ()).throw(OSError(23, "too many")))
-    with pytest.raises(LabctlError, match="nobody outside answers"):
-        ports.refusal(Endpoint.parse(f"127.0.0.1:{free_port}"), "tcp")
-    monkeypatch.undo()
+@pytest.mark.parametrize("why", [OSError(23, "too many"), RuntimeError("a bug"), LabctlError("not today")])
+def test_what_goes_wrong_outside_is_told_and_the_next_question_is_answered(free_port, monkeypatch, why):
+    monkeypatch.setattr(ports, "_bound", lambda *_: (_ for _ in ()).throw(why))
+    for _ in range(2):
+        with pytest.raises(LabctlError, match=f"outside of your own libvirt: .*{why.args[-1]}"):
+            ports.refusal(Endpoint.parse(f"127.0.0.1:{free_port}"), "tcp")
 
 
-def test_a_program_that_has_not_the_socket_is_told(monkeypatch):
-    monkeypatch.setenv(outside.VARIABLE, "987")
-    with pytest.raises(LabctlError, match="nobody outside can be asked"):
-        ports.listening(Endpoint.parse("127.0.0.1:8080"), "tcp")
+@pytest.mark.usefixtures("inside")
+def test_one_who_asks_and_ends_hinders_nobody(free_port):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    request = {"about": "port", "endpoint": f"127.0.0.1:{free_port}", "protocol": "tcp", "listen": True}
+    with socket.socket(fileno=os.dup(int(os.environ[outside.VARIABLE]))) as control:
+        ours.close()
+        socket.send_fds(control, [json.dumps(request).encode()], [theirs.fileno()])
+        socket.send_fds(control, [b"without a socket for the answer"], [])
+    theirs.close()
+    ports.listening(Endpoint.parse(f"127.0.0.1:{free_port}"), "tcp").close()
+
+
+@pytest.mark.parametrize("family", [None, socket.AF_UNIX, socket.AF_INET])
+def test_a_program_that_has_not_the_socket_is_told(monkeypatch, family):
+    """It has the variable, and at the number nothing, or something of its own."""
+    with ExitStack() as ends:
+        ours = ends.enter_context(socket.socket(family)) if family else None
+        monkeypatch.setenv(outside.VARIABLE, str(ours.fileno() if ours else 987))
+        with pytest.raises(LabctlError, match="nobody outside can be asked"):
+            ports.listening(Endpoint.parse("127.0.0.1:8080"), "tcp")
+
+
+def test_another_socket_that_the_number_names_is_told_nothing(monkeypatch):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, theirs:
+        monkeypatch.setenv(outside.VARIABLE, str(theirs.fileno()))
+        with pytest.raises(LabctlError, match="nobody outside can be asked"):
+            outside.ask({"about": "memory"})
+        theirs.close()
+        assert ours.recv(1) == b""
 
 
 @pytest.mark.usefixtures("inside")
