@@ -76,9 +76,9 @@ def _start(world: State, say: Callable[[str], object]) -> Holder:
         say(AT_LOGOUT)
     held = world.open_lock("held.lock")
     try:
-        if not taken(held):
+        if not _taken_soon(held):
             raise LabctlError(
-                "your rootless libvirt runs on another machine, or is just ending",
+                "your rootless libvirt runs on another machine, or does not end",
                 where=str(world.folder),
                 hint="`labctl rootless stop` there, or set LABCTL_DATA_DIR to a folder of this machine alone",
             )
@@ -92,6 +92,16 @@ def _start(world: State, say: Callable[[str], object]) -> Holder:
     if not way_out.is_open(found.init.pid):
         say(NO_WAY_OUT.format(world.log) if command.path("pasta") else NO_PASTA)
     return found
+
+
+def _taken_soon(held: int) -> bool:
+    """Take the lock of the world; an earlier one that is ending has it for a moment."""
+    deadline = time.monotonic() + _END_S
+    while not taken(held):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def refuse_lacking() -> None:
@@ -109,13 +119,16 @@ def refuse_lacking() -> None:
 
 
 def _launch(world: State, held: int) -> None:
-    """Start the holder, which goes on when labctl ends, and wait until libvirtd inside answers."""
+    """Start the holder, which goes on when labctl ends, and wait until libvirtd inside answers.
+
+    An exception, as of Ctrl-C, ends what was begun.
+    """
     receiver, sender = os.pipe()
     argv = [sys.executable, "-P", "-m", holder.__name__, str(world.folder), str(sender)]
     kept = {name: os.environ[name] for name in ("HOME", "LD_LIBRARY_PATH") if name in os.environ}
     environment = {**kept, "PATH": command.search_path(), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(_PACKAGES)}
     with world.log.open("wb") as log, os.fdopen(receiver, encoding="utf-8") as answers:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [*logout.outlasting(), *argv],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -126,7 +139,12 @@ def _launch(world: State, held: int) -> None:
             start_new_session=True,
         )
         os.close(sender)
-        answer = answers.readline().strip()
+        try:
+            answer = answers.readline().strip()
+        except BaseException:  # as Ctrl-C
+            process.kill()
+            process.wait()
+            raise
     if answer != init.READY:
         raise LabctlError(
             f"your rootless libvirt did not start: {answer or 'it ended without a word'}",

@@ -1,6 +1,10 @@
 """What keeps a user's own libvirt from being started."""
 
 import os
+import signal
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -44,8 +48,43 @@ def test_all_that_lacks_is_told_before_anything_starts(own, monkeypatch):
 
 def test_a_home_that_several_machines_share_has_one(own, monkeypatch):
     monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
+    monkeypatch.setattr(world, "_END_S", 0.2)
     held = own.open_lock("held.lock")
     assert taken(held)
     with pytest.raises(LabctlError, match="runs on another machine"):
         world.ensure(own, lambda _: None)
     os.close(held)
+
+
+def test_one_that_is_just_ending_is_waited_for(own, monkeypatch):
+    monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
+    monkeypatch.setattr(world, "_launch", lambda *_: None)
+    held = own.open_lock("held.lock")
+    assert taken(held)
+    ending = threading.Timer(0.3, os.close, (held,))
+    ending.start()
+    with pytest.raises(LabctlError, match="ended as soon as it was started"):
+        world.ensure(own, lambda _: None)
+    ending.join()
+
+
+def test_an_interruption_ends_what_was_begun(own, monkeypatch, tmp_path):
+    program, begun = tmp_path / "holder", tmp_path / "begun"
+    program.write_text(f"#!/bin/sh\necho $$ >{begun}.new\nmv {begun}.new {begun}\nexec sleep 100\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
+    monkeypatch.setattr(world.sys, "executable", str(program))
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    interrupting = threading.Thread(target=interrupt_after, args=(begun,))
+    interrupting.start()
+    with pytest.raises(KeyboardInterrupt):
+        world.ensure(own, lambda _: None)
+    interrupting.join()
+    signal.signal(signal.SIGUSR1, before)
+    assert not Path("/proc", begun.read_text().strip()).exists()
+
+
+def interrupt_after(begun):
+    while not begun.exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGUSR1)
