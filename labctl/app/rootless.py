@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from labctl.core.record import record
@@ -11,6 +12,7 @@ from labctl.host.libvirt.connection import translated
 from labctl.host.rootless import joining, world
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from labctl.host.rootless.state import Holder
@@ -21,10 +23,11 @@ _POLL_S = 0.1
 
 @record
 class Running:
-    """A user's own libvirt that is there, with the names of its running domains."""
+    """A user's own libvirt that is there, with the names of its running domains, and whether a labctl is inside."""
 
     holder: Holder
     vms: tuple[str, ...]
+    used: bool
 
 
 def running() -> Running | None:
@@ -34,7 +37,9 @@ def running() -> Running | None:
         LabctlError: it does not answer.
     """
     holder = world.running()
-    return Running(holder, tuple(joining.called_inside(holder.init, _active))) if holder else None
+    if holder is None:
+        return None
+    return Running(holder, tuple(joining.called_inside(holder.init, _active)), world.own().used())
 
 
 def stop(found: Running) -> list[str]:
@@ -57,14 +62,21 @@ def _shut_down() -> list[str]:
     """Ask all guests to shut down, and cut the power of those that do not."""
     with Host() as host, translated(host.uri):
         for each in _domains(host):
-            if each.isActive():
-                each.shutdown()
+            _unless_gone(each.shutdown)
         deadline = time.monotonic() + SHUTDOWN_S
         while (left := _domains(host)) and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         for each in left:
-            each.destroy()
+            _unless_gone(each.destroy)
         return sorted(each.name() for each in left)
+
+
+def _unless_gone(change: Callable[[], object]) -> None:
+    """Change a domain. One that has ended meanwhile, or can't be asked, is no reason to leave out the others."""
+    import libvirt  # as below
+
+    with suppress(libvirt.libvirtError):
+        change()
 
 
 def _domains(host: Host) -> list[Any]:

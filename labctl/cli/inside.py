@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import signal
+from typing import TYPE_CHECKING, NoReturn
 
 from labctl.cli.telling import say
 from labctl.core.errors import UsageError
 
 if TYPE_CHECKING:
     from labctl.cli.options import Options
+
+KILLED = "error: killed, as by `labctl rootless stop`, or where memory runs out"
 
 
 def go(options: Options) -> None:
@@ -29,7 +32,7 @@ def go(options: Options) -> None:
     own = world.own()
     with own.using():  # the process outside never leaves this block
         holder = world.ensure(own, (lambda _: None) if options.quiet else say)
-        joining.go_inside(holder.init, os._exit)
+        joining.go_inside(holder.init, _leave)
 
 
 def refuse_root() -> None:
@@ -40,3 +43,10 @@ def refuse_root() -> None:
     """
     if os.geteuid() == 0:
         raise UsageError("root has no rootless libvirt", hint="-c qemu:///system is for you")
+
+
+def _leave(code: int) -> NoReturn:
+    """End as the process inside has ended; negative codes are signals, as of `os.waitstatus_to_exitcode`."""
+    if code == -signal.SIGKILL:
+        say(KILLED)
+    os._exit(code if code >= 0 else 128 - code)

@@ -30,7 +30,7 @@ def run(options: Options, *, yes: Yes = False) -> int:
     if found is None:
         context.say("your own libvirt does not run")
         return 0
-    if found.vms and not (yes or _confirmed(found)):
+    if (found.vms or found.used) and not (yes or _confirmed(found)):
         return 1
     cut = rootless.stop(found)
     if cut:
@@ -41,12 +41,14 @@ def run(options: Options, *, yes: Yes = False) -> int:
 
 
 def _confirmed(found: Running) -> bool:
-    """Ask where VMs run.
+    """Ask where VMs run, or a command is at work.
 
     Raises:
         UsageError: there is no terminal to ask on.
     """
-    what = f"what runs is shut down: {', '.join(found.vms)}"
+    cut = "a command that is at work inside is cut off" if found.used else ""
+    shut = f"what runs is shut down: {', '.join(found.vms)}" if found.vms else ""
+    what = ", and ".join(filter(None, (shut, cut)))
     if not context.interactive():
         raise UsageError(
             f"{what}; there is no terminal to ask on, and nothing was changed",

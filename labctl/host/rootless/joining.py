@@ -29,9 +29,10 @@ _HEARD = (*_PASSED_ON, signal.SIGCHLD)
 
 
 def go_inside(init: Identity, leave: Callable[[int], object]) -> None:
-    """Return inside, in a child process; `leave` is called outside with its exit code, and does not return.
+    """Return inside, in a child process; `leave` is called outside once that has ended, and does not return.
 
-    The caller has one thread only.
+    `leave` is given the exit code, or the negative number of the signal that ended the child. The caller has one thread
+    only.
 
     Raises:
         LabctlError: the kernel lets nobody in.
@@ -128,7 +129,7 @@ def _begin(control: socket.socket, before: Iterable[int]) -> None:
 
 
 def _followed(child: int) -> int:
-    """Pass signals on until the child ends; its exit code, 128+N where signal N ended it."""
+    """Pass signals on until the child ends; its exit code, -N where signal N ended it."""
     while True:
         heard = signal.sigwaitinfo(_HEARD)
         if heard.si_signo != signal.SIGCHLD:
@@ -137,5 +138,4 @@ def _followed(child: int) -> int:
             continue
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
+            return os.waitstatus_to_exitcode(status)

@@ -105,6 +105,14 @@ class State:
         finally:
             os.close(descriptor)
 
+    def used(self) -> bool:
+        """Whether somebody uses the world now."""
+        descriptor = self.open_lock("used.lock")
+        try:
+            return not taken(descriptor)
+        finally:
+            os.close(descriptor)
+
     def open_lock(self, name: str) -> int:
         return os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 

@@ -3,11 +3,15 @@
 import pytest
 
 import labctl.cli
+from labctl.app.rootless import Running
 from labctl.cli import inside
 from labctl.cli.options import Options
 from labctl.core.errors import LabctlError, UsageError
 from labctl.host.host import Host
 from labctl.host.libvirt import uri
+from labctl.host.machine.processes import Identity
+from labctl.host.rootless import joining, world
+from labctl.host.rootless.state import Holder
 from tests.unit.cli.test_app import PATHS
 from tests.unit.cli.test_options import example
 
@@ -22,6 +26,8 @@ STAY = {
     "rootless status",
     "rootless stop",
 }
+
+HOLDER = Holder(Identity(1, "1", ""), Identity(1, "1", ""))
 
 
 def test_root_has_none(monkeypatch):
@@ -45,3 +51,39 @@ def test_a_program_is_not_moved_and_told_how(monkeypatch):
     with pytest.raises(LabctlError, match="from inside alone") as error:
         _ = Host("rootless").virt
     assert "labctl rootless exec" in error.value.hint
+
+
+@pytest.mark.parametrize("case", [(3, 3, ""), (-15, 143, ""), (-9, 137, "error: killed")])
+def test_it_ends_as_the_process_inside_and_says_if_that_was_killed(monkeypatch, tmp_path, capsys, case):
+    ended, code, told = case
+
+    def leave(code):
+        raise SystemExit(code)
+
+    monkeypatch.setenv("LABCTL_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(inside.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(inside.os, "_exit", leave)
+    monkeypatch.setattr(world, "ensure", lambda *_: HOLDER)
+    monkeypatch.setattr(joining, "go_inside", lambda _init, leave: leave(ended))
+    with pytest.raises(SystemExit) as exited:
+        inside.go(Options(connect="rootless"))
+    assert exited.value.code == code
+    assert capsys.readouterr().err.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("vms", "used", "asked"),
+    [
+        (("shop.db", "shop.web"), False, "what runs is shut down: shop.db, shop.web;"),
+        ((), True, "a command that is at work inside is cut off;"),
+        (
+            ("shop.db",),
+            True,
+            "what runs is shut down: shop.db, and a command that is at work inside is cut off;",
+        ),
+    ],
+)
+def test_what_a_stop_ends_is_asked(monkeypatch, vms, used, asked):
+    monkeypatch.setattr("labctl.app.rootless.running", lambda: Running(HOLDER, vms, used))
+    with pytest.raises(UsageError, match=f"^{asked}"):
+        labctl.cli.run(["rootless", "stop"])

@@ -38,7 +38,9 @@ def test_what_is_no_record_names_nobody(state, text):
 
 
 def test_it_does_not_end_while_one_uses_it(state):
+    assert not state.used()
     with state.using(), state.using():
+        assert state.used()
         alone = state.open_lock("used.lock")
         assert not taken(alone)
         os.close(alone)
