@@ -34,7 +34,7 @@ _SYSCTLS = (
 
 def checks(distribution: Distribution, root: Path = Path("/")) -> Iterator[Check]:
     """Check what is needed. A verdict of `fail` means that it can't be started."""
-    needed = [_daemons(distribution, root), _uidmap(distribution), *_ranges(distribution, root)]
+    needed = [_daemons(distribution, root), *_unshare(), _uidmap(distribution), *_ranges(distribution, root)]
     needed += [*_sysctls(distribution, root), _tun(distribution, root)]
     if all(each.verdict == OK for each in needed):
         needed.append(_tried())
@@ -52,13 +52,20 @@ def kvm_inside(distribution: Distribution, node: Path = Path("/dev/kvm")) -> Ite
     inside = ("unshare", "--user", "--map-root-user", "--map-auto", "setpriv", "--clear-groups", "--")
     if command.output(*inside, "test", "-r", str(node), "-a", "-w", str(node)) is None:
         found = f"{node} is yours by a group, which does not count inside: VMs are emulated there"
-        fix = _root_does(distribution, f"setfacl -m u:{owners.user()}:rw {node}")
+        fix = _for_all(distribution, node)
         yield Check("kvm inside", WARN, found, fix)
 
 
 def _root_does(distribution: Distribution, what: str) -> str:
     """A command of root's, and whom to ask for it."""
     return distribution.as_root(what) + ASK
+
+
+def _for_all(distribution: Distribution, node: Path, *more: str) -> str:
+    """A command that lets everybody open a device, now and after a reboot: udev's own rules have it so."""
+    rule = ", ".join((rf"KERNEL==\"{node.name}\"", r"MODE=\"0666\"", *more))
+    file = f"/etc/udev/rules.d/99-labctl-{node.name}.rules"
+    return _root_does(distribution, f"sh -c 'chmod 0666 {node} && echo {rule} >{file}'")
 
 
 def _daemons(distribution: Distribution, root: Path) -> Check:
@@ -70,6 +77,14 @@ def _daemons(distribution: Distribution, root: Path) -> Check:
         fix = distribution.install("libvirt", "qemu", "dnsmasq") + ASK
         return Check("libvirtd", FAIL, f"not there: {', '.join(missing)}", fix)
     return Check("libvirtd", OK, "installed, and it need not run")
+
+
+def _unshare() -> Iterator[Check]:
+    """A program that is not there at all is a matter of `_daemons`."""
+    options = command.output("unshare", "--help")
+    if options is not None and "--map-auto" not in options:
+        found = "unshare has no --map-auto, which came with util-linux 2.38"
+        yield Check("unshare", FAIL, found, f"a newer release of this distribution{ASK}")
 
 
 def _uidmap(distribution: Distribution) -> Check:
@@ -131,7 +146,7 @@ def _sysctls(distribution: Distribution, root: Path) -> Iterator[Check]:
         except (OSError, ValueError):
             continue  # this kernel has none
         if value == hinders:
-            keep = f"sysctl -w {name}={better} && echo {name}={better} >/etc/sysctl.d/99-labctl.conf"
+            keep = f"sysctl -w {name}={better} && echo {name}={better} >>/etc/sysctl.d/99-labctl.conf"
             fix = _root_does(distribution, f"sh -c '{keep}'")
             yield Check("user namespaces", FAIL, f"{name} is {value}, so users may have none", fix)
 
@@ -154,9 +169,10 @@ def _tried() -> Check:
 def _tun(distribution: Distribution, root: Path) -> Check:
     node = root / str(TUN)[1:]
     if not node.exists():
-        return Check("/dev/net/tun", FAIL, "not there", _root_does(distribution, "modprobe tun"))
+        fix = _root_does(distribution, "sh -c 'modprobe tun && echo tun >/etc/modules-load.d/labctl.conf'")
+        return Check("/dev/net/tun", FAIL, "not there", fix)
     if not os.access(node, os.R_OK | os.W_OK):
-        fix = _root_does(distribution, f"chmod 0666 {TUN}")
+        fix = _for_all(distribution, TUN, r"OPTIONS+=\"static_node=net/tun\"")
         return Check("/dev/net/tun", FAIL, "this user can't open it, as udev would let everybody", fix)
     return Check("/dev/net/tun", OK, "can be opened")
 

@@ -1,6 +1,7 @@
 """What lacks for a libvirt of one's own, and what mends it."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -26,6 +27,7 @@ def machine(tmp_path, monkeypatch):
     tool.chmod(0o4755)
     monkeypatch.setattr(rootless.owners, "user", lambda: "dana")
     monkeypatch.setattr(rootless.command, "path", lambda _name: str(tool))
+    monkeypatch.setattr(rootless.command, "output", lambda *_: " --map-auto  map all")
     monkeypatch.setattr(rootless, "_TRY", ("true",))
     monkeypatch.setattr(logout, "ends_processes", lambda: False)
     return tmp_path
@@ -115,12 +117,34 @@ def test_what_forbids_them_without_a_file_is_found_by_a_try(machine, monkeypatch
     assert "seccomp" in fix
 
 
+def test_an_unshare_that_is_too_old(machine, monkeypatch):
+    monkeypatch.setattr(rootless.command, "output", lambda *_: " --map-users  map")
+    verdict, text, _ = found(machine)["unshare"]
+    assert (verdict, text) == ("fail", "unshare has no --map-auto, which came with util-linux 2.38")
+
+
 def test_the_device_for_networks(machine, monkeypatch):
     (machine / "dev/net/tun").unlink()
-    assert found(machine)["/dev/net/tun"] == ("fail", "not there", f"sudo modprobe tun{ASK}")
+    assert found(machine)["/dev/net/tun"] == (
+        "fail",
+        "not there",
+        f"sudo sh -c 'modprobe tun && echo tun >/etc/modules-load.d/labctl.conf'{ASK}",
+    )
     (machine / "dev/net/tun").touch()
     monkeypatch.setattr(rootless.os, "access", lambda *_: False)
-    assert found(machine)["/dev/net/tun"][2] == f"sudo chmod 0666 /dev/net/tun{ASK}"
+    fix = found(machine)["/dev/net/tun"][2]
+    assert fix.startswith("sudo sh -c 'chmod 0666 /dev/net/tun && echo KERNEL==")
+
+
+def test_what_mends_a_device_lasts(machine, monkeypatch):
+    """The command runs as it is told, but for sudo and the place of the rule."""
+    monkeypatch.setattr(rootless.os, "access", lambda *_: True)
+    monkeypatch.setattr(rootless.command, "output", lambda *_: None)
+    (check,) = rootless.kvm_inside(Distribution(0, ""), machine / "tool")
+    told = check.fix.replace("/etc/udev/rules.d", str(machine))
+    subprocess.run(["sh", "-c", told], check=True)
+    assert (machine / "99-labctl-tool.rules").read_text() == 'KERNEL=="tool", MODE="0666"\n'
+    assert (machine / "tool").stat().st_mode & 0o777 == 0o666
 
 
 def test_a_machine_that_ends_what_users_leave(machine, monkeypatch):
@@ -137,7 +161,8 @@ def test_kvm_by_a_group_does_not_count_inside(machine, monkeypatch):
     monkeypatch.setattr(rootless.command, "output", lambda *_: None)
     (check,) = rootless.kvm_inside(DEBIAN, node)
     assert (check.name, check.verdict) == ("kvm inside", "warn")
-    assert check.fix == f"sudo setfacl -m u:dana:rw {node}{ASK}"
+    assert check.fix.startswith(f"sudo sh -c 'chmod 0666 {node} && echo KERNEL==")
+    assert check.fix.endswith(ASK)
     monkeypatch.setattr(rootless.command, "output", lambda *_: "")
     assert not [*rootless.kvm_inside(DEBIAN, node)]
     assert not [*rootless.kvm_inside(DEBIAN, machine / "none")]
