@@ -9,6 +9,7 @@ found again if nothing else tells of it. socat has a child for each connection, 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -134,7 +135,7 @@ def _forwarding(
     with ports.listening(
         listens, protocol
     ) as handed:  # socat has no way from a port outside to a guest inside
-        program = [sys.executable, "-S", "-s", "-B", str(Path(relay.__file__))]
+        program = [sys.executable, "-P", "-S", "-s", "-B", str(Path(relay.__file__))]
         there = f"{protocol.upper()}{to.ip.version}:{to}"
         return _begun(mark, [*program, str(handed.fileno()), there], handed.fileno())
 
@@ -233,25 +234,29 @@ def _tool() -> str:
 
 
 def _popen(argv: list[str], executable: str | None, handed: Sequence[int]) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, with nothing of labctl's but descriptors handed over."""
+    """A process in a session of its own, with nothing of labctl's but descriptors handed over, as a relay has them."""
+    environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)}
+    if handed:
+        environment["PYTHONHOME"] = sys.base_prefix  # its first argument may be a mark, and no path of Python
     return subprocess.Popen(
         argv,
         executable=executable,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if handed else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
-        env={"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath), "PYTHONHOME": sys.base_prefix},
+        env=environment,
         pass_fds=handed,
         start_new_session=True,
     )
 
 
 def _listening(process: subprocess.Popen[bytes], endpoint: Endpoint, protocol: str) -> None:
-    if outside.inside():  # the socket listened before the process had it
-        time.sleep(_POLL_S)
-        if process.poll() is not None:
-            raise LabctlError(f"what forwards {endpoint} ended at once")
+    if process.stdout:  # of a relay, whose socket listened before
+        with process.stdout as said:
+            ready, _, _ = select.select([said], [], [], _DEADLINE_S)
+            if not (ready and said.read(1)):
+                raise LabctlError(f"what forwards {endpoint} ended at once")
         return
     deadline = time.monotonic() + _DEADLINE_S
     while not listeners.listens(process.pid, endpoint, protocol):

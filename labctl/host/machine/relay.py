@@ -6,6 +6,7 @@ inside, which `socat` can't do. Its limits are those of the forwarders with soca
 
 from __future__ import annotations
 
+import os
 import resource
 import select
 import selectors
@@ -21,6 +22,7 @@ _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP
 _MOST = 65536  # bytes of a datagram, and of a piece of a stream
 _LOOK_S = 1.0
 _PAUSE_S = 0.1
+READY = b"\n"  # what it says once it is at work
 _OWN_DESCRIPTORS = 16  # beside the two of each connection
 
 Guest = tuple[str, int]
@@ -169,6 +171,7 @@ def main(descriptor: str, to: str) -> None:
     protocol, _, place = to.partition(":")
     address, _, port = place.rpartition(":")
     listening, guest = socket.socket(fileno=int(descriptor)), (address.strip("[]"), int(port))
+    os.write(sys.stdout.fileno(), READY)
     if protocol.startswith("UDP"):
         Datagrams(listening, guest).forward()
     else:

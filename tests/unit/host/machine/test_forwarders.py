@@ -87,7 +87,8 @@ def test_it_forwards_in_a_session_of_its_own_with_nothing_of_labctls(mark, here,
     assert os.getsid(started.pid) == started.pid
     assert [str((folder / f"fd/{number}").readlink()) for number in (0, 1, 2)] == ["/dev/null"] * 3
     assert str((folder / "cwd").readlink()) == "/"
-    assert b"SECRET" not in (folder / "environ").read_bytes()
+    assert b"SECRET" not in (environment := (folder / "environ").read_bytes())
+    assert b"PYTHON" not in environment
 
 
 def test_one_that_was_killed_is_found_by_its_connections_and_they_are_ended(mark, here, server):

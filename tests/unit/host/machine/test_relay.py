@@ -27,12 +27,18 @@ def relayed(kind, to, limit=None):
             listening.listen()
         place = listening.getsockname()
         argv = [sys.executable, "-S", "-s", "-B", str(Path(relay.__file__)), str(listening.fileno()), to]
-        process = subprocess.Popen(argv, pass_fds=(listening.fileno(),), preexec_fn=limit)  # noqa: PLW1509
+        process = subprocess.Popen(
+            argv,
+            pass_fds=(listening.fileno(),),
+            stdout=subprocess.PIPE,
+            preexec_fn=limit,  # noqa: PLW1509
+        )
+    assert process.stdout.read(1) == relay.READY
     try:
         yield place
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from labctl.core.endpoint import Endpoint
 from labctl.core.errors import LabctlError
-from labctl.host.machine import ports
+from labctl.host.machine import forwarders, ports
 from labctl.host.rootless import outside
 from labctl.host.rootless.answers import answers
 
@@ -122,3 +123,31 @@ def test_what_the_users_groups_leave(monkeypatch):
         "labctl.host.machine.cgroups.memory_left", lambda pid: 5 if pid == os.getpid() else None
     )
     assert outside.memory_left() == 5
+
+
+@pytest.fixture
+def guest():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        yield server
+
+
+def place(listening):
+    return Endpoint.parse(f"127.0.0.1:{listening.getsockname()[1]}")
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_relay_forwards_what_comes_outside(free_port, guest):
+    process = forwarders.attached(Endpoint.parse(f"127.0.0.1:{free_port}"), "tcp", place(guest))
+    assert "-P" in Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
+    with socket.create_connection(("127.0.0.1", free_port), 20) as client:
+        guest.accept()[0].send(b"x")
+        assert client.recv(1) == b"x"
+    forwarders.detach(process)
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_relay_that_ends_at_its_start_is_an_error(free_port, guest, monkeypatch):
+    monkeypatch.setattr(forwarders.relay, "__file__", "/nowhere")
+    with pytest.raises(LabctlError, match=f"what forwards 127.0.0.1:{free_port} ended at once"):
+        forwarders.attached(Endpoint.parse(f"127.0.0.1:{free_port}"), "tcp", place(guest))
