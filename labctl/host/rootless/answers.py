@@ -1,4 +1,4 @@
-"""What the process outside answers to labctl inside: about ports, with sockets for them, and memory."""
+"""What the process outside answers to labctl inside: about ports, with sockets for them, memory, and files."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def answers(init: int) -> Answer:
 def _answer(init: int, request: Request) -> Reply:
     if request["about"] == "memory":
         return {"left": cgroups.memory_left(init)}, []
+    if request["about"] == "owner":
+        return {"root": Path(request["path"]).stat().st_uid == 0}, []
     return _port(init, request)
 
 

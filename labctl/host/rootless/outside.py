@@ -1,4 +1,4 @@
-"""What labctl inside asks of its process outside: what goes on at the machine's ports, and sockets there.
+"""What labctl inside asks of its process outside: of the machine's ports, with sockets there, of memory and of files.
 
 The two share a socket. A request is JSON and comes with a socket of its own, on which the answer goes back.
 """
@@ -81,6 +81,15 @@ def memory_left() -> int | None:
     except LabctlError:
         return None
     return left
+
+
+def is_roots(path: str) -> bool:
+    """Whether a file is the machine's root's, as far as somebody outside can be asked; `path` is absolute."""
+    try:
+        found: bool = ask({"about": "owner", "path": path})[0]["root"]
+    except LabctlError:
+        return False
+    return found
 
 
 def serve(control: socket.socket, answer: Answer) -> None:

@@ -13,6 +13,7 @@ from labctl.app import labfile_path
 from labctl.cli import change, context
 from labctl.cli.options import Options
 from labctl.core.errors import Interrupted, Refused, Rejected, UsageError
+from labctl.host.rootless import outside
 from labctl.labfile import init_templates
 from tests import schemas
 from tests.unit.report.samples import sample, state_changed
@@ -181,6 +182,19 @@ def test_somebody_elses_labfile_in_a_folder_above_is_not_taken(here, monkeypatch
     with pytest.raises(UsageError, match="is uid 4711's"):
         run("validate")
     assert run("validate", "-f", "../Labfile.yaml") == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user")
+def test_a_labfile_of_the_machines_root_is_taken_where_that_one_is_nobody(here, monkeypatch):
+    (here / "a").mkdir()
+    os.chown(here / "Labfile.yaml", 65534, -1)
+    monkeypatch.chdir(here / "a")
+    monkeypatch.setattr(outside, "inside", lambda: True)
+    monkeypatch.setattr(outside, "is_roots", lambda path: path in (str(here), str(here / "Labfile.yaml")))
+    assert run("validate") == 0
+    monkeypatch.setattr(outside, "is_roots", lambda path: path == str(here))
+    with pytest.raises(UsageError, match=r"Labfile\.yaml is"):
+        run("validate")
 
 
 def test_a_folder_stands_for_its_labfile(here):

@@ -125,6 +125,14 @@ def test_what_the_users_groups_leave(monkeypatch):
     assert outside.memory_left() == 5
 
 
+def test_a_file_of_the_machines_root_is_told(inside, tmp_path):
+    assert outside.is_roots("/proc/1")
+    assert not outside.is_roots(str(tmp_path / "none"))
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 1234, 1234)
+    assert not outside.is_roots(str(tmp_path))
+
+
 @pytest.fixture
 def guest():
     with socket.create_server(("127.0.0.1", 0)) as server:
