@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 START_S = 120.0  # for it to answer at first: the machine does other things too
 PAUSE_S = 5.0  # from one start to the next
+_PYTHONS = {
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+}  # what a Python that is not the system's may need, and a daemon does not
 _POLL_S = 0.02
 _END_S = 10.0
 
@@ -65,7 +70,11 @@ class Daemon:
     def _begin(self) -> None:
         self._begun = time.monotonic()
         try:
-            self._process = subprocess.Popen([self._program], preexec_fn=_unblocked)  # noqa: PLW1509  # one thread
+            self._process = subprocess.Popen(
+                [self._program],
+                env={name: value for name, value in os.environ.items() if name not in _PYTHONS},
+                preexec_fn=_unblocked,  # noqa: PLW1509  # one thread
+            )
         except OSError as error:
             raise Failed(self._program, error.strerror or str(error)) from error
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -45,8 +46,12 @@ def pid(libvirtd, start):
 
 def test_one_that_ended_is_started_again_without_waiting_for_it(libvirtd, monkeypatch):
     monkeypatch.setattr(daemon, "PAUSE_S", 0.0)
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/python/lib")
     libvirtd.start()
     first = pid(libvirtd, 0)
+    environment = Path(f"/proc/{first}/environ").read_text()
+    assert "LD_LIBRARY_PATH" not in environment
+    assert "HOME=" in environment
     libvirtd.keep(set())
     os.kill(first, 9)
     os.waitpid(first, 0)
