@@ -37,6 +37,7 @@ def go_inside(init: Identity, leave: Callable[[int], object]) -> None:
     Raises:
         LabctlError: the kernel lets nobody in.
     """
+    _keep_home()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     namespaces.adopt_grandchildren()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
@@ -44,7 +45,7 @@ def go_inside(init: Identity, leave: Callable[[int], object]) -> None:
     between = os.fork()
     if between == 0:
         ours.close()
-        _enter(init.pid, sender)
+        _enter(init, sender)
         _begin(theirs, before)
         return
     theirs.close()
@@ -60,6 +61,13 @@ def go_inside(init: Identity, leave: Callable[[int], object]) -> None:
     ours.send(b"go on")
     threading.Thread(target=outside.serve, args=(ours, answers(init.pid)), daemon=True).start()
     leave(_followed(int(answered)))
+
+
+def _keep_home() -> None:
+    """Say where the user's home is, or inside it would be root's."""
+    home = os.path.expanduser("~")  # noqa: PTH111  # pathlib's raises an error where nobody knows it
+    if home != "~":
+        os.environ.setdefault("HOME", home)
 
 
 def called_inside(init: Identity, function: Callable[[], T]) -> T:
@@ -100,14 +108,14 @@ def _call(init: Identity, function: Callable[[], object], told: int) -> NoReturn
         os._exit(code)
 
 
-def _enter(pid: int, told: int) -> None:
+def _enter(init: Identity, told: int) -> None:
     """Enter the namespaces; return in a child, which alone is in that of processes."""
     try:
         folder = os.getcwd()  # noqa: PTH109  # the namespace of mounts has a root of its own, and no folder
     except FileNotFoundError:
         folder = "/"
     try:
-        namespaces.enter(pid)
+        namespaces.enter(init)
         os.chdir(folder)
         child = os.fork()
     except OSError as error:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labctl.host.machine.processes import Identity
 
 # <linux/sched.h>
 NEWNS = 0x00020000
@@ -19,16 +24,18 @@ _SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def enter(pid: int) -> None:
+def enter(process: Identity) -> None:
     """Enter all namespaces of a process; those of processes begin with the next child.
 
     The kernel wants a process with one thread, and the user that the namespaces belong to.
 
     Raises:
-        OSError: the kernel refuses it.
+        OSError: the kernel refuses it, or the process has ended.
     """
-    handle = os.pidfd_open(pid)
+    handle = os.pidfd_open(process.pid)
     try:
+        if not process.alive:  # its PID may be another one's by now
+            raise ProcessLookupError(errno.ESRCH, "its first process has ended")
         _checked(_libc.setns(handle, ALL))
     finally:
         os.close(handle)

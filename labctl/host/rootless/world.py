@@ -21,6 +21,8 @@ from labctl.host.rootless.state import Holder, State, taken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from labctl.host.machine.processes import Identity
+
 STARTING = "starting a libvirt of your own, rootless: it takes some seconds, the first time of all some more"
 AT_LOGOUT = f"it ends when you log out, labs with it: `{logout.LINGER}` before keeps it"
 NO_PASTA = "pasta is not there, so labs have no way out of this machine: `labctl doctor` names the package"
@@ -168,7 +170,7 @@ def end(found: Holder) -> None:
         LabctlError: it does not end.
     """
     with suppress(ProcessLookupError):
-        os.kill(found.init.pid, signal.SIGTERM)
+        _terminate(found.init)
     deadline = time.monotonic() + _END_S
     while found.keeper.alive or found.init.alive:
         if time.monotonic() > deadline:
@@ -176,3 +178,13 @@ def end(found: Holder) -> None:
                 f"PID {found.init.pid} does not end", hint=f"`kill -9 {found.keeper.pid}` ends it"
             )
         time.sleep(_POLL_S)
+
+
+def _terminate(process: Identity) -> None:
+    """Ask a process to end, and no other one that got its PID meanwhile."""
+    handle = os.pidfd_open(process.pid)
+    try:
+        if process.alive:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+    finally:
+        os.close(handle)

@@ -1,0 +1,75 @@
+"""Going on in the namespaces of another process."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labctl.host.machine import processes
+from labctl.host.machine.processes import Identity
+
+WORLD = (
+    "unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child",
+    "--mount-proc", "sh", "-c", "echo; exec sleep 100",
+)  # fmt: skip
+GO = """
+import os, sys
+from labctl.core.errors import LabctlError
+from labctl.host.machine.processes import Identity
+from labctl.host.rootless import joining
+def leave(code):
+    print("left", code, flush=True)
+    os._exit(0)
+try:
+    joining.go_inside(Identity(int(sys.argv[1]), *sys.argv[2:4]), leave)
+except LabctlError as error:
+    print(error, flush=True)
+    os._exit(0)
+exec(sys.argv[4])
+"""
+
+
+@pytest.fixture(scope="module")
+def init():
+    """PID 1 of new namespaces."""
+    with subprocess.Popen(WORLD, stdout=subprocess.PIPE) as world:
+        world.stdout.readline()
+        child = Path(f"/proc/{world.pid}/task/{world.pid}/children").read_text()
+        yield processes.identity(int(child))
+        world.kill()
+
+
+def gone(init, program, **environment):
+    """What is said by a process that goes inside and runs a program there."""
+    argv = [sys.executable, "-c", GO, str(init.pid), init.started, init.boot, program]
+    kept = {name: value for name, value in os.environ.items() if name != "HOME"}
+    done = subprocess.run(
+        argv, env={**kept, **environment}, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_it_is_in_another_place_and_its_exit_code_is_told(init):
+    said = gone(init, "print(open('/proc/1/comm').read(), end='', flush=True); os._exit(3)")
+    assert said == ["sleep", "left 3"]
+
+
+def test_one_that_is_killed_is_told_apart(init):
+    assert gone(init, "os.kill(os.getpid(), 9)") == [f"left {-signal.SIGKILL}"]
+
+
+@pytest.mark.parametrize("environment", [{}, {"HOME": "/somewhere"}])
+def test_its_home_is_the_users(init, environment):
+    home = environment.get("HOME", pwd.getpwuid(os.geteuid()).pw_dir)
+    assert gone(init, "print(os.environ['HOME'], flush=True); os._exit(0)", **environment)[0] == home
+
+
+def test_a_process_that_got_the_pid_of_an_earlier_one_is_not_entered(init):
+    (said,) = gone(Identity(init.pid, "1", init.boot), "os._exit(0)")
+    assert said.startswith("can't enter your rootless libvirt: ")
+    assert "its first process has ended" in said
