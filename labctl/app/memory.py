@@ -61,7 +61,10 @@ def growth(snapshot: SnapshotSpec, now: Iterable[VmSpec]) -> int:
 
 
 def available(host: Host) -> int | None:
-    """The memory that is available for VMs and their user, in bytes; None if libvirt's driver has no real memory (`test:///`)."""
+    """The bytes of memory that are available for VMs: what the host has, and its user in a libvirt of their own.
+
+    None if libvirt's driver has no real memory (`test:///`).
+    """
     try:
         stats = host.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
     except libvirt.libvirtError:
