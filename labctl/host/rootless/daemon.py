@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING
 from labctl.host.rootless.contents import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 START_S = 120.0  # for it to answer at first: the machine does other things too
 PAUSE_S = 5.0  # from one start to the next
@@ -27,10 +25,15 @@ _END_S = 10.0
 
 
 class Daemon:
-    """One that answers at a socket. PID 1 blocks signals and reaps processes, its children too."""
+    """One that answers at a socket. PID 1 reaps processes, also this one.
 
-    def __init__(self, program: str, place: str) -> None:
-        self._program, self._place = program, place
+    `before` is called in the new process before it is the daemon, and `tell` with what becomes of it later.
+    """
+
+    def __init__(
+        self, program: str, place: str, before: Callable[[], object], tell: Callable[[str], object]
+    ) -> None:
+        self._program, self._place, self._before, self._tell = program, place, before, tell
         self._process: subprocess.Popen[bytes] | None = None
         self._begun = 0.0
 
@@ -53,12 +56,12 @@ class Daemon:
         """Start it again if it is among the processes that ended. What hinders that is told, and tried again later."""
         if self._process and self._process.pid in reaped:
             self._process = None
-            _tell(f"{self._program} has ended, and is started again")
+            self._tell(f"{self._program} has ended, and is started again")
         if self._process is None and time.monotonic() - self._begun >= PAUSE_S:
             try:
                 self._begin()
             except Failed as error:
-                _tell(str(error))
+                self._tell(str(error))
 
     def end(self) -> None:
         """Ask it to end, and wait a while."""
@@ -73,7 +76,7 @@ class Daemon:
             self._process = subprocess.Popen(
                 [self._program],
                 env={name: value for name, value in os.environ.items() if name not in _PYTHONS},
-                preexec_fn=_unblocked,  # noqa: PLW1509  # one thread
+                preexec_fn=self._before,  # noqa: PLW1509  # one thread
             )
         except OSError as error:
             raise Failed(self._program, error.strerror or str(error)) from error
@@ -81,12 +84,3 @@ class Daemon:
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
             return client.connect_ex(self._place) == 0
-
-
-def _unblocked() -> None:
-    """Let the daemon hear signals: PID 1 does not, and what it starts has that from it."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

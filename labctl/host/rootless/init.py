@@ -18,9 +18,9 @@ from labctl.host.rootless.daemon import Daemon
 from labctl.host.rootless.state import State, taken
 
 READY = "ready"
-DAEMONS = (
-    Daemon("virtlogd", "/run/libvirt/virtlogd-sock"),
-    Daemon("libvirtd", "/run/libvirt/libvirt-sock"),
+DAEMONS = (  # and where they answer
+    ("virtlogd", "/run/libvirt/virtlogd-sock"),
+    ("libvirtd", "/run/libvirt/libvirt-sock"),
 )
 IDLE_S = 60.0  # how long the world stays when it is of no use any more
 _LOOK_S = 5.0
@@ -38,21 +38,32 @@ def main(folder: Path, told: int, *, resolver: bool) -> None:
     """Be PID 1."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     os.umask(0o022)
+    daemons = [Daemon(program, place, _unblocked, _tell) for program, place in DAEMONS]
     with os.fdopen(told, "w", encoding="utf-8") as holder:
         try:
             contents.fill(folder, resolver=resolver)
-            for each in DAEMONS:
+            for each in daemons:
                 each.start()
         except (contents.Failed, OSError) as error:
             holder.write(f"{error}\n")
             return
         holder.write(f"{READY}\n")
-    _live(State(folder), resolver=resolver)
-    for each in reversed(DAEMONS):
+    _live(State(folder), daemons, resolver=resolver)
+    for each in reversed(daemons):
         each.end()
 
 
-def _live(state: State, *, resolver: bool) -> None:
+def _unblocked() -> None:
+    """Let a daemon hear the signals that PID 1 waits for: what it starts has its mask."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+
+
+def _tell(text: str) -> None:
+    """Write to the log of the world."""
+    sys.stderr.write(f"{text}\n")
+
+
+def _live(state: State, daemons: list[Daemon], *, resolver: bool) -> None:
     """Reap what ends, keep what has to be there, and see when the world is of no use."""
     needed = time.monotonic()
     while True:
@@ -60,7 +71,7 @@ def _live(state: State, *, resolver: bool) -> None:
         if heard and heard.si_signo == signal.SIGTERM:
             break
         ended = reaped()
-        for each in DAEMONS:
+        for each in daemons:
             each.keep(ended)
         if resolver:
             keep_resolver(state.folder)
@@ -75,7 +86,7 @@ def keep_resolver(folder: Path) -> None:
     try:
         contents.cover_resolver(folder)
     except (contents.Failed, OSError) as error:
-        sys.stderr.write(f"/etc/resolv.conf: {error}\n")
+        _tell(f"/etc/resolv.conf: {error}")
 
 
 def reaped() -> set[int]:

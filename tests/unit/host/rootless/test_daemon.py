@@ -29,7 +29,9 @@ def libvirtd(tmp_path):
     text = LISTENS.format(python=sys.executable, place=str(place), starts=str(tmp_path / "starts"))
     program.write_text(text)
     program.chmod(0o755)
-    made = Daemon(str(program), str(place))
+    told = []
+    made = Daemon(str(program), str(place), lambda: None, told.append)
+    made.told = told
     made.program, made.place, made.starts = program, place, tmp_path / "starts"
     yield made
     made.end()
@@ -60,7 +62,7 @@ def test_one_that_ended_is_started_again_without_waiting_for_it(libvirtd, monkey
     assert pid(libvirtd, 1) != first
 
 
-def test_a_start_that_fails_is_told_and_tried_again_after_a_pause(libvirtd, monkeypatch, capsys):
+def test_a_start_that_fails_is_told_and_tried_again_after_a_pause(libvirtd, monkeypatch):
     monkeypatch.setattr(daemon, "PAUSE_S", 0.0)
     libvirtd.start()
     first = pid(libvirtd, 0)
@@ -70,7 +72,7 @@ def test_a_start_that_fails_is_told_and_tried_again_after_a_pause(libvirtd, monk
     away = libvirtd.program.rename(libvirtd.program.with_name("away"))
     for reaped in ({first}, ()):
         libvirtd.keep(reaped)
-        assert "No such file" in capsys.readouterr().err
+        assert "No such file" in libvirtd.told.pop()
     away.rename(libvirtd.program)
     monkeypatch.setattr(daemon, "PAUSE_S", 100.0)
     libvirtd.keep(())
