@@ -48,7 +48,10 @@ def ask(request: Request) -> Reply:
             theirs.close()
             data, descriptors, _flags, _address = socket.recv_fds(ours, _MOST, 1)
         except (OSError, ValueError) as error:
-            raise LabctlError("nobody outside can be asked for the ports of this machine") from error
+            raise LabctlError(
+                "nobody outside can be asked for the ports of this machine",
+                hint="a program inside started this labctl: start it outside, from where it goes inside by itself",
+            ) from error
     if not data:
         raise LabctlError("nobody outside answers about the ports of this machine")
     found = json.loads(data)

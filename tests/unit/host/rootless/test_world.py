@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import LabctlError
+from labctl.host.machine import processes
 from labctl.host.machine.doctor.check import Check
 from labctl.host.rootless import world
-from labctl.host.rootless.state import State, taken
+from labctl.host.rootless.state import Holder, State, taken
 
 
 @pytest.fixture
@@ -66,6 +67,28 @@ def test_one_that_is_just_ending_is_waited_for(own, monkeypatch):
     with pytest.raises(LabctlError, match="ended as soon as it was started"):
         world.ensure(own, lambda _: None)
     ending.join()
+
+
+@pytest.mark.parametrize(
+    ("pasta", "opened", "told"),
+    [
+        ("/usr/bin/pasta", True, ""),
+        ("/usr/bin/pasta", False, "pasta found no way out"),
+        (None, False, "pasta is not there"),
+    ],
+)
+def test_a_start_without_a_way_out_says_so(own, monkeypatch, pasta, opened, told):
+    here = processes.identity(os.getpid())
+    monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
+    monkeypatch.setattr(world.logout, "ends_processes", lambda: False)
+    monkeypatch.setattr(world, "_launch", lambda own, _held: own.write_holder(Holder(here, here)))
+    monkeypatch.setattr(world.command, "path", lambda _tool: pasta)
+    monkeypatch.setattr(world.way_out, "is_open", lambda _init: opened)
+    said = []
+    world.ensure(own, said.append)
+    assert said[0] == world.STARTING
+    assert [line[: len(told)] for line in said[1:]] == ([told] if told else [])
+    world.ensure(own, no_start)
 
 
 def test_an_interruption_ends_what_was_begun(own, monkeypatch, tmp_path):
