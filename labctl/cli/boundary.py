@@ -22,6 +22,7 @@ def main(argv: list[str]) -> NoReturn:
     # A run leaves little garbage, and libvirt's objects must not go at any moment: their end forgets the error of a
     # call that has just failed in the same thread, before the exception has taken it over.
     gc.disable()
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # as stderr: what can't be encoded is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -34,6 +35,14 @@ def main(argv: list[str]) -> NoReturn:
     signal.signal(signal.SIGINT, lambda *_: _leave(code))
     atexit.register(_leave, code)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Have all three standard streams, also one that the caller closed: what is opened later would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, os.fdopen(nothing, "r" if number == 0 else "w"))
 
 
 def guarded(argv: list[str]) -> int:

@@ -351,3 +351,26 @@ def test_a_name_of_a_file_reaches_no_terminal_as_it_is(tmp_path):
     assert b"Traceback" not in ran.stderr
     assert b"internal error" not in ran.stderr
     assert b"no such file" in ran.stderr
+
+
+@pytest.mark.parametrize(("closed", "numbers"), [(">&-", [1]), ("2>&-", [2]), ("<&- >&- 2>&-", [0, 1, 2])])
+def test_streams_that_are_closed_are_no_mistake(tmp_path, closed, numbers):
+    """And nothing that is opened later gets their numbers, as a connection to libvirt, on which words would go."""
+    program = tmp_path / "program.py"
+    program.write_text(f"""
+import os, sys
+from labctl.cli import boundary
+def run(_argv):
+    assert [os.readlink(f"/proc/self/fd/{{each}}") for each in {numbers}] == ["/dev/null"] * {len(numbers)}
+    print("data")
+    print("words", file=sys.stderr)
+    return 7
+import labctl.cli
+labctl.cli.run = run
+boundary.main([])
+""")
+    shell = f"{sys.executable} {program} {closed}"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done
+    assert done.stdout == ("" if 1 in numbers else "data\n")
+    assert done.stderr == ("" if 2 in numbers else "words\n")
