@@ -8,15 +8,23 @@ from pathlib import Path
 from labctl.host.machine import command
 
 LINGER = "loginctl enable-linger"
+SCOPE = "systemd-run --user --scope true"
 _LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 _SCOPE = ("systemd-run", "--user", "--scope", "--quiet", "--collect", "--")
 _CGROUP = Path("/proc/self/cgroup")
 _RUNTIME, _BUS = "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"  # where systemd-run finds the user's systemd
 
 
-def ends_processes(cgroup: Path = _CGROUP) -> bool:
-    """Whether what this process starts ends at the last logout of this user; `cgroup` says where it runs."""
-    return not _lingers() and (_kills() or _below_systemd(cgroup))
+def ends_until(cgroup: Path = _CGROUP) -> str:
+    """A command, as what this process starts ends at the last logout of this user; empty where it does not.
+
+    It is `LINGER` where that keeps it, and `SCOPE`, which says why, where the user's systemd takes nothing that is to
+    outlast a logout. `cgroup` says where this process runs.
+    """
+    below = _below_systemd(cgroup)
+    if _lingers():
+        return SCOPE if _kills() and not below and not outlasting() else ""
+    return LINGER if below or _kills() else ""
 
 
 def outlasting() -> tuple[str, ...]:

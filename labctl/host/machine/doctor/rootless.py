@@ -40,9 +40,9 @@ def checks(distribution: Distribution, root: Path = Path("/")) -> Iterator[Check
         needed.append(_tried())
     yield from needed
     yield _pasta(distribution)
-    if logout.ends_processes():
+    if until := logout.ends_until():
         found = "this machine ends your processes, labs with them, when you log out"
-        yield Check("logout", WARN, found, logout.LINGER)
+        yield Check("logout", WARN, found, until)
 
 
 def kvm_inside(distribution: Distribution, node: Path = Path("/dev/kvm")) -> Iterator[Check]:

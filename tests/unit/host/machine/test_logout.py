@@ -44,31 +44,32 @@ def test_systemd_is_found_from_a_bare_environment_and_the_program_gets_that(monk
 def test_a_systemd_that_refuses_is_done_without(programs):
     (programs / "systemd-run").write_text("#!/bin/sh\nexit 1\n")
     assert logout.outlasting() == ()
+    assert logout.ends_until(Path("/dev/null")) == logout.SCOPE
 
 
 @pytest.mark.parametrize(
     ("kills", "lingers", "ends", "outlasts"),
     [
-        ("b false\n", "no\n", False, False),
-        ("b true\n", "no\n", True, False),
-        ("b true\n", "yes\n", False, True),
-        (None, None, False, False),  # no logind
+        ("b false\n", "no\n", "", False),
+        ("b true\n", "no\n", logout.LINGER, False),
+        ("b true\n", "yes\n", "", True),
+        (None, None, "", False),  # no logind
     ],
 )
 def test_what_becomes_of_processes(monkeypatch, kills, lingers, ends, outlasts):
     said = {"busctl": kills, "loginctl": lingers, "env": ""}
     monkeypatch.setattr(logout.command, "output", lambda tool, *_: said[tool])
-    assert logout.ends_processes(Path("/dev/null")) == ends
+    assert logout.ends_until(Path("/dev/null")) == ends
     assert bool(logout.outlasting()) == outlasts
 
 
-@pytest.mark.parametrize(("lingers", "ends"), [("no\n", True), ("yes\n", False)])
+@pytest.mark.parametrize(("lingers", "ends"), [("no\n", logout.LINGER), ("yes\n", "")])
 def test_what_the_users_systemd_started_ends_with_it(monkeypatch, tmp_path, lingers, ends):
     monkeypatch.setattr(
         logout.command, "output", lambda tool, *_: lingers if tool == "loginctl" else "b false\n"
     )
     group, user = tmp_path / "cgroup", os.geteuid()
     group.write_text(f"0::/user.slice/user-{user}.slice/session-2.scope\n")
-    assert not logout.ends_processes(group)
+    assert not logout.ends_until(group)
     group.write_text(f"0::/user.slice/user-{user}.slice/user@{user}.service/app.slice/vte-spawn-7.scope\n")
-    assert logout.ends_processes(group) == ends
+    assert logout.ends_until(group) == ends

@@ -29,7 +29,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(rootless.command, "path", lambda _name: str(tool))
     monkeypatch.setattr(rootless.command, "output", lambda *_: " --map-auto  map all")
     monkeypatch.setattr(rootless, "_TRY", ("true",))
-    monkeypatch.setattr(logout, "ends_processes", lambda: False)
+    monkeypatch.setattr(logout, "ends_until", lambda: "")
     return tmp_path
 
 
@@ -147,12 +147,13 @@ def test_what_mends_a_device_lasts(machine, monkeypatch):
     assert (machine / "tool").stat().st_mode & 0o777 == 0o666
 
 
-def test_a_machine_that_ends_what_users_leave(machine, monkeypatch):
-    monkeypatch.setattr(logout, "ends_processes", lambda: True)
+@pytest.mark.parametrize("until", [logout.LINGER, logout.SCOPE])
+def test_a_machine_that_ends_what_users_leave(machine, monkeypatch, until):
+    monkeypatch.setattr(logout, "ends_until", lambda: until)
     assert found(machine)["logout"] == (
         "warn",
         "this machine ends your processes, labs with them, when you log out",
-        "loginctl enable-linger",
+        until,
     )
 
 
