@@ -7,11 +7,20 @@ import pwd
 from pathlib import Path
 
 from labctl.core.record import record
+from labctl.host.rootless import outside
+
+
+_UID_MAP = Path("/proc/self/uid_map")
 
 
 def user(uid: int | None = None) -> str:
-    """The name of a user, by default of the one who runs labctl. A uid without a name gives `uid NUMBER`."""
+    """The name of a user, by default of the one who runs labctl. A uid without a name gives `uid NUMBER`.
+
+    Inside a user's own libvirt root is this user.
+    """
     number = os.geteuid() if uid is None else uid
+    if number == 0 and outside.inside():
+        number = int(_UID_MAP.read_text(encoding="ascii").split()[1])
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.host.files import checked, os_errors, runtime
 from labctl.host.files.owners import user
+from labctl.host.rootless import outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,9 +128,18 @@ def _take(descriptor: int, what: str, deadline: float, waiting: Callable[[], obj
 
 
 def _holder(descriptor: int) -> str:
-    """Who holds the lock of an open file, as `PID 123 of dana`: https://man7.org/linux/man-pages/man5/proc_locks.5.html"""
+    """Who holds the lock of an open file. In a user's own libvirt PIDs are others, so the process outside is asked."""
     status = os.fstat(descriptor)
     file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    found = outside.holder_of(file) if outside.inside() else holder_of(file)
+    return found or "its PID can't be told from here; it may run in a container"  # of another PID namespace
+
+
+def holder_of(file: str) -> str:
+    """Who holds the lock of a file, as `PID 123 of dana`; empty where it is not seen from here.
+
+    `file` is `DEVICE:INODE` as in https://man7.org/linux/man-pages/man5/proc_locks.5.html
+    """
     try:
         lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -139,4 +149,4 @@ def _holder(descriptor: int) -> str:
         if (kind, locked) == ("FLOCK", file):
             owner = _owner(Path(f"/proc/{pid}"))
             return f"PID {pid} of {'a user unknown here' if owner is None else user(owner)}"
-    return "its PID can't be told from here; it may run in a container"  # of another PID namespace
+    return ""

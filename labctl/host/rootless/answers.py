@@ -1,4 +1,4 @@
-"""What the process outside answers to labctl inside: about ports, with sockets for them, memory, and files."""
+"""What the process outside answers to labctl inside: about ports, with sockets for them, memory, files and locks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.core.endpoint import Endpoint
-from labctl.host.machine import cgroups, ports
+from labctl.host.machine import cgroups, lock, ports
 
 if TYPE_CHECKING:
     from labctl.host.rootless.outside import Answer, Reply, Request
@@ -26,6 +26,8 @@ def _answer(init: int, request: Request) -> Reply:
         return {"left": cgroups.memory_left(init)}, []
     if request["about"] == "owner":
         return {"root": Path(request["path"]).stat().st_uid == 0}, []
+    if request["about"] == "lock":
+        return {"holder": lock.holder_of(request["file"])}, []
     return _port(init, request)
 
 

@@ -1,4 +1,4 @@
-"""What labctl inside asks of its process outside: of the machine's ports, with sockets there, of memory and of files.
+"""What labctl inside asks of its process outside: of the machine's ports, with sockets there, memory, files and locks.
 
 The two share a socket. A request is JSON and comes with a socket of its own, on which the answer goes back.
 """
@@ -92,6 +92,15 @@ def is_roots(path: str) -> bool:
         found: bool = ask({"about": "owner", "path": path})[0]["root"]
     except LabctlError:
         return False
+    return found
+
+
+def holder_of(file: str) -> str:
+    """Who holds the lock of a file, as `machine.lock.holder_of` says outside; empty where nobody can be asked."""
+    try:
+        found: str = ask({"about": "lock", "file": file})[0]["holder"]
+    except LabctlError:
+        return ""
     return found
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from labctl.core.endpoint import Endpoint
-from labctl.core.errors import LabctlError
-from labctl.host.machine import forwarders, ports
+from labctl.core.errors import LabctlError, LabHeld
+from labctl.host.files import owners
+from labctl.host.machine import forwarders, lock, ports
 from labctl.host.rootless import outside
 from labctl.host.rootless.answers import answers
 
@@ -131,6 +132,35 @@ def test_a_file_of_the_machines_root_is_told(inside, tmp_path):
     if os.geteuid() == 0:
         os.chown(tmp_path, 1234, 1234)
     assert not outside.is_roots(str(tmp_path))
+
+
+@pytest.mark.usefixtures("inside")
+def test_who_holds_a_lock_is_said_as_it_is_outside(monkeypatch):
+    monkeypatch.setattr("labctl.host.machine.lock.holder_of", lambda file: f"outside, of {file}")
+    with lock.held("lab shop"), pytest.raises(LabHeld) as caught, lock.held("lab shop"):
+        pass
+    found = lock.path("lab shop").stat()
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    assert str(caught.value) == f"another labctl holds the lab shop: outside, of {place}"
+
+
+def test_who_holds_a_lock_is_unknown_where_nobody_can_be_asked(monkeypatch):
+    monkeypatch.setenv(outside.VARIABLE, "987")
+    with (
+        lock.held("lab shop"),
+        pytest.raises(LabHeld, match="its PID can't be told"),
+        lock.held("lab shop"),
+    ):
+        pass
+
+
+def test_root_inside_is_the_user(monkeypatch, tmp_path):
+    if os.geteuid() == 0:
+        assert owners.user(0) == "root"
+    (tmp_path / "uid_map").write_text("         0      54321          1\n         1     100000      65536\n")
+    monkeypatch.setattr(owners, "_UID_MAP", tmp_path / "uid_map")
+    monkeypatch.setattr(outside, "inside", lambda: True)
+    assert owners.user(0) == "uid 54321"
 
 
 @pytest.fixture
