@@ -27,7 +27,7 @@ def run(argv: list[str]) -> int:
     from labctl.cli import inside, interruptions, options  # as typer below
 
     if isinstance(call, options.Call) and call.libvirt:
-        inside.go(call.options)
+        inside.go(call.options, labfile=call.labfile)
     interruptions.watch()  # a process with several threads could not go inside
     return call()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.cli import prompts, run_state
 from labctl.cli.telling import say
-from labctl.core.errors import UsageError
+from labctl.core.errors import Rejected, UsageError
 from labctl.core.text import json_text
 from labctl.report import screen
 
@@ -69,6 +70,29 @@ def session(
     """
     made = lab(options, locked=locked, trust=trust, shows_plan=False)
     return made.session(labfile_optional=labfile_optional)
+
+
+def refuse_wrong(options: Options) -> None:
+    """Raise what is wrong with the Labfile that the options name. What can be read once only, as a pipe, is left alone.
+
+    Raises:
+        UsageError: there is none, or `--set` is not NAME=VALUE.
+        Rejected: it is wrong.
+    """
+    from labctl.app.lab import Lab
+
+    params = options.params or ()
+    made = Lab(options.file, sets=dict(_sets(options.sets or [])), params=params)
+    if any(map(_read_once, (made.labfile, *params))):
+        return
+    run_state.concerns(made)
+    verdict = made.validate()
+    if not verdict.ok:
+        raise Rejected(verdict.errors, verdict.more)
+
+
+def _read_once(path: str) -> bool:
+    return path == "-" or (Path(path).exists() and not Path(path).is_file())
 
 
 def _sets(words: list[str]) -> Iterator[tuple[str, str]]:

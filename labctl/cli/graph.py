@@ -30,7 +30,7 @@ _ENDINGS = {
 
 
 @app.command()
-@with_global_options(json=None)
+@with_global_options(json=None, labfile=True)
 def run(
     options: Options,
     *,

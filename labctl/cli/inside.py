@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, NoReturn
 
+from labctl.cli import context
 from labctl.cli.telling import say
 from labctl.core.errors import UsageError
 
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 KILLED = "error: killed, as by `labctl rootless stop`, or where memory runs out"
 
 
-def go(options: Options) -> None:
+def go(options: Options, *, labfile: bool = False) -> None:
     """Go on inside, if that is where the verb has to run: see `host.rootless.joining`.
+
+    With `labfile` nothing is started for a wrong Labfile.
 
     Raises:
         UsageError: root asks for it.
+        Rejected: the Labfile is wrong.
         LabctlError: it can't be started, or entered.
     """
     from labctl.host.host import Host
@@ -29,6 +33,8 @@ def go(options: Options) -> None:
     from labctl.host.rootless import joining, world
 
     refuse_root()
+    if labfile and world.running() is None:
+        context.refuse_wrong(options)
     own = world.own()
     with own.using():  # the process outside never leaves this block
         holder = world.ensure(own, (lambda _: None) if options.quiet else say)

@@ -32,7 +32,9 @@ _SUFFIXES = ("", ".yaml", ".yml", ".json")  # Ansible takes a file with another 
 
 
 @app.command()
-@with_global_options(json="https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html")
+@with_global_options(
+    json="https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html", labfile=True
+)
 def run(
     options: Options,
     *,

@@ -119,20 +119,27 @@ class Options:
 
 
 class Call(functools.partial[int]):
-    """The call of a verb, with its arguments; `libvirt` says whether it runs where libvirt is."""
+    """The call of a verb, with its arguments.
+
+    `libvirt` says whether it runs where libvirt is, `labfile` whether a wrong Labfile is an error of it.
+    """
 
     libvirt: bool
+    labfile: bool
 
     @property
     def options(self) -> Options:
         return cast("Options", self.args[0])
 
 
-def with_global_options(*, json: str | None, libvirt: bool = True, connect: str = "") -> Decorator:
+def with_global_options(
+    *, json: str | None, libvirt: bool = True, labfile: bool = False, connect: str = ""
+) -> Decorator:
     """Add the global options to the function of a verb, which gets their values as its first argument.
 
     With `libvirt` the verb runs where libvirt is: inside the user's own, for whoever can't reach the system's.
-    `connect` is the connection of a verb that has no other.
+    With `labfile` a wrong Labfile is told before such a libvirt is started. `connect` is the connection of a verb that
+    has no other.
 
     `json` names the form of what the verb prints with --json: a schema of `labctl schema`, or the address of somebody
     else's form. With None it prints none, and the option is refused.
@@ -140,18 +147,24 @@ def with_global_options(*, json: str | None, libvirt: bool = True, connect: str 
     parameters = {**_PARAMETERS, "json": _json_option(json)}
 
     def decorated(verb: VerbFunction) -> TyperFunction:
-        return _command(verb, parameters, has_json=json is not None, libvirt=libvirt, connect=connect)
+        needs = {"libvirt": libvirt, "labfile": labfile}
+        return _command(verb, parameters, has_json=json is not None, needs=needs, connect=connect)
 
     return decorated
 
 
 def before_verbs(callback: VerbFunction) -> TyperFunction:
     """Add the global options to the function that stands for a group of verbs, before one of them."""
-    return _command(callback, _PARAMETERS, has_json=True, libvirt=False)
+    return _command(callback, _PARAMETERS, has_json=True, needs=_NOTHING)
 
 
 def _command(
-    verb: VerbFunction, parameters: Parameters, *, has_json: bool, libvirt: bool, connect: str = ""
+    verb: VerbFunction,
+    parameters: Parameters,
+    *,
+    has_json: bool,
+    needs: Mapping[str, bool],
+    connect: str = "",
 ) -> TyperFunction:
     """The command that typer calls. It does not run the verb but returns the call of it.
 
@@ -170,7 +183,7 @@ def _command(
         if options.json and not has_json:
             raise UsageError(f"`{ctx.command_path}` has no JSON to print", hint="leave out --json")
         call = Call(verb, options, **own)
-        call.libvirt = libvirt
+        call.libvirt, call.labfile = needs["libvirt"], needs["labfile"]
         return call
 
     _, *own = inspect.signature(verb, eval_str=True).parameters.values()
@@ -192,6 +205,7 @@ def _follows(parameter: inspect.Parameter) -> bool:
     return parameter.name == "follow"
 
 
+_NOTHING = {"libvirt": False, "labfile": False}
 _CONTEXT = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
 _HINTS = get_type_hints(Options, include_extras=True)
 _PARAMETERS = {

@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options(json="plan")
+@with_global_options(json="plan", labfile=True)
 def run(
     options: Options,
     vms: Vms = None,

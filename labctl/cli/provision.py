@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options(json="events")
+@with_global_options(json="events", labfile=True)
 def run(  # noqa: PLR0913  # the verb's options
     options: Options,
     vms: OnlyVms = None,

@@ -26,7 +26,7 @@ HEAD = ("VM", "state", "ready", "addresses", "CPUs", "memory", "disks")
 
 
 @app.command()
-@with_global_options(json="status")
+@with_global_options(json="status", labfile=True)
 def run(
     options: Options,
     vms: OnlyVms = None,

@@ -18,7 +18,7 @@ def duration(text: str) -> str:
 
 
 @app.command()
-@with_global_options(json="events")
+@with_global_options(json="events", labfile=True)
 def run(
     options: Options,
     vms: Annotated[

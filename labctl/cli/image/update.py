@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-@with_global_options(json="images-updated")
+@with_global_options(json="images-updated", labfile=True)
 def run(
     options: Options,
     images: Annotated[list[str] | None, shared.names("as the Labfile calls them; by default all")] = None,
