@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from labctl.core.errors import LabctlError
@@ -32,22 +33,22 @@ def main(folder: Path, told: int) -> None:
     """Be the holder."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     state, pasta = State(folder), command.path("pasta")
-    with os.fdopen(told, "w", encoding="utf-8") as starter:
-        try:
-            world, answer = _begun(state, resolver=pasta is not None)
-            if answer != init.READY:
-                starter.write(f"{answer}\n")
-                return
+    world = way_out = None
+    try:
+        world, answer = _begun(state, resolver=pasta is not None)
+        if answer == init.READY:
             first = _child(world.pid)
-            way_out = WayOut(pasta, first, _DIES) if pasta else None
-            if way_out:
+            if pasta:
+                way_out = WayOut(pasta, first, _DIES)
                 way_out.wait()
             state.write_holder(Holder(processes.identity(os.getpid()), processes.identity(first)))
-            starter.write(f"{init.READY}\n")
-        except (OSError, LabctlError) as error:
-            starter.write(f"{error}\n")
-            return
-    _keep(world, way_out)
+    except (OSError, LabctlError) as error:
+        answer = str(error)
+    with suppress(BrokenPipeError):  # the starter was killed, and the next one finds what it began
+        os.write(told, f"{answer}\n".encode())
+    os.close(told)
+    if world and answer == init.READY:
+        _keep(world, way_out)
 
 
 def _keep(world: subprocess.Popen[bytes], way_out: WayOut | None) -> None:

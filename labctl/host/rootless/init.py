@@ -41,6 +41,7 @@ def main(folder: Path, told: int, *, resolver: bool) -> None:
     daemons = [Daemon(program, place, _unblocked, _tell) for program, place in DAEMONS]
     with os.fdopen(told, "w", encoding="utf-8") as holder:
         try:
+            used = State(folder).open_lock("used.lock")  # the same one wherever the folder is moved
             contents.fill(folder, resolver=resolver)
             for each in daemons:
                 each.start()
@@ -48,7 +49,7 @@ def main(folder: Path, told: int, *, resolver: bool) -> None:
             holder.write(f"{error}\n")
             return
         holder.write(f"{READY}\n")
-    _live(State(folder), daemons, resolver=resolver)
+    _live(folder, used, daemons, resolver=resolver)
     for each in reversed(daemons):
         each.end()
 
@@ -63,8 +64,11 @@ def _tell(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _live(state: State, daemons: list[Daemon], *, resolver: bool) -> None:
-    """Reap what ends, keep what has to be there, and see when the world is of no use."""
+def _live(folder: Path, used: int, daemons: list[Daemon], *, resolver: bool) -> None:
+    """Reap what ends, keep what has to be there, and see when the world is of no use.
+
+    `used` is the lock of those that are inside. Once it is this process's, nobody gets in any more until that has ended.
+    """
     needed = time.monotonic()
     while True:
         heard = signal.sigtimedwait(_HEARD, _LOOK_S)
@@ -74,10 +78,13 @@ def _live(state: State, daemons: list[Daemon], *, resolver: bool) -> None:
         for each in daemons:
             each.keep(ended)
         if resolver:
-            keep_resolver(state.folder)
+            keep_resolver(folder)
+        if deleted(used):
+            _tell(f"{folder} was deleted")
+            break
         if any(any(Path("/").glob(pattern[1:])) for pattern in _OBJECTS):
             needed = time.monotonic()
-        elif time.monotonic() - needed > IDLE_S and alone(state):
+        elif time.monotonic() - needed > IDLE_S and taken(used):
             break
 
 
@@ -98,16 +105,12 @@ def reaped() -> set[int]:
     return found
 
 
-def alone(state: State) -> bool:
-    """Whether no labctl is inside; then none gets in any more: the lock is this process's until it ends."""
+def deleted(descriptor: int) -> bool:
+    """Whether a file has no name any more. One on another machine, which does not answer, has."""
     try:
-        lock = state.open_lock("used.lock")
+        return os.fstat(descriptor).st_nlink == 0
     except OSError:
-        return False  # the home may be away for a moment
-    if taken(lock):
-        return True
-    os.close(lock)
-    return False
+        return False
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import json
 import os
 import signal
 import socket
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from labctl.core.errors import LabctlError
@@ -55,9 +57,8 @@ def go_inside(init: Identity, leave: Callable[[int], object]) -> None:
     os.waitpid(between, 0)
     if not answered.isdecimal():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        raise LabctlError(
-            f"can't enter your rootless libvirt: {answered}", hint="`labctl rootless stop` ends it"
-        )
+        why, _, hint = answered.partition("\n")
+        raise LabctlError(f"can't enter your rootless libvirt: {why}", hint=hint)
     ours.send(b"go on")
     threading.Thread(target=outside.serve, args=(ours, answers(init.pid)), daemon=True).start()
     leave(_followed(int(answered)))
@@ -113,18 +114,35 @@ def _enter(init: Identity, told: int) -> None:
     try:
         folder = os.getcwd()  # noqa: PTH109  # the namespace of mounts has a root of its own, and no folder
     except FileNotFoundError:
-        folder = "/"
+        folder = ""
     try:
         namespaces.enter(init)
-        os.chdir(folder)
+        _be_in(folder)
         child = os.fork()
     except OSError as error:
-        os.write(told, str(error).encode())
+        hint = (
+            "cd to a folder that is there inside too" if error.filename else "`labctl rootless stop` ends it"
+        )
+        os.write(told, f"{error}\n{hint}".encode())
         os._exit(1)
     if child:
         os.write(told, str(child).encode())
         os._exit(0)
     os.close(told)
+
+
+def _be_in(folder: str) -> None:
+    """Be in a folder as outside; in one that is gone if that is so outside.
+
+    Raises:
+        OSError: it is not there, as most of /run.
+    """
+    if folder:
+        os.chdir(folder)
+        return
+    made = tempfile.mkdtemp(dir="/run")
+    os.chdir(made)
+    Path(made).rmdir()
 
 
 def _begin(control: socket.socket, before: Iterable[int]) -> None:

@@ -20,6 +20,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host.files.private import private_folder, user_folder, write_private
 from labctl.host.machine.processes import Identity
@@ -33,11 +34,16 @@ def root() -> Path:
     """The folder; it need not exist.
 
     Raises:
-        LabctlError: nobody knows the user's home.
+        LabctlError: nobody knows the user's home, or it would be another one in each folder.
     """
     import platformdirs  # whoever may use the system's libvirt does without it
 
-    return user_folder("LABCTL_DATA_DIR", platformdirs.user_data_dir("labctl")) / "rootless"
+    found = user_folder("LABCTL_DATA_DIR", platformdirs.user_data_dir("labctl"))
+    if not found.is_absolute():
+        raise LabctlError(
+            f"LABCTL_DATA_DIR is {found}, another folder wherever you are", hint="set it to a path from / on"
+        )
+    return found / "rootless"
 
 
 @record

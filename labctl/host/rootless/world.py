@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from labctl.host.machine.processes import Identity
 
 STARTING = "starting a libvirt of your own, rootless: it takes some seconds, the first time of all some more"
-AT_LOGOUT = f"it ends when you log out, labs with it: `{logout.LINGER}` before keeps it"
+AT_LOGOUT = {
+    logout.LINGER: f"it ends when you log out, labs with it: `{logout.LINGER}` before keeps it",
+    logout.SCOPE: f"it ends when you log out, labs with it, though you linger: `{logout.SCOPE}` says why",
+}
+WAITING = "waiting for your rootless libvirt, which starts or ends just now, or runs on another machine"
 NO_PASTA = "pasta is not there, so labs have no way out of this machine: `labctl doctor` names the package"
 NO_WAY_OUT = "pasta found no way out of this machine, so labs have none until it does; its words are in {}"
 _PACKAGES = Path(__file__).parents[3]  # where labctl itself is
 _END_S = 30.0
+_SILENT_S = 2.0  # of waiting that nobody asks about
 _POLL_S = 0.02
 
 
@@ -74,16 +79,12 @@ def _wait_for(lock: int) -> None:
 def _start(world: State, say: Callable[[str], object]) -> Holder:
     refuse_lacking()
     say(STARTING)
-    if logout.ends_processes():
-        say(AT_LOGOUT)
+    if until := logout.ends_until():
+        say(AT_LOGOUT[until])
     held = world.open_lock("held.lock")
     try:
-        if not _taken_soon(held):
-            raise LabctlError(
-                "your rootless libvirt runs on another machine, or does not end",
-                where=str(world.folder),
-                hint="`labctl rootless stop` there, or set LABCTL_DATA_DIR to a folder of this machine alone",
-            )
+        if found := _there_before(world, held, say):
+            return found
         _wait_for_end(world.last_holder())
         _launch(world, held)
     finally:
@@ -96,14 +97,30 @@ def _start(world: State, say: Callable[[str], object]) -> Holder:
     return found
 
 
-def _taken_soon(held: int) -> bool:
-    """Take the lock of the world; an earlier one that is ending has it for a moment."""
-    deadline = time.monotonic() + _END_S
+def _there_before(world: State, held: int, say: Callable[[str], object]) -> Holder | None:
+    """Take the lock of the world. An earlier one has it for a moment where it ends, or where its starter was killed.
+
+    Gives who holds that one, once it is there.
+
+    Raises:
+        LabctlError: nobody lets go of the lock.
+    """
+    begun, told = time.monotonic(), False
     while not taken(held):
-        if time.monotonic() > deadline:
-            return False
+        if found := world.holder():
+            return found
+        waited = time.monotonic() - begun
+        if waited > _END_S:
+            raise LabctlError(
+                "your rootless libvirt runs on another machine, or does not end",
+                where=str(world.folder),
+                hint="`labctl rootless stop` there, or set LABCTL_DATA_DIR to a folder of this machine alone",
+            )
+        if waited > _SILENT_S and not told:
+            say(WAITING)
+            told = True
         time.sleep(_POLL_S)
-    return True
+    return None
 
 
 def refuse_lacking() -> None:

@@ -1,12 +1,12 @@
 """When PID 1 of a user's own libvirt may end."""
 
 import os
-from pathlib import Path
+import shutil
 
 import pytest
 
 from labctl.host.rootless import init
-from labctl.host.rootless.state import State, taken
+from labctl.host.rootless.state import State
 
 
 @pytest.fixture
@@ -16,22 +16,15 @@ def state(tmp_path):
     return made
 
 
-def open_files():
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-def test_it_stays_while_a_labctl_is_inside_however_often_it_looks(state):
-    with state.using():
-        before = open_files()
-        assert not any(init.alone(state) for _ in range(5))
-        assert open_files() == before
-
-
-def test_nobody_gets_in_once_it_ends(state):
-    assert init.alone(state)
-    late = state.open_lock("used.lock")
-    assert not taken(late)
-    os.close(late)
+def test_a_lock_is_known_to_be_deleted_and_not_to_be_moved(state):
+    used = state.open_lock("used.lock")
+    assert not init.deleted(used)
+    moved = state.folder.rename(state.folder.with_name("moved"))
+    assert not init.deleted(used)
+    shutil.rmtree(moved)
+    assert init.deleted(used)
+    os.close(used)
+    assert not init.deleted(used)
 
 
 def test_what_ended_is_reaped_and_named():

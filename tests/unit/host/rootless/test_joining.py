@@ -27,7 +27,7 @@ def leave(code):
 try:
     joining.go_inside(Identity(int(sys.argv[1]), *sys.argv[2:4]), leave)
 except LabctlError as error:
-    print(error, flush=True)
+    print(error, error.hint, sep="\\n", flush=True)
     os._exit(0)
 exec(sys.argv[4])
 """
@@ -43,9 +43,18 @@ def init():
         world.kill()
 
 
-def gone(init, program, **environment):
-    """What is said by a process that goes inside and runs a program there."""
-    argv = [sys.executable, "-c", GO, str(init.pid), init.started, init.boot, program]
+TELL_FOLDER = """
+try:
+    print(os.getcwd(), flush=True)
+except FileNotFoundError:
+    print("gone", flush=True)
+os._exit(0)
+"""
+
+
+def gone(init, program, before="", **environment):
+    """What is said by a process that goes inside and runs a program there, and another one before."""
+    argv = [sys.executable, "-c", before + GO, str(init.pid), init.started, init.boot, program]
     kept = {name: value for name, value in os.environ.items() if name != "HOME"}
     done = subprocess.run(
         argv, env={**kept, **environment}, capture_output=True, text=True, check=True, timeout=60
@@ -70,6 +79,22 @@ def test_its_home_is_the_users(init, environment):
 
 
 def test_a_process_that_got_the_pid_of_an_earlier_one_is_not_entered(init):
-    (said,) = gone(Identity(init.pid, "1", init.boot), "os._exit(0)")
+    said, hint = gone(Identity(init.pid, "1", init.boot), "os._exit(0)")
+    assert "labctl rootless stop" in hint
     assert said.startswith("can't enter your rootless libvirt: ")
     assert "its first process has ended" in said
+
+
+def test_a_folder_that_is_gone_is_gone_inside_too(init, tmp_path):
+    argv = f"import os; os.chdir({str(tmp_path)!r}); os.rmdir({str(tmp_path)!r})\n"
+    said = gone(init, TELL_FOLDER, before=argv)
+    assert said[0] == "gone"
+
+
+def test_a_folder_that_is_not_there_inside_is_told(init):
+    """The world of these tests has the machine's mounts, so a folder stands for one below /run that was left out."""
+    said = gone(init, TELL_FOLDER, before="import os; os.getcwd = lambda: '/run/not-there'\n")
+    assert said == [
+        "can't enter your rootless libvirt: [Errno 2] No such file or directory: '/run/not-there'",
+        "cd to a folder that is there inside too",
+    ]

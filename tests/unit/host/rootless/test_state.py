@@ -4,7 +4,9 @@ import os
 
 import pytest
 
+from labctl.core.errors import LabctlError
 from labctl.host.machine import processes
+from labctl.host.rootless import state as state_of
 from labctl.host.rootless.state import Holder, State, taken
 
 
@@ -17,6 +19,12 @@ def state(tmp_path):
 
 def test_the_folder_is_its_owners_alone(state):
     assert state.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_depends_on_where_one_is_is_refused(monkeypatch):
+    monkeypatch.setenv("LABCTL_DATA_DIR", "data")
+    with pytest.raises(LabctlError, match="LABCTL_DATA_DIR is data, another folder wherever you are"):
+        state_of.root()
 
 
 def test_a_holder_counts_while_both_of_its_processes_live(state):

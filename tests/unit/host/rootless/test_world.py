@@ -52,8 +52,24 @@ def test_a_home_that_several_machines_share_has_one(own, monkeypatch):
     monkeypatch.setattr(world, "_END_S", 0.2)
     held = own.open_lock("held.lock")
     assert taken(held)
+    monkeypatch.setattr(world, "_SILENT_S", 0.1)
+    said = []
     with pytest.raises(LabctlError, match="runs on another machine"):
-        world.ensure(own, lambda _: None)
+        world.ensure(own, said.append)
+    os.close(held)
+    assert said == [world.STARTING, world.WAITING]
+
+
+def test_one_whose_starter_was_killed_is_gone_on_with(own, monkeypatch):
+    monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
+    monkeypatch.setattr(world.logout, "ends_until", lambda: "")
+    here = processes.identity(os.getpid())
+    held = own.open_lock("held.lock")
+    assert taken(held)
+    ready = threading.Timer(0.3, own.write_holder, (Holder(here, here),))
+    ready.start()
+    assert world.ensure(own, lambda _: None) == Holder(here, here)
+    ready.join()
     os.close(held)
 
 
@@ -80,7 +96,7 @@ def test_one_that_is_just_ending_is_waited_for(own, monkeypatch):
 def test_a_start_without_a_way_out_says_so(own, monkeypatch, pasta, opened, told):
     here = processes.identity(os.getpid())
     monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
-    monkeypatch.setattr(world.logout, "ends_processes", lambda: False)
+    monkeypatch.setattr(world.logout, "ends_until", lambda: "")
     monkeypatch.setattr(world, "_launch", lambda own, _held: own.write_holder(Holder(here, here)))
     monkeypatch.setattr(world.command, "path", lambda _tool: pasta)
     monkeypatch.setattr(world.way_out, "is_open", lambda _init: opened)
