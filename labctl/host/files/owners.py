@@ -9,7 +9,6 @@ from pathlib import Path
 from labctl.core.record import record
 from labctl.host.rootless import outside
 
-
 _UID_MAP = Path("/proc/self/uid_map")
 
 

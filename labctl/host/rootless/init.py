@@ -67,7 +67,7 @@ def _tell(text: str) -> None:
 def _live(folder: Path, used: int, daemons: list[Daemon], *, resolver: bool) -> None:
     """Reap what ends, keep what has to be there, and see when the world is of no use.
 
-    `used` is the lock of those that are inside. Once it is this process's, nobody gets in any more until that has ended.
+    `used` is the lock of those that are inside. Once this process has it, nobody gets in until the world has ended.
     """
     needed = time.monotonic()
     while True:
