@@ -45,11 +45,13 @@ def run(options: Options) -> int:
 
 
 def line(check: Check, paint: Paint, width: int | None = None) -> str:
-    """As in `✗ dnsmasq          fail  not found …`, with the command that mends it below."""
+    """As in `✗ dnsmasq          fail  not found …`, with what mends it below."""
     colour = {"ok": paint.green, "warn": paint.yellow, "fail": paint.red}[check.verdict]
     head = f"{colour(SIGNS[check.verdict])} {check.name:<16} {colour(f'{check.verdict:<4}')}  "
     room = None if width is None else width - COLUMN
     lines = wrap.at_spaces(check.found, room).split("\n")
     if check.fix and check.verdict != "ok":
-        lines.append(f"mend it: {check.fix}")  # as a rule a command to be pasted, which is not broken
+        lines.append(f"mend it: {check.fix}")  # a command to be pasted, which is not broken
+    if check.advice and check.verdict != "ok":
+        lines += wrap.at_spaces(f"mend it: {check.advice}", room).split("\n")
     return head + f"\n{'':{COLUMN}}".join(lines)

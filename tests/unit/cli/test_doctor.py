@@ -15,3 +15,13 @@ def test_what_was_found_keeps_to_its_column_and_a_command_to_one_line():
         "                         mend it: sudo apt-get install -y kvm-tools",
     ]
     assert line(check, Paint()).count("\n") == 1
+
+
+def test_advice_is_broken_at_spaces_and_the_commands_in_it_are_not():
+    check = Check("kvm", "warn", "it can't be opened", advice="`sudo usermod -aG kvm me`, then log in again")
+    assert line(check, Paint(), 60).split("\n") == [
+        "! kvm              warn  it can't be opened",
+        "                         mend it: `sudo usermod -aG kvm me`,",
+        "                         then log in again",
+    ]
+    assert check.to_json()["fix"] == check.advice

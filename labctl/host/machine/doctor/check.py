@@ -16,15 +16,24 @@ Verdict = Literal["ok", "warn", "fail"]
 
 @record
 class Check:
-    """The result of a check: `found` says what was seen, `fix` is the command or the advice that mends a problem."""
+    """The result of a check: `found` says what was seen, `fix` is the command that mends a problem.
+
+    Where more than a command is needed there is `advice` instead, with commands between backticks.
+    """
 
     name: str
     verdict: Verdict
     found: str
     fix: str = ""
+    advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "verdict": self.verdict, "found": self.found, "fix": self.fix}
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "found": self.found,
+            "fix": self.fix or self.advice,
+        }
 
 
 # A program or group of programs → its packages in Debian, Fedora and Arch

@@ -41,7 +41,7 @@ def checks(
             "cpu",
             WARN,
             "no vmx or svm: VMs are emulated, several times slower",
-            "switch virtualisation on in the firmware; inside a VM, nested virtualisation on its host",
+            advice="switch virtualisation on in the firmware; inside a VM, nested virtualisation on its host",
         )
     else:
         yield Check("cpu", OK, flag)
@@ -67,7 +67,9 @@ def _node(distribution: Distribution, node: Path, *, capable: bool) -> Check:
         return Check("kvm", WARN, f"{node} is there, but the CPU can't back it; it is not used")
     if not os.access(node, os.R_OK | os.W_OK):
         add = distribution.as_root(f"usermod -aG kvm {owners.user()}")
-        return Check("kvm", WARN, f"{node} can't be opened by this user", f"{add}, then log in again")
+        return Check(
+            "kvm", WARN, f"{node} can't be opened by this user", advice=f"`{add}`, then log in again"
+        )
     return _probe(node)
 
 
@@ -77,10 +79,10 @@ def _probe(node: Path) -> Check:
             [sys.executable, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=PROBE_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return Check("kvm", FAIL, f"{node} hangs", "unload the module, or keep the node from libvirt")
+        return Check("kvm", FAIL, f"{node} hangs", advice="unload the module, or keep the node from libvirt")
     if done.returncode:
         why = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        return Check("kvm", WARN, f"{node} can't make a VM: {why[0]}", "see `dmesg | grep -i kvm`")
+        return Check("kvm", WARN, f"{node} can't make a VM: {why[0]}", advice="see `dmesg | grep -i kvm`")
     if int(done.stdout) != API_VERSION:
         return Check("kvm", WARN, f"{node} has API version {done.stdout.strip()}, not {API_VERSION}")
     return Check("kvm", OK, f"{node} makes VMs")

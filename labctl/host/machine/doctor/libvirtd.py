@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -53,7 +54,7 @@ def checks(seen: Libvirt, distribution: Distribution) -> Iterator[Check]:
         yield Check("libvirt", WARN, f"{seen.uri} {ASLEEP}", f"virsh -c {seen.uri} version")
         return
     if seen.virt is None:
-        yield Check("libvirt", FAIL, f"{seen.uri} does not answer: {seen.error}", _start(seen, distribution))
+        yield _silent(seen, distribution)
         yield from _other(seen.uri)
         return
     yield Check("libvirt", OK, f"{seen.uri} answers, libvirt {_version(seen.virt.getLibVersion())}")
@@ -62,17 +63,18 @@ def checks(seen: Libvirt, distribution: Distribution) -> Iterator[Check]:
     yield _security(seen)
 
 
-def _start(seen: Libvirt, distribution: Distribution) -> str:
+def _silent(seen: Libvirt, distribution: Distribution) -> Check:
+    check = partial(Check, "libvirt", FAIL, f"{seen.uri} does not answer: {seen.error}")
     if seen.uri not in (SYSTEM, SESSION):
-        return f"make `virsh -c {seen.uri} version` work, or name another with --connect"
+        return check(advice=f"make `virsh -c {seen.uri} version` work, or name another with --connect")
     if not any(Path(folder, name).exists() for folder in _SBIN for name in ("libvirtd", "virtqemud")):
-        return distribution.install("libvirt", "qemu")
+        return check(distribution.install("libvirt", "qemu"))
     if "ermission" in seen.error or "uthentication" in seen.error or "olkit" in seen.error:
         add = distribution.as_root(f"usermod -aG libvirt {owners.user()}")
-        return f"{add}, then log in again"
+        return check(advice=f"`{add}`, then log in again")
     if Path("/run/systemd/system").is_dir():
-        return distribution.as_root("systemctl enable --now libvirtd")
-    return f"{distribution.as_root('virtlogd -d')}; {distribution.as_root('libvirtd -d')}"
+        return check(distribution.as_root("systemctl enable --now libvirtd"))
+    return check(f"{distribution.as_root('virtlogd -d')}; {distribution.as_root('libvirtd -d')}")
 
 
 _SBIN = ("/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin")
@@ -135,7 +137,9 @@ def console_logs(uri: str) -> Iterator[Check]:
         return  # most often only root may read it, or there is none
     if re.search(r"^\s*stdio_handler\s*=\s*[\"']file", text, re.MULTILINE):
         found = 'qemu.conf says stdio_handler = "file": a guest that prints for ever fills the disk'
-        yield Check("console logs", WARN, found, 'set stdio_handler = "logd" there, and restart libvirtd')
+        yield Check(
+            "console logs", WARN, found, advice='set stdio_handler = "logd" there, and restart libvirtd'
+        )
 
 
 def _security(seen: Libvirt) -> Check:

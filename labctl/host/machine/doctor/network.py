@@ -53,7 +53,7 @@ def _warning(what: str, fate: Fate, chain: str, rules: Rules, distribution: Dist
         "firewall",
         WARN,
         f"whether {chain} drops {what} is not known: it goes by more than interfaces",
-        f"see `{see}`",
+        advice=f"see `{see}`",
     )
 
 
@@ -103,7 +103,7 @@ def dns_port(root: Path = Path("/")) -> Check:
         "port 53",
         WARN,
         f"a name server listens on every address ({', '.join(taken)}), so networks can't start",
-        "`ss -lnp 'sport = 53'` names it; let it listen on single addresses only",
+        advice="`ss -lnp 'sport = 53'` names it; let it listen on single addresses only",
     )
 
 

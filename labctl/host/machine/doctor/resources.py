@@ -25,7 +25,7 @@ def memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
     text = f"{_round(free)} of {_round(total)} available"
     if free < LITTLE_MEMORY:
         return Check(
-            "memory", WARN, text, "halt what is not needed: `labctl list` shows the labs of this host"
+            "memory", WARN, text, advice="halt what is not needed: `labctl list` shows the labs of this host"
         )
     return Check("memory", OK, text)
 
@@ -46,8 +46,8 @@ def pool(folder: str, distribution: Distribution, *, system: bool) -> Iterator[C
     free = shutil.disk_usage(there).free
     text = f"{_round(free)} free in {folder}"
     if free < LITTLE_DISK:
-        fix = "remove what is not needed: `labctl list` shows the labs of this host"
-        yield Check("disk", FAIL if free < NO_DISK else WARN, text, fix)
+        advice = "remove what is not needed: `labctl list` shows the labs of this host"
+        yield Check("disk", FAIL if free < NO_DISK else WARN, text, advice=advice)
     else:
         yield Check("disk", OK, text)
 

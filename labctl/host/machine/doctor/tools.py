@@ -60,7 +60,9 @@ def groups(distribution: Distribution) -> Iterator[Check]:
         if group.gr_gid in mine:
             yield Check(f"group {name}", OK, f"{user} is a member")
         elif user in group.gr_mem:
-            yield Check(f"group {name}", WARN, f"{user} is a member, but not in this session", "log in again")
+            yield Check(
+                f"group {name}", WARN, f"{user} is a member, but not in this session", advice="log in again"
+            )
         else:
             add = distribution.as_root(f"usermod -aG {name} {user}")
-            yield Check(f"group {name}", WARN, f"{user} is no member", f"{add}, then log in again")
+            yield Check(f"group {name}", WARN, f"{user} is no member", advice=f"`{add}`, then log in again")

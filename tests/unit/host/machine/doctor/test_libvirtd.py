@@ -64,7 +64,8 @@ class TestLibvirt:
     def test_a_daemon_elsewhere_is_not_started_here(self):
         (check, *_) = libvirtd.checks(libvirtd.Libvirt("qemu+ssh://far/system", error="no route"), DEBIAN)
         assert (
-            check.fix == "make `virsh -c qemu+ssh://far/system version` work, or name another with --connect"
+            check.advice
+            == "make `virsh -c qemu+ssh://far/system version` work, or name another with --connect"
         )
 
     def test_a_session_is_not_started_by_looking(self, tmp_path, monkeypatch):

@@ -81,7 +81,7 @@ class TestNetwork:
         (check,) = network.firewalls(DEBIAN, Rules({("inet", "guard", "forward"): unknown}), tmp_path)
         assert check.verdict == "warn"
         assert "is not known: it goes by more than interfaces" in check.found
-        assert check.fix == "see `sudo nft list chain inet guard forward`"
+        assert check.advice == "see `sudo nft list chain inet guard forward`"
 
     def test_all_rules_were_read_and_none_drops(self, tmp_path):
         (check,) = network.firewalls(DEBIAN, Rules(), tmp_path)
