@@ -32,7 +32,5 @@ def run(
     path = init(start, options.file or ".", force=force)
     context.say(f"wrote {path}")
     option = "" if str(path) == labfile_path.LABFILE else f" -f {path}"
-    context.say(
-        f"next: look at it, then `labctl{option} plan` shows what it makes and `labctl{option} up` makes it"
-    )
+    context.say(f"next: look at it; `labctl{option} plan` shows what it makes, `labctl{option} up` makes it")
     return 0

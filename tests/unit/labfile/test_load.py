@@ -195,6 +195,11 @@ def test_starting_labs_load_without_a_warning(tmp_path, name):
     assert found.lab.name == name
 
 
+@pytest.mark.parametrize("name", init_templates.template_names())
+def test_starting_labs_fit_on_a_terminal(name):
+    assert [line for line in init_templates.template_text(name).splitlines() if len(line) > 80] == []
+
+
 def test_the_lab_that_the_readme_begins_with_comes_back_in_seconds(tmp_path):
     """Its first screen types `init`, `up`, `destroy` and `up`, and says that nothing boots then."""
     name = re.search(r"^labctl init (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE)[1]
