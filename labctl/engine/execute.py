@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.core import coroutines
 from labctl.core.errors import Interrupted, LabctlError, NotReady, StoppedAtOnce
-from labctl.core.events import Diagnostic, Ending, StepDone, StepFailed, StepSkipped, StepStarted, Teller
+from labctl.core.events import (
+    Diagnostic,
+    Ending,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+    Teller,
+)
 from labctl.core.lifecycle import Stage
 from labctl.core.operations import operations
 from labctl.core.record import field, record, replace
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
     from labctl.core.address import Address
     from labctl.core.events import Sink
     from labctl.core.operations import Operation
-    from labctl.core.plan import Plan, Step
+    from labctl.core.plan import Plan
     from labctl.core.stop import Stop
     from labctl.core.verbs import Driver, Work
     from labctl.host.host import Host
@@ -83,9 +92,9 @@ class _Run:
     ) -> None:
         self._hosts, self._driver, self._sink, self._stop = hosts, cache(driver), sink, stop
         self._operations = {each.id: each for each in operations(plan)}
-        self._left: dict[Address, int] = defaultdict(int)
+        self._left: dict[Address, list[Operation]] = defaultdict(list)  # in the order in which they run
         for each in self._operations.values():
-            self._left[each.step.address] += 1
+            self._left[each.step.address].append(each)
         self._started: dict[Address, float] = {}
         # made when a VM of the host first boots: before, nothing may need the host's connection
         self._booting = cache(lambda host: asyncio.Semaphore(host.boot_limit))
@@ -161,9 +170,9 @@ class _Run:
                 raise
             self._fail(operation, os_errors.as_labctl_error(error, "can't use it"))
         else:
-            self._finish(step)
+            self._finish(operation)
         finally:
-            over = operation.verb.reaches == Stage.BOOTED or self._left[step.address] == 0
+            over = operation.verb.reaches == Stage.BOOTED or not self._left[step.address]
             if over or operation.id in self._failed:
                 self._release_boot(step.address)
 
@@ -228,12 +237,24 @@ class _Run:
             StepStarted(str(address), str(operation.step.action), operation.verb.name, operation.verb.doing)
         )
 
-    def _finish(self, step: Step) -> None:
-        self._left[step.address] -= 1
-        if self._left[step.address] == 0:
+    def _finish(self, operation: Operation) -> None:
+        step, left = operation.step, self._left[operation.step.address]
+        left.remove(operation)
+        if not left:
             self.outcome.done.add(step.address)
             seconds = time.monotonic() - self._started[step.address]
             self._sink(StepDone(str(step.address), str(step.action), round(seconds, 3)))
+        elif others := self._others_first(left[0]):
+            self._sink(StepProgress(str(step.address), f"waits for {', '.join(others)}", queued=True))
+
+    def _others_first(self, operation: Operation) -> list[str]:
+        """The addresses of other steps that are to come further before this operation can run."""
+        needs = [self._operations[need] for need in operation.needs]
+        return [
+            str(each.step.address)
+            for each in needs
+            if each.step != operation.step and each in self._left[each.step.address]
+        ]
 
     def _fail(self, operation: Operation, error: LabctlError) -> None:
         step = operation.step

@@ -9,6 +9,7 @@ import pytest
 
 from labctl.core.errors import LabctlError, StoppedAtOnce
 from labctl.core.events import Diagnostic, Ending, StepFailed, StepProgress, StepSkipped
+from labctl.core.lifecycle import Stage
 from labctl.core.planning import plan
 from labctl.core.stop import Stop
 from labctl.engine.execute import Outcome, execute
@@ -272,6 +273,20 @@ def test_boots_are_counted_for_each_host():
     second = told()[0][0]  # which of the two it is, is chance
     assert second in ("vm/a", "vm/c")
     assert told() == [(second, True), (second, False)]
+
+
+def test_a_vm_that_waits_for_another_one_tells_so():
+    db = VmSpec("shop", "db", ready=True)
+    web = VmSpec("shop", "web", ready=True, after=(("db", Stage.READY),))
+    events = []
+
+    class Waits(Driver):
+        def start(self, step, _tell):
+            pass
+
+    run(plan({vm.address: vm for vm in (db, web)}, {}), Waits(), events.append)
+    told = [each for each in events if isinstance(each, StepProgress)]
+    assert told == [StepProgress("vm/web", "waits for vm/db", queued=True)]
 
 
 def test_two_runs_have_one_result():
