@@ -159,11 +159,12 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
             _settle(session, prepared, sink, applying=applying)
             idle(prepared)
             return telling.ended(sink, began)
-        outcome = _carry_out(session, prepared, sink, began, applying=applying)
-        if applying and outcome.ending is Ending.DONE:
-            outcome = outcome.then(_spread(session, desired, prepared.plan, sink, began))
-        if outcome.ending is Ending.DONE:
-            outcome = outcome.then(_second_plan(session, follow, prepared, sink, began))
+        with _end_told(sink, began):
+            outcome = _carry_out(session, prepared, sink, applying=applying)
+            if applying and outcome.ending is Ending.DONE:
+                outcome = outcome.then(_spread(session, desired, prepared.plan, sink))
+            if outcome.ending is Ending.DONE:
+                outcome = outcome.then(_second_plan(session, follow, prepared, sink, began))
     return telling.finish(outcome, verb, sink, began)
 
 
@@ -181,7 +182,8 @@ def _start_pools(  # noqa: PLR0913  # of `apply`
     sink(PlanReady(starts))
     if not confirm(starts):
         return telling.ended(sink, began, Ending.DECLINED, "nothing was changed")
-    outcome = _run(session, starts, sink, began, applying=verb in APPLYING)
+    with _end_told(sink, began):
+        outcome = _run(session, starts, sink, applying=verb in APPLYING)
     return None if outcome.ending is Ending.DONE else telling.finish(outcome, verb, sink, began)
 
 
@@ -193,21 +195,20 @@ def _agreed(session: Session, plan: Plan, sink: Sink, confirm: Confirm) -> bool:
     return True
 
 
-def _carry_out(session: Session, prepared: Prepared, sink: Sink, began: float, *, applying: bool) -> Outcome:
+def _carry_out(session: Session, prepared: Prepared, sink: Sink, *, applying: bool) -> Outcome:
     """Run the plan, and do what follows from any run."""
     warm_states.keep_keys(session, prepared.warm)
-    outcome = _run(session, prepared.plan, sink, began, applying=applying)
+    outcome = _run(session, prepared.plan, sink, applying=applying)
     _settle(session, prepared, sink, applying=applying)
     local_files.tidy(session, prepared.plan, outcome, sink)
     return outcome
 
 
-def _run(session: Session, plan: Plan, sink: Sink, began: float, *, applying: bool) -> Outcome:
+def _run(session: Session, plan: Plan, sink: Sink, *, applying: bool) -> Outcome:
     """Run the plan."""
-    with _end_told(sink, began):
-        if applying:
-            session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
-        return _execute(session, plan, sink)
+    if applying:
+        session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
+    return _execute(session, plan, sink)
 
 
 @contextmanager
@@ -236,7 +237,7 @@ def _renewed(prepared: Prepared, again: Prepared, sink: Sink, began: float) -> P
     return again
 
 
-def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, began: float) -> Outcome | None:
+def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink) -> Outcome | None:
     """Tell guests the names of those whose addresses are known only since this run; None where none are new."""
     if not any(step.after and step.after.reports for step in steps_of(plan.steps, VmSpec)):
         return None
@@ -248,7 +249,7 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink, beg
     again = replace(again, steps=tuple(others))
     sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
     sink(PlanReady(again))
-    return _run(session, again, sink, began, applying=True)
+    return _run(session, again, sink, applying=True)
 
 
 def _second_plan(
@@ -259,13 +260,12 @@ def _second_plan(
     Nobody is asked and nothing is checked once more: the first plan had the yes and the checks for both, and what is
     between the two is no state to leave a lab in.
     """
-    with _end_told(sink, began):
-        prepared = follow(first, time.monotonic() - began)
+    prepared = follow(first, time.monotonic() - began)
     if prepared is None or not prepared.plan:
         return None
     telling.warn([each for each in prepared.warnings if each not in first.warnings], sink)
     sink(PlanReady(prepared.plan))
-    return _run(session, prepared.plan, sink, began, applying=False)
+    return _run(session, prepared.plan, sink, applying=False)
 
 
 def _settle(session: Session, prepared: Prepared, sink: Sink, *, applying: bool) -> None:

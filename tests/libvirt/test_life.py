@@ -13,7 +13,7 @@ from labctl.app.prepare import prepare
 from labctl.app.status import status
 from labctl.core.address import Address
 from labctl.core.errors import LabHeld, Refused, Rejected, StoppedAtOnce, UsageError
-from labctl.core.events import Diagnostic, Ending, Finished
+from labctl.core.events import Diagnostic, Ending, Finished, StepDone
 from labctl.core.identity import STORE
 from labctl.core.plan import Action
 from labctl.core.record import replace
@@ -88,6 +88,20 @@ def test_a_run_that_breaks_off_is_told_to_have_finished(world, monkeypatch, erro
         world.run()
     assert isinstance(world.events[-1], Finished)
     assert world.events[-1].ending is ending
+
+
+def test_so_is_one_that_breaks_off_once_its_steps_are_done(world, monkeypatch):
+    """There it looks after files, or plans what follows, and Ctrl-C ends it as any Python program."""
+
+    def keep(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labctl.app.images.pins.keep", keep)
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+    assert any(isinstance(event, StepDone) for event in world.events)
+    assert isinstance(world.events[-1], Finished)
+    assert world.events[-1].ending is Ending.INTERRUPTED
 
 
 @pytest.mark.parametrize("text", ["labfile: 1\nname: [", None])
