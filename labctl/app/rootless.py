@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
+from labctl.core.errors import LabctlError
+from labctl.core.events import Teller
 from labctl.core.record import record
 from labctl.host.host import Host
 from labctl.host.libvirt.connection import translated
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from labctl.host.rootless.state import Holder
 
 SHUTDOWN_S = 60.0
+AGAIN_S = 5.0  # after which a guest is asked again
 _POLL_S = 0.1
 
 
@@ -59,27 +63,36 @@ def _active() -> list[str]:
 
 
 def _shut_down() -> list[str]:
-    """Ask all guests to shut down, and cut the power of those that do not."""
+    """Ask all guests to shut down, and cut the power of those that do not. One that boots hears it later."""
     with Host() as host, translated(host.uri):
-        for each in _domains(host):
-            _unless_gone(each.shutdown)
-        deadline = time.monotonic() + SHUTDOWN_S
-        while (left := _domains(host)) and time.monotonic() < deadline:
+        begun = asked = time.monotonic()
+        while (left := _domains(host)) and time.monotonic() < begun + SHUTDOWN_S:
+            if time.monotonic() >= asked:
+                for each in left:
+                    _unless_gone(partial(_ask, each))
+                asked = time.monotonic() + AGAIN_S
             time.sleep(_POLL_S)
         for each in left:
             _unless_gone(each.destroy)
         return sorted(each.name() for each in left)
 
 
+def _ask(domain: Any) -> None:
+    from labctl.kinds import addresses  # these import libvirt, which `rootless status` does without
+    from labctl.kinds.vm import virdomain
+
+    virdomain.shutdown(domain, Teller(lambda _: None, addresses.vm(domain.name()), time.monotonic()))
+
+
 def _unless_gone(change: Callable[[], object]) -> None:
     """Change a domain. One that has ended meanwhile, or can't be asked, is no reason to leave out the others."""
-    import libvirt  # as below
+    import libvirt  # as above
 
-    with suppress(libvirt.libvirtError):
+    with suppress(libvirt.libvirtError, LabctlError):
         change()
 
 
 def _domains(host: Host) -> list[Any]:
-    import libvirt  # `rootless status` does without
+    import libvirt  # as above
 
     return list(host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE))

@@ -25,14 +25,59 @@ def web(monkeypatch):
         yield host.virt.createXML(WEB)
 
 
-def test_one_that_has_ended_meanwhile_does_not_keep_the_others_from_shutting_down(web, monkeypatch):
-    called = {}
-    monkeypatch.setattr(
-        rootless.joining, "called_inside", lambda _init, function: called.setdefault("cut", function())
-    )
-    monkeypatch.setattr(rootless.world, "end", lambda holder: called.setdefault("ended", holder))
+@pytest.fixture
+def stop(monkeypatch):
+    """A stop of a libvirt of one's own, in this process; gives those whose power was cut."""
+    ended = []
+    monkeypatch.setattr(rootless.joining, "called_inside", lambda _init, function: function())
+    monkeypatch.setattr(rootless.world, "end", ended.append)
     holder = rootless.world.Holder("keeper", "init")
-    assert rootless.stop(rootless.Running(holder, ("test", "web"), used=False)) == []
-    assert called == {"cut": [], "ended": holder}
+
+    def stopped():
+        cut = rootless.stop(rootless.Running(holder, ("test", "web"), used=False))
+        assert ended == [holder]
+        return cut
+
+    return stopped
+
+
+def gone(domain):
     with pytest.raises(libvirt.libvirtError):
-        web.isActive()
+        domain.isActive()
+    return True
+
+
+def test_one_that_has_ended_meanwhile_does_not_keep_the_others_from_shutting_down(web, stop):
+    assert stop() == []
+    assert gone(web)
+
+
+def test_one_that_is_suspended_goes_on_and_shuts_down(web, stop, monkeypatch):
+    states = []
+    shutdown = libvirt.virDomain.shutdown
+
+    def asked(domain):
+        states.append(domain.state()[0])
+        return shutdown(domain)
+
+    monkeypatch.setattr(libvirt.virDomain, "shutdown", asked)
+    web.suspend()
+    assert stop() == []
+    assert set(states) == {libvirt.VIR_DOMAIN_RUNNING}
+    assert gone(web)
+
+
+def test_one_that_boots_is_asked_again_and_one_that_hears_nothing_is_cut_off(web, stop, monkeypatch):
+    monkeypatch.setattr(rootless, "AGAIN_S", 0.2)
+    monkeypatch.setattr(rootless, "SHUTDOWN_S", 1.5)
+    shutdown, asked = libvirt.virDomain.shutdown, []
+
+    def heard(domain):
+        asked.append(domain.name())
+        if domain.name() == "web" and asked.count("web") == 3:
+            shutdown(domain)
+
+    monkeypatch.setattr(libvirt.virDomain, "shutdown", heard)
+    assert stop() == ["test"]
+    assert asked.count("web") == 3
+    assert gone(web)
