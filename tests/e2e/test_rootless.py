@@ -8,119 +8,28 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-from tests.e2e import users as ordinary
 from tests.e2e.harness import daemons
-from tests.e2e.labfiles import Lab, blank_lab, micro_lab
+from tests.e2e.labfiles import Lab, micro_lab
+from tests.e2e.users import FAR, HERE, blank, in_far, reached_from
 from tests.surroundings import prepared
+
+pytest_plugins = ["tests.e2e.people"]
 
 EXAMPLE = Path(__file__).parents[2] / "examples"
 BOOT_S = 2400  # emulated guests, one after the other, on a machine that does other things too
 
-READABLE = Path("/tmp/labctl-tests-micro")
 DATA = "/dev/disk/by-id/virtio-data"
 SUBNET = ip_network("10.90.1.0/24")
-HERE, FAR = "10.77.0.2", "10.77.0.1"  # this machine, and one that it reaches
 ASK_FAR = f"timeout 20 nc {FAR} 7000 </dev/null || true"  # older versions of pasta lose the end of a stream
 SERVER = "mkdir -p /srv/w && hostname >/srv/w/name && httpd -p 80 -h /srv/w"
-
-
-@pytest.fixture(scope="module")
-def people(view):
-    """Alice and Bob may have namespaces, Carol has no uids for them. None of them reaches the system's libvirt."""
-    closed = Path("/run/libvirt")
-    mode = closed.stat().st_mode
-    closed.chmod(0o700)
-    with ordinary.added(view, ("alice", "bob"), ("carol",)) as users:
-        yield {each.name: each for each in users}
-    closed.chmod(mode)
-
-
-@pytest.fixture
-def alice(people):
-    yield people["alice"]
-    ended(people["alice"])
-
-
-@pytest.fixture
-def bob(people):
-    yield people["bob"]
-    ended(people["bob"])
-
-
-def ended(user):
-    """Nothing of a user's is left running, and nothing is mounted for them outside."""
-    stopped = user.labctl()("rootless", "stop", "--yes")
-    assert stopped.code == 0, stopped
-    daemons.wait_until(lambda: not user.processes(), f"something of {user.name} is left")
-    assert str(user.home) not in Path("/proc/self/mountinfo").read_text()
-    shutil.rmtree(user.home / ".local", ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def readable(micro):
-    """The micro guest where everybody may read it."""
-    READABLE.mkdir()
-    names = ("kernel", "initrd", "image")
-    copies = {name: Path(shutil.copy(getattr(micro, name), READABLE)) for name in names}
-    yield replace(micro, **copies)
-    shutil.rmtree(READABLE)
-
-
-@pytest.fixture(scope="module")
-def far():
-    """A machine that this one reaches, with a server."""
-    for words in (
-        "netns add far",
-        "link add up0 type veth peer name up1",
-        "link set up0 addrgenmode none",
-        "link set up1 netns far",
-        f"addr add {HERE}/24 dev up0",
-        "link set up0 up",
-        f"-n far addr add {FAR}/24 dev up1",
-        "-n far link set up1 up",
-        f"route add default via {FAR}",
-    ):
-        subprocess.run(["ip", *words.split()], check=True)
-    with in_far(f"""
-import socket
-import subprocess
-import sys
-import threading
-server = socket.create_server(("{FAR}", 7000))
-print("ready", flush=True)
-while True:
-    server.accept()[0].send(b"far")
-"""):
-        yield
-    for words in ("netns del far", "link del up0"):
-        subprocess.run(["ip", *words.split()], check=False)
-
-
-@contextmanager
-def in_far(program):
-    """A program of Python runs on the far machine while the block does; gives its output."""
-    argv = ["ip", "netns", "exec", "far", sys.executable, "-c", program]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        try:
-            yield process.stdout
-        finally:
-            process.kill()
-
-
-def blank(user, name="shop", **vm):
-    content = blank_lab(name, networks={"front": {}}, vms={"web": {"networks": ["front"], **vm}})
-    return Lab(user.labctl(), content)
 
 
 def test_a_lab_of_one_who_has_no_rights(alice, readable, far):
@@ -264,12 +173,6 @@ def captured(packets):
     """The packets so far, as pairs of addresses."""
     os.set_blocking(packets.fileno(), False)
     return [tuple(line.split()) for line in packets.read().splitlines()]
-
-
-def reached_from(user, address, port):
-    """Whether a program inside the user's own libvirt reaches a port."""
-    program = f"import socket; socket.create_connection(({address!r}, {port}), 3)"
-    return user.labctl()("rootless", "exec", "--", str(user.python), "-c", program).code == 0
 
 
 def test_two_users_at_once_see_nothing_of_each_other(alice, bob, far):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.e2e.conftest import Labctl, with_trust
+from tests.e2e.labfiles import Lab, blank_lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 HOMES = Path("/tmp/labctl-tests-homes")
 FIRST = 4001  # the first uid
 IDS = 65536
+HERE, FAR = "10.77.0.2", "10.77.0.1"  # this machine, and one that it reaches
 FILES = ("passwd", "group", "subuid", "subgid")
 
 
@@ -138,3 +140,27 @@ def _covered(file: Path, more: str) -> Iterator[None]:
     finally:
         subprocess.run(["umount", file], check=True)
         own.unlink()
+
+
+def blank(user, name="shop", **vm):
+    """A lab of a user's with one VM, `web`, that has nothing to boot; `vm` has more of it."""
+    content = blank_lab(name, networks={"front": {}}, vms={"web": {"networks": ["front"], **vm}})
+    return Lab(user.labctl(), content)
+
+
+def reached_from(user, address, port):
+    """Whether a program inside the user's own libvirt reaches a port."""
+    program = f"import socket; socket.create_connection(({address!r}, {port}), 3)"
+    return user.labctl()("rootless", "exec", "--", str(user.python), "-c", program).code == 0
+
+
+@contextmanager
+def in_far(program):
+    """A program of Python runs on the far machine while the block does; gives its output."""
+    argv = ["ip", "netns", "exec", "far", sys.executable, "-c", program]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield process.stdout
+        finally:
+            process.kill()

@@ -1,0 +1,86 @@
+"""Fixtures of users with no rights, for modules that name this one in `pytest_plugins`."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import users as ordinary
+from tests.e2e.harness import daemons
+from tests.e2e.users import FAR, HERE, in_far
+
+READABLE = Path("/tmp/labctl-tests-micro")
+
+
+@pytest.fixture(scope="module")
+def people(view):
+    """Alice and Bob may have namespaces, Carol has no uids for them. None of them reaches the system's libvirt."""
+    closed = Path("/run/libvirt")
+    mode = closed.stat().st_mode
+    closed.chmod(0o700)
+    with ordinary.added(view, ("alice", "bob"), ("carol",)) as users:
+        yield {each.name: each for each in users}
+    closed.chmod(mode)
+
+
+@pytest.fixture
+def alice(people):
+    yield people["alice"]
+    ended(people["alice"])
+
+
+@pytest.fixture
+def bob(people):
+    yield people["bob"]
+    ended(people["bob"])
+
+
+def ended(user):
+    """Nothing of a user's is left running, and nothing is mounted for them outside."""
+    stopped = user.labctl()("rootless", "stop", "--yes")
+    assert stopped.code == 0, stopped
+    daemons.wait_until(lambda: not user.processes(), f"something of {user.name} is left")
+    assert str(user.home) not in Path("/proc/self/mountinfo").read_text()
+    shutil.rmtree(user.home / ".local", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def readable(micro):
+    """The micro guest where everybody may read it."""
+    READABLE.mkdir()
+    names = ("kernel", "initrd", "image")
+    copies = {name: Path(shutil.copy(getattr(micro, name), READABLE)) for name in names}
+    yield replace(micro, **copies)
+    shutil.rmtree(READABLE)
+
+
+@pytest.fixture(scope="module")
+def far():
+    """A machine that this one reaches, with a server."""
+    for words in (
+        "netns add far",
+        "link add up0 type veth peer name up1",
+        "link set up0 addrgenmode none",
+        "link set up1 netns far",
+        f"addr add {HERE}/24 dev up0",
+        "link set up0 up",
+        f"-n far addr add {FAR}/24 dev up1",
+        "-n far link set up1 up",
+        f"route add default via {FAR}",
+    ):
+        subprocess.run(["ip", *words.split()], check=True)
+    with in_far(f"""
+import socket
+import subprocess
+import sys
+import threading
+server = socket.create_server(("{FAR}", 7000))
+print("ready", flush=True)
+while True:
+    server.accept()[0].send(b"far")
+"""):
+        yield
+    for words in ("netns del far", "link del up0"):
+        subprocess.run(["ip", *words.split()], check=False)
