@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labctl.core import identity
@@ -155,5 +156,8 @@ class SnapshotSpec(Spec):
 
     @property
     def moment(self) -> str:
-        """When it was taken, for people: `2026-11-26 12:03 UTC`; empty if that is not known."""
-        return self.taken and f"{self.taken[:10]} {self.taken[11:16]} UTC"
+        """When it was taken, for people, in local time: `2026-11-26 12:03`; empty if that is not known."""
+        try:
+            return format(datetime.fromisoformat(self.taken).astimezone(), "%Y-%m-%d %H:%M")
+        except ValueError:  # not known, or someone edited the description
+            return self.taken

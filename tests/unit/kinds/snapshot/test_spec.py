@@ -1,5 +1,7 @@
 """What a plan knows of a snapshot."""
 
+import time
+
 from labctl.core.operations import operations
 from labctl.core.planning import plan
 from labctl.core.record import replace
@@ -24,7 +26,18 @@ def test_a_restore_is_asked_for_and_comes_after_the_networks(snapshot):
     (restore,) = [each for each in operations(made) if each.step.address.kind == "snapshot"]
     assert (restore.id, restore.needs) == ("restore snapshot/s1", ("create network/front",))
     assert restore.step.spec.done(restore.step.changes) == "restored"
-    assert restore.step.loss == "all that was done in the lab since 2026-11-26 12:03 UTC"
+    assert restore.step.loss == "all that was done in the lab since 2026-11-26 12:03"
+
+
+def test_when_it_was_taken_is_told_in_local_time(snapshot, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1")
+        time.tzset()
+        told = snapshot.moment
+    time.tzset()
+    assert told == "2026-11-26 13:03"
+    assert replace(snapshot, taken="").moment == ""
+    assert replace(snapshot, taken="yesterday").moment == "yesterday"
 
 
 def test_a_new_one_is_told_and_loses_nothing(snapshot):
