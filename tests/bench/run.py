@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labctl.host.files import cache
-from tests.bench import bare, images, labs, snapshots
+from tests.bench import bare, images, labs, snapshots, warm
 from tests.bench.measure import LABCTL, PYTHON, ROUNDS, compare, labctl, peak_mib, row, spent, timed
 from tests.disks import raw
 
@@ -218,6 +218,7 @@ def main() -> None:
         resident(folder)
         getting_in(folder)
         snapshots.rows(folder)
+        warm.rows(folder)
         boots(folder)
     finally:
         shutil.rmtree(folder)

@@ -4,21 +4,18 @@ Run as a script, it is the bare side of a restore, as a process of its own.
 """
 
 import json
-import socket
 import statistics
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from labctl.guest.protocol import PORT, command_clock
 from tests.bench import labs
+from tests.bench.guest_clock import set_clock
 from tests.bench.measure import PYTHON, ROUNDS, labctl, row, row_of_pairs, timed
 
 COUNT = 4
 SAVED = Path("/var/lib/libvirt/images/bench-saved")  # beside the pool of the lab, on the same disk
-CHANNELS = Path("/var/lib/libvirt/qemu/channel/target")  # the sockets to which QEMU connects the ports
 
 
 def rows(folder: Path) -> None:
@@ -65,12 +62,7 @@ def main(names: list[str]) -> None:
 def back(name: str) -> None:
     for command in (["destroy", name], ["restore", SAVED / name]):
         subprocess.run(["virsh", "-q", *command], check=True, capture_output=True)
-    (folder,) = CHANNELS.glob(f"domain-*-{name}")
-    with socket.socket(socket.AF_UNIX) as port:
-        port.connect(str(folder / PORT))
-        port.sendall(command_clock(int(time.time())).encode())
-        while b'"command":"clock"' not in port.recv(65536):
-            pass
+    set_clock(name)
 
 
 if __name__ == "__main__":
