@@ -17,7 +17,7 @@ from labctl.kinds.snapshot import parts, restorable
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.host.libvirt.connection import Connection
-    from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
+    from labctl.kinds.snapshot.spec import Copy, SavedVm, SnapshotSpec
 
 
 @record
@@ -37,9 +37,9 @@ def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Tel
     virt = connection.virt
     for problem in restorable.obstacles(virt, pool, snapshot):  # the answer to the plan may have taken long
         raise LabctlError(problem.summary, hint=problem.hint, where=problem.path)
-    back = _prepared(virt, pool, snapshot)
+    back = _prepared(connection, pool, snapshot)
     connection.in_parallel(snapshot.vms, lambda vm: _power_off(virt, snapshot.lab, vm))
-    _copy_back(virt, pool, snapshot)
+    _copy_back(connection, pool, snapshot)
     folder = pools.path(pool)
     for each in back:
         tell.progress(f"restoring {each.vm.name}")
@@ -48,14 +48,20 @@ def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Tel
     parts.sweep(virt, pool, snapshot.lab, [vm.name for vm in snapshot.vms])
 
 
-def _prepared(virt: Any, pool: Any, snapshot: SnapshotSpec) -> list[_Back]:
+def _prepared(connection: Connection, pool: Any, snapshot: SnapshotSpec) -> list[_Back]:
     """Make all new layers, while the VMs go on: if that fails, none is left of them."""
+    virt, onto = connection.virt, dict[str, dict[str, str]]()
+
+    def prepare(vm: SavedVm) -> None:
+        onto[vm.name] = _new_layers(virt, pool, vm)
+
     try:
-        return [_Back(vm, _new_layers(virt, pool, vm)) for vm in snapshot.vms]
+        connection.in_parallel(snapshot.vms, prepare)
     except BaseException:
         with suppress(LabctlError, libvirt.libvirtError):  # what failed first is the error
             parts.sweep(virt, pool, snapshot.lab, [vm.name for vm in snapshot.vms])
         raise
+    return [_Back(vm, onto[vm.name]) for vm in snapshot.vms]
 
 
 def _power_off(virt: Any, lab: str, vm: SavedVm) -> None:
@@ -71,13 +77,16 @@ def _power_off(virt: Any, lab: str, vm: SavedVm) -> None:
             domain.managedSaveRemove()
 
 
-def _copy_back(virt: Any, pool: Any, snapshot: SnapshotSpec) -> None:
+def _copy_back(connection: Connection, pool: Any, snapshot: SnapshotSpec) -> None:
     """Put the copies back. Variables of a UEFI that had none yet go: libvirt makes them as the VM starts."""
     for vm in snapshot.vms:
         volumes.delete(pool, identity.nvram_volume(vm.name))
-    for copied in snapshot.copies:
+
+    def put(copied: Copy) -> None:
         volumes.delete(pool, copied.volume)
-        volumes.copy(virt, pool, copied.copy, copied.volume)
+        volumes.copy(connection.virt, pool, copied.copy, copied.volume)
+
+    connection.in_parallel(snapshot.copies, put)
 
 
 def _new_layers(virt: Any, pool: Any, vm: SavedVm) -> dict[str, str]:

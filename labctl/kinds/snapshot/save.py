@@ -78,15 +78,12 @@ def _taken(
 ) -> SnapshotSpec:
     folder = pools.path(pool)
     seeds = [each for each in spec.copies if each.volume.endswith(f".{identity.SEED}")]
-    for each in seeds:  # nobody writes to them, so this needs no pause
-        volumes.copy(connection.virt, pool, each.volume, each.copy)
+    _copy(connection, pool, seeds)  # nobody writes to them, so this needs no pause
     taken = datetime.now(UTC).isoformat(timespec="seconds")
     began = time.monotonic()
     with paused(connection, [each for each in vms if each.saved.state is State.RUNNING], tell):
         connection.in_parallel(vms, lambda each: freeze(each, spec.name, folder=folder, memory_folder=folder))
-        for each in spec.copies:
-            if each not in seeds:
-                volumes.copy(connection.virt, pool, each.volume, each.copy)
+        _copy(connection, pool, [each for each in spec.copies if each not in seeds])
     paused_s = round(time.monotonic() - began, 3)
     pools.refresh(pool)  # libvirt notices only so what QEMU made
     virt = connection.virt
@@ -99,6 +96,10 @@ def _taken(
         made_by=versions(virt),
         host_cpu=machines.cpu_of_host(virt.getCapabilities()),
     )
+
+
+def _copy(connection: Connection, pool: Any, copies: Sequence[Copy]) -> None:
+    connection.in_parallel(copies, lambda each: volumes.copy(connection.virt, pool, each.volume, each.copy))
 
 
 def _network(virt: Any, spec: SnapshotSpec, network: SavedNetwork) -> SavedNetwork:

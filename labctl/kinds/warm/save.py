@@ -22,7 +22,7 @@ from labctl.kinds.warm import description, states
 from labctl.kinds.warm.spec import DESCRIPTION, WarmDisk, WarmSpec, WarmVm
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from labctl.core.events import Teller
     from labctl.host.access.keys import Keys
@@ -38,8 +38,12 @@ class _Place:
     pool: Any
     store: Any
 
-    def copy(self, volume: str, target: str) -> None:
-        volumes.copy(self.host.virt, self.pool, volume, target, to=self.store)
+    def copy(self, targets: Mapping[str, str]) -> None:
+        """Copy volumes of the lab to the store; `targets` gives the name that each has there."""
+        virt = self.host.virt
+        self.host.connection.in_parallel(
+            targets.items(), lambda each: volumes.copy(virt, self.pool, *each, to=self.store)
+        )
 
 
 def save(host: Host, keys: Keys, spec: WarmSpec, tell: Teller) -> None:
@@ -77,8 +81,7 @@ def _taken(place: _Place, keys: Keys, spec: WarmSpec, vms: Sequence[VmToSave], t
     try:
         paused_s = _frozen(place, spec, vms, variables, tell)
         tell.progress("copying its disks")
-        for volume, disk in _own_disks(vms).items():
-            place.copy(volume, spec.disk_volume(disk))
+        place.copy({volume: spec.disk_volume(disk) for volume, disk in _own_disks(vms).items()})
     finally:
         _thaw(place, vms, tell.to_the_end())
     pools.refresh(place.store)  # what copies stand on is read some milliseconds after they were made
@@ -115,10 +118,8 @@ def _frozen(
         connection.in_parallel(
             vms, lambda vm: freeze(vm, spec.key, folder=folder, memory_folder=memory_folder)
         )
-        for each in spec.disks:
-            place.copy(identity.volume_name(each.name), spec.disk_volume(each.name))
-        for volume in variables:
-            place.copy(volume, spec.volume(volume))
+        shared = {identity.volume_name(each.name): spec.disk_volume(each.name) for each in spec.disks}
+        place.copy(shared | {volume: spec.volume(volume) for volume in variables})
     return round(time.monotonic() - began, 3)
 
 

@@ -7,6 +7,7 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
 from labctl.host.libvirt import pools, volumes
+from labctl.host.libvirt.parallel import CallsInFlight
 from labctl.host.libvirt.volumes import Facts
 from labctl.kinds.snapshot.freeze import VmToSave
 from labctl.kinds.snapshot.spec import SavedVm
@@ -39,7 +40,8 @@ def store(monkeypatch):
 
 
 def saved():
-    host = SimpleNamespace(virt=None, pool=lambda name: name)
+    connection = SimpleNamespace(in_parallel=CallsInFlight(1).each)
+    host = SimpleNamespace(virt=None, pool=lambda name: name, connection=connection)
     tell = SimpleNamespace(progress=print, note=print, to_the_end=lambda: None)
     save.save(host, SimpleNamespace(host=lambda _vm: ("PRIVATE", "public")), SPEC, tell)
 
