@@ -78,7 +78,11 @@ send_by() { # FILE TEXT
 
 write_messages() {
     while read -r message <&4; do
-        line=$(cat "$message")
+        line=
+        case $message in
+        *.stdout | *.stderr) line=$(cat "$message") ;; # `read` takes a byte at a time: too slow for what is long
+        *) IFS= read -r line <"$message" ;;
+        esac
         case $message in "$run"/message.*) rm -f "$message" ;; esac
         # printf is a builtin: killing this process ends its write. A child would go on writing.
         printf '%s\n' "$line" >&3
