@@ -175,7 +175,9 @@ class VmDriver:
         if spec.scripted:
             before = None if step.action.makes else step.existing
             async with self._explained(spec):
-                await self._guests.booted(spec, tell, before, keeps_memory=self._keeps_memory(step))
+                await self._guests.booted(
+                    spec, tell, before, keeps_memory=self._keeps_memory(step), unchanged=_unchanged(step)
+                )
         tell.stage(Stage.BOOTED)
 
     def _keeps_memory(self, step: StepOf[VmSpec]) -> bool:
@@ -267,6 +269,11 @@ def _check_folders(spec: VmSpec) -> None:
     for use in spec.filesystems:
         if use.tag.startswith(TAG):
             pinned.check(Path(use.source), use.source)
+
+
+def _unchanged(step: StepOf[VmSpec]) -> bool:
+    """Whether the VM does no more than go on or become ready: all that its guest is told is noted in its metadata."""
+    return not step.action.makes and all(change.field in ("state", "ready") for change in step.changes)
 
 
 def _replaced(step: StepOf[VmSpec]) -> set[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RESEED_S = 30.0  # with KVM; emulated guests take seconds to start Python
 RANDOM_BYTES = 64  # as many as the kernel's pool mixes at once
+LATE_S = 1.0  # the time is sent in whole seconds
 UNABLE = 3  # reseed.sh exits with it where the kernel can't be asked
 _STAGES = ("init", "config", "final", "done")  # cloud-init's stages in their order
 _MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]", re.ASCII)  # as in ('scripts-user', RuntimeError(…))
@@ -34,6 +35,7 @@ class GuestSession:
 
     def __init__(self, connection: Connection, port: PortSession) -> None:
         self._connection = connection
+        self._clock_sent = 0.0
         self.port = port
 
     def send_config(self, spec: VmSpec, *, new: bool = False) -> list[str]:
@@ -51,19 +53,24 @@ class GuestSession:
         return [*(f"nic {nic.mac}" for nic in nics), *["hosts"] * known]
 
     def set_clock(self) -> None:
+        """Send the time; `catch_up` waits for the reply."""
+        self._clock_sent = time.monotonic()
         self.port.send(protocol.command_clock(int(time.time())))
 
     async def catch_up(self, spec: VmSpec) -> bool:
         """Give a guest what it lacks when it goes on from its memory: the time, and random numbers of its own.
 
-        It is done before anybody is told that the VM is ready. Names, addresses and keys are sent as to any guest
-        that runs (`GuestSessions`). Gives whether its kernel began anew at once; else it does within a minute.
+        The time was sent by `set_clock`, and is sent again if the guest took so long that it is another one by now.
+        It is done before anybody is told that the VM is ready. Gives whether its kernel began anew at once; else it
+        does within a minute.
 
         Raises:
             LabctlError: its clock can't be set, or it does not take the random bytes.
         """
-        self.set_clock()
         await self.await_replies(["clock"])
+        if time.monotonic() - self._clock_sent > LATE_S:
+            self.set_clock()
+            await self.await_replies(["clock"])
         way, timeout = PortTransport(self.port), RESEED_S * spec.slowness
         done = await way.run(
             resources.text("templates/guest/reseed.sh"),

@@ -63,12 +63,19 @@ class GuestSessions:
         self._states: dict[str, GuestState | None] = {}
 
     async def booted(
-        self, spec: VmSpec, tell: Teller, before: VmSpec | None, *, keeps_memory: bool = False
+        self,
+        spec: VmSpec,
+        tell: Teller,
+        before: VmSpec | None,
+        *,
+        keeps_memory: bool = False,
+        unchanged: bool = False,
     ) -> None:
         """Follow a guest to the end of its cloud-init, then send it what its seed doesn't have.
 
         `before` is the VM's spec until now, None for a new VM. With `keeps_memory` its guest was not booted,
         but continues from its memory, which may come from a disk: it first gets what it lacks of the time between.
+        With `unchanged` this is all: it knows its names and NICs.
         """
         deadline = self._deadline(spec)
         session = await self._session(spec, tell)
@@ -81,7 +88,7 @@ class GuestSessions:
             try:
                 if keeps_memory:
                     await self._catch_up(spec, session, tell, before)
-                await self._configure(spec, session, before)
+                await self._configure(spec, session, before, knows=keeps_memory and unchanged)
             except LabctlError:
                 session.report_cloud_init(spec, tell)  # a failure of cloud-init explains the error better
                 raise
@@ -124,9 +131,14 @@ class GuestSessions:
                 "with python3 or perl in the guest, labctl lets its kernel begin anew",
             )
 
-    async def _configure(self, spec: VmSpec, session: GuestSession, before: VmSpec | None) -> None:
-        """Send host names, NICs and keys; after cloud-init's end, since cloud-init writes to the same files."""
-        if before is not None or spec.host_lines:
+    async def _configure(
+        self, spec: VmSpec, session: GuestSession, before: VmSpec | None, *, knows: bool
+    ) -> None:
+        """Send host names, NICs and keys; after cloud-init's end, since cloud-init writes to the same files.
+
+        A guest that `knows` its names and NICs gets just keys.
+        """
+        if not knows and (before is not None or spec.host_lines):
             async with self._answer_expected(spec):
                 await session.await_replies(session.send_config(spec, new=before is None))
         async with self._answer_expected(spec):

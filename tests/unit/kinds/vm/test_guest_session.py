@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -133,7 +134,9 @@ class Woken:
 
 def catch_up(monkeypatch, guest):
     monkeypatch.setattr(guest_session, "PortTransport", lambda _port: guest)
-    return asyncio.run(GuestSession(Connected(), guest).catch_up(WEB))
+    session = GuestSession(Connected(), guest)
+    session.set_clock()
+    return asyncio.run(session.catch_up(WEB))
 
 
 @pytest.mark.parametrize(("code", "anew"), [(0, True), (guest_session.UNABLE, False)])
@@ -144,6 +147,17 @@ def test_a_guest_that_goes_on_gets_the_time_and_random_bytes_of_its_own(monkeypa
     first, second = (guest.stdin[0] for guest in guests)
     assert len(first) == len(second) == guest_session.RANDOM_BYTES
     assert first != second
+
+
+@pytest.mark.parametrize(("after_s", "told"), [(0.5, ["clock", "run"]), (5, ["clock", "clock", "run"])])
+def test_a_guest_that_answers_late_gets_the_time_again(monkeypatch, after_s, told):
+    """What it was told first waited for it meanwhile, as for one that was saved while it booted."""
+    guest, times = Woken(), iter([100.0, 100 + after_s])
+    monkeypatch.setattr(
+        guest_session, "time", SimpleNamespace(monotonic=lambda: next(times, 200.0), time=lambda: 7)
+    )
+    catch_up(monkeypatch, guest)
+    assert guest.told == told
 
 
 @pytest.mark.parametrize(

@@ -56,3 +56,28 @@ def test_random_numbers_that_may_come_twice_are_told(state, anew, warned):
     catching_up = GuestSessions(None, None)._catch_up(VmSpec("shop", "web"), session, tell, before)  # noqa: SLF001
     asyncio.run(catching_up)
     assert ["random numbers" in each for each in told] == [True] * warned
+
+
+@pytest.mark.parametrize(("unchanged", "told"), [(True, []), (False, ["config"])])
+def test_a_guest_that_only_goes_on_is_not_told_what_it_knows(monkeypatch, unchanged, told):
+    async def done(*_arguments):
+        return True
+
+    async def session(*_arguments):
+        return SimpleNamespace(
+            set_clock=lambda: None,
+            follow_boot=done,
+            catch_up=done,
+            send_config=lambda _spec, **_of: heard.append("config"),
+            await_replies=done,
+            report_cloud_init=lambda *_arguments: None,
+            await_addresses=done,
+            port=SimpleNamespace(state=None),
+        )
+
+    heard = []
+    sessions, web = GuestSessions(None, SimpleNamespace(knows=lambda _vm: True)), VmSpec("shop", "web")
+    monkeypatch.setattr(sessions, "_session", session)
+    tell = SimpleNamespace(progress=lambda _text: None)
+    asyncio.run(sessions.booted(web, tell, web, keeps_memory=True, unchanged=unchanged))
+    assert heard == told

@@ -158,7 +158,8 @@ def test_only_a_vm_that_goes_on_is_followed_as_one_with_a_past(virt, tell, delet
     """One that boots is not told that its random numbers are those of another restore."""
     followed = []
 
-    async def booted(_self, _spec, _tell, _before, *, keeps_memory):
+    async def booted(_self, _spec, _tell, _before, *, keeps_memory, unchanged):
+        assert not unchanged, "a new VM gets the host names, which its seed does not have"
         followed.append(keeps_memory)
 
     monkeypatch.setattr(GuestSessions, "booted", booted)
