@@ -60,8 +60,9 @@ def _unblocked() -> None:
 
 
 def _tell(text: str) -> None:
-    """Write to the log of the world."""
-    sys.stderr.write(f"{text}\n")
+    """Write to the log of the world, as far as its disk has room."""
+    with suppress(OSError):
+        os.write(2, f"{text}\n".encode(errors="backslashreplace"))
 
 
 def _live(folder: Path, used: int, daemons: list[Daemon], *, resolver: bool) -> None:
@@ -82,9 +83,9 @@ def _live(folder: Path, used: int, daemons: list[Daemon], *, resolver: bool) -> 
         if deleted(used):
             _tell(f"{folder} was deleted")
             break
-        if any(any(Path("/").glob(pattern[1:])) for pattern in _OBJECTS):
+        if has_objects():
             needed = time.monotonic()
-        elif time.monotonic() - needed > IDLE_S and taken(used):
+        elif time.monotonic() - needed > IDLE_S and alone(used):
             break
 
 
@@ -103,6 +104,22 @@ def reaped() -> set[int]:
         while pid := os.waitpid(-1, os.WNOHANG)[0]:
             found.add(pid)
     return found
+
+
+def has_objects(root: Path = Path("/")) -> bool:
+    """Whether there is a lab, or something else that somebody made. A home that is away for a moment may have some."""
+    try:
+        return any(any(root.glob(pattern[1:])) for pattern in _OBJECTS)
+    except OSError:
+        return True
+
+
+def alone(used: int) -> bool:
+    """Whether no labctl is inside; then none gets in any more: the lock is this process's until it ends."""
+    try:
+        return taken(used)
+    except OSError:
+        return False  # as above
 
 
 def deleted(descriptor: int) -> bool:

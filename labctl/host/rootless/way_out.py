@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from labctl.host.rootless import contents
@@ -47,7 +48,8 @@ class WayOut:
                 self.pause = PAUSE_S
         elif lasted >= self.pause:
             self.pause = min(2 * self.pause, LONGEST_S)
-            self._begin()
+            with suppress(OSError):  # no process can be started now, as where the user has too many
+                self._begin()
 
     def end(self) -> None:
         """End pasta, and wait for it."""

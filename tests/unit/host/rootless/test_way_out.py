@@ -1,6 +1,8 @@
 """pasta is started for the world, waited for, and started again when it ends."""
 
+import errno
 import os
+import subprocess
 import time
 
 import pytest
@@ -82,4 +84,26 @@ def test_one_that_configures_nothing_is_not_waited_for_for_ever(pasta, monkeypat
     monkeypatch.setattr(way_out, "START_S", 0.1)
     kept = WayOut(pasta("exec sleep 100"), os.getpid(), ())
     kept.wait()
+    kept.end()
+
+
+def test_a_process_that_cant_be_started_now_is_tried_again(pasta, monkeypatch):
+    monkeypatch.setattr(way_out, "PAUSE_S", 0.1)
+    kept = WayOut(pasta("exit 1"), os.getpid(), ())
+    kept.wait()
+    popen, refused = subprocess.Popen, []
+
+    def full(argv):
+        if not refused:
+            refused.append(argv)
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return popen(argv)
+
+    monkeypatch.setattr(way_out.subprocess, "Popen", full)
+    deadline = time.monotonic() + 20
+    while pasta.starts() < 2 and time.monotonic() < deadline:
+        kept.keep()
+        time.sleep(0.02)
+    assert refused
+    assert pasta.starts() == 2
     kept.end()
