@@ -43,7 +43,8 @@ def running() -> Running | None:
     holder = world.running()
     if holder is None:
         return None
-    return Running(holder, tuple(joining.called_inside(holder.init, _active)), world.own().used())
+    vms = _unless_ended(holder, _active)
+    return None if vms is None else Running(holder, tuple(vms), world.own().used())
 
 
 def stop(found: Running) -> list[str]:
@@ -52,9 +53,23 @@ def stop(found: Running) -> list[str]:
     Raises:
         LabctlError: it does not answer, or does not end.
     """
-    cut: list[str] = joining.called_inside(found.holder.init, _shut_down) if found.vms else []
+    cut = _unless_ended(found.holder, _shut_down) if found.vms else []
     world.end(found.holder)
-    return cut
+    return cut or []
+
+
+def _unless_ended(holder: Holder, function: Callable[[], list[str]]) -> list[str] | None:
+    """What a function gives inside; None where another stop ends the world meanwhile.
+
+    Raises:
+        LabctlError: it does not answer.
+    """
+    try:
+        return joining.called_inside(holder.init, function)
+    except LabctlError:
+        if world.ends(holder):
+            return None
+        raise
 
 
 def _active() -> list[str]:

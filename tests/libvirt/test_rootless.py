@@ -4,6 +4,7 @@ import libvirt
 import pytest
 
 from labctl.app import rootless
+from labctl.core.errors import LabctlError
 from labctl.host.host import Host
 
 WEB = "<domain type='test'><name>web</name><memory>1024</memory><os><type>hvm</type></os></domain>"
@@ -81,3 +82,26 @@ def test_one_that_boots_is_asked_again_and_one_that_hears_nothing_is_cut_off(web
     assert stop() == ["test"]
     assert asked.count("web") == 3
     assert gone(web)
+
+
+def test_one_that_another_stop_ends_meanwhile_has_ended(monkeypatch):
+    holder, ended = rootless.world.Holder("keeper", "init"), []
+    monkeypatch.setattr(rootless.world, "running", lambda: holder)
+    monkeypatch.setattr(rootless.world, "ends", lambda _holder: True)
+    monkeypatch.setattr(rootless.world, "end", ended.append)
+    monkeypatch.setattr(rootless.joining, "called_inside", ends_meanwhile)
+    assert rootless.running() is None
+    assert rootless.stop(rootless.Running(holder, ("web",), used=False)) == []
+    assert ended == [holder]
+
+
+def test_one_that_does_not_answer_is_an_error(monkeypatch):
+    monkeypatch.setattr(rootless.world, "running", lambda: rootless.world.Holder("keeper", "init"))
+    monkeypatch.setattr(rootless.world, "ends", lambda _holder: False)
+    monkeypatch.setattr(rootless.joining, "called_inside", ends_meanwhile)
+    with pytest.raises(LabctlError, match="ended meanwhile"):
+        rootless.running()
+
+
+def ends_meanwhile(_init, _function):
+    raise LabctlError("your rootless libvirt ended meanwhile")

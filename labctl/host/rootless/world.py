@@ -188,13 +188,18 @@ def end(found: Holder) -> None:
     """
     with suppress(ProcessLookupError):
         _terminate(found.init)
-    deadline = time.monotonic() + _END_S
+    if not ends(found, _END_S):
+        raise LabctlError(f"PID {found.init.pid} does not end", hint=f"`kill -9 {found.keeper.pid}` ends it")
+
+
+def ends(found: Holder, within_s: float = 5.0) -> bool:
+    """Wait until the world is gone; False if it is not, after that time."""
+    deadline = time.monotonic() + within_s
     while found.keeper.alive or found.init.alive:
         if time.monotonic() > deadline:
-            raise LabctlError(
-                f"PID {found.init.pid} does not end", hint=f"`kill -9 {found.keeper.pid}` ends it"
-            )
+            return False
         time.sleep(_POLL_S)
+    return True
 
 
 def _terminate(process: Identity) -> None:
