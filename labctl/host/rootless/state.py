@@ -22,12 +22,16 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
+from labctl.host.files import os_errors
 from labctl.host.files.private import private_folder, user_folder, write_private
 from labctl.host.machine.processes import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+_LOCKS = "set LABCTL_DATA_DIR to a folder whose file system has locks"
 
 
 def root() -> Path:
@@ -103,10 +107,14 @@ class State:
         """Keep the world from ending by itself, and others from starting it, while the block runs.
 
         Gives the descriptor that has the lock.
+
+        Raises:
+            LabctlError: the file system has no locks, as some network's.
         """
         descriptor = self.open_lock("used.lock")
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            with os_errors.translated("can't lock it", self.folder / "used.lock", _LOCKS):
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
             yield descriptor
         finally:
             os.close(descriptor)

@@ -1,5 +1,7 @@
 """What is kept of a user's own libvirt, and who uses it."""
 
+import errno
+import fcntl
 import os
 
 import pytest
@@ -55,3 +57,13 @@ def test_it_does_not_end_while_one_uses_it(state):
     alone = state.open_lock("used.lock")
     assert taken(alone)
     os.close(alone)
+
+
+def test_a_file_system_without_locks_is_told(state, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(LabctlError, match="can't lock it: No locks available") as error, state.using():
+        pass
+    assert "LABCTL_DATA_DIR" in error.value.hint
