@@ -1,7 +1,9 @@
 """Fixtures of users with no rights, for modules that name this one in `pytest_plugins`."""
 
+import re
 import shutil
 import subprocess
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from tests.e2e import users as ordinary
 from tests.e2e.harness import daemons
 from tests.e2e.users import FAR, HERE, in_far
 
+KNOWN = {".local", ".cache", ".config", "share", "state", "labctl"}
+OTHERS = re.compile(r"/run/libvirt/|/run/labctl-e2e|/tmp/(pytest-of|labctl-tests)-")
 READABLE = Path("/tmp/labctl-tests-micro")
 
 
@@ -27,23 +31,45 @@ def people(view):
 
 @pytest.fixture
 def alice(people):
-    yield people["alice"]
-    ended(people["alice"])
+    with leaving_nothing(people["alice"]) as user:
+        yield user
 
 
 @pytest.fixture
 def bob(people):
-    yield people["bob"]
-    ended(people["bob"])
+    with leaving_nothing(people["bob"]) as user:
+        yield user
 
 
-def ended(user):
-    """Nothing of a user's is left running, and nothing is mounted for them outside."""
+@contextmanager
+def leaving_nothing(user):
+    """Once a user's own libvirt has ended, the machine is as before, but for what is labctl's in the user's home.
+
+    Interfaces, routes and processes of all users are looked at by the fixture `oracle`.
+    """
+    before = outside()
+    yield user
     stopped = user.labctl()("rootless", "stop", "--yes")
     assert stopped.code == 0, stopped
     daemons.wait_until(lambda: not user.processes(), f"something of {user.name} is left")
-    assert str(user.home) not in Path("/proc/self/mountinfo").read_text()
-    shutil.rmtree(user.home / ".local", ignore_errors=True)
+    left = outside() - before
+    assert not left, left
+    for hidden in (".local", ".local/share", ".local/state", ".cache", ".config"):
+        assert {each.name for each in (user.home / hidden).glob("*")} <= KNOWN, hidden
+    assert {each.name for each in user.home.glob(".*")} <= KNOWN
+    for each in KNOWN:
+        shutil.rmtree(user.home / each, ignore_errors=True)
+
+
+def outside():
+    """Mounts, namespaces and shared files of the machine."""
+    found = set(Path("/proc/self/mountinfo").read_text().splitlines())
+    for link in Path("/proc").glob("[0-9]*/ns/*"):
+        with suppress(OSError):  # the process ended
+            found.add(str(link.readlink()))
+    for folder in ("/run", "/tmp", "/dev/shm"):
+        found.update(str(each) for each in Path(folder).rglob("*") if not OTHERS.match(str(each)))
+    return found
 
 
 @pytest.fixture(scope="module")
