@@ -28,7 +28,8 @@ def go(options: Options, *, labfile: bool = False) -> None:
     """
     from labctl.host.host import Host
 
-    if not Host(options.connect).rootless:
+    host = Host(options.connect)
+    if not host.rootless:
         return
     from labctl.host.rootless import joining, world
 
@@ -37,7 +38,7 @@ def go(options: Options, *, labfile: bool = False) -> None:
         context.refuse_wrong(options)
     own = world.own()
     with own.using():  # the process outside never leaves this block
-        holder = world.ensure(own, (lambda _: None) if options.quiet else say)
+        holder = world.ensure(own, (lambda _: None) if options.quiet else say, host.why_rootless)
         joining.go_inside(holder.init, _leave)
 
 

@@ -30,7 +30,7 @@ class Host:
 
     def __init__(self, asked: str | None = None) -> None:
         """`asked` is the URI that the user named; without one labctl chooses."""
-        self.uri = uri.choose_uri(asked)
+        self.uri, self.why_rootless = uri.choose_uri(asked)
 
     @cached_property
     def connection(self) -> Connection:
@@ -71,6 +71,11 @@ class Host:
     def inside(self) -> bool:
         """Whether it is the user's own libvirt, and this process is inside of it."""
         return self.uri == uri.SYSTEM and outside.inside()
+
+    @property
+    def place(self) -> str:
+        """What `-c` has to be given to get here from anywhere on this machine."""
+        return uri.ROOTLESS if self.inside else self.uri
 
     @property
     def local(self) -> bool:

@@ -43,6 +43,11 @@ class Hosts:
         """What stands for all of them where one text is wanted: a plan's connection, an error of the whole lab."""
         return ", ".join(host.uri for host in self)
 
+    @property
+    def place(self) -> str:
+        """The same as what `-c` has to be given: a user's own libvirt is not told from the system's by its URI."""
+        return ", ".join(host.place for host in self)
+
     def split(self, things: Iterable[A]) -> list[tuple[Host, list[A]]]:
         """Tell things apart by their hosts; hosts that have none of them are left out."""
         every = list(things)

@@ -8,18 +8,24 @@ from labctl.host.rootless import outside
 
 SYSTEM, SESSION = "qemu:///system", "qemu:///session"
 ROOTLESS = "rootless"  # asks for the system's libvirt in this user's own namespaces: `labctl.host.rootless`
-_SOCKET = "/run/libvirt/libvirt-sock"
 
 
-def choose_uri(asked: str | None) -> str:
+def choose_uri(asked: str | None) -> tuple[str, str]:
     """The connection to use, or ROOTLESS: what was asked for, the environment's, else the system's or the user's own.
 
-    An empty answer of the environment counts as none. Inside a user's own libvirt, that is the system's.
+    An empty answer of the environment counts as none. Inside a user's own libvirt, that is the system's. The second
+    text is why it is ROOTLESS though nobody asked for that, as the end of a sentence on the system's libvirt.
     """
     found = asked or os.environ.get("LABCTL_CONNECT") or os.environ.get("LIBVIRT_DEFAULT_URI")
-    if not found:
-        found = SYSTEM if os.geteuid() == 0 or os.access(_SOCKET, os.W_OK) else ROOTLESS
-    return SYSTEM if found == ROOTLESS and outside.inside() else found
+    why = "" if found or os.geteuid() == 0 else _refusal()
+    found = found or (ROOTLESS if why else SYSTEM)
+    return (SYSTEM if found == ROOTLESS and outside.inside() else found), why
+
+
+def _refusal() -> str:
+    from labctl.host.libvirt import system_access  # root does without
+
+    return system_access.refusal()
 
 
 def is_local(uri: str) -> bool:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from labctl.host.machine.processes import Identity
 
-STARTING = "starting a libvirt of your own, rootless: it takes some seconds, the first time of all some more"
+STARTING = (
+    "starting a libvirt of your own, rootless, which takes some seconds, the first time of all some more"
+)
 AT_LOGOUT = {
     logout.LINGER: f"it ends when you log out, labs with it: `{logout.LINGER}` before keeps it",
     logout.SCOPE: f"it ends when you log out, labs with it, though you linger: `{logout.SCOPE}` says why",
@@ -53,10 +55,11 @@ def running() -> Holder | None:
     return State(state.root()).holder()
 
 
-def ensure(world: State, say: Callable[[str], object]) -> Holder:
+def ensure(world: State, say: Callable[[str], object], why: str = "") -> Holder:
     """Start the world unless it is there. The caller uses it (`State.using`), so that it does not end meanwhile.
 
-    `say` is called with what the user may want to know when it is started, which takes seconds.
+    `say` is called with what the user may want to know when it is started, which takes seconds; `why` is why it is not
+    the system's, as the end of a sentence, or empty where the user asked for it.
 
     Raises:
         LabctlError: this machine lacks something, or a part of it failed.
@@ -66,7 +69,7 @@ def ensure(world: State, say: Callable[[str], object]) -> Holder:
     lock = world.open_lock("start.lock")
     try:
         _wait_for(lock)
-        return world.holder() or _start(world, say)
+        return world.holder() or _start(world, say, why)
     finally:
         os.close(lock)
 
@@ -76,9 +79,9 @@ def _wait_for(lock: int) -> None:
         time.sleep(_POLL_S)
 
 
-def _start(world: State, say: Callable[[str], object]) -> Holder:
-    refuse_lacking()
-    say(STARTING)
+def _start(world: State, say: Callable[[str], object], why: str) -> Holder:
+    refuse_lacking(why)
+    say(f"the system's libvirt {why}: {STARTING}" if why else STARTING)
     if until := logout.ends_until():
         say(AT_LOGOUT[until])
     held = world.open_lock("held.lock")
@@ -123,8 +126,8 @@ def _there_before(world: State, held: int, say: Callable[[str], object]) -> Hold
     return None
 
 
-def refuse_lacking() -> None:
-    """Raise an error if this machine lacks what a user's own libvirt needs.
+def refuse_lacking(why: str = "") -> None:
+    """Raise an error if this machine lacks what a user's own libvirt needs; `why` is as of `ensure`.
 
     Raises:
         LabctlError: with all that is lacking, and how to mend it.
@@ -133,6 +136,8 @@ def refuse_lacking() -> None:
     if lacking:
         lines = [f"  {each.name}: {each.found}\n    mend it: {each.fix}" for each in lacking]
         summary = "this machine lacks what a libvirt of your own, rootless, needs:"
+        if why:
+            summary = f"the system's libvirt {why}, and {summary}"
         hint = "`labctl doctor` checks all of it; who is in the group libvirt reaches the system's libvirt instead"
         raise LabctlError("\n".join([summary, *lines]), hint=hint)
 

@@ -102,7 +102,7 @@ def test_what_can_be_read_once_only_is_left_for_the_verb(not_running, at):
 
 
 def test_a_program_is_not_moved_and_told_how(monkeypatch):
-    monkeypatch.setattr(uri, "choose_uri", lambda asked: asked)
+    monkeypatch.setattr(uri, "choose_uri", lambda asked: (asked, ""))
     with pytest.raises(LabctlError, match="from inside alone") as error:
         _ = Host("rootless").virt
     assert "labctl rootless exec" in error.value.hint

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labctl.host.libvirt import uri
+from labctl.host.libvirt import system_access, uri
 from labctl.host.rootless import outside
 
 ROOT, USER = 0, 1000
@@ -16,8 +16,8 @@ def chosen(monkeypatch):
         for name, text in environment.items():
             monkeypatch.setenv(name, text)
         monkeypatch.setattr(uri.os, "geteuid", lambda: user)
-        monkeypatch.setattr(uri.os, "access", lambda *_: reaches)
-        return uri.choose_uri(asked)
+        monkeypatch.setattr(system_access, "refusal", lambda: "" if reaches else "is closed to you")
+        return uri.choose_uri(asked)[0]
 
     return of
 
@@ -41,3 +41,14 @@ def test_inside_it_is_the_systems(chosen):
     assert chosen("rootless", user=ROOT, **inside) == "qemu:///system"
     assert chosen(user=ROOT, LABCTL_CONNECT="rootless", **inside) == "qemu:///system"
     assert chosen("qemu:///session", user=ROOT, **inside) == "qemu:///session"
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"), [(None, "is closed to you"), ("rootless", ""), ("qemu:///system", "")]
+)
+def test_who_did_not_ask_for_their_own_is_told_why(monkeypatch, asked, why):
+    for name in ("LABCTL_CONNECT", "LIBVIRT_DEFAULT_URI", outside.VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(uri.os, "geteuid", lambda: USER)
+    monkeypatch.setattr(system_access, "refusal", lambda: "is closed to you")
+    assert uri.choose_uri(asked) == (asked or "rootless", why)
