@@ -207,7 +207,7 @@ def _carry_out(session: Session, prepared: Prepared, sink: Sink, *, applying: bo
 def _run(session: Session, plan: Plan, sink: Sink, *, applying: bool) -> Outcome:
     """Run the plan."""
     if applying:
-        session.keys.keep_secret(session.secret)  # the digests in the plan were made with it
+        local_files.begin(session)
     return _execute(session, plan, sink)
 
 

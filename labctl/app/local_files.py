@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labctl.app import elsewhere
 from labctl.core.events import Diagnostic
 from labctl.core.plan import Action
 from labctl.engine.observe import observe
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from labctl.core.plan import Plan
     from labctl.engine.execute import Outcome
     from labctl.engine.observe import Observed
+
+
+def begin(session: Session) -> None:
+    """Keep, before the first change, the key that the digests in the plan were made with, and where the lab is made."""
+    session.keys.keep_secret(session.secret)
+    elsewhere.note_here(session)
 
 
 def tidy(session: Session, plan: Plan, outcome: Outcome, sink: Sink) -> None:
@@ -31,6 +38,10 @@ def forget_leftovers(session: Session, observed: Observed, sink: Sink) -> None:
 
 def _remove(session: Session, sink: Sink) -> bool:
     """Remove them and give whether there were any. What labctl did not make stays and is named."""
+    if places := elsewhere.forget_here(session):
+        hint = f"`{elsewhere.look(places[0])}` looks there"
+        sink(Diagnostic("note", f"local files stay: the lab was also made on {', '.join(places)}", hint))
+        return False
     cleared = session.folder.clear()
     if cleared.stays:
         first, more = cleared.stays[0], len(cleared.stays) - 1

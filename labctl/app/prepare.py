@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from labctl.app import folders, held_disks, preflight, remembered, trust
+from labctl.app import elsewhere, folders, held_disks, preflight, remembered, trust
 from labctl.app import warm as warm_states
 from labctl.app.warm import Warmth
 from labctl.core import identity
@@ -104,7 +104,7 @@ def _prepare(
         applied=observed.applied,
         restart=restart,
         lab=session.lab.name,
-        connection=hosts.uri,
+        connection=hosts.place,
     )
     made = replace(made, reaches=trust.marked(session, states.reaches))
     preflight.refuse(
@@ -162,7 +162,8 @@ def _with_labfile(session: Session, observed: Observed, *, warm: bool) -> _State
     reaches = host_reaches(lab, sources, allocation, wanted.values())
     wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
     wanted = remembered.noted(warm_states.begun(wanted, warmth), saved)
-    notes = (*sources.notes, *warmth.notes)
+    made_elsewhere = None if observed.specs else elsewhere.told(session)
+    notes = (*sources.notes, *warmth.notes, *filter(None, [made_elsewhere]))
     return _States(observed, wanted, existing, allocation, sources, reaches, sharing, notes, warmth)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labctl.app import elsewhere
 from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
 from labctl.core.errors import LabctlError, Rejected, UsageError
@@ -112,6 +113,8 @@ def status(session: Session, vms: Iterable[str] = (), *, drift: bool = False) ->
         for name in sorted(chosen, key=natural_sort_key)
     )
     notes += _all_notes(lab.name, seen, rows)
+    if not existing and (made_elsewhere := elsewhere.told(session)):
+        notes.append(f"{made_elsewhere.summary}; {made_elsewhere.hint}")
     networks = tuple(sorted(seen.networks, key=lambda each: natural_sort_key(each.name)))
     return Status(lab.name, rows, networks, tuple(notes))
 

@@ -33,7 +33,7 @@ def starting(session: Session, *, with_store: bool) -> Plan:
             if pool is not None and not pool.isActive():
                 found[address] = PoolSpec(owner, pools.path(pool), active=False)
     wanted = {address: replace(spec, active=True) for address, spec in found.items()}
-    return plan(wanted, found, lab=session.lab.name, connection=session.hosts.uri)
+    return plan(wanted, found, lab=session.lab.name, connection=session.hosts.place)
 
 
 def told(starts: Plan) -> str:

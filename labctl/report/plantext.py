@@ -25,6 +25,7 @@ _DIGEST = re.compile(r"[0-9a-f]{40,}")
 COLUMN = 24  # the widest column of names; the description of a longer name begins further right or below
 FOLDED = "a new VM is shown with its disks and its seed; -v shows every field"
 NARROW = 30  # with less room than this beside the names, descriptions stand below them
+_PLACES = {"rootless": "your own libvirt, rootless"}
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
 
 
@@ -44,7 +45,7 @@ def render(plan: Plan, style: Style) -> str:
     steps = list(plan.steps) if style.verbose else grouping.shown_steps(plan)
     groups = [[grouping.described(step)] for step in steps] if style.verbose else grouping.groups(steps)
     subject = f"lab {style.paint.bold(plan.lab)}" if plan.lab else "images"
-    lines = [f"{subject} on {plan.connection}", ""]
+    lines = [f"{subject} on {_PLACES.get(plan.connection, plan.connection)}", ""]
     for block in _blocks(groups, style):
         blank = [""] * bool(block.body)  # only blocks with a body have blank lines around them
         lines += (blank if lines[-1] else []) + block.head + block.body + blank

@@ -83,7 +83,7 @@ def fetch(hosts: Hosts, specs: Iterable[ImageSpec], sink: Sink, stop: Stop) -> F
     for host, images in hosts.split(wanted.values()):
         stored = ImageStore(host).observe({spec.key for spec in images})
         present |= {spec.address: spec for spec in images if spec.key in stored}
-    fetch_plan = plan(wanted, present, connection=hosts.uri)
+    fetch_plan = plan(wanted, present, connection=hosts.place)
     sink(PlanReady(fetch_plan))
     finished = Finished(Ending.DONE)
     if fetch_plan:

@@ -2,7 +2,8 @@
 
     .labctl/            for its owner alone, as all below it
         .gitignore      so that no key is committed
-        LAB/            id_ed25519, id_ed25519.pub, digest.key, ssh_config, known_hosts
+        LAB/            id_ed25519, id_ed25519.pub, digest.key, ssh_config, known_hosts,
+                        connections
             host-keys/  VM and VM.pub
 
 Nothing in it is used that is a link, another user's, that others may write to, or that has keys and others may read;
@@ -32,7 +33,7 @@ _MOST = 1 << 20  # bytes of a file
 _OTHERS_WRITE = 0o022
 _IGNORE = ".gitignore"
 _OURS = {
-    (): r"id_ed25519(?:\.pub)?|digest\.key|ssh_config|known_hosts",
+    (): r"id_ed25519(?:\.pub)?|digest\.key|ssh_config|known_hosts|connections",
     (HOST_KEYS,): r"[a-z0-9][a-z0-9-]*(?:\.pub)?",
 }
 
