@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from labctl.core.size import format_size
 from labctl.host.libvirt import pools, uri
-from labctl.host.machine import command, firewall
+from labctl.host.machine import cgroups, command, firewall
 from labctl.host.machine.doctor import kvm, libvirtd, network, resources, rootless, tools
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, distribution
 from labctl.host.rootless import state, way_out, world
@@ -26,6 +27,8 @@ def examine(host: Host) -> Iterator[Check]:
     """Give the result of each check as soon as it is done. A libvirt that does not answer is a failed check."""
     here = distribution()
     if host.rootless:
+        if host.why_rootless:
+            yield Check("libvirt", OK, f"your own, rootless, since the system's {host.why_rootless}")
         yield from _rootless(here)
         return
     if host.local:
@@ -54,7 +57,7 @@ def examine(host: Host) -> Iterator[Check]:
 
 def _rootless(here: Distribution) -> Iterator[Check]:
     """What a user's own libvirt needs, and whether it runs. It is not started to look inside."""
-    yield from kvm.checks(here)
+    yield from kvm.checks(here, closed=rootless.closed_kvm(here))
     yield from rootless.checks(here)
     yield from rootless.kvm_inside(here)
     running = world.running()
@@ -64,8 +67,8 @@ def _rootless(here: Distribution) -> Iterator[Check]:
         found = "labs have none: pasta does not run, or this machine has no way out itself"
         fix = f"{state.State(state.root()).log} has what pasta said; it is started again within a minute"
         yield Check("way out", WARN, found, fix)
-    yield from tools.programs(here)
-    yield resources.memory()
+    yield from map(rootless.asking, tools.programs(here))
+    yield resources.memory(limit=cgroups.memory_left(os.getpid()))
     yield from resources.pool(str(state.root()), here, system=False)
 
 

@@ -21,7 +21,7 @@ def test_all_of_it(monkeypatch):
 @pytest.mark.parametrize(("opened", "told"), [(True, False), (False, True)])
 def test_a_libvirt_of_ones_own_without_a_way_out_is_told(monkeypatch, opened, told):
     holder = Holder(Identity(4711, "1", ""), Identity(4712, "1", ""))
-    monkeypatch.setattr("labctl.host.libvirt.uri.choose_uri", lambda asked: asked)
+    monkeypatch.setattr("labctl.host.libvirt.uri.choose_uri", lambda asked: (asked, ""))
     monkeypatch.setattr(doctor.world, "running", lambda: holder)
     there = doctor.command.path
     monkeypatch.setattr(doctor.command, "path", lambda tool: tool if tool == "pasta" else there(tool))

@@ -32,9 +32,16 @@ print(version)
 
 
 def checks(
-    distribution: Distribution, node: Path = NODE, cpuinfo: Path = Path("/proc/cpuinfo")
+    distribution: Distribution,
+    node: Path = NODE,
+    cpuinfo: Path = Path("/proc/cpuinfo"),
+    *,
+    closed: str = "",
 ) -> Iterator[Check]:
-    """Check the CPU and the node. Missing KVM is a warning, since emulation works too."""
+    """Check the CPU and the node. Missing KVM is a warning, since emulation works too.
+
+    `closed` is the command that opens the node to this user where the group kvm does not do.
+    """
     flag = _flag(cpuinfo)
     if flag is None:
         yield Check(
@@ -45,7 +52,7 @@ def checks(
         )
     else:
         yield Check("cpu", OK, flag)
-    yield _node(distribution, node, capable=flag is not None)
+    yield _node(distribution, node, closed, capable=flag is not None)
 
 
 def _flag(cpuinfo: Path) -> str | None:
@@ -59,7 +66,7 @@ def _flag(cpuinfo: Path) -> str | None:
     return next((name for name in ("vmx", "svm") if name in words), None)
 
 
-def _node(distribution: Distribution, node: Path, *, capable: bool) -> Check:
+def _node(distribution: Distribution, node: Path, closed: str, *, capable: bool) -> Check:
     if not node.exists():
         load = distribution.as_root("modprobe -a kvm_intel kvm_amd")
         return Check("kvm", WARN, f"{node} is not there: VMs are emulated", load if capable else "")
@@ -67,9 +74,8 @@ def _node(distribution: Distribution, node: Path, *, capable: bool) -> Check:
         return Check("kvm", WARN, f"{node} is there, but the CPU can't back it; it is not used")
     if not os.access(node, os.R_OK | os.W_OK):
         add = distribution.as_root(f"usermod -aG kvm {owners.user()}")
-        return Check(
-            "kvm", WARN, f"{node} can't be opened by this user", advice=f"`{add}`, then log in again"
-        )
+        advice = "" if closed else f"`{add}`, then log in again"
+        return Check("kvm", WARN, f"{node} can't be opened by this user", closed, advice)
     return _probe(node)
 
 

@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 LITTLE_MEMORY, LITTLE_DISK, NO_DISK = 1 << 30, 5 << 30, 1 << 30
 
 
-def memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
-    """Check how much memory is left for VMs."""
+def memory(meminfo: Path = Path("/proc/meminfo"), limit: int | None = None) -> Check:
+    """Check how much memory is left for VMs; `limit` is the bytes that the user's processes may still take."""
     values = dict(line.split(":") for line in meminfo.read_text(encoding="ascii").splitlines())
     free = int(values["MemAvailable"].split()[0]) << 10
     total = int(values["MemTotal"].split()[0]) << 10
     text = f"{_round(free)} of {_round(total)} available"
+    if limit is not None and limit < free:
+        free, text = (
+            limit,
+            f"{_round(limit)} left of what your processes may take, by a limit of their cgroup",
+        )
     if free < LITTLE_MEMORY:
         return Check(
             "memory", WARN, text, advice="halt what is not needed: `labctl list` shows the labs of this host"

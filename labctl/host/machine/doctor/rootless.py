@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import stat
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labctl.core.record import replace
 from labctl.host.files import owners
 from labctl.host.machine import command, logout
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check
@@ -21,8 +23,15 @@ IDS = 65536  # uids and gids of the inside: dnsmasq and QEMU's helpers run as ot
 ASK = "  # as root: ask whoever administers this machine"
 TUN = Path("/dev/net/tun")
 FOLDERS = ("/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt")
+_PROGRAMS = ("libvirtd", "virtlogd", "dnsmasq", "ip", "unshare", "setpriv")
+_OTHER_EMULATORS = ("/usr/libexec/qemu-kvm", "qemu-kvm", "kvm")  # names of it elsewhere, as in RHEL
+_QEMUS_NAMES = {"i686": "i386", "armv7l": "arm", "ppc64le": "ppc64"}
 _FIRST = 100_000  # the first uid that useradd gives to users' ranges
-_TRY = ("unshare", "--user", "--map-root-user", "--map-auto", "--mount", "--net", "--pid", "--fork", "true")
+# What the world begins with. Ubuntu's AppArmor may allow the namespaces, and nothing in them
+_TRY = (
+    *("unshare", "--user", "--map-root-user", "--map-auto", "--mount", "--net", "--pid", "--fork"),
+    *("mount", "--no-mtab", "-t", "tmpfs", "tmpfs", "/run"),
+)
 _TRY_S = 10.0
 # sysctl, the value that stands in the way, what it should be
 _SYSCTLS = (
@@ -35,10 +44,9 @@ _SYSCTLS = (
 def checks(distribution: Distribution, root: Path = Path("/")) -> Iterator[Check]:
     """Check what is needed. A verdict of `fail` means that it can't be started."""
     needed = [_daemons(distribution, root), *_unshare(), _uidmap(distribution), *_ranges(distribution, root)]
-    needed += [*_sysctls(distribution, root), _tun(distribution, root)]
-    if all(each.verdict == OK for each in needed):
-        needed.append(_tried())
+    needed += [_tun(distribution, root)]
     yield from needed
+    yield from _namespaces(distribution, root, can_try=all(each.verdict == OK for each in needed))
     yield _pasta(distribution)
     if until := logout.ends_until():
         found = "this machine ends your processes, labs with them, when you log out"
@@ -56,6 +64,16 @@ def kvm_inside(distribution: Distribution, node: Path = Path("/dev/kvm")) -> Ite
         yield Check("kvm inside", WARN, found, fix)
 
 
+def closed_kvm(distribution: Distribution, node: Path = Path("/dev/kvm")) -> str:
+    """The command that opens KVM to a user's own libvirt, for which the group kvm is of no use."""
+    return _for_all(distribution, node)
+
+
+def asking(check: Check) -> Check:
+    """A check whose command is root's also says whom to ask for it."""
+    return replace(check, fix=check.fix + ASK) if check.fix.startswith("sudo ") else check
+
+
 def _root_does(distribution: Distribution, what: str) -> str:
     """A command of root's, and whom to ask for it."""
     return distribution.as_root(what) + ASK
@@ -69,9 +87,10 @@ def _for_all(distribution: Distribution, node: Path, *more: str) -> str:
 
 
 def _daemons(distribution: Distribution, root: Path) -> Check:
-    missing = [
-        each for each in ("libvirtd", "virtlogd", "ip", "unshare", "setpriv") if not command.path(each)
-    ]
+    missing = [each for each in _PROGRAMS if not command.path(each)]
+    machine = platform.machine()
+    emulators = (f"qemu-system-{_QEMUS_NAMES.get(machine, machine)}", *_OTHER_EMULATORS)
+    missing += [] if any(map(command.path, emulators)) else [emulators[0]]
     missing += [each for each in FOLDERS if not (root / each[1:]).is_dir()]
     if missing:
         fix = distribution.install("libvirt", "qemu", "dnsmasq") + ASK
@@ -139,6 +158,16 @@ def _next(path: Path) -> int:
     return max((first + count for _, first, count in _entries(path)), default=_FIRST)
 
 
+def _namespaces(distribution: Distribution, root: Path, *, can_try: bool) -> Iterator[Check]:
+    """Whether the user may make namespaces. What a try shows counts more than files: a profile may be an exception."""
+    tried = _tried() if can_try else None
+    if tried and tried.verdict == OK:
+        yield tried
+        return
+    known = [*_sysctls(distribution, root)]
+    yield from known or filter(None, [tried])
+
+
 def _sysctls(distribution: Distribution, root: Path) -> Iterator[Check]:
     for name, hinders, better in _SYSCTLS:
         try:
@@ -157,7 +186,7 @@ def _tried() -> Check:
         done = subprocess.run(
             _TRY, capture_output=True, text=True, errors="replace", timeout=_TRY_S, check=False
         )
-        why = done.stderr.strip() if done.returncode else ""
+        why = (done.stderr.strip() or f"exit code {done.returncode}") if done.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
         why = str(error)
     if why:

@@ -13,11 +13,11 @@ class TestKvm:
     def host(self, tmp_path, monkeypatch):
         monkeypatch.setattr(kvm.platform, "machine", lambda: "x86_64")
 
-        def make(flags: str, *, node: bool):
+        def make(flags: str, *, node: bool, closed: str = ""):
             (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags}\n")
             if node:
                 (tmp_path / "kvm").touch()
-            return list(kvm.checks(DEBIAN, tmp_path / "kvm", tmp_path / "cpuinfo"))
+            return list(kvm.checks(DEBIAN, tmp_path / "kvm", tmp_path / "cpuinfo", closed=closed))
 
         return make
 
@@ -31,6 +31,13 @@ class TestKvm:
         cpu, node = host("vmx", node=False)
         assert (cpu.verdict, cpu.found) == ("ok", "vmx")
         assert node.fix == "sudo modprobe -a kvm_intel kvm_amd"
+
+    def test_a_node_that_is_closed_to_a_user_for_whom_the_group_is_of_no_use(self, host, monkeypatch):
+        monkeypatch.setattr(kvm.os, "access", lambda *_: False)
+        _, node = host("vmx", node=True)
+        assert "usermod -aG kvm" in node.advice
+        _, node = host("vmx", node=True, closed="chmod 0666 /dev/kvm")
+        assert (node.verdict, node.fix, node.advice) == ("warn", "chmod 0666 /dev/kvm", "")
 
     def test_a_node_that_makes_no_vm(self, host, monkeypatch):
         failed = kvm.subprocess.CompletedProcess(

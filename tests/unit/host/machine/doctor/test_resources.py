@@ -16,6 +16,18 @@ class TestResources:
         (tmp_path / "meminfo").write_text(f"MemTotal: 16000000 kB\nMemAvailable: {free} kB\n")
         assert resources.memory(tmp_path / "meminfo").verdict == verdict
 
+    @pytest.mark.parametrize(
+        ("limit", "verdict", "told"),
+        [
+            (1 << 29, "warn", "512MiB left of what your processes may take, by a limit of their cgroup"),
+            (9 << 30, "ok", "7812MiB of 15GiB available"),
+        ],
+    )
+    def test_memory_within_a_limit(self, tmp_path, limit, verdict, told):
+        (tmp_path / "meminfo").write_text("MemTotal: 16000000 kB\nMemAvailable: 8000000 kB\n")
+        check = resources.memory(tmp_path / "meminfo", limit)
+        assert (check.verdict, check.found) == (verdict, told)
+
     def test_a_folder_that_others_cannot_pass(self, tmp_path):
         (tmp_path / "home/pool").mkdir(parents=True)
         (tmp_path / "home").chmod(0o700)

@@ -7,7 +7,7 @@ import pytest
 
 from labctl.host.machine import logout
 from labctl.host.machine.doctor import rootless
-from labctl.host.machine.doctor.check import Distribution
+from labctl.host.machine.doctor.check import Check, Distribution
 
 DEBIAN = Distribution(0, "sudo ")
 ASK = "  # as root: ask whoever administers this machine"
@@ -103,11 +103,48 @@ def test_a_range_may_name_the_uid(machine):
         ("kernel.apparmor_restrict_unprivileged_userns", 1, 0),
     ],
 )
-def test_what_forbids_user_namespaces(machine, name, value, better):
+def test_what_forbids_user_namespaces(machine, monkeypatch, name, value, better):
     (machine / "proc/sys" / name.replace(".", "/")).write_text(f"{value}\n")
+    assert found(machine)["user namespaces"][0] == "ok", "a profile of AppArmor may be an exception"
+    monkeypatch.setattr(rootless, "_TRY", ("false",))
     verdict, text, fix = found(machine)["user namespaces"]
     assert (verdict, text) == ("fail", f"{name} is {value}, so users may have none")
     assert fix.startswith(f"sudo sh -c 'sysctl -w {name}={better} ")
+
+
+def test_what_forbids_them_is_told_with_all_else_that_lacks(machine):
+    (machine / "proc/sys/user/max_user_namespaces").write_text("0\n")
+    (machine / "etc/subuid").unlink()
+    (machine / "dev/net/tun").unlink()
+    failed = {name for name, (verdict, *_) in found(machine).items() if verdict == "fail"}
+    assert failed == {"user namespaces", "subuid", "/dev/net/tun"}
+
+
+def without(machine, monkeypatch, *programs):
+    tool = str(machine / "tool")
+    monkeypatch.setattr(rootless.command, "path", lambda name: None if name in programs else tool)
+    return found(machine)["libvirtd"]
+
+
+def test_dnsmasq_is_missed_before_an_up_is_halfway(machine, monkeypatch):
+    """A libvirtd that runs would go on to miss it when it is there."""
+    verdict, text, fix = without(machine, monkeypatch, "dnsmasq")
+    assert (verdict, text) == ("fail", "not there: dnsmasq")
+    assert "dnsmasq-base" in fix
+
+
+def test_qemu_has_several_names(machine, monkeypatch):
+    monkeypatch.setattr(rootless.platform, "machine", lambda: "ppc64le")
+    others = ("/usr/libexec/qemu-kvm", "qemu-kvm", "kvm")
+    verdict, text, _ = without(machine, monkeypatch, "qemu-system-ppc64", *others)
+    assert (verdict, text) == ("fail", "not there: qemu-system-ppc64")
+    assert without(machine, monkeypatch, "qemu-system-ppc64", *others[1:])[0] == "ok"
+    assert without(machine, monkeypatch, *others)[0] == "ok"
+
+
+def test_who_is_to_be_asked_is_told_with_what_others_check(machine):
+    assert rootless.asking(Check("ssh", "warn", "not found", "sudo apt-get install x")).fix.endswith(ASK)
+    assert rootless.asking(Check("ssh", "ok", "/usr/bin/ssh")).fix == ""
 
 
 def test_what_forbids_them_without_a_file_is_found_by_a_try(machine, monkeypatch):
