@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]  # bytes that are done, bytes in all (0 if the server doesn't say)
 
+UNUSABLE = "a copy that this machine has for all users is not used"
 WAIT_S = 3600.0  # how long to wait while another labctl downloads the same file
 RESTARTS = 2
 _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
@@ -71,13 +72,34 @@ def fetch(
         if not done.exists():
             try:
                 with PartialDownload(part, source.algorithm) as file:
-                    if not shared.copied(source.algorithm, source.digest, source.limit, file, progress):
-                        with https.open_client(client) as ours:
-                            _Download(ours, source, file, progress, policy).complete()
+                    _fill(file, source, progress, client, policy)
                     file.publish(done)
             except OSError as error:
                 raise os_errors.as_labctl_error(error, "can't write it", part) from error
     return done
+
+
+def _fill(
+    file: PartialDownload,
+    source: RemoteFile,
+    progress: Progress,
+    client: httpx.Client | None,
+    policy: RetryPolicy,
+) -> None:
+    """Copy the file that this machine has for all users, or download it. Where neither works, both are told."""
+    unusable: LabctlError | None = None
+    try:
+        if shared.copied(source.algorithm, source.digest, source.limit, file, progress):
+            return
+    except shared.Unusable as error:
+        unusable = error
+    try:
+        with https.open_client(client) as ours:
+            _Download(ours, source, file, progress, policy).complete()
+    except LabctlError as error:
+        if unusable:
+            error.hint = "; ".join(filter(None, [error.hint, f"{UNUSABLE}: {unusable}"]))
+        raise
 
 
 def fetch_text(
