@@ -17,6 +17,7 @@ OTHERS = {
     "labfile/test_bad.py": "Labfiles that are refused, as data",
     "test_mirror.py": "the tests themselves",
     "test_process.py": "the rule that only cli/ touches what belongs to the whole process",
+    "test_scripts.py": "scripts/",
     "test_security_page.py": "docs/security.md",
     "test_sizes.py": "all files of the package",
     "test_surroundings.py": "the tests themselves",
