@@ -11,11 +11,12 @@ from labctl.core.record import record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OWN = {  # libvirt's folders → what stands for them below the world's folder
+OWN = {  # folders of libvirt and of what it starts → what stands for them below the world's folder
     "/var/lib/libvirt": "lib",
     "/var/cache/libvirt": "cache",  # what QEMU can do, which libvirt probes for seconds
-    "/var/log/libvirt": "log",
+    "/var/log": "log",  # all of it: libvirt makes a folder for logs of swtpm beside its own
     "/etc/libvirt": "etc",
+    "/var/lib/swtpm-localca": "swtpm-localca",  # who certifies VMs' TPMs; there if swtpm's tools are
 }
 PACKAGED = (  # folders that libvirtd, virtlogd and labctl expect
     "/var/lib/libvirt/images",
@@ -77,6 +78,8 @@ def fill(folder: Path, *, resolver: bool) -> None:
         cover_resolver(folder)
     _cover_run(folder / "run")
     for target, name in OWN.items():
+        if not Path(target).is_dir():
+            continue  # `doctor` has looked for those of libvirt
         (folder / name).mkdir(exist_ok=True)
         (folder / name).chmod(0o755)
         _mount("--bind", str(folder / name), target)

@@ -1,7 +1,7 @@
 """What is kept of a user's own libvirt between its starts, and who uses it: a folder of the user's data.
 
     rootless/
-        lib, cache, log, etc    stand for libvirt's own folders, which `contents` says
+        lib, cache, log, etc …  stand for folders of libvirt's, which `contents` says
         run                     where a /run is put together
         holder.json             who holds the namespaces: processes, with their start and boot
         start.lock              of the labctl that starts it

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IDS = 65536  # uids and gids of the inside: dnsmasq and QEMU's helpers run as others than root there
 ASK = "  # as root: ask whoever administers this machine"
 TUN = Path("/dev/net/tun")
-FOLDERS = ("/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt")
+FOLDERS = ("/var/lib/libvirt", "/var/cache/libvirt", "/etc/libvirt")
 _PROGRAMS = ("libvirtd", "virtlogd", "dnsmasq", "ip", "unshare", "setpriv")
 _OTHER_EMULATORS = ("/usr/libexec/qemu-kvm", "qemu-kvm", "kvm")  # names of it elsewhere, as in RHEL
 _QEMUS_NAMES = {"i686": "i386", "armv7l": "arm", "ppc64le": "ppc64"}
