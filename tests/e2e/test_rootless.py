@@ -283,6 +283,9 @@ def test_the_users_daemon_has_no_networks_and_the_systems_is_never_replaced(alic
     assert not any("rootless" in each for each in alice.processes().values())
     for pid in alice.processes():  # the user's daemon, which libvirt starts, would stay for two minutes
         os.kill(pid, signal.SIGTERM)
+    daemons.wait_until(lambda: not alice.processes(), "the user's daemon ends")
+    for each in (".cache", ".config"):
+        shutil.rmtree(alice.home / each / "libvirt", ignore_errors=True)
 
 
 def test_a_terminal_that_closes_ends_nothing(alice):
