@@ -66,7 +66,7 @@ def outside():
     found = set(Path("/proc/self/mountinfo").read_text().splitlines())
     for link in Path("/proc").glob("[0-9]*/ns/*"):
         with suppress(OSError):  # the process ended
-            if link.lstat().st_uid < ordinary.FIRST:
+            if link.parents[1].stat().st_uid < ordinary.FIRST:
                 found.add(str(link.readlink()))
     for folder in ("/run", "/tmp", "/dev/shm"):
         found.update(str(each) for each in Path(folder).rglob("*") if not OTHERS.match(str(each)))
