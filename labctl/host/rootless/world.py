@@ -134,7 +134,7 @@ def refuse_lacking(why: str = "") -> None:
     """
     lacking = [each for each in rootless.checks(distribution()) if each.verdict == FAIL]
     if lacking:
-        lines = [f"  {each.name}: {each.found}\n    mend it: {each.fix}" for each in lacking]
+        lines = [f"  {each.name}: {each.found}\n    mend it: {each.fix or each.advice}" for each in lacking]
         summary = "this machine lacks what a libvirt of your own, rootless, needs:"
         if why:
             summary = f"the system's libvirt {why}, and {summary}"

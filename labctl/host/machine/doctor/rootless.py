@@ -6,6 +6,7 @@ import os
 import platform
 import stat
 import subprocess
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,18 +124,29 @@ def _has_right(path: str) -> bool:
 
 
 def _ranges(distribution: Distribution, root: Path) -> Iterator[Check]:
-    user = owners.user()
-    lacking = {
-        name: ids for name in ("subuid", "subgid") if (ids := _own_ids(root / "etc" / name, user)) < IDS
-    }
+    """`unshare --map-auto` maps the first range of a user, and no other one."""
+    user, files = owners.user(), {name: root / "etc" / name for name in ("subuid", "subgid")}
+    own = {name: [*_own(path, user)] for name, path in files.items()}
+    lacking = {name: ranges for name, ranges in own.items() if not ranges or len(ranges[0]) < IDS}
     if not lacking:
         yield Check("subuid", OK, f"{user} has {IDS} uids and gids beside the own")
         return
-    first = max(_next(root / "etc" / name) for name in ("subuid", "subgid"))
-    options = " ".join(f"--add-{name}s {first}-{first + IDS - 1}" for name in lacking)
+    first = max(map(_next, files.values()))
+    options = " ".join(each for name, ranges in lacking.items() for each in _options(name, ranges, first))
     fix = _root_does(distribution, f"usermod {options} {user}")
-    for name, ids in lacking.items():
-        yield Check(name, FAIL, f"/etc/{name} has {ids or 'none'} for {user}, and {IDS} are needed", fix)
+    for name, ranges in lacking.items():
+        has = len(ranges[0]) if ranges else "none"
+        which = " in their first line, which alone counts" if len(ranges) > 1 else ""
+        found = f"/etc/{name} has {has} for {user}{which}, and {IDS} are needed"
+        yield Check(name, FAIL, found, fix)
+
+
+def _options(name: str, ranges: list[range], first: int) -> Iterator[str]:
+    """Options of usermod that take away what stands before the first large range, and add one if there is none."""
+    small = [*takewhile(lambda each: len(each) < IDS, ranges)]
+    yield from (f"--del-{name}s {each.start}-{each.stop - 1}" for each in small)
+    if len(small) == len(ranges):
+        yield f"--add-{name}s {first}-{first + IDS - 1}"
 
 
 def _entries(path: Path) -> Iterator[tuple[str, int, int]]:
@@ -149,9 +161,10 @@ def _entries(path: Path) -> Iterator[tuple[str, int, int]]:
             yield owner, int(numbers[0]), int(numbers[1])
 
 
-def _own_ids(path: Path, user: str) -> int:
-    """The size of the largest range: they are mapped from one alone."""
-    return max((count for owner, _, count in _entries(path) if owner in (user, str(os.getuid()))), default=0)
+def _own(path: Path, user: str) -> Iterator[range]:
+    for owner, first, count in _entries(path):
+        if owner in (user, str(os.getuid())):
+            yield range(first, first + count)
 
 
 def _next(path: Path) -> int:
@@ -190,8 +203,8 @@ def _tried() -> Check:
     except (OSError, subprocess.TimeoutExpired) as error:
         why = str(error)
     if why:
-        fix = f"in a container, run it with --security-opt seccomp=unconfined; see `{' '.join(_TRY)}`"
-        return Check("user namespaces", FAIL, why, fix)
+        advice = f"in a container, run it with `--security-opt seccomp=unconfined`; see `{' '.join(_TRY)}`"
+        return Check("user namespaces", FAIL, why, advice=advice)
     return Check("user namespaces", OK, "this user can make them")
 
 

@@ -34,7 +34,10 @@ def machine(tmp_path, monkeypatch):
 
 
 def found(machine):
-    return {check.name: (check.verdict, check.found, check.fix) for check in rootless.checks(DEBIAN, machine)}
+    return {
+        check.name: (check.verdict, check.found, check.fix or check.advice)
+        for check in rootless.checks(DEBIAN, machine)
+    }
 
 
 def test_a_machine_that_has_all_of_it(machine):
@@ -67,18 +70,50 @@ def test_a_program_without_its_right(machine):
     assert fix == f"sudo chmod u+s {machine / 'tool'}{ASK}"
 
 
-@pytest.mark.parametrize(
-    ("line", "has"), [("", "none"), ("dana:165536:1000\n", "1000"), ("dana:x:65536\n", "none")]
-)
-def test_ranges_of_uids(machine, line, has):
+@pytest.mark.parametrize("line", ["", "dana:x:65536\n"])
+def test_ranges_of_uids(machine, line):
     (machine / "etc/subgid").write_text(f"other:100000:65536\n{line}")
     checks = found(machine)
     assert "subuid" not in checks
     assert checks["subgid"] == (
         "fail",
-        f"/etc/subgid has {has} for dana, and 65536 are needed",
+        "/etc/subgid has none for dana, and 65536 are needed",
         f"sudo usermod --add-subgids 231072-296607 dana{ASK}",
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "text", "options"),
+    [
+        (
+            "dana:165536:1000\n",
+            "has 1000 for dana, and",
+            "--del-subuids 165536-166535 --add-subuids 231072-296607",
+        ),
+        (
+            "dana:300000:5\ndana:165536:65536\n",
+            "has 5 for dana in their first line, which alone counts, and",
+            "--del-subuids 300000-300004",
+        ),
+        (
+            "dana:165536:40000\ndana:300000:40000\n",
+            "has 40000 for dana in their first line, which alone counts, and",
+            "--del-subuids 165536-205535 --del-subuids 300000-339999 --add-subuids 340000-405535",
+        ),
+    ],
+)
+def test_the_first_range_counts_so_that_small_ones_are_taken_away(machine, lines, text, options):
+    """util-linux, sys-utils/unshare.c: read_subid_range()"""
+    (machine / "etc/subuid").write_text(f"other:100000:65536\n{lines}")
+    verdict, told, fix = found(machine)["subuid"]
+    assert verdict == "fail"
+    assert text in told
+    assert fix == f"sudo usermod {options} dana{ASK}"
+
+
+def test_a_large_first_range_is_enough(machine):
+    (machine / "etc/subuid").write_text("dana:165536:65536\ndana:300000:5\n")
+    assert found(machine)["subuid"][0] == "ok"
 
 
 def test_no_ranges_at_all(machine):
