@@ -8,6 +8,7 @@ from labctl.cli import context
 from labctl.cli.options import Options, with_global_options
 from labctl.report import wrap
 from labctl.report.colour import Paint
+from labctl.report.phrases import place
 from labctl.report.table import table
 
 app = typer.Typer(add_completion=False)
@@ -33,7 +34,7 @@ def run(options: Options) -> int:
         rows = [[lab.name, str(lab.vms), str(lab.running), lab.networks, _files(lab.files)] for lab in found]
         context.write(table(HEAD, rows, Paint.on_stdout(allowed=options.colour), wrap.width(sys.stdout)))
     else:
-        context.say(f"no lab on {host.uri}")
+        context.say(f"no lab on {place(host.place)}")
     return 0
 
 

@@ -23,6 +23,11 @@ WAITED = str(Stage.READY)  # the word of a VM that ran and was only waited for
 STARTED = TRANSITIONS[State.OFF, State.RUNNING].done
 
 
+def place(connection: str) -> str:
+    """A plan's connection in words: the URI, but for a user's own libvirt."""
+    return "your own libvirt, rootless" if connection == "rootless" else connection
+
+
 def done_words(plan: Plan) -> dict[str, str]:
     """For each address, the word for its step once that is done."""
     return {str(step.address): done_word(step) for step in plan.steps}

@@ -11,6 +11,7 @@ from labctl.core.spans import spans
 from labctl.core.spec import YES, Effect
 from labctl.report import grouping, reachtext
 from labctl.report.colour import Paint
+from labctl.report.phrases import place
 from labctl.report.wrap import wrapped
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _DIGEST = re.compile(r"[0-9a-f]{40,}")
 COLUMN = 24  # the widest column of names; the description of a longer name begins further right or below
 FOLDED = "a new VM is shown with its disks and its seed; -v shows every field"
 NARROW = 30  # with less room than this beside the names, descriptions stand below them
-_PLACES = {"rootless": "your own libvirt, rootless"}
 NOTES = {Effect.RESTART: "needs a restart", Effect.REPLACE: "replaces it"}
 
 
@@ -45,7 +45,7 @@ def render(plan: Plan, style: Style) -> str:
     steps = list(plan.steps) if style.verbose else grouping.shown_steps(plan)
     groups = [[grouping.described(step)] for step in steps] if style.verbose else grouping.groups(steps)
     subject = f"lab {style.paint.bold(plan.lab)}" if plan.lab else "images"
-    lines = [f"{subject} on {_PLACES.get(plan.connection, plan.connection)}", ""]
+    lines = [f"{subject} on {place(plan.connection)}", ""]
     for block in _blocks(groups, style):
         blank = [""] * bool(block.body)  # only blocks with a body have blank lines around them
         lines += (blank if lines[-1] else []) + block.head + block.body + blank

@@ -377,3 +377,8 @@ def test_a_step_that_several_vms_have_is_told_as_it_is_written():
     assert rows("provision", count=4, provision=[{"shell": "echo hi"}]) == [
         " + provision/web-1/1 … web-4/1 4 provisioning steps: echo hi"
     ]
+
+
+def test_where_it_is_made_is_said_in_words():
+    made = plan(specs(THREE, {}), {}, lab="shop", connection="rootless")
+    assert render(made, Style()).startswith("lab shop on your own libvirt, rootless\n")
