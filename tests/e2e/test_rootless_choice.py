@@ -11,6 +11,7 @@ from tests.e2e.labfiles import Lab, blank_lab
 pytest_plugins = ["tests.e2e.people"]
 
 CONFIGURATION = Path("/etc/libvirt/libvirtd.conf")
+LOCKS = Path("/run/lock")
 NONE, POLKIT = 'auth_unix_rw = "none"', 'auth_unix_rw = "polkit"'
 OWN, SYSTEM = (
     "`labctl`, since the system's libvirt {}",
@@ -70,7 +71,16 @@ def test_a_socket_that_a_killed_daemon_left_is_no_libvirt(alice, open_to_all):
         daemons.start()
 
 
-def test_a_lab_stays_where_it_is_when_the_systems_libvirt_opens(alice):
+@pytest.fixture
+def locks():
+    """Those that a run takes on the system's libvirt stay behind it, for all users."""
+    before = set(LOCKS.iterdir())
+    yield
+    for each in set(LOCKS.iterdir()) - before:
+        each.unlink()
+
+
+def test_a_lab_stays_where_it_is_when_the_systems_libvirt_opens(alice, locks):
     lab = blank(alice)
     assert use(lab) == OWN.format("is closed to you")
     lab.up()
