@@ -126,10 +126,7 @@ class GuestSessions:
         # what a snapshot brings back is paused at first
         restored = spec.saved or (before is not None and before.state in (State.SAVED, State.PAUSED))
         if not anew and restored:
-            tell.warn(
-                "for up to a minute its kernel may give out the random numbers of another restore of the same memory",
-                "with python3 or perl in the guest, labctl lets its kernel begin anew",
-            )
+            tell.warn("its random numbers may repeat for up to a minute: it has neither python3 nor perl")
 
     async def _configure(
         self, spec: VmSpec, session: GuestSession, before: VmSpec | None, *, knows: bool

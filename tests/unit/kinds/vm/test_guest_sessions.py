@@ -50,7 +50,7 @@ def test_random_numbers_that_may_come_twice_are_told(state, anew, warned):
         return anew
 
     told = []
-    tell = SimpleNamespace(warn=lambda summary, _hint: told.append(summary))
+    tell = SimpleNamespace(warn=told.append)
     session = SimpleNamespace(catch_up=catch_up)
     before = VmSpec("shop", "web", state=state)
     catching_up = GuestSessions(None, None)._catch_up(VmSpec("shop", "web"), session, tell, before)  # noqa: SLF001
