@@ -50,8 +50,10 @@ def _look(session: Session, desired: DesiredState) -> Prepared:
     going_on = [step.after for step in steps_of(prepared.plan.steps, VmSpec) if step.after]
     unknown = [vm.name for vm in going_on if vm.awaited and vm.name not in known]
     notes = (_note(unknown),) if unknown else ()
+    asked = tuple(each for each in prepared.plan.reaches if not each.trusted)  # the rest had its yes before
+    plan = replace(prepared.plan, reaches=asked)
     # what the images of the Labfile are by now is for `up` to pin
-    return replace(prepared, sources=Sources(), warnings=(*prepared.warnings, *notes))
+    return replace(prepared, plan=plan, sources=Sources(), warnings=(*prepared.warnings, *notes))
 
 
 def _note(vms: list[str]) -> Problem:

@@ -8,7 +8,7 @@ import pytest
 
 from labctl.app import change
 from labctl.app.status import status
-from labctl.core.events import Diagnostic, StepStarted
+from labctl.core.events import Diagnostic, PlanReady, StepStarted
 from labctl.core.lifecycle import State
 from labctl.host.libvirt.domain_state import state_of
 
@@ -116,3 +116,10 @@ def test_what_else_the_labfile_changed_is_left_for_up(saved):
     before = {str(step.address) for step in saved.plan().steps}
     assert saved.run(resume) == 0, saved.failures()
     assert {str(step.address) for step in saved.plan().steps} == before
+
+
+def test_what_had_its_yes_is_not_listed_where_nobody_decides(saved):
+    assert saved.plan().reaches
+    assert saved.run(resume) == 0, saved.failures()
+    (shown,) = (each.plan for each in saved.events if isinstance(each, PlanReady))
+    assert (bool(shown.steps), shown.reaches) == (True, ())
