@@ -113,12 +113,13 @@ def _prepare(
     found = preflight.check(session, made, states.observed, states.allocation, states.sources)
     if found.errors:
         preflight.refuse((*found.errors, *found.obstacles))
+    booting = warm_states.booting(session, made, states.existing, states.warmth)
     return Prepared(
         made,
         states.observed,
         states.allocation,
         states.sources,
-        (*session.loaded.warnings, *states.notes, *found.warnings),
+        (*session.loaded.warnings, *states.notes, *booting, *found.warnings),
         found.obstacles,
         states.warmth,
     )

@@ -11,7 +11,7 @@ from labctl.core import identity
 from labctl.core.errors import Problem, UsageError
 from labctl.core.events import Diagnostic
 from labctl.core.lifecycle import State
-from labctl.core.plan import Action
+from labctl.core.plan import Action, steps_of
 from labctl.core.record import record
 from labctl.core.size import format_size
 from labctl.core.spans import spans
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from labctl.app.session import Session
     from labctl.core.address import Address
     from labctl.core.events import Sink
+    from labctl.core.plan import Plan
     from labctl.core.spec import Spec
     from labctl.engine.allocation import Allocation
     from labctl.engine.compose import Site
@@ -138,6 +139,20 @@ def _against(session: Session, state: WarmSpec, now: Callable[[bytes], warm_key.
     if store is None or states.stamps(store, state) != state.stamps:
         return "some of its volumes, or of its images, are gone or were written to"
     return ""
+
+
+def booting(session: Session, plan: Plan, existing: Mapping[Address, Spec], warmth: Warmth) -> list[Problem]:
+    """Say of which new VMs nothing is brought back, since they are not the whole lab."""
+    new = [step.spec for step in steps_of(plan.steps, VmSpec) if step.action is Action.CREATE]
+    names = [vm.name for vm in new if vm.state is State.RUNNING]
+    if not names or warmth.state or warmth.notes or not asked(session):
+        return []
+    state = find(existing, addresses.warm(session.lab.name), WarmSpec)
+    if state is None or state.problem:
+        return []
+    verb = "boots" if len(names) == 1 else "boot"
+    summary = f"{spans(names)} {verb}, as only a whole lab comes back from what was saved of it{_on(state)}"
+    return [Problem(summary, severity="note")]
 
 
 def begun(wanted: Mapping[Address, Spec], warmth: Warmth) -> dict[Address, Spec]:

@@ -8,6 +8,7 @@ from labctl.app import warm
 from labctl.app.desired_state import up
 from labctl.app.prepare import Prepared
 from labctl.core.address import Address
+from labctl.core.errors import Problem
 from labctl.core.lifecycle import State
 from labctl.core.planning import plan
 from labctl.core.record import replace
@@ -105,3 +106,27 @@ def test_of_all_that_differs_the_first_is_told(had, told):
     now = {"place": "/here", "Labfile": "as it is", "host": "new", "labctl": "new"}
     was = {name: digest for name, digest in {**now, **had}.items() if digest}
     assert warm.difference(tuple(was.items()), tuple(now.items())) == told
+
+
+def booting(wanted, existing, warmth=None, *, asked=True):
+    session = SimpleNamespace(lab=SimpleNamespace(name="shop", warm=asked), warm=None)
+    made = plan(up()(wanted, existing), existing)
+    return [each.summary for each in warm.booting(session, made, existing, warmth or warm.Warmth())]
+
+
+def test_of_a_lab_that_is_there_it_is_said_why_a_vm_that_is_missing_boots():
+    vms = {**SHOP["vms"], "db": {"image": "debian-12"}, "off": {"image": "debian-12", "state": "off"}}
+    wanted = specs({**SHOP, "vms": vms})
+    there = {**applied(wanted), STATE.address: STATE}
+    new = {each: spec for each, spec in there.items() if each.name.partition("/")[0] not in ("db", "off")}
+    (told,) = booting(wanted, new)
+    assert told.startswith("db boots, as only a whole lab comes back from what was saved of it on 26 Nov ")
+    assert booting(wanted, {STATE.address: STATE})[0].startswith("db, web boot, as only"), "`up web db`"
+    assert booting(wanted, there) == []
+    assert booting(wanted, new, asked=False) == []
+    assert booting(wanted, {each: spec for each, spec in new.items() if spec != STATE}) == []
+    assert booting(wanted, {**new, STATE.address: replace(STATE, problem="broken")}) == []
+    for other in (warm.Warmth(STATE), warm.Warmth(notes=(Problem("the lab boots"),))):
+        assert booting(wanted, {STATE.address: STATE}, other) == [], (
+            "it comes back, or another reason is told"
+        )
