@@ -12,9 +12,9 @@ from labctl.app import (
     desired_state,
     going_on,
     local_files,
+    pools_first,
     shared_connections,
     step_records,
-    stopped_pools,
     subnet_lock,
     telling,
     trust,
@@ -46,6 +46,7 @@ Follow = Callable[
     ["Prepared", float], "Prepared | None"
 ]  # by what the first plan was made from, and its seconds
 APPLYING = ("up", "reload", "provision")  # what the Labfile says; for the other verbs what exists is enough
+ENDING = ("halt", "suspend", "destroy")  # no guest goes on by these with a volume that is half restored
 
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:
@@ -114,16 +115,7 @@ def destroy(
         local_files.forget_leftovers(session, prepared.observed, sink)
         kept(prepared)
 
-    return apply(
-        session,
-        "destroy",
-        desired,
-        sink,
-        confirm,
-        idle=idle,
-        follow=kept,
-        with_store=warm,
-    )
+    return apply(session, "destroy", desired, sink, confirm, idle=idle, follow=kept, with_store=warm)
 
 
 def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
@@ -143,7 +135,7 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     began, applying = time.monotonic(), verb in APPLYING
     look = partial(_look, session, verb, desired, restart, whole=whole)
     with session.locked_lab(), ExitStack() as subnets:
-        if ended := _start_pools(session, verb, sink, confirm, began, with_store=applying or with_store):
+        if ended := _see_to_pools(session, verb, sink, confirm, began, with_store=applying or with_store):
             return ended
         prepared = look()
         telling.announce(prepared, sink)
@@ -168,23 +160,23 @@ def apply(  # noqa: PLR0913  # what the verbs differ in, by keyword
     return telling.finish(outcome, verb, sink, began)
 
 
-def _start_pools(  # noqa: PLR0913  # of `apply`
+def _see_to_pools(  # noqa: PLR0913  # of `apply`
     session: Session, verb: str, sink: Sink, confirm: Confirm, began: float, *, with_store: bool
 ) -> Finished | None:
-    """Start stopped pools, which has a plan and a question of its own: the rest can't be planned before.
+    """Run the plans that come first, each of which has a question of its own.
 
     Gives the last event if the run ends here.
     """
-    starts = session.hosts.answering(partial(stopped_pools.starting, session, with_store=with_store))
-    if not starts:
-        return None
-    sink(Diagnostic("note", stopped_pools.told(starts)))
-    sink(PlanReady(starts))
-    if not confirm(starts):
-        return telling.ended(sink, began, Ending.DECLINED, "nothing was changed")
-    with _end_told(sink, began):
-        outcome = _run(session, starts, sink, applying=verb in APPLYING)
-    return None if outcome.ending is Ending.DONE else telling.finish(outcome, verb, sink, began)
+    for plan, why in pools_first.plans(session, with_store=with_store, finishing=verb not in ENDING):
+        sink(Diagnostic("note", why))
+        sink(PlanReady(plan))
+        if not confirm(plan):
+            return telling.ended(sink, began, Ending.DECLINED, "nothing was changed")
+        with _end_told(sink, began):
+            outcome = _run(session, plan, sink, applying=verb in APPLYING)
+        if outcome.ending is not Ending.DONE:
+            return telling.finish(outcome, verb, sink, began)
+    return None
 
 
 def _agreed(session: Session, plan: Plan, sink: Sink, confirm: Confirm) -> bool:

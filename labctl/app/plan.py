@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.app import desired_state, stopped_pools
+from labctl.app import desired_state, pools_first
 from labctl.app.prepare import Prepared, prepare
 from labctl.core.errors import Problem
 from labctl.engine.allocation import Allocation
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 
 def plan(session: Session, vms: Iterable[str] = ()) -> Prepared:
-    """What `up` would do; no more than to start the pools where those that it has to look into are stopped.
+    """What `up` would do; no more than what comes first, where pools are stopped or half restored.
 
     Raises:
         Rejected: the Labfile does not fit this host, with every reason.
         LabctlError: someone else has what the lab needs, or libvirt does not answer.
     """
     _ = session.lab  # a wrong Labfile is told before libvirt is looked for
-    starts = stopped_pools.starting(session, with_store=True)
-    if not starts:
+    first = next(pools_first.plans(session, with_store=True), None)
+    if first is None:
         names = tuple(vms)
         return prepare(session, desired_state.up(names), warm=not names)
-    hint = "`labctl up` starts what is stopped once it has your yes, then shows the whole plan and asks again"
-    warning = Problem(stopped_pools.told(starts), hint=hint, severity="warning")
-    return Prepared(starts, Observed(), Allocation(), Sources(), (warning,), ())
+    made, why = first
+    hint = "`labctl up` does that once it has your yes, then shows the whole plan and asks again"
+    warning = Problem(why, hint=hint, severity="warning")
+    return Prepared(made, Observed(), Allocation(), Sources(), (warning,), ())

@@ -162,7 +162,8 @@ def _with_labfile(session: Session, observed: Observed, *, warm: bool) -> _State
     preflight.refuse([*edits.check_xml_edits(lab, wanted.values()), *astray])
     reaches = host_reaches(lab, sources, allocation, wanted.values())
     wanted = {address: edits.with_xml_edits(spec) for address, spec in wanted.items()}
-    wanted = remembered.noted(warm_states.begun(wanted, warmth), saved)
+    wanted = remembered.completed(warm_states.begun(wanted, warmth), observed.specs, saved)
+    wanted = remembered.noted(wanted, saved)
     made_elsewhere = None if observed.specs else elsewhere.told(session)
     notes = (*sources.notes, *warmth.notes, *filter(None, [made_elsewhere]))
     return _States(observed, wanted, existing, allocation, sources, reaches, sharing, notes, warmth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from labctl.core import identity
 from labctl.core.record import replace
 from labctl.core.spec import find, of_kind
 from labctl.engine import provision
@@ -67,6 +68,24 @@ def done(wanted: Specs, existing: Specs, vms: Vms) -> dict[Address, Spec]:
     folders = (each for vm in vms.values() for each in folder.every(vm.lab, vm.name, vm.records))
     copied = {each.address: each for each in folders if each.address in wanted}
     return copied | provision.done(wanted.values(), {**existing, **vms})
+
+
+def completed(wanted: Specs, observed: Specs, vms: Vms) -> dict[Address, Spec]:
+    """The wanted specs, where the disks that a run did not come to of the `vms` begin with the state, too.
+
+    Without them, guests would boot where their steps are done, and miss what these left on other disks.
+    """
+    specs, states = dict(wanted), of_kind(observed.values(), WarmSpec)
+    saved = {each.volume for state in states for each in state.disks}
+    for vm in vms:
+        had, made = find(observed, addresses.disk(f"{vm.name}/root"), DiskSpec), find(wanted, vm, VmSpec)
+        part = identity.warm_part(had.saved) if had else None
+        for use in made.disks if made and part else ():
+            disk = find(wanted, addresses.disk(use.disk), DiskSpec)
+            if disk and part and disk.address not in observed:
+                volume = identity.warm_volume(part[0], part[1], f"disk.{disk.volume}")
+                specs[disk.address] = replace(disk, saved=volume if volume in saved else "")
+    return specs
 
 
 def noted(wanted: Specs, vms: Vms) -> dict[Address, Spec]:

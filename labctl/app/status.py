@@ -201,14 +201,12 @@ def _notes(name: str, seen: VmOverview) -> Iterator[str]:
 
 def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
     """The fields of each VM that differ from the Labfile, and notes; None for the fields if no plan can be made."""
-    from labctl.app import plan, stopped_pools
+    from labctl.app import plan, pools_first
     from labctl.core.plan import Action
 
     try:
-        if stopped_pools.starting(session, with_store=True):
-            return None, [
-                "what differs from the Labfile is not known: its pool is stopped; `labctl up` starts it"
-            ]
+        for _, why in pools_first.plans(session, with_store=True):
+            return None, [f"what differs from the Labfile is not known: {why}; `labctl up` does that"]
         steps = plan.plan(session).plan.steps
     except LabctlError as error:
         return None, [f"what differs from the Labfile is not known: {error}"]

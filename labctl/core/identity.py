@@ -15,6 +15,7 @@ POOLS = "labctl-"  # the prefix of the names of labctl's storage pools
 STORE = f"{POOLS}images"  # the pool with the images of all labs
 VOLUMES = "_volume"  # the prefix of a lab's own volumes, in place of a VM's name, which starts with a letter
 SNAPSHOTS = "_snapshot"  # the prefix of the volumes of snapshots
+COPIES = "_copy"  # the prefix of the marks of copies that are not made to their end
 WARM = "_warm"  # the prefix of the volumes of warm states, in the store
 SEED, CONSOLE = "seed", "console"  # suffixes of those volumes of a VM that are not disks
 NVRAM = "_nvram"  # another one: the variables of its UEFI. No disk's name begins as this one does
@@ -102,6 +103,17 @@ def snapshot_part(volume: str) -> tuple[str, str] | None:
     start, _, rest = volume.partition(".")
     name, dot, part = rest.partition(".")
     return (name, part) if start == SNAPSHOTS and dot else None
+
+
+def copy_mark(volume: str) -> str:
+    """The volume that says of what another one is a copy, as long as this is made; no VM's name begins as this one."""
+    return f"{COPIES}.{volume}"
+
+
+def marked_copy(volume: str) -> str | None:
+    """The reverse of `copy_mark`; None for a volume that is no mark."""
+    start, dot, name = volume.partition(".")
+    return name if start == COPIES and dot and name else None
 
 
 def warm_volume(lab: str, key: str, part: str) -> str:

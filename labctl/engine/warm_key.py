@@ -22,7 +22,7 @@ from labctl.kinds.vm.disks_and_nics import SavedMemory
 from labctl.kinds.vm.spec import VmSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from labctl.core.address import Address
     from labctl.core.spec import Spec
@@ -130,10 +130,23 @@ def begun_with(warm: WarmSpec, wanted: Mapping[Address, Spec], store: str) -> di
         vm.name: SavedMemory(f"{store}/{vm.memory}", warm.moment, vm.bytes, vm.variables) for vm in warm.vms
     }
     disks = {each.name: each.volume for each in warm.disks}
+    behind = _roots(of_kind(wanted.values(), VmSpec))
     begun = dict(wanted)
     for vm in of_kind(wanted.values(), VmSpec):
         if vm.name in memories:
             begun[vm.address] = replace(vm, saved=memories[vm.name])
     for disk in of_kind(wanted.values(), DiskSpec):
-        begun[disk.address] = replace(disk, saved=disks.get(disk.name, ""))
+        saved = disks.get(disk.name, "")
+        begun[disk.address] = replace(disk, saved=saved, behind=behind.get(disk.name, ()) if saved else ())
     return begun
+
+
+def _roots(vms: Iterable[VmSpec]) -> dict[str, tuple[str, ...]]:
+    """Disk → the disks with the systems of the VMs that have it, without itself."""
+    roots: dict[str, tuple[str, ...]] = {}
+    for vm in vms:
+        root = f"{vm.name}/root"
+        for use in vm.disks:
+            if use.disk not in ("", root):
+                roots[use.disk] = (*roots.get(use.disk, ()), root)
+    return roots

@@ -110,6 +110,39 @@ def test_a_restore_that_is_killed_anywhere_is_done_by_the_next(lab):
     assert files() == plain
 
 
+def put(byte: int) -> None:
+    """Into the end of the shared volume, which is the last to be copied."""
+    command = f'qemu-io -d /machine/peripheral/ua-disk-shared/virtio-backend "write -P {byte} 512k 512k"'
+    assert not virsh("qemu-monitor-command", "time.web", "--hmp", command).strip()
+
+
+def check_put(byte: int) -> None:
+    assert (POOL / "_volume.shared").read_bytes()[512 << 10 :] == bytes([byte]) * (512 << 10)
+
+
+@pytest.mark.parametrize("call", ["virStorageVol.upload", "virStream.send", "virStream.finish"])
+def test_a_volume_that_was_cut_off_while_it_was_brought_back_is_made_whole(lab, call):
+    """By whatever comes next, but what ends the lab: nobody boots with it, or saves it, as it is."""
+    plain = files()
+    put(THEN)
+    lab.ok(*SAVE)
+    for following in (("up", "--yes"), ("snapshot", "save", "s2"), RESTORE):
+        put(NOW)
+        assert meddled(lab, call, *RESTORE).code == KILLED
+        settle()
+        assert "copied back" in lab.ok("plan").stderr
+        lab.ok("halt", "--yes")
+        told = lab.ok(*following)
+        assert "~ pool/time" in told.stderr, told
+        check_put(THEN)
+        lab.up()
+        assert lab.plan() == {}
+    lab.ok("snapshot", "prune", "--keep", "0", "--yes")
+    assert files() == plain
+    lab.destroy()
+    assert not POOL.exists()
+
+
 def test_a_delete_that_is_killed_anywhere_is_done_by_the_next(lab):
     """What was written since the save stays, also while its layer is merged."""
     plain = files()

@@ -327,6 +327,7 @@ def test_a_lab_that_is_killed_anywhere_while_it_comes_back_is_brought_up(warm, m
     content["vms"]["db"] = {"provision": [ONCE]}
     lab = warm(content)
     up(lab)
+    filled = lab.ssh("web", FILLED)
     lab.destroy()
     for at in moments(range(45), 2):
         ended = meddled(lab, at + 1, "up", "--yes")
@@ -336,6 +337,51 @@ def test_a_lab_that_is_killed_anywhere_while_it_comes_back_is_brought_up(warm, m
         told = up(lab)
         assert lab.ssh("web", "cat /srv/ran").split().count("once") == 1, (at, told)
         assert lab.ok("exec", "db", "--", "cat", "/srv/ran").stdout.split() == ["once"], (at, told)
+        assert lab.ssh("web", FILLED) == filled, (at, told)
         lab.destroy()
         assert not POOL.exists(), at
         assert begins(lab) == "", at
+
+
+def test_what_was_not_brought_back_when_labctl_was_killed_is_made_from_the_state(warm, micro):
+    """A volume that is cut off, and disks that nobody had begun with: the guest boots with what its steps left."""
+    content = plain(micro)
+    content["volumes"]["shared"]["size"] = "4MiB"
+    web = content["vms"]["web"]
+    web["disks"].append({"name": "data", "size": "8MiB"})
+    web["provision"][-1] = {
+        "shell": "for disk in shared data; do yes labctl | head -c 1048576 |"
+        " dd of=/dev/disk/by-id/virtio-$disk bs=1M seek=2; done; sync"
+    }
+    whole = "cat /dev/disk/by-id/virtio-shared /dev/disk/by-id/virtio-data | md5sum"
+    lab = warm(content)
+    up(lab)
+    filled = lab.ssh("web", whole)
+
+    def goes_on(at: str) -> None:
+        told = up(lab)
+        assert lab.ssh("web", whole) == filled, (at, told)
+        assert lab.ssh("web", "cat /srv/ran").split() == ["once", "each", "each"], (at, told)
+        lab.destroy()
+
+    lab.destroy()
+    for at in ("virStream.sendHole", "virStream.sendHole+1"):  # of the volume: a seed has no holes
+        assert meddled(lab, at, "up", "--yes").code == KILLED, at
+        goes_on(at)
+    for at in (
+        f"virStorageVol.upload+{calls}" for calls in range(2, 12)
+    ):  # the first one is that of the seed
+        assert meddled(lab, at, "up", "--yes").code == KILLED, at
+        there = {path.name for path in POOL.glob("*")}
+        if "web.root" in there and not there & {"web.data", "_volume.shared"}:
+            goes_on(at)
+            break
+        lab.destroy()
+    else:
+        pytest.fail("it was never killed between the two")
+    assert meddled(lab, "virStream.sendHole", "up", "--yes").code == KILLED
+    lab.ok("image", "prune", "--yes")
+    assert parts(), "a copy is to be made of it"
+    lab.ok("destroy", "--yes", "--warm")
+    assert not POOL.exists()
+    assert parts() == {}

@@ -1,5 +1,7 @@
 """The volumes with the variables of UEFI, as far as libvirt's test driver can do it: it makes none itself."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from labctl.app import change
@@ -26,13 +28,15 @@ def test_variables_of_a_uefi_that_never_started_are_not_copied(pool):
 def test_variables_of_a_uefi_go_back_and_those_that_came_since_go(pool, monkeypatch, copies):
     """The test driver has no content to copy."""
     made = []
-    monkeypatch.setattr(volumes, "copy", lambda _virt, _pool, *names: made.append(names))
+    connection = SimpleNamespace(virt=pool.connect(), in_parallel=lambda objects, work: [*map(work, objects)])
+    monkeypatch.setattr(volumes, "copy", lambda _virt, _pool, *names, to: made.append((*names, to.name())))
     volumes.create(pool, "web._nvram", capacity=1 << 10)
+    volumes.create(pool, UEFIS[0].copy, capacity=1 << 10, format="raw")
     spec = SnapshotSpec("shop", "s1", vms=(SavedVm("web", State.OFF),), copies=copies)
     for _ in range(2):  # a run that was killed is done again
-        restore._copy_back(pool.connect(), pool, spec)  # noqa: SLF001
-    assert "web._nvram" not in volumes.names(pool)
-    assert made == 2 * [(each.copy, each.volume) for each in copies]
+        restore._copy_back(connection, pool, spec)  # noqa: SLF001
+    assert volumes.names(pool) == {UEFIS[0].copy}
+    assert made == 2 * [(each.copy, each.volume, pool.name()) for each in copies]
 
 
 def test_room_is_counted_for_what_libvirt_made_itself(pool, monkeypatch):
@@ -52,6 +56,7 @@ def test_the_variables_of_a_uefi_are_no_strangers_and_go_with_the_vm(world):
     volumes.create(lab_pool(world), "db._nvram", capacity=1 << 10)
     volumes.create(lab_pool(world), "other", capacity=1 << 10)
     assert world.run() == 0, world.failures()
+    volumes.create(lab_pool(world), "_copy.db._nvram", capacity=1 << 10)
     world.run(change.destroy, "db")
     assert volumes.names(lab_pool(world)) == {"other"}
     volumes.create(lab_pool(world), "db._nvram", capacity=1 << 10)

@@ -59,9 +59,10 @@ def test_memory_does_not_come_back_over_a_disk_that_was_there(pool, driver, disk
 def test_what_a_call_began_that_lost_libvirt_is_made_anew(pool, driver, disk, monkeypatch):
     """It may be half a copy."""
 
-    def lost(pool, name, **_form):
-        made(pool, name, capacity=3 << 20)
-        raise LabctlError("the connection was lost")
+    def lost(pool, name, **form):
+        made(pool, name, **(form | {"capacity": 3 << 20}))
+        if name == disk.volume:
+            raise LabctlError("the connection was lost")
 
     made = volumes.create
     with monkeypatch.context() as broken:

@@ -1,9 +1,9 @@
 """The volumes of a lab's pool by their owners. Volumes have no metadata, so names and backing files decide. Pure.
 
 labctl's volumes are those of disks that the Labfile or a VM of the lab names, those that belong to these VMs (seeds,
-logs, variables of UEFI), kernels and initrds, parts of snapshots, and root disks on an image of the store, which a run
-that was killed may have left. Overlays on these disks are from snapshots, labctl's or someone's. All other volumes are
-strangers, whatever their names.
+logs, variables of UEFI), kernels and initrds, parts of snapshots, marks of copies, and root disks on an image of the
+store, which a run that was killed may have left. Overlays on these disks are from snapshots, labctl's or someone's. All
+other volumes are strangers, whatever their names.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # volumes that labctl makes for a VM besides its disks
 BESIDE = (identity.SEED, identity.CONSOLE, identity.NVRAM, identity.GOLDEN, identity.GOLDEN_FLAT)
+_PREFIXES = (identity.VOLUMES, identity.SNAPSHOTS, identity.COPIES)  # of volumes that are no VM's
 
 
 @record
@@ -29,7 +30,7 @@ class Stored:
     """The volumes by their owners: `disks` by name (`web/root`), `seeds` as names of VMs, others as names of volumes.
 
     `overlays` has those of each disk. `beside` are all names that labctl may give to a VM's volumes besides its disks,
-    rotated logs of consoles, and the volumes of kernels, initrds and snapshots.
+    rotated logs of consoles, and the volumes of kernels, initrds, snapshots and marks of copies.
     """
 
     disks: Mapping[str, Facts] = field(default_factory=dict)
@@ -75,7 +76,11 @@ def sort(
     every = [f"{owner}.{what}" for owner in sorted(owners) for what in BESIDE]
     every += sorted(name for name in there if (log := console_log(name)) and log[1] and log[0] in owners)
     beside = (there.keys() & set(every)) - disks - standing.keys()
-    of_lab = {name for name in there if identity.is_boot_file(name) or identity.snapshot_part(name)}
+    of_lab = {
+        name
+        for name in there
+        if identity.is_boot_file(name) or identity.snapshot_part(name) or identity.marked_copy(name)
+    }
     of_lab -= disks | standing.keys()
     overlays: dict[str, list[str]] = {}
     for name, disk in sorted(standing.items()):
@@ -101,7 +106,7 @@ def _standing(
     disks = named - standing.keys()
     for name in sorted(there.keys() - standing.keys()):
         owner, _, what = name.partition(".")
-        if owner in (identity.VOLUMES, identity.SNAPSHOTS) or what in (identity.GOLDEN, identity.NVRAM):
+        if owner in _PREFIXES or what in (identity.GOLDEN, identity.NVRAM):
             continue  # guests may write a backing file into raw files, and labctl itself puts golden overlays on disks
         if lowest := _stands_on(there[name], below, disks):
             standing[name] = str(disk_name(lowest))

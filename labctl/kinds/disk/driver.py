@@ -9,7 +9,7 @@ import libvirt
 
 from labctl.core import identity, xmltree
 from labctl.core.errors import LabctlError
-from labctl.host.libvirt import block_commit, disk_users, pools, volumes
+from labctl.host.libvirt import block_commit, copies, disk_users, pools, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.dumps import dumps
 from labctl.kinds.disk.overlays import Overlays
@@ -48,7 +48,8 @@ class DiskDriver:
                 self._begun.add(spec.volume)
             if spec.saved and spec.format == "raw":
                 store = self._host.pool(self._images)
-                volumes.copy(self._host.virt, store, spec.saved, spec.volume, to=pool)
+                copies.note(pool, spec.volume, store, spec.saved)
+                copies.make(self._host.virt, pool, spec.volume)
                 return
             backing, capacity = self._base(spec)
             volumes.create(pool, spec.volume, capacity=capacity, format=spec.format, backing=backing)

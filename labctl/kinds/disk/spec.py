@@ -25,7 +25,8 @@ class DiskSpec(Spec):
     blank disk; `image` is the address name of that image. `seed` is the name of the seed that cloud-init applied to the
     disk, or will apply: it does so once, so that another seed needs a new disk. `above` are the paths of overlays that
     snapshots put on the volume, the top first; the VM writes to the top one, and `size` is its size. `saved` is the
-    volume of the store with its content in a warm state: a new disk begins with that, an existing one stands on it.
+    volume of the store with its content in a warm state: a new disk begins with that, an existing one stands on it. It
+    is made after the disks `behind`, so that there is none where the VMs' own systems are missing, and boot anew.
     """
 
     kind: ClassVar[str] = "disk"
@@ -43,6 +44,7 @@ class DiskSpec(Spec):
     seed: str = ""
     above: tuple[str, ...] = ()
     saved: str = ""
+    behind: tuple[str, ...] = ()
 
     @property
     def address(self) -> Address:
@@ -88,7 +90,8 @@ class DiskSpec(Spec):
         image = (Need(addresses.image(self.image)),) if self.image else ()
         seed = (Need(addresses.seed(self.seed), on_replace=Effect.REPLACE),) if self.seed else ()
         warm = (Need(addresses.warm(self.lab)),) if self.saved else ()
-        return (Need(addresses.pool(self.lab)), *image, *warm, *seed)
+        behind = (Need(addresses.disk(each)) for each in self.behind)
+        return (Need(addresses.pool(self.lab)), *image, *warm, *seed, *behind)
 
     def completed(self, wanted: DiskSpec, defined: Mapping[Address, Spec]) -> DiskSpec:
         del defined

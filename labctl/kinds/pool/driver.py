@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from labctl.host.libvirt import pools
+from labctl.core.errors import LabctlError
+from labctl.host.libvirt import copies, disk_users, pools
 from labctl.host.libvirt.connection import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from labctl.core.events import Teller
     from labctl.core.plan import StepOf
     from labctl.host.host import Host
@@ -25,7 +28,28 @@ class PoolDriver:
         with translated(str(spec.address)):
             pools.define(self._host.virt, spec.libvirt_name, spec.path)
 
-    update = create  # the only thing to mend is a pool that is not started
+    def update(self, step: StepOf[PoolSpec], tell: Teller) -> None:
+        """Start the pool, and make the copies that were cut off.
+
+        Raises:
+            LabctlError: a domain runs on one, or its source is gone.
+        """
+        self.create(step, tell)
+        if step.existing.unfinished:
+            with translated(str(step.address)):
+                self._finish_copies(self._host.pool(step.wanted.libvirt_name), step.existing.unfinished)
+
+    def _finish_copies(self, pool: Any, unfinished: Collection[str]) -> None:
+        users = disk_users.of_files(self._host.virt, running=True)
+        for volume in unfinished:
+            path = f"{pools.path(pool)}/{volume}"
+            if uses := users.get(path):
+                names = ", ".join(sorted(use.domain for use in uses))
+                raise LabctlError(
+                    f"{names} runs on {path}, which was not copied back to its end",
+                    hint="`labctl halt` shuts it down; then run the same again",
+                )
+        copies.make_all(self._host.connection, pool)
 
     def delete(self, step: StepOf[PoolSpec], tell: Teller) -> None:
         spec = step.existing

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from labctl.core import identity
 from labctl.core.found import Found
 from labctl.core.spec import YES
+from labctl.host.libvirt import copies
 from labctl.host.libvirt.connection import translated
 from labctl.kinds import Kind
 from labctl.kinds.pool.spec import PoolSpec
@@ -29,7 +30,9 @@ def _observe(look: Look) -> Found[PoolSpec]:
     if pool is None:
         return Found()
     undefined = "" if pool.persistent else YES
-    return Found((PoolSpec(look.lab, pool.folder, pool.active, undefined, look.stored.beside),))
+    unfinished = copies.marked(each.name for each in pool.volumes)
+    own = look.stored.beside
+    return Found((PoolSpec(look.lab, pool.folder, pool.active, undefined, unfinished, own),))
 
 
 def _labs(host: Host) -> list[str]:

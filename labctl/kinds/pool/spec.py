@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class PoolSpec(Spec):
     """The spec of a pool. `path` is its folder on the libvirt host, which is not compared: an existing pool keeps it.
 
-    `own` are the names of volumes of labctl that are no disks: seeds, and logs of consoles.
+    `own` are the names of volumes of labctl that are no disks: seeds, and logs of consoles. `unfinished` are volumes
+    that a run did not copy back to their end, as it restored a snapshot or began with a warm state.
     """
 
     kind: ClassVar[str] = "pool"
@@ -28,6 +29,7 @@ class PoolSpec(Spec):
     path: str
     active: bool = owned(Effect.LIVE, default=True, condition="not started")
     undefined: str = owned(Effect.LIVE, default="", condition="not defined any more")
+    unfinished: tuple[str, ...] = owned(Effect.LIVE, default=(), condition="not copied back to the end")
     own: tuple[str, ...] = ()
 
     @property

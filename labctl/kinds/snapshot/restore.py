@@ -10,14 +10,14 @@ import libvirt
 from labctl.core import identity
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
-from labctl.host.libvirt import domains, pools, saved_memory, volumes
+from labctl.host.libvirt import copies, domains, pools, saved_memory, volumes
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.snapshot import parts, restorable
 
 if TYPE_CHECKING:
     from labctl.core.events import Teller
     from labctl.host.libvirt.connection import Connection
-    from labctl.kinds.snapshot.spec import Copy, SavedVm, SnapshotSpec
+    from labctl.kinds.snapshot.spec import SavedVm, SnapshotSpec
 
 
 @record
@@ -79,14 +79,11 @@ def _power_off(virt: Any, lab: str, vm: SavedVm) -> None:
 
 def _copy_back(connection: Connection, pool: Any, snapshot: SnapshotSpec) -> None:
     """Put the copies back. Variables of a UEFI that had none yet go: libvirt makes them as the VM starts."""
-    for vm in snapshot.vms:
-        volumes.delete(pool, identity.nvram_volume(vm.name))
-
-    def put(copied: Copy) -> None:
-        volumes.delete(pool, copied.volume)
-        volumes.copy(connection.virt, pool, copied.copy, copied.volume)
-
-    connection.in_parallel(snapshot.copies, put)
+    copied = {each.volume for each in snapshot.copies}
+    connection.in_parallel(snapshot.copies, lambda each: copies.note(pool, each.volume, pool, each.copy))
+    for lacking in {identity.nvram_volume(vm.name) for vm in snapshot.vms} - copied:
+        volumes.delete(pool, lacking)
+    copies.make_all(connection, pool)
 
 
 def _new_layers(virt: Any, pool: Any, vm: SavedVm) -> dict[str, str]:

@@ -166,7 +166,9 @@ class VmDriver:
             pool = pools.find(self._connection.virt, identity.pool_name(spec.lab))
             if pool is not None:
                 pools.refresh(pool)
-                for name in (*console.volume_names(pool, spec.name), identity.nvram_volume(spec.name)):
+                variables = identity.nvram_volume(spec.name)
+                of_vm = (*console.volume_names(pool, spec.name), variables, identity.copy_mark(variables))
+                for name in of_vm:
                     volumes.delete(pool, name)
 
     async def booted(self, step: StepOf[VmSpec], tell: Teller) -> None:

@@ -9,7 +9,7 @@ import libvirt
 
 from labctl.core import identity
 from labctl.core.errors import LabctlError
-from labctl.host.libvirt import pools, saved_memory, volumes
+from labctl.host.libvirt import copies, pools, saved_memory, volumes
 from labctl.kinds.vm import definition
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class WarmStarts:
             return
         virt, volume = self._connection.virt, identity.nvram_volume(spec.name)
         pool, store = (pools.require(virt, name) for name in (identity.pool_name(spec.lab), identity.STORE))
-        volumes.delete(pool, volume)  # an earlier call made it
-        volumes.copy(virt, store, saved.variables, volume, to=pool)
+        copies.note(pool, volume, store, saved.variables)
+        copies.make(virt, pool, volume)
 
     def past(self, saved: SavedMemory) -> definition.Past | None:
         """What the definition of a VM with saved memory goes on from; None where nobody can read that.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core import identity
 from labctl.core.errors import Interrupted, LabctlError
+from labctl.core.record import replace
 from labctl.host.access import port_session
 from labctl.host.access.port_transport import PortTransport
 from labctl.host.access.streams import FEW_BYTES
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.host.access.keys import Keys
     from labctl.host.host import Host
     from labctl.kinds.warm.spec import WarmSpec
+    from labctl.kinds.warm.store import StoredWarm
 
 WAIT_S = 3.0  # how long to wait for another labctl that changes a lab whose pool is stopped
 SYNC_S = 120.0  # how long a guest may take to write what it has not written to its disks
@@ -73,4 +75,13 @@ class WarmDriver:
     def _delete(self, warm: WarmSpec) -> None:
         with translated(str(warm.address)):
             every = store.look(self._host, held=warm.lab, wait_s=WAIT_S)
-            store.remove(self._host, [each for each in every if each.warm.volume("") == warm.volume("")])
+            gone = [each for each in every if each.warm.volume("") == warm.volume("")]
+            store.remove(self._host, [replace(each, users=_others(each)) for each in gone])
+
+
+def _others(stored: StoredWarm) -> tuple[str, ...]:
+    """Who stands on a warm state, without copies that its own lab began to make of it: the lab goes, or is whole."""
+    own = f"{identity.pool_name(stored.warm.lab)}/"
+    begun = (user for user in stored.users if user.startswith(own))
+    marks = {user for user in begun if identity.marked_copy(user.removeprefix(own))}
+    return tuple(user for user in stored.users if user not in marks)

@@ -21,6 +21,7 @@ from tests.composed import applied, specs
 WEB, ROOT, SITE = Address("vm", "web"), Address("disk", "web/root"), Address("folder", "web/srv/x")
 SHELL, FETCH, ALL = (Address("provision", each) for each in ("web/1", "web/2", "1"))
 STATE = WarmSpec("shop", "k", taken="2026-11-26T12:03:09+00:00")
+DATA, SHARED, OTHER = (Address("disk", each) for each in ("web/data", "shared", "other"))
 LAB = {
     "vms": {
         "web": {
@@ -31,6 +32,13 @@ LAB = {
         "db": {"image": "debian-12"},
     },
     "provision": [{"shell": "all"}],
+}
+WITH_DISKS = {
+    "web": {
+        **LAB["vms"]["web"],
+        "disks": [{"name": "data", "size": "1MiB"}, {"name": "shared", "volume": "shared"}],
+    },
+    "db": {**LAB["vms"]["db"], "disks": [{"name": "other", "volume": "other"}]},
 }
 
 
@@ -143,3 +151,28 @@ def test_what_was_copied_before_the_save_is_not_copied_again():
     assert done(other, {}, state)[0][SITE].content == copied.content
     gone = {address: spec for address, spec in wanted.items() if address != SITE}
     assert SITE not in done(gone, {}, state)[0]
+
+
+def test_a_disk_that_a_run_did_not_come_to_begins_with_the_state_as_the_system_did():
+    """The guest boots where its steps are done: what they left on other disks is not blank."""
+    wanted = specs(
+        {**LAB, "vms": WITH_DISKS, "volumes": {name: {"size": "1MiB"} for name in ("shared", "other")}}
+    )
+    state = saved(wanted)
+    state = replace(state, disks=tuple(WarmDisk(each.name, volume(each.name)) for each in state.disks))
+    observed = standing(wanted, state, WEB, SITE, DATA, SHARED, OTHER)
+    vms = remembered.look(wanted, observed, None)
+    made = remembered.completed(wanted, observed, vms)
+    assert {each: made[each].saved for each in (DATA, SHARED, OTHER)} == {
+        DATA: volume("web/data"),
+        SHARED: volume("shared"),
+        OTHER: "",
+    }
+    lacking = replace(state, disks=tuple(each for each in state.disks if each.name != "shared"))
+    made = remembered.completed(wanted, {**observed, state.address: lacking}, vms)
+    assert (made[DATA].saved, made[SHARED].saved) == (volume("web/data"), "")
+    assert remembered.completed(wanted, standing(wanted, state, SHARED), {}) == wanted, "it was removed since"
+
+
+def volume(disk: str) -> str:
+    return STATE.disk_volume(disk)

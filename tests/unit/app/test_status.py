@@ -139,7 +139,7 @@ def test_a_plan_that_fails_leaves_the_rest(monkeypatch, session):
     def fail(*_, **_more):
         raise LabctlError("someone has the name")
 
-    monkeypatch.setattr("labctl.app.stopped_pools.starting", fail)
+    monkeypatch.setattr("labctl.app.pools_first.plans", fail)
     seen(monkeypatch, vm("db"))
     found = status.status(session, ["db"], drift=True)
     assert found.rows[0].drift is None

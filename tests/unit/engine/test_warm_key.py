@@ -246,4 +246,7 @@ def test_what_begins_with_a_warm_state_has_its_memory_and_disks_and_waits_for_no
     assert "vm/db" not in needed
     saved = {each.name: each.saved for each in begun.values() if isinstance(each, DiskSpec)}
     assert saved == {"web-1/root": "d1", "db/root": "", "shared": "s", "other": ""}
+    root = Address("disk", "web-1/root")
+    assert root in {need.address for need in begun[Address("disk", "shared")].needs()}, "no system, no volume"
+    assert begun[root].behind == ()
     assert all(begun[each] == spec for each, spec in specs.items() if not isinstance(spec, VmSpec | DiskSpec))

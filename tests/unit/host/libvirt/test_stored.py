@@ -128,3 +128,12 @@ def test_parts_of_snapshots_are_the_labs_and_so_are_their_layers():
     assert found.strangers == ()
     assert found.overlays == {"web/root": ("web.root._layer-5f0c91d2",)}
     assert {each.name for each in parts} <= set(found.beside)
+
+
+def test_a_mark_of_a_copy_is_the_labs_and_no_disk_whatever_it_stands_on():
+    names = ("_copy._volume.shared", "_copy.web._nvram")
+    found = sort(
+        facts("web.root", IMAGE), facts(names[0], f"{STORE}/_warm.x"), facts(names[1], f"{POOL}/web.root")
+    )
+    assert {*names} <= {*found.beside}
+    assert (set(found.disks), found.overlays, found.strangers) == ({"web/root"}, {}, ())
