@@ -59,7 +59,7 @@ def test_all_of_it_at_once(people):
     }
     for found, fix in told.items():
         assert found in refused.stderr
-        mended = refused.stderr.partition(found)[2].partition("mend it: ")[2]
+        mended = refused.stderr.partition(found)[2].partition("mend it: `")[2]
         assert mended.startswith(fix), refused.stderr
         assert "ask whoever administers this machine" in mended.partition("\n")[0]
     assert not carol.processes()

@@ -21,6 +21,7 @@ from labctl.host.rootless.state import Holder, State, taken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from labctl.host.machine.doctor.check import Check
     from labctl.host.machine.processes import Identity
 
 STARTING = (
@@ -134,12 +135,17 @@ def refuse_lacking(why: str = "") -> None:
     """
     lacking = [each for each in rootless.checks(distribution()) if each.verdict == FAIL]
     if lacking:
-        lines = [f"  {each.name}: {each.found}\n    mend it: {each.fix or each.advice}" for each in lacking]
+        lines = [f"  {each.name}: {each.found}\n    mend it: {_mending(each)}" for each in lacking]
         summary = "this machine lacks what a libvirt of your own, rootless, needs:"
         if why:
             summary = f"the system's libvirt {why}, and {summary}"
         hint = "`labctl doctor` checks all of it; who is in the group libvirt reaches the system's libvirt instead"
         raise LabctlError("\n".join([summary, *lines]), hint=hint)
+
+
+def _mending(check: Check) -> str:
+    """A command is between backticks, where no line is broken: it is to be pasted."""
+    return f"`{check.fix}`" if check.fix else check.advice
 
 
 def _launch(world: State, held: int) -> None:

@@ -41,10 +41,28 @@ def test_all_that_lacks_is_told_before_anything_starts(own, monkeypatch):
         world.ensure(own, no_start)
     assert str(error.value).splitlines()[1:] == [
         "  uidmap: newuidmap is not there",
-        "    mend it: apt-get install uidmap",
+        "    mend it: `apt-get install uidmap`",
         "  subuid: none",
-        "    mend it: usermod",
+        "    mend it: `usermod`",
     ]
+
+
+def test_why_it_is_not_the_systems_is_told_with_what_lacks_and_with_the_start(own, monkeypatch):
+    lacking = [Check("logout", "fail", "no", advice="log in again")]
+    monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(lacking))
+    with pytest.raises(LabctlError) as error:
+        world.ensure(own, no_start, "is closed to you")
+    assert str(error.value).splitlines() == [
+        "the system's libvirt is closed to you, and this machine lacks what a libvirt of your own, rootless, needs:",
+        "  logout: no",
+        "    mend it: log in again",
+    ]
+    lacking.clear()
+    said = []
+    monkeypatch.setattr(world, "_launch", lambda *_: None)
+    with pytest.raises(LabctlError, match="ended as soon as"):
+        world.ensure(own, said.append, "is closed to you")
+    assert said[0] == f"the system's libvirt is closed to you: {world.STARTING}"
 
 
 def test_a_home_that_several_machines_share_has_one(own, monkeypatch):
