@@ -46,7 +46,16 @@ auth_unix_ro = "none"
 auth_unix_rw = "none"
 log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 """
-RESOLVER = "169.254.1.1"  # an address that only pasta answers, with the machine's own name server
+# Addresses that only pasta answers, with the machine's first name server that has an address of the same version
+RESOLVERS = ("169.254.1.1", "100::53")
+
+# All go out with the address that pasta gave, also guests of open networks: old versions of pasta answer all to the
+# address that sent something last. Their interface is a tun, those of networks are bridges.
+_ONE_ADDRESS = """\
+add table inet labctl
+add chain inet labctl way_out { type nat hook postrouting priority srcnat + 1; }
+add rule inet labctl way_out meta oifkind "tun" masquerade
+"""
 
 
 @record
@@ -100,11 +109,20 @@ def cover_resolver(folder: Path, machines: Path = Path("/etc/resolv.conf")) -> N
         Failed: the kernel refuses it.
         OSError: a file can't be read or written.
     """
-    own, text = folder / "resolv.conf", f"nameserver {RESOLVER}\n"
+    own, text = folder / "resolv.conf", "".join(f"nameserver {each}\n" for each in RESOLVERS)
     if not machines.exists() or machines.read_text(encoding="utf-8", errors="replace") == text:
         return
     own.write_text(text, encoding="utf-8")
     _mount("--bind", str(own), str(machines))
+
+
+def have_one_address() -> None:
+    """Have all that leaves by pasta come from the address that pasta gave.
+
+    Raises:
+        Failed: nft is not there, or the kernel refuses it.
+    """
+    run("nft", _ONE_ADDRESS)
 
 
 def _cover_run(new: Path) -> None:

@@ -43,6 +43,8 @@ def main(folder: Path, told: int, *, resolver: bool) -> None:
         try:
             used = State(folder).open_lock("used.lock")  # the same one wherever the folder is moved
             contents.fill(folder, resolver=resolver)
+            if resolver:
+                have_one_address()
             for each in daemons:
                 each.start()
         except (contents.Failed, OSError) as error:
@@ -87,6 +89,14 @@ def _live(folder: Path, used: int, daemons: list[Daemon], *, resolver: bool) -> 
             needed = time.monotonic()
         elif time.monotonic() - needed > IDLE_S and alone(used):
             break
+
+
+def have_one_address() -> None:
+    """See that guests do not cut each other off on their way out. What hinders that is told."""
+    try:
+        contents.have_one_address()
+    except contents.Failed as error:
+        _tell(f"guests of networks with `mode: open` may cut off the connections of others: {error}")
 
 
 def keep_resolver(folder: Path) -> None:

@@ -13,9 +13,11 @@ START_S = 10.0  # for pasta to configure what it makes
 # How long pasta is not there before it is started again: twice as long each time, until it ran for the longest pause
 PAUSE_S, LONGEST_S = 1.0, 60.0
 _POLL_S = 0.02
+_NAME_SERVERS = Path("/etc/resolv.conf")
 # Nothing of the machine's loopback and of the world's leads to the other; addresses and names are the machine's
 _PASTA = (
-    "--foreground", "--quiet", "--config-net", "--no-map-gw", "--dns-forward", contents.RESOLVER,
+    "--foreground", "--quiet", "--config-net", "--no-map-gw",
+    *(word for address in contents.RESOLVERS for word in ("--dns-forward", address)),
     "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none",
 )  # fmt: skip
 
@@ -30,7 +32,7 @@ class WayOut:
         self._begin()
 
     def _begin(self) -> None:
-        self._begun = time.monotonic()
+        self._begun, self._asked = time.monotonic(), name_servers()
         self._process = subprocess.Popen(self._argv)
 
     def wait(self) -> None:
@@ -41,8 +43,10 @@ class WayOut:
             time.sleep(_POLL_S)
 
     def keep(self) -> None:
-        """Start pasta again if it has ended, and the pause is over."""
+        """Start pasta again if it has ended, and the pause is over; or if the machine asks others for names now."""
         lasted = time.monotonic() - self._begun
+        if self._process.poll() is None and name_servers() not in (self._asked, []):
+            self.end()  # pasta reads them at its start
         if self._process.poll() is None:
             if lasted > LONGEST_S:
                 self.pause = PAUSE_S
@@ -53,8 +57,19 @@ class WayOut:
 
     def end(self) -> None:
         """End pasta, and wait for it."""
-        self._process.terminate()
+        self._process.kill()
         self._process.wait()
+
+
+def name_servers() -> list[str]:
+    """The addresses that the machine asks for names; none while its file is away."""
+    try:
+        text = _NAME_SERVERS.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [
+        words[1] for words in map(str.split, text.splitlines()) if words[:1] == ["nameserver"] and words[1:]
+    ]
 
 
 def is_open(init: int, proc: Path = Path("/proc")) -> bool:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 NAMESPACES = ("unshare", "--user", "--map-root-user", "--mount")
+COVERED = "nameserver 169.254.1.1 nameserver 100::53 1"  # by one mount
 COVER = """
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from labctl.host.rootless import contents
 folder, machines = map(Path, sys.argv[1:])
 for _ in sys.stdin:
     contents.cover_resolver(folder, machines)
-    print(machines.read_text().strip(), Path("/proc/self/mountinfo").read_text().count(str(machines)), flush=True)
+    print(*machines.read_text().split(), Path("/proc/self/mountinfo").read_text().count(str(machines)), flush=True)
 """
 
 
@@ -27,12 +28,21 @@ def test_names_are_asked_of_pasta_also_when_the_machine_replaced_its_file(tmp_pa
             print("again", file=inside.stdin, flush=True)
             return inside.stdout.readline().strip()
 
-        assert covered() == "nameserver 169.254.1.1 1"
+        assert covered() == COVERED
         new = tmp_path / "new"
         for address in ("192.0.2.2", "192.0.2.3"):
             new.write_text(f"nameserver {address}\n")
             new.replace(machines)
-            assert covered() == "nameserver 169.254.1.1 1"
-            assert covered() == "nameserver 169.254.1.1 1"
+            assert covered() == COVERED
+            assert covered() == COVERED
         inside.stdin.close()
     assert machines.read_text() == "nameserver 192.0.2.3\n"
+
+
+def test_all_that_leaves_by_a_tun_has_one_address():
+    """The kernel takes the rules, in the namespaces of a user."""
+    program = "from labctl.host.rootless import contents; contents.have_one_address()"
+    argv = [*NAMESPACES, "--net", "sh", "-c", f"{sys.executable} -c '{program}' && nft list ruleset"]
+    listed = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert listed.returncode == 0, listed
+    assert 'meta oifkind "tun" masquerade' in listed.stdout

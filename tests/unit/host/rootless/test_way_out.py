@@ -107,3 +107,28 @@ def test_a_process_that_cant_be_started_now_is_tried_again(pasta, monkeypatch):
     assert refused
     assert pasta.starts() == 2
     kept.end()
+
+
+def test_it_is_started_anew_when_the_machine_asks_others_for_names(pasta, monkeypatch, tmp_path):
+    """Pasta reads whom at its start alone. While the file is put in place it may be away, or empty."""
+    machines = tmp_path / "resolv.conf"
+    machines.write_text("nameserver 192.0.2.1\n")
+    monkeypatch.setattr(way_out, "_NAME_SERVERS", machines)
+    monkeypatch.setattr(way_out, "PAUSE_S", 0.1)
+    kept = WayOut(pasta("exec sleep 100"), os.getpid(), ())
+
+    def starts():
+        kept.keep()
+        time.sleep(0.1)
+        return pasta.starts()
+
+    time.sleep(0.1)
+    machines.write_text("# by another\nsearch example.org\nnameserver 192.0.2.1\n")
+    assert starts() == 1
+    machines.write_text("nameserver\n")
+    assert starts() == 1
+    machines.unlink()
+    assert starts() == 1
+    machines.write_text("nameserver 192.0.2.2\n")
+    assert [starts(), starts()] == [2, 2]
+    kept.end()
