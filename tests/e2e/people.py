@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e import users as ordinary
 from tests.e2e.harness import daemons
-from tests.e2e.users import FAR, HERE, in_far
+from tests.e2e.users import FAR, FAR6, HERE, HERE6, SECOND, in_far
 
 KNOWN = {".local", ".cache", ".config", "share", "state", "labctl"}
 OTHERS = re.compile(r"/run/libvirt/|/run/labctl-e2e|/tmp/(pytest-of|labctl-tests)-")
@@ -96,6 +96,15 @@ def far():
         f"-n far addr add {FAR}/24 dev up1",
         "-n far link set up1 up",
         f"route add default via {FAR}",
+        f"addr add {HERE6}/64 dev up0 nodad",
+        "addr add fe80::2/64 dev up0 nodad",
+        f"-n far addr add {FAR6}/64 dev up1 nodad",
+        "-n far addr add fe80::1/64 dev up1 nodad",
+        "route add default via fe80::1 dev up0",
+        "link add second0 type bridge",
+        "link set second0 addrgenmode none",
+        f"addr add {SECOND}/24 dev second0",
+        "link set second0 up",
     ):
         subprocess.run(["ip", *words.split()], check=True)
     with in_far(f"""
@@ -103,11 +112,14 @@ import socket
 import subprocess
 import sys
 import threading
-server = socket.create_server(("{FAR}", 7000))
+def serve(server):
+    while True:
+        server.accept()[0].send(b"far")
+for address, family in (("{FAR}", socket.AF_INET), ("{FAR6}", socket.AF_INET6)):
+    server = socket.create_server((address, 7000), family=family)
+    threading.Thread(target=serve, args=(server,)).start()
 print("ready", flush=True)
-while True:
-    server.accept()[0].send(b"far")
 """):
         yield
-    for words in ("netns del far", "link del up0"):
+    for words in ("netns del far", "link del up0", "link del second0"):
         subprocess.run(["ip", *words.split()], check=False)

@@ -21,6 +21,8 @@ HOMES = Path("/tmp/labctl-tests-homes")
 FIRST = 4001  # the first uid
 IDS = 65536
 HERE, FAR = "10.77.0.2", "10.77.0.1"  # this machine, and one that it reaches
+HERE6, FAR6 = "fd77::2", "fd77::1"
+SECOND = "10.78.0.2"  # another address of this machine
 FILES = ("passwd", "group", "subuid", "subgid")
 
 
