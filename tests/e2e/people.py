@@ -30,30 +30,36 @@ def people(view):
 
 
 @pytest.fixture
-def alice(people):
+def unchanged():
+    """Once the libvirts of all users have ended, the machine is as before.
+
+    Interfaces, routes and processes of all users are looked at by the fixture `oracle`.
+    """
+    before = outside()
+    yield
+    left = outside() - before
+    assert not left, left
+
+
+@pytest.fixture
+def alice(people, unchanged):
     with leaving_nothing(people["alice"]) as user:
         yield user
 
 
 @pytest.fixture
-def bob(people):
+def bob(people, unchanged):
     with leaving_nothing(people["bob"]) as user:
         yield user
 
 
 @contextmanager
 def leaving_nothing(user):
-    """Once a user's own libvirt has ended, the machine is as before, but for what is labctl's in the user's home.
-
-    Interfaces, routes and processes of all users are looked at by the fixture `oracle`.
-    """
-    before = outside()
+    """Once a user's own libvirt has ended, the user's home has nothing more than what is labctl's."""
     yield user
     stopped = user.labctl()("rootless", "stop", "--yes")
     assert stopped.code == 0, stopped
     daemons.wait_until(lambda: not user.processes(), f"something of {user.name} is left")
-    left = outside() - before
-    assert not left, left
     for hidden in (".local", ".local/share", ".local/state", ".cache", ".config"):
         assert {each.name for each in (user.home / hidden).glob("*")} <= KNOWN, hidden
     assert {each.name for each in user.home.glob(".*")} <= KNOWN
