@@ -213,6 +213,7 @@ def test_a_terminal_stops_both_processes_and_goes_on_with_both(alice):
     )
     os.close(terminal)
     said(leader, f"{alice.python} -m labctl {' '.join(INSIDE)} sh -c 'echo be''gun; exec cat'\n", "begun")
+    daemons.wait_until(lambda: "cat" in alice.processes().values(), "the program inside runs")
     (inside,) = [pid for pid, words in alice.processes().items() if words == "cat"]
     said(leader, "\x1a", "Stopped")
     daemons.wait_until(lambda: state(inside) == "T", "the program inside is stopped")
