@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -132,8 +133,16 @@ def test_an_interruption_ends_what_was_begun(own, monkeypatch, tmp_path):
     monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
     monkeypatch.setattr(world.sys, "executable", str(program))
     before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
-    interrupting = threading.Thread(target=interrupt_after, args=(begun,))
-    interrupting.start()
+    interrupting, popen = threading.Thread(target=interrupt_after, args=(begun,)), subprocess.Popen
+
+    def started(argv, **options):
+        """Interrupt only once there is a process: an interruption in Popen itself loses it to its caller."""
+        process = popen(argv, **options)
+        if world.holder.__name__ in argv:
+            interrupting.start()
+        return process
+
+    monkeypatch.setattr(world.subprocess, "Popen", started)
     with pytest.raises(KeyboardInterrupt):
         world.ensure(own, lambda _: None)
     interrupting.join()
