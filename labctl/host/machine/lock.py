@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.host.files import checked, os_errors, runtime
 from labctl.host.files.owners import user
+from labctl.host.libvirt.uri import SESSION
 from labctl.host.rootless import outside
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def lab_lock_name(name: str) -> str:
 
 
 def on(uri: str, what: str) -> str:
-    """The name of a lock among those of all hosts."""
-    return f"{what} on {uri}"
+    """The name of a lock among those of all hosts. Each user's own daemon is a host by itself."""
+    whose = f" of {user()}" if uri.partition("?")[0] == SESSION else ""
+    return f"{what} on {uri}{whose}"
 
 
 def path(what: str) -> Path:

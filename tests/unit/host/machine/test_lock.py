@@ -140,6 +140,16 @@ def test_what_somebody_else_put_there_is_told_with_the_owner(public, plant, told
     path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
+def test_the_daemons_of_two_users_are_two_hosts(monkeypatch):
+    names = []
+    for uid in (4001, 4002):
+        monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
+        names.append([lock.on(uri, "lab shop") for uri in ("qemu:///session", "qemu:///system")])
+    assert names == [
+        [f"lab shop on qemu:///session of uid {uid}", "lab shop on qemu:///system"] for uid in (4001, 4002)
+    ]
+
+
 def test_without_a_shared_folder_it_is_the_users_own(tmp_path, monkeypatch):
     monkeypatch.setattr(lock.runtime, "folder", lambda: tmp_path)
     for mode in (0o755, 0o777, 0o700):
