@@ -144,6 +144,14 @@ def _covered(file: Path, more: str) -> Iterator[None]:
         own.unlink()
 
 
+def lab_of(user, content):
+    """A lab whose Labfile is the user's too."""
+    lab = Lab(user.labctl(), content)
+    lab.write()
+    os.chown(lab.path, user.uid, user.uid)
+    return lab
+
+
 def blank(user, name="shop", **vm):
     """A lab of a user's with one VM, `web`, that has nothing to boot; `vm` has more of it."""
     content = blank_lab(name, networks={"front": {}}, vms={"web": {"networks": ["front"], **vm}})
