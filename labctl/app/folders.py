@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     Specs = dict[Address, Spec]
 
+_NO_VIRTIOFSD = "this host has no virtiofsd"
+
 
 def look(lab: LabModel, host: Host) -> Sharing | None:
     """What a host can do for the lab's folders; None if there are none.
@@ -62,7 +64,9 @@ def _without_virtiofs(host: Host) -> str:
         return "the libvirt host runs no QEMU"
     if host.uri.endswith("/session"):
         return "an ordinary user's libvirt has no virtiofs"
-    return "" if virtiofsd.find() else "this host has no virtiofsd"
+    if host.inside:  # uids of its guests are subordinate ones there
+        return "with your own libvirt, rootless, what the guest's users write would not be yours"
+    return "" if virtiofsd.find() else _NO_VIRTIOFSD
 
 
 def problems(session: Session, plan: Plan, sharing: Sharing | None) -> list[Problem]:
@@ -101,7 +105,8 @@ def _against(session: Session, spec: FolderSpec, sharing: Sharing) -> Iterator[P
         summary = f"{spec.type} would share a folder of the other machine, on which libvirt runs"
         yield _problem(session, spec, summary, "type: rsync")
     elif spec.type == VIRTIOFS and sharing.without_virtiofs:
-        hint = "type: rsync" + (f"; or {distribution().virtiofsd}" if host.local else "")
+        lacking = sharing.without_virtiofs == _NO_VIRTIOFSD
+        hint = "type: rsync" + (f"; or {distribution().virtiofsd}" if lacking else "")
         yield _problem(session, spec, f"no virtiofs: {sharing.without_virtiofs}", hint, FOREIGN)
     if spec.type == RSYNC and command.path("rsync") is None:
         hint = distribution().install("rsync")

@@ -17,19 +17,27 @@ from labctl.labfile.load import load
 from tests.madeup import MadeUpHost
 
 ABLE = Sharing("", {})
+NOT_YOURS = "with your own libvirt, rootless, what the guest's users write would not be yours"
 
 
 @pytest.fixture
-def told(lab_with_folder, monkeypatch):
+def told(lab_with_folder, hints, monkeypatch):
     monkeypatch.setattr(folders.command, "path", lambda _tool: "/usr/bin/rsync")
 
     def tell(kind, sharing=ABLE, *, local=True, login="10.0.0.2"):
         session = SimpleNamespace(lab=lab_with_folder, hosts=Hosts(MadeUpHost(local=local)))
         spec = FolderSpec("shop", "web", "/srv/app", "/home/me/app", kind, login=login, base="web")
         found = folders.problems(session, plan({spec.address: spec}, {}), sharing)
+        hints.extend(each.hint for each in found)
         return [(each.path, each.summary.removeprefix("/srv/app: ")) for each in found]
 
     return tell
+
+
+@pytest.fixture
+def hints():
+    """What helps against what `told` told."""
+    return []
 
 
 def test_what_can_be_done_is_none(told):
@@ -76,9 +84,16 @@ def test_no_folder_of_another_machine_is_shared(told, kind):
     assert "of the other machine" in summary
 
 
-def test_a_host_without_virtiofsd_says_so(told):
+def test_a_host_without_virtiofsd_says_so(told, hints):
     sharing = Sharing("this host has no virtiofsd", {})
     assert told("virtiofs", sharing) == [("vms.web.folders", "no virtiofs: this host has no virtiofsd")]
+    assert hints == [f"type: rsync; or {folders.distribution().virtiofsd}"]
+
+
+@pytest.mark.parametrize("why", [NOT_YOURS, "an ordinary user's libvirt has no virtiofs"])
+def test_no_program_is_to_be_installed_that_would_not_help(told, hints, why):
+    assert told("virtiofs", Sharing(why, {})) == [("vms.web.folders", f"no virtiofs: {why}")]
+    assert hints == ["type: rsync"]
 
 
 def test_rsync_needs_a_program_and_no_network(told, monkeypatch):
@@ -88,19 +103,20 @@ def test_rsync_needs_a_program_and_no_network(told, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("uri", "why"),
+    ("uri", "inside", "why"),
     [
-        ("qemu:///system", ""),
-        ("qemu:///session", "an ordinary user's libvirt has no virtiofs"),
-        ("qemu+ssh://there/system", "the libvirt host is another machine"),
-        ("test:///default", "the libvirt host runs no QEMU"),
+        ("qemu:///system", False, ""),
+        ("qemu:///system", True, NOT_YOURS),
+        ("qemu:///session", False, "an ordinary user's libvirt has no virtiofs"),
+        ("qemu+ssh://there/system", False, "the libvirt host is another machine"),
+        ("test:///default", False, "the libvirt host runs no QEMU"),
     ],
 )
 @pytest.mark.usefixtures("told")
-def test_who_can_serve_virtiofs(monkeypatch, tmp_path, uri, why):
+def test_who_can_serve_virtiofs(monkeypatch, tmp_path, uri, inside, why):
     monkeypatch.setattr(folders.virtiofsd, "find", lambda: "/usr/lib/qemu/virtiofsd")
     able = SimpleNamespace(types=frozenset({uri.partition(":")[0]}))
-    host = MadeUpHost(uri=uri, local="+ssh" not in uri, capabilities=able)
+    host = MadeUpHost(uri=uri, local="+ssh" not in uri, inside=inside, capabilities=able)
     lab = load(str(tmp_path / "Labfile.yaml")).lab
     sharing = folders.look(lab, host)
     assert sharing.without_virtiofs == why
