@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from labctl.core.errors import UsageError
-from labctl.host.files.owners import user
+from labctl.host.files.owners import owner
 
 LABFILE = "Labfile.yaml"
 
@@ -59,16 +59,9 @@ def _nearest() -> str:
 def _require_own(*paths: str) -> None:
     """A Labfile that somebody else put above this folder, as in /tmp, is not taken unasked; git does so, too."""
     for path in paths:
-        owner = _owner(path)
-        if owner not in (os.geteuid(), 0, int(os.environ.get("SUDO_UID") or 0)):
+        found = owner(path, os.stat(path))
+        if not found.mine and found.uid not in (0, int(os.environ.get("SUDO_UID") or 0)):
             raise UsageError(
-                f"no {LABFILE} here, and {os.path.relpath(path)} is {user(owner)}'s",
+                f"no {LABFILE} here, and {os.path.relpath(path)} is {found.name}'s",
                 hint="-f names it, if you mean it",
             )
-
-
-def _owner(path: str) -> int:
-    """The uid of an owner. In a user's own libvirt the machine's root is nobody, so the process outside is asked."""
-    from labctl.host.rootless import outside  # most Labfiles are in the folder itself
-
-    return 0 if outside.inside() and outside.is_roots(os.path.abspath(path)) else os.stat(path).st_uid

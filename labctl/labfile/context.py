@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.host_reach import Deed, HostReach
 from labctl.core.record import field, record
+from labctl.host.files.owners import owner, user
 from labctl.kinds.image import catalogue
 from labctl.labfile.interpolate import TextBudget
 from labctl.labfile.placeholders import PLACEHOLDER
@@ -178,7 +179,7 @@ class ReadContext:
         """Say why a file or folder is not one of the Labfile's folder; empty if it is. Links are followed."""
         folder = Path(os.path.realpath(self.folder))
         facts = folder.stat()
-        if any(home.is_relative_to(folder) for home in _homes(facts.st_uid)):
+        if any(home.is_relative_to(folder) for home in _homes(owner(folder, facts).name)):
             return "a Labfile in a home, or above it, has no folder of its own"
         if facts.st_mode & stat.S_IWOTH:
             return "a Labfile in a folder that everybody may write to has no folder of its own"
@@ -205,12 +206,12 @@ def _why_no_folder(path: Path) -> str:
         return str(error.strerror).lower()
 
 
-def _homes(owner: int) -> list[Path]:
+def _homes(owner_name: str) -> list[Path]:
     """The homes of this user, as the environment says and the system, and of the owner of the Labfile's folder."""
     found = [_expanded("~")]
-    for uid in (os.geteuid(), owner):
+    for name in (user(), owner_name):
         with suppress(KeyError):
-            found.append(Path(pwd.getpwuid(uid).pw_dir))
+            found.append(Path(pwd.getpwnam(name).pw_dir))
     return [Path(os.path.realpath(home)) for home in found if home.is_absolute() and home != Path("/")]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError
 from labctl.core.record import record
 from labctl.host.files import os_errors
-from labctl.host.files.owners import user
+from labctl.host.files.owners import owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,9 @@ def open_folder(name: str, within: int, path: Path, *, closed: int = OTHERS, mak
         if make:
             os.mkdir(name, 0o700, dir_fd=within)
             made = True
-    descriptor = _open(name, within, path, lambda found: _wrong(found, stat.S_IFDIR, closed), os.O_DIRECTORY)
+    descriptor = _open(
+        name, within, path, lambda found: _wrong(path, found, stat.S_IFDIR, closed), os.O_DIRECTORY
+    )
     if made:
         os.fchmod(descriptor, 0o700)  # the umask may have left less
     return descriptor
@@ -80,7 +82,9 @@ def open_folder(name: str, within: int, path: Path, *, closed: int = OTHERS, mak
 
 def read(name: str, within: int, path: Path, most: int, *, closed: int = OTHERS) -> bytes:
     """Read a file of this user's that has no other name, `most` bytes at most; the arguments are those of a folder."""
-    return _read(_open(name, within, path, lambda found: _wrong(found, stat.S_IFREG, closed)), path, most)
+    return _read(
+        _open(name, within, path, lambda found: _wrong(path, found, stat.S_IFREG, closed)), path, most
+    )
 
 
 def read_anybodys(path: Path, most: int) -> bytes:
@@ -90,7 +94,7 @@ def read_anybodys(path: Path, most: int) -> bytes:
 
 def open_anybodys(path: Path) -> int:
     """Open a file that may be anybody's, to read it; the same counts for it."""
-    return _open(str(path), None, path, lambda found: _wrong(found, stat.S_IFREG, None))
+    return _open(str(path), None, path, lambda found: _wrong(path, found, stat.S_IFREG, None))
 
 
 def write(name: str, within: int, path: Path, data: bytes) -> None:
@@ -130,7 +134,7 @@ def check_file(name: str, within: int, path: Path, *, closed: int = OTHERS) -> N
     """Raise LabctlError unless it is a file that `read` would open."""
     with _named(path, "can't look at it"):
         found = os.lstat(name, dir_fd=within)
-    _refuse(_wrong(found, stat.S_IFREG, closed), name, within, path)
+    _refuse(_wrong(path, found, stat.S_IFREG, closed), name, within, path)
 
 
 def remove(name: str, within: int, path: Path, *, closed: int = OTHERS) -> None:
@@ -167,7 +171,7 @@ def _read(descriptor: int, path: Path, most: int) -> bytes:
     return data
 
 
-def _wrong(found: os.stat_result, kind: int, closed: int | None) -> Wrong:
+def _wrong(path: Path, found: os.stat_result, kind: int, closed: int | None) -> Wrong:
     """What is wrong with a file or folder. It may be anybody's where `closed` is None."""
     if stat.S_IFMT(found.st_mode) != kind:
         is_ = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
@@ -175,8 +179,8 @@ def _wrong(found: os.stat_result, kind: int, closed: int | None) -> Wrong:
     if closed is None:
         return Wrong()
     if found.st_uid != os.geteuid():
-        owner = user(found.st_uid)
-        return Wrong(f"it is {owner}'s", f"run labctl as {owner}; or {LOOK}")
+        whose = owner(path, found).name
+        return Wrong(f"it is {whose}'s", f"run labctl as {whose}; or {LOOK}")
     if found.st_mode & closed:
         return Wrong(f"others may get at it (its mode is {stat.S_IMODE(found.st_mode):04o})", _OPEN_HINT)
     if kind == stat.S_IFREG and found.st_nlink > 1:

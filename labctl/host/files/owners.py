@@ -27,20 +27,41 @@ def user(uid: int | None = None) -> str:
 
 
 @record
+class Owner:
+    """Who owns a file or folder; `mine`: it is this user. Other users are as outside of a user's own libvirt."""
+
+    uid: int
+    name: str
+    mine: bool
+
+
+def owner(path: str | Path, found: os.stat_result) -> Owner:
+    """The owner of what was found at a path.
+
+    Inside a user's own libvirt all other users, root too, are nobody, so the process outside is asked.
+    """
+    if found.st_uid == os.geteuid():
+        return Owner(found.st_uid, user(found.st_uid), mine=True)
+    told = outside.owner_of(str(Path(path).absolute()), found) if outside.inside() else None
+    uid, name = told or (found.st_uid, user(found.st_uid))
+    return Owner(uid, name, mine=False)
+
+
+@record
 class Barrier:
-    """The file or folder that keeps this user from a path, and the uid of its owner."""
+    """The file or folder that keeps this user from a path, and its owner."""
 
     path: Path
-    owner: int
+    owner: Owner
 
     def __str__(self) -> str:
-        return f"{self.path} is {user(self.owner)}'s"
+        return f"{self.path} is {self.owner.name}'s"
 
     @property
     def hint(self) -> str:
-        if self.owner == os.geteuid():
+        if self.owner.mine:
             return f"`chmod u+rwX {self.path}`"
-        return f"run labctl as {user(self.owner)}, or use a folder of your own"
+        return f"run labctl as {self.owner.name}, or use a folder of your own"
 
 
 def barrier(path: Path) -> Barrier | None:
@@ -58,16 +79,6 @@ def barrier(path: Path) -> Barrier | None:
     except OSError:
         pass  # the rest of the path is missing, or below a folder that can't be entered
     try:
-        return Barrier(nearest, nearest.stat().st_uid)
+        return Barrier(nearest, owner(nearest, nearest.stat()))
     except OSError:
         return None
-
-
-def owner_text(path: Path) -> str:
-    """Say who owns a path, as `PATH is USER's`, or who owns the folder that hides it; empty when nothing exists."""
-    try:
-        return str(Barrier(path, path.lstat().st_uid))
-    except FileNotFoundError:
-        return ""
-    except OSError:
-        return str(barrier(path) or "")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.host.files import checked, os_errors, runtime
-from labctl.host.files.owners import user
+from labctl.host.files.owners import owner, user
 from labctl.host.libvirt.uri import SESSION
 from labctl.host.rootless import outside
 
@@ -87,9 +87,9 @@ def _opened(file: Path) -> int:
             _make(file)
             return checked.open_anybodys(file)
         except LabctlError as error:
-            owner = _owner(file)
-            if owner is not None:
-                error.hint = f"it is in the place of a lock: have {user(owner)} or root remove it"
+            with suppress(OSError):  # it is gone
+                whose = owner(file, file.lstat()).name
+                error.hint = f"it is in the place of a lock: have {whose} or root remove it"
             raise
 
 
@@ -103,14 +103,6 @@ def _make(file: Path) -> None:
     finally:
         os.close(descriptor)
         Path(temporary).unlink()
-
-
-def _owner(file: Path) -> int | None:
-    """The uid of whoever made the file."""
-    try:
-        return file.lstat().st_uid
-    except OSError:
-        return None
 
 
 def _take(descriptor: int, what: str, deadline: float, waiting: Callable[[], object]) -> None:
@@ -149,6 +141,9 @@ def holder_of(file: str) -> str:
     for line in lines:
         _, kind, *_, pid, locked, _, _ = line.split()
         if (kind, locked) == ("FLOCK", file):
-            owner = _owner(Path(f"/proc/{pid}"))
-            return f"PID {pid} of {'a user unknown here' if owner is None else user(owner)}"
+            try:
+                whose = user(Path(f"/proc/{pid}").stat().st_uid)
+            except OSError:
+                whose = "a user unknown here"
+            return f"PID {pid} of {whose}"
     return ""

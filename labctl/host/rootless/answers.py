@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labctl.core.endpoint import Endpoint
+from labctl.core.errors import LabctlError
+from labctl.host.files.owners import user
 from labctl.host.machine import cgroups, lock, ports
 
 if TYPE_CHECKING:
@@ -25,10 +27,18 @@ def _answer(init: int, request: Request) -> Reply:
     if request["about"] == "memory":
         return {"left": cgroups.memory_left(init)}, []
     if request["about"] == "owner":
-        return {"root": Path(request["path"]).stat().st_uid == 0}, []
+        return _owner(Path(request["path"]), request["file"]), []
     if request["about"] == "lock":
         return {"holder": lock.holder_of(request["file"])}, []
     return _port(init, request)
+
+
+def _owner(path: Path, file: list[int]) -> dict[str, Any]:
+    """Who owns the file of this device and inode, which is at the path, or where a link at it leads."""
+    for found in (path.lstat(), path.stat()):
+        if [found.st_dev, found.st_ino] == file:
+            return {"uid": found.st_uid, "name": user(found.st_uid)}
+    raise LabctlError("it is another file", where=str(path))
 
 
 def _port(init: int, request: Request) -> Reply:

@@ -86,13 +86,16 @@ def memory_left() -> int | None:
     return left
 
 
-def is_roots(path: str) -> bool:
-    """Whether a file is the machine's root's, as far as somebody outside can be asked; `path` is absolute."""
+def owner_of(path: str, found: os.stat_result) -> tuple[int, str] | None:
+    """The uid and the name that the owner of what was found at an absolute path has outside.
+
+    None where another file is at the path there, or nobody outside can be asked.
+    """
     try:
-        found: bool = ask({"about": "owner", "path": path})[0]["root"]
+        told = ask({"about": "owner", "path": path, "file": [found.st_dev, found.st_ino]})[0]
     except LabctlError:
-        return False
-    return found
+        return None
+    return told["uid"], told["name"]
 
 
 def holder_of(file: str) -> str:

@@ -186,14 +186,16 @@ def test_somebody_elses_labfile_in_a_folder_above_is_not_taken(here, monkeypatch
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user")
 def test_a_labfile_of_the_machines_root_is_taken_where_that_one_is_nobody(here, monkeypatch):
+    """Inside a user's own libvirt others are nobody too, and are told by name."""
+    whose = {str(here): (0, "root"), str(here / "Labfile.yaml"): (0, "root")}
     (here / "a").mkdir()
     os.chown(here / "Labfile.yaml", 65534, -1)
     monkeypatch.chdir(here / "a")
     monkeypatch.setattr(outside, "inside", lambda: True)
-    monkeypatch.setattr(outside, "is_roots", lambda path: path in (str(here), str(here / "Labfile.yaml")))
+    monkeypatch.setattr(outside, "owner_of", lambda path, _found: whose[path])
     assert run("validate") == 0
-    monkeypatch.setattr(outside, "is_roots", lambda path: path == str(here))
-    with pytest.raises(UsageError, match=r"Labfile\.yaml is"):
+    whose[str(here / "Labfile.yaml")] = (1001, "dana")
+    with pytest.raises(UsageError, match=r"Labfile\.yaml is dana's"):
         run("validate")
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from labctl.core.errors import LabctlError
+from labctl.host.rootless import outside as rootless
 from labctl.kinds.image.resolve import resolve_path
 from labctl.labfile.load import load
 from tests.unit.labfile.labfiles import HEAD, loaded, problems
@@ -126,9 +127,24 @@ def test_a_labfile_in_the_home_has_no_folder_of_its_own(folder, monkeypatch, hom
 
 def test_so_has_one_in_the_home_of_who_owns_its_folder(folder, monkeypatch):
     """As where root runs labctl there."""
-    home = SimpleNamespace(pw_dir=str(folder))
-    monkeypatch.setattr("pwd.getpwuid", lambda uid: home if uid == 4711 else SimpleNamespace(pw_dir="/root"))
+    homes = {"dana": str(folder)}
+    dana, root = SimpleNamespace(pw_name="dana"), SimpleNamespace(pw_name="root")
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: dana if uid == 4711 else root)
+    monkeypatch.setattr("pwd.getpwnam", lambda name: SimpleNamespace(pw_dir=homes.get(name, "/root")))
     os.chown(folder, 4711, -1)
+    assert outside(folder, FIELDS["image"].format("./inside")) != []
+
+
+@pytest.mark.parametrize("owner", [0, 65534])
+def test_so_it_is_in_a_users_own_libvirt(folder, monkeypatch, owner):
+    """This user is root there, and all others are nobody."""
+    homes = {"dana": str(folder)}
+    monkeypatch.setattr("pwd.getpwnam", lambda name: SimpleNamespace(pw_dir=homes.get(name, f"/home/{name}")))
+    monkeypatch.setattr(rootless, "inside", lambda: True)
+    monkeypatch.setattr(rootless, "owner_of", lambda _path, _found: (1001, "dana"))
+    if owner == 0:
+        monkeypatch.setattr("labctl.labfile.context.user", lambda: "dana")
+    os.chown(folder, owner, -1)
     assert outside(folder, FIELDS["image"].format("./inside")) != []
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from labctl.core.endpoint import Endpoint
 from labctl.core.errors import LabctlError, LabHeld
-from labctl.host.files import owners
+from labctl.host.files import checked, os_errors, owners
 from labctl.host.machine import forwarders, lock, ports
 from labctl.host.rootless import outside
 from labctl.host.rootless.answers import answers
@@ -126,12 +127,48 @@ def test_what_the_users_groups_leave(monkeypatch):
     assert outside.memory_left() == 5
 
 
-def test_a_file_of_the_machines_root_is_told(inside, tmp_path):
-    assert outside.is_roots("/proc/1")
-    assert not outside.is_roots(str(tmp_path / "none"))
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("whose", [0, 1234])
+def test_who_owns_a_file_is_said_as_it_is_outside(tmp_path, whose):
+    path = tmp_path / "file"
+    path.touch()
     if os.geteuid() == 0:
-        os.chown(tmp_path, 1234, 1234)
-    assert not outside.is_roots(str(tmp_path))
+        os.chown(path, whose, whose)
+    uid = path.stat().st_uid
+    (tmp_path / "link").symlink_to(path)
+    for at in (path, tmp_path / "link"):
+        assert outside.owner_of(str(at), path.stat()) == (uid, pwd_name(uid))
+
+
+def pwd_name(uid):
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+@pytest.mark.usefixtures("inside")
+def test_another_file_at_the_path_outside_tells_nothing(tmp_path):
+    (tmp_path / "file").touch()
+    assert outside.owner_of(str(tmp_path / "file"), tmp_path.stat()) is None
+    assert outside.owner_of(str(tmp_path / "none"), tmp_path.stat()) is None
+
+
+@pytest.mark.usefixtures("inside")
+def test_all_that_names_an_owner_names_the_one_outside(tmp_path, monkeypatch):
+    """Where all others are nobody inside, as here this process's own user is another."""
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    monkeypatch.setattr("labctl.host.rootless.answers.user", lambda _uid: "dana")
+    (tmp_path / "file").touch()
+    error = os_errors.as_labctl_error(PermissionError(13, "denied"), "can't", tmp_path)
+    assert (error.summary, error.hint) == (
+        f"can't: denied; {tmp_path} is dana's",
+        "run labctl as dana, or use a folder of your own",
+    )
+    with checked.folder_of(tmp_path / "file") as within, pytest.raises(LabctlError) as caught:
+        checked.read("file", within, tmp_path / "file", 10)
+    assert caught.value.summary == "labctl does not use it: it is dana's"
+    assert caught.value.hint.startswith("run labctl as dana; ")
 
 
 @pytest.mark.usefixtures("inside")
