@@ -29,7 +29,7 @@ def examine(host: Host) -> Iterator[Check]:
     if host.rootless:
         if host.why_rootless:
             yield Check("libvirt", OK, f"your own, rootless, since the system's {host.why_rootless}")
-        yield from _rootless(here)
+        yield from map(rootless.asking, _rootless(here))
         return
     if host.local:
         yield from kvm.checks(here)
@@ -39,9 +39,8 @@ def examine(host: Host) -> Iterator[Check]:
         return  # the rest can only be checked on the host itself
     yield from libvirtd.console_logs(host.uri)
     if host.uri == uri.SESSION:
-        yield Check(
-            "networks", WARN, "qemu:///session has no networks of labs", "labctl -c rootless has them"
-        )
+        found, advice = "qemu:///session has no networks of labs", "`labctl -c rootless` has them"
+        yield Check("networks", WARN, found, advice=advice)
     if host.uri == uri.SYSTEM:
         yield from tools.groups(here)
     yield from tools.programs(here)
@@ -65,9 +64,9 @@ def _rootless(here: Distribution) -> Iterator[Check]:
     yield Check("rootless", OK, f"your own libvirt {found}")
     if running and command.path("pasta") and not way_out.is_open(running.init.pid):
         found = "labs have none: pasta does not run, or this machine has no way out itself"
-        fix = f"{state.State(state.root()).log} has what pasta said; it is started again within a minute"
-        yield Check("way out", WARN, found, fix)
-    yield from map(rootless.asking, tools.programs(here))
+        advice = f"{state.State(state.root()).log} has what pasta said; it is started again within a minute"
+        yield Check("way out", WARN, found, advice=advice)
+    yield from tools.programs(here, inside=True)
     yield resources.memory(limit=cgroups.memory_left(os.getpid()))
     yield from resources.pool(str(state.root()), here, system=False)
 

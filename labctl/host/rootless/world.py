@@ -145,7 +145,7 @@ def refuse_lacking(why: str = "") -> None:
 
 def _mending(check: Check) -> str:
     """A command is between backticks, where no line is broken: it is to be pasted."""
-    return f"`{check.fix}`" if check.fix else check.advice
+    return "; ".join(filter(None, [check.fix and f"`{check.fix}`", check.advice]))
 
 
 def _launch(world: State, held: int) -> None:

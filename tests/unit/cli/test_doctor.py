@@ -25,3 +25,17 @@ def test_advice_is_broken_at_spaces_and_the_commands_in_it_are_not():
         "                         then log in again",
     ]
     assert check.to_json()["fix"] == check.advice
+
+
+def test_advice_beside_a_command_is_wrapped_alone():
+    check = Check(
+        "pasta", "warn", "not found", "sudo apt-get install passt", "ask whoever administers this machine"
+    )
+    assert line(check, Paint(), 55).split("\n") == [
+        "! pasta            warn  not found",
+        "                         mend it: sudo apt-get install passt",
+        "                         ask whoever administers this",
+        "                         machine",
+    ]
+    assert check.to_json()["fix"] == "sudo apt-get install passt"
+    assert "mend it" not in line(Check("kvm", "warn", "not there"), Paint(), 55)

@@ -18,7 +18,7 @@ Verdict = Literal["ok", "warn", "fail"]
 class Check:
     """The result of a check: `found` says what was seen, `fix` is the command that mends a problem.
 
-    Where more than a command is needed there is `advice` instead, with commands between backticks.
+    What else is to be said is `advice`, with commands between backticks; it is there alone where no command mends it.
     """
 
     name: str

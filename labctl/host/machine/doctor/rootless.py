@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labctl.host.machine.doctor.check import Distribution
 
 IDS = 65536  # uids and gids of the inside: dnsmasq and QEMU's helpers run as others than root there
-ASK = "  # as root: ask whoever administers this machine"
+ASK = "ask whoever administers this machine, if you may not"
 TUN = Path("/dev/net/tun")
 FOLDERS = ("/var/lib/libvirt", "/var/cache/libvirt", "/etc/libvirt")
 _PROGRAMS = ("libvirtd", "virtlogd", "dnsmasq", "ip", "unshare", "setpriv")
@@ -44,6 +44,15 @@ _SYSCTLS = (
 
 def checks(distribution: Distribution, root: Path = Path("/")) -> Iterator[Check]:
     """Check what is needed. A verdict of `fail` means that it can't be started."""
+    yield from map(asking, _checks(distribution, root))
+
+
+def asking(check: Check) -> Check:
+    """A check whose command is root's also says whom to ask for it."""
+    return replace(check, advice=ASK) if check.fix.startswith("sudo ") else check
+
+
+def _checks(distribution: Distribution, root: Path) -> Iterator[Check]:
     needed = [_daemons(distribution, root), *_unshare(), _uidmap(distribution), *_ranges(distribution, root)]
     needed += [_tun(distribution, root)]
     yield from needed
@@ -70,21 +79,11 @@ def closed_kvm(distribution: Distribution, node: Path = Path("/dev/kvm")) -> str
     return _for_all(distribution, node)
 
 
-def asking(check: Check) -> Check:
-    """A check whose command is root's also says whom to ask for it."""
-    return replace(check, fix=check.fix + ASK) if check.fix.startswith("sudo ") else check
-
-
-def _root_does(distribution: Distribution, what: str) -> str:
-    """A command of root's, and whom to ask for it."""
-    return distribution.as_root(what) + ASK
-
-
 def _for_all(distribution: Distribution, node: Path, *more: str) -> str:
     """A command that lets everybody open a device, now and after a reboot: udev's own rules have it so."""
     rule = ", ".join((rf"KERNEL==\"{node.name}\"", r"MODE=\"0666\"", *more))
     file = f"/etc/udev/rules.d/99-labctl-{node.name}.rules"
-    return _root_does(distribution, f"sh -c 'chmod 0666 {node} && echo {rule} >{file}'")
+    return distribution.as_root(f"sh -c 'chmod 0666 {node} && echo {rule} >{file}'")
 
 
 def _daemons(distribution: Distribution, root: Path) -> Check:
@@ -94,7 +93,7 @@ def _daemons(distribution: Distribution, root: Path) -> Check:
     missing += [] if any(map(command.path, emulators)) else [emulators[0]]
     missing += [each for each in FOLDERS if not (root / each[1:]).is_dir()]
     if missing:
-        fix = distribution.install("libvirt", "qemu", "dnsmasq") + ASK
+        fix = distribution.install("libvirt", "qemu", "dnsmasq")
         return Check("libvirtd", FAIL, f"not there: {', '.join(missing)}", fix)
     return Check("libvirtd", OK, "installed, and it need not run")
 
@@ -104,16 +103,16 @@ def _unshare() -> Iterator[Check]:
     options = command.output("unshare", "--help")
     if options is not None and "--map-auto" not in options:
         found = "unshare has no --map-auto, which came with util-linux 2.38"
-        yield Check("unshare", FAIL, found, f"a newer release of this distribution{ASK}")
+        yield Check("unshare", FAIL, found, advice="a newer release of this distribution has it")
 
 
 def _uidmap(distribution: Distribution) -> Check:
     for name in ("newuidmap", "newgidmap"):
         path = command.path(name)
         if path is None:
-            return Check("uidmap", FAIL, f"{name} is not there", distribution.install("uidmap") + ASK)
+            return Check("uidmap", FAIL, f"{name} is not there", distribution.install("uidmap"))
         if not _has_right(path):
-            fix = _root_does(distribution, f"chmod u+s {path}")
+            fix = distribution.as_root(f"chmod u+s {path}")
             return Check("uidmap", FAIL, f"{path} has lost its right to map uids", fix)
     return Check("uidmap", OK, "newuidmap and newgidmap are there")
 
@@ -133,7 +132,7 @@ def _ranges(distribution: Distribution, root: Path) -> Iterator[Check]:
         return
     first = max(map(_next, files.values()))
     options = " ".join(each for name, ranges in lacking.items() for each in _options(name, ranges, first))
-    fix = _root_does(distribution, f"usermod {options} {user}")
+    fix = distribution.as_root(f"usermod {options} {user}")
     for name, ranges in lacking.items():
         has = len(ranges[0]) if ranges else "none"
         which = " in their first line, which alone counts" if len(ranges) > 1 else ""
@@ -189,7 +188,7 @@ def _sysctls(distribution: Distribution, root: Path) -> Iterator[Check]:
             continue  # this kernel has none
         if value == hinders:
             keep = f"sysctl -w {name}={better} && echo {name}={better} >>/etc/sysctl.d/99-labctl.conf"
-            fix = _root_does(distribution, f"sh -c '{keep}'")
+            fix = distribution.as_root(f"sh -c '{keep}'")
             yield Check("user namespaces", FAIL, f"{name} is {value}, so users may have none", fix)
 
 
@@ -211,7 +210,7 @@ def _tried() -> Check:
 def _tun(distribution: Distribution, root: Path) -> Check:
     node = root / str(TUN)[1:]
     if not node.exists():
-        fix = _root_does(distribution, "sh -c 'modprobe tun && echo tun >/etc/modules-load.d/labctl.conf'")
+        fix = distribution.as_root("sh -c 'modprobe tun && echo tun >/etc/modules-load.d/labctl.conf'")
         return Check("/dev/net/tun", FAIL, "not there", fix)
     if not os.access(node, os.R_OK | os.W_OK):
         fix = _for_all(distribution, TUN, r"OPTIONS+=\"static_node=net/tun\"")
@@ -223,4 +222,4 @@ def _pasta(distribution: Distribution) -> Check:
     if path := command.path("pasta"):
         return Check("pasta", OK, path)
     found = "not found: labs work, but have no way out of this machine"
-    return Check("pasta", WARN, found, distribution.install("pasta") + ASK)
+    return Check("pasta", WARN, found, distribution.install("pasta"))

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from labctl.host.files import owners
-from labctl.host.machine import virtiofsd
+from labctl.host.machine import forwarders, virtiofsd
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check, Verdict
 
 if TYPE_CHECKING:
@@ -32,14 +32,18 @@ _NEEDED: tuple[tuple[str, Verdict, str], ...] = (
 _SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # in the PATH of daemons, but not in that of every user
 
 
-def programs(distribution: Distribution) -> Iterator[Check]:
-    """Check whether each program is installed."""
+def programs(distribution: Distribution, *, inside: bool = False) -> Iterator[Check]:
+    """Check whether each program is installed, but for those of which a user's own libvirt has no use."""
     for name, verdict, why in _NEEDED:
+        if inside and name == forwarders.TOOL:
+            continue  # a relay of labctl's forwards there
         path = shutil.which(name) or shutil.which(name, path=os.pathsep.join(_SBIN))
         if path:
             yield Check(name, OK, path)
         else:
             yield Check(name, verdict, f"not found: {why}", distribution.install(name))
+    if inside:
+        return  # folders are copied there
     if path := virtiofsd.find():
         yield Check("virtiofsd", OK, path)
     else:

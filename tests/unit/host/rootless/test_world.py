@@ -35,7 +35,7 @@ def test_all_that_lacks_is_told_before_anything_starts(own, monkeypatch):
     checks = [
         Check("uidmap", "fail", "newuidmap is not there", "apt-get install uidmap"),
         Check("pasta", "warn", "not found", "apt-get install passt"),
-        Check("subuid", "fail", "none", "usermod"),
+        Check("subuid", "fail", "none", "usermod", "ask somebody"),
     ]
     monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(checks))
     with pytest.raises(LabctlError) as error:
@@ -44,7 +44,7 @@ def test_all_that_lacks_is_told_before_anything_starts(own, monkeypatch):
         "  uidmap: newuidmap is not there",
         "    mend it: `apt-get install uidmap`",
         "  subuid: none",
-        "    mend it: `usermod`",
+        "    mend it: `usermod`; ask somebody",
     ]
 
 

@@ -18,3 +18,13 @@ def test_missing_programs(monkeypatch):
     )
     assert found["ansible-playbook"].fix == "sudo apt-get install ansible-core"
     assert found["mmdebstrap"].verdict == "warn"
+
+
+def test_programs_that_a_users_own_libvirt_does_not_use_are_not_missed(monkeypatch):
+    monkeypatch.setattr(tools.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(tools.virtiofsd, "find", lambda: "")
+    missed = {
+        inside: {check.name for check in tools.programs(DEBIAN, inside=inside)} for inside in (False, True)
+    }
+    assert missed[False] - missed[True] == {"socat", "virtiofsd"}
+    assert {"dnsmasq", "rsync", "swtpm"} <= missed[True]
