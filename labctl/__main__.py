@@ -16,6 +16,12 @@ def main() -> NoReturn:
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"labctl {VERSION}\n")
         sys.exit(0)
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the caller has it ignored
+        signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        )  # nothing to clean up yet, nor to tell: `boundary` changes that
     from labctl.cli.boundary import main
 
     main(sys.argv[1:])

@@ -27,6 +27,8 @@ def main(argv: list[str]) -> NoReturn:
         # as stderr: what can't be encoded is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
     interruptions.end_by(_leave_interrupted)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `__main__` had it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     code = guarded(argv)
     if code != exits.INTERRUPTED:
         _leave(code)  # nothing is under way any more, and Python's own end takes as long as a look at libvirt

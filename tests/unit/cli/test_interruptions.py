@@ -86,3 +86,26 @@ def test_what_goes_on_until_then_ends_as_python_does(name):
 
     with pytest.raises(KeyboardInterrupt), interruptions.until_interrupted():
         signal.raise_signal(getattr(signal, name))
+
+
+WHILE_MODULES_ARE_LOADED = """
+import os, signal, sys
+from labctl.__main__ import main
+signal.signal(signal.SIGINT, signal.%(handler)s)
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "labctl.cli.boundary":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv[1:] = ["help"]
+main()
+"""
+
+
+@pytest.mark.parametrize(("handler", "code"), [("default_int_handler", -signal.SIGINT), ("SIG_IGN", 0)])
+def test_a_process_that_has_only_begun_to_load_ends_without_a_word(handler, code):
+    script = WHILE_MODULES_ARE_LOADED % {"handler": handler}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (code, "")
