@@ -237,3 +237,29 @@ def said(leader, typed, expected):
 
 def state(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.fixture
+def sticks():
+    """A folder of the machine where file systems are mounted, shared as all of them with systemd."""
+    place = Path("/tmp/labctl-tests-sticks")
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
+    subprocess.run(["mount", "--make-shared", place], check=True)
+    (place / "stick").mkdir()
+    yield place
+    subprocess.run(["umount", "--recursive", place], check=True)
+    place.rmdir()
+
+
+def test_what_is_mounted_outside_later_comes_in_and_nothing_goes_out(sticks, alice):
+    """A stick, or a home that autofs mounts; and what is unmounted is not kept inside."""
+    labctl, stick = alice.labctl(), sticks / "stick"
+    assert labctl(*INSIDE, "true").code == 0
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", stick], check=True)
+    (stick / "lab").touch()
+    assert labctl(*INSIDE, "ls", str(stick)).stdout == "lab\n"
+    subprocess.run(["umount", stick], check=True)
+    assert labctl(*INSIDE, "ls", str(stick)).stdout == ""
+    assert labctl(*INSIDE, "mount", "--no-mtab", "-t", "tmpfs", "tmpfs", str(stick)).code == 0
+    assert not stick.is_mount()

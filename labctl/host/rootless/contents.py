@@ -79,9 +79,6 @@ def fill(folder: Path, *, resolver: bool) -> None:
     Raises:
         Failed: the kernel or a program refuses a step.
     """
-    run(
-        "mount", "--make-rslave", "/"
-    )  # what is mounted outside later, as a stick, comes in, and nothing goes out
     _mount("-t", "sysfs", "sysfs", "/sys")  # /sys/class/net shows the mounter's network namespace
     if resolver:
         cover_resolver(folder)

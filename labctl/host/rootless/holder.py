@@ -1,7 +1,7 @@
 """The process outside that keeps a user's own libvirt: it makes the namespaces, and pasta as the way out of them.
 
-`python -m labctl.host.rootless.holder FOLDER TOLD`: the world's folder, and the descriptor on which its
-starter is told.
+`python -m labctl.host.rootless.holder FOLDER TOLD HELD`: the world's folder, the descriptor on which its
+starter is told, and the one that has the world's lock.
 It and all that it started end together, whatever kills it.
 """
 
@@ -21,21 +21,21 @@ from labctl.host.rootless import init
 from labctl.host.rootless.state import Holder, State
 from labctl.host.rootless.way_out import WayOut
 
-UNSHARE = (
+UNSHARE = (  # what is mounted outside later, as a stick, comes in, and nothing goes out
     "unshare", "--user", "--map-root-user", "--map-auto",
-    "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
+    "--mount", "--propagation", "slave", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
 )  # fmt: skip
 _DIES = ("setpriv", "--pdeathsig", "KILL", "--")
 _LOOK_S = 1.0
 
 
-def main(folder: Path, told: int) -> None:
+def main(folder: Path, told: int, held: int) -> None:
     """Be the holder."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     state, pasta = State(folder), command.path("pasta")
     world = way_out = None
     try:
-        world, answer = _begun(state, resolver=pasta is not None)
+        world, answer = _begun(state, held, resolver=pasta is not None)
         if answer == init.READY:
             first = _child(world.pid)
             if pasta:
@@ -61,11 +61,14 @@ def _keep(world: subprocess.Popen[bytes], way_out: WayOut | None) -> None:
     world.wait()
 
 
-def _begun(state: State, *, resolver: bool) -> tuple[subprocess.Popen[bytes], str]:
-    """Start PID 1, and give what it says: that it is ready, or what failed."""
+def _begun(state: State, held: int, *, resolver: bool) -> tuple[subprocess.Popen[bytes], str]:
+    """Start PID 1, and give what it says: that it is ready, or what failed.
+
+    It has the world's lock too: the kernel may forget that PID 1 is to end with this process.
+    """
     receiver, sender = os.pipe()
     argv = [sys.executable, "-P", "-m", init.__name__, str(state.folder), str(sender), str(int(resolver))]
-    world = subprocess.Popen([*_DIES, *UNSHARE, *argv], pass_fds=(sender,))
+    world = subprocess.Popen([*_DIES, *UNSHARE, *argv], pass_fds=(sender, held))
     os.close(sender)
     with os.fdopen(receiver, encoding="utf-8") as answers:
         return world, answers.readline().strip() or _last_line(state.log)
@@ -82,4 +85,4 @@ def _last_line(log: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

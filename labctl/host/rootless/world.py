@@ -154,7 +154,7 @@ def _launch(world: State, held: int) -> None:
     An exception, as of Ctrl-C, ends what was begun.
     """
     receiver, sender = os.pipe()
-    argv = [sys.executable, "-P", "-m", holder.__name__, str(world.folder), str(sender)]
+    argv = [sys.executable, "-P", "-m", holder.__name__, str(world.folder), str(sender), str(held)]
     kept = {name: os.environ[name] for name in ("HOME", "LD_LIBRARY_PATH") if name in os.environ}
     environment = {**kept, "PATH": command.search_path(), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(_PACKAGES)}
     with world.log.open("wb") as log, os.fdopen(receiver, encoding="utf-8") as answers:
