@@ -47,9 +47,7 @@ class Daemon:
         while not self._answers():
             ended = self._process is None or self._process.poll() is not None
             if ended or time.monotonic() - self._begun > START_S:
-                raise Failed(
-                    self._program, "it does not answer; /var/log/libvirt/libvirtd.log inside may say why"
-                )
+                raise Failed(self._program, "it does not answer")
             time.sleep(_POLL_S)
 
     def keep(self, reaped: Collection[int]) -> None:

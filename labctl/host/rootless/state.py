@@ -80,6 +80,11 @@ class State:
     def log(self) -> Path:
         return self.folder / "world.log"
 
+    @property
+    def libvirts_log(self) -> Path:
+        """What is /var/log/libvirt/libvirtd.log inside."""
+        return self.folder / "log/libvirt/libvirtd.log"
+
     def holder(self) -> Holder | None:
         """Who holds the world now; None if nobody does."""
         found = self.last_holder()

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from labctl.host.machine import command, processes
 from labctl.host.rootless import contents
 
 START_S = 10.0  # for pasta to configure what it makes
@@ -77,6 +78,18 @@ def is_open(init: int, proc: Path = Path("/proc")) -> bool:
     net = proc / str(init) / "net"
     four = any(row[1] == row[7] == "00000000" for row in _rows(net / "route"))
     return four or any(row[:2] == ["0" * 32, "00"] and row[-1] != "lo" for row in _rows(net / "ipv6_route"))
+
+
+def left(init: int) -> list[int]:
+    """The PIDs of each pasta that outlived its world, whose PID 1 was `init`.
+
+    So does one that AppArmor or SELinux confines where the holder was killed: the kernel forgets what a process is to
+    end with when its confinement changes.
+    """
+    pasta = command.path("pasta")
+    if pasta is None or processes.facts(init):  # another process has this PID by now
+        return []
+    return [pid for pid, _ in processes.own_with((pasta, *_PASTA, str(init)))]
 
 
 def _rows(table: Path) -> list[list[str]]:

@@ -89,7 +89,8 @@ def _start(world: State, say: Callable[[str], object], why: str) -> Holder:
     try:
         if found := _there_before(world, held, say):
             return found
-        _wait_for_end(world.last_holder())
+        if last := world.last_holder():
+            _wait_for_end(last)
         _launch(world, held)
     finally:
         os.close(held)
@@ -168,8 +169,8 @@ def _launch(world: State, held: int) -> None:
             env=environment,
             start_new_session=True,
         )
-        os.close(sender)
         try:
+            os.close(sender)
             answer = answers.readline().strip()
         except BaseException:  # as Ctrl-C
             process.kill()
@@ -178,17 +179,24 @@ def _launch(world: State, held: int) -> None:
     if answer != init.READY:
         raise LabctlError(
             f"your rootless libvirt did not start: {answer or 'it ended without a word'}",
-            hint=f"`labctl doctor` checks what it needs; {world.log} has what its processes said",
+            hint=f"`labctl doctor` checks what it needs; {world.log} has what its processes said, and "
+            f"{world.libvirts_log} what libvirtd did",
         )
 
 
-def _wait_for_end(last: Holder | None) -> None:
-    """Wait until the processes of an earlier world are gone, which takes a moment longer than its holder's end."""
+def _wait_for_end(last: Holder) -> None:
+    """Wait until the processes of an earlier world are gone, which takes a moment longer than its holder's end.
+
+    Its pasta is ended if it was left.
+    """
     deadline = time.monotonic() + _END_S
-    while last and last.init.alive:
+    while last.init.alive:
         if time.monotonic() > deadline:
             raise LabctlError(f"PID {last.init.pid} of an earlier rootless libvirt does not end")
         time.sleep(_POLL_S)
+    for pid in way_out.left(last.init.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def end(found: Holder) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import time
 
@@ -132,3 +133,20 @@ def test_it_is_started_anew_when_the_machine_asks_others_for_names(pasta, monkey
     machines.write_text("nameserver 192.0.2.2\n")
     assert [starts(), starts()] == [2, 2]
     kept.end()
+
+
+def test_one_that_outlived_its_world_is_found_and_no_other_one(monkeypatch):
+    """As where AppArmor confines it: the kernel does not end it with a killed holder then."""
+    program, gone = "/opt/labctl-tests/pasta", subprocess.Popen(["true"])
+    gone.wait()
+    monkeypatch.setattr(way_out.command, "path", lambda _name: program)
+    monkeypatch.setattr(way_out, "_PASTA", ("1000",))
+    outlived, used = [
+        subprocess.Popen([program, "1000", str(pid)], executable=shutil.which("sleep"))
+        for pid in (gone.pid, os.getpid())
+    ]
+    assert way_out.left(gone.pid) == [outlived.pid]
+    assert way_out.left(os.getpid()) == []
+    for each in (outlived, used):
+        each.kill()
+        each.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import LabctlError
+from labctl.core.record import replace
 from labctl.host.machine import processes
 from labctl.host.machine.doctor.check import Check
 from labctl.host.rootless import world
@@ -102,6 +103,30 @@ def test_one_that_is_just_ending_is_waited_for(own, monkeypatch):
     with pytest.raises(LabctlError, match="ended as soon as it was started"):
         world.ensure(own, lambda _: None)
     ending.join()
+
+
+def test_a_start_that_fails_names_files_that_are_there_outside(own, monkeypatch, tmp_path):
+    program = tmp_path / "holder"
+    program.write_text("#!/bin/sh\necho libvirtd: it does not answer >/proc/self/fd/$5\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
+    monkeypatch.setattr(world.sys, "executable", str(program))
+    with pytest.raises(LabctlError, match="did not start: libvirtd: it does not answer") as error:
+        world.ensure(own, lambda _: None)
+    for name in ("world.log", "log/libvirt/libvirtd.log"):
+        assert str(own.folder / name) in error.value.hint
+
+
+def test_what_an_earlier_one_left_outside_is_ended_before_a_start(own, monkeypatch):
+    left = subprocess.Popen(["sleep", "1000"])
+    here = processes.identity(os.getpid())
+    own.write_holder(Holder(here, replace(here, pid=4711, started="0")))
+    monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
+    monkeypatch.setattr(world.way_out, "left", lambda init: [left.pid] if init == 4711 else [])
+    monkeypatch.setattr(world, "_launch", lambda *_: left.wait(20))
+    with pytest.raises(LabctlError, match="ended as soon as it was started"):
+        world.ensure(own, lambda _: None)
+    assert left.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
