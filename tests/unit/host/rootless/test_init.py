@@ -37,7 +37,7 @@ def test_a_home_that_is_away_for_a_moment_ends_nothing(state, monkeypatch):
         raise OSError(errno.ESTALE, "Stale file handle")
 
     used = state.open_lock("used.lock")
-    monkeypatch.setattr(init.Path, "glob", away)
+    monkeypatch.setattr(init.os, "listdir", away)
     monkeypatch.setattr(fcntl, "flock", away)
     assert init.has_objects()
     assert not init.alone(used)
@@ -49,6 +49,12 @@ def test_a_network_that_runs_is_something_that_somebody_made(tmp_path):
     made = tmp_path / "run/libvirt/network/front.xml"
     made.parent.mkdir(parents=True)
     made.touch()
+    assert init.has_objects(tmp_path)
+
+
+def test_a_home_that_cant_be_looked_at_may_have_a_lab(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/libvirt").symlink_to("libvirt")
     assert init.has_objects(tmp_path)
 
 
