@@ -14,6 +14,7 @@ from labctl.core.record import replace
 from labctl.host.files import owners
 from labctl.host.machine import command, logout
 from labctl.host.machine.doctor.check import FAIL, OK, WARN, Check
+from labctl.host.rootless import holder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +29,15 @@ _PROGRAMS = ("libvirtd", "virtlogd", "dnsmasq", "ip", "unshare", "setpriv")
 _OTHER_EMULATORS = ("/usr/libexec/qemu-kvm", "qemu-kvm", "kvm")  # names of it elsewhere, as in RHEL
 _QEMUS_NAMES = {"i686": "i386", "armv7l": "arm", "ppc64le": "ppc64"}
 _FIRST = 100_000  # the first uid that useradd gives to users' ranges
-# What the world begins with. Ubuntu's AppArmor may allow the namespaces, and nothing in them
-_TRY = (
-    *("unshare", "--user", "--map-root-user", "--map-auto", "--mount", "--net", "--pid", "--fork"),
-    *("mount", "--no-mtab", "-t", "tmpfs", "tmpfs", "/run"),
+# What the world begins with. Ubuntu's AppArmor may allow the namespaces, and nothing in them; in a container, the
+# kernel allows no /proc and /sys of one's own where those that are there are covered in part, or can't be written
+TRY = (*holder.UNSHARE, "mount", "--no-mtab", "-t", "sysfs", "sysfs", "/sys")
+_IN_A_CONTAINER = (
+    "in a container, run it with `--security-opt seccomp=unconfined`, `--volume /sys:/sys`, and for docker "
+    "`--security-opt systempaths=unconfined`, for podman `--security-opt unmask=ALL`"
 )
+# Of Ubuntu's AppArmor: what unshare starts has no rights in its namespaces, whatever the sysctl below is
+_PROFILE = "/etc/apparmor.d/unshare-userns-restrict"
 _TRY_S = 10.0
 # sysctl, the value that stands in the way, what it should be
 _SYSCTLS = (
@@ -172,12 +177,15 @@ def _next(path: Path) -> int:
 
 def _namespaces(distribution: Distribution, root: Path, *, can_try: bool) -> Iterator[Check]:
     """Whether the user may make namespaces. What a try shows counts more than files: a profile may be an exception."""
-    tried = _tried() if can_try else None
+    profile = _PROFILE if (root / _PROFILE[1:]).exists() else ""
+    tried = _tried(distribution, profile) if can_try else None
     if tried and tried.verdict == OK:
         yield tried
         return
     known = [*_sysctls(distribution, root)]
-    yield from known or filter(None, [tried])
+    yield from known
+    if tried and (profile or not known):
+        yield tried
 
 
 def _sysctls(distribution: Distribution, root: Path) -> Iterator[Check]:
@@ -192,17 +200,20 @@ def _sysctls(distribution: Distribution, root: Path) -> Iterator[Check]:
             yield Check("user namespaces", FAIL, f"{name} is {value}, so users may have none", fix)
 
 
-def _tried() -> Check:
-    """Make namespaces for a moment: what else may forbid them has no file to be read."""
+def _tried(distribution: Distribution, profile: str) -> Check:
+    """Make namespaces for a moment: what else may forbid them has no file that says so."""
     try:
         done = subprocess.run(
-            _TRY, capture_output=True, text=True, errors="replace", timeout=_TRY_S, check=False
+            TRY, capture_output=True, text=True, errors="replace", timeout=_TRY_S, check=False
         )
         why = (done.stderr.strip() or f"exit code {done.returncode}") if done.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
         why = str(error)
     if why:
-        advice = f"in a container, run it with `--security-opt seccomp=unconfined`; see `{' '.join(_TRY)}`"
+        advice = f"{_IN_A_CONTAINER}; see `{' '.join(TRY)}`"
+        if profile:
+            off = f"sh -c 'ln -s {profile} /etc/apparmor.d/disable/ && apparmor_parser -R {profile}'"
+            advice = f"if AppArmor has loaded {profile}: `{distribution.as_root(off)}`; {advice}"
         return Check("user namespaces", FAIL, why, advice=advice)
     return Check("user namespaces", OK, "this user can make them")
 

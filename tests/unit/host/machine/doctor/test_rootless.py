@@ -1,6 +1,7 @@
 """What lacks for a libvirt of one's own, and what mends it."""
 
 import os
+import shlex
 import subprocess
 
 import pytest
@@ -29,7 +30,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(rootless.owners, "user", lambda: "dana")
     monkeypatch.setattr(rootless.command, "path", lambda _name: str(tool))
     monkeypatch.setattr(rootless.command, "output", lambda *_: " --map-auto  map all")
-    monkeypatch.setattr(rootless, "_TRY", ("true",))
+    monkeypatch.setattr(rootless, "TRY", ("true",))
     monkeypatch.setattr(logout, "ends_until", lambda: "")
     return tmp_path
 
@@ -142,7 +143,7 @@ def test_a_range_may_name_the_uid(machine):
 def test_what_forbids_user_namespaces(machine, monkeypatch, name, value, better):
     (machine / "proc/sys" / name.replace(".", "/")).write_text(f"{value}\n")
     assert found(machine)["user namespaces"][0] == "ok", "a profile of AppArmor may be an exception"
-    monkeypatch.setattr(rootless, "_TRY", ("false",))
+    monkeypatch.setattr(rootless, "TRY", ("false",))
     verdict, text, fix = found(machine)["user namespaces"]
     assert (verdict, text) == ("fail", f"{name} is {value}, so users may have none")
     assert fix.startswith(f"sudo sh -c 'sysctl -w {name}={better} ")
@@ -186,10 +187,36 @@ def test_who_is_to_be_asked_is_told_with_what_others_check(machine):
 
 
 def test_what_forbids_them_without_a_file_is_found_by_a_try(machine, monkeypatch):
-    monkeypatch.setattr(rootless, "_TRY", ("sh", "-c", "echo Operation not permitted >&2; exit 1"))
+    monkeypatch.setattr(rootless, "TRY", ("sh", "-c", "echo Operation not permitted >&2; exit 1"))
     verdict, text, fix = found(machine)["user namespaces"]
     assert (verdict, text) == ("fail", "Operation not permitted")
-    assert "seccomp" in fix
+    for mends in ("seccomp=unconfined", "systempaths=unconfined", "unmask=ALL", "/sys:/sys"):
+        assert mends in fix
+    assert "apparmor" not in fix
+
+
+def test_a_profile_for_unshare_is_named_beside_what_else_forbids_them(machine, monkeypatch):
+    """With the profile, the sysctl that is mended first would change nothing."""
+    profile = machine / "etc/apparmor.d/unshare-userns-restrict"
+    profile.parent.mkdir()
+    profile.touch()
+    assert found(machine)["user namespaces"][0] == "ok", "it need not be loaded"
+    sysctl = "kernel.apparmor_restrict_unprivileged_userns"
+    (machine / "proc/sys" / sysctl.replace(".", "/")).write_text("1\n")
+    monkeypatch.setattr(rootless, "TRY", ("sh", "-c", "echo mount failed >&2; exit 1"))
+    named = [each for each in rootless.checks(DEBIAN, machine) if each.name == "user namespaces"]
+    assert [each.found for each in named] == [f"{sysctl} is 1, so users may have none", "mount failed"]
+    assert "apparmor_parser -R /etc/apparmor.d/unshare-userns-restrict'`" in named[1].advice
+
+
+@pytest.mark.parametrize("sys", ["rw", "ro"])
+def test_a_try_fails_where_a_start_would(sys):
+    """As in docker, where /sys can't be written: the kernel allows no other one then."""
+    without_ranges = [each for each in rootless.TRY if each != "--map-auto"]  # whoever tests may have none
+    script = f"mount -o bind,remount,{sys} /sys && exec {shlex.join(without_ranges)}"
+    argv = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (sys == "rw"), done.stderr
 
 
 def test_an_unshare_that_is_too_old(machine, monkeypatch):
