@@ -82,12 +82,14 @@ def locks():
 
 def test_a_lab_stays_where_it_is_when_the_systems_libvirt_opens(alice, locks):
     lab = blank(alice)
+    lab.content["vms"]["web"]["forwards"] = ["8080:80"]
     assert use(lab) == OWN.format("is closed to you")
     lab.up()
     Path("/run/libvirt").chmod(0o755)
     try:
         assert "`labctl -c rootless status` looks there" in lab.ok("status").stderr
         assert "nothing of this lab is on qemu:///system" in lab.ok("plan").stderr
+        assert "no lab on qemu:///system" in lab.ok("list").stderr
         assert "local files stay" in lab.ok("destroy", "--yes").stderr
         assert (alice.home / "lab/.labctl/shop/digest.key").exists()
         assert lab.ok("plan", "-c", "rootless").stdout.startswith("nothing to do")

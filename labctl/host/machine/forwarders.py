@@ -155,8 +155,7 @@ def running(uri: str, lab: str | None = None) -> list[Forwarder]:
 
 def mark_of(pid: int) -> Mark | None:
     """Whose forwarder a process of this user is; None if it is none."""
-    found = _read(pid) if processes.may_be_read(pid) else None
-    return found.mark if found else None
+    return next((each.mark for each in _marked() if each.pid == pid), None)
 
 
 def end(mark: Mark, session: int = 0) -> None:

@@ -1,8 +1,13 @@
-"""Processes of this host, told from all others that had or will have their PIDs."""
+"""Processes of this host, told from all others that had or will have their PIDs.
+
+What is in a PID namespace of its own, as a container and a user's own libvirt have, is another machine's here. Its
+arguments may be those of a process of this one.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,12 +85,22 @@ def own_with(begin: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 def beginning_with(start: bytes, session: int = 0) -> Iterator[int]:
     """The processes whose arguments begin so: those of this user, and those of a session that is known."""
-    for name in os.listdir(_PROC):  # noqa: PTH208  # a thousand of them, at each look
-        if name.isdecimal() and may_be_read(int(name), session) and _begins_with(int(name), start):
-            yield int(name)
+    for pid in map(int, filter(str.isdecimal, os.listdir(_PROC))):  # noqa: PTH208  # a thousand of them, at each look
+        if _may_be_read(pid, session) and _begins_with(pid, start) and not _is_elsewhere(pid):
+            yield pid
 
 
-def may_be_read(pid: int, session: int = 0) -> bool:
+def _is_elsewhere(pid: int) -> bool:
+    """Whether a process is in a PID namespace within this one: it has a PID in each of them."""
+    try:
+        status = (_PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False  # it ended
+    found = re.search(r"^NSpid:(.*)$", status, re.MULTILINE)
+    return found is not None and len(found[1].split()) > 1
+
+
+def _may_be_read(pid: int, session: int = 0) -> bool:
     """Whether to read a process's arguments. Another user's may lie in a file of theirs that never answers."""
     try:
         if (_PROC / str(pid)).stat().st_uid == os.geteuid():

@@ -132,6 +132,26 @@ def test_nothing_of_another_users_processes_is_read_but_of_a_session_that_is_kno
     assert not started.alive
 
 
+def test_one_of_a_users_own_libvirt_is_not_that_of_the_systems(mark):
+    """It has the same mark and user, and a PID namespace of its own."""
+    became = "import os, sys; os.execv('/bin/sleep', [sys.argv[1], '60'])"
+    unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    with subprocess.Popen([*unshare, sys.executable, "-c", became, str(mark)]) as outer:
+        try:
+            children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+            wait_until(children.read_text)
+            pid = int(children.read_text())
+            wait_until(
+                lambda: str(mark).encode() == Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+            )
+            assert forwarders.running(URI) == []
+            assert forwarders.mark_of(pid) is None
+            forwarders.end(mark)
+            assert runs(pid)
+        finally:
+            outer.kill()
+
+
 def test_a_taken_port_is_told_with_its_owner(mark, here, server):
     with socket.create_server((str(here.ip), here.port)):
         with pytest.raises(LabctlError, match=rf"taken by \S+ \(PID {os.getpid()}\)"):

@@ -9,6 +9,7 @@ import pytest
 
 from labctl.core.errors import LabctlError
 from labctl.host.machine import processes
+from tests.waiting import wait_until
 
 
 def test_a_process_is_known_by_its_start():
@@ -27,6 +28,20 @@ def test_one_that_ended_is_none_also_before_somebody_waits_for_it():
         processes.identity(child.pid)
     child.wait()
     assert processes.facts(child.pid) is None
+
+
+def test_those_of_a_pid_namespace_within_are_not_this_machines():
+    argv = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "sleep", "61.7"]
+    with subprocess.Popen(argv) as outer:
+        try:
+            children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+            wait_until(children.read_text)
+            inner = Path(f"/proc/{int(children.read_text())}")
+            wait_until(lambda: inner.joinpath("cmdline").read_bytes() == b"sleep\x0061.7\0")
+            assert inner.stat().st_uid == os.geteuid()
+            assert not list(processes.own_with(("sleep", "61.7")))
+        finally:
+            outer.kill()
 
 
 def test_those_of_this_user_are_found_by_how_their_arguments_begin():
