@@ -150,6 +150,8 @@ def _begin(control: socket.socket, before: Iterable[int]) -> None:
     if not control.recv(16):
         os._exit(1)  # it was killed
     namespaces.end_with_parent(signal.SIGTERM)
+    if outside.hung_up(control):
+        os._exit(1)  # it was killed before the kernel knew of this
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.environ[outside.VARIABLE] = str(control.detach())
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "LABCTL_ROOTLESS"  # of the environment of all that is inside: the descriptor of the shared socket
 _MOST = 65536  # bytes of a message
+_ANSWER_S = 30.0  # for an answer to come
+_SILENT = "nobody outside answers about the ports of this machine"
 
 
 def inside() -> bool:
@@ -46,14 +49,17 @@ def ask(request: Request) -> Reply:
             with _shared() as control:
                 socket.send_fds(control, [json.dumps(request).encode()], [theirs.fileno()])
             theirs.close()
+            ours.settimeout(_ANSWER_S)
             data, descriptors, _flags, _address = socket.recv_fds(ours, _MOST, 1)
+        except TimeoutError as error:
+            raise LabctlError(_SILENT) from error
         except (OSError, ValueError) as error:
             raise LabctlError(
                 "nobody outside can be asked for the ports of this machine",
                 hint="a program inside started this labctl: start it outside, from where it goes inside by itself",
             ) from error
     if not data:
-        raise LabctlError("nobody outside answers about the ports of this machine")
+        raise LabctlError(_SILENT)
     found = json.loads(data)
     if "error" in found:
         raise LabctlError(f"outside of your own libvirt: {found['error']}")
@@ -108,14 +114,36 @@ def holder_of(file: str) -> str:
 
 
 def serve(control: socket.socket, answer: Answer) -> None:
-    """Answer requests until nobody is left inside to ask."""
-    while True:
-        data, descriptors, _flags, _address = socket.recv_fds(control, _MOST, 1)
-        if not data:
-            return
-        for each in descriptors:
-            with socket.socket(fileno=each) as reply:
-                _answer(reply, data, answer)
+    """Answer requests until nobody is left inside to ask. Then the socket is closed, so that nobody waits on it."""
+    with control:
+        while True:
+            try:
+                data, descriptors, _flags, _address = socket.recv_fds(control, _MOST, 1)
+            except OSError:
+                return  # who was inside ended before it read all that was sent
+            if not data and hung_up(control):
+                return
+            for each in descriptors:
+                _answer_on(each, data, answer)
+
+
+def hung_up(shared: socket.socket) -> bool:
+    """Whether nobody has the other end any more: reading does not tell that from an empty message."""
+    look = select.poll()
+    look.register(shared, 0)  # POLLHUP is told unasked
+    return bool(look.poll(0))
+
+
+def _answer_on(descriptor: int, data: bytes, answer: Answer) -> None:
+    """Answer a request on what came with it. One that can't be answered is no reason to leave the next one waiting."""
+    try:
+        reply = socket.socket(fileno=descriptor)
+    except OSError:
+        os.close(descriptor)  # it is no socket
+        return
+    with reply:
+        reply.settimeout(0)  # one that has no room for it, new as it is, is not waited for
+        _answer(reply, data, answer)
 
 
 def _answer(reply: socket.socket, data: bytes, answer: Answer) -> None:

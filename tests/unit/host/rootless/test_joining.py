@@ -68,6 +68,25 @@ def test_it_is_in_another_place_and_its_exit_code_is_told(init):
     assert said == ["sleep", "left 3"]
 
 
+BEGIN = """
+import socket
+from labctl.host.rootless import joining
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+ours.send(b"go on")
+if {killed}:
+    ours.close()
+joining._begin(theirs, ())
+print("goes on")
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_one_whose_process_outside_is_killed_as_it_begins_does_not_go_on(killed):
+    argv = [sys.executable, "-c", BEGIN.format(killed=killed)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == (("", "", 1) if killed else ("goes on\n", "", 0))
+
+
 def test_one_that_is_killed_is_told_apart(init):
     assert gone(init, "os.kill(os.getpid(), 9)") == [f"left {-signal.SIGKILL}"]
 

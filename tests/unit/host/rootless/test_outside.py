@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -97,6 +97,49 @@ def test_one_who_asks_and_ends_hinders_nobody(free_port):
         socket.send_fds(control, [b"without a socket for the answer"], [])
     theirs.close()
     ports.listening(Endpoint.parse(f"127.0.0.1:{free_port}"), "tcp").close()
+
+
+def file(_ends):
+    return os.open(os.devnull, os.O_RDONLY)
+
+
+def socket_of_nobody(ends):
+    """One that is full, and which nobody reads."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ends.callback(ours.close)
+    with suppress(BlockingIOError):
+        while theirs.send(b"x" * 1000, socket.MSG_DONTWAIT):
+            pass
+    return theirs.detach()
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("data", [b"", b"no request", b"{}"])
+@pytest.mark.parametrize("answered_on", [None, file, socket_of_nobody])
+def test_a_request_that_can_t_be_answered_hinders_nobody(data, answered_on):
+    with ExitStack() as ends:
+        descriptors = [answered_on(ends)] if answered_on else []
+        with socket.socket(fileno=os.dup(int(os.environ[outside.VARIABLE]))) as control:
+            socket.send_fds(control, [data], descriptors)
+        for each in descriptors:
+            os.close(each)
+        assert outside.ask({"about": "lock", "file": "00:00:0"})[0] == {"holder": lock.holder_of("00:00:0")}
+
+
+def test_one_outside_that_does_not_answer_is_waited_for_no_longer_than_a_while(monkeypatch):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    monkeypatch.setattr(outside, "_ANSWER_S", 0.1)
+    with ours, theirs:
+        monkeypatch.setenv(outside.VARIABLE, str(theirs.fileno()))
+        with pytest.raises(LabctlError, match="nobody outside answers"):
+            outside.ask({"about": "memory"})
+
+
+def test_one_outside_that_answers_no_more_is_not_waited_for(monkeypatch):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.close()
+    outside.serve(ours, answers(os.getpid()))
+    assert ours.fileno() == -1
 
 
 @pytest.mark.parametrize("family", [None, socket.AF_UNIX, socket.AF_INET])
