@@ -118,6 +118,18 @@ def test_two_stops_at_once_both_end_it(alice):
         assert process.returncode == 0
 
 
+def test_one_that_hangs_is_ended_with_a_yes_which_says_what_that_cuts(alice):
+    lab = blank(alice, "web")
+    lab.up()
+    (daemon,) = [pid for pid, said in alice.processes().items() if said == "libvirtd"]
+    os.kill(daemon, signal.SIGSTOP)
+    ended = lab.ok("rootless", "stop", "--yes")
+    assert "libvirt did not answer, so the power of the VMs that still ran was cut" in ended.stderr
+    assert not alice.processes()
+    lab.up()
+    lab.destroy()
+
+
 def test_a_command_whose_process_outside_is_killed_ends_and_the_next_goes_on(alice):
     lab = blank(alice, "web")
     lab.content["vms"]["web"]["ready"] = [{"tcp": 1}]

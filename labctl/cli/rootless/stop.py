@@ -30,10 +30,12 @@ def run(options: Options, *, yes: Yes = False) -> int:
     if found is None:
         context.say("your own libvirt does not run")
         return 0
-    if (found.vms or found.used) and not (yes or _confirmed(found)):
+    if (found.vms != () or found.used) and not (yes or _confirmed(found)):
         return 1
     cut = rootless.stop(found)
-    if cut:
+    if cut is None:
+        context.say("libvirt did not answer, so the power of the VMs that still ran was cut")
+    elif cut:
         context.say(f"did not shut down in time, so their power was cut: {', '.join(cut)}")
     if not options.quiet:
         context.say("your own libvirt has ended")
@@ -41,13 +43,15 @@ def run(options: Options, *, yes: Yes = False) -> int:
 
 
 def _confirmed(found: Running) -> bool:
-    """Ask where VMs run, or a command is at work.
+    """Ask where VMs run or may run, or a command is at work.
 
     Raises:
         UsageError: there is no terminal to ask on.
     """
     cut = "a command that is at work inside is cut off" if found.used else ""
     shut = f"what runs is shut down: {', '.join(found.vms)}" if found.vms else ""
+    if found.vms is None:
+        shut = "libvirt does not answer, so VMs can't be shut down, and their power is cut"
     what = ", and ".join(filter(None, (shut, cut)))
     if not context.interactive():
         raise UsageError(

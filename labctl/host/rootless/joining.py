@@ -30,6 +30,10 @@ _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HEARD = (*_PASSED_ON, signal.SIGCHLD)
 
 
+class Hangs(LabctlError):
+    """What was called inside takes longer than it may."""
+
+
 def go_inside(init: Identity, leave: Callable[[int], object]) -> None:
     """Return inside, in a child process; `leave` is called outside once that has ended, and does not return.
 
@@ -71,20 +75,23 @@ def _keep_home() -> None:
         os.environ.setdefault("HOME", home)
 
 
-def called_inside(init: Identity, function: Callable[[], T]) -> T:
+def called_inside(init: Identity, function: Callable[[], T], within_s: int) -> T:
     """What a function gives that is called inside, in a child process. It can be written as JSON.
 
     Raises:
+        Hangs: it took longer than `within_s` seconds, and was ended.
         LabctlError: the function raised it, or nobody gets in.
     """
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
-        _call(init, function, sender)
+        _call(init, function, within_s, sender)
     os.close(sender)
     with os.fdopen(receiver, encoding="utf-8") as told:
         answer = told.read()
-    os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == signal.SIGALRM:
+        raise Hangs(f"your rootless libvirt does not answer within {within_s} seconds")
     if not answer:
         raise LabctlError("your rootless libvirt ended meanwhile")
     given = json.loads(answer)
@@ -94,12 +101,13 @@ def called_inside(init: Identity, function: Callable[[], T]) -> T:
     return found
 
 
-def _call(init: Identity, function: Callable[[], object], told: int) -> NoReturn:
-    """Call a function inside, and tell what it gives. This process ends."""
+def _call(init: Identity, function: Callable[[], object], within_s: int, told: int) -> NoReturn:
+    """Call a function inside, and tell what it gives. It ends, with the number of the signal if one ended it."""
     code = 1
     try:
         try:
-            go_inside(init, os._exit)
+            go_inside(init, lambda code: os._exit(abs(code)))
+            signal.alarm(within_s)  # ends this process also in a call of libvirt's that never returns
             answer = {"value": function()}
         except LabctlError as error:
             answer = {"error": str(error), "hint": error.hint}

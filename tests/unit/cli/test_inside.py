@@ -130,6 +130,7 @@ def test_it_ends_as_the_process_inside_and_says_if_that_was_killed(monkeypatch, 
     ("vms", "used", "asked"),
     [
         (("shop.db", "shop.web"), False, "what runs is shut down: shop.db, shop.web;"),
+        (None, False, "libvirt does not answer, so VMs can't be shut down, and their power is cut;"),
         ((), True, "a command that is at work inside is cut off;"),
         (
             ("shop.db",),

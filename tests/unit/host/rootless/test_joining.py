@@ -1,5 +1,6 @@
 """Going on in the namespaces of another process."""
 
+import ctypes
 import os
 import pwd
 import signal
@@ -11,6 +12,7 @@ import pytest
 
 from labctl.host.machine import processes
 from labctl.host.machine.processes import Identity
+from labctl.host.rootless import joining
 
 WORLD = (
     "unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child",
@@ -66,6 +68,16 @@ def gone(init, program, before="", **environment):
 def test_it_is_in_another_place_and_its_exit_code_is_told(init):
     said = gone(init, "print(open('/proc/1/comm').read(), end='', flush=True); os._exit(3)")
     assert said == ["sleep", "left 3"]
+
+
+def test_what_is_called_inside_gives_what_it_gives(init):
+    assert joining.called_inside(init, lambda: Path("/proc/1/comm").read_text(), 60) == "sleep\n"
+
+
+def test_what_is_called_inside_and_never_returns_is_ended(init):
+    """As a call of libvirt's whose daemon is stopped, which no signal brings back to Python."""
+    with pytest.raises(joining.Hangs, match="does not answer within 1 seconds"):
+        joining.called_inside(init, ctypes.PyDLL(None).pause, 1)
 
 
 BEGIN = """
