@@ -9,7 +9,7 @@ from labctl.cli.arguments import Behind
 from labctl.cli.behind_dashes import BehindDashes
 from labctl.cli.options import Options, with_global_options
 from labctl.core.errors import LabctlError, UsageError
-from labctl.host.libvirt.uri import ROOTLESS
+from labctl.host.libvirt.uri import ROOTLESS, SYSTEM
 
 app = typer.Typer(add_completion=False)
 
@@ -28,6 +28,7 @@ def run(_options: Options, command: Behind = None) -> int:
     if not command:
         raise UsageError("no program is named", hint="as in `labctl rootless exec -- virsh list`")
     outside.keep_for_programs()
+    os.environ["LIBVIRT_DEFAULT_URI"] = SYSTEM  # for virsh; the user's may name another machine
     sys.stdout.flush()
     try:
         os.execvp(command[0], command)  # noqa: S606  # no shell

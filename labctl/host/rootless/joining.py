@@ -128,15 +128,22 @@ def _enter(init: Identity, told: int) -> None:
         _be_in(folder)
         child = os.fork()
     except OSError as error:
-        hint = (
-            "cd to a folder that is there inside too" if error.filename else "`labctl rootless stop` ends it"
-        )
-        os.write(told, f"{error}\n{hint}".encode())
+        os.write(told, f"{error}\n{_mending(error, init)}".encode())
         os._exit(1)
     if child:
         os.write(told, str(child).encode())
         os._exit(0)
     os.close(told)
+
+
+def _mending(error: OSError, init: Identity) -> str:
+    if isinstance(error, ProcessLookupError):  # its PID may be another one's by now
+        return "the same command starts it again"
+    return (
+        "cd to a folder that is there inside too"
+        if error.filename
+        else f"`kill {init.pid}` ends it and its VMs"
+    )
 
 
 def _be_in(folder: str) -> None:

@@ -14,7 +14,7 @@ from labctl.core.record import replace
 from labctl.host.host import Host
 from labctl.host.libvirt import uri
 from labctl.host.machine.processes import Identity
-from labctl.host.rootless import joining, world
+from labctl.host.rootless import joining, outside, world
 from labctl.host.rootless.state import Holder
 from tests.unit.cli.test_app import PATHS
 from tests.unit.cli.test_options import example
@@ -99,6 +99,18 @@ def test_what_can_be_read_once_only_is_left_for_the_verb(not_running, at):
     options = {"file": Options(file="pipe"), "params": Options(params=["pipe"])}[at]
     with pytest.raises(AssertionError, match="it is started"):
         inside.go(replace(options, connect="rootless"), labfile=True)
+
+
+def test_a_program_inside_is_for_the_users_own_libvirt_whatever_their_environment_names(monkeypatch):
+    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", "qemu+ssh://lab/system")
+    monkeypatch.setattr(inside, "go", lambda *_, **__: None)
+    monkeypatch.setattr(outside, "keep_for_programs", lambda: None)
+    programs = []
+    monkeypatch.setattr(
+        os, "execvp", lambda *argv: programs.append((*argv, os.environ["LIBVIRT_DEFAULT_URI"]))
+    )
+    labctl.cli.run(["rootless", "exec", "--", "virsh", "list"])
+    assert programs == [("virsh", ["virsh", "list"], "qemu:///system")]
 
 
 def test_a_program_is_not_moved_and_told_how(monkeypatch):
