@@ -63,7 +63,7 @@ def _snapshots(host: Host, steps: Sequence[Step]) -> Iterator[Problem]:
 
         pool = host.pool(identity.pool_name(step.wanted.lab))
         folder = PurePosixPath(pools.path(pool))
-        takes, free = room.needed(host.virt, pool, step.wanted), pools.free_space(folder)
+        takes, free = room.needed(host.connection, pool, step.wanted), pools.free_space(folder)
         if takes > free:
             yield Problem(
                 f"memory and copies take up to {_rounded(takes)}, and {_rounded(free)} are free in {folder}",

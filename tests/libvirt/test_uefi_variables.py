@@ -46,7 +46,8 @@ def test_room_is_counted_for_what_libvirt_made_itself(pool, monkeypatch):
     monkeypatch.setattr(
         volumes, "facts", lambda _pool, names: [Facts(name, allocation=7) for name in names if refreshed]
     )
-    assert room.needed(pool.connect(), pool, SnapshotSpec("shop", "s1", copies=UEFIS)) == 14
+    connection = SimpleNamespace(virt=pool.connect(), in_parallel=lambda objects, work: [*map(work, objects)])
+    assert room.needed(connection, pool, SnapshotSpec("shop", "s1", copies=UEFIS)) == 14
 
 
 def test_the_variables_of_a_uefi_are_no_strangers_and_go_with_the_vm(world):

@@ -13,17 +13,19 @@ from labctl.host.libvirt.storage_errors import translated
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from labctl.host.libvirt.connection import Connection
     from labctl.host.libvirt.volumes import Facts
     from labctl.kinds.snapshot.spec import SnapshotSpec
 
 
-def needed(virt: Any, pool: Any, snapshot: SnapshotSpec) -> int:
+def needed(connection: Connection, pool: Any, snapshot: SnapshotSpec) -> int:
     """The bytes of the memory that its VMs use now, and of what is copied."""
     pools.refresh(pool)  # libvirt notices only so the variables of UEFI that it made itself
     copied = {each.volume for each in snapshot.copies}
     copies = sum(each.allocation for each in volumes.facts(pool, copied))
-    running = (domains.find(virt, snapshot.lab, vm.name) for vm in snapshot.vms if vm.state in ACTIVE)
-    return copies + sum(memory(domain) for domain in running if domain is not None)
+    running = [vm.name for vm in snapshot.vms if vm.state in ACTIVE]
+    found = (domains.find(connection.virt, snapshot.lab, name) for name in running)
+    return copies + memory(connection, [domain for domain in found if domain is not None])
 
 
 def to_restore(there: Iterable[Facts], snapshot: SnapshotSpec) -> int:
@@ -41,8 +43,14 @@ def free(pool: Any) -> int:
         return int(pool.info()[3])
 
 
-def memory(domain: Any) -> int:  # a virDomain
-    """The bytes of memory that a guest uses at most. Pages that it never wrote to take nothing in the file."""
+def memory(connection: Connection, running: Iterable[Any]) -> int:  # virDomains
+    """The bytes of memory that guests use at most. Pages that they never wrote to take nothing in the file."""
+    used = list[int]()
+    connection.in_parallel(running, lambda domain: used.append(_memory(domain)))
+    return sum(used)
+
+
+def _memory(domain: Any) -> int:
     given = int(domain.info()[2])
     try:
         resident = int(domain.memoryStats().get("rss", given))  # that of QEMU, with what it needs itself

@@ -169,7 +169,7 @@ def _check_room(place: _Place, spec: WarmSpec, vms: Sequence[VmToSave]) -> None:
     """
     copied = {*_own_disks(vms), *(identity.volume_name(each.name) for each in spec.disks)}
     takes = sum(each.allocation for each in volumes.facts(place.pool, copied))
-    takes += sum(room.memory(vm.domain) for vm in vms)
+    takes += room.memory(place.host.connection, [vm.domain for vm in vms])
     pools.refresh(place.store)
     free = room.free(place.store)
     if takes > free:
