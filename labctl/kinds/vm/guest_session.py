@@ -22,10 +22,19 @@ if TYPE_CHECKING:
     from labctl.host.libvirt.connection import Connection
     from labctl.kinds.vm.spec import VmSpec
 
-RESEED_S = 30.0  # with KVM; emulated guests take seconds to start Python
+SCRIPT_S = 30.0  # with KVM; emulated guests take seconds to start Python
 RANDOM_BYTES = 64  # as many as the kernel's pool mixes at once
 LATE_S = 1.0  # the time is sent in whole seconds
-UNABLE = 3  # reseed.sh exits with it where the kernel can't be asked
+UNABLE = 3  # what reseed.sh ends with where the kernel can't be asked
+# root runs this in the guest after keys.sh. The keys come by stdin, since other users can see a program's arguments.
+_REKEY = """umask 077
+mkdir -p /var/lib/labctl
+sudo=no
+[ -n "$(home_of {user})" ] || sudo=yes
+sed "s/^login {user} SUDO /login {user} $sudo /" >/var/lib/labctl/keys
+umask 022
+apply_keys /var/lib/labctl/keys || exit 1
+"""
 _STAGES = ("init", "config", "final", "done")  # cloud-init's stages in their order
 _MODULE = re.compile(r"\(['\"]([\w-]{1,40})['\"]", re.ASCII)  # as in ('scripts-user', RuntimeError(…))
 
@@ -53,34 +62,47 @@ class GuestSession:
         return [*(f"nic {nic.mac}" for nic in nics), *["hosts"] * known]
 
     def set_clock(self) -> None:
-        """Send the time; `catch_up` waits for the reply."""
+        """Send the time; `await_clock` waits for the reply."""
         self._clock_sent = time.monotonic()
         self.port.send(protocol.command_clock(int(time.time())))
 
-    async def catch_up(self, spec: VmSpec) -> bool:
-        """Give a guest what it lacks when it goes on from its memory: the time, and random numbers of its own.
+    async def await_clock(self) -> None:
+        """Wait until a guest has the time that `set_clock` sent.
 
-        The time was sent by `set_clock`, and is sent again if the guest took so long that it is another one by now.
-        It is done before anybody is told that the VM is ready. Gives whether its kernel began anew at once; else it
-        does within a minute.
+        It is sent again if the guest took so long that it is another one by now.
 
         Raises:
-            LabctlError: its clock can't be set, or it does not take the random bytes.
+            LabctlError: its clock can't be set.
         """
         await self.await_replies(["clock"])
         if time.monotonic() - self._clock_sent > LATE_S:
             self.set_clock()
             await self.await_replies(["clock"])
-        way, timeout = PortTransport(self.port), RESEED_S * spec.slowness
-        done = await way.run(
-            resources.text("templates/guest/reseed.sh"),
-            stdin=os.urandom(RANDOM_BYTES),
-            timeout=timeout,
+
+    async def reseed_and_rekey(self, spec: VmSpec, keys: str, *, reseed: bool) -> bool:
+        """Give a guest random numbers of its own, if it is to `reseed`, and `keys` (`protocol.key_lines`), if any.
+
+        One script does both: to start one more takes an emulated guest a tenth of a second. Gives False where the
+        guest's kernel can't begin anew at once; it does within a minute.
+
+        Raises:
+            LabctlError: it does not take them.
+        """
+        script, stdin = "", ""
+        if reseed:
+            script, stdin = resources.text("templates/guest/reseed.sh"), f"{os.urandom(RANDOM_BYTES).hex()}\n"
+        if keys:
+            script += resources.text("templates/guest/keys.sh") + _REKEY.format(user=spec.user)
+        done = await PortTransport(self.port).run(
+            f"{script}exit ${{unable:-0}}",
+            stdin=f"{stdin}{keys}".encode(),
+            timeout=SCRIPT_S * spec.slowness,
             limit=FEW_BYTES,
         )
         if done.exit_code == UNABLE:
             return False
-        done.check("its guest took no random bytes")
+        what = " and ".join(["random bytes"] * reseed + ["new keys"] * bool(keys))
+        done.check(f"its guest did not take {what}")
         return True
 
     async def await_replies(self, names: list[str]) -> None:

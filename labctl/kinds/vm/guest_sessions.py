@@ -7,14 +7,12 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from labctl import resources
 from labctl.core.errors import LabctlError
 from labctl.core.lifecycle import State
 from labctl.guest import protocol
 from labctl.host.access import conditions, port_session
 from labctl.host.access.last_line import LastLine
 from labctl.host.access.port_transport import PortTransport
-from labctl.host.access.streams import FEW_BYTES
 from labctl.host.libvirt.connection import translated
 from labctl.kinds.vm.guest_session import GuestSession, not_ready
 
@@ -29,15 +27,6 @@ if TYPE_CHECKING:
     from labctl.kinds.vm.disks_and_nics import ReadyCheck
     from labctl.kinds.vm.spec import VmSpec
 
-# root runs this in the guest after keys.sh. The keys come by stdin, since other users can see a program's arguments.
-_REKEY = """umask 077
-mkdir -p /var/lib/labctl
-sudo=no
-[ -n "$(home_of {user})" ] || sudo=yes
-sed "s/^login {user} SUDO /login {user} $sudo /" >/var/lib/labctl/keys
-umask 022
-apply_keys /var/lib/labctl/keys
-"""
 ANSWER_S = 60.0  # with KVM
 CONSOLE_S = 2.0  # between two looks at a booting VM's console
 LEASE_S = 20.0  # how long to wait for addresses after cloud-init has ended
@@ -87,8 +76,11 @@ class GuestSessions:
                 await session.follow_boot(spec, tell, deadline)
             try:
                 if keeps_memory:
-                    await self._catch_up(spec, session, tell, before)
-                await self._configure(spec, session, before, knows=keeps_memory and unchanged)
+                    async with self._answer_expected(spec):
+                        await session.await_clock()
+                await self._reseed_and_rekey(spec, session, tell, before, reseed=keeps_memory)
+                if not (keeps_memory and unchanged):
+                    await self._configure(spec, session, before)
             except LabctlError:
                 session.report_cloud_init(spec, tell)  # a failure of cloud-init explains the error better
                 raise
@@ -118,28 +110,39 @@ class GuestSessions:
                 tell.console(line)
             told = line
 
-    async def _catch_up(
-        self, spec: VmSpec, session: GuestSession, tell: Teller, before: VmSpec | None
+    async def _reseed_and_rekey(
+        self, spec: VmSpec, session: GuestSession, tell: Teller, before: VmSpec | None, *, reseed: bool
     ) -> None:
+        """Give a guest that goes on from its memory random numbers of its own, and any guest the keys that it lacks."""
+        keys = self._lacking_keys(spec, before)
+        if not (keys or reseed):
+            return
         async with self._answer_expected(spec):
-            anew = await session.catch_up(spec)
+            try:
+                anew = await session.reseed_and_rekey(spec, keys, reseed=reseed)
+            except LabctlError as error:
+                if keys:
+                    self._keys.forget(spec.name)
+                error.where = error.where or str(spec.address)
+                raise
         # what a snapshot brings back is paused at first
         restored = spec.saved or (before is not None and before.state in (State.SAVED, State.PAUSED))
-        if not anew and restored:
+        if restored and not anew:
             tell.warn("its random numbers may repeat for up to a minute: it has neither python3 nor perl")
 
-    async def _configure(
-        self, spec: VmSpec, session: GuestSession, before: VmSpec | None, *, knows: bool
-    ) -> None:
-        """Send host names, NICs and keys; after cloud-init's end, since cloud-init writes to the same files.
+    def _lacking_keys(self, spec: VmSpec, before: VmSpec | None) -> str:
+        """This Labfile's keys for a guest that has others, or if the local ones were lost; else empty."""
+        others = bool(spec.saved) or (before is not None and before.keyed is False)
+        if self._keys.knows(spec.name) and not others:
+            return ""
+        login = self._keys.login_public()
+        return protocol.key_lines(spec.user, "SUDO", login, *self._keys.host(spec.name))
 
-        A guest that `knows` its names and NICs gets just keys.
-        """
-        if not knows and (before is not None or spec.host_lines):
+    async def _configure(self, spec: VmSpec, session: GuestSession, before: VmSpec | None) -> None:
+        """Send host names and NICs; after cloud-init's end, since cloud-init writes to the same files."""
+        if before is not None or spec.host_lines:
             async with self._answer_expected(spec):
                 await session.await_replies(session.send_config(spec, new=before is None))
-        async with self._answer_expected(spec):
-            await self._rekey(spec, session, before)
 
     async def _learn_addresses(self, spec: VmSpec, session: GuestSession, tell: Teller) -> None:
         """Wait for the addresses of NICs that get them from a DHCP server other than labctl's, and keep them."""
@@ -176,7 +179,7 @@ class GuestSessions:
             session = await self._session(spec, tell)
             async with self._answer_expected(spec):
                 await session.await_replies(session.send_config(spec))
-                await self._rekey(spec, session, before)
+            await self._reseed_and_rekey(spec, session, tell, before, reseed=False)
             await self._learn_addresses(spec, session, tell)
         finally:
             await self._close(spec)
@@ -190,24 +193,6 @@ class GuestSessions:
         except TimeoutError as error:
             summary = "its guest does not answer on labctl's port"
             raise await not_ready(self._connection, spec, summary) from error
-
-    async def _rekey(self, spec: VmSpec, session: GuestSession, before: VmSpec | None) -> None:
-        """Give a guest this Labfile's keys if it has others, or if the local ones were lost. The port needs no keys."""
-        others = bool(spec.saved) or (before is not None and before.keyed is False)
-        if self._keys.knows(spec.name) and not others:
-            return
-        login = self._keys.login_public()
-        private, public = self._keys.host(spec.name)
-        lines = protocol.key_lines(spec.user, "SUDO", login, private, public)
-        script = resources.text("templates/guest/keys.sh") + _REKEY.format(user=spec.user)
-        try:
-            way = PortTransport(session.port)
-            done = await way.run(script, stdin=lines.encode(), timeout=answer_s(spec) / 2, limit=FEW_BYTES)
-            done.check("its guest did not take new keys")
-        except LabctlError as error:
-            self._keys.forget(spec.name)
-            error.where = error.where or str(spec.address)
-            raise
 
     def _deadline(self, spec: VmSpec) -> float:
         return self._deadlines.setdefault(spec.name, time.monotonic() + spec.timeout)

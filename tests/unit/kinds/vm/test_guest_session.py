@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import os
 import shutil
 import subprocess
 import sys
@@ -99,17 +98,18 @@ def may_reseed():
 @pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])
 @pytest.mark.parametrize("tools", [("python3",), ("perl",), ("python3", "perl"), ()])
 def test_a_guest_asks_its_kernel_to_begin_anew_by_what_it_has(tmp_path, shell, tools):
+    script = resources.text("templates/guest/reseed.sh")
     for name in ("cat", "uname", *tools):
         found = sys.executable if name == "python3" else shutil.which(name)
         (tmp_path / name).symlink_to(Path(found).resolve())
     done = subprocess.run(
-        [shutil.which(shell[0]), *shell[1:], "-c", resources.text("templates/guest/reseed.sh")],
-        input=os.urandom(guest_session.RANDOM_BYTES),
+        [shutil.which(shell[0]), *shell[1:], "-c", f"{script}cat; exit $unable"],
+        input=b"0123\nkeys\n",
         env={"PATH": str(tmp_path)},
         capture_output=True,
         check=False,
     )
-    assert done.stderr == b""
+    assert (done.stdout, done.stderr) == (b"keys\n", b"")  # what follows is left to the script that follows
     assert done.returncode == (0 if tools and may_reseed() else guest_session.UNABLE)
 
 
@@ -132,40 +132,55 @@ class Woken:
         return Completed(self._exit_code, b"", b"no such device")
 
 
-def catch_up(monkeypatch, guest):
+def rekeyed(monkeypatch, guest, keys="", *, reseed=True):
     monkeypatch.setattr(guest_session, "PortTransport", lambda _port: guest)
-    session = GuestSession(Connected(), guest)
-    session.set_clock()
-    return asyncio.run(session.catch_up(WEB))
+    return asyncio.run(GuestSession(Connected(), guest).reseed_and_rekey(WEB, keys, reseed=reseed))
 
 
 @pytest.mark.parametrize(("code", "anew"), [(0, True), (guest_session.UNABLE, False)])
-def test_a_guest_that_goes_on_gets_the_time_and_random_bytes_of_its_own(monkeypatch, code, anew):
+def test_a_guest_that_goes_on_gets_random_bytes_of_its_own(monkeypatch, code, anew):
     guests = [Woken(code), Woken(code)]
-    assert [catch_up(monkeypatch, guest) for guest in guests] == [anew, anew]
-    assert [guest.told for guest in guests] == [["clock", "run"]] * 2
-    first, second = (guest.stdin[0] for guest in guests)
+    assert [rekeyed(monkeypatch, guest) for guest in guests] == [anew, anew]
+    first, second = (bytes.fromhex(guest.stdin[0].decode()) for guest in guests)
     assert len(first) == len(second) == guest_session.RANDOM_BYTES
     assert first != second
 
 
-@pytest.mark.parametrize(("after_s", "told"), [(0.5, ["clock", "run"]), (5, ["clock", "clock", "run"])])
+@pytest.mark.parametrize("reseed", [True, False])
+def test_random_bytes_and_keys_go_by_one_script(monkeypatch, reseed):
+    guest = Woken()
+    rekeyed(monkeypatch, guest, "login …\nhost-key …\n", reseed=reseed)
+    assert guest.told == ["run"]
+    assert guest.stdin[0].decode().splitlines()[reseed:] == ["login …", "host-key …"]
+
+
+@pytest.mark.parametrize(("after_s", "told"), [(0.5, ["clock"]), (5, ["clock", "clock"])])
 def test_a_guest_that_answers_late_gets_the_time_again(monkeypatch, after_s, told):
     """What it was told first waited for it meanwhile, as for one that was saved while it booted."""
     guest, times = Woken(), iter([100.0, 100 + after_s])
     monkeypatch.setattr(
         guest_session, "time", SimpleNamespace(monotonic=lambda: next(times, 200.0), time=lambda: 7)
     )
-    catch_up(monkeypatch, guest)
+    session = GuestSession(Connected(), guest)
+    session.set_clock()
+    asyncio.run(session.await_clock())
     assert guest.told == told
 
 
+def test_a_guest_whose_clock_can_t_be_set_is_not_ready():
+    session = GuestSession(Connected(), Woken(clock=False))
+    session.set_clock()
+    with pytest.raises(LabctlError, match="`clock`: not permitted"):
+        asyncio.run(session.await_clock())
+
+
 @pytest.mark.parametrize(
-    ("guest", "why"), [(Woken(clock=False), "`clock`: not permitted"), (Woken(1), "no such device")]
+    ("keys", "reseed", "what"),
+    [("", True, "random bytes"), ("keys", False, "new keys"), ("keys", True, "random bytes and new keys")],
 )
-def test_a_guest_that_can_t_catch_up_is_not_ready(monkeypatch, guest, why):
-    with pytest.raises(LabctlError, match=why):
-        catch_up(monkeypatch, guest)
+def test_a_guest_that_does_not_take_what_it_is_given_is_not_ready(monkeypatch, keys, reseed, what):
+    with pytest.raises(LabctlError, match=f"did not take {what}: no such device"):
+        rekeyed(monkeypatch, Woken(1), keys, reseed=reseed)
 
 
 @pytest.mark.parametrize(

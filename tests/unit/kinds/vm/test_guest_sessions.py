@@ -46,28 +46,50 @@ def test_a_guest_that_goes_on_is_not_told_as_booting(monkeypatch, keeps_memory, 
 def test_random_numbers_that_may_come_twice_are_told(state, anew, warned):
     """Of memory that was saved there may be a copy, and a snapshot lets VMs go on that are paused."""
 
-    async def catch_up(_spec):
+    async def reseed_and_rekey(_spec, keys, *, reseed):
+        assert reseed
+        assert not keys
         return anew
 
     told = []
     tell = SimpleNamespace(warn=told.append)
-    session = SimpleNamespace(catch_up=catch_up)
-    before = VmSpec("shop", "web", state=state)
-    catching_up = GuestSessions(None, None)._catch_up(VmSpec("shop", "web"), session, tell, before)  # noqa: SLF001
-    asyncio.run(catching_up)
+    session = SimpleNamespace(reseed_and_rekey=reseed_and_rekey)
+    web, before = VmSpec("shop", "web"), VmSpec("shop", "web", state=state)
+    sessions = GuestSessions(None, SimpleNamespace(knows=lambda _vm: True))
+    asyncio.run(sessions._reseed_and_rekey(web, session, tell, before, reseed=True))  # noqa: SLF001
     assert ["random numbers" in each for each in told] == [True] * warned
+
+
+@pytest.mark.parametrize(("known", "forgotten"), [(False, ["web"]), (True, [])])
+def test_keys_that_a_guest_did_not_take_are_made_anew_the_next_time(known, forgotten):
+    async def reseed_and_rekey(*_arguments, **_of):
+        raise LabctlError("it took nothing")
+
+    gone = []
+    keys = SimpleNamespace(
+        knows=lambda _vm: known,
+        login_public=lambda: "public",
+        host=lambda _vm: ("PRIVATE", "public"),
+        forget=gone.append,
+    )
+    session, web = SimpleNamespace(reseed_and_rekey=reseed_and_rekey), VmSpec("shop", "web")
+    renewing = GuestSessions(None, keys)._reseed_and_rekey(web, session, None, web, reseed=True)  # noqa: SLF001
+    with pytest.raises(LabctlError, match="vm/web"):
+        asyncio.run(renewing)
+    assert gone == forgotten
 
 
 @pytest.mark.parametrize(("unchanged", "told"), [(True, []), (False, ["config"])])
 def test_a_guest_that_only_goes_on_is_not_told_what_it_knows(monkeypatch, unchanged, told):
-    async def done(*_arguments):
+    async def done(*_arguments, **_of):
         return True
 
     async def session(*_arguments):
         return SimpleNamespace(
             set_clock=lambda: None,
             follow_boot=done,
-            catch_up=done,
+            await_clock=done,
+            reseed_and_rekey=done,
             send_config=lambda _spec, **_of: heard.append("config"),
             await_replies=done,
             report_cloud_init=lambda *_arguments: None,
