@@ -8,6 +8,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import libvirt
 import pytest
@@ -144,16 +145,24 @@ class Labctl:
         **environment: str,
     ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *(with_trust(arguments) if self.trusts else arguments)],
+            [self.python, "-m", module, *(with_trust(arguments) if self.trusts else arguments)],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **environment},
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            **self.identity(**environment),
         )
         self._started.append(process)
         return process
+
+    @property
+    def python(self) -> Path:
+        return Path(sys.executable)
+
+    def identity(self, **environment: str) -> dict[str, Any]:
+        """As whom it runs, and with which environment: arguments of Popen."""
+        return {"env": {**os.environ, "PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1", **environment}}
 
     def kill(self) -> None:
         """What a failed test left running."""

@@ -111,6 +111,23 @@ def a_stop_keeps_the_lab(lab):
     assert "off" in lab.ok("status").stdout
 
 
+def test_files_of_others_are_told_as_theirs(alice, bob):
+    """Inside they are all nobody's."""
+    labctl = alice.labctl("above/lab")
+    labfile = labctl.folder.parent / "Labfile.yaml"
+    labfile.write_text("labfile: 1\nname: shop\nvms: {}\n")
+    os.chown(labfile, bob.uid, bob.uid)
+    refused = labctl("plan")
+    assert refused.code == 2
+    assert "../Labfile.yaml is bob's" in refused.stderr
+    os.chown(labfile, 0, 0)
+    assert labctl("plan").code == 0
+    kept = labctl.folder.parent / ".labctl"
+    kept.mkdir(mode=0o700)
+    os.chown(kept, bob.uid, bob.uid)
+    assert "labctl does not use it: it is bob's" in labctl("up", "--yes").stderr
+
+
 def test_two_users_at_once_see_nothing_of_each_other(alice, bob, far):
     labs = {}
     for user, port in ((alice, 8081), (bob, 8082)):

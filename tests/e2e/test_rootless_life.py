@@ -201,10 +201,7 @@ def labctl_in(user, folder, *arguments, before="true"):
     return subprocess.run(
         ["sh", "-c", shell, "sh", user.python, "-m", "labctl", *arguments],
         cwd=folder,
-        env=user.environment(),
-        user=user.uid,
-        group=user.uid,
-        extra_groups=[],
+        **user.identity(),
         capture_output=True,
         text=True,
         check=False,
@@ -215,10 +212,7 @@ def test_a_terminal_stops_both_processes_and_goes_on_with_both(alice):
     leader, terminal = pty.openpty()
     shell = subprocess.Popen(
         ["setsid", "--ctty", "bash", "--norc", "-i"],
-        env=alice.environment(),
-        user=alice.uid,
-        group=alice.uid,
-        extra_groups=[],
+        **alice.identity(),
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,

@@ -44,12 +44,12 @@ def test_a_day_of_one_who_has_no_rights(alice, readable):
 def agent(user):
     """An agent of OpenSSH with a key of the user's; gives its socket."""
     socket, key = user.home / "agent", user.home / "key"
-    run = {"user": user.uid, "group": user.uid, "extra_groups": [], "env": user.environment()}
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True, **run)
-    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL, **run) as process:
+    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]
+    subprocess.run(make, check=True, **user.identity())
+    argv = ["ssh-agent", "-D", "-a", socket]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, **user.identity()) as process:
         daemons.wait_until(socket.exists, "the agent does not listen")
-        told = {**run, "env": {**run["env"], "SSH_AUTH_SOCK": str(socket)}}
-        subprocess.run(["ssh-add", "-q", key], check=True, **told)
+        subprocess.run(["ssh-add", "-q", key], check=True, **user.identity(SSH_AUTH_SOCK=str(socket)))
         yield socket
         process.terminate()
     for each in (key, key.with_suffix(".pub")):
@@ -87,10 +87,7 @@ def typed(lab, words, keys):
     process = subprocess.Popen(
         [user.python, "-m", "labctl", *words],
         cwd=lab.labctl.folder,
-        env={**user.environment(), "TERM": "xterm"},
-        user=user.uid,
-        group=user.uid,
-        extra_groups=[],
+        **user.identity(TERM="xterm"),
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,

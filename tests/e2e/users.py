@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.e2e.conftest import Labctl, with_trust
+from tests.e2e.conftest import Labctl
 from tests.e2e.labfiles import Lab, blank_lab
 
 if TYPE_CHECKING:
@@ -52,10 +52,15 @@ class User:
     def python(self) -> Path:
         return self.view / f"python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 
+    def identity(self, **environment: str) -> dict[str, Any]:
+        """Arguments of Popen, by which a program runs as this user."""
+        known = {**self.environment(), **environment}
+        return {"user": self.uid, "group": self.uid, "extra_groups": [], "env": known}
+
     def labctl(self, folder: str = "lab") -> UserLabctl:
         made = self.home / folder
         if not made.exists():
-            made.mkdir()
+            made.mkdir(parents=True)
             os.chown(made, self.uid, self.uid)
         return UserLabctl(made, user=self)
 
@@ -78,24 +83,14 @@ class User:
 class UserLabctl(Labctl):
     """labctl as an ordinary user."""
 
-    user: User | None = None
+    user: User = field(kw_only=True)
 
-    def start(self, *arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **environment):
-        assert self.user is not None
-        process = subprocess.Popen(
-            [self.user.python, "-m", "labctl", *with_trust(arguments)],
-            cwd=self.folder,
-            env={**self.user.environment(), **environment},
-            user=self.user.uid,
-            group=self.user.uid,
-            extra_groups=[],
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
-        self._started.append(process)
-        return process
+    @property
+    def python(self) -> Path:
+        return self.user.python
+
+    def identity(self, **environment: str) -> dict[str, Any]:
+        return self.user.identity(**environment)
 
 
 @contextmanager
@@ -160,8 +155,25 @@ def blank(user, name="shop", **vm):
 
 def reached_from(user, address, port):
     """Whether a program inside the user's own libvirt reaches a port."""
-    program = f"import socket; socket.create_connection(({address!r}, {port}), 3)"
-    return user.labctl()("rootless", "exec", "--", str(user.python), "-c", program).code == 0
+    return connects_from(user, f"socket.create_connection(({address!r}, {port}), 3)")
+
+
+def connects_from(user, connecting):
+    """Whether an expression of Python that connects comes to that inside the user's own libvirt."""
+    done = user.labctl()("rootless", "exec", "--", str(user.python), "-c", CONNECTS.format(connecting))
+    assert done.stdout in ("reached\n", "refused\n"), done
+    return done.stdout == "reached\n"
+
+
+CONNECTS = """
+import socket
+try:
+    {}
+except OSError:
+    print("refused")
+else:
+    print("reached")
+"""
 
 
 @contextmanager
