@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.app.vm_names import choose
 from labctl.core.address import natural_sort_key
-from labctl.core.errors import LabctlError, UsageError
+from labctl.core.errors import LabctlError, Several, UsageError
 from labctl.core.lifecycle import State
 from labctl.engine import overview
 
@@ -26,7 +26,8 @@ class NotRunning(LabctlError):
 
     def __init__(self, vm: str, state: State | None = None) -> None:
         self.vm = vm
-        self.mended_by, self.mends = ("resume", "resumes") if state in _GO_ON else ("up", "starts")
+        starts = ("up", "starts" if state else "makes")
+        self.mended_by, self.mends = ("resume", "resumes") if state in _GO_ON else starts
         super().__init__(f"it is {state or 'not there yet'}", where=f"vm/{vm}", hint=_mending([self]))
 
 
@@ -36,7 +37,8 @@ def _mending(errors: Sequence[NotRunning]) -> str:
     for verb in dict.fromkeys(each.mended_by for each in errors):
         mine = [each for each in errors if each.mended_by == verb]
         names = " ".join(each.vm for each in mine)
-        hints.append(f"`labctl {verb} {names}` {mine[0].mends} {'it' if len(mine) == 1 else 'them'}")
+        mends = " or ".join(dict.fromkeys(each.mends for each in mine))
+        hints.append(f"`labctl {verb} {names}` {mends} {'it' if len(mine) == 1 else 'them'}")
     return "; ".join(hints)
 
 
@@ -46,7 +48,7 @@ def errors_of_several(errors: Sequence[LabctlError]) -> LabctlError:
         return errors[0]
     down = [each for each in errors if isinstance(each, NotRunning)]
     hints = dict.fromkeys([_mending(down), *(each.hint for each in errors if each not in down)])
-    return LabctlError("\n".join(map(str, errors)), hint="; ".join(filter(None, hints)))
+    return Several(errors, hint="; ".join(filter(None, hints)))
 
 
 def look(session: Session) -> Overview:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from labctl.cli import run_state
+from labctl.core.errors import Several
 from labctl.report import screen, wrap
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def say(line: str) -> None:
 
 def say_error(error: LabctlError) -> None:
     """Tell an error that is no list of problems."""
-    say(f"error: {error}")
+    for each in error.errors if isinstance(error, Several) else (error,):
+        say(f"error: {each}")
     if error.hint:
         say(f"  hint: {error.hint}")

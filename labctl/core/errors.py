@@ -76,6 +76,14 @@ class LabctlError(Exception):
         return f"{self.where}: {self.summary}" if self.where else self.summary
 
 
+class Several(LabctlError):
+    """Several errors at once, which are told one by one, with one hint for all."""
+
+    def __init__(self, errors: Iterable[LabctlError], *, hint: str = "") -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(map(str, self.errors)), hint=hint)
+
+
 MOST_PROBLEMS = 50  # that are told one by one; who mends these knows what the others are
 
 

@@ -24,7 +24,7 @@ def test_a_vm_that_is_up_is_given_as_it_was_seen(found):
     [
         ("web-1", "vm/web-1: it is paused", "`labctl resume web-1` resumes it"),
         ("web-2", "vm/web-2: it is off", "`labctl up web-2` starts it"),
-        ("web-3", "vm/web-3: it is not there yet", "`labctl up web-3` starts it"),
+        ("web-3", "vm/web-3: it is not there yet", "`labctl up web-3` makes it"),
     ],
 )
 def test_one_that_is_not_says_what_brings_it_up(found, name, said, hint):
@@ -37,4 +37,4 @@ def test_the_hint_for_several_is_one_command():
     errors = [NotRunning("a"), LabctlError("no", hint="mend it"), NotRunning("b", State.OFF)]
     error = errors_of_several(errors)
     assert str(error) == "vm/a: it is not there yet\nno\nvm/b: it is off"
-    assert error.hint == "`labctl up a b` starts them; mend it"
+    assert error.hint == "`labctl up a b` makes or starts them; mend it"

@@ -108,7 +108,7 @@ def test_all_vms_that_were_named_and_can_t_be_entered_are_told_at_once(session, 
         "vm/web-1: it is not there yet",
         "vm/web-2: it is off",
     ]
-    assert caught.value.hint == "`labctl resume db` resumes it; `labctl up web-1 web-2` starts them"
+    assert caught.value.hint == "`labctl resume db` resumes it; `labctl up web-1 web-2` makes or starts them"
 
 
 def test_of_all_vms_one_that_is_not_up_could_not_run_it(session, keys, monkeypatch, tmp_path):

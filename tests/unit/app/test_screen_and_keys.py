@@ -51,7 +51,7 @@ def test_a_picture_is_taken_and_keys_are_pressed_in_their_order(session, domain)
     ("name", "state", "hint"),
     [
         ("web-1", "paused", "`labctl resume web-1` resumes it"),
-        ("web-2", "not there yet", "`labctl up web-2` starts it"),
+        ("web-2", "not there yet", "`labctl up web-2` makes it"),
     ],
 )
 def test_a_vm_that_does_not_run_says_how_to_start_it(session, domain, name, state, hint):

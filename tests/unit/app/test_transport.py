@@ -20,7 +20,7 @@ BACK = (("back", "10.1.0.2"),)
         (None, "which VM?", "name one of db, web-1, web-2"),
         ("web", "web stands for 2 VMs", "name one of web-1, web-2"),
         ("dbb", "no VM is called dbb", "did you mean db?"),
-        ("web-1", "vm/web-1: it is not there yet", "`labctl up web-1` starts it"),
+        ("web-1", "vm/web-1: it is not there yet", "`labctl up web-1` makes it"),
         ("web-2", "vm/web-2: it is off", "`labctl up web-2` starts it"),
     ],
 )

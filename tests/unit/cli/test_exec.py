@@ -36,8 +36,8 @@ def test_one_command_brings_up_all_that_it_could_not_run_in(capfd):
     down = [Ran(vm, 255, error=NotRunning(vm)) for vm in ("db", "web")]
     assert output("db", "web").code(down) == 1
     assert capfd.readouterr().err == (
-        "error: vm/db: it is not there yet\nvm/web: it is not there yet\n"
-        "  hint: `labctl up db web` starts them\n"
+        "error: vm/db: it is not there yet\nerror: vm/web: it is not there yet\n"
+        "  hint: `labctl up db web` makes them\n"
     )
 
 

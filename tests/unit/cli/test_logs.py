@@ -55,11 +55,11 @@ def test_secrets_are_masked(capsys, monkeypatch):
 
 def test_vms_that_are_not_there_yet_are_told(capsys):
     logs._tell_missing({"db": False, "web": True}, follow=False)  # noqa: SLF001
-    note = "note: vm/db: it is not there yet; `labctl up db` starts it\n"
+    note = "note: vm/db: it is not there yet; `labctl up db` makes it\n"
     assert capsys.readouterr().err == note
     with pytest.raises(LabctlError, match="vm/db: it is not there yet") as caught:
         logs._tell_missing({"db": False}, follow=False)  # noqa: SLF001
-    assert caught.value.hint == "`labctl up db` starts it"
+    assert caught.value.hint == "`labctl up db` makes it"
     logs._tell_missing({"db": False}, follow=True)  # noqa: SLF001  # they are waited for
     assert capsys.readouterr().err == note
 

@@ -195,9 +195,11 @@ def test_starting_labs_load_without_a_warning(tmp_path, name):
     assert found.lab.name == name
 
 
-@pytest.mark.parametrize("name", init_templates.template_names())
-def test_starting_labs_fit_on_a_terminal(name):
-    assert [line for line in init_templates.template_text(name).splitlines() if len(line) > 80] == []
+@pytest.mark.parametrize("name", [*init_templates.template_names(), "examples"])
+def test_labfiles_to_read_fit_on_a_terminal(name):
+    example = ROOT / "examples/Labfile.yaml"
+    text = example.read_text() if name == "examples" else init_templates.template_text(name)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
 
 
 def test_the_lab_that_the_readme_begins_with_comes_back_in_seconds(tmp_path):
