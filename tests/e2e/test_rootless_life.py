@@ -225,7 +225,7 @@ def test_a_terminal_stops_both_processes_and_goes_on_with_both(alice):
     daemons.wait_until(lambda: state(inside) == "T", "the program inside is stopped")
     said(leader, "fg\n", "exec cat")  # bash shows the command
     said(leader, "go on\n", "go on\r\ngo on")
-    said(leader, "\x03", "^C")
+    said(leader, "\x03", "$ ")  # what is typed before the shell is back may be lost
     said(leader, "echo code=$?\n", "code=130")
     shell.kill()
     shell.wait()
