@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from typer.core import TyperCommand
 
@@ -11,6 +11,9 @@ from labctl.core.errors import UsageError
 
 class BehindDashes(TyperCommand):
     """Takes everything behind `--` as the command. typer would take its first word for the VM if no VM is named."""
+
+    misplaced: ClassVar[str] = "unexpected words after the VM"
+    example: ClassVar[str] = "labctl ssh web -- ls -l"
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what stands before `--`.
@@ -21,9 +24,6 @@ class BehindDashes(TyperCommand):
         dashes = args.index("--") if "--" in args else len(args)
         rest = super().parse_args(ctx, args[:dashes])
         if ctx.params.get("command"):
-            raise UsageError(
-                "unexpected words after the VM",
-                hint="a command stands behind --, as in `labctl ssh web -- ls -l`",
-            )
+            raise UsageError(self.misplaced, hint=f"a command stands behind --, as in `{self.example}`")
         ctx.params["command"] = args[dashes + 1 :]
         return rest

@@ -77,6 +77,9 @@ def somebody_is_at_a_terminal(lab, user):
     assert b"/dev/pts/" in typed(lab, ("ssh", "web"), b"tty; exit\n")
     lab.ssh("web", "echo it is me >/dev/console")
     assert b"it is me" in typed(lab, ("console", "web"), LEAVE)
+    listed = lab.ok("rootless", "exec", "--", "script", "-qec", "virsh list", "/dev/null").stdout
+    assert "day.web" in listed
+    assert "polkit" not in listed
 
 
 def typed(lab, words, keys):

@@ -14,7 +14,12 @@ from labctl.host.libvirt.uri import ROOTLESS, SYSTEM
 app = typer.Typer(add_completion=False)
 
 
-@app.command(cls=BehindDashes)
+class ProgramBehindDashes(BehindDashes):
+    misplaced = "unexpected words before the program"
+    example = "labctl rootless exec -- virsh list"
+
+
+@app.command(cls=ProgramBehindDashes)
 @with_global_options(json=None, connect=ROOTLESS)
 def run(_options: Options, command: Behind = None) -> int:
     """Run a program inside your own libvirt.
@@ -26,7 +31,7 @@ def run(_options: Options, command: Behind = None) -> int:
     from labctl.host.rootless import outside
 
     if not command:
-        raise UsageError("no program is named", hint="as in `labctl rootless exec -- virsh list`")
+        raise UsageError("no program is named", hint=f"as in `{ProgramBehindDashes.example}`")
     outside.keep_for_programs()
     os.environ["LIBVIRT_DEFAULT_URI"] = SYSTEM  # for virsh; the user's may name another machine
     sys.stdout.flush()

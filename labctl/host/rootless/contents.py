@@ -28,6 +28,8 @@ PACKAGED = (  # folders that libvirtd, virtlogd and labctl expect
 )
 # Of /run all folders are there but these: sockets of the machine's services, which would be taken for the world's own
 _NOT_OF_RUN = {"dbus", "firewalld", "labctl", "libvirt", "lock", "netns"}
+# virsh on a terminal starts it, and it would only complain that polkit is not there
+_AGENT = Path("/usr/bin/pkttyagent")
 # QEMU runs as the world's root, who is the user; and in a user's namespaces libvirt can neither make devices, nor own
 # groups of processes, nor mark files with their former owners
 QEMU_CONF = """\
@@ -91,6 +93,8 @@ def fill(folder: Path, *, resolver: bool) -> None:
         _mount("--bind", str(folder / name), target)
     for packaged in PACKAGED:
         Path(packaged).mkdir(parents=True, exist_ok=True)
+    if _AGENT.is_file():
+        _mount("--bind", "/dev/null", str(_AGENT))
     Path("/run/lock").chmod(0o1777)
     Path("/etc/libvirt/qemu.conf").write_text(QEMU_CONF, encoding="utf-8")
     Path("/etc/libvirt/libvirtd.conf").write_text(LIBVIRTD_CONF, encoding="utf-8")

@@ -103,6 +103,11 @@ def test_what_follows_the_dashes_is_the_command():
         (["--jsn", "up"], "no such option: --jsn (Possible options: --json, --set)", "see `labctl --help`"),
         (["list", "x"], "unexpected extra argument", "see `labctl list --help`"),
         (["ssh", "web", "ls"], "unexpected words after the VM", "as in `labctl ssh web -- ls -l`"),
+        (
+            ["rootless", "exec", "virsh", "list"],
+            "unexpected words before the program",
+            "as in `labctl rootless exec -- virsh list`",
+        ),
         (["logs", "-n", "x"], "invalid value for '--lines' / '-n'", "see `labctl logs --help`"),
         (
             ["completion"],
