@@ -10,13 +10,14 @@ from labctl.core.plan import Action
 from labctl.report.phrases import plural, series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from labctl.app.change import Confirm
     from labctl.app.lab import Lab
     from labctl.cli.options import Options
     from labctl.core.events import Finished
     from labctl.core.plan import Plan
+    from labctl.core.spec import Spec
 
 
 def run(
@@ -60,13 +61,20 @@ def confirmed(plan: Plan, verb: str, *, yes: bool) -> bool:
 
 
 def _loss(plan: Plan) -> str:
-    """Say what would be lost, as in `delete 1 snapshot, 2 VMs and 1 disk, replace 1 VM`."""
+    """Say what would be lost, as in `delete 1 snapshot, 2 VMs and 1 disk, replace 1 VM`.
+
+    Of what has no data it says so only where there is nothing else, as in `delete 1 warm state`.
+    """
     parts = []
     for action in (Action.DELETE, Action.REPLACE):
         lost = [step.spec for step in plan.steps if step.action is action and step.spec.holds_data]
-        words = [spec.word or spec.kind for spec in sorted(lost, key=lambda spec: spec.rank, reverse=True)]
-        counts = [plural(words.count(word), word) for word in dict.fromkeys(words)]
-        parts += [f"{action} {series(counts)}"] if counts else []
+        parts += [f"{action} {_counted(lost)}"] if lost else []
     if losses := [f"{step.address} {step.loss}" for step in plan.steps if step.loss]:
-        parts.append(f"lose of {', of '.join(losses)}")
-    return ", ".join(parts) or f"delete the lab {plan.lab}"
+        parts.append(f"lose with {', with '.join(losses)}")
+    gone = [step.spec for step in plan.steps if step.action is Action.DELETE]
+    return ", ".join(parts) or f"delete {_counted(gone) if gone else f'the lab {plan.lab}'}"
+
+
+def _counted(specs: Iterable[Spec]) -> str:
+    words = [spec.word or spec.kind for spec in sorted(specs, key=lambda spec: spec.rank, reverse=True)]
+    return series([plural(words.count(word), word) for word in dict.fromkeys(words)])

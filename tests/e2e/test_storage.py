@@ -83,7 +83,7 @@ def test_a_disk_goes_on_where_a_snapshot_put_it(make_lab, micro, elsewhere):
     virsh("blockcopy", "shop.web", "vdb", str(copy), "--wait", "--pivot", "--transient-job")
     refused = lab.run("up")
     assert refused.code == 2
-    assert f"lose of vm/web what is in {copy}" in refused.stderr
+    assert f"lose with vm/web what is in {copy}" in refused.stderr
     assert sources()["vdb"] == str(copy)
     left = lab.ok("destroy", "--yes")
     assert "e1 (external)" in left.stderr

@@ -13,10 +13,12 @@ from labctl.app import labfile_path
 from labctl.cli import change, context
 from labctl.cli.options import Options
 from labctl.core.errors import Interrupted, Refused, Rejected, UsageError
+from labctl.core.planning import plan
 from labctl.host.rootless import outside
+from labctl.kinds.warm.spec import WarmSpec
 from labctl.labfile import init_templates
 from tests import schemas
-from tests.unit.report.samples import sample, state_changed
+from tests.unit.report.samples import sample, specs, state_changed
 
 NODE = "test://" + str(Path(__file__).parents[2] / "libvirt/node.xml")
 LABFILE = """\
@@ -305,9 +307,14 @@ class TestConfirmation:
         monkeypatch.setattr("labctl.cli.prompts.wrap.width", lambda _stream: 80)
         assert not self.ask(monkeypatch, state_changed("saved", "off"), answer="no")
         assert capsys.readouterr().err.splitlines() == [
-            "this will lose of vm/db its saved memory, which `labctl resume` would bring",
+            "this will lose with vm/db its saved memory, which `labctl resume` would bring",
             "back; type yes to go on: ",
         ]
+
+    def test_what_was_saved_of_a_lab_that_is_gone_is_not_called_the_lab(self, monkeypatch, capsys):
+        gone = plan({}, specs(WarmSpec("shop", "key")), lab="shop", connection="qemu:///system")
+        assert self.ask(monkeypatch, gone, "destroy", answer="yes")
+        assert capsys.readouterr().err == "this will delete 1 warm state; type yes to go on: "
 
     def test_destroy_always_counts_as_destructive(self, monkeypatch):
         with pytest.raises(UsageError):
