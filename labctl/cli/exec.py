@@ -51,6 +51,7 @@ def run(  # noqa: PLR0913  # the options, by keyword
 
     With several VMs each line of output has the VM's name in front, and the exit
     code is 1 if one of them failed. With one VM it is the command's own, and 255 if it could not be run.
+    The command's words are joined by spaces and read by a shell there, as with `labctl ssh`.
     --all and --group leave out VMs that the Labfile keeps off, and those without cloud-init.
 
     Example: `labctl exec --all -- uptime`

@@ -54,7 +54,7 @@ class Options:
             "--connect",
             "-c",
             metavar="URI",
-            help="the libvirt connection, such as qemu:///system",
+            help="the libvirt connection, such as qemu:///system or rootless",
             rich_help_panel=_PANEL,
         ),
     ] = None

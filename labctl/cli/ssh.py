@@ -25,7 +25,8 @@ def run(
 ) -> int:
     """Log in to a VM, or run a command there.
 
-    The command stands behind `--`. It needs no network to the VM.
+    The command stands behind `--`. Its words are joined by spaces and read by a shell there, as with OpenSSH.
+    It needs no network to the VM.
 
     Example: `labctl ssh web -- ls -l`
     """

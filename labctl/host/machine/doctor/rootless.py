@@ -133,7 +133,7 @@ def _ranges(distribution: Distribution, root: Path) -> Iterator[Check]:
     own = {name: [*_own(path, user)] for name, path in files.items()}
     lacking = {name: ranges for name, ranges in own.items() if not ranges or len(ranges[0]) < IDS}
     if not lacking:
-        yield Check("subuid", OK, f"{user} has {IDS} uids and gids beside the own")
+        yield Check("subuid", OK, f"{user} has {IDS} subordinate uids and gids")
         return
     first = max(map(_next, files.values()))
     options = " ".join(each for name, ranges in lacking.items() for each in _options(name, ranges, first))
