@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from labctl.cli.options import Options
 
 
-__all__ = ["interactive", "lab", "say", "session", "write", "write_json", "write_json_line"]
+__all__ = [
+    "interactive",
+    "lab",
+    "say",
+    "say_where_reached",
+    "session",
+    "write",
+    "write_json",
+    "write_json_line",
+]
 
 
 def lab(  # noqa: PLR0913  # the options, by keyword
@@ -101,6 +110,14 @@ def _sets(words: list[str]) -> Iterator[tuple[str, str]]:
         if not (name and equals):
             raise UsageError(f"--set {word}: not NAME=VALUE", hint="write it as --set web_count=3")
         yield name, value
+
+
+def say_where_reached(session: Session, options: Options) -> None:
+    """Say from where other programs reach the guests of a user's own libvirt."""
+    if any(host.inside for host in session.hosts) and not options.quiet:
+        say(
+            "note: these addresses are reached inside your own libvirt alone: `labctl rootless exec -- PROGRAM`"
+        )
 
 
 def write(text: str) -> None:

@@ -57,7 +57,8 @@ def run(
         raise UsageError(
             f"Ansible would not read {output} as YAML", hint="let its name end in .yaml or .json"
         )
-    found, reasons = inventory(context.session(options))
+    session = context.session(options)
+    found, reasons = inventory(session)
     if listed or host is not None:
         context.write_json(found.listing() if host is None else variables(found, host))
     else:
@@ -66,6 +67,7 @@ def run(
             context.write(text)
         else:
             write(text, Path(output))
+        context.say_where_reached(session, options)
     if not options.quiet:
         for vm, why in reasons.items():
             context.say(f"warning: SSH does not lead to {vm}: {why}")

@@ -28,6 +28,14 @@ def ask(question: str) -> str:
     return answer.strip()
 
 
+def agreed(question: str) -> bool:
+    """Ask for a yes, and say that nothing was changed where the answer is another one."""
+    if ask(f"{question} [y/N] ").lower() in ("y", "yes"):
+        return True
+    screen.write(sys.stderr, f"{run_state.UNTOUCHED}\n")
+    return False
+
+
 def trusts(reaches: Sequence[HostReach]) -> bool:
     """Ask whether the lab may reach these things of the host, which its plan has told in full."""
     return _trusts(f"  {each.deed} {each.shown}" for each in reaches)

@@ -18,8 +18,10 @@ def run(options: Options, vms: OnlyVms = None) -> int:
     """
     from labctl.app.ssh import config
 
-    text, reasons = config(context.session(options, labfile_optional=True), vms or ())
+    session = context.session(options, labfile_optional=True)
+    text, reasons = config(session, vms or ())
     context.write(text)
+    context.say_where_reached(session, options)
     for vm, why in reasons.items():
         context.say(f"warning: {vm} is left out: {why}")
     return 0

@@ -153,7 +153,9 @@ def it_is_drawn(lab):
     lab.ok("screenshot", "web", "-o", "web.png")
     assert "web" in (here / "lab.mmd").read_text()
     assert (here / "web.png").read_bytes().startswith(b"\x89PNG")
-    assert "IdentityFile" in lab.ok("ssh-config").stdout
+    config = lab.ok("ssh-config")
+    assert "IdentityFile" in config.stdout
+    assert "`labctl rootless exec -- PROGRAM`" in config.stderr
 
 
 def the_whole_lab_goes_back(lab):

@@ -113,4 +113,4 @@ def confirmed(question: str, *, yes: bool, verb: str) -> bool:
             "there is no terminal to ask on; nothing was changed",
             hint=f"`labctl image {verb} --yes` does it without asking",
         )
-    return prompts.ask(f"{question} [y/N] ").lower() in ("y", "yes")
+    return prompts.agreed(question)

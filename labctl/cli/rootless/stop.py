@@ -58,4 +58,4 @@ def _confirmed(found: Running) -> bool:
             f"{what}; there is no terminal to ask on, and nothing was changed",
             hint="`labctl rootless stop --yes` does it without asking",
         )
-    return prompts.ask(f"{what}; go on? [y/N] ").lower() in ("y", "yes")
+    return prompts.agreed(f"{what}; go on?")

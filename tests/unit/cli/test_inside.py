@@ -1,5 +1,6 @@
 """Where verbs run."""
 
+import io
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 import labctl.cli
 from labctl.app.rootless import Running
-from labctl.cli import inside
+from labctl.cli import context, inside
 from labctl.cli.options import Options
 from labctl.core.errors import LabctlError, Rejected, UsageError
 from labctl.core.record import replace
@@ -155,3 +156,11 @@ def test_what_a_stop_ends_is_asked(monkeypatch, vms, used, asked):
     monkeypatch.setattr("labctl.app.rootless.running", lambda: Running(HOLDER, vms, used))
     with pytest.raises(UsageError, match=f"^{asked}"):
         labctl.cli.run(["rootless", "stop"])
+
+
+def test_a_stop_that_is_declined_says_so(monkeypatch, capsys):
+    monkeypatch.setattr("labctl.app.rootless.running", lambda: Running(HOLDER, ("shop.db",), used=False))
+    monkeypatch.setattr(context, "interactive", lambda: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert labctl.cli.run(["rootless", "stop"]) == 1
+    assert capsys.readouterr().err.endswith("go on? [y/N] nothing was changed\n")

@@ -7,6 +7,7 @@ import yaml
 
 import labctl.cli
 from labctl.core.errors import UsageError
+from labctl.host.host import Host
 from tests.unit.overviews import LABFILE, seen, vm
 
 
@@ -33,6 +34,14 @@ def test_yaml_json_and_what_a_script_is_asked(capsys):
     assert listed["_meta"]["hostvars"] == static["all"]["hosts"]
     assert json.loads(told(capsys, "--host", "db").out) == static["all"]["hosts"]["db"]
     assert told(capsys, "-q").err == ""
+
+
+def test_who_reads_it_is_told_where_a_users_own_libvirt_is_reached(capsys, monkeypatch):
+    assert "rootless" not in told(capsys).err
+    monkeypatch.setattr(Host, "inside", True)
+    assert "note: these addresses are reached inside your own libvirt alone" in told(capsys).err
+    for quiet in ("-q", "--list"):  # Ansible runs the latter, and shows what a script says as an error
+        assert "rootless" not in told(capsys, quiet).err
 
 
 @pytest.mark.parametrize("name", ["hosts.yaml", "hosts.json", "hosts"])
