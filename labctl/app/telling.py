@@ -9,6 +9,7 @@ from labctl.app import preflight
 from labctl.core.errors import hint_after, mended_by
 from labctl.core.events import Diagnostic, Ending, Finished, PlanReady
 from labctl.host.machine import lock
+from labctl.kinds.warm.spec import WarmSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from labctl.core.errors import Problem
     from labctl.core.events import Sink
     from labctl.engine.execute import Outcome
+
+UNSAVED = "the lab is ready; it is saved by the next `labctl up` that makes all of it"
 
 
 def ended(
@@ -63,8 +66,12 @@ def refuse(prepared: Prepared, sink: Sink, began: float) -> None:
 def finish(outcome: Outcome, verb: str, sink: Sink, began: float) -> Finished:
     hint = ""
     if outcome.interrupted:
-        hint = hint_after(verb)
+        hint = UNSAVED if _all_but_saved(outcome) else hint_after(verb)
     elif outcome.errors:
         hint = mended_by(outcome.errors.values())
     counts = len(outcome.done), len(outcome.errors), len(outcome.skipped)
     return ended(sink, began, outcome.ending, hint, counts)
+
+
+def _all_but_saved(outcome: Outcome) -> bool:
+    return {address.kind for address in outcome.skipped} == {WarmSpec.kind}

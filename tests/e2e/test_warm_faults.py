@@ -288,6 +288,7 @@ def test_who_interrupts_the_save_has_a_lab_that_runs(warm, micro):
     lab = warm(plain(micro))
     told = meddled(lab, "virDomain.snapshotCreateXML", "up", "--yes", do="kill -INT $PPID")
     assert told.code == 130, told
+    assert "next: the lab is ready; it is saved by the next `labctl up` that makes all of it" in told.stderr
     assert "Traceback" not in told.stderr
     assert parts() == {}
     assert layers() == []
