@@ -115,7 +115,7 @@ def _raw(keyboard: int) -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(keyboard)
-    tty.setraw(keyboard)
+    tty.setraw(keyboard, termios.TCSADRAIN)  # by default, what was typed before would be thrown away
     try:
         yield
     finally:
