@@ -50,8 +50,10 @@ def agent(user):
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, **user.identity()) as process:
         daemons.wait_until(socket.exists, "the agent does not listen")
         subprocess.run(["ssh-add", "-q", key], check=True, **user.identity(SSH_AUTH_SOCK=str(socket)))
-        yield socket
-        process.terminate()
+        try:
+            yield socket
+        finally:
+            process.terminate()
     for each in (key, key.with_suffix(".pub")):
         each.unlink()
 
