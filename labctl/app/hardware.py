@@ -54,7 +54,8 @@ class _Hardware:
                 yield from self._vm(vm_step.after)
                 yield from self._external(vm_step.after)
         for network in of_kind((step.after,), NetworkSpec):
-            if self._host.local:
+            # inside, those of the machine are not seen, and `network_modes` says that they are not reached
+            if self._host.local and not self._host.inside:
                 yield from self._links(network)
 
     def _capabilities(self, arch: str, machine: str | None, accel: str) -> DomainCapabilities:

@@ -173,6 +173,12 @@ def test_what_a_network_attaches_to_has_to_be_there(told, network, field, summar
     assert told(content) == [(f"networks.n.{field}", summary, hint)]
 
 
+def test_nothing_is_said_of_the_machines_interfaces_where_they_are_not_seen(told, monkeypatch):
+    monkeypatch.setattr(MadeUpHost, "inside", True)
+    networks = {"b": {"mode": "bridge", "bridge": "br9"}, "m": {"mode": "macvtap", "dev": "eth9"}}
+    assert told({"networks": networks, "vms": {"a": {**BLANK, "networks": ["b", "m"]}}}) == []
+
+
 def test_what_is_there_is_no_problem(told):
     networks = {
         "e": {"external": "default"},
