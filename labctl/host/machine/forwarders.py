@@ -35,11 +35,10 @@ _MARK = "labctl-forward"
 _PROC = Path("/proc")
 _DEADLINE_S = 10.0  # to begin to listen, and to end
 _POLL_S = 0.01
-# In seconds: a guest that is gone is noticed, a half of a connection may stay open, a client of UDP may be silent.
-_TCP_GUEST = "connect-timeout=15,keepalive,keepidle=60,keepintvl=10,keepcnt=6"
-_TCP_CLIENT = "reuseaddr,fork,max-children=512,backlog=128,keepalive,keepidle=60,keepintvl=10,keepcnt=6"
-_UDP_CLIENT = "reuseaddr,fork,max-children=128"
-_HALF_OPEN_S, _SILENT_S = 600, 60
+_KEEPALIVE = f"keepalive,keepidle={relay.IDLE_S},keepintvl={relay.PROBE_S},keepcnt={relay.PROBES}"
+_TCP_GUEST = f"connect-timeout={relay.CONNECT_S},{_KEEPALIVE}"
+_TCP_CLIENT = f"reuseaddr,fork,max-children={relay.CONNECTIONS},backlog={ports.BACKLOG},{_KEEPALIVE}"
+_UDP_CLIENT = f"reuseaddr,fork,max-children={relay.CLIENTS}"
 _STARTED: dict[int, subprocess.Popen[bytes]] = {}  # by PID: children of this process have to be waited for
 
 
@@ -78,12 +77,12 @@ def arguments(listens: Endpoint, protocol: str, to: Endpoint) -> list[str]:
     bind = f"bind=[{listens.ip}],ipv6only=1" if here == 6 else f"bind={listens.ip}"
     if protocol == "udp":
         return [
-            "-T", str(_SILENT_S),
+            "-T", str(relay.SILENT_S),
             f"UDP{here}-LISTEN:{listens.port},{bind},{_UDP_CLIENT}",
             f"UDP{there}:{to}",
         ]  # fmt: skip
     return [
-        "-t", str(_HALF_OPEN_S),
+        "-t", str(relay.HALF_OPEN_S),
         f"TCP{here}-LISTEN:{listens.port},{bind},{_TCP_CLIENT}",
         f"TCP{there}:{to},{_TCP_GUEST}",
     ]  # fmt: skip

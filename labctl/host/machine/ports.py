@@ -16,7 +16,7 @@ from labctl.host.rootless import outside
 if TYPE_CHECKING:
     from labctl.core.endpoint import Endpoint
 
-_BACKLOG = 128
+BACKLOG = 128  # connections that wait to be accepted
 _PRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
@@ -58,7 +58,7 @@ def listening(endpoint: Endpoint, protocol: str) -> socket.socket:
         return socket.socket(fileno=given[0])
     made = _bound(endpoint, protocol)
     if made.type == socket.SOCK_STREAM:
-        made.listen(_BACKLOG)
+        made.listen(BACKLOG)
     return made
 
 

@@ -1,7 +1,7 @@
 """Forwards from a socket that is handed over to a guest: a program of its own, for a user's own libvirt.
 
 `relay.py DESCRIPTOR TCP4:ADDRESS:PORT`, or UDP4, TCP6, UDP6: the socket listens outside, and the guest is reached from
-inside, which `socat` can't do. Its limits are those of the forwarders with socat. It needs nothing of labctl's.
+inside, which `socat` can't do. Forwarders with socat have the same limits. It needs nothing of labctl's.
 """
 
 from __future__ import annotations
@@ -16,9 +16,15 @@ import threading
 import time
 from contextlib import suppress
 
-CONNECT_S, HALF_OPEN_S, SILENT_S = 15.0, 600.0, 60.0
+# In seconds: for a guest to answer, for a half of a connection to stay open, for a client of UDP to be silent
+CONNECT_S, HALF_OPEN_S, SILENT_S = 15, 600, 60
 CONNECTIONS, CLIENTS = 512, 128
-_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))
+IDLE_S, PROBE_S, PROBES = 60, 10, 6  # of TCP's keepalive: a side that is gone is noticed
+_KEEPALIVE = (
+    (socket.TCP_KEEPIDLE, IDLE_S),
+    (socket.TCP_KEEPINTVL, PROBE_S),
+    (socket.TCP_KEEPCNT, PROBES),
+)
 _MOST = 65536  # bytes of a datagram, and of a piece of a stream
 _LOOK_S = 1.0
 _PAUSE_S = 0.1
