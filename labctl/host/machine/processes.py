@@ -1,7 +1,7 @@
 """Processes of this host, told from all others that had or will have their PIDs.
 
-What is in a PID namespace of its own, as a container and a user's own libvirt have, is another machine's here. Its
-arguments may be those of a process of this one.
+A process in a PID namespace within this one, as of a container or a user's own libvirt, counts as another machine's:
+what its arguments name is there, though a process of this machine may have the same ones.
 """
 
 from __future__ import annotations
@@ -84,20 +84,23 @@ def own_with(begin: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def beginning_with(start: bytes, session: int = 0) -> Iterator[int]:
-    """The processes whose arguments begin so: those of this user, and those of a session that is known."""
+    """The processes of this machine whose arguments begin so, this user's and those of a session that is known."""
     for pid in map(int, filter(str.isdecimal, os.listdir(_PROC))):  # noqa: PTH208  # a thousand of them, at each look
-        if _may_be_read(pid, session) and _begins_with(pid, start) and not _is_elsewhere(pid):
+        if _may_be_read(pid, session) and _begins_with(pid, start) and len(pids(pid)) < 2:
             yield pid
 
 
-def _is_elsewhere(pid: int) -> bool:
-    """Whether a process is in a PID namespace within this one: it has a PID in each of them."""
+def pids(pid: int) -> list[int]:
+    """The PIDs that a process has: in this PID namespace, then in each one within it down to its own.
+
+    Empty if it ended. https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+    """
     try:
         status = (_PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False  # it ended
+        return []
     found = re.search(r"^NSpid:(.*)$", status, re.MULTILINE)
-    return found is not None and len(found[1].split()) > 1
+    return [int(each) for each in found[1].split()] if found else []
 
 
 def _may_be_read(pid: int, session: int = 0) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.core.endpoint import Endpoint
 from labctl.core.errors import LabctlError
 from labctl.host.files.owners import user
-from labctl.host.machine import cgroups, lock, ports
+from labctl.host.machine import cgroups, lock, ports, processes
 
 if TYPE_CHECKING:
     from labctl.host.rootless.outside import Answer, Reply, Request
@@ -58,11 +57,9 @@ def _inner_pid(pid: int, init: int) -> int | None:
     try:
         if _namespace(pid) != _namespace(init):
             return None
-        status = (_PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    found = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
-    return int(found[1]) if found else None
+    return next(reversed(processes.pids(pid)), None)
 
 
 def _namespace(pid: int) -> Path:

@@ -40,6 +40,7 @@ def test_those_of_a_pid_namespace_within_are_not_this_machines():
             wait_until(lambda: inner.joinpath("cmdline").read_bytes() == b"sleep\x0061.7\0")
             assert inner.stat().st_uid == os.geteuid()
             assert not list(processes.own_with(("sleep", "61.7")))
+            assert processes.pids(int(inner.name)) == [int(inner.name), 1]
         finally:
             outer.kill()
 
