@@ -16,32 +16,33 @@ _RUNTIME, _BUS = "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"  # where systemd-
 
 
 def ends_until(cgroup: Path = _CGROUP) -> str:
-    """A command, as what this process starts ends at the last logout of this user; empty where it does not.
+    """A command for the user, where what this process starts ends at their last logout; empty where it does not.
 
-    It is `LINGER` where that keeps it, and `SCOPE`, which says why, where the user's systemd takes nothing that is to
-    outlast a logout. `cgroup` says where this process runs.
+    It is `LINGER` where that would keep it, and `SCOPE`, which says why, where the user's systemd takes nothing that is
+    to outlast a logout. `cgroup` says where this process runs.
     """
     below = _below_systemd(cgroup)
     if _lingers():
-        return SCOPE if _kills() and not below and not outlasting() else ""
+        return SCOPE if _kills() and not below and not _of_user() else ""
     return LINGER if below or _kills() else ""
 
 
 def outlasting() -> tuple[str, ...]:
-    """A command that executes another so that it outlasts the logout; empty where none is needed, or helps."""
-    if not (_kills() and _lingers()):
-        return ()
-    found = _of_user()
-    return () if command.output(*found, "true") is None else found
+    """A command that executes another so that it outlasts the logout; empty where none is needed, or none helps."""
+    return _of_user() if _kills() and _lingers() else ()
 
 
 def _of_user() -> tuple[str, ...]:
-    """A command that executes another in a scope of the user's systemd. The other one is told nothing of that."""
+    """A command that executes another in a scope of the user's systemd; empty where that takes none.
+
+    The other one is told nothing of the user's systemd.
+    """
     known = {_RUNTIME: os.environ.get(_RUNTIME) or f"/run/user/{os.geteuid()}"}
     if _BUS in os.environ:
         known[_BUS] = os.environ[_BUS]
     variables = (f"{name}={value}" for name, value in known.items())
-    return ("env", *variables, *_SCOPE, "env", "-u", _RUNTIME, "-u", _BUS)
+    found = ("env", *variables, *_SCOPE, "env", "-u", _RUNTIME, "-u", _BUS)
+    return () if command.output(*found, "true") is None else found
 
 
 def _kills() -> bool:
