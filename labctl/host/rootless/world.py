@@ -189,11 +189,8 @@ def _wait_for_end(last: Holder) -> None:
 
     Its pasta is ended if it was left.
     """
-    deadline = time.monotonic() + _END_S
-    while last.init.alive:
-        if time.monotonic() > deadline:
-            raise LabctlError(f"PID {last.init.pid} of an earlier rootless libvirt does not end")
-        time.sleep(_POLL_S)
+    if not _have_ended(last.init, within_s=_END_S):
+        raise LabctlError(f"PID {last.init.pid} of an earlier rootless libvirt does not end")
     for pid in way_out.left(last.init.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -213,8 +210,12 @@ def end(found: Holder) -> None:
 
 def ends(found: Holder, within_s: float = 5.0) -> bool:
     """Wait until the world is gone; False if it is not, after that time."""
+    return _have_ended(found.keeper, found.init, within_s=within_s)
+
+
+def _have_ended(*these: Identity, within_s: float) -> bool:
     deadline = time.monotonic() + within_s
-    while found.keeper.alive or found.init.alive:
+    while any(each.alive for each in these):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_S)
