@@ -80,8 +80,14 @@ class WarmDriver:
 
 
 def _others(stored: StoredWarm) -> tuple[str, ...]:
-    """Who stands on a warm state, without copies that its own lab began to make of it: the lab goes, or is whole."""
-    own = f"{identity.pool_name(stored.warm.lab)}/"
-    begun = (user for user in stored.users if user.startswith(own))
-    marks = {user for user in begun if identity.marked_copy(user.removeprefix(own))}
-    return tuple(user for user in stored.users if user not in marks)
+    """Who stands on a warm state, but for marks of copies that its own lab makes of it.
+
+    When a warm state is deleted, its lab is deleted too, or has made all of its copies.
+    """
+    pool = identity.pool_name(stored.warm.lab)
+    return tuple(user for user in stored.users if not _is_mark(user, pool))
+
+
+def _is_mark(user: str, pool: str) -> bool:
+    own, _, volume = user.partition("/")
+    return own == pool and identity.marked_copy(volume) is not None
