@@ -1,7 +1,8 @@
 """Copies of volumes that VMs go on with. A run that is killed may leave one that is cut off.
 
-libvirt renames no volume, so that none can be made aside, and a raw one has no place for a note. As long as a copy is
-made, a mark lies beside it: an overlay on its source, which tells what to copy, and by which the source is in use.
+libvirt renames no volume, so a copy can't be made under another name first, and a raw volume has no place for a note.
+While a copy is being made, a mark lies beside it: an overlay on its source, which tells what to copy, and by which the
+source is in use.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def note(pool: Any, volume: str, source_pool: Any, source: str) -> None:
-    """Note that a volume of the pool is to become a copy of another one. What is noted of it already stays."""
+    """Note that a volume of the pool is to become a copy of another one. An earlier note of it stays as it is."""
     mark = identity.copy_mark(volume)
     if volumes.find(pool, mark) is None:
         below = volumes.require(source_pool, source)

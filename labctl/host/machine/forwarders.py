@@ -1,6 +1,4 @@
-"""The processes that forward ports of this host to guests: one `socat` for each port.
-
-In a user's own libvirt it is a `relay`.
+"""The processes that forward ports of this host to guests, one for each: `socat`, or in a user's own libvirt `relay`.
 
 They outlive labctl. A process of a lab has labctl's mark as its first argument, where `ps` shows it and where it is
 found again if nothing else tells of it. socat has a child for each connection, with the same arguments.
@@ -131,9 +129,8 @@ def _forwarding(
     """A process that forwards; without a mark it ends with labctl."""
     if not outside.inside():
         return _begun(mark, [_tool(), *arguments(listens, protocol, to)])
-    with ports.listening(
-        listens, protocol
-    ) as handed:  # socat has no way from a port outside to a guest inside
+    # socat has no way from a port outside to a guest inside
+    with ports.listening(listens, protocol) as handed:
         program = [sys.executable, "-P", "-S", "-s", "-B", str(Path(relay.__file__))]
         there = f"{protocol.upper()}{to.ip.version}:{to}"
         return _begun(mark, [*program, str(handed.fileno()), there], handed.fileno())

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
 START_S = 120.0  # for it to answer at first: the machine does other things too
 PAUSE_S = 5.0  # from one start to the next
-_PYTHONS = {
-    "LD_LIBRARY_PATH",
-    "PYTHONPATH",
-}  # what a Python that is not the system's may need, and a daemon does not
+# Variables that a Python which is not the system's may need, and a daemon does not
+_PYTHONS = {"LD_LIBRARY_PATH", "PYTHONPATH"}
 _POLL_S = 0.02
 _END_S = 10.0
 

@@ -102,11 +102,14 @@ def called_inside(init: Identity, function: Callable[[], T], within_s: int) -> T
 
 
 def _call(init: Identity, function: Callable[[], object], within_s: int, told: int) -> NoReturn:
-    """Call a function inside, and tell what it gives. It ends, with the number of the signal if one ended it."""
+    """Call a function inside, and tell what it gives.
+
+    This process then exits as the one inside: with its exit code, or the number of the signal that ended it.
+    """
     code = 1
     try:
         try:
-            go_inside(init, lambda code: os._exit(abs(code)))
+            go_inside(init, lambda ended: os._exit(abs(ended)))
             signal.alarm(within_s)  # ends this process also in a call of libvirt's that never returns
             answer = {"value": function()}
         except LabctlError as error:

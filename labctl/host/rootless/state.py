@@ -3,6 +3,7 @@
     rootless/
         lib, cache, log, etc …  stand for folders of libvirt's, which `contents` says
         run                     where a /run is put together
+        resolv.conf             covers the machine's where names are asked of pasta
         holder.json             who holds the namespaces: processes, with their start and boot
         start.lock              of the labctl that starts it
         used.lock               shared by each labctl that is inside; who starts or ends the world has it alone

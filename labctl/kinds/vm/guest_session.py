@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SCRIPT_S = 30.0  # with KVM; emulated guests take seconds to start Python
 RANDOM_BYTES = 64  # as many as the kernel's pool mixes at once
 LATE_S = 1.0  # the time is sent in whole seconds
-UNABLE = 3  # what reseed.sh ends with where the kernel can't be asked
+UNABLE = 3  # what reseed.sh sets as the exit code where it can't ask the kernel
 # root runs this in the guest after keys.sh. The keys come by stdin, since other users can see a program's arguments.
 _REKEY = """umask 077
 mkdir -p /var/lib/labctl

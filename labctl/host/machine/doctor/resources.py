@@ -24,10 +24,8 @@ def memory(meminfo: Path = Path("/proc/meminfo"), limit: int | None = None) -> C
     total = int(values["MemTotal"].split()[0]) << 10
     text = f"{_round(free)} of {_round(total)} available"
     if limit is not None and limit < free:
-        free, text = (
-            limit,
-            f"{_round(limit)} left of what your processes may take, by a limit of their cgroup",
-        )
+        free = limit
+        text = f"{_round(limit)} left of what your processes may take, by a limit of their cgroup"
     if free < LITTLE_MEMORY:
         return Check(
             "memory", WARN, text, advice="halt what is not needed: `labctl list` shows the labs of this host"
