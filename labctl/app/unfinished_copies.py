@@ -31,13 +31,13 @@ def finishing(session: Session) -> Plan:
         if pool is not None and pool.isActive() and (noted := copies.marked(volumes.names(pool))):
             found[address] = PoolSpec(lab, pools.path(pool), unfinished=noted)
     wanted = {address: replace(spec, unfinished=()) for address, spec in found.items()}
-    return plan(wanted, found, lab=lab, connection=session.hosts.uri)
+    return plan(wanted, found, lab=lab, connection=session.hosts.place)
 
 
-def told(finishing: Plan) -> str:
+def told(copying: Plan) -> str:
     """Why the plan says no more."""
-    pools = of_kind((step.before for step in finishing.steps), PoolSpec)
-    names = spans(name for pool in pools for name in pool.unfinished)
+    found = of_kind((step.before for step in copying.steps), PoolSpec)
+    names = spans(name for pool in found for name in pool.unfinished)
     return (
         f"a run was ended while it copied back {names}: what else there is to do is known once that is done"
     )

@@ -5,6 +5,7 @@ import pytest
 from labctl.app import change, plan, status
 from labctl.core.errors import LabctlError
 from labctl.core.events import Ending
+from labctl.host.host import Host
 from labctl.host.libvirt import copies, pools, volumes
 
 VOLUME, SOURCE, MARK = "_volume.shared", "_snapshot.s1.copy._volume.shared", "_copy._volume.shared"
@@ -90,16 +91,17 @@ def test_no_guest_runs_on_what_is_cut_off(cut_off, copied):
     assert cut_off.domain("db").isActive()
 
 
-def test_it_is_asked_for_before_the_rest(cut_off, copied):
+def test_it_is_asked_for_before_the_rest(cut_off, copied, monkeypatch):
     assert cut_off.run(change.halt) == 0, cut_off.failures()
+    monkeypatch.setattr(Host, "place", "rootless")
     asked = []
 
     def confirm(shown):
-        asked.append([step.id for step in shown.steps])
+        asked.append((shown.connection, [step.id for step in shown.steps]))
         return False
 
     assert change.up(cut_off.session(), [], lambda _event: None, confirm).ending is Ending.DECLINED
-    assert (asked, copied) == ([["pool/shop"]], [])
+    assert (asked, copied) == ([("rootless", ["pool/shop"])], [])
 
 
 def test_the_lab_goes_with_it(cut_off, copied):
