@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from labctl.core import identity
 from labctl.core.record import replace
 from labctl.core.spec import find, of_kind
 from labctl.engine import provision
@@ -71,21 +70,27 @@ def done(wanted: Specs, existing: Specs, vms: Vms) -> dict[Address, Spec]:
 
 
 def completed(wanted: Specs, observed: Specs, vms: Vms) -> dict[Address, Spec]:
-    """The wanted specs, where the disks that a run did not come to of the `vms` begin with the state, too.
+    """The wanted specs, where disks of the `vms` that a run did not come to begin with the state of their root disks.
 
-    Without them, guests would boot where their steps are done, and miss what these left on other disks.
+    Made blank, they would lack what steps left there that count as done.
     """
-    specs, states = dict(wanted), of_kind(observed.values(), WarmSpec)
-    saved = {each.volume for state in states for each in state.disks}
+    specs = dict(wanted)
     for vm in vms:
-        had, made = find(observed, addresses.disk(f"{vm.name}/root"), DiskSpec), find(wanted, vm, VmSpec)
-        part = identity.warm_part(had.saved) if had else None
-        for use in made.disks if made and part else ():
+        root, made = find(observed, addresses.disk(f"{vm.name}/root"), DiskSpec), find(wanted, vm, VmSpec)
+        saved = _saved_with(root, observed) if root else {}
+        for use in made.disks if made and saved else ():
             disk = find(wanted, addresses.disk(use.disk), DiskSpec)
-            if disk and part and disk.address not in observed:
-                volume = identity.warm_volume(part[0], part[1], f"disk.{disk.volume}")
-                specs[disk.address] = replace(disk, saved=volume if volume in saved else "")
+            if disk and disk.address not in observed:
+                specs[disk.address] = replace(disk, saved=saved.get(disk.name, ""))
     return specs
+
+
+def _saved_with(root: DiskSpec, observed: Specs) -> dict[str, str]:
+    """The volumes of the state that a root disk stands on, by the names of their disks; empty if it stands on none."""
+    every = (
+        {each.name: each.volume for each in state.disks} for state in of_kind(observed.values(), WarmSpec)
+    )
+    return next((volumes for volumes in every if root.saved in volumes.values()), {})
 
 
 def noted(wanted: Specs, vms: Vms) -> dict[Address, Spec]:
