@@ -147,23 +147,26 @@ def with_global_options(
     parameters = {**_PARAMETERS, "json": _json_option(json)}
 
     def decorated(verb: VerbFunction) -> TyperFunction:
-        needs = {"libvirt": libvirt, "labfile": labfile}
-        return _command(verb, parameters, has_json=json is not None, needs=needs, connect=connect)
+        has_json = json is not None
+        return _command(
+            verb, parameters, has_json=has_json, libvirt=libvirt, labfile=labfile, connect=connect
+        )
 
     return decorated
 
 
 def before_verbs(callback: VerbFunction) -> TyperFunction:
     """Add the global options to the function that stands for a group of verbs, before one of them."""
-    return _command(callback, _PARAMETERS, has_json=True, needs=_NOTHING)
+    return _command(callback, _PARAMETERS, has_json=True)
 
 
-def _command(
+def _command(  # noqa: PLR0913  # what the verbs differ in, by keyword
     verb: VerbFunction,
     parameters: Parameters,
     *,
     has_json: bool,
-    needs: Mapping[str, bool],
+    libvirt: bool = False,
+    labfile: bool = False,
     connect: str = "",
 ) -> TyperFunction:
     """The command that typer calls. It does not run the verb but returns the call of it.
@@ -183,7 +186,7 @@ def _command(
         if options.json and not has_json:
             raise UsageError(f"`{ctx.command_path}` has no JSON to print", hint="leave out --json")
         call = Call(verb, options, **own)
-        call.libvirt, call.labfile = needs["libvirt"], needs["labfile"]
+        call.libvirt, call.labfile = libvirt, labfile
         return call
 
     _, *own = inspect.signature(verb, eval_str=True).parameters.values()
@@ -205,7 +208,6 @@ def _follows(parameter: inspect.Parameter) -> bool:
     return parameter.name == "follow"
 
 
-_NOTHING = {"libvirt": False, "labfile": False}
 _CONTEXT = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
 _HINTS = get_type_hints(Options, include_extras=True)
 _PARAMETERS = {
