@@ -50,8 +50,9 @@ def line(check: Check, paint: Paint, width: int | None = None) -> str:
     head = f"{colour(SIGNS[check.verdict])} {check.name:<16} {colour(f'{check.verdict:<4}')}  "
     room = None if width is None else width - COLUMN
     lines = wrap.at_spaces(check.found, room).split("\n")
-    if check.verdict != "ok":
-        fix = f"mend it: {check.fix}" if check.fix else ""  # a command to be pasted, which is not broken
-        advice = check.advice if check.fix or not check.advice else f"mend it: {check.advice}"
-        lines += filter(None, [fix, *wrap.at_spaces(advice, room).split("\n")])
+    if check.verdict != "ok" and check.fix:
+        lines.append(f"mend it: {check.fix}")  # a command to be pasted, which is not broken
+    if check.verdict != "ok" and check.advice:
+        advice = check.advice if check.fix else f"mend it: {check.advice}"
+        lines += wrap.at_spaces(advice, room).split("\n")
     return head + f"\n{'':{COLUMN}}".join(lines)
