@@ -1,7 +1,7 @@
 """Where else a lab was made: its user may have come to another libvirt without asking for one.
 
 Who is added to the group libvirt gets the system's, and had their own before; and the other way round. The connections
-on which a lab was made are kept with its local files, one a line, as what `-c` has to be given.
+on which a lab was made are kept with its local files, one a line, in the words that `-c` takes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from labctl.app.session import Session
 
@@ -49,12 +49,12 @@ def told(session: Session) -> Problem | None:
     if not others:
         return None
     summary = f"nothing of this lab is on {session.hosts.place}, but it was made on {', '.join(others)}"
-    return Problem(summary, hint=f"`{look(others[0])}` looks there", severity="warning")
+    return Problem(summary, hint=hint(others), severity="warning")
 
 
-def look(place: str) -> str:
-    """The command that shows a lab in another place."""
-    return f"labctl -c {shlex.quote(place)} status"
+def hint(others: Sequence[str]) -> str:
+    """The hint with the command that shows the lab in the first of these places."""
+    return f"`labctl -c {shlex.quote(others[0])} status` looks there"
 
 
 def _places(session: Session) -> list[str]:

@@ -39,8 +39,8 @@ def forget_leftovers(session: Session, observed: Observed, sink: Sink) -> None:
 def _remove(session: Session, sink: Sink) -> bool:
     """Remove them and give whether there were any. What labctl did not make stays and is named."""
     if places := elsewhere.forget_here(session):
-        hint = f"`{elsewhere.look(places[0])}` looks there"
-        sink(Diagnostic("note", f"local files stay: the lab was also made on {', '.join(places)}", hint))
+        summary = f"local files stay: the lab was also made on {', '.join(places)}"
+        sink(Diagnostic("note", summary, elsewhere.hint(places)))
         return False
     cleared = session.folder.clear()
     if cleared.stays:
