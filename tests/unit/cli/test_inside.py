@@ -1,21 +1,17 @@
 """Where verbs run."""
 
-import io
 import os
 from pathlib import Path
 
 import pytest
 
 import labctl.cli
-from labctl.app.rootless import Running
-from labctl.cli import context, inside
+from labctl.cli import inside
 from labctl.cli.options import Options
-from labctl.core.errors import LabctlError, Rejected, UsageError
+from labctl.core.errors import Rejected, UsageError
 from labctl.core.record import replace
-from labctl.host.host import Host
-from labctl.host.libvirt import uri
 from labctl.host.machine.processes import Identity
-from labctl.host.rootless import joining, outside, world
+from labctl.host.rootless import joining, world
 from labctl.host.rootless.state import Holder
 from tests.unit.cli.test_app import PATHS
 from tests.unit.cli.test_options import example
@@ -102,25 +98,6 @@ def test_what_can_be_read_once_only_is_left_for_the_verb(not_running, at):
         inside.go(replace(options, connect="rootless"), labfile=True)
 
 
-def test_a_program_inside_is_for_the_users_own_libvirt_whatever_their_environment_names(monkeypatch):
-    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", "qemu+ssh://lab/system")
-    monkeypatch.setattr(inside, "go", lambda *_, **__: None)
-    monkeypatch.setattr(outside, "keep_for_programs", lambda: None)
-    programs = []
-    monkeypatch.setattr(
-        os, "execvp", lambda *argv: programs.append((*argv, os.environ["LIBVIRT_DEFAULT_URI"]))
-    )
-    labctl.cli.run(["rootless", "exec", "--", "virsh", "list"])
-    assert programs == [("virsh", ["virsh", "list"], "qemu:///system")]
-
-
-def test_a_program_is_not_moved_and_told_how(monkeypatch):
-    monkeypatch.setattr(uri, "choose_uri", lambda asked: (asked, ""))
-    with pytest.raises(LabctlError, match="from inside alone") as error:
-        _ = Host("rootless").virt
-    assert "labctl rootless exec" in error.value.hint
-
-
 @pytest.mark.parametrize("case", [(3, 3, ""), (-15, 143, ""), (-9, 137, "error: killed")])
 def test_it_ends_as_the_process_inside_and_says_if_that_was_killed(monkeypatch, tmp_path, capsys, case):
     ended, code, told = case
@@ -137,30 +114,3 @@ def test_it_ends_as_the_process_inside_and_says_if_that_was_killed(monkeypatch, 
         inside.go(Options(connect="rootless"))
     assert exited.value.code == code
     assert capsys.readouterr().err.startswith(told)
-
-
-@pytest.mark.parametrize(
-    ("vms", "used", "asked"),
-    [
-        (("shop.db", "shop.web"), False, "what runs is shut down: shop.db, shop.web;"),
-        (None, False, "libvirt does not answer, so VMs can't be shut down, and their power is cut;"),
-        ((), True, "a command that is at work inside is cut off;"),
-        (
-            ("shop.db",),
-            True,
-            "what runs is shut down: shop.db, and a command that is at work inside is cut off;",
-        ),
-    ],
-)
-def test_what_a_stop_ends_is_asked(monkeypatch, vms, used, asked):
-    monkeypatch.setattr("labctl.app.rootless.running", lambda: Running(HOLDER, vms, used))
-    with pytest.raises(UsageError, match=f"^{asked}"):
-        labctl.cli.run(["rootless", "stop"])
-
-
-def test_a_stop_that_is_declined_says_so(monkeypatch, capsys):
-    monkeypatch.setattr("labctl.app.rootless.running", lambda: Running(HOLDER, ("shop.db",), used=False))
-    monkeypatch.setattr(context, "interactive", lambda: True)
-    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
-    assert labctl.cli.run(["rootless", "stop"]) == 1
-    assert capsys.readouterr().err.endswith("go on? [y/N] nothing was changed\n")

@@ -7,6 +7,7 @@ import pytest
 
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.host.host import Host
+from labctl.host.libvirt import uri
 
 PACKAGE = Path(__file__).parents[3] / "labctl"
 NODE = "test:///default"
@@ -56,6 +57,13 @@ def test_it_is_asked_once():
     assert not host.lost
     assert host.connection is not opened
     host.close()
+
+
+def test_a_program_outside_of_a_users_own_libvirt_is_told_how_it_gets_inside(monkeypatch):
+    monkeypatch.setattr(uri, "choose_uri", lambda asked: (asked, ""))
+    with pytest.raises(LabctlError, match="from inside alone") as error:
+        _ = Host("rootless").virt
+    assert "labctl rootless exec" in error.value.hint
 
 
 def test_what_runs_on_another_host_is_not_run_here():
