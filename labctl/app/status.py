@@ -205,7 +205,8 @@ def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
     from labctl.core.plan import Action
 
     try:
-        for _, why in pools_first.plans(session, with_store=True):
+        if first := next(pools_first.plans(session, with_store=True), None):
+            _, why = first
             return None, [f"what differs from the Labfile is not known: {why}; `labctl up` does that"]
         steps = plan.plan(session).plan.steps
     except LabctlError as error:
