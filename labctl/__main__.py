@@ -19,9 +19,8 @@ def main() -> NoReturn:
     import signal
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the caller has it ignored
-        signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        )  # nothing to clean up yet, nor to tell: `boundary` changes that
+        # until `boundary` is there, nothing is to be cleaned up or told
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from labctl.cli.boundary import main
 
     main(sys.argv[1:])

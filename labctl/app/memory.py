@@ -61,9 +61,9 @@ def growth(snapshot: SnapshotSpec, now: Iterable[VmSpec]) -> int:
 
 
 def available(host: Host) -> int | None:
-    """The bytes of memory that are available for VMs: what the host has, and its user in a libvirt of their own.
+    """The bytes of memory that are available for VMs; None if libvirt's driver has no real memory (`test:///`).
 
-    None if libvirt's driver has no real memory (`test:///`).
+    In a user's own libvirt they are no more than that user may still take.
     """
     try:
         stats = host.virt.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)

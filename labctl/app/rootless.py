@@ -30,7 +30,7 @@ _POLL_S = 0.1
 
 @record
 class Running:
-    """A user's own libvirt that is there, with the names of its running domains, and whether a labctl is inside.
+    """A user's own libvirt that runs: the names of its running domains, and whether a command is at work inside.
 
     `vms` is None where libvirt hangs, so that nobody knows them.
     """

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> NoReturn:
         # as stderr: what can't be encoded is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
     interruptions.end_by(_leave_interrupted)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `__main__` had it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # since `__main__`, while modules were loaded
         signal.signal(signal.SIGINT, signal.default_int_handler)
     code = guarded(argv)
     if code != exits.INTERRUPTED:

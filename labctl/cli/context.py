@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "interactive",
     "lab",
+    "refuse_wrong",
     "say",
     "say_where_reached",
     "session",
