@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import daemons
-from tests.e2e.labfiles import Lab, blank_lab
+from tests.e2e.users import blank
 
 pytest_plugins = ["tests.e2e.people"]
 
@@ -37,10 +37,6 @@ def polkit(open_to_all):
     yield
     CONFIGURATION.write_text(before)
     daemons.restart()
-
-
-def blank(user):
-    return Lab(user.labctl(), blank_lab("shop", networks={"front": {}}, vms={"web": {"networks": ["front"]}}))
 
 
 def use(lab):

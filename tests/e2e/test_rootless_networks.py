@@ -13,7 +13,18 @@ import pytest
 
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, micro_lab
-from tests.e2e.users import FAR, FAR6, HERE, HERE6, SECOND, connects_from, in_far, reached_from
+from tests.e2e.users import (
+    FAR,
+    FAR6,
+    HERE,
+    HERE6,
+    IN_FAR,
+    SECOND,
+    connects_from,
+    in_far,
+    reached_from,
+    running,
+)
 
 pytest_plugins = ["tests.e2e.people"]
 
@@ -157,7 +168,7 @@ def within(address):
 
 def names_come_from_whom_the_machine_asks_now(lab, servers):
     for address, found in ((FAR, "192.0.2.88"), (FAR6, "192.0.2.99")):
-        with names(address, found, "ip", "netns", "exec", "far"):
+        with names(address, found, *IN_FAR):
             servers.ask(address)
             name = f"{found.rpartition('.')[2]}.example.org"
             daemons.wait_until(
@@ -236,11 +247,6 @@ while True:
 
 @contextmanager
 def names(address, found, *under):
-    """A name server that gives one IPv4 address for all names."""
-    argv = [*under, sys.executable, "-c", NAMES, address, found]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        try:
-            yield
-        finally:
-            process.kill()
+    """A name server that gives one IPv4 address for all names; `under` executes it."""
+    with running(*under, sys.executable, "-c", NAMES, address, found):
+        yield

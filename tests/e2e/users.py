@@ -23,6 +23,7 @@ IDS = 65536
 HERE, FAR = "10.77.0.2", "10.77.0.1"  # this machine, and one that it reaches
 HERE6, FAR6 = "fd77::2", "fd77::1"
 SECOND = "10.78.0.2"  # another address of this machine
+IN_FAR = ("ip", "netns", "exec", "far")  # executes a program on the far machine
 FILES = ("passwd", "group", "subuid", "subgid")
 
 
@@ -64,9 +65,14 @@ class User:
             os.chown(made, self.uid, self.uid)
         return UserLabctl(made, user=self)
 
+    @property
+    def subordinate(self) -> range:
+        """The user's subordinate uids, and gids."""
+        first = IDS * (self.uid - FIRST + 4)
+        return range(first, first + IDS)
+
     def processes(self) -> dict[int, str]:
         """PID → arguments of what runs as this user, or with one of the uids of the range."""
-        first = IDS * (self.uid - FIRST + 4)
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -74,7 +80,7 @@ class User:
                 words = (folder / "cmdline").read_text().replace("\0", " ").strip()
             except OSError:
                 continue  # it ended
-            if owner == self.uid or first <= owner < first + IDS:
+            if owner == self.uid or owner in self.subordinate:
                 found[int(folder.name)] = words or name
         return found
 
@@ -117,11 +123,10 @@ def added(view: Path, names: tuple[str, ...], without_ranges: tuple[str, ...] = 
 
 
 def _line(file: str, user: User) -> str:
-    first = IDS * (user.uid - FIRST + 4)
     return {
         "passwd": f"{user.name}:x:{user.uid}:{user.uid}::{user.home}:/bin/sh\n",
         "group": f"{user.name}:x:{user.uid}:\n",
-    }.get(file, f"{user.name}:{first}:{IDS}\n")
+    }.get(file, f"{user.name}:{user.subordinate.start}:{IDS}\n")
 
 
 @contextmanager
@@ -179,7 +184,13 @@ else:
 @contextmanager
 def in_far(program):
     """A program of Python runs on the far machine while the block does; gives its output."""
-    argv = ["ip", "netns", "exec", "far", sys.executable, "-c", program]
+    with running(*IN_FAR, sys.executable, "-c", program) as said:
+        yield said
+
+
+@contextmanager
+def running(*argv):
+    """A program that first says that it is ready runs while the block does; gives its output."""
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         try:

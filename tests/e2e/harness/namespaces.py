@@ -28,9 +28,8 @@ def _hold(prepare: Callable[[], None], command: Sequence[str]) -> int:
 
 def _followed(body: Callable[[], int]) -> int:
     """Run the body in a child, with our signals, and give its exit code."""
-    end_with_parent(
-        signal.SIGKILL
-    )  # a killed `make` or `timeout` takes the launcher along, and that takes PID 1
+    # A killed `make` or `timeout` takes the launcher along, and that takes PID 1
+    end_with_parent(signal.SIGKILL)
     child = os.fork()
     if child == 0:
         _exit_with(body)
