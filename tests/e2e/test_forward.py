@@ -1,7 +1,6 @@
 """Ports of the host that lead to guests, across all that may happen to a guest, a forwarder and labctl."""
 
 import base64
-import http.client
 import json
 import os
 import signal
@@ -11,9 +10,10 @@ from pathlib import Path
 
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import micro_lab, virsh
+from tests.e2e.served import SERVER, get
 
 ECHO = Path(__file__).with_name("udp-echo.c")
-SERVER = "mkdir -p /srv/w && hostname >/srv/w/name && httpd -p 80 -h /srv/w && httpd -p 81 -h /srv/w"
+SERVERS = f"{SERVER} && httpd -p 81 -h /srv/w"
 WEB = {"8080": 80, "9000": 80, "9001": 81}
 
 
@@ -65,7 +65,7 @@ def a_killed_labctl_leaves_them(lab):
 
 
 def serve(lab, vm):
-    lab.ssh(vm, SERVER)
+    lab.ssh(vm, SERVERS)
 
 
 def serve_udp(lab, folder):
@@ -81,14 +81,6 @@ def tcp_and_a_range_and_an_isolated_network():
     for port in WEB:
         assert get(f"127.0.0.1:{port}") == "web"
     assert get("[::1]:8080") == "inner"
-
-
-def get(place):
-    """What the guest behind an address of the host says its name is."""
-    connection = http.client.HTTPConnection(place, timeout=30)
-    connection.request("GET", "/name")
-    with connection.getresponse() as answer:
-        return answer.read().decode().strip()
 
 
 def udp_has_a_session_for_each_client():

@@ -1,6 +1,5 @@
 """labctl as a user with no rights: a libvirt of one's own, with networks and all."""
 
-import http.client
 import os
 import pty
 import shutil
@@ -15,6 +14,7 @@ import pytest
 
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, micro_lab
+from tests.e2e.served import SERVER, get
 from tests.e2e.users import FAR, HERE, blank, reached_from
 from tests.surroundings import prepared
 
@@ -25,7 +25,6 @@ BOOT_S = 2400  # emulated guests, one after the other, on a machine that does ot
 
 DATA = "/dev/disk/by-id/virtio-data"
 ASK_FAR = f"timeout 20 nc {FAR} 7000 </dev/null || true"  # older versions of pasta lose the end of a stream
-SERVER = "mkdir -p /srv/w && hostname >/srv/w/name && httpd -p 80 -h /srv/w"
 
 
 def test_a_lab_of_one_who_has_no_rights(alice, readable, far):
@@ -39,9 +38,8 @@ def test_a_lab_of_one_who_has_no_rights(alice, readable, far):
     what_it_writes_is_the_users(lab, alice)
     signals_reach_the_process_inside(lab)
     assert lab.ssh("web", ASK_FAR) == "far"
-    lab.ssh(
-        "web", f"echo kept | dd of={DATA} conv=fsync 2>&1"
-    )  # `sync` flushes no disk without a file system
+    # `sync` flushes no disk without a file system
+    lab.ssh("web", f"echo kept | dd of={DATA} conv=fsync 2>&1")
     a_killed_holder_is_started_again(lab, alice)
     a_stop_keeps_the_lab(lab)
     lab.destroy()
@@ -57,14 +55,6 @@ def micro_pair(user, readable):
     networks = {"front": {}, "back": {"mode": "isolated"}}
     content = micro_lab("shop", readable, networks=networks, vms={"web": web, "db": {"networks": ["back"]}})
     return Lab(user.labctl(), content)
-
-
-def get(place):
-    """What the guest behind an address of the machine says its name is."""
-    connection = http.client.HTTPConnection(place, timeout=30)
-    connection.request("GET", "/name")
-    with connection.getresponse() as answer:
-        return answer.read().decode().strip()
 
 
 def what_it_writes_is_the_users(lab, user):

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import http.client
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ import pytest
 
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, micro_lab
+from tests.e2e.served import SERVER, get
 from tests.e2e.users import SECOND
 
 pytest_plugins = ["tests.e2e.people"]
@@ -27,10 +27,9 @@ FORWARDS = [
     "[::1]:5353:53/udp",
     "8500:81",
 ]
-SUMS = (
-    "(while :; do nc -l -p 81 -e md5sum; done </dev/null >/dev/null 2>&1 &)"  # of all that each client sends
-)
-SERVER = f"mkdir -p /srv/w && hostname >/srv/w/name && httpd -p 80 -h /srv/w && {SUMS}"
+# Of all that each client sends
+SUMS = "(while :; do nc -l -p 81 -e md5sum; done </dev/null >/dev/null 2>&1 &)"
+SERVERS = f"{SERVER} && {SUMS}"
 LARGE = os.urandom(4 << 20)
 MANY = 100
 
@@ -73,21 +72,13 @@ def a_killed_labctl_leaves_them(lab, user):
 
 
 def serve(lab, folder):
-    lab.ssh("web", SERVER)
+    lab.ssh("web", SERVERS)
     subprocess.run(["gcc", "-static", "-Os", "-s", "-o", folder / "echo", ECHO], check=True)
     program = base64.b64encode((folder / "echo").read_bytes()).decode()
     start = "base64 -d >/srv/echo && chmod +x /srv/echo && (setsid /srv/echo 53 </dev/null >/dev/null 2>&1 &)"
     copy = lab.start("ssh", "web", "--", start, stdin=subprocess.PIPE)
     _, said = copy.communicate(program, timeout=60)
     assert copy.returncode == 0, said
-
-
-def get(place):
-    """What the guest behind an address of the machine says its name is."""
-    connection = http.client.HTTPConnection(place, timeout=30)
-    connection.request("GET", "/name")
-    with connection.getresponse() as answer:
-        return answer.read().decode().strip()
 
 
 def they_lead_to_the_guest_at_each_address():
@@ -170,7 +161,7 @@ def they_outlive_a_reboot_of_the_guest(lab):
     boot = boot_of(lab)
     lab.run("ssh", "web", "--", "reboot")
     daemons.wait_until(lambda: boot_of(lab) not in ("", boot), "it booted again")
-    lab.ssh("web", SERVER)
+    lab.ssh("web", SERVERS)
     assert get("127.0.0.1:8080") == "web"
     assert lab.plan() == {}
 
