@@ -1,18 +1,15 @@
 """Ports of the host that lead to guests, across all that may happen to a guest, a forwarder and labctl."""
 
-import base64
 import json
 import os
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import micro_lab, virsh
-from tests.e2e.served import SERVER, get
+from tests.e2e.served import SERVER, get, serve_udp
 
-ECHO = Path(__file__).with_name("udp-echo.c")
 SERVERS = f"{SERVER} && httpd -p 81 -h /srv/w"
 WEB = {"8080": 80, "9000": 80, "9001": 81}
 
@@ -66,15 +63,6 @@ def a_killed_labctl_leaves_them(lab):
 
 def serve(lab, vm):
     lab.ssh(vm, SERVERS)
-
-
-def serve_udp(lab, folder):
-    subprocess.run(["gcc", "-static", "-Os", "-s", "-o", folder / "echo", ECHO], check=True)
-    program = base64.b64encode((folder / "echo").read_bytes()).decode()
-    start = "base64 -d >/srv/echo && chmod +x /srv/echo && (setsid /srv/echo 53 </dev/null >/dev/null 2>&1 &)"
-    copy = lab.start("ssh", "web", "--", start, stdin=subprocess.PIPE)
-    _, said = copy.communicate(program, timeout=60)
-    assert copy.returncode == 0, said
 
 
 def tcp_and_a_range_and_an_isolated_network():

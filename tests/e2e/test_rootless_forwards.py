@@ -1,11 +1,9 @@
 """Forwards of a user with no rights: sockets of the machine that lead to guests inside."""
 
-import base64
 import hashlib
 import os
 import signal
 import socket
-import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,12 +11,11 @@ import pytest
 
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, micro_lab
-from tests.e2e.served import SERVER, get
+from tests.e2e.served import SERVER, get, serve_udp
 from tests.e2e.users import SECOND
 
 pytest_plugins = ["tests.e2e.people"]
 
-ECHO = Path(__file__).with_name("udp-echo.c")
 FORWARDS = [
     "8080:80",
     "[::1]:8080:80",
@@ -73,12 +70,7 @@ def a_killed_labctl_leaves_them(lab, user):
 
 def serve(lab, folder):
     lab.ssh("web", SERVERS)
-    subprocess.run(["gcc", "-static", "-Os", "-s", "-o", folder / "echo", ECHO], check=True)
-    program = base64.b64encode((folder / "echo").read_bytes()).decode()
-    start = "base64 -d >/srv/echo && chmod +x /srv/echo && (setsid /srv/echo 53 </dev/null >/dev/null 2>&1 &)"
-    copy = lab.start("ssh", "web", "--", start, stdin=subprocess.PIPE)
-    _, said = copy.communicate(program, timeout=60)
-    assert copy.returncode == 0, said
+    serve_udp(lab, folder)
 
 
 def they_lead_to_the_guest_at_each_address():
