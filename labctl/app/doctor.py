@@ -56,7 +56,7 @@ def examine(host: Host) -> Iterator[Check]:
 
 def _rootless(here: Distribution) -> Iterator[Check]:
     """What a user's own libvirt needs, and whether it runs. It is not started to look inside."""
-    yield from kvm.checks(here, closed=rootless.closed_kvm(here))
+    yield from kvm.checks(here, opening=rootless.opening_kvm(here))
     yield from rootless.checks(here)
     yield from rootless.kvm_inside(here)
     running = world.running()

@@ -36,11 +36,11 @@ def checks(
     node: Path = NODE,
     cpuinfo: Path = Path("/proc/cpuinfo"),
     *,
-    closed: str = "",
+    opening: str = "",
 ) -> Iterator[Check]:
     """Check the CPU and the node. Missing KVM is a warning, since emulation works too.
 
-    `closed` is the command that opens the node to this user where the group kvm does not do.
+    `opening` is the command that opens the node to this user, where to join the group kvm is not enough.
     """
     flag = _flag(cpuinfo)
     if flag is None:
@@ -52,7 +52,7 @@ def checks(
         )
     else:
         yield Check("cpu", OK, flag)
-    yield _node(distribution, node, closed, capable=flag is not None)
+    yield _node(distribution, node, opening, capable=flag is not None)
 
 
 def _flag(cpuinfo: Path) -> str | None:
@@ -66,7 +66,7 @@ def _flag(cpuinfo: Path) -> str | None:
     return next((name for name in ("vmx", "svm") if name in words), None)
 
 
-def _node(distribution: Distribution, node: Path, closed: str, *, capable: bool) -> Check:
+def _node(distribution: Distribution, node: Path, opening: str, *, capable: bool) -> Check:
     if not node.exists():
         load = distribution.as_root("modprobe -a kvm_intel kvm_amd")
         return Check("kvm", WARN, f"{node} is not there: VMs are emulated", load if capable else "")
@@ -74,8 +74,8 @@ def _node(distribution: Distribution, node: Path, closed: str, *, capable: bool)
         return Check("kvm", WARN, f"{node} is there, but the CPU can't back it; it is not used")
     if not os.access(node, os.R_OK | os.W_OK):
         add = distribution.as_root(f"usermod -aG kvm {owners.user()}")
-        advice = "" if closed else f"`{add}`, then log in again"
-        return Check("kvm", WARN, f"{node} can't be opened by this user", closed, advice)
+        advice = "" if opening else f"`{add}`, then log in again"
+        return Check("kvm", WARN, f"{node} can't be opened by this user", opening, advice)
     return _probe(node)
 
 

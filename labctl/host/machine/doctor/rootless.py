@@ -79,7 +79,7 @@ def kvm_inside(distribution: Distribution, node: Path = Path("/dev/kvm")) -> Ite
         yield Check("kvm inside", WARN, found, fix)
 
 
-def closed_kvm(distribution: Distribution, node: Path = Path("/dev/kvm")) -> str:
+def opening_kvm(distribution: Distribution, node: Path = Path("/dev/kvm")) -> str:
     """The command that opens KVM to a user's own libvirt, for which the group kvm is of no use."""
     return _for_all(distribution, node)
 

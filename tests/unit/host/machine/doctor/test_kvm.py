@@ -13,11 +13,11 @@ class TestKvm:
     def host(self, tmp_path, monkeypatch):
         monkeypatch.setattr(kvm.platform, "machine", lambda: "x86_64")
 
-        def make(flags: str, *, node: bool, closed: str = ""):
+        def make(flags: str, *, node: bool, opening: str = ""):
             (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags}\n")
             if node:
                 (tmp_path / "kvm").touch()
-            return list(kvm.checks(DEBIAN, tmp_path / "kvm", tmp_path / "cpuinfo", closed=closed))
+            return list(kvm.checks(DEBIAN, tmp_path / "kvm", tmp_path / "cpuinfo", opening=opening))
 
         return make
 
@@ -36,7 +36,7 @@ class TestKvm:
         monkeypatch.setattr(kvm.os, "access", lambda *_: False)
         _, node = host("vmx", node=True)
         assert "usermod -aG kvm" in node.advice
-        _, node = host("vmx", node=True, closed="chmod 0666 /dev/kvm")
+        _, node = host("vmx", node=True, opening="chmod 0666 /dev/kvm")
         assert (node.verdict, node.fix, node.advice) == ("warn", "chmod 0666 /dev/kvm", "")
 
     def test_a_node_that_makes_no_vm(self, host, monkeypatch):
