@@ -66,7 +66,7 @@ def _later(why: str) -> str:
         added = owners.user() in grp.getgrnam(GROUP).gr_mem
     except KeyError:
         added = False
-    return f"{why} until you log in again, who are in the group {GROUP} by now" if added else why
+    return f"{why} until you log in again as a new member of the group {GROUP}" if added else why
 
 
 def _polkit(place: str) -> bool:

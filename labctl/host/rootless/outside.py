@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VARIABLE = "LABCTL_ROOTLESS"  # of the environment of all that is inside: the descriptor of the shared socket
 _MOST = 65536  # bytes of a message
 _ANSWER_S = 30.0  # for an answer to come
+# Whatever else is asked for is done without where nobody answers
 _SILENT = "nobody outside answers about the ports of this machine"
 
 

@@ -46,7 +46,8 @@ def root() -> Path:
     found = user_folder("LABCTL_DATA_DIR", platformdirs.user_data_dir("labctl"))
     if not found.is_absolute():
         raise LabctlError(
-            f"LABCTL_DATA_DIR is {found}, another folder wherever you are", hint="set it to a path from / on"
+            f"LABCTL_DATA_DIR is {found}, which depends on the folder that you are in",
+            hint="set it to an absolute path",
         )
     return found / "rootless"
 

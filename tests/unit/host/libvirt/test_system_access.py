@@ -134,7 +134,7 @@ def test_who_was_added_to_the_group_since_the_login_is_told_to_log_in_again(monk
     monkeypatch.setattr(system_access.owners, "user", lambda: "dana")
     group(-1, "dana")
     assert system_access.refusal(["/socket"]) == (
-        "is closed to you until you log in again, who are in the group libvirt by now"
+        "is closed to you until you log in again as a new member of the group libvirt"
     )
 
 

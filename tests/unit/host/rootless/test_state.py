@@ -25,7 +25,9 @@ def test_the_folder_is_its_owners_alone(state):
 
 def test_a_folder_that_depends_on_where_one_is_is_refused(monkeypatch):
     monkeypatch.setenv("LABCTL_DATA_DIR", "data")
-    with pytest.raises(LabctlError, match="LABCTL_DATA_DIR is data, another folder wherever you are"):
+    with pytest.raises(
+        LabctlError, match="LABCTL_DATA_DIR is data, which depends on the folder that you are in"
+    ):
         state_of.root()
 
 
