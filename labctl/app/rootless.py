@@ -7,6 +7,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+import libvirt
+
 from labctl.core.errors import LabctlError
 from labctl.core.events import Teller
 from labctl.core.record import record
@@ -14,6 +16,8 @@ from labctl.host.host import Host
 from labctl.host.libvirt.connection import translated
 from labctl.host.libvirt.uri import SYSTEM
 from labctl.host.rootless import joining, world
+from labctl.kinds import addresses
+from labctl.kinds.vm import virdomain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,21 +119,14 @@ def _own() -> Host:
 
 
 def _ask(domain: Any) -> None:
-    from labctl.kinds import addresses  # these import libvirt, which `rootless status` does without
-    from labctl.kinds.vm import virdomain
-
     virdomain.shutdown(domain, Teller(lambda _: None, addresses.vm(domain.name()), time.monotonic()))
 
 
 def _unless_gone(change: Callable[[], object]) -> None:
     """Change a domain. One that has ended meanwhile, or can't be asked, is no reason to leave out the others."""
-    import libvirt  # as above
-
     with suppress(libvirt.libvirtError, LabctlError):
         change()
 
 
 def _domains(host: Host) -> list[Any]:
-    import libvirt  # as above
-
     return list(host.virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE))
