@@ -21,10 +21,11 @@ TWICE_S = 0.1
 
 
 class _Heard:
-    """When a run was last asked to end by a signal, on the monotonic clock."""
+    """When signals came, on the monotonic clock, and what is done where nobody reacts."""
 
-    at = -REACTION_S
-    first: dict[int, float] = {}  # noqa: RUF012  # by its number, also where it was nothing to react to
+    at = -REACTION_S  # when a run that changes something was last asked to end
+    # by signal, when its last request began: what follows within TWICE_S is the double of that
+    first: dict[int, float] = {}  # noqa: RUF012
     leave: Callable[[], object] | None = None  # how to end the process where nobody reacts
 
 
@@ -58,7 +59,7 @@ def asking(stop: Callable[[], bool]) -> Iterator[None]:
 
 
 def _since(number: int) -> float:
-    """The seconds since a signal asked a run to end."""
+    """The seconds since a request by this signal began."""
     return time.monotonic() - _Heard.first.get(number, -TWICE_S)
 
 
