@@ -46,7 +46,7 @@ Follow = Callable[
     ["Prepared", float], "Prepared | None"
 ]  # by what the first plan was made from, and its seconds
 APPLYING = ("up", "reload", "provision")  # what the Labfile says; for the other verbs what exists is enough
-ENDING = ("halt", "suspend", "destroy")  # no guest goes on by these with a volume that is half restored
+ENDING = ("halt", "suspend", "destroy")  # these let no guest go on, so a volume may stay half restored
 
 
 def up(session: Session, vms: Iterable[str], sink: Sink, confirm: Confirm) -> Finished:

@@ -21,7 +21,7 @@ app = typer.Typer(cls=RootlessVerbs, add_completion=False, subcommand_metavar="C
 @app.callback(epilog="`labctl rootless COMMAND --help` shows its options.")
 @before_verbs
 def before(_options: Options) -> int:
-    """Look at the libvirt of your own, go inside, or end it.
+    """Look at your own libvirt, go inside, or end it.
 
     Whoever can't reach the system's libvirt has one; so has who says `-c rootless`.
     """
