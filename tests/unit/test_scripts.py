@@ -48,8 +48,9 @@ def test_packages_that_only_root_can_install_are_named_and_the_rest_goes_on(run)
     assert told == "not there, and root's to install, some for tests alone: swtpm\n"
 
 
-def test_whoever_labctl_gives_a_libvirt_of_their_own_needs_no_other(run):
-    assert run("libvirtd") == (0, "", "")
+@pytest.mark.parametrize("groups", ["", "libvirt-qemu"])
+def test_whoever_labctl_gives_a_libvirt_of_their_own_needs_no_other(run, groups):
+    assert run("libvirtd", GROUPS_MORE=groups) == (0, "", "")
 
 
 def test_members_of_libvirts_group_still_have_the_systems_started(run):
