@@ -8,7 +8,6 @@ import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
@@ -16,12 +15,8 @@ from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, micro_lab
 from tests.e2e.served import SERVER, get
 from tests.e2e.users import FAR, HERE, blank, reached_from
-from tests.surroundings import prepared
 
 pytest_plugins = ["tests.e2e.people"]
-
-EXAMPLE = Path(__file__).parents[2] / "examples"
-BOOT_S = 2400  # emulated guests, one after the other, on a machine that does other things too
 
 DATA = "/dev/disk/by-id/virtio-data"
 ASK_FAR = f"timeout 20 nc {FAR} 7000 </dev/null || true"  # older versions of pasta lose the end of a stream
@@ -258,21 +253,3 @@ def test_a_full_home_is_told(alice):
         daemons.wait_until(lambda: not alice.processes(), "what was begun ends")
     finally:
         subprocess.run(["umount", alice.home], check=True)
-
-
-@pytest.mark.slow
-def test_the_example_lab_as_a_user(alice):
-    """README's demo without sudo; Debian was built before, since nothing outside is reached."""
-    for name in ("builds", "apt"):
-        cached = alice.home / ".cache/labctl" / name
-        shutil.copytree(prepared() / "labctl" / name, cached, symlinks=True)
-    lab = alice.home / "example"
-    shutil.copytree(EXAMPLE, lab)
-    subprocess.run(["chown", "-R", f"{alice.uid}:{alice.uid}", alice.home], check=True)
-    labctl = alice.labctl("example")
-    begun = labctl("up", "--yes", timeout_s=BOOT_S)
-    assert begun.code == 0, begun.stderr
-    assert "nothing to do" in labctl("up", "--yes").stderr
-    with urlopen("http://127.0.0.1:8080", timeout=60) as answer:
-        assert answer.read().decode().startswith("Hello from web")
-    assert labctl("destroy", "--yes").code == 0
