@@ -37,6 +37,23 @@ def test_a_run_that_changes_something_is_asked_and_another_ends_as_python_does(n
     assert (done.returncode, done.stderr) == (code, "")
 
 
+BUSY = """
+import types
+slow = lambda seconds: time.sleep(5 * seconds)
+interruptions.time = types.SimpleNamespace(monotonic=time.monotonic, sleep=slow)
+interruptions.watch()
+"""
+
+
+def test_a_run_that_was_asked_goes_on_where_the_machine_is_busy():
+    script = (SCRIPT % {"name": "SIGINT", "changing": True}).replace("interruptions.watch()\n", BUSY)
+    script = script.replace("time.sleep(1)", "time.sleep(2)")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 TO_THE_GROUP = """
 import os, signal, sys, threading, time
 from labctl.cli import interruptions
