@@ -65,9 +65,9 @@ def stop():
 def again():
     time.sleep(0.02)
     os.kill(os.getpid(), signal.%(name)s)
-threading.Thread(target=again).start()
 try:
     with interruptions.asking(stop):
+        threading.Thread(target=again).start()
         os.kill(os.getpid(), signal.%(name)s)
         time.sleep(0.3)
         os.kill(os.getpid(), signal.%(name)s)
