@@ -52,13 +52,13 @@ def test_nothing_but_the_seed_has_a_secret(monkeypatch, make_lab, micro, connect
     vm["ready"] = []
     for text in [*(f"{each.stdout}{each.stderr}" for each in told), *definitions(connection)]:
         assert not found_in(text.encode()), text
-    assert [path for path in files(tmp_path) if found_in(path.read_bytes())] == []
+    assert [path for path in files(tmp_path) if found_in(content(path))] == []
     seed = next(Path(each.path()) for each in volumes(connection) if each.name() == "a.seed")
     assert found_in(seed.read_bytes()) == ["file", "both"]
     assert seed.stat().st_mode & 0o077 == 0
     done = lab.run("destroy", "--yes", "--json")
     assert not found_in(f"{done.stdout}{done.stderr}".encode())
-    assert [path for path in files(tmp_path) if found_in(path.read_bytes())] == []
+    assert [path for path in files(tmp_path) if found_in(content(path))] == []
 
 
 def found_in(data: bytes) -> list[str]:

@@ -21,7 +21,7 @@ from labctl.host.libvirt import pools, volumes
 _SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]")
 LOG_BYTES = 16 << 20  # of a log are shown, if virtlogd keeps that much
 TAIL_BYTES = 64 << 10
-MARK_BYTES = 256  # by which a place in a log is known again
+MARK_BYTES = 4 << 10  # by which a place in a log is known again, also among long lines of one character
 LINE_CHARS = 300  # of each line of a tail
 _ROTATED = "it was rotated while it was read"
 

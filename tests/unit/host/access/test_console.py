@@ -112,6 +112,17 @@ def test_a_log_is_followed_through_rotations(monkeypatch, text, step):
     assert told == text
 
 
+@pytest.mark.parametrize("read", [10000, 10500])
+def test_two_files_that_end_alike_are_told_apart(monkeypatch, read):
+    """Long lines of one character do, and several files are begun between two looks."""
+    text = b"".join(b"%03d %s\n" % (number, b"x" * 1000) for number in range(50))
+    log, follower = Rotated(monkeypatch, 10000), console.Follower("shop", "web")
+    log.write(text[:read])
+    assert follower.news(None) == text[:read]
+    log.write(text[read:35000])
+    assert follower.news(None) == text[read:35000]
+
+
 def test_of_a_log_that_was_rotated_away_the_rest_is_told(monkeypatch, text):
     log, follower = Rotated(monkeypatch, 1000), console.Follower("shop", "web")
     log.write(text[:500])
