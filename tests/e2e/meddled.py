@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from labctl.__main__ import main
+from tests.e2e.harness import daemons
 from tests.libvirt.calls import Asked, seen_by
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ LOOKS = re.compile(
 
 def meddled(lab: Lab, at: int | str, *command: str, do: str = KILL) -> Finished:
     """Run labctl; the shell command `do` runs before that call."""
-    return lab.run(*command, module="tests.e2e.meddled", MEDDLE_AT=str(at), MEDDLE_WITH=do)
+    ended = lab.run(*command, module="tests.e2e.meddled", MEDDLE_AT=str(at), MEDDLE_WITH=do)
+    if ended.code == KILLED:
+        daemons.start_if_crashed()
+    return ended
 
 
 def meddling(at: str, command: str) -> Asked:

@@ -33,6 +33,12 @@ def restart(number: signal.Signals = signal.SIGTERM) -> None:
     start()
 
 
+def start_if_crashed() -> None:
+    """Start libvirtd if it crashed, as systemd does: 9.0 may when a client that listens or sends is killed."""
+    if not Path(f"/proc/{libvirtd_pid()}").exists():
+        start()
+
+
 def libvirtd_pid() -> int:
     return int(PIDFILE.read_text())
 
