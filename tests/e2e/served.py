@@ -1,7 +1,9 @@
-"""Servers in guests: one of the web, which says the guest's name, and one of UDP, which says what it hears."""
+"""Servers in guests, and a forward to one: that of the web says the guest's name, that of UDP says what it hears."""
 
 import base64
 import http.client
+import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -15,6 +17,21 @@ def get(place):
     connection.request("GET", "/name")
     with connection.getresponse() as answer:
         return answer.read().decode().strip()
+
+
+def forward_lasts_until_a_signal(lab, vm, ports):
+    """Until Ctrl-C, or until somebody asks its process to end. `ports` are as `8090-8091:80-81`, of host and guest."""
+    listens = ports.partition(":")[0]
+    first, last = listens.split("-")[0], listens.split("-")[-1]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = lab.start("forward", vm, ports)
+        assert f"127.0.0.1:{listens} leads to {vm}" in process.stderr.readline()
+        assert get(f"127.0.0.1:{last}") == vm
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        assert process.returncode == 130
+        with socket.create_server(("127.0.0.1", int(first))):
+            pass
 
 
 def serve_udp(lab, folder):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import micro_lab, virsh
-from tests.e2e.served import SERVER, get, serve_udp
+from tests.e2e.served import SERVER, forward_lasts_until_a_signal, get, serve_udp
 
 SERVERS = f"{SERVER} && httpd -p 81 -h /srv/w"
 WEB = {"8080": 80, "9000": 80, "9001": 81}
@@ -39,7 +39,7 @@ def test_ports_of_the_host_lead_to_guests(make_lab, micro, tmp_path):
     a_dead_one_is_drift(lab, begun["web/8080"])
     they_survive_a_reboot_of_the_guest(lab)
     a_taken_port_is_told_with_its_owner(lab)
-    one_lasts_until_ctrl_c(lab)
+    forward_lasts_until_a_signal(lab, "inner", "8090-8091:80-81")
     what_is_left_of_a_vm_that_somebody_undefined_is_ended(lab)
     lab.destroy()
     assert forwarders() == {}
@@ -144,19 +144,6 @@ def a_taken_port_is_told_with_its_owner(lab):
     lab.ok("up", "--yes")
     assert get("127.0.0.1:8085") == "web"
     assert "web/8080" not in forwarders()
-
-
-def one_lasts_until_ctrl_c(lab):
-    """Or until somebody asks its process to end."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        process = lab.start("forward", "inner", "8090-8091:80-81")
-        assert "127.0.0.1:8090-8091 leads to inner" in process.stderr.readline()
-        assert get("127.0.0.1:8091") == "inner"
-        process.send_signal(number)
-        process.communicate(timeout=30)
-        assert process.returncode == 130
-        with socket.create_server(("127.0.0.1", 8090)):
-            pass
 
 
 def what_is_left_of_a_vm_that_somebody_undefined_is_ended(lab):

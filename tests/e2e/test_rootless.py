@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.harness import daemons
 from tests.e2e.labfiles import Lab, micro_lab
-from tests.e2e.served import SERVER, get
+from tests.e2e.served import SERVER, forward_lasts_until_a_signal, get
 from tests.e2e.users import FAR, HERE, blank, reached_from
 
 pytest_plugins = ["tests.e2e.people"]
@@ -31,7 +31,7 @@ def test_a_lab_of_one_who_has_no_rights(alice, readable, far):
     lab.ssh("web", SERVER)
     assert get("127.0.0.1:8080") == "web"
     what_it_writes_is_the_users(lab, alice)
-    signals_reach_the_process_inside(lab)
+    forward_lasts_until_a_signal(lab, "web", "8090:80")  # so signals reach the process inside
     assert lab.ssh("web", ASK_FAR) == "far"
     # `sync` flushes no disk without a file system
     lab.ssh("web", f"echo kept | dd of={DATA} conv=fsync 2>&1")
@@ -55,19 +55,6 @@ def micro_pair(user, readable):
 def what_it_writes_is_the_users(lab, user):
     for path in (lab.path.parent / ".labctl").rglob("*"):
         assert path.stat().st_uid == user.uid, path
-
-
-def signals_reach_the_process_inside(lab):
-    """And its forward ends with it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        process = lab.start("forward", "web", "8090:80")
-        assert "127.0.0.1:8090 leads to web" in process.stderr.readline()
-        assert get("127.0.0.1:8090") == "web"
-        process.send_signal(number)
-        process.communicate(timeout=30)
-        assert process.returncode == 130
-        with socket.create_server(("127.0.0.1", 8090)):
-            pass
 
 
 def a_killed_holder_is_started_again(lab, user):
