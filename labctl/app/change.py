@@ -173,7 +173,7 @@ def _see_to_pools(  # noqa: PLR0913  # of `apply`
         if not confirm(plan):
             return telling.ended(sink, began, Ending.DECLINED, "nothing was changed")
         with _end_told(sink, began):
-            outcome = _run(session, plan, sink, applying=verb in APPLYING)
+            outcome = _execute(session, plan, sink)
         if outcome.ending is not Ending.DONE:
             return telling.finish(outcome, verb, sink, began)
     return None
@@ -190,17 +190,12 @@ def _agreed(session: Session, plan: Plan, sink: Sink, confirm: Confirm) -> bool:
 def _carry_out(session: Session, prepared: Prepared, sink: Sink, *, applying: bool) -> Outcome:
     """Run the plan, and do what follows from any run."""
     warm_states.keep_keys(session, prepared.warm)
-    outcome = _run(session, prepared.plan, sink, applying=applying)
+    if applying:
+        local_files.begin(session)
+    outcome = _execute(session, prepared.plan, sink)
     _settle(session, prepared, sink, applying=applying)
     local_files.tidy(session, prepared.plan, outcome, sink)
     return outcome
-
-
-def _run(session: Session, plan: Plan, sink: Sink, *, applying: bool) -> Outcome:
-    """Run the plan."""
-    if applying:
-        local_files.begin(session)
-    return _execute(session, plan, sink)
 
 
 @contextmanager
@@ -241,7 +236,7 @@ def _spread(session: Session, desired: DesiredState, plan: Plan, sink: Sink) -> 
     again = replace(again, steps=tuple(others))
     sink(Diagnostic("note", "guests told their addresses, which the others are told now"))
     sink(PlanReady(again))
-    return _run(session, again, sink, applying=True)
+    return _execute(session, again, sink)
 
 
 def _second_plan(
@@ -257,7 +252,7 @@ def _second_plan(
         return None
     telling.warn([each for each in prepared.warnings if each not in first.warnings], sink)
     sink(PlanReady(prepared.plan))
-    return _run(session, prepared.plan, sink, applying=False)
+    return _execute(session, prepared.plan, sink)
 
 
 def _settle(session: Session, prepared: Prepared, sink: Sink, *, applying: bool) -> None:

@@ -54,6 +54,15 @@ def test_where_something_is_saved_an_up_of_what_was_halted_tells_nothing(warm_wo
     assert BEGUN_BEFORE not in told(warm_world)
 
 
+def test_a_store_that_is_started_first_leaves_a_lab_without_keys_of_its_own(warm_world, store):
+    """With these it would count as another lab than the saved one, and boot."""
+    store.destroy()
+    answers = iter([True, False])
+    change.up(warm_world.session(), [], lambda _event: None, lambda _plan: next(answers))
+    assert store.isActive()
+    assert warm_world.session().keys.secret() is None
+
+
 def test_what_fails_between_ready_and_the_save_is_a_warning(warm_world, monkeypatch):
     def fails(*_given):
         raise LabctlError("page can't be read")
