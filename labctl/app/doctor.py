@@ -38,7 +38,7 @@ def examine(host: Host) -> Iterator[Check]:
     if not host.local:
         return  # the rest can only be checked on the host itself
     yield from libvirtd.console_logs(host.uri)
-    if host.uri == uri.SESSION:
+    if uri.is_session(host.uri):
         found, advice = "qemu:///session has no networks of labs", "`labctl -c rootless` has them"
         yield Check("networks", WARN, found, advice=advice)
     if host.uri == uri.SYSTEM:

@@ -11,6 +11,7 @@ from labctl.core.record import replace
 from labctl.core.spec import of_kind
 from labctl.engine.folders import Sharing, chosen, led_astray
 from labctl.host.files import os_errors, trees
+from labctl.host.libvirt.uri import is_session
 from labctl.host.machine import command, virtiofsd
 from labctl.host.machine.doctor.check import distribution
 from labctl.kinds import addresses
@@ -62,7 +63,7 @@ def _without_virtiofs(host: Host) -> str:
         return "the libvirt host is another machine"
     if "qemu" not in host.capabilities.types:
         return "the libvirt host runs no QEMU"
-    if host.uri.endswith("/session"):
+    if is_session(host.uri):
         return "an ordinary user's libvirt has no virtiofs"
     if host.inside:  # uids of its guests are subordinate ones there
         return "with your own libvirt, rootless, what the guest's users write would not be yours"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.core.errors import Problem
 from labctl.core.spec import of_kind
-from labctl.host.libvirt.uri import SESSION
+from labctl.host.libvirt.uri import is_session
 from labctl.kinds.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def check(session: Session, plan: Plan) -> Iterator[Problem]:
     """The problems of the networks that a plan makes or keeps."""
     for network in of_kind((step.after for step in plan.steps), NetworkSpec):
         host, place = session.hosts.of(network.address), ("networks", network.name)
-        if host.uri.partition("?")[0] == SESSION:
+        if is_session(host.uri):
             summary = "an ordinary user's libvirt, qemu:///session, has no networks"
             yield Problem(summary, ".".join(place), session.lab.where(*place), "labctl -c rootless has them")
         elif host.inside and network.mode in _REACHES:

@@ -28,6 +28,12 @@ def _refusal() -> str:
     return system_access.refusal()
 
 
+def is_session(uri: str) -> bool:
+    """Whether it is an ordinary user's libvirt on this machine, by whatever transport and with whatever parameters."""
+    scheme, _, rest = uri.partition("://")
+    return scheme.partition("+")[0] == "qemu" and rest.partition("?")[0] == "/session"
+
+
 def is_local(uri: str) -> bool:
     """Whether libvirt runs on this machine, so that its routes and files are ours to look at.
 

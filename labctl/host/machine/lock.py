@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from labctl.core.errors import LabctlError, LabHeld
 from labctl.host.files import checked, os_errors, runtime
 from labctl.host.files.owners import owner, user
-from labctl.host.libvirt.uri import SESSION
+from labctl.host.libvirt.uri import is_session
 from labctl.host.rootless import outside
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def lab_lock_name(name: str) -> str:
 
 def on(uri: str, what: str) -> str:
     """The name of a lock among those of all hosts. Each user's own daemon is a host by itself."""
-    whose = f" of {user()}" if uri.partition("?")[0] == SESSION else ""
+    whose = f" of {user()}" if is_session(uri) else ""
     return f"{what} on {uri}{whose}"
 
 

@@ -52,3 +52,19 @@ def test_who_did_not_ask_for_their_own_is_told_why(monkeypatch, asked, why):
     monkeypatch.setattr(uri.os, "geteuid", lambda: USER)
     monkeypatch.setattr(system_access, "refusal", lambda: "is closed to you")
     assert uri.choose_uri(asked) == (asked or "rootless", why)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("qemu:///session", True),
+        ("qemu:///session?mode=auto", True),
+        ("qemu+unix:///session", True),
+        ("qemu:///system", False),
+        ("qemu+ssh://host/session", False),
+        ("test:///session", False),
+        ("rootless", False),
+    ],
+)
+def test_an_ordinary_users_libvirt_of_this_machine_is_told_by_its_uri(asked, found):
+    assert uri.is_session(asked) is found
