@@ -27,9 +27,14 @@ def plan(session: Session, vms: Iterable[str] = ()) -> Prepared:
     _ = session.lab  # a wrong Labfile is told before libvirt is looked for
     first = next(pools_first.plans(session, with_store=True), None)
     if first is None:
-        names = tuple(vms)
-        return prepare(session, desired_state.up(names), warm=not names)
+        return complete(session, vms)
     made, why = first
     hint = "`labctl up` does that once it has your yes, then shows the whole plan and asks again"
     warning = Problem(why, hint=hint, severity="warning")
     return Prepared(made, Observed(), Allocation(), Sources(), (warning,), ())
+
+
+def complete(session: Session, vms: Iterable[str] = ()) -> Prepared:
+    """The same where nothing comes first; the errors are the same too."""
+    names = tuple(vms)
+    return prepare(session, desired_state.up(names), warm=not names)

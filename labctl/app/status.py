@@ -208,7 +208,7 @@ def _drift(session: Session) -> tuple[dict[str, list[str]] | None, list[str]]:
         if first := next(pools_first.plans(session, with_store=True), None):
             _, why = first
             return None, [f"what differs from the Labfile is not known: {why}; `labctl up` does that"]
-        steps = plan.plan(session).plan.steps
+        steps = plan.complete(session).plan.steps
     except LabctlError as error:
         return None, [f"what differs from the Labfile is not known: {error}"]
     fields: dict[str, list[str]] = {}
