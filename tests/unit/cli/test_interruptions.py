@@ -27,14 +27,19 @@ sys.exit(len(asked))
 """
 
 
+def ended(script: str) -> tuple[int, str]:
+    """The exit code of a process of its own, and what it said on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    return done.returncode, done.stderr
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize(("changing", "code"), [(True, 1), (False, 98)])
 def test_a_run_that_changes_something_is_asked_and_another_ends_as_python_does(name, changing, code):
     script = SCRIPT % {"name": name, "changing": changing}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (code, "")
+    assert ended(script) == (code, "")
 
 
 BUSY = """
@@ -48,10 +53,7 @@ interruptions.watch()
 def test_a_run_that_was_asked_goes_on_where_the_machine_is_busy():
     script = (SCRIPT % {"name": "SIGINT", "changing": True}).replace("interruptions.watch()\n", BUSY)
     script = script.replace("time.sleep(1)", "time.sleep(2)")
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (1, "")
+    assert ended(script) == (1, "")
 
 
 TO_THE_GROUP = """
@@ -82,10 +84,7 @@ sys.exit(len(asked))
 @pytest.mark.parametrize(("changing", "code"), [(True, 2), (False, 98)])
 def test_one_that_comes_twice_at_once_is_one_request(name, changing, code):
     script = TO_THE_GROUP % {"name": name, "changing": changing}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (code, "")
+    assert ended(script) == (code, "")
 
 
 def test_handlers_are_as_before_afterwards():
@@ -122,7 +121,4 @@ main()
 @pytest.mark.parametrize(("handler", "code"), [("default_int_handler", -signal.SIGINT), ("SIG_IGN", 0)])
 def test_a_process_that_has_only_begun_to_load_ends_without_a_word(handler, code):
     script = WHILE_MODULES_ARE_LOADED % {"handler": handler}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (code, "")
+    assert ended(script) == (code, "")
