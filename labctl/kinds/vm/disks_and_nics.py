@@ -66,17 +66,11 @@ class DiskUse(Item):
 
     @property
     def as_applied(self) -> DiskUse:
-        """The disk without overlays: labctl applied its volume."""
+        """The disk without overlays: labctl applied its volume, which may be made anew."""
         if not self.volume:
             return self
         source, form = self.volume
         return replace(self, source=source, format=form, below=(), volume=())
-
-    def anew(self) -> DiskUse:
-        """This disk without overlays, for a volume that is made anew."""
-        if not self.volume:
-            return self
-        return replace(self, source=self.volume[0], format=self.volume[1], below=(), volume=())
 
     def effect(self, declared: Effect) -> Effect:
         if self.name in ("root", "seed"):

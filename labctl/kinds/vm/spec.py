@@ -240,7 +240,7 @@ class VmSpec(Marked):
         """The spec without overlays on disks that are made anew; `made` has the disks' addresses."""
         return replace(
             self,
-            disks=tuple(use.anew() if addresses.disk(use.disk) in made else use for use in self.disks),
+            disks=tuple(use.as_applied if addresses.disk(use.disk) in made else use for use in self.disks),
             unedited=self.unedited and self.unedited.anew(made),
         )
 
