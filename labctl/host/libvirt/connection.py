@@ -27,6 +27,7 @@ CALLS_IN_FLIGHT = 4
 KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 5, 12
 REOPEN_S, REOPEN_POLL_S = 30.0, 0.1  # a daemon that restarts does not answer for a moment
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def once(function: Callable[[], None]) -> Callable[[], None]:
@@ -161,9 +162,9 @@ class Connection:
             self._workers, self._in_flight.call, function, *args
         )
 
-    def in_parallel(self, objects: Iterable[T], work: Callable[[T], object]) -> None:
+    def in_parallel(self, objects: Iterable[T], work: Callable[[T], R]) -> list[R]:
         """Call `work` for all objects, within the same limit, from a function that `call` runs; see `parallel`."""
-        self._in_flight.each(objects, work)
+        return self._in_flight.each(objects, work)
 
     @cached_property
     def _workers(self) -> ThreadPoolExecutor:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class CallsInFlight:
@@ -24,22 +25,23 @@ class CallsInFlight:
         with self._free:
             return function(*args)
 
-    def each(self, objects: Iterable[T], work: Callable[[T], object]) -> None:
-        """Call `work` for all objects, also where it fails for some of them; then raise the first of the errors.
+    def each(self, objects: Iterable[T], work: Callable[[T], R]) -> list[R]:
+        """What `work` gives for each of the objects, in their order.
 
+        It is called for all, also where it fails for some of them; then the first of the errors is raised.
         A function that `call` runs may do this: its own thread works too, and others help as far as calls are free.
         So nothing is waited for that another such function holds.
         """
-        waiting, errors = deque(objects), list[BaseException]()
+        waiting, given, errors = deque(enumerate(objects)), dict[int, R](), list[BaseException]()
 
         def work_off() -> None:
             while True:
                 try:
-                    one = waiting.popleft()
+                    place, one = waiting.popleft()
                 except IndexError:
                     return
                 try:
-                    work(one)
+                    given[place] = work(one)
                 except BaseException as error:  # noqa: BLE001  # the caller's thread raises it
                     errors.append(error)
 
@@ -55,6 +57,7 @@ class CallsInFlight:
             helper.join()
         if errors:
             raise errors[0]
+        return [given[place] for place in range(len(given))]
 
     def _help(self, work_off: Callable[[], None]) -> None:
         """Work with a call that is taken already, and give it back."""

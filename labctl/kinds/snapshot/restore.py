@@ -50,18 +50,13 @@ def restore(connection: Connection, pool: Any, snapshot: SnapshotSpec, tell: Tel
 
 def _prepared(connection: Connection, pool: Any, snapshot: SnapshotSpec) -> list[_Back]:
     """Make all new layers, while the VMs go on: if that fails, none is left of them."""
-    virt, onto = connection.virt, dict[str, dict[str, str]]()
-
-    def prepare(vm: SavedVm) -> None:
-        onto[vm.name] = _new_layers(virt, pool, vm)
-
+    virt = connection.virt
     try:
-        connection.in_parallel(snapshot.vms, prepare)
+        return connection.in_parallel(snapshot.vms, lambda vm: _Back(vm, _new_layers(virt, pool, vm)))
     except BaseException:
         with suppress(LabctlError, libvirt.libvirtError):  # what failed first is the error
             parts.sweep(virt, pool, snapshot.lab, [vm.name for vm in snapshot.vms])
         raise
-    return [_Back(vm, onto[vm.name]) for vm in snapshot.vms]
 
 
 def _power_off(virt: Any, lab: str, vm: SavedVm) -> None:

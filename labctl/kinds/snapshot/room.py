@@ -45,9 +45,7 @@ def free(pool: Any) -> int:
 
 def memory(connection: Connection, running: Iterable[Any]) -> int:  # virDomains
     """The bytes of memory that guests use at most. Pages that they never wrote to take nothing in the file."""
-    used = list[int]()
-    connection.in_parallel(running, lambda domain: used.append(_memory(domain)))
-    return sum(used)
+    return sum(connection.in_parallel(running, _memory))
 
 
 def _memory(domain: Any) -> int:

@@ -20,6 +20,19 @@ def test_all_are_called_at_the_same_time(calls):
     calls.call(calls.each, range(4), lambda _one: meeting.wait())
 
 
+def test_what_each_gives_comes_in_the_order_of_the_objects(calls):
+    second_done = threading.Event()
+
+    def work(one):
+        if one == 0:
+            second_done.wait(10)
+        elif one == 1:
+            second_done.set()
+        return one * 10
+
+    assert calls.call(calls.each, range(4), work) == [0, 10, 20, 30]
+
+
 def test_an_error_of_one_keeps_no_other_from_its_call(calls):
     done = []
 
