@@ -41,13 +41,6 @@ def relayed(kind, to, limit=None):
         process.communicate()
 
 
-@pytest.fixture
-def guest():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
-        yield server
-
-
 def test_each_connection_is_one_to_the_guest_and_a_half_of_it_may_end(guest):
     with relayed(socket.SOCK_STREAM, f"TCP4:127.0.0.1:{guest.getsockname()[1]}") as place:
         for asked in (b"one", b"two" * 100_000):

@@ -5,14 +5,7 @@ import os
 import pytest
 
 from labctl.host.rootless import holder
-from labctl.host.rootless.state import State, taken
-
-
-@pytest.fixture
-def state(tmp_path):
-    made = State(tmp_path / "rootless")
-    made.make()
-    return made
+from labctl.host.rootless.state import taken
 
 
 @pytest.fixture

@@ -8,17 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from labctl.host.rootless import init
-from labctl.host.rootless.state import State, taken
-
-
-@pytest.fixture
-def state(tmp_path):
-    made = State(tmp_path / "rootless")
-    made.make()
-    return made
+from labctl.host.rootless.state import taken
 
 
 def test_nobody_gets_in_once_it_ends(state):

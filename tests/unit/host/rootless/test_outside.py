@@ -243,13 +243,6 @@ def test_root_inside_is_the_user(monkeypatch, tmp_path):
     assert owners.user(0) == "uid 54321"
 
 
-@pytest.fixture
-def guest():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
-        yield server
-
-
 def place(listening):
     return Endpoint.parse(f"127.0.0.1:{listening.getsockname()[1]}")
 

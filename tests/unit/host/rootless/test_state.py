@@ -9,14 +9,7 @@ import pytest
 from labctl.core.errors import LabctlError
 from labctl.host.machine import processes
 from labctl.host.rootless import state as state_of
-from labctl.host.rootless.state import Holder, State, taken
-
-
-@pytest.fixture
-def state(tmp_path):
-    made = State(tmp_path / "rootless")
-    made.make()
-    return made
+from labctl.host.rootless.state import Holder, taken
 
 
 def test_the_folder_is_its_owners_alone(state):
