@@ -81,15 +81,20 @@ def _shared() -> socket.socket:
     return found
 
 
+def _told(request: Request) -> dict[str, Any]:
+    """What the process outside answers; nothing where nobody can be asked."""
+    try:
+        return ask(request)[0]
+    except LabctlError:
+        return {}
+
+
 def memory_left() -> int | None:
     """The bytes of memory that the machine lets the user's groups of processes take.
 
     None where nothing limits them, or nobody outside can be asked.
     """
-    try:
-        left: int | None = ask({"about": "memory"})[0]["left"]
-    except LabctlError:
-        return None
+    left: int | None = _told({"about": "memory"}).get("left")
     return left
 
 
@@ -98,20 +103,14 @@ def owner_of(path: str, found: os.stat_result) -> tuple[int, str] | None:
 
     None where another file is at the path there, or nobody outside can be asked.
     """
-    try:
-        told = ask({"about": "owner", "path": path, "file": [found.st_dev, found.st_ino]})[0]
-    except LabctlError:
-        return None
-    return told["uid"], told["name"]
+    told = _told({"about": "owner", "path": path, "file": [found.st_dev, found.st_ino]})
+    return (told["uid"], told["name"]) if told else None
 
 
 def holder_of(file: str) -> str:
     """Who holds the lock of a file, as `machine.lock.holder_of` says outside; empty where nobody can be asked."""
-    try:
-        found: str = ask({"about": "lock", "file": file})[0]["holder"]
-    except LabctlError:
-        return ""
-    return found
+    holder: str = _told({"about": "lock", "file": file}).get("holder", "")
+    return holder
 
 
 def serve(control: socket.socket, answer: Answer) -> None:
