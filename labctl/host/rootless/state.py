@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from labctl.core.errors import LabctlError
-from labctl.core.record import record
+from labctl.core.record import record, values
 from labctl.host.files import os_errors
 from labctl.host.files.private import private_folder, user_folder, write_private
 from labctl.host.machine.processes import Identity
@@ -102,11 +102,7 @@ class State:
 
     def write_holder(self, holder: Holder) -> None:
         """Say who holds the world."""
-        parts = {"keeper": holder.keeper, "init": holder.init}
-        named = {
-            name: {"pid": each.pid, "started": each.started, "boot": each.boot}
-            for name, each in parts.items()
-        }
+        named = {name: values(each) for name, each in values(holder).items()}
         write_private(self.folder / "holder.json", json.dumps(named).encode())
 
     @contextmanager
