@@ -58,6 +58,7 @@ def _rootless(here: Distribution) -> Iterator[Check]:
     """What a user's own libvirt needs, and whether it runs. It is not started to look inside."""
     yield from kvm.checks(here, opening=rootless.opening_kvm(here))
     yield from rootless.checks(here)
+    yield from rootless.at_logout()
     yield from rootless.kvm_inside(here)
     running = world.running()
     found = f"runs, kept by PID {running.keeper.pid}" if running else "does not run; what needs it starts it"

@@ -63,6 +63,10 @@ def _checks(distribution: Distribution, root: Path) -> Iterator[Check]:
     yield from needed
     yield from _namespaces(distribution, root, can_try=all(each.verdict == OK for each in needed))
     yield _pasta(distribution)
+
+
+def at_logout() -> Iterator[Check]:
+    """Check whether it outlasts the logout; what starts it asks that by itself."""
     if until := logout.ends_until():
         found = "this machine ends your processes, labs with them, when you log out"
         yield Check("logout", WARN, found, until)

@@ -31,7 +31,6 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(rootless.command, "path", lambda _name: str(tool))
     monkeypatch.setattr(rootless.command, "output", lambda *_: " --map-auto  map all")
     monkeypatch.setattr(rootless, "TRY", ("true",))
-    monkeypatch.setattr(logout, "ends_until", lambda: "")
     return tmp_path
 
 
@@ -250,13 +249,17 @@ def test_what_mends_a_device_lasts(machine, monkeypatch):
 
 
 @pytest.mark.parametrize("until", [logout.LINGER, logout.SCOPE])
-def test_a_machine_that_ends_what_users_leave(machine, monkeypatch, until):
+def test_a_machine_that_ends_what_users_leave(monkeypatch, until):
     monkeypatch.setattr(logout, "ends_until", lambda: until)
-    assert found(machine)["logout"] == (
+    (check,) = rootless.at_logout()
+    assert (check.name, check.verdict, check.found, check.fix) == (
+        "logout",
         "warn",
         "this machine ends your processes, labs with them, when you log out",
         until,
     )
+    monkeypatch.setattr(logout, "ends_until", lambda: "")
+    assert not [*rootless.at_logout()]
 
 
 def test_kvm_by_a_group_does_not_count_inside(machine, monkeypatch):
