@@ -131,8 +131,8 @@ class Terminal:
         if self._live is None:
             self._began = time.monotonic()
             self._live = Live(
+                self,
                 console=self._console,
-                get_renderable=self._render,
                 refresh_per_second=REFRESH_HZ,
                 transient=True,
                 redirect_stdout=False,
@@ -182,8 +182,11 @@ class Terminal:
             if hint:
                 self._say(self._own(f"  hint: {address}: {hint}"))
 
-    def _render(self) -> RenderableType:
-        """The running steps. Rich calls this with its own lock held, so taking our lock here would be a deadlock."""
+    def __rich__(self) -> RenderableType:
+        """The running steps, as they are whenever rich draws: also below a line that it prints above them.
+
+        Rich calls this with its own lock held, so taking our lock here would be a deadlock.
+        """
         now, lines = time.monotonic(), dict(self._lines)
         shown = sorted(lines.items(), key=_rank)[: max(self._console.height - SPARE_ROWS, 1)]
         rows = [(f"  {name}", seconds(now - line.began), _work(line)) for name, line in shown]

@@ -4,7 +4,15 @@ import io
 import re
 import threading
 
-from labctl.core.events import ConsoleLine, Diagnostic, PlanReady, StepOutput, StepProgress, StepStarted
+from labctl.core.events import (
+    ConsoleLine,
+    Diagnostic,
+    PlanReady,
+    StepDone,
+    StepOutput,
+    StepProgress,
+    StepStarted,
+)
 from labctl.report.terminal import Terminal
 from tests.terminals import ANSI, Tty
 from tests.unit.report.samples import EVENTS, fed, sample, waited
@@ -87,6 +95,22 @@ def test_a_small_screen_shows_what_boots_and_how_far_the_run_is(monkeypatch):
         r"  vm/web-10 .*\n  vm/web-11 .*\n  vm/web-12 .*\n  vm/web-1 .*\n0 of 0 steps, .* s, 8 more under way"
     )
     wait_until(lambda: re.search(wanted, ANSI.sub("", stream.getvalue())))
+    fed(sink, EVENTS[-1:])
+
+
+def test_a_step_that_is_done_no_longer_stands_below_as_under_way(monkeypatch):
+    """From its own line on, not only from rich's next refresh, which never comes here."""
+    monkeypatch.setattr("labctl.report.terminal.REFRESH_HZ", 0.001)
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Tty()
+    sink = Terminal(stream)
+    fed(sink, [StepStarted(f"disk/{vm}/root", "delete", "delete", "deleting") for vm in ("db", "web")])
+    fed(sink, [Diagnostic("note", "both are under way")])
+    fed(sink, [StepDone("disk/db/root", "delete", 0.2)])
+    shown = ANSI.sub("", stream.getvalue())
+    both, one = shown.partition("both are under way")[2].split("✓ disk/db/root deleted")
+    assert re.search(r"disk/db/root .* deleting\s+disk/web/root .* deleting\s+0 of", both)
+    assert re.search(r"^  0\.2 s\s+disk/web/root .* deleting\s+1 of", one)
     fed(sink, EVENTS[-1:])
 
 
