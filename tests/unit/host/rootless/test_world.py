@@ -158,24 +158,25 @@ def test_an_interruption_ends_what_was_begun(own, monkeypatch, tmp_path):
     monkeypatch.setattr(world.rootless, "checks", lambda _distribution: iter(()))
     monkeypatch.setattr(world.sys, "executable", str(program))
     before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
-    interrupting, popen = threading.Thread(target=interrupt_after, args=(begun,)), subprocess.Popen
+    interrupting, popen = [], subprocess.Popen
 
     def started(argv, **options):
-        """Interrupt only once there is a process: an interruption in Popen itself loses it to its caller."""
-        process = popen(argv, **options)
         if world.holder.__name__ in argv:
-            interrupting.start()
-        return process
+            waiting = threading.Thread(target=interrupt_while_it_waits, args=(begun, options["pass_fds"][0]))
+            waiting.start()
+            interrupting.append(waiting)
+        return popen(argv, **options)
 
     monkeypatch.setattr(world.subprocess, "Popen", started)
     with pytest.raises(KeyboardInterrupt):
         world.ensure(own, lambda _: None)
-    interrupting.join()
+    interrupting[0].join()
     signal.signal(signal.SIGUSR1, before)
     assert not Path("/proc", begun.read_text().strip()).exists()
 
 
-def interrupt_after(begun):
-    while not begun.exists():
+def interrupt_while_it_waits(begun, told):
+    """For the answer of what has begun: it lets go of its own end of the pipe first. Before that, nobody ends it."""
+    while not begun.exists() or Path(f"/proc/self/fd/{told}").exists():
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGUSR1)
